@@ -1,0 +1,160 @@
+"""The settings: ONE frozen struct read from the environment (`GREENROOM_*`)."""
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal, get_args, get_origin
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta
+from msgspec.structs import FieldInfo, asdict, fields
+
+PREFIX = "GREENROOM_"
+
+PostgresUrl = Annotated[str, Meta(pattern=r"^postgres(ql)?://.")]
+RedisUrl = Annotated[str, Meta(pattern=r"^(redis|unix)://.")]
+SmtpUrl = Annotated[str, Meta(pattern=r"^smtps?://[^/]")]
+HttpUrl = Annotated[str, Meta(pattern=r"^https?://[^/\s]+$")]
+SigningKey = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]+:.{32,}$")]
+MarketplaceName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+class SettingsError(Exception):
+    """A variable that does not exist or has a value that is not accepted; the message names it."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What can be set. Each field is read from `GREENROOM_` and its name in capitals; lists are separated by commas."""
+
+    host: Annotated[str, Meta(description="Address to listen on")] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535, description="Port to listen on, 0 to 65535 (0: any free one)")] = 8000
+    public_url: Annotated[
+        HttpUrl, Meta(description="Where people reach this server, http(s)://host[:port]; follows host and port")
+    ] = "http://127.0.0.1:8000"
+    data_dir: Annotated[
+        str, Meta(description="Folder in which `greenroom dev` keeps its Postgres, its Redis and its signing key")
+    ] = ".greenroom"
+    database_url: Annotated[
+        PostgresUrl | Literal[""],
+        Meta(description="postgresql://user:password@host:port/name; empty: `greenroom dev` runs its own"),
+    ] = ""
+    database_pool: Annotated[int, Meta(ge=1, le=1000, description="Database connections of a process, 1 to 1000")] = 10
+    redis_urls: Annotated[
+        tuple[RedisUrl, ...],
+        Meta(
+            description="redis://user:password@host:port/db or unix:///path/to.sock?db=0 of each Redis server that the"
+            " conversations are spread over; empty: `greenroom dev` runs its own"
+        ),
+    ] = ()
+    jobs_redis_url: Annotated[
+        RedisUrl | Literal[""], Meta(description="Redis server of the job queue; empty: the first of those above")
+    ] = ""
+    marketplaces: Annotated[
+        tuple[MarketplaceName, ...],
+        Meta(description="Marketplaces to serve, each under /name; one alone is served at the root too"),
+    ] = ("onswift",)
+    jwt_keys: Annotated[
+        tuple[SigningKey, ...],
+        Meta(
+            description="Signing keys of tokens as id:secret, each secret of 32 characters or more; the first signs, all"
+            " verify; empty: `greenroom dev` makes one and keeps it in the data folder"
+        ),
+    ] = ()
+    cors_origins: Annotated[
+        tuple[HttpUrl, ...],
+        Meta(description="Other origins whose web pages may call, http(s)://host[:port]"),
+    ] = ()
+    rate_limits: Annotated[Literal["on", "off"], Meta(description="on or off (off: for load tests)")] = "on"
+    smtp_url: Annotated[
+        SmtpUrl | Literal[""],
+        Meta(description="smtp://user:password@host:port or smtps://...; empty: `greenroom dev` prints mails"),
+    ] = ""
+    mail_from: Annotated[str, Meta(pattern=r"@", description="Sender of mails, name <address>")] = (
+        "Greenroom <no-reply@localhost>"
+    )
+    log_level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR"], Meta(description="DEBUG, INFO, WARNING or ERROR")
+    ] = "INFO"
+
+
+FIELDS: dict[str, FieldInfo] = {PREFIX + field.name.upper(): field for field in fields(Settings)}
+
+
+def load(environ: Mapping[str, str]) -> Settings:
+    """Read the settings; an empty variable counts as not set. Raises SettingsError."""
+    _refuse_unknown([name for name in environ if name.startswith(PREFIX) and name not in FIELDS])
+    values = {field.name: _parse(name, field, environ[name]) for name, field in FIELDS.items() if environ.get(name)}
+    settings = Settings(**values)  # type: ignore[arg-type]  # _parse checked each against its field's type
+    if "public_url" in values:
+        return settings
+    return msgspec.structs.replace(settings, public_url=own_url(settings.host, settings.port))
+
+
+def own_url(host: str, port: int) -> str:
+    """Return the address at which a server that listens there is reached from this machine."""
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
+    return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
+
+
+def masked(settings: Settings) -> dict[str, str]:
+    """Return the settings as variables, without their secrets."""
+    return {PREFIX + name.upper(): _mask(name, value) for name, value in asdict(settings).items()}
+
+
+def markdown() -> str:
+    """Return the reference of all settings (docs/ENV.md)."""
+    rows = [f"| `{name}` | {_default(field)} | {_description(field)} |" for name, field in FIELDS.items()]
+    head = ["# Settings", "", Settings.__doc__ or "", "", "| Variable | Default | Meaning |", "|---|---|---|"]
+    return "\n".join([*head, *rows, ""])
+
+
+def _refuse_unknown(names: Sequence[str]) -> None:
+    for name in names:
+        close = difflib.get_close_matches(name, FIELDS, n=1)
+        raise SettingsError(f"{name} is not a setting" + (f" (did you mean {close[0]}?)" if close else ""))
+
+
+def _parse(name: str, field: FieldInfo, text: str) -> object:
+    is_list = get_origin(get_args(field.type)[0]) is tuple
+    raw = [part.strip() for part in text.split(",") if part.strip()] if is_list else text
+    try:
+        value: object = msgspec.convert(raw, field.type, strict=False)
+        _check(field.name, [value] if isinstance(value, str) else value)
+    except ValueError:  # msgspec's errors are ValueErrors too
+        shown = _mask(field.name, raw)
+        raise SettingsError(f"{name}={shown} is not accepted. Expected: {_description(field)}") from None
+    return value
+
+
+def _check(field: str, values: object) -> None:
+    """Check what a pattern cannot say: hosts and ports that parse, no item twice, no list of nothing."""
+    if not isinstance(values, list | tuple):
+        return
+    names = [value.partition(":")[0] for value in values] if field == "jwt_keys" else values
+    if len(set(names)) != len(names) or not names:
+        raise ValueError
+    for url in values:
+        if not url.startswith("postgres"):  # these may name several host:port pairs
+            _ = urlsplit(url).port  # raises ValueError
+
+
+def _mask(field: str, value: object) -> str:
+    if isinstance(value, list | tuple):
+        return ",".join(_mask(field, item) for item in value)
+    if field == "jwt_keys":
+        kid, colon, _ = str(value).rpartition(":")
+        return f"{kid}{colon}***"
+    # Greedy up to the last @, because a password that was not percent-encoded must not slip through.
+    without_userinfo = re.sub(r"(://[^:@/]*):.*@", r"\1:***@", str(value))
+    return re.sub(r"([?&]\w*password=)[^&]*", r"\1***", without_userinfo)
+
+
+def _description(field: FieldInfo) -> str:
+    metas = [meta for meta in get_args(field.type) if isinstance(meta, Meta) and meta.description]
+    return metas[0].description or ""
+
+
+def _default(field: FieldInfo) -> str:
+    default = ",".join(field.default) if isinstance(field.default, tuple) else str(field.default)
+    return f"`{default}`" if default else ""
