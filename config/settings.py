@@ -48,7 +48,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = ()
     jobs_redis_url: Annotated[
-        RedisUrl | Literal[""], Meta(description="Redis server of the job queue; empty: the first of those above")
+        RedisUrl | Literal[""],
+        Meta(description="Redis server of the job queue; empty: the first of GREENROOM_REDIS_URLS"),
     ] = ""
     marketplaces: Annotated[
         tuple[MarketplaceName, ...],
@@ -57,8 +58,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     jwt_keys: Annotated[
         tuple[SigningKey, ...],
         Meta(
-            description="Signing keys of tokens as id:secret, each secret of 32 characters or more; the first signs, all"
-            " verify; empty: `greenroom dev` makes one and keeps it in the data folder"
+            description="Signing keys of tokens as id:secret, each secret of 32 characters or more; the first signs,"
+            " all verify; empty: `greenroom dev` makes one and keeps it in the data folder"
         ),
     ] = ()
     cors_origins: Annotated[
@@ -128,14 +129,14 @@ def _parse(name: str, field: FieldInfo, text: str) -> object:
 
 
 def _check(field: str, values: object) -> None:
-    """Check what a pattern cannot say: hosts and ports that parse, no item twice, no list of nothing."""
+    """Check what a pattern cannot say: no list of nothing, no item twice, ports that parse."""
     if not isinstance(values, list | tuple):
         return
     names = [value.partition(":")[0] for value in values] if field == "jwt_keys" else values
     if len(set(names)) != len(names) or not names:
         raise ValueError
     for url in values:
-        if not url.startswith("postgres"):  # these may name several host:port pairs
+        if re.match(r"redis:|smtps?:|https?:", url):  # a postgresql: one may name several host:port pairs
             _ = urlsplit(url).port  # raises ValueError
 
 
