@@ -1,0 +1,330 @@
+"""Conversations and who is in them: pairs (one per two people and market) and groups of any number."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from core import errors
+from core.context import Ctx
+from core.db import Connection, Db, Many, One, Run, Scalar, found, transaction
+from core.events import ConversationCreated, MembersChanged, Message, MessageReceived
+from core.ids import uuid7
+from core.people import Person
+
+MEMBERS_SHOWN = 50
+MAX_MEMBERS_AT_ONCE = 1000
+
+
+class Member(msgspec.Struct, frozen=True, rename="camel"):
+    """Someone in a conversation."""
+
+    id: UUID
+    name: str
+    avatar_url: str | None
+    user_type: str
+    role: str
+    last_read_seq: int
+
+
+class LastMessage(msgspec.Struct, frozen=True, rename="camel"):
+    """What the list of conversations shows of the newest message; a deleted one has no content."""
+
+    id: UUID
+    content: str
+    sender_id: UUID
+    sent_at: datetime
+
+
+class Conversation(msgspec.Struct, frozen=True, rename="camel"):
+    """A conversation as one member sees it; `members` are the first 50."""
+
+    id: UUID
+    kind: str
+    title: str | None
+    last_seq: int
+    version: int
+    last_read_seq: int
+    member_count: int
+    last_message_at: datetime | None
+    created_at: datetime
+    last_message: LastMessage | None
+    members: list[Member]
+
+    @property
+    def unread_count(self) -> int:
+        """How many messages this member has not read."""
+        return self.last_seq - self.last_read_seq
+
+
+class ConversationRow(msgspec.Struct, frozen=True):
+    id: UUID
+    kind: str
+    title: str | None
+    last_seq: int
+    version: int
+    last_read_seq: int
+    member_count: int
+    last_message_at: datetime | None
+    created_at: datetime
+    message_id: UUID | None
+    content: str | None
+    sender_id: UUID | None
+
+
+class MemberRow(msgspec.Struct, frozen=True):
+    conversation_id: UUID
+    id: UUID
+    name: str
+    avatar_url: str | None
+    user_type: str
+    role: str
+    last_read_seq: int
+
+
+class Place(msgspec.Struct, frozen=True):
+    """The next place in a conversation, taken in this transaction."""
+
+    seq: int
+    version: int
+    at: datetime
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """Where a user stands with a conversation that exists."""
+
+    kind: str
+    role: str | None
+
+
+_SEEN_BY_USER = """
+    select c.id, c.kind, c.title, c.last_seq, c.version, s.last_read_seq,
+        (select count(*) from members n where n.conversation_id = c.id and n.left_at is null) as member_count,
+        c.last_message_at, c.created_at, m.id as message_id, m.body as content, m.sender_id
+    from members s
+    join conversations c on c.id = s.conversation_id
+    left join messages m on m.conversation_id = c.id and m.seq = c.last_seq
+    where s.user_id = $1 and s.left_at is null"""
+
+LIST_OF_USER = Many(
+    ConversationRow, _SEEN_BY_USER + " order by coalesce(c.last_message_at, c.created_at) desc, c.id limit $2 offset $3"
+)
+ONE_OF_USER = One(ConversationRow, _SEEN_BY_USER + " and c.id = $2")
+COUNT_OF_USER = Scalar(int, "select count(*) from members where user_id = $1 and left_at is null")
+MEMBERS_SHOWN_OF = Many(
+    MemberRow,
+    """
+    select m.conversation_id, u.id, u.name, u.avatar_url, u.role as user_type, m.role, m.last_read_seq
+    from unnest($1::uuid[]) as c (id)
+    cross join lateral (
+        select * from members n where n.conversation_id = c.id and n.left_at is null order by n.user_id limit $2
+    ) m
+    join users u on u.id = m.user_id""",
+)
+STANDING = One(
+    Standing,
+    """
+    select c.kind, m.role from conversations c
+    left join members m on m.conversation_id = c.id and m.user_id = $2 and m.left_at is null
+    where c.id = $1 and c.market = $3""",
+)
+CREATE_PAIR = Scalar(
+    UUID,
+    """
+    insert into conversations (id, market, kind, pair_key, created_by) values ($1, $2, 'pair', $3, $4)
+    on conflict (market, pair_key) where pair_key is not null do nothing returning id""",
+)
+PAIR_BY_KEY = Scalar(UUID, "select id from conversations where market = $1 and pair_key = $2")
+CREATE_GROUP = Run("insert into conversations (id, market, kind, title, created_by) values ($1, $2, 'group', $3, $4)")
+ADD_MEMBERS = Many(
+    Person,
+    """
+    with added as (
+        insert into members (conversation_id, user_id, role)
+        select $1, u.id, $3 from users u where u.id = any ($2::uuid[]) and u.market = $4 and u.deleted_at is null
+        on conflict (conversation_id, user_id) do update set left_at = null, joined_at = now(), role = excluded.role
+            where members.left_at is not null
+        returning user_id
+    )
+    select u.id, u.name, u.avatar_url from added join users u on u.id = added.user_id""",
+)
+REMOVE_MEMBER = One(
+    Person,
+    """
+    with removed as (
+        update members set left_at = now()
+        where conversation_id = $1 and user_id = $2 and left_at is null returning user_id
+    )
+    select u.id, u.name, u.avatar_url from removed join users u on u.id = removed.user_id""",
+)
+PEOPLE_IN_MARKET = Scalar(
+    int, "select count(*) from users where id = any ($1::uuid[]) and market = $2 and deleted_at is null"
+)
+MEMBERS_AMONG = Scalar(
+    int, "select count(*) from members where conversation_id = $1 and user_id = any ($2::uuid[]) and left_at is null"
+)
+PASS_OWNERSHIP = Run(
+    """
+    update members set role = 'owner' where (conversation_id, user_id) in (
+        select conversation_id, user_id from members where conversation_id = $1 and left_at is null
+        order by joined_at, user_id limit 1
+    ) and not exists (select from members where conversation_id = $1 and left_at is null and role = 'owner')"""
+)
+NEXT_PLACE = One(
+    Place,
+    """
+    update conversations set last_seq = last_seq + 1, version = version + 1, last_message_at = clock_timestamp()
+    where id = $1 returning last_seq as seq, version, last_message_at as at""",
+)
+APPEND_SYSTEM_MESSAGE = Run(
+    """
+    insert into messages (conversation_id, seq, version, id, sender_id, kind, body, created_at)
+    values ($1, $2, $3, $4, $5, 'system', $6, $7)"""
+)
+
+
+async def create_pair(ctx: Ctx, other_id: UUID) -> tuple[Conversation, bool]:
+    """Return the caller's conversation with `other_id`, and whether it was made now. Who may is the marketplace's rule."""
+    key = ":".join(sorted((str(ctx.user.id), str(other_id))))
+    async with transaction(ctx.db) as db:
+        created = await CREATE_PAIR(db, uuid7(), ctx.market, key, ctx.user.id)
+        if created:
+            await ADD_MEMBERS(db, created, [ctx.user.id, other_id], "member", ctx.market)
+    if created:
+        ctx.publisher.emit([ctx.user.id, other_id], ConversationCreated(created))
+        return await get(ctx, created), True
+    existing = await PAIR_BY_KEY(ctx.db, ctx.market, key)
+    assert existing, "a pair that could not be made is there"  # noqa: S101
+    return await get(ctx, existing), False
+
+
+async def create_group(ctx: Ctx, title: str, user_ids: Sequence[UUID]) -> Conversation:
+    """Make a group of the caller, who owns it, and these users; raises USER_NOT_FOUND."""
+    others = set(user_ids) - {ctx.user.id}
+    await _require_people(ctx, others)
+    id = uuid7()
+    async with transaction(ctx.db) as db:
+        await CREATE_GROUP(db, id, ctx.market, title, ctx.user.id)
+        await ADD_MEMBERS(db, id, [ctx.user.id], "owner", ctx.market)
+        await ADD_MEMBERS(db, id, list(others), "member", ctx.market)
+    ctx.publisher.emit([ctx.user.id, *others], ConversationCreated(id))
+    return await get(ctx, id)
+
+
+async def get(ctx: Ctx, id: UUID) -> Conversation:
+    """Return one conversation of the caller; raises CONVERSATION_NOT_FOUND, NOT_A_MEMBER."""
+    row = await ONE_OF_USER(ctx.db, ctx.user.id, id)
+    if row is None:
+        await require_member(ctx, id)
+        raise errors.CONVERSATION_NOT_FOUND.error()
+    return (await _with_members(ctx.db, [row]))[0]
+
+
+async def list_of_user(ctx: Ctx, limit: int, offset: int) -> tuple[list[Conversation], int]:
+    """Return one page of the caller's conversations, the latest first, and how many there are."""
+    rows = await LIST_OF_USER(ctx.db, ctx.user.id, limit, offset)
+    return await _with_members(ctx.db, rows), await COUNT_OF_USER(ctx.db, ctx.user.id) or 0
+
+
+async def require_member(ctx: Ctx, id: UUID) -> Standing:
+    """Raise CONVERSATION_NOT_FOUND or NOT_A_MEMBER unless the caller is in the conversation."""
+    standing = found(await STANDING(ctx.db, id, ctx.user.id, ctx.market), errors.CONVERSATION_NOT_FOUND.error())
+    if standing.role is None:
+        raise errors.NOT_A_MEMBER.error()
+    return standing
+
+
+async def require_members(ctx: Ctx, id: UUID, user_ids: Sequence[UUID]) -> None:
+    """Raise VALIDATION_ERROR unless all these users (of a mention) are in the conversation."""
+    if user_ids and await MEMBERS_AMONG(ctx.db, id, list(user_ids)) != len(set(user_ids)):
+        raise not_all_members()
+
+
+def not_all_members() -> errors.AppError:
+    """Return the error of a mention of someone who is not in the conversation."""
+    return errors.VALIDATION_ERROR.error(details=[errors.Detail("mentions", "Only members can be mentioned")])
+
+
+async def add_members(ctx: Ctx, id: UUID, user_ids: Sequence[UUID]) -> Conversation:
+    """Add users to a group; those who are in it already stay. Any member may."""
+    await _require_group(ctx, id)
+    await _require_people(ctx, set(user_ids))
+    async with transaction(ctx.db) as db:
+        added = await ADD_MEMBERS(db, id, list(set(user_ids)), "member", ctx.market)
+        notice = await _log(db, ctx, id, f"{ctx.user.person.name} added {_names(added)}") if added else None
+    if notice:
+        _tell(ctx, notice, added, is_member=True)
+    return await get(ctx, id)
+
+
+async def remove_member(ctx: Ctx, id: UUID, user_id: UUID) -> None:
+    """Take a user out of a group: oneself, or anyone if one owns it; raises FORBIDDEN, NOT_FOUND."""
+    standing = await _require_group(ctx, id)
+    leaves = user_id == ctx.user.id
+    if not leaves and standing.role != "owner":
+        raise errors.FORBIDDEN.error("Only the owner removes others")
+    async with transaction(ctx.db) as db:
+        gone = found(await REMOVE_MEMBER(db, id, user_id), errors.USER_NOT_FOUND.error())
+        await PASS_OWNERSHIP(db, id)
+        did = "left" if leaves else f"removed {gone.name}"
+        notice = await _log(db, ctx, id, f"{ctx.user.person.name} {did}")
+    _tell(ctx, notice, [gone], is_member=False)
+
+
+def _tell(ctx: Ctx, notice: Message, people: Sequence[Person], *, is_member: bool) -> None:
+    ctx.publisher.changed(notice.conversation_id, notice.version, MessageReceived(notice, notice.conversation_id))
+    for person in people:
+        ctx.publisher.emit([person.id], MembersChanged(notice.conversation_id, person.id, is_member))
+
+
+async def _log(db: Connection, ctx: Ctx, id: UUID, text: str) -> Message:
+    place = found(await NEXT_PLACE(db, id), errors.CONVERSATION_NOT_FOUND.error())
+    notice = Message(uuid7(), id, place.seq, place.version, ctx.user.person, text, place.at, kind="system")
+    await APPEND_SYSTEM_MESSAGE(db, id, place.seq, place.version, notice.id, ctx.user.id, text, place.at)
+    return notice
+
+
+async def _require_group(ctx: Ctx, id: UUID) -> Standing:
+    standing = await require_member(ctx, id)
+    if standing.kind != "group":
+        raise errors.FORBIDDEN.error("The members of a conversation of two are fixed")
+    return standing
+
+
+async def _require_people(ctx: Ctx, user_ids: set[UUID]) -> None:
+    if await PEOPLE_IN_MARKET(ctx.db, list(user_ids), ctx.market) != len(user_ids):
+        raise errors.USER_NOT_FOUND.error()
+
+
+async def _with_members(db: Db, rows: Sequence[ConversationRow]) -> list[Conversation]:
+    members: dict[UUID, list[Member]] = {row.id: [] for row in rows}
+    for one in await MEMBERS_SHOWN_OF(db, list(members), MEMBERS_SHOWN):
+        members[one.conversation_id].append(
+            Member(one.id, one.name, one.avatar_url, one.user_type, one.role, one.last_read_seq)
+        )
+    return [_as_conversation(row, members[row.id]) for row in rows]
+
+
+def _as_conversation(row: ConversationRow, members: list[Member]) -> Conversation:
+    last = None
+    if row.message_id and row.sender_id and row.last_message_at:
+        last = LastMessage(row.message_id, row.content or "", row.sender_id, row.last_message_at)
+    return Conversation(
+        id=row.id,
+        kind=row.kind,
+        title=row.title,
+        last_seq=row.last_seq,
+        version=row.version,
+        last_read_seq=row.last_read_seq,
+        member_count=row.member_count,
+        last_message_at=row.last_message_at,
+        created_at=row.created_at,
+        last_message=last,
+        members=members,
+    )
+
+
+def _names(people: Sequence[Person]) -> str:
+    shown = ", ".join(person.name for person in people[:3])
+    return shown if len(people) <= 3 else f"{shown} and {len(people) - 3} more"

@@ -1,0 +1,126 @@
+"""The database edge: declared queries with typed rows. The only place, with the pool's opening, that knows asyncpg."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Generic, TypeAlias, TypeVar
+
+import asyncpg
+import msgspec
+
+from config.settings import Settings
+
+Row = TypeVar("Row", bound=msgspec.Struct)
+Value = TypeVar("Value")
+Connection: TypeAlias = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
+Pool: TypeAlias = asyncpg.Pool
+Db: TypeAlias = Pool | Connection
+
+UniqueViolation = asyncpg.UniqueViolationError
+UNAVAILABLE_ERRORS: tuple[type[Exception], ...] = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    OSError,
+    TimeoutError,
+)
+
+
+class Query:
+    """An SQL statement, declared once; a test prepares each on the real schema and compares columns with the struct."""
+
+    declared: "list[Query]" = []  # noqa: RUF012 - the registry that the test walks
+
+    def __init__(self, sql: str, row: type[msgspec.Struct] | None = None) -> None:
+        self.sql = sql
+        self.row = row
+        Query.declared.append(self)
+
+
+class One(Query, Generic[Row]):
+    """A statement that returns one row or none."""
+
+    def __init__(self, row: type[Row], sql: str) -> None:
+        super().__init__(sql, row)
+        self._make = row
+
+    async def __call__(self, db: Db, *args: object) -> Row | None:
+        record = await db.fetchrow(self.sql, *args)
+        return None if record is None else self._make(*record)
+
+
+class Many(Query, Generic[Row]):
+    """A statement that returns rows."""
+
+    def __init__(self, row: type[Row], sql: str) -> None:
+        super().__init__(sql, row)
+        self._make = row
+
+    async def __call__(self, db: Db, *args: object) -> list[Row]:
+        make = self._make
+        return [make(*record) for record in await db.fetch(self.sql, *args)]
+
+
+class Scalar(Query, Generic[Value]):
+    """A statement that returns one value or none."""
+
+    def __init__(self, kind: type[Value], sql: str) -> None:
+        super().__init__(sql)
+        self.kind = kind
+
+    async def __call__(self, db: Db, *args: object) -> Value | None:
+        value: Any = await db.fetchval(self.sql, *args)
+        return None if value is None else value  # asyncpg gives Any; the declared type is checked by the test
+
+
+class Run(Query):
+    """A statement run for its effect; says how many rows it touched."""
+
+    def __init__(self, sql: str) -> None:
+        super().__init__(sql)
+
+    async def __call__(self, db: Db, *args: object) -> int:
+        status: str = await db.execute(self.sql, *args)
+        return int(status.rpartition(" ")[2])
+
+
+def found(row: Row | None, error: Exception) -> Row:
+    """Return the row, or raise `error` where there is none."""
+    if row is None:
+        raise error
+    return row
+
+
+async def open_pool(settings: Settings) -> Pool:
+    """Open the pool of this process; JSON columns come and go as Python values."""
+    return await asyncpg.create_pool(
+        settings.database_url,
+        min_size=1,
+        max_size=settings.database_pool,
+        init=_prepare_connection,
+        command_timeout=30,
+        server_settings={"application_name": "greenroom"},
+    )
+
+
+async def _prepare_connection(connection: Connection) -> None:
+    await connection.set_type_codec(
+        "jsonb",
+        encoder=lambda value: msgspec.json.encode(value).decode(),
+        decoder=msgspec.json.decode,
+        schema="pg_catalog",
+    )
+
+
+@asynccontextmanager
+async def transaction(db: Pool) -> AsyncIterator[Connection]:
+    """Run a block in one transaction on one connection."""
+    async with db.acquire() as connection, connection.transaction():
+        yield connection
+
+
+def columns(values: Sequence[Sequence[object]], width: int) -> list[list[object]]:
+    """Turn rows into the arrays that `unnest($1, $2, ...)` takes."""
+    return [[row[index] for row in values] for index in range(width)]

@@ -1,0 +1,85 @@
+"""THE table of errors: a stable code, an HTTP status, a default message, and whether trying again may help."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+
+class Detail(msgspec.Struct, frozen=True):
+    """One field of the input and what is wrong with it."""
+
+    field: str
+    message: str
+
+
+class ErrorCode(msgspec.Struct, frozen=True):
+    """One row of the table."""
+
+    code: str
+    status: int
+    message: str
+    retryable: bool = False
+
+    def error(self, message: str = "", details: Sequence[Detail] = ()) -> "AppError":
+        """Make the exception to raise; `message` replaces the default one."""
+        return AppError(self, message or self.message, tuple(details))
+
+
+class AppError(Exception):
+    """A refusal that the caller is told about; everything else is a bug and becomes INTERNAL_ERROR."""
+
+    def __init__(self, kind: ErrorCode, message: str, details: tuple[Detail, ...] = ()) -> None:
+        super().__init__(kind.code, message)
+        self.kind = kind
+        self.message = message
+        self.details = details
+
+
+VALIDATION_ERROR = ErrorCode("VALIDATION_ERROR", 400, "Validation failed")
+MALFORMED_REQUEST = ErrorCode("MALFORMED_REQUEST", 400, "The request is not well-formed")
+EMPTY_MESSAGE = ErrorCode("EMPTY_MESSAGE", 400, "A message needs a text")
+MESSAGE_TOO_LONG = ErrorCode("MESSAGE_TOO_LONG", 400, "A message has at most 10,000 characters")
+SAME_USER_TYPE = ErrorCode("SAME_USER_TYPE", 400, "Cannot create a conversation with the same user type")
+INVALID_RESET_TOKEN = ErrorCode("INVALID_RESET_TOKEN", 400, "Invalid or expired token")
+UNKNOWN_EVENT = ErrorCode("UNKNOWN_EVENT", 400, "There is no such event")
+UNAUTHORIZED = ErrorCode("UNAUTHORIZED", 401, "Not authenticated")
+TOKEN_EXPIRED = ErrorCode("TOKEN_EXPIRED", 401, "The access token has expired: refresh it")
+SESSION_ENDED = ErrorCode("SESSION_ENDED", 401, "This session has ended: log in again")
+INVALID_CREDENTIALS = ErrorCode("INVALID_CREDENTIALS", 401, "Invalid credentials")
+INVALID_REFRESH_TOKEN = ErrorCode("INVALID_REFRESH_TOKEN", 401, "Invalid or expired refresh token")
+FORBIDDEN = ErrorCode("FORBIDDEN", 403, "Not authorized")
+NOT_A_MEMBER = ErrorCode("NOT_A_MEMBER", 403, "Not a participant in conversation")
+NOT_FOUND = ErrorCode("NOT_FOUND", 404, "Not found")
+USER_NOT_FOUND = ErrorCode("USER_NOT_FOUND", 404, "User not found")
+CONVERSATION_NOT_FOUND = ErrorCode("CONVERSATION_NOT_FOUND", 404, "Conversation not found")
+MESSAGE_NOT_FOUND = ErrorCode("MESSAGE_NOT_FOUND", 404, "Message not found")
+NOTIFICATION_NOT_FOUND = ErrorCode("NOTIFICATION_NOT_FOUND", 404, "Notification not found")
+METHOD_NOT_ALLOWED = ErrorCode("METHOD_NOT_ALLOWED", 405, "Method not allowed")
+EMAIL_EXISTS = ErrorCode("EMAIL_EXISTS", 409, "An account with this email exists")
+CONFLICT = ErrorCode("CONFLICT", 409, "Conflict")
+PAYLOAD_TOO_LARGE = ErrorCode("PAYLOAD_TOO_LARGE", 413, "The request is too large")
+UNSUPPORTED_MEDIA_TYPE = ErrorCode("UNSUPPORTED_MEDIA_TYPE", 415, "Send application/json")
+RATE_LIMITED = ErrorCode("RATE_LIMITED", 429, "Rate limit exceeded", retryable=True)
+INTERNAL_ERROR = ErrorCode("INTERNAL_ERROR", 500, "Internal server error", retryable=True)
+UNAVAILABLE = ErrorCode("UNAVAILABLE", 503, "The service is not available right now", retryable=True)
+
+TABLE: dict[str, ErrorCode] = {value.code: value for value in list(globals().values()) if isinstance(value, ErrorCode)}
+
+
+class ErrorBody(msgspec.Struct, frozen=True):
+    """What a client is told, over REST and in socket acks alike (OnSwift: "Error Response")."""
+
+    code: str
+    message: str
+    details: tuple[Detail, ...] = ()
+
+
+class ErrorAnswer(msgspec.Struct, frozen=True):
+    """The envelope around it: `{"error": {...}}`."""
+
+    error: ErrorBody
+
+
+def answer(error: AppError) -> ErrorAnswer:
+    """Render an error for the wire."""
+    return ErrorAnswer(ErrorBody(error.kind.code, error.message, error.details))

@@ -1,0 +1,150 @@
+"""Every server->client event, whoever emits it: hub, REST or a job. The names are OnSwift's ("Event Types")."""
+
+from datetime import datetime
+from typing import ClassVar
+from uuid import UUID
+
+import msgspec
+
+from core.people import Person
+
+
+class Event(msgspec.Struct, frozen=True, rename="camel"):
+    """Payload of one event; `name` is what the client listens to."""
+
+    name: ClassVar[str]
+
+
+class Reaction(msgspec.Struct, frozen=True, rename="camel"):
+    """One emoji under a message: how many gave it, and the first hundred of them."""
+
+    emoji: str
+    count: int
+    user_ids: list[UUID]
+
+
+class Message(msgspec.Struct, frozen=True, rename="camel"):
+    """A message as clients see it, over REST and socket alike. `seq`: its place; `version`: of its last change."""
+
+    id: UUID
+    conversation_id: UUID
+    seq: int
+    version: int
+    sender: Person
+    content: str
+    sent_at: datetime
+    is_edited: bool = False
+    edited_at: datetime | None = None
+    deleted_at: datetime | None = None
+    kind: str = "text"
+    client_id: str | None = None
+    reply_to: UUID | None = None
+    mentions: list[UUID] = []
+    reactions: list[Reaction] = []
+
+
+class MessageReceived(Event, frozen=True, rename="camel"):
+    name = "message:received"
+    message: Message
+    conversation_id: UUID
+
+
+class MessageEdited(Event, frozen=True, rename="camel"):
+    name = "message:edited"
+    message: Message
+    conversation_id: UUID
+
+
+class MessageDeleted(Event, frozen=True, rename="camel"):
+    name = "message:deleted"
+    conversation_id: UUID
+    message_id: UUID
+    seq: int
+    version: int
+
+
+class MessageReacted(Event, frozen=True, rename="camel"):
+    """Someone added or took back a reaction; `reactions` is the whole state after it."""
+
+    name = "message:reacted"
+    conversation_id: UUID
+    message_id: UUID
+    seq: int
+    version: int
+    user_id: UUID
+    emoji: str
+    added: bool
+    reactions: list[Reaction]
+
+
+class ConversationTyping(Event, frozen=True, rename="camel"):
+    name = "conversation:typing"
+    conversation_id: UUID
+    user_id: UUID
+    is_typing: bool
+
+
+class ConversationRead(Event, frozen=True, rename="camel"):
+    name = "conversation:read"
+    conversation_id: UUID
+    user_id: UUID
+    message_id: UUID
+    last_read_seq: int
+
+
+class ConversationCreated(Event, frozen=True, rename="camel"):
+    """Told to every member of a new conversation, or to one who was added to an old one."""
+
+    name = "conversation:created"
+    conversation_id: UUID
+
+
+class ConversationUpdated(Event, frozen=True, rename="camel"):
+    """For the list of conversations: told to members who have not joined the conversation. Folded: latest wins."""
+
+    name = "conversation:updated"
+    conversation_id: UUID
+    unread_count: int
+    last_seq: int
+    last_message_id: UUID
+    last_message_at: datetime
+    preview: str
+    sender: Person
+
+
+class MembersChanged(Event, frozen=True, rename="camel"):
+    """Someone was added to or left a conversation. The log says so too, in a message of kind "system"."""
+
+    name = "conversation:members"
+    conversation_id: UUID
+    user_id: UUID
+    is_member: bool
+
+
+class NotificationView(msgspec.Struct, frozen=True, rename="camel"):
+    """A notification as its owner sees it."""
+
+    id: UUID
+    type: str
+    title: str
+    message: str
+    entity_type: str | None
+    entity_id: UUID | None
+    is_read: bool
+    created_at: datetime
+
+
+class NotificationNew(Event, frozen=True, rename="camel"):
+    name = "notification:new"
+    notification: NotificationView
+
+
+class UserOnline(Event, frozen=True, rename="camel"):
+    name = "user:online"
+    user_id: UUID
+
+
+class UserOffline(Event, frozen=True, rename="camel"):
+    name = "user:offline"
+    user_id: UUID
+    last_seen_at: datetime

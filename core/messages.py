@@ -1,0 +1,292 @@
+"""The log of a conversation: reading it, and the changes to what is in it. New messages come in by Publisher.append."""
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from core import errors
+from core.context import Ctx
+from core.conversations import require_member
+from core.db import Db, Many, One, Scalar, found
+from core.events import ConversationRead, Message, MessageDeleted, MessageEdited, MessageReacted, Reaction
+from core.people import Person
+
+MAX_CHARACTERS = 10_000
+MAX_EMOJI_CHARACTERS = 32
+MAX_REACTIONS = 50
+
+
+class MessageRow(msgspec.Struct, frozen=True):
+    id: UUID
+    conversation_id: UUID
+    seq: int
+    version: int
+    sender_id: UUID
+    sender_name: str
+    sender_avatar_url: str | None
+    content: str
+    sent_at: datetime
+    edited_at: datetime | None
+    deleted_at: datetime | None
+    kind: str
+    client_id: str | None
+    reply_to: UUID | None
+    mentions: list[UUID]
+    reactions: list[dict[str, object]]
+
+
+class ReadMark(msgspec.Struct, frozen=True):
+    """What became of one asked-for read position; no `last_read_seq`: not a member."""
+
+    conversation_id: UUID
+    user_id: UUID
+    message_id: UUID
+    message_found: bool
+    last_read_seq: int | None
+
+
+class Place(msgspec.Struct, frozen=True):
+    seq: int
+    version: int
+
+
+class Author(msgspec.Struct, frozen=True):
+    """What decides who may change a message."""
+
+    sender_id: UUID
+    kind: str
+    deleted_at: datetime | None
+
+
+_REACTIONS = """coalesce((
+        select jsonb_agg(
+            jsonb_build_object('emoji', e.emoji, 'count', e.count, 'userIds', e.users[1:100]) order by e.first
+        )
+        from (
+            select r.emoji, count(*) as count, min(r.created_at) as first,
+                array_agg(r.user_id order by r.created_at) as users
+            from reactions r where r.conversation_id = m.conversation_id and r.seq = m.seq group by r.emoji
+        ) e
+    ), '[]')"""
+_SHOWN = f"""
+    select m.id, m.conversation_id, m.seq, m.version, u.id as sender_id, u.name as sender_name,
+        u.avatar_url as sender_avatar_url, m.body as content, m.created_at as sent_at, m.edited_at, m.deleted_at,
+        m.kind, m.client_id, m.reply_to,
+        array(
+            select t.user_id from mentions t where t.conversation_id = m.conversation_id and t.seq = m.seq
+        ) as mentions,
+        {_REACTIONS} as reactions
+    from messages m join users u on u.id = m.sender_id"""  # noqa: S608 - no input in it
+
+PAGE_BEFORE = Many(MessageRow, _SHOWN + " where m.conversation_id = $1 and m.seq < $2 order by m.seq desc limit $3")
+CHANGES = Many(
+    MessageRow,
+    _SHOWN + " where m.conversation_id = $1 and m.version > $2 and m.version <= $3 order by m.version limit $4",
+)
+BY_ID = One(MessageRow, _SHOWN + " where m.conversation_id = $1 and m.id = $2")
+AUTHOR = One(Author, "select sender_id, kind, deleted_at from messages where conversation_id = $1 and id = $2")
+SEQ_OF = Scalar(int, "select seq from messages where conversation_id = $1 and id = $2")
+# In each change the conversation's row is updated, hence locked, first: versions are committed in their order.
+EDIT = One(
+    Place,
+    """
+    with numbered as (update conversations set version = version + 1 where id = $1 returning version),
+    kept as (
+        insert into message_edits (conversation_id, seq, version, body, replaced_by)
+        select m.conversation_id, m.seq, m.version, m.body, $4 from messages m, numbered
+        where m.conversation_id = $1 and m.id = $2 and m.deleted_at is null
+    )
+    update messages m set body = $3, edited_at = clock_timestamp(), version = n.version from numbered n
+    where m.conversation_id = $1 and m.id = $2 and m.deleted_at is null returning m.seq, m.version""",
+)
+DELETE = One(
+    Place,
+    """
+    with numbered as (update conversations set version = version + 1 where id = $1 returning version),
+    kept as (
+        insert into message_edits (conversation_id, seq, version, body, replaced_by)
+        select m.conversation_id, m.seq, m.version, m.body, $3 from messages m, numbered
+        where m.conversation_id = $1 and m.id = $2 and m.deleted_at is null
+    )
+    update messages m set body = '', deleted_at = clock_timestamp(), version = n.version from numbered n
+    where m.conversation_id = $1 and m.id = $2 and m.deleted_at is null returning m.seq, m.version""",
+)
+REACT = One(
+    Place,
+    """
+    with numbered as (update conversations set version = version + 1 where id = $1 returning version),
+    added as (
+        insert into reactions (conversation_id, seq, emoji, user_id)
+        select m.conversation_id, m.seq, $3, $4 from messages m, numbered
+        where m.conversation_id = $1 and m.id = $2 and m.deleted_at is null
+        on conflict do nothing
+    )
+    update messages m set version = n.version from numbered n
+    where m.conversation_id = $1 and m.id = $2 and m.deleted_at is null returning m.seq, m.version""",
+)
+UNREACT = One(
+    Place,
+    """
+    with numbered as (update conversations set version = version + 1 where id = $1 returning version),
+    removed as (
+        delete from reactions r using messages m, numbered
+        where m.conversation_id = $1 and m.id = $2 and r.conversation_id = $1 and r.seq = m.seq
+            and r.emoji = $3 and r.user_id = $4
+    )
+    update messages m set version = n.version from numbered n
+    where m.conversation_id = $1 and m.id = $2 and m.deleted_at is null returning m.seq, m.version""",
+)
+MARK_READ = Many(
+    ReadMark,
+    # Members are only changed under their conversation's lock, and those are taken in id order: no deadlock with sends.
+    """
+    with asked as (
+        select * from unnest($1::uuid[], $2::uuid[], $3::uuid[])
+            with ordinality as a (conversation_id, user_id, message_id, place)
+    ),
+    locked as materialized (
+        select id from conversations where id = any ($1::uuid[]) order by id for update
+    ),
+    targets as (
+        select a.conversation_id, a.user_id, max(m.seq) as seq
+        from asked a join locked l on l.id = a.conversation_id
+        join messages m on m.id = a.message_id and m.conversation_id = a.conversation_id
+        group by 1, 2
+    ),
+    moved as (
+        update members s set last_read_seq = greatest(s.last_read_seq, t.seq), last_read_at = clock_timestamp()
+        from targets t
+        where s.conversation_id = t.conversation_id and s.user_id = t.user_id and s.left_at is null
+        returning s.conversation_id, s.user_id, s.last_read_seq
+    ),
+    cleared as (
+        update notifications n set read_at = clock_timestamp() from moved v
+        where n.user_id = v.user_id and n.type = 'message_received' and n.fold_key = v.conversation_id
+            and n.read_at is null and n.fold_seq <= v.last_read_seq
+    )
+    select a.conversation_id, a.user_id, a.message_id, m.id is not null as message_found, v.last_read_seq
+    from asked a
+    left join messages m on m.id = a.message_id and m.conversation_id = a.conversation_id
+    left join moved v on v.conversation_id = a.conversation_id and v.user_id = a.user_id
+    order by a.place""",
+)
+
+
+def check_content(content: str) -> None:
+    """Raise EMPTY_MESSAGE or MESSAGE_TOO_LONG, or VALIDATION_ERROR for what Postgres cannot store."""
+    if not content or content.isspace():
+        raise errors.EMPTY_MESSAGE.error()
+    if len(content) > MAX_CHARACTERS:
+        raise errors.MESSAGE_TOO_LONG.error()
+    if "\0" in content:
+        raise errors.VALIDATION_ERROR.error(details=[errors.Detail("content", "Must not contain the character U+0000")])
+
+
+async def history(ctx: Ctx, conversation_id: UUID, before: UUID | None, limit: int) -> tuple[list[Message], bool]:
+    """Return up to `limit` messages before a message (or the newest), oldest first, and whether there are older ones."""
+    await require_member(ctx, conversation_id)
+    last = await _seq_of(ctx.db, conversation_id, before) if before else 2**62
+    rows = await PAGE_BEFORE(ctx.db, conversation_id, last, limit + 1)
+    return [as_message(row) for row in reversed(rows[:limit])], len(rows) > limit
+
+
+async def get(ctx: Ctx, conversation_id: UUID, id: UUID) -> Message:
+    """Return one message of a conversation that the caller is in."""
+    await require_member(ctx, conversation_id)
+    return as_message(found(await BY_ID(ctx.db, conversation_id, id), errors.MESSAGE_NOT_FOUND.error()))
+
+
+async def edit(ctx: Ctx, conversation_id: UUID, id: UUID, content: str) -> Message:
+    """Change the text of one's own message; earlier texts are kept for moderators."""
+    check_content(content)
+    await _require_author(ctx, conversation_id, id)
+    place = found(await EDIT(ctx.db, conversation_id, id, content, ctx.user.id), errors.MESSAGE_NOT_FOUND.error())
+    message = await get(ctx, conversation_id, id)
+    ctx.publisher.changed(conversation_id, place.version, MessageEdited(message, conversation_id))
+    return message
+
+
+async def delete(ctx: Ctx, conversation_id: UUID, id: UUID) -> MessageDeleted:
+    """Delete one's own message: it keeps its row and numbers, not its text. Deleting again changes nothing."""
+    await _require_author(ctx, conversation_id, id)
+    place = found(await DELETE(ctx.db, conversation_id, id, ctx.user.id), errors.MESSAGE_NOT_FOUND.error())
+    event = MessageDeleted(conversation_id, id, place.seq, place.version)
+    ctx.publisher.changed(conversation_id, place.version, event)
+    return event
+
+
+async def react(ctx: Ctx, conversation_id: UUID, id: UUID, emoji: str, *, added: bool) -> MessageReacted:
+    """Add or take back the caller's reaction; doing it twice is harmless."""
+    check_emoji(emoji)
+    before = await get(ctx, conversation_id, id)
+    if added and len(before.reactions) >= MAX_REACTIONS and emoji not in {one.emoji for one in before.reactions}:
+        raise errors.VALIDATION_ERROR.error(details=[errors.Detail("emoji", f"At most {MAX_REACTIONS} different ones")])
+    change = REACT if added else UNREACT
+    place = found(await change(ctx.db, conversation_id, id, emoji, ctx.user.id), errors.MESSAGE_NOT_FOUND.error())
+    after = await get(ctx, conversation_id, id)
+    event = MessageReacted(conversation_id, id, place.seq, place.version, ctx.user.id, emoji, added, after.reactions)
+    ctx.publisher.changed(conversation_id, place.version, event)
+    return event
+
+
+async def mark_read(ctx: Ctx, conversation_id: UUID, message_id: UUID) -> int:
+    """Move the caller's read position up to a message, never back; return where it is now."""
+    await require_member(ctx, conversation_id)
+    (mark,) = await MARK_READ(ctx.db, [conversation_id], [ctx.user.id], [message_id])
+    seq = position(mark)
+    ctx.publisher.signal(conversation_id, ConversationRead(conversation_id, ctx.user.id, message_id, seq))
+    return seq
+
+
+def position(mark: ReadMark) -> int:
+    """Return the read position after a mark; raises MESSAGE_NOT_FOUND, NOT_A_MEMBER."""
+    if not mark.message_found:
+        raise errors.MESSAGE_NOT_FOUND.error()
+    if mark.last_read_seq is None:
+        raise errors.NOT_A_MEMBER.error()
+    return mark.last_read_seq
+
+
+def check_emoji(emoji: str) -> None:
+    """Raise VALIDATION_ERROR unless this can be a reaction."""
+    if not emoji.strip() or len(emoji) > MAX_EMOJI_CHARACTERS or (not emoji.isprintable() and "\u200d" not in emoji):
+        message = f"1 to {MAX_EMOJI_CHARACTERS} printable characters"
+        raise errors.VALIDATION_ERROR.error(details=[errors.Detail("emoji", message)])
+
+
+def as_message(row: MessageRow) -> Message:
+    """Turn a row of the log into what clients see."""
+    return Message(
+        id=row.id,
+        conversation_id=row.conversation_id,
+        seq=row.seq,
+        version=row.version,
+        sender=Person(row.sender_id, row.sender_name, row.sender_avatar_url),
+        content=row.content,
+        sent_at=row.sent_at,
+        is_edited=row.edited_at is not None,
+        edited_at=row.edited_at,
+        deleted_at=row.deleted_at,
+        kind=row.kind,
+        client_id=row.client_id,
+        reply_to=row.reply_to,
+        mentions=row.mentions,
+        reactions=msgspec.convert(row.reactions, list[Reaction]),
+    )
+
+
+async def _seq_of(db: Db, conversation_id: UUID, id: UUID) -> int:
+    seq = await SEQ_OF(db, conversation_id, id)
+    if seq is None:
+        raise errors.MESSAGE_NOT_FOUND.error()
+    return seq
+
+
+async def _require_author(ctx: Ctx, conversation_id: UUID, id: UUID) -> None:
+    await require_member(ctx, conversation_id)
+    author = found(await AUTHOR(ctx.db, conversation_id, id), errors.MESSAGE_NOT_FOUND.error())
+    if author.deleted_at:
+        raise errors.MESSAGE_NOT_FOUND.error("This message has been deleted")
+    if author.sender_id != ctx.user.id or author.kind != "text":
+        raise errors.FORBIDDEN.error("Only one's own messages can be changed")

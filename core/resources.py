@@ -1,0 +1,22 @@
+"""Opens what a process needs, in order, and closes it in reverse."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from redis.asyncio import Redis
+
+from config.settings import Settings
+from core.context import Resources
+from core.db import open_pool
+from core.jobs import open_jobs
+from core.tokens import KeyRing
+
+
+@asynccontextmanager
+async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
+    """Open database, Redis and job queue; the same for api, hub, workers and tests."""
+    async with AsyncExitStack() as stack:
+        db = await stack.enter_async_context(await open_pool(settings))
+        redis = await stack.enter_async_context(Redis.from_url(settings.redis_urls[0]))
+        jobs = await stack.enter_async_context(open_jobs(settings))
+        yield Resources(settings, db, redis, jobs, KeyRing(settings))
