@@ -1,0 +1,154 @@
+"""Server processes that end with us, whatever ends us."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import mkdtemp
+
+START_SECONDS = 60.0  # after a crash a server first reads its log
+STOP_SECONDS = 3.0
+LEFT_BEHIND_SECONDS = 20.0
+# The address of a Unix socket holds 104 bytes on macOS and 108 on Linux, its terminator included.
+SOCKET_PATH_BYTES = 103
+
+Report = Callable[[str], AbstractContextManager[object]]
+
+
+class ServerError(Exception):
+    """A server that cannot be found, started or shared; the message is for the user."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that runs: `title` is its name and version, `url` where it answers."""
+
+    title: str
+    url: str
+    process: subprocess.Popen[bytes]
+
+
+@dataclass(frozen=True)
+class Account:
+    """Who runs a server: a command put before its own, or another user. Default: who we are."""
+
+    prefix: tuple[str, ...] = ()
+    user: int | None = None
+    group: int | None = None
+
+
+def silent(_title: str) -> AbstractContextManager[object]:
+    """Report nothing."""
+    return nullcontext()
+
+
+@contextmanager
+def running(
+    command: Sequence[str | Path], *, folder: Path, log: Path, stop: signal.Signals, account: Account = Account()
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a server for the time of the block. It gets the signal `stop` at its end, and also when we are killed."""
+    process = _start(command, folder=folder, log=log, stop=stop, account=account)
+    try:
+        yield process
+    finally:
+        _end(process, stop)
+
+
+def _start(
+    command: Sequence[str | Path], *, folder: Path, log: Path, stop: signal.Signals, account: Account
+) -> subprocess.Popen[bytes]:
+    dies_with_us = ("setpriv", "--pdeathsig", stop.name.removeprefix("SIG")) if shutil.which("setpriv") else ()
+    with log.open("wb") as output:
+        return subprocess.Popen(  # noqa: S603
+            [*account.prefix, *dies_with_us, *command],
+            cwd=folder,
+            env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            user=account.user,
+            group=account.group,
+            extra_groups=None if account.user is None else [],
+            start_new_session=True,  # Ctrl-C is for us alone: the servers end when we are done with them
+        )
+
+
+def _end(process: subprocess.Popen[bytes], stop: signal.Signals) -> None:
+    for sent in (stop, signal.SIGQUIT, signal.SIGKILL):
+        process.send_signal(sent)
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            continue
+        return
+
+
+def end_left_behind(pid_file: Path, folder: Path, stop: signal.Signals, report: Report) -> None:
+    """End a server that outlived the run that started it, and remove the pid file of one that did not.
+
+    Where the number in the file is another process's now, that one is left alone; the server would take it for itself.
+    """
+    if (pid := _serving(pid_file, folder)) is not None:
+        with report(f"Ending the {folder.name} that an earlier run left behind (process {pid})"):
+            os.kill(pid, stop)
+            _wait_for_end(pid_file, folder)
+    pid_file.unlink(missing_ok=True)
+
+
+def _wait_for_end(pid_file: Path, folder: Path) -> None:
+    deadline = time.monotonic() + LEFT_BEHIND_SECONDS
+    while (pid := _serving(pid_file, folder)) is not None:
+        if time.monotonic() > deadline:
+            raise ServerError(f"Process {pid}, which an earlier run left behind on {folder}, does not end: kill it")
+        time.sleep(0.01)
+
+
+def _serving(pid_file: Path, folder: Path) -> int | None:
+    """Return the process named in the pid file, if it serves this folder."""
+    try:
+        pid = int(pid_file.read_text().split(maxsplit=1)[0])
+        return pid if _works_in(pid, folder) else None
+    except (FileNotFoundError, IndexError, ValueError):
+        return None
+
+
+def _works_in(pid: int, folder: Path) -> bool:
+    try:
+        return Path(f"/proc/{pid}/cwd").readlink() == folder
+    except OSError:
+        if Path("/proc/self").exists():
+            return False
+    asked = ["ps", "-o", "command=", "-p", str(pid)]
+    command = subprocess.run(asked, capture_output=True, text=True, check=False).stdout  # noqa: S603
+    return str(folder) in command
+
+
+def wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes], title: str, log: Path) -> None:
+    """Return when the server answers; raise ServerError with the end of its log when it ends or takes too long."""
+    deadline = time.monotonic() + START_SECONDS
+    while not ready():
+        if process.poll() is not None or time.monotonic() > deadline:
+            last_lines = " | ".join(log.read_text(errors="replace").splitlines()[-3:])
+            raise ServerError(f"{title} did not start: {last_lines or f'exit code {process.returncode}'} (log: {log})")
+        time.sleep(0.005)
+
+
+@contextmanager
+def socket_folder(folder: Path, socket_name: str, account: Account = Account()) -> Iterator[Path]:
+    """Yield a folder for a Unix socket: this one, or a private one for now where this one's path is too long."""
+    # A comma would separate two folders, for Postgres and for asyncpg.
+    if len(os.fsencode(folder / socket_name)) <= SOCKET_PATH_BYTES and "," not in str(folder):
+        yield folder
+        return
+    short = Path(mkdtemp(prefix="greenroom-"))
+    try:
+        if account.user is not None:
+            os.chown(short, account.user, account.group or 0)
+        yield short
+    finally:
+        shutil.rmtree(short, ignore_errors=True)

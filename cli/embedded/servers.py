@@ -1,0 +1,126 @@
+"""The servers of one data folder: run by one process at a time, which other commands beside it find and use."""
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from cli.embedded.postgres import embedded_postgres
+from cli.embedded.process import START_SECONDS, Report, Server, ServerError
+from cli.embedded.redis import embedded_redis
+from cli.embedded.signing_key import make_signing_key, read_signing_key
+from config.settings import Settings
+
+
+class Addresses(msgspec.Struct, frozen=True):
+    """What servers.json holds while its owner, who has it locked, lives."""
+
+    process: int
+    database_url: str
+    redis_urls: tuple[str, ...]
+
+
+@contextmanager
+def own_servers(settings: Settings, report: Report) -> Iterator[tuple[Settings, list[Server]]]:
+    """Start the servers that the settings do not name, and yield the settings with them.
+
+    Raises ServerError when another process has the data folder.
+    """
+    with _servers_file(settings) as file:
+        if not _lock(file):
+            raise ServerError(
+                f"Another greenroom{_owner(file)} is using {Path(settings.data_dir).resolve()}:"
+                " stop it, or set GREENROOM_DATA_DIR to another folder"
+            )
+        with _started(settings, file, report) as started:
+            yield started
+
+
+@contextmanager
+def any_servers(settings: Settings, report: Report) -> Iterator[Settings]:
+    """Yield the settings with the servers of the process that has the data folder, or with own ones for the block."""
+    with _servers_file(settings) as file:
+        if _lock(file):
+            with _started(settings, file, report) as (completed, _):
+                yield completed
+        else:
+            yield _completed(settings, _wait_for_addresses(file))
+
+
+@contextmanager
+def _servers_file(settings: Settings) -> Iterator[BinaryIO]:
+    folder = Path(settings.data_dir)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(folder / "servers.json", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise ServerError(f"GREENROOM_DATA_DIR={folder} cannot be used: {error.strerror}") from None
+    with os.fdopen(descriptor, "r+b") as file:
+        yield file
+
+
+def _lock(file: BinaryIO) -> bool:
+    """Try to become the owner; the kernel ends that with the process, however it dies."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    file.truncate(0)
+    return True
+
+
+@contextmanager
+def _started(settings: Settings, file: BinaryIO, report: Report) -> Iterator[tuple[Settings, list[Server]]]:
+    folder = Path(settings.data_dir)
+    make_signing_key(folder)
+    with ExitStack() as stack:
+        start = stack.enter_context
+        database = None if settings.database_url else start(embedded_postgres(folder / "postgres", report=report))
+        redis = None if settings.redis_urls else start(embedded_redis(folder / "redis", report=report))
+        addresses = Addresses(
+            process=os.getpid(),
+            database_url=database.url if database else settings.database_url,
+            redis_urls=(redis.url,) if redis else settings.redis_urls,
+        )
+        file.write(msgspec.json.encode(addresses))
+        file.flush()
+        stack.callback(file.truncate, 0)
+        yield _completed(settings, addresses), [server for server in (database, redis) if server]
+
+
+def _completed(settings: Settings, addresses: Addresses) -> Settings:
+    """Put what is running here where the settings name nothing."""
+    return msgspec.structs.replace(
+        settings,
+        database_url=settings.database_url or addresses.database_url,
+        redis_urls=settings.redis_urls or addresses.redis_urls,
+        jwt_keys=settings.jwt_keys or (read_signing_key(Path(settings.data_dir)),),
+    )
+
+
+def _wait_for_addresses(file: BinaryIO) -> Addresses:
+    """Read what the owner wrote, or will have written when its servers are up."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if (addresses := _read(file)) is not None:
+            return addresses
+        time.sleep(0.05)
+    raise ServerError(f"Another greenroom is starting on {file.name}, but does not get on")
+
+
+def _read(file: BinaryIO) -> Addresses | None:
+    file.seek(0)
+    try:
+        return msgspec.json.decode(file.read(), type=Addresses)
+    except msgspec.DecodeError:
+        return None
+
+
+def _owner(file: BinaryIO) -> str:
+    addresses = _read(file)
+    return f" (process {addresses.process})" if addresses else ""
