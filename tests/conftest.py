@@ -1,0 +1,90 @@
+"""What tests run on: a real Postgres and Redis of each test process, a fresh database for each test that asks."""
+
+import asyncio
+import shutil
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from tempfile import mkdtemp
+
+import asyncpg
+import pytest
+import uvloop
+from redis import Redis
+
+from cli.embedded.postgres import embedded_postgres
+from cli.embedded.process import Server
+from cli.embedded.redis import embedded_redis
+from config.settings import Settings
+from core.migrate import migrate
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Run tests on the loop that production runs on."""
+    return {"uvloop": uvloop.new_event_loop}
+
+
+@pytest.fixture(scope="session")
+def servers_folder() -> Iterator[Path]:
+    """Return a folder outside the private ones of pytest, which the user nobody may have to enter when we are root."""
+    folder = Path(mkdtemp(prefix="greenroom-tests-"))
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres(servers_folder: Path) -> Iterator[Server]:
+    """Return a Postgres whose database `greenroom` is migrated and stays empty: the template of all others."""
+    with embedded_postgres(servers_folder / "postgres", fsync=False) as server:
+        # The factory keeps the runner from touching the loop that pytest has set.
+        with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+            runner.run(migrate(server.url))
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis(servers_folder: Path) -> Iterator[Server]:
+    """Return a Redis."""
+    with embedded_redis(servers_folder / "redis") as server:
+        yield server
+
+
+@pytest.fixture
+async def database_url(postgres: Server) -> AsyncIterator[str]:
+    """Return the address of a migrated, empty database of this test's own."""
+    admin = await asyncpg.connect(postgres.url, database="postgres")
+    await admin.execute("drop database if exists test with (force)")
+    await admin.execute("create database test template greenroom")
+    yield postgres.url.replace("/greenroom?", "/test?")
+    await admin.execute("drop database test with (force)")
+    await admin.close()
+
+
+@pytest.fixture
+def redis_url(redis: Server) -> str:
+    """Return the address of a Redis with nothing in it."""
+    with Redis.from_url(redis.url) as client:
+        client.flushall()
+    return redis.url
+
+
+@pytest.fixture
+def free_port() -> int:
+    """Return a port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def settings(database_url: str, redis_url: str, free_port: int, tmp_path: Path) -> Settings:
+    """Return the settings of a server under test."""
+    return Settings(
+        port=free_port,
+        public_url=f"http://127.0.0.1:{free_port}",
+        data_dir=str(tmp_path),
+        database_url=database_url,
+        redis_urls=(redis_url,),
+        jwt_keys=("test:a-secret-of-tests-that-is-long-enough",),
+    )
