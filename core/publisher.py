@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from core.events import Event, Message
+from core.events import ConversationRead, ConversationTyping, Event, Message
 from core.people import Person
 
 
@@ -44,7 +44,7 @@ class Publisher(Protocol):
         """Tell a conversation of its change number `version`, which is committed."""
         ...
 
-    def signal(self, conversation_id: UUID, event: Event) -> None:
+    def signal(self, conversation_id: UUID, event: ConversationTyping | ConversationRead) -> None:
         """Tell a conversation what may be lost: typing, read positions. Folded: the latest of a user wins."""
         ...
 

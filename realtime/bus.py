@@ -1,0 +1,218 @@
+"""The bus: finished frames between hubs over Redis pub/sub. A hint, never the truth: what it loses, the log gives back.
+
+What crosses is one frame behind a header of 34 bytes, so that a receiving hub parses no JSON: kind (1 byte), origin (8: the
+process that sent it), subject (16: an id), number (8), flags (1); what they mean depends on the kind, see `Kind`.
+Channels: `c` + 16 bytes of a conversation's id, `u` + 16 bytes of a user's id, `s` (sessions that ended), `h` + origin (beacons).
+Each channel belongs to one of the Redis servers by rendezvous hashing, so that adding a server moves only its share.
+Each process publishes a beacon a second to itself on every server: one that does not come back means deaf, hence reconnect.
+"""
+
+import asyncio
+import enum
+import logging
+import os
+import struct
+import zlib
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from realtime.redis_link import RedisLink
+
+log = logging.getLogger(__name__)
+
+HEADER = struct.Struct("!B8s16sQB")
+NOBODY = bytes(16)
+BEACON_SECONDS = 1.0
+DEAF_SECONDS = 2.5
+
+
+class Kind(enum.IntEnum):
+    """What a frame on the bus is."""
+
+    CHANGE = 0  # of a conversation; subject: who wrote the new message, or nobody; number: the version
+    SIGNAL = 1  # in a conversation; subject: whose; number: the read position, 0 for typing
+    EMIT = 2  # to a user; subject: a conversation: skip sockets that have joined it, or nobody
+    SESSION_ENDED = 3  # subject: the session
+    BEACON = 4
+
+
+MEMBERS_CHANGED = 1  # the flag of a change after which members must be loaded anew
+
+
+class Delivery(msgspec.Struct, frozen=True):
+    """What came over the bus from another process; `key` is the id that the channel is named for."""
+
+    kind: Kind
+    key: bytes
+    subject: bytes
+    number: int
+    flags: int
+    frame: bytes
+
+
+def conversation_channel(key: bytes) -> bytes:
+    """Return where a conversation's changes and signals go."""
+    return b"c" + key
+
+
+def user_channel(key: bytes) -> bytes:
+    """Return where what is for one user goes."""
+    return b"u" + key
+
+
+SESSIONS_CHANNEL = b"s"
+
+
+class Bus:
+    """All Redis servers of the bus, seen by one process.
+
+    `deliver` gets what other processes published (never one's own); `restored` is called when a server can be heard again
+    after it could not, that is when something may have been missed. Publishing never waits and never raises.
+    """
+
+    def __init__(self, urls: Sequence[str], deliver: Callable[[Delivery], None], restored: Callable[[], None]) -> None:
+        self.origin = os.urandom(8)
+        self._deliver = deliver
+        self._restored = restored
+        self._shards = [_Shard(url, self._received, restored, self.origin) for url in urls]
+
+    async def start(self) -> None:
+        """Connect; servers that do not answer are tried again for as long as it takes."""
+        await asyncio.gather(*(shard.start() for shard in self._shards))
+
+    async def stop(self) -> None:
+        """Send what waits and disconnect."""
+        await asyncio.gather(*(shard.stop() for shard in self._shards))
+
+    @property
+    def deaf(self) -> bool:
+        """Whether a server cannot be heard right now."""
+        return any(shard.deaf for shard in self._shards)
+
+    def publish(
+        self,
+        channel: bytes,
+        kind: Kind,
+        frame: bytes = b"",
+        *,
+        subject: bytes = NOBODY,
+        number: int = 0,
+        flags: int = 0,
+    ) -> None:
+        """Send a frame to whoever listens to the channel."""
+        self._shard(channel).publish(channel, HEADER.pack(kind, self.origin, subject, number, flags) + frame)
+
+    async def subscribe(self, channels: Sequence[bytes]) -> None:
+        """Listen to channels; returns when the servers have confirmed them, or at once for those that are away."""
+        waiting = [answer for channel in channels if (answer := self._shard(channel).subscribe(channel))]
+        if waiting:
+            await asyncio.wait(waiting, timeout=DEAF_SECONDS)
+
+    def listen(self, channel: bytes) -> None:
+        """Listen to a channel, from some moment soon."""
+        self._shard(channel).subscribe(channel)
+
+    def unsubscribe(self, channel: bytes) -> None:
+        """Stop listening to a channel."""
+        self._shard(channel).unsubscribe(channel)
+
+    def _shard(self, channel: bytes) -> "_Shard":
+        if len(self._shards) == 1:
+            return self._shards[0]
+        return max(self._shards, key=lambda shard: zlib.crc32(channel, shard.salt))
+
+    def _received(self, channel: bytes, payload: bytes) -> None:
+        if payload[1:9] == self.origin:
+            return
+        kind, _, subject, number, flags = HEADER.unpack_from(payload)
+        self._deliver(Delivery(Kind(kind), channel[1:], subject, number, flags, payload[HEADER.size :]))
+
+
+class _Shard:
+    """One Redis server: a link to publish on, a link to listen on, and the beacon that goes out on one and back on the other."""
+
+    def __init__(
+        self, url: str, received: Callable[[bytes, bytes], None], restored: Callable[[], None], origin: bytes
+    ) -> None:
+        self.salt = zlib.crc32(url.encode())
+        self._beacon_channel = b"h" + origin
+        self._beacon = HEADER.pack(Kind.BEACON, origin, NOBODY, 0, 0)
+        self._received = received
+        self._restored = restored
+        self._channels: dict[bytes, asyncio.Future[None] | None] = {self._beacon_channel: None}
+        self._speaker = RedisLink(url, lambda _reply: None, lambda: None)
+        self._listener = RedisLink(url, self._heard, self._resubscribe)
+        self._last_heard = 0.0
+        self._beating: asyncio.Task[None] | None = None
+        self.deaf = True
+
+    async def start(self) -> None:
+        await self._speaker.start()
+        await self._listener.start()
+        self._beating = asyncio.create_task(self._beat(), name="bus beacon")
+
+    async def stop(self) -> None:
+        if self._beating:
+            self._beating.cancel()
+            await asyncio.wait([self._beating])
+        await self._speaker.stop()
+        await self._listener.stop()
+
+    def publish(self, channel: bytes, payload: bytes) -> None:
+        self._speaker.send((b"PUBLISH", channel, payload))
+
+    def subscribe(self, channel: bytes) -> "asyncio.Future[None] | None":
+        if channel not in self._channels:
+            self._channels[channel] = asyncio.get_running_loop().create_future()
+            self._listener.send((b"SUBSCRIBE", channel))
+        return self._channels[channel] if self._listener.connected else None
+
+    def unsubscribe(self, channel: bytes) -> None:
+        self._confirm(channel)
+        self._channels.pop(channel, None)
+        self._listener.send((b"UNSUBSCRIBE", channel))
+
+    def _confirm(self, channel: bytes) -> None:
+        # A future per channel would be the largest thing in memory about a connection: forget it once it has served.
+        if confirmed := self._channels.get(channel):
+            confirmed.set_result(None)
+            self._channels[channel] = None
+
+    def _heard(self, reply: object) -> None:
+        match reply:
+            case [b"message", bytes() as channel, bytes() as payload]:
+                if channel == self._beacon_channel:
+                    self._beacon_returned()
+                elif len(payload) >= HEADER.size:
+                    self._received(channel, payload)
+            case [b"subscribe", bytes() as channel, _]:
+                self._confirm(channel)
+
+    def _resubscribe(self) -> None:
+        channels = list(self._channels)
+        for start in range(0, len(channels), 500):
+            self._listener.send((b"SUBSCRIBE", *channels[start : start + 500]))
+
+    async def _beat(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._last_heard = loop.time()
+        while True:
+            self.publish(self._beacon_channel, self._beacon)
+            await asyncio.sleep(BEACON_SECONDS)
+            if loop.time() - self._last_heard > DEAF_SECONDS:
+                self._gone_deaf()
+
+    def _gone_deaf(self) -> None:
+        if not self.deaf:
+            log.warning("a bus server has not been heard for %.1f s: connecting again", DEAF_SECONDS)
+        self.deaf = True
+        self._last_heard = asyncio.get_running_loop().time()
+        self._speaker.drop()
+        self._listener.drop()
+
+    def _beacon_returned(self) -> None:
+        self._last_heard = asyncio.get_running_loop().time()
+        if self.deaf:
+            self.deaf = False
+            self._restored()

@@ -1,0 +1,89 @@
+"""One connected client: a user's socket, what it has joined, and the way back to it."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from core import errors
+from core.context import User
+from core.events import Event
+from realtime.engine import packets
+from realtime.engine.session import Session
+from realtime.engine.sockets import Socket
+
+if TYPE_CHECKING:
+    from realtime.gateway import Gateway
+    from realtime.room import Room
+
+
+class Client(Socket):
+    """One connected client: a user's socket, and the rooms that it has joined (by conversation key)."""
+
+    __slots__ = ("_gateway", "gone", "rooms", "user", "user_key")
+
+    def __init__(self, gateway: "Gateway", session: Session) -> None:
+        super().__init__(session)
+        self._gateway = gateway
+        self.rooms: dict[bytes, Room] = {}
+        self.user: User
+        self.user_key = b""
+        self.gone = False
+
+    def on_connect(self, auth: bytes) -> None:
+        self._gateway.connect(self, auth)
+
+    def on_event(self, name: str, args: bytes, _attachments: Sequence[bytes], ack: int | None) -> None:
+        self._gateway.dispatch(self, name, args, Reply(self, name, ack))
+
+    def on_disconnect(self, _reason: str) -> None:
+        self.gone = True
+        self._gateway.disconnected(self)
+
+    def admit(self, user: User) -> None:
+        """Let the client in as this user."""
+        self.user, self.user_key = user, user.id.bytes
+        self.accept()
+
+    def turn_away(self, error: errors.AppError) -> None:
+        """Refuse the connection with our error object."""
+        self.refuse(error.message, errors.answer(error))
+
+    def tell(self, event: Event) -> None:
+        """Send one of the server's own events."""
+        self.emit_raw(packets.event(event.name, event))
+
+    def leave(self, room: "Room") -> None:
+        """Hear a conversation no more."""
+        self.rooms.pop(room.key, None)
+        room.sockets.pop(self.session, None)
+
+
+class Reply:
+    """The way back to the client of one event: its ack, or an `error` event for the worst that went unasked."""
+
+    __slots__ = ("_ack", "_client", "_name")
+
+    def __init__(self, client: Client, name: str, ack: int | None) -> None:
+        self._client = client
+        self._name = name
+        self._ack = ack
+
+    def done(self, answer: msgspec.Struct) -> None:
+        """Send the answer."""
+        if self._ack is not None:
+            self._client.ack(self._ack, answer)
+
+    def refuse(self, error: errors.AppError) -> None:
+        """Send the error."""
+        if self._ack is not None:
+            self._client.ack(self._ack, errors.answer(error))
+        else:
+            self._client.emit("error", {"event": self._name, "error": errors.answer(error).error})
+
+    def either(self, answer: msgspec.Struct | errors.AppError) -> None:
+        """Send what came of it."""
+        if isinstance(answer, errors.AppError):
+            self.refuse(answer)
+        else:
+            self.done(answer)

@@ -1,0 +1,248 @@
+"""What each event of a client does. A message becomes a command to a room; what needs more of the database runs beside."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import partial
+from types import GenericAlias
+from typing import TypeAlias, TypeVar
+from uuid import UUID
+
+import msgspec
+
+from core import conversations, errors, messages
+from core.context import Ctx, Resources
+from core.db import UNAVAILABLE_ERRORS
+from core.events import ConversationRead, ConversationTyping
+from core.ids import uuid7
+from core.messages import MARK_READ, ReadMark, check_content, position
+from core.publisher import Draft
+from realtime import catchup, wire
+from realtime.batch import Batch
+from realtime.client import Client, Reply
+from realtime.presence import Presence
+from realtime.publisher import Publisher
+from realtime.room import Room
+from realtime.rooms import Rooms
+
+log = logging.getLogger(__name__)
+
+E = TypeVar("E", bound=wire.ClientEvent)
+Handle: TypeAlias = Callable[[Client, bytes, Reply], None]
+
+
+class Handlers:
+    """One method for each event: it replies, now or later, or raises the error to reply with."""
+
+    def __init__(self, resources: Resources, rooms: Rooms, presence: Presence, publisher: Publisher) -> None:
+        self._resources = resources
+        self._rooms = rooms
+        self._presence = presence
+        self._publisher = publisher
+        self._reads = Batch(self._mark_read)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def table(self) -> dict[str, Handle]:
+        """Return, by its name, how each event is decoded and handled."""
+        return dict(
+            (
+                _entry(wire.JoinUser, self.join_user),
+                _entry(wire.JoinConversation, self.join),
+                _entry(wire.LeaveConversation, self.leave),
+                _entry(wire.SendMessage, self.send),
+                _entry(wire.EditMessage, self.edit),
+                _entry(wire.DeleteMessage, self.delete),
+                _entry(wire.ReactToMessage, self.react),
+                _entry(wire.Typing, self.typing),
+                _entry(wire.MarkRead, self.read),
+                _entry(wire.CreateConversation, self.create),
+                _entry(wire.AddMembers, self.add),
+                _entry(wire.RemoveMember, self.remove),
+            )
+        )
+
+    def send(self, client: Client, event: wire.SendMessage, reply: Reply) -> None:
+        """Check a message and give it to the journal, which acks and tells the room once it is committed."""
+        check_content(event.content)
+        self._in_room(client, event.conversation_id, reply, partial(self._send, client, event, reply))
+
+    def _send(self, client: Client, event: wire.SendMessage, reply: Reply, room: Room) -> None:
+        if any(user_id.bytes not in room.members for user_id in event.mentions):
+            raise conversations.not_all_members()
+        draft = Draft(
+            uuid7(),
+            event.conversation_id,
+            client.user.person,
+            event.content,
+            event.client_id,
+            event.reply_to,
+            tuple(event.mentions),
+        )
+        self._publisher.post(draft, reply.either)
+
+    def join(self, client: Client, event: wire.JoinConversation, reply: Reply) -> None:
+        """Let a member hear a conversation, and tell her where it stands."""
+        self._in_room(client, event.conversation_id, reply, partial(self._join, client, event, reply))
+
+    def _join(self, client: Client, event: wire.JoinConversation, reply: Reply, room: Room) -> None:
+        room.sockets[client.session] = client
+        client.rooms[room.key] = room
+        self._run(self._joined(client, event, room), reply)
+
+    async def _joined(self, client: Client, event: wire.JoinConversation, room: Room) -> wire.Joined:
+        # What the room is now; what comes later reaches the client live, since she is in it already.
+        seq, version, read = room.seq, room.version, room.members.get(client.user_key, 0)
+        members = frozenset(room.members) if room.small else frozenset[bytes]()
+        positions = [wire.Position(UUID(bytes=key), room.members[key]) for key in members]
+        online = await self._presence.online(members) if members else set[bytes]()
+        if event.since is not None:
+            page = await catchup.changes(self._resources.db, room.id, event.since, version)
+        else:
+            page = catchup.Changes(await catchup.newest(self._resources.db, room.id, event.limit, seq), complete=True)
+        return wire.Joined(
+            conversation_id=room.id,
+            last_seq=seq,
+            version=version,
+            last_read_seq=read,
+            unread_count=max(seq - read, 0),
+            positions=positions,
+            online=[UUID(bytes=key) for key in online],
+            messages=page.messages if page.complete else [],
+            complete=page.complete,
+        )
+
+    def join_user(self, client: Client, event: wire.JoinUser, reply: Reply) -> None:
+        """Say whose room the socket is in: always its own user's."""
+        if event.user_id != client.user.id:
+            raise errors.FORBIDDEN.error("Only one's own room can be joined")
+        reply.done(wire.UserJoined(event.user_id))
+
+    def leave(self, client: Client, event: wire.LeaveConversation, reply: Reply) -> None:
+        """Let a client hear a conversation no more."""
+        if room := client.rooms.get(event.conversation_id.bytes):
+            client.leave(room)
+        reply.done(wire.Done())
+
+    def typing(self, client: Client, event: wire.Typing, reply: Reply) -> None:
+        """Tell the conversation who types."""
+
+        def tell(room: Room) -> None:
+            self._publisher.signal(room.id, ConversationTyping(room.id, client.user.id, event.is_typing))
+            reply.done(wire.Done())
+
+        self._in_room(client, event.conversation_id, reply, tell)
+
+    def read(self, client: Client, event: wire.MarkRead, reply: Reply) -> None:
+        """Move a read position, with all others of this turn."""
+        self._reads.add((event.conversation_id, client.user.id, event.message_id), partial(self._marked, reply))
+
+    async def _mark_read(self, marks: list[tuple[UUID, UUID, UUID]]) -> Sequence[ReadMark | errors.AppError]:
+        return await MARK_READ(self._resources.db, *map(list, zip(*marks, strict=True)))
+
+    def _marked(self, reply: Reply, mark: ReadMark | errors.AppError) -> None:
+        try:
+            if isinstance(mark, errors.AppError):
+                raise mark
+            seq = position(mark)
+        except errors.AppError as error:
+            return reply.refuse(error)
+        event = ConversationRead(mark.conversation_id, mark.user_id, mark.message_id, seq)
+        self._publisher.signal(mark.conversation_id, event)
+        return reply.done(wire.Read(seq))
+
+    def edit(self, client: Client, event: wire.EditMessage, reply: Reply) -> None:
+        """Change the text of a message."""
+        self._run(self._edit(self._ctx(client), event), reply)
+
+    async def _edit(self, ctx: Ctx, event: wire.EditMessage) -> wire.Edited:
+        return wire.Edited(await messages.edit(ctx, event.conversation_id, event.message_id, event.content))
+
+    def delete(self, client: Client, event: wire.DeleteMessage, reply: Reply) -> None:
+        """Delete a message."""
+        self._run(messages.delete(self._ctx(client), event.conversation_id, event.message_id), reply)
+
+    def react(self, client: Client, event: wire.ReactToMessage, reply: Reply) -> None:
+        """Add or take back a reaction."""
+        self._run(self._react(self._ctx(client), event), reply)
+
+    async def _react(self, ctx: Ctx, event: wire.ReactToMessage) -> wire.Reacted:
+        change = await messages.react(ctx, event.conversation_id, event.message_id, event.emoji, added=event.added)
+        return wire.Reacted(change.reactions, change.version)
+
+    def create(self, client: Client, event: wire.CreateConversation, reply: Reply) -> None:
+        """Make a group."""
+        self._run(self._create(self._ctx(client), event), reply)
+
+    async def _create(self, ctx: Ctx, event: wire.CreateConversation) -> wire.Created:
+        return wire.Created((await conversations.create_group(ctx, event.title, event.participant_ids)).id)
+
+    def add(self, client: Client, event: wire.AddMembers, reply: Reply) -> None:
+        """Add members to a group."""
+        self._run(
+            _then_done(conversations.add_members(self._ctx(client), event.conversation_id, event.user_ids)), reply
+        )
+
+    def remove(self, client: Client, event: wire.RemoveMember, reply: Reply) -> None:
+        """Take a member out of a group."""
+        self._run(
+            _then_done(conversations.remove_member(self._ctx(client), event.conversation_id, event.user_id)), reply
+        )
+
+    def _in_room(self, client: Client, id: UUID, reply: Reply, command: Callable[[Room], None]) -> None:
+        """Run a command in the room of a conversation that the client is a member of, when it is awake."""
+
+        def run(room: Room) -> None:
+            try:
+                if room.market != client.user.market:
+                    raise errors.CONVERSATION_NOT_FOUND.error()
+                if client.user_key not in room.members:
+                    raise errors.NOT_A_MEMBER.error()
+                if not client.gone:
+                    command(room)
+            except errors.AppError as error:
+                reply.refuse(error)
+
+        self._rooms.room(id).post(run, reply.refuse)
+
+    def _run(self, work: Coroutine[None, None, msgspec.Struct], reply: Reply) -> None:
+        """Do what needs the database, beside the hot path, and reply with what comes of it."""
+        task = asyncio.get_running_loop().create_task(self._finish(work, reply), name="gateway event")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _finish(self, work: Awaitable[msgspec.Struct], reply: Reply) -> None:
+        try:
+            reply.done(await work)
+        except errors.AppError as error:
+            reply.refuse(error)
+        except UNAVAILABLE_ERRORS:
+            reply.refuse(errors.UNAVAILABLE.error())
+        except Exception:
+            log.exception("an event failed")
+            reply.refuse(errors.INTERNAL_ERROR.error())
+
+    def _ctx(self, client: Client) -> Ctx:
+        return Ctx(
+            resources=self._resources,
+            publisher=self._publisher,
+            market=client.user.market,
+            request_id=str(uuid7()),
+            remote=client.session.remote,
+            user_agent=client.session.user_agent,
+            caller=client.user,
+        )
+
+
+async def _then_done(work: Awaitable[object]) -> wire.Done:
+    await work
+    return wire.Done()
+
+
+def _entry(kind: type[E], handler: Callable[[Client, E, Reply], None]) -> tuple[str, Handle]:
+    pair: type[tuple[str, E]] = GenericAlias(tuple, (str, kind))  # type: ignore[assignment] # made at run time
+    decode = msgspec.json.Decoder(pair).decode
+
+    def handle(client: Client, args: bytes, reply: Reply) -> None:
+        handler(client, decode(args)[1], reply)
+
+    return kind.name, handle

@@ -1,0 +1,109 @@
+"""The journal: the only writer of messages. An answer means committed.
+
+Order: the messages of one conversation pass through one lane, one batch after the other, so those of one process are numbered
+in the order of `append`; over several processes the conversation's row lock decides, and commit order is seq order.
+Repeats: the same conversation, sender and client id gets the first answer, at any later time, from any process.
+Failure: a batch that fails is answered with a retryable error and never tried again here; see batch.py.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from core import errors
+from core.db import Many, Pool
+from core.publisher import Draft, Stored
+from realtime.batch import Batch
+
+# Two: while one lane waits for the disk, the other is parsed and planned. More gained nothing on two cores.
+LANES = 2
+
+
+class Appended(msgspec.Struct, frozen=True):
+    place: int
+    message_id: UUID | None
+    message_seq: int | None
+    message_version: int | None
+    sent_at: datetime
+    repeated: bool
+    refusal: str | None
+
+
+APPEND = Many(Appended, "select * from append_messages($1, $2, $3, $4, $5, $6, $7, $8)")
+
+
+class Journal:
+    """Appends drafts; `committed` is told of each new message before its `done` is called."""
+
+    def __init__(self, db: Pool, committed: Callable[[Draft, Stored], None]) -> None:
+        self._db = db
+        self._committed = committed
+        self._lanes = [Batch(self._store) for _ in range(LANES)]
+
+    def append(self, draft: Draft, done: Callable[[Stored | errors.AppError], None]) -> None:
+        """Queue a draft; raises UNAVAILABLE at once when the journal is full."""
+        self._lane(draft).add(draft, done)
+
+    async def ask(self, draft: Draft) -> Stored:
+        """Append a draft and wait for the commit."""
+        return await self._lane(draft).ask(draft)
+
+    async def drained(self) -> None:
+        """Return when all that was appended is committed or refused."""
+        for lane in self._lanes:
+            await lane.drained()
+
+    def _lane(self, draft: Draft) -> Batch[Draft, Stored]:
+        return self._lanes[draft.conversation_id.int % LANES]
+
+    async def _store(self, drafts: list[Draft]) -> Sequence[Stored | errors.AppError]:
+        firsts, repeats = _split_repeats(drafts)
+        answers = await self._append(firsts)
+        if repeats:
+            answers |= await self._append(repeats)
+        return [answers[draft.id] for draft in drafts]
+
+    async def _append(self, drafts: list[Draft]) -> dict[UUID, Stored | errors.AppError]:
+        answers: dict[UUID, Stored | errors.AppError] = {}
+        for draft, row in zip(drafts, await APPEND(self._db, *_columns(drafts)), strict=True):
+            answer = answers[draft.id] = _answer(row)
+            if isinstance(answer, Stored) and not answer.duplicate:
+                self._committed(draft, answer)
+        return answers
+
+
+def _split_repeats(drafts: list[Draft]) -> tuple[list[Draft], list[Draft]]:
+    """Hold back sends repeated within the batch: the statement must see the first one committed."""
+    seen: set[tuple[UUID, UUID, str]] = set()
+    firsts: list[Draft] = []
+    repeats: list[Draft] = []
+    for draft in drafts:
+        if draft.client_id is None:
+            firsts.append(draft)
+            continue
+        key = (draft.conversation_id, draft.sender.id, draft.client_id)
+        (repeats if key in seen else firsts).append(draft)
+        seen.add(key)
+    return firsts, repeats
+
+
+def _columns(drafts: list[Draft]) -> list[list[object]]:
+    mentions = [(place, user_id) for place, draft in enumerate(drafts, 1) for user_id in draft.mentions]
+    return [
+        [draft.id for draft in drafts],
+        [draft.conversation_id for draft in drafts],
+        [draft.sender.id for draft in drafts],
+        [draft.client_id for draft in drafts],
+        [draft.content for draft in drafts],
+        [draft.reply_to for draft in drafts],
+        [place for place, _ in mentions],
+        [user_id for _, user_id in mentions],
+    ]
+
+
+def _answer(row: Appended) -> Stored | errors.AppError:
+    if row.message_id is None or row.message_seq is None or row.message_version is None:
+        return errors.TABLE[row.refusal or "CONVERSATION_NOT_FOUND"].error()
+    return Stored(row.message_id, row.message_seq, row.message_version, row.sent_at, row.repeated)

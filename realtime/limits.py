@@ -1,0 +1,54 @@
+"""How fast a user may talk: token buckets in memory, per user and hub."""
+
+import asyncio
+
+from core import errors
+from core.limits import Rate
+from realtime import wire
+
+# Everything but messages: typing, reading, joining. Generous: it only stops a client that has gone wrong.
+OTHER_EVENTS = Rate("events", 200, 10)
+FORGET_ABOVE = 10_000
+
+
+class Bucket:
+    """What one user has left."""
+
+    __slots__ = ("left", "rate", "since")
+
+    def __init__(self, rate: Rate, moment: float) -> None:
+        self.rate = rate
+        self.left = float(rate.count)
+        self.since = moment
+
+    def refill(self, moment: float) -> float:
+        """Return how many tokens there are now."""
+        self.left = min(self.left + (moment - self.since) * self.rate.count / self.rate.seconds, float(self.rate.count))
+        self.since = moment
+        return self.left
+
+
+class Limiter:
+    """The buckets of all users of one hub. A reconnect does not fill a bucket."""
+
+    def __init__(self, messages: Rate | None) -> None:
+        self._messages = messages
+        self._buckets: dict[tuple[bytes, bool], Bucket] = {}
+
+    def take(self, user: bytes, event: str) -> None:
+        """Take one token; raises RATE_LIMITED. Without a rate for messages, nothing is limited."""
+        if self._messages is None:
+            return
+        moment = asyncio.get_running_loop().time()
+        is_message = event == wire.SendMessage.name
+        bucket = self._buckets.get((user, is_message)) or self._open(user, moment, is_message=is_message)
+        if bucket.refill(moment) < 1:
+            raise errors.RATE_LIMITED.error(f"Slow down: {bucket.rate.count} at once, then a pause")
+        bucket.left -= 1
+
+    def _open(self, user: bytes, moment: float, *, is_message: bool) -> Bucket:
+        if len(self._buckets) > FORGET_ABOVE:
+            self._buckets = {key: one for key, one in self._buckets.items() if one.refill(moment) < one.rate.count}
+        assert self._messages is not None  # noqa: S101
+        bucket = self._buckets[user, is_message] = Bucket(self._messages if is_message else OTHER_EVENTS, moment)
+        return bucket

@@ -1,0 +1,46 @@
+"""What a hub does with what is published, by itself or by any other process: the receiving end of publisher and bus."""
+
+from collections.abc import Callable
+
+from realtime.bus import MEMBERS_CHANGED, Delivery, Kind
+from realtime.rooms import Rooms
+from realtime.users import Users
+
+
+class Local:
+    """The rooms and users of this hub, as far as publishing reaches them. Keys are the 16 bytes of an id."""
+
+    def __init__(self, rooms: Rooms, users: Users, end_session: Callable[[bytes], None]) -> None:
+        self._rooms = rooms
+        self._users = users
+        self._end_session = end_session
+
+    def deliver(self, delivery: Delivery) -> None:
+        """Do what another process has published."""
+        match delivery.kind:
+            case Kind.CHANGE:
+                self.change(delivery.key, delivery.number, delivery.frame, delivery.subject, delivery.flags)
+            case Kind.SIGNAL:
+                self.signal(delivery.key, delivery.subject, delivery.number, delivery.frame)
+            case Kind.EMIT:
+                self.emit(delivery.key, delivery.frame, delivery.subject)
+            case Kind.SESSION_ENDED:
+                self.end_session(delivery.subject)
+
+    def change(self, conversation: bytes, version: int, frame: bytes, author: bytes, flags: int) -> None:
+        """Deliver a committed change of a conversation."""
+        self._rooms.apply(conversation, version, frame, author)
+        if flags & MEMBERS_CHANGED:
+            self._rooms.members_changed(conversation)
+
+    def signal(self, conversation: bytes, user: bytes, position: int, frame: bytes) -> None:
+        """Deliver a read position, or typing (position 0)."""
+        self._rooms.signal(conversation, user, position, frame)
+
+    def emit(self, user: bytes, frame: bytes, unless_joined: bytes) -> None:
+        """Deliver to a user's sockets."""
+        self._users.emit(user, frame, unless_joined)
+
+    def end_session(self, session: bytes) -> None:
+        """Close the sockets of a login that has ended."""
+        self._end_session(session)

@@ -1,0 +1,166 @@
+"""Presence: who is online on any hub. It is told, folded, to the people who share a conversation with them.
+
+In Redis: `hubs`, a sorted set of hub ids by their last heartbeat, and `hub:{id}`, the set of users connected there. A user is
+online while a live hub has her. A hub that stops beating is taken off by the first other hub that notices, which then tells that
+its users are offline. Losing Redis loses presence until it is back; nothing else depends on it.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from uuid import UUID
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from core.clock import now
+from core.db import UNAVAILABLE_ERRORS, Pool
+from core.events import Event, UserOffline, UserOnline
+from core.rooms import CONTACTS, SEEN
+from realtime.batch import Batch
+
+log = logging.getLogger(__name__)
+
+AWAY: tuple[type[Exception], ...] = (RedisError, *UNAVAILABLE_ERRORS)
+
+TICK_SECONDS = 0.25
+LINGER_SECONDS = 3.0  # a reload is not a departure
+BEAT_SECONDS = 2.0
+DEAD_SECONDS = 8.0
+
+
+class Presence:
+    """The presence of one hub's users, and its share in watching over the other hubs.
+
+    `here` says who is connected to this hub; `emit` tells users an event wherever they are.
+    """
+
+    def __init__(
+        self,
+        hub_id: str,
+        redis: Redis,
+        db: Pool,
+        here: Callable[[], Iterable[bytes]],
+        emit: Callable[[Sequence[UUID], Event], None],
+    ) -> None:
+        self._hub = hub_id
+        self._key = f"hub:{hub_id}"
+        self._redis = redis
+        self._db = db
+        self._here = here
+        self._emit = emit
+        self._came: set[bytes] = set()
+        self._left: dict[bytes, float] = {}
+        self._asking = Batch(self._online_among)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Begin to beat and to tell."""
+        with contextlib.suppress(RedisError, OSError):
+            await self._beat()
+        self._tasks = [
+            asyncio.create_task(self._forever(self._tell, TICK_SECONDS), name="presence tick"),
+            asyncio.create_task(self._forever(self._beat, BEAT_SECONDS), name="presence heartbeat"),
+        ]
+
+    async def stop(self) -> None:
+        """Stop beating. Whoever does not come back elsewhere is told offline by the hub that notices."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def came(self, user: bytes) -> None:
+        """Note that a user (by key) has a first socket here."""
+        if self._left.pop(user, None) is None:
+            self._came.add(user)
+
+    def left(self, user: bytes) -> None:
+        """Note that a user's last socket here is gone; it is told if she is not back in three seconds."""
+        if user in self._came:
+            self._came.discard(user)
+        else:
+            self._left[user] = asyncio.get_running_loop().time() + LINGER_SECONDS
+
+    async def online(self, users: frozenset[bytes]) -> set[bytes]:
+        """Return who of these is online on any hub; without Redis, who is here."""
+        return await self._asking.ask(users)
+
+    async def _online_among(self, questions: list[frozenset[bytes]]) -> list[set[bytes]]:
+        everybody = frozenset[bytes]().union(*questions)
+        online = {user for user in self._here() if user in everybody}
+        with contextlib.suppress(RedisError, OSError):
+            online |= await self._elsewhere(everybody - online)
+        return [online & question for question in questions]
+
+    async def _elsewhere(self, users: Iterable[bytes]) -> set[bytes]:
+        asked = list(users)
+        hubs = [hub.decode() for hub in await self._redis.zrange("hubs", 0, -1) if hub.decode() != self._hub]
+        if not asked or not hubs:
+            return set()
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for hub in hubs:
+                pipe.smismember(f"hub:{hub}", asked)
+            answers = await pipe.execute()
+        return {user for answer in answers for user, there in zip(asked, answer, strict=True) if there}
+
+    async def _tell(self) -> None:
+        came, self._came = self._came, set()
+        gone = self._gone(asyncio.get_running_loop().time())
+        if came:
+            await self._redis.sadd(self._key, *came)  # type: ignore[misc] # redis-py types the sync client too
+            await self._tell_contacts(came - await self._elsewhere(came), UserOnline)
+        if gone:
+            await self._redis.srem(self._key, *gone)  # type: ignore[misc]
+            await self._tell_gone(gone)
+
+    def _gone(self, moment: float) -> set[bytes]:
+        gone = {user for user, due in self._left.items() if due <= moment}
+        for user in gone:
+            del self._left[user]
+        return gone
+
+    async def _tell_gone(self, gone: set[bytes]) -> None:
+        offline = gone - await self._elsewhere(gone) - set(self._here())
+        moment = now()
+        await SEEN(self._db, [UUID(bytes=user) for user in offline], moment)
+        await self._tell_contacts(offline, lambda user_id: UserOffline(user_id, moment))
+
+    async def _tell_contacts(self, users: set[bytes], event: Callable[[UUID], Event]) -> None:
+        if not users:
+            return
+        contacts: dict[UUID, list[bytes]] = {}
+        for row in await CONTACTS(self._db, [UUID(bytes=user) for user in users]):
+            contacts.setdefault(row.user_id, []).append(row.contact_id.bytes)
+        (listening,) = await self._online_among([frozenset[bytes]().union(*contacts.values())])
+        for user_id, others in contacts.items():
+            self._emit([UUID(bytes=other) for other in others if other in listening], event(user_id))
+
+    async def _beat(self) -> None:
+        moment = now().timestamp()
+        async with self._redis.pipeline(transaction=False) as pipe:
+            pipe.zadd("hubs", {self._hub: moment})
+            if users := list(self._here()):
+                pipe.sadd(self._key, *users)  # again each time: a Redis that was restarted has forgotten them
+            pipe.zrangebyscore("hubs", "-inf", moment - DEAD_SECONDS)
+            is_new, *_, dead = await pipe.execute()
+        if is_new:  # the first beat, or one after a pause so long that others have told us dead
+            self._came.update(self._here())
+        for hub in dead:
+            await self._bury(hub.decode())
+
+    async def _bury(self, hub: str) -> None:
+        if await self._redis.zrem("hubs", hub):
+            users = await self._redis.smembers(f"hub:{hub}")  # type: ignore[misc]
+            await self._redis.delete(f"hub:{hub}")
+            if users:
+                await self._tell_gone(users)
+
+    async def _forever(self, work: Callable[[], Awaitable[None]], seconds: float) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                await work()
+            except AWAY as error:
+                log.warning("presence: %s", error)

@@ -1,0 +1,126 @@
+"""How every process sends: the hub itself, REST and workers. Implements core/publisher.py.
+
+Order of things: committed first, then told to the rooms of this process, then to the bus. Nothing is told that is not committed.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+from redis.exceptions import RedisError
+
+from config.settings import Settings
+from core.context import Resources
+from core.errors import AppError
+from core.events import ConversationRead, ConversationTyping, ConversationUpdated, Event, MessageReceived
+from core.jobs import NotifyMembers
+from core.publisher import Draft, Stored, as_message
+from realtime.bus import MEMBERS_CHANGED, NOBODY, SESSIONS_CHANNEL, Bus, Kind, conversation_channel, user_channel
+from realtime.catchup import encode
+from realtime.journal import Journal
+from realtime.local import Local
+
+NOTIFY_SECONDS = 0.5
+NOTIFY_CHUNK = 50
+
+
+class Publisher:
+    """The journal and the bus of one process; `local` are its own rooms and users, if it is a hub."""
+
+    def __init__(self, resources: Resources, bus: Bus, local: Local | None = None) -> None:
+        self._bus = bus
+        self._jobs = resources.jobs
+        self._local = local
+        self._journal = Journal(resources.db, self._committed)
+        self._unnotified: set[UUID] = set()
+        self._notifying: asyncio.Task[None] | None = None
+
+    async def append(self, draft: Draft) -> Stored:
+        """Store a message and tell the conversation."""
+        return await self._journal.ask(draft)
+
+    def post(self, draft: Draft, done: Callable[[Stored | AppError], None]) -> None:
+        """Store a message without a task that waits for it: the way of the hub's sessions."""
+        self._journal.append(draft, done)
+
+    def changed(self, conversation_id: UUID, version: int, event: Event) -> None:
+        """Tell a conversation of a committed change."""
+        author, flags = NOBODY, 0
+        if isinstance(event, MessageReceived):  # the log's own note that members have changed
+            author, flags = event.message.sender.id.bytes, MEMBERS_CHANGED
+        self._change(conversation_id.bytes, version, encode(event), author, flags)
+
+    def signal(self, conversation_id: UUID, event: ConversationTyping | ConversationRead) -> None:
+        """Tell a conversation who types or how far someone has read."""
+        position = event.last_read_seq if isinstance(event, ConversationRead) else 0
+        key, user, frame = conversation_id.bytes, event.user_id.bytes, encode(event)
+        if self._local:
+            self._local.signal(key, user, position, frame)
+        self._bus.publish(conversation_channel(key), Kind.SIGNAL, frame, subject=user, number=position)
+
+    def emit(self, user_ids: Sequence[UUID], event: Event) -> None:
+        """Tell all sockets of these users; of what is new in a conversation, only those that have not joined it."""
+        unless_joined = event.conversation_id.bytes if isinstance(event, ConversationUpdated) else NOBODY
+        frame = encode(event)
+        for user in {user_id.bytes for user_id in user_ids}:
+            if self._local:
+                self._local.emit(user, frame, unless_joined)
+            self._bus.publish(user_channel(user), Kind.EMIT, frame, subject=unless_joined)
+
+    def end_sessions(self, session_ids: Sequence[UUID]) -> None:
+        """Close the sockets of logins that have ended."""
+        for session_id in session_ids:
+            if self._local:
+                self._local.end_session(session_id.bytes)
+            self._bus.publish(SESSIONS_CHANNEL, Kind.SESSION_ENDED, subject=session_id.bytes)
+
+    async def start(self) -> None:
+        """Begin to have members notified."""
+        self._notifying = asyncio.create_task(self._notify_forever(), name="publisher notify")
+
+    async def stop(self) -> None:
+        """Commit what was appended and hand on what is left to notify."""
+        await self._journal.drained()
+        if self._notifying:
+            self._notifying.cancel()
+            await asyncio.wait([self._notifying])
+        await self._notify()
+
+    def _committed(self, draft: Draft, stored: Stored) -> None:
+        event = MessageReceived(as_message(draft, stored), draft.conversation_id)
+        self._change(draft.conversation_id.bytes, stored.version, encode(event), draft.sender.id.bytes, 0)
+        self._unnotified.add(draft.conversation_id)
+
+    def _change(self, conversation: bytes, version: int, frame: bytes, author: bytes, flags: int) -> None:
+        if self._local:
+            self._local.change(conversation, version, frame, author, flags)
+        channel = conversation_channel(conversation)
+        self._bus.publish(channel, Kind.CHANGE, frame, subject=author, number=version, flags=flags)
+
+    async def _notify_forever(self) -> None:
+        while True:
+            await asyncio.sleep(NOTIFY_SECONDS)
+            await self._notify()
+
+    async def _notify(self) -> None:
+        # Folded here and again in the job; a job that is lost is made up for by the workers' sweep of the log.
+        waiting, self._unnotified = [str(id) for id in self._unnotified], set()
+        with contextlib.suppress(RedisError, OSError):
+            for start in range(0, len(waiting), NOTIFY_CHUNK):
+                await self._jobs.enqueue(NotifyMembers(waiting[start : start + NOTIFY_CHUNK]))
+
+
+@asynccontextmanager
+async def open_publisher(settings: Settings, resources: Resources) -> AsyncIterator[Publisher]:
+    """Open the publisher of a process that has no sockets of its own."""
+    bus = Bus(settings.redis_urls, deliver=lambda _delivery: None, restored=lambda: None)
+    await bus.start()
+    publisher = Publisher(resources, bus)
+    await publisher.start()
+    try:
+        yield publisher
+    finally:
+        await publisher.stop()
+        await bus.stop()

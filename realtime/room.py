@@ -1,0 +1,125 @@
+"""The room: the actor of one conversation on one hub. It owns who is in it, what has been delivered, and in which order."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from core import errors
+from realtime.bus import NOBODY
+
+if TYPE_CHECKING:
+    from realtime.client import Client
+    from realtime.engine.session import Session
+
+SMALL = 100  # members up to which positions and presence are told to everybody
+
+
+class Room:
+    """Delivers the changes of one conversation in the order of their versions, each once.
+
+    Asleep until its state is loaded: what is posted waits in the mailbox, what comes over the bus is held. Awake, a change with
+    the next version is delivered at once; a later one is held until the hole before it is filled, by the bus or from the log.
+    """
+
+    __slots__ = (
+        "awake",
+        "dirty",
+        "frames",
+        "held",
+        "id",
+        "idle_since",
+        "key",
+        "mailbox",
+        "market",
+        "members",
+        "seq",
+        "signals",
+        "sockets",
+        "started",
+        "version",
+    )
+
+    def __init__(self, id: UUID) -> None:
+        self.id = id
+        self.key = id.bytes
+        self.market = ""
+        self.awake = False
+        self.dirty = False
+        self.seq = 0
+        self.version = 0
+        self.started = 0  # the version before the frames that this turn has gathered
+        self.members: dict[bytes, int] = {}  # by user key, how far each has read
+        self.sockets: dict[Session, Client] = {}
+        self.frames: list[bytes] = []
+        self.held: dict[int, tuple[bytes, bytes]] = {}
+        self.signals: dict[tuple[bytes, bool], bytes] = {}
+        self.mailbox: list[tuple[Callable[[Room], None], Callable[[errors.AppError], None]]] = []
+        self.idle_since = 0.0
+
+    def post(self, command: Callable[["Room"], None], refused: Callable[[errors.AppError], None]) -> None:
+        """Run a command now, or when the room is awake; `refused` is called instead if it cannot wake."""
+        if self.awake:
+            command(self)
+        else:
+            self.mailbox.append((command, refused))
+
+    @property
+    def small(self) -> bool:
+        """Whether positions, typing and presence are told to everybody."""
+        return len(self.members) <= SMALL
+
+    def others(self, user_key: bytes) -> "list[Session]":
+        """Return the sockets that are not this user's."""
+        return [session for session, client in self.sockets.items() if client.user_key != user_key]
+
+    def wake(self, market: str, seq: int, version: int) -> None:
+        """Start from a loaded state."""
+        self.market, self.seq, self.version, self.started = market, seq, version, version
+        self.awake = True
+        self._release()
+        mailbox, self.mailbox = self.mailbox, []
+        for command, _ in mailbox:
+            command(self)
+
+    def refuse(self, error: errors.AppError) -> None:
+        """Answer all that waits with an error: the room could not wake."""
+        mailbox, self.mailbox = self.mailbox, []
+        for _, refused in mailbox:
+            refused(error)
+
+    def apply(self, version: int, frame: bytes, author: bytes) -> bool:
+        """Take change number `version`, a new message by `author` or (NOBODY) another; return whether a hole precedes it."""
+        if version == self.version + 1 and self.awake:
+            self._deliver(frame, author)
+            if self.held:
+                self._release()
+        elif version > self.version:
+            self.held[version] = (frame, author)
+        return bool(self.held) and self.awake
+
+    def jump(self, seq: int, version: int, frames: list[bytes]) -> None:
+        """Take what the log says has changed up to `version`, when the newest message was `seq`."""
+        if version > self.version:
+            self.frames.extend(frames)
+            self.seq, self.version = seq, version
+            self._release()
+
+    def gathered(self) -> bytes:
+        """Take the frames of this turn, joined."""
+        frames = self.frames[0] if len(self.frames) == 1 else b"".join(self.frames)
+        self.frames = []
+        self.started = self.version
+        return frames
+
+    def _deliver(self, frame: bytes, author: bytes) -> None:
+        self.version += 1
+        self.frames.append(frame)
+        if author != NOBODY:
+            self.seq += 1
+            self.members[author] = self.seq  # who writes has read
+
+    def _release(self) -> None:
+        while held := self.held.pop(self.version + 1, None):
+            self._deliver(*held)
+        for version in [version for version in self.held if version <= self.version]:
+            del self.held[version]

@@ -1,0 +1,208 @@
+"""Which rooms are awake on this hub: waking them, flushing them once a turn, mending their holes, letting them sleep again."""
+
+import asyncio
+import logging
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+from core import errors
+from core.db import Pool
+from core.rooms import ROOM_MEMBERS, ROOM_STATES, RoomState
+from realtime import catchup
+from realtime.batch import Batch
+from realtime.bus import Bus, conversation_channel
+from realtime.engine.outbox import Outbox
+from realtime.room import Room
+
+log = logging.getLogger(__name__)
+
+HOLE_SECONDS = 0.05  # what is missing is mostly on its way: on the bus, or in the commit of a batch of our own
+SIGNAL_SECONDS = 0.05
+IDLE_SECONDS = 60.0
+SWEEP_SECONDS = 2.0
+
+
+class Rooms:
+    """The rooms of one hub."""
+
+    def __init__(self, db: Pool, bus: Bus, outbox: Outbox) -> None:
+        self._db = db
+        self._bus = bus
+        self._outbox = outbox
+        self._rooms: dict[bytes, Room] = {}
+        self._waking = Batch(self._wake)
+        self._mending = Batch(self._mend)
+        self._reloading = Batch(self._reload)
+        self._dirty: list[Room] = []
+        self._holes: set[Room] = set()
+        self._signalling: list[Room] = []
+        self._sweeper: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to sweep."""
+        self._sweeper = asyncio.create_task(self._sweep_forever(), name="rooms sweep")
+
+    async def stop(self) -> None:
+        """Stop sweeping."""
+        if self._sweeper:
+            self._sweeper.cancel()
+            await asyncio.wait([self._sweeper])
+
+    def __len__(self) -> int:
+        return len(self._rooms)
+
+    def room(self, id: UUID) -> Room:
+        """Return the room of a conversation, waking it if need be; it may turn out not to exist: post to it."""
+        key = id.bytes
+        room = self._rooms.get(key)
+        if room is None:
+            room = self._rooms[key] = Room(id)
+            self._waking.add(room, lambda answer: self._woken(room, answer))
+        return room
+
+    def apply(self, key: bytes, version: int, frame: bytes, author: bytes) -> None:
+        """Take a committed change of a conversation, if anyone here listens to it."""
+        room = self._rooms.get(key)
+        if room is None:
+            return
+        if room.apply(version, frame, author):
+            self._notice_hole(room)
+        self._gathered(room)
+
+    def signal(self, key: bytes, user_key: bytes, position: int, frame: bytes) -> None:
+        """Take a read position, or typing (position 0); of each kind and user, the latest within 50 ms wins."""
+        room = self._rooms.get(key)
+        if room is None:
+            return
+        if position and user_key in room.members:
+            room.members[user_key] = max(position, room.members[user_key])
+        if not room.small:
+            return
+        if not room.signals:
+            if not self._signalling:
+                asyncio.get_running_loop().call_later(SIGNAL_SECONDS, self._flush_signals)
+            self._signalling.append(room)
+        room.signals[user_key, position > 0] = frame
+
+    def members_changed(self, key: bytes) -> None:
+        """Load anew who is in a conversation; sockets of those who are no longer in it are put out."""
+        if room := self._rooms.get(key):
+            self._reloading.add(room, lambda _answer: None)
+
+    def mend_all(self) -> None:
+        """Compare every room with the log: something may have been missed."""
+        for room in list(self._rooms.values()):
+            if room.awake:
+                self._mending.add(room, lambda _answer: None)
+
+    # waking
+
+    async def _wake(self, rooms: list[Room]) -> Sequence[RoomState | errors.AppError]:
+        # Listen first, load then: what is committed in between comes over the bus and is held.
+        await self._bus.subscribe([conversation_channel(room.key) for room in rooms])
+        ids = [room.id for room in rooms]
+        states = {state.id: state for state in await ROOM_STATES(self._db, ids)}
+        await self._load_members(rooms)
+        missing = errors.CONVERSATION_NOT_FOUND.error()
+        return [states.get(room.id, missing) for room in rooms]
+
+    def _woken(self, room: Room, answer: RoomState | errors.AppError) -> None:
+        if isinstance(answer, errors.AppError):
+            self._forget(room)
+            room.refuse(answer)
+        else:
+            room.wake(answer.market, answer.last_seq, answer.version)
+            self._gathered(room)
+
+    async def _load_members(self, rooms: Iterable[Room]) -> None:
+        members: dict[UUID, dict[bytes, int]] = {room.id: {} for room in rooms}
+        for row in await ROOM_MEMBERS(self._db, list(members)):
+            members[row.conversation_id][row.user_id.bytes] = row.last_read_seq
+        for room in rooms:
+            room.members = members[room.id]
+
+    async def _reload(self, rooms: list[Room]) -> Sequence[None]:
+        await self._load_members(rooms)
+        for room in rooms:
+            for client in [client for client in room.sockets.values() if client.user_key not in room.members]:
+                client.leave(room)
+        return [None] * len(rooms)
+
+    def _forget(self, room: Room) -> None:
+        self._bus.unsubscribe(conversation_channel(room.key))
+        self._rooms.pop(room.key, None)
+
+    # delivering
+
+    def _gathered(self, room: Room) -> None:
+        if room.frames and not room.dirty:
+            room.dirty = True
+            if not self._dirty:
+                self._outbox.before_flush(self._flush)
+            self._dirty.append(room)
+
+    def _flush(self) -> None:
+        dirty, self._dirty = self._dirty, []
+        for room in dirty:
+            room.dirty = False
+            self._outbox.broadcast(room.sockets, room.gathered())
+
+    def _flush_signals(self) -> None:
+        signalling, self._signalling = self._signalling, []
+        for room in signalling:
+            signals, room.signals = room.signals, {}
+            for (user_key, is_position), frame in signals.items():
+                # Nobody is told that he himself types; that he has read, his other devices want to know.
+                self._outbox.broadcast(room.sockets if is_position else room.others(user_key), frame)
+
+    # mending
+
+    def _notice_hole(self, room: Room) -> None:
+        if not self._holes:
+            asyncio.get_running_loop().call_later(HOLE_SECONDS, self._mend_holes)
+        self._holes.add(room)
+
+    def _mend_holes(self) -> None:
+        holes, self._holes = self._holes, set()
+        for room in holes:
+            if room.held:
+                self._mending.add(room, lambda _answer: None)
+
+    async def _mend(self, rooms: list[Room]) -> Sequence[None]:
+        by_id = {room.id: room for room in rooms}
+        for state in await ROOM_STATES(self._db, list(by_id)):
+            if state.version > by_id[state.id].version:
+                await self._read_log(by_id[state.id], state)
+        return [None] * len(rooms)
+
+    async def _read_log(self, room: Room, state: RoomState) -> None:
+        complete = False
+        while not complete and room.version < state.version:
+            since = room.version
+            page = await catchup.changes(self._db, room.id, since, state.version)
+            complete = page.complete
+            missed = [message for message in page.messages if message.version > room.version]
+            frames = [catchup.frame_of(message, room.seq) for message in missed]
+            seq = max([room.seq, *(message.seq for message in missed)])
+            if complete:
+                room.jump(max(seq, state.last_seq), state.version, frames)
+            else:
+                room.jump(seq, page.messages[-1].version, frames)
+            self._gathered(room)
+            if any(message.kind == "system" for message in missed):
+                self.members_changed(room.key)
+
+    async def _sweep_forever(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            if self._bus.deaf:
+                self.mend_all()
+            self._put_to_sleep(loop.time())
+
+    def _put_to_sleep(self, now: float) -> None:
+        for room in list(self._rooms.values()):
+            if room.sockets or not room.awake:
+                room.idle_since = now
+            elif now - room.idle_since > IDLE_SECONDS:
+                self._forget(room)

@@ -1,0 +1,59 @@
+"""Who is connected to this hub: a user's sockets are one room, which nobody else can enter."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from realtime.bus import NOBODY, Bus, user_channel
+from realtime.engine.outbox import Outbox
+
+if TYPE_CHECKING:
+    from realtime.client import Client
+
+
+class Users:
+    """The users of one hub and their sockets; `came` and `left` are called with a user's first and last."""
+
+    def __init__(self, bus: Bus, outbox: Outbox, came: Callable[[bytes], None], left: Callable[[bytes], None]) -> None:
+        self._bus = bus
+        self._outbox = outbox
+        self._came = came
+        self._left = left
+        self._sockets: dict[bytes, list[Client]] = {}
+
+    def __len__(self) -> int:
+        return len(self._sockets)
+
+    def keys(self) -> list[bytes]:
+        """Return who is here."""
+        return list(self._sockets)
+
+    def add(self, client: "Client") -> None:
+        """Note a socket."""
+        sockets = self._sockets.get(client.user_key)
+        if sockets is None:
+            self._sockets[client.user_key] = [client]
+            self._bus.listen(user_channel(client.user_key))
+            self._came(client.user_key)
+        else:
+            sockets.append(client)
+
+    def remove(self, client: "Client") -> None:
+        """Forget a socket."""
+        sockets = self._sockets.get(client.user_key, [])
+        if client in sockets:
+            sockets.remove(client)
+            if not sockets:
+                del self._sockets[client.user_key]
+                self._bus.unsubscribe(user_channel(client.user_key))
+                self._left(client.user_key)
+
+    def emit(self, user_key: bytes, frame: bytes, unless_joined: bytes = NOBODY) -> None:
+        """Write to all sockets of a user, but not to those that have joined that conversation."""
+        for client in self._sockets.get(user_key, ()):
+            if unless_joined not in client.rooms:
+                self._outbox.add(client.session, frame)
+
+    def of_session(self, session_key: bytes) -> "list[Client]":
+        """Return the sockets of one login."""
+        everybody = (client for sockets in self._sockets.values() for client in sockets)
+        return [client for client in everybody if client.user.session_id.bytes == session_key]

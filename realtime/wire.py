@@ -1,0 +1,180 @@
+"""Every client->server event and its answer, and nothing else. What the server emits by itself is in core/events.py.
+
+The five given by OnSwift ("Client -> Server Events") and ours in the same style. Every event may ask for an ack; it then gets
+the answer named here or `{"error": {code, message, details}}`. Unasked, an error is emitted as `error`.
+"""
+
+from typing import Annotated, ClassVar
+from uuid import UUID
+
+import msgspec
+
+from core.events import Event, Message, Reaction
+from core.fields import ClientId, MentionIds, PersonIds, Title
+
+
+class ClientEvent(msgspec.Struct, frozen=True, rename="camel"):
+    """Payload of one event from a client."""
+
+    name: ClassVar[str]
+
+
+class JoinUser(ClientEvent, frozen=True, rename="camel"):
+    """Enter one's own room; every socket is in it from the start, so this only says so. Answer: `{userId}`."""
+
+    name = "join:user"
+    user_id: UUID
+
+
+class JoinConversation(ClientEvent, frozen=True, rename="camel"):
+    """Hear a conversation from now on. Answer: Joined.
+
+    `limit`: also give me the last messages. `since`: or every message changed after that version, which closes the hole that a
+    lost connection made.
+    """
+
+    name = "join:conversation"
+    conversation_id: UUID
+    since: Annotated[int, msgspec.Meta(ge=0, le=2**62)] | None = None
+    limit: Annotated[int, msgspec.Meta(ge=0, le=100)] = 0
+
+
+class LeaveConversation(ClientEvent, frozen=True, rename="camel"):
+    """Hear a conversation no more. Answer: `{}`."""
+
+    name = "leave:conversation"
+    conversation_id: UUID
+
+
+class SendMessage(ClientEvent, frozen=True, rename="camel"):
+    """Send a message; with a `clientId` it is safe to repeat. Answer, after commit: `{id, seq, version, sentAt, duplicate}`."""
+
+    name = "message:send"
+    conversation_id: UUID
+    content: str
+    client_id: ClientId | None = None
+    reply_to: UUID | None = None
+    mentions: MentionIds = []
+
+
+class EditMessage(ClientEvent, frozen=True, rename="camel"):
+    """Change the text of one's own message. Answer: `{message}`."""
+
+    name = "message:edit"
+    conversation_id: UUID
+    message_id: UUID
+    content: str
+
+
+class DeleteMessage(ClientEvent, frozen=True, rename="camel"):
+    """Delete one's own message. Answer: `{conversationId, messageId, seq, version}`."""
+
+    name = "message:delete"
+    conversation_id: UUID
+    message_id: UUID
+
+
+class ReactToMessage(ClientEvent, frozen=True, rename="camel"):
+    """Add or take back a reaction. Answer: `{reactions, version}`."""
+
+    name = "message:react"
+    conversation_id: UUID
+    message_id: UUID
+    emoji: str
+    added: bool = True
+
+
+class Typing(ClientEvent, frozen=True, rename="camel"):
+    """Say that one types, or no longer. Answer: `{}`."""
+
+    name = "conversation:typing"
+    conversation_id: UUID
+    is_typing: bool
+
+
+class MarkRead(ClientEvent, frozen=True, rename="camel"):
+    """Move one's read position up to a message. Answer: `{lastReadSeq}`."""
+
+    name = "conversation:read"
+    conversation_id: UUID
+    message_id: UUID
+
+
+class CreateConversation(ClientEvent, frozen=True, rename="camel"):
+    """Make a group of oneself and these users. Answer: `{conversationId}`."""
+
+    name = "conversation:create"
+    participant_ids: PersonIds
+    title: Title
+
+
+class AddMembers(ClientEvent, frozen=True, rename="camel"):
+    """Add users to a group. Answer: `{}`."""
+
+    name = "conversation:add"
+    conversation_id: UUID
+    user_ids: PersonIds
+
+
+class RemoveMember(ClientEvent, frozen=True, rename="camel"):
+    """Take a user out of a group one owns, or oneself out of any. Answer: `{}`."""
+
+    name = "conversation:remove"
+    conversation_id: UUID
+    user_id: UUID
+
+
+class Position(msgspec.Struct, frozen=True, rename="camel"):
+    """How far a member has read."""
+
+    user_id: UUID
+    last_read_seq: int
+
+
+class Joined(msgspec.Struct, frozen=True, rename="camel"):
+    """A conversation at `version`; live events go on from there. `positions` and `online` only up to 100 members.
+
+    `complete` is false when more has changed since than one answer holds: take a fresh page of history instead.
+    """
+
+    conversation_id: UUID
+    last_seq: int
+    version: int
+    last_read_seq: int
+    unread_count: int
+    positions: list[Position]
+    online: list[UUID]
+    messages: list[Message]
+    complete: bool = True
+
+
+class UserJoined(msgspec.Struct, frozen=True, rename="camel"):
+    user_id: UUID
+
+
+class Edited(msgspec.Struct, frozen=True, rename="camel"):
+    message: Message
+
+
+class Reacted(msgspec.Struct, frozen=True, rename="camel"):
+    reactions: list[Reaction]
+    version: int
+
+
+class Read(msgspec.Struct, frozen=True, rename="camel"):
+    last_read_seq: int
+
+
+class Created(msgspec.Struct, frozen=True, rename="camel"):
+    conversation_id: UUID
+
+
+class Done(msgspec.Struct, frozen=True):
+    """The empty answer."""
+
+
+class SessionEnded(Event, frozen=True, rename="camel"):
+    """Told just before the sockets of a session that ended elsewhere are closed."""
+
+    name = "session:ended"
+    reason: str
