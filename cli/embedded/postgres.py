@@ -11,17 +11,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from cli.embedded.binaries import postgres_binaries
-from cli.embedded.process import (
-    Account,
-    Report,
-    Server,
-    ServerError,
-    end_left_behind,
-    running,
-    silent,
-    socket_folder,
-    wait_until,
-)
+from cli.embedded.process import Account, Report, Server, end_left_behind, running, silent, socket_folder, wait_until
+from cli.errors import CommandError
 
 SOCKET_NAME = ".s.PGSQL.5432"
 OPTIONS = ("shared_buffers=128MB", "max_connections=100", "max_wal_size=1GB", "checkpoint_timeout=15min", "jit=off")
@@ -100,7 +91,7 @@ def _give(folder: Path, binaries: Path, account: Account) -> None:
     folder.parent.chmod(folder.parent.stat().st_mode | 0o011)
     may = ["test", "-w", str(folder), "-a", "-x", str(binaries / "postgres")]
     if subprocess.run(may, user=account.user, group=account.group, extra_groups=[], check=False).returncode != 0:  # noqa: S603
-        raise ServerError(
+        raise CommandError(
             f"Postgres refuses to run as root, and as the user nobody it cannot enter {folder.parent} or {binaries}:"
             " run as an ordinary user, or move both out of private folders"
         )
@@ -119,7 +110,7 @@ def _run(command: Sequence[str | Path], account: Account, stdin: bytes = b"") ->
         check=False,
     )
     if done.returncode != 0:
-        raise ServerError(f"{Path(command[0]).name} failed: {done.stderr.decode(errors='replace').strip()}")
+        raise CommandError(f"{Path(command[0]).name} failed: {done.stderr.decode(errors='replace').strip()}")
 
 
 def _is_ready(folder: Path, pid: int) -> bool:

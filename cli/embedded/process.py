@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
 
+from cli.errors import CommandError
+
 START_SECONDS = 60.0  # after a crash a server first reads its log
 STOP_SECONDS = 3.0
 LEFT_BEHIND_SECONDS = 20.0
@@ -18,10 +20,6 @@ LEFT_BEHIND_SECONDS = 20.0
 SOCKET_PATH_BYTES = 103
 
 Report = Callable[[str], AbstractContextManager[object]]
-
-
-class ServerError(Exception):
-    """A server that cannot be found, started or shared; the message is for the user."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +102,7 @@ def _wait_for_end(pid_file: Path, folder: Path) -> None:
     deadline = time.monotonic() + LEFT_BEHIND_SECONDS
     while (pid := _serving(pid_file, folder)) is not None:
         if time.monotonic() > deadline:
-            raise ServerError(f"Process {pid}, which an earlier run left behind on {folder}, does not end: kill it")
+            raise CommandError(f"Process {pid}, which an earlier run left behind on {folder}, does not end: kill it")
         time.sleep(0.01)
 
 
@@ -129,12 +127,12 @@ def _works_in(pid: int, folder: Path) -> bool:
 
 
 def wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes], title: str, log: Path) -> None:
-    """Return when the server answers; raise ServerError with the end of its log when it ends or takes too long."""
+    """Return when the server answers; raise CommandError with the end of its log when it ends or takes too long."""
     deadline = time.monotonic() + START_SECONDS
     while not ready():
         if process.poll() is not None or time.monotonic() > deadline:
             last_lines = " | ".join(log.read_text(errors="replace").splitlines()[-3:])
-            raise ServerError(f"{title} did not start: {last_lines or f'exit code {process.returncode}'} (log: {log})")
+            raise CommandError(f"{title} did not start: {last_lines or f'exit code {process.returncode}'} (log: {log})")
         time.sleep(0.005)
 
 

@@ -11,9 +11,10 @@ from typing import BinaryIO
 import msgspec
 
 from cli.embedded.postgres import embedded_postgres
-from cli.embedded.process import START_SECONDS, Report, Server, ServerError
+from cli.embedded.process import START_SECONDS, Report, Server
 from cli.embedded.redis import embedded_redis
 from cli.embedded.signing_key import make_signing_key, read_signing_key
+from cli.errors import CommandError
 from config.settings import Settings
 
 
@@ -29,24 +30,24 @@ class Addresses(msgspec.Struct, frozen=True):
 def own_servers(settings: Settings, report: Report) -> Iterator[tuple[Settings, list[Server]]]:
     """Start the servers that the settings do not name, and yield the settings with them.
 
-    Raises ServerError when another process has the data folder.
+    Raises CommandError when another process has the data folder.
     """
     with _servers_file(settings) as file:
         if not _lock(file):
-            raise ServerError(
+            raise CommandError(
                 f"Another greenroom{_owner(file)} is using {Path(settings.data_dir).resolve()}:"
                 " stop it, or set GREENROOM_DATA_DIR to another folder"
             )
-        with _started(settings, file, report) as started:
+        with _started(settings, file, report, with_redis=True) as started:
             yield started
 
 
 @contextmanager
-def any_servers(settings: Settings, report: Report) -> Iterator[Settings]:
-    """Yield the settings with the servers of the process that has the data folder, or with own ones for the block."""
+def any_database(settings: Settings, report: Report) -> Iterator[Settings]:
+    """Yield the settings with the database of the process that has the data folder, or with an own one for the block."""
     with _servers_file(settings) as file:
         if _lock(file):
-            with _started(settings, file, report) as (completed, _):
+            with _started(settings, file, report, with_redis=False) as (completed, _):
                 yield completed
         else:
             yield _completed(settings, _wait_for_addresses(file))
@@ -59,7 +60,7 @@ def _servers_file(settings: Settings) -> Iterator[BinaryIO]:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(folder / "servers.json", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
-        raise ServerError(f"GREENROOM_DATA_DIR={folder} cannot be used: {error.strerror}") from None
+        raise CommandError(f"GREENROOM_DATA_DIR={folder} cannot be used: {error.strerror}") from None
     with os.fdopen(descriptor, "r+b") as file:
         yield file
 
@@ -75,13 +76,17 @@ def _lock(file: BinaryIO) -> bool:
 
 
 @contextmanager
-def _started(settings: Settings, file: BinaryIO, report: Report) -> Iterator[tuple[Settings, list[Server]]]:
+def _started(
+    settings: Settings, file: BinaryIO, report: Report, *, with_redis: bool
+) -> Iterator[tuple[Settings, list[Server]]]:
     folder = Path(settings.data_dir)
     make_signing_key(folder)
     with ExitStack() as stack:
         start = stack.enter_context
         database = None if settings.database_url else start(embedded_postgres(folder / "postgres", report=report))
-        redis = None if settings.redis_urls else start(embedded_redis(folder / "redis", report=report))
+        redis = None
+        if with_redis and not settings.redis_urls:
+            redis = start(embedded_redis(folder / "redis", report=report))
         addresses = Addresses(
             process=os.getpid(),
             database_url=database.url if database else settings.database_url,
@@ -110,7 +115,7 @@ def _wait_for_addresses(file: BinaryIO) -> Addresses:
         if (addresses := _read(file)) is not None:
             return addresses
         time.sleep(0.05)
-    raise ServerError(f"Another greenroom is starting on {file.name}, but does not get on")
+    raise CommandError(f"Another greenroom is starting on {file.name}, but does not get on")
 
 
 def _read(file: BinaryIO) -> Addresses | None:

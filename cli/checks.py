@@ -1,0 +1,62 @@
+"""What a command asks of the database and of Redis before it starts: it fails early, with a line that says what to do."""
+
+import asyncio
+
+import asyncpg
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from cli.errors import CommandError
+from config.settings import Settings, masked
+from core.migrate import MIGRATIONS
+
+ANSWER_SECONDS = 5.0
+
+
+async def check_servers(settings: Settings) -> None:
+    """Raise CommandError unless the migrated database and each Redis answer."""
+    await check_database(settings)
+    await _check_migrations(settings)
+    urls = (*settings.redis_urls, *filter(None, [settings.jobs_redis_url]))
+    shown = masked(settings)
+    for url in urls:
+        name = "GREENROOM_REDIS_URLS" if url in settings.redis_urls else "GREENROOM_JOBS_REDIS_URL"
+        await _check_redis(url, f"{name}={shown[name]}")
+
+
+async def check_database(settings: Settings) -> None:
+    """Raise CommandError unless the database answers."""
+    try:
+        connection = await asyncpg.connect(settings.database_url, timeout=ANSWER_SECONDS)
+        await connection.close()
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, ValueError) as error:
+        shown = masked(settings)["GREENROOM_DATABASE_URL"]
+        raise CommandError(f"The database does not answer: {_reason(error)} (GREENROOM_DATABASE_URL={shown})") from None
+
+
+async def _check_migrations(settings: Settings) -> None:
+    connection = await asyncpg.connect(settings.database_url)
+    try:
+        applied = {row["name"] for row in await connection.fetch("select name from schema_migrations")}
+    except asyncpg.UndefinedTableError:
+        applied = set()
+    finally:
+        await connection.close()
+    if missing := {path.stem for path in MIGRATIONS.glob("*.sql")} - applied:
+        raise CommandError(f"The database lacks {', '.join(sorted(missing))}: run `greenroom migrate` first")
+
+
+async def _check_redis(url: str, shown: str) -> None:
+    client = Redis.from_url(url, socket_connect_timeout=ANSWER_SECONDS, socket_timeout=ANSWER_SECONDS)
+    try:
+        async with client:
+            await client.ping()
+    except (RedisError, OSError, TimeoutError, ValueError) as error:
+        raise CommandError(f"Redis does not answer: {_reason(error)} ({shown})") from None
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, asyncio.TimeoutError):
+        return f"no answer within {ANSWER_SECONDS:.0f} s"
+    text = (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
+    return text.splitlines()[0].rstrip(".")
