@@ -1,0 +1,136 @@
+"""The engine's HTTP: long-polling, and WebSockets asked for on connections that aiohttp owns already."""
+
+import asyncio
+from typing import TYPE_CHECKING, Final, cast
+
+from aiohttp import web
+from aiohttp.http_websocket import WebSocketReader
+
+from realtime.engine.handshake import (
+    BAD_METHOD,
+    BAD_REQUEST,
+    Refused,
+    Request,
+    make_request,
+    websocket_key,
+)
+from realtime.engine.polling import Polling
+from realtime.engine.session import TRANSPORT_ERROR, Session
+
+if TYPE_CHECKING:
+    from realtime.engine.server import Engine
+
+_PREFLIGHT: Final = {"Access-Control-Allow-Methods": "GET, POST", "Access-Control-Max-Age": "86400"}
+
+
+def routes(engine: "Engine") -> list[web.RouteDef]:
+    """One handler for every method on every served path."""
+
+    async def handle(request: web.Request) -> web.Response:
+        asked = _read(request)
+        try:
+            response = await _serve(engine, request, asked)
+        except Refused as refused:
+            response = web.json_response({"code": refused.code, "message": refused.message}, status=refused.status)
+        if asked.origin:
+            _allow(engine, asked.origin, response)
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    return [web.route("*", path, handle) for path in sorted(engine.paths)]
+
+
+def _read(request: web.Request) -> Request:
+    key = websocket_key(request.headers)
+    return make_request(request.method, request.query_string, key, request.headers, request.remote or "")
+
+
+async def _serve(engine: "Engine", request: web.Request, asked: Request) -> web.Response:
+    if asked.method == "OPTIONS":
+        wanted = request.headers.get("Access-Control-Request-Headers", "content-type")
+        return web.Response(status=204, headers=_PREFLIGHT | {"Access-Control-Allow-Headers": wanted})
+    session = engine.admit(asked)
+    if asked.key:
+        return _take_connection(engine, request, asked, session)
+    if session is None:
+        return _text(engine.open_polling(asked))
+    polling = cast("Polling", session.transport)
+    if asked.method == "GET":
+        return await _poll(request, polling)
+    if asked.method == "POST":
+        return await _post(engine, request, polling)
+    raise Refused(BAD_METHOD)
+
+
+def _text(packets: str) -> web.Response:
+    return web.Response(text=packets, content_type="text/plain")
+
+
+def _allow(engine: "Engine", origin: str, response: web.Response) -> None:
+    """Let the page read the answer: any page where any may connect, else those that may."""
+    if "*" in engine.config.origins:
+        response.headers["Access-Control-Allow-Origin"] = "*"
+    elif response.status != 403:
+        response.headers["Access-Control-Allow-Origin"] = origin
+        response.headers["Access-Control-Allow-Credentials"] = "true"
+        response.headers["Vary"] = "Origin"
+
+
+async def _poll(request: web.Request, polling: Polling) -> web.Response:
+    if not await polling.ready():
+        raise Refused(BAD_REQUEST)
+    if request.transport is None:  # hung up while it waited: what it should have got must not vanish unnoticed
+        polling.session.close(TRANSPORT_ERROR)
+    return _text(polling.take())
+
+
+async def _post(engine: "Engine", request: web.Request, polling: Polling) -> web.Response:
+    if polling.posting:
+        polling.session.close(TRANSPORT_ERROR)
+        raise Refused(BAD_REQUEST)
+    polling.posting = True
+    try:
+        body = await _read_body(request, engine.config.max_payload)
+    finally:
+        polling.posting = False
+    if polling.ended or not polling.feed(body):
+        raise Refused(BAD_REQUEST)
+    return web.Response(text="ok", content_type="text/html")
+
+
+async def _read_body(request: web.Request, limit: int) -> bytes:
+    """All of the body, however many segments it comes in."""
+    body = bytearray()
+    too_large = (request.content_length or 0) > limit
+    while not too_large and (part := await request.content.readany()):
+        body += part
+        too_large = len(body) > limit
+    if too_large:
+        raise Refused((3, "Payload too large"), 413)
+    return bytes(body)
+
+
+class _Tail:
+    """Takes from aiohttp what the client sent right behind its request."""
+
+    def __init__(self) -> None:
+        self.data = b""
+
+    def feed_data(self, data: bytes) -> None:
+        self.data += data
+
+    def feed_eof(self) -> None: ...
+
+
+def _take_connection(engine: "Engine", request: web.Request, asked: Request, known: Session | None) -> web.Response:
+    """Make a WebSocket of a connection that aiohttp owns."""
+    owner, transport = request.protocol, cast("asyncio.Transport", request.transport)
+    tail = _Tail()
+    owner.set_parser(cast("WebSocketReader", tail))
+    websocket = engine.open_websocket(transport, asked, known)
+    # To aiohttp the connection is lost: it forgets it, writes nothing more, and logs the answer.
+    owner.transport = None
+    owner.connection_lost(None)
+    if tail.data:
+        websocket.data_received(tail.data)
+    return web.Response(status=101)

@@ -1,0 +1,134 @@
+"""WebSocket frames (RFC 6455): whole server frames as bytes, client frames read from a buffer.
+
+Server frames carry no mask, so the same bytes go to every member of a room.
+"""
+
+from collections.abc import Iterator
+from struct import Struct
+
+# aiohttp's compiled function; its frame reader costs 540 bytes more per connection and 500 ns instead of 320 per
+# message, and lets unmasked frames, close code 1006 and a data frame after an empty fragment through.
+from aiohttp._websocket.helpers import websocket_mask as websocket_mask
+
+CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
+FIN, RESERVED, OPCODE, MASKED, LENGTH = 0x80, 0x70, 0x0F, 0x80, 0x7F
+SHORTEST = 2
+
+NORMAL, GOING_AWAY, PROTOCOL_ERROR, INVALID_TEXT, TOO_BIG, INTERNAL_ERROR = 1000, 1001, 1002, 1007, 1009, 1011
+_RESERVED_CODES = frozenset((1004, 1005, 1006))
+
+_UINT16, _UINT64 = Struct("!H"), Struct("!Q")
+_SHORT_TEXT = [bytes((FIN | TEXT, size)) for size in range(126)]
+
+
+class BrokenFrame(Exception):  # noqa: N818 - named for what happened, not for being an exception
+    """The peer broke the WebSocket protocol; `code` is the close code that says how."""
+
+    def __init__(self, code: int, why: str) -> None:
+        super().__init__(why)
+        self.code = code
+
+
+def text_frame(payload: bytes) -> bytes:
+    """A final text frame around UTF-8 bytes."""
+    size = len(payload)
+    return _SHORT_TEXT[size] + payload if size < 126 else _header(TEXT, size) + payload
+
+
+def binary_frame(payload: bytes) -> bytes:
+    """A final binary frame."""
+    return _header(BINARY, len(payload)) + payload
+
+
+def pong_frame(payload: bytes | bytearray) -> bytes:
+    """The answer to a ping, at most 125 bytes."""
+    return _header(PONG, len(payload)) + payload
+
+
+def close_frame(code: int) -> bytes:
+    """A close frame without text."""
+    return _header(CLOSE, 2) + _UINT16.pack(code)
+
+
+def _header(opcode: int, size: int) -> bytes:
+    if size < 126:
+        return bytes((FIN | opcode, size))
+    if size < 65536:
+        return bytes((FIN | opcode, 126)) + _UINT16.pack(size)
+    return bytes((FIN | opcode, 127)) + _UINT64.pack(size)
+
+
+def unwrap(frames: bytes) -> Iterator[tuple[int, bytes]]:
+    """The (opcode, payload) of each of our own joined frames."""
+    at = 0
+    while at < len(frames):
+        size, start = frames[at + 1], at + 2
+        if size == 126:
+            (size,), start = _UINT16.unpack_from(frames, start), start + 2
+        elif size == 127:
+            (size,), start = _UINT64.unpack_from(frames, start), start + 8
+        yield frames[at] & OPCODE, frames[start : start + size]
+        at = start + size
+
+
+def read_frame(data: bytes | bytearray, at: int, limit: int) -> tuple[int, bytearray, int] | int:
+    """The client's frame at `at`: (first byte, payload, where it ends); or how many bytes are needed to go on.
+
+    `limit` is the largest payload in bytes. Raises BrokenFrame.
+    """
+    here = len(data) - at
+    if here < SHORTEST:
+        return SHORTEST
+    first, second = data[at], data[at + 1]
+    size = second & LENGTH
+    _check_head(first, second, size)
+    start = at + 2
+    if size == 126:
+        if here < 4:
+            return 4
+        (size,), start = _UINT16.unpack_from(data, start), start + 2
+    elif size == 127:
+        if here < 10:
+            return 10
+        (size,), start = _UINT64.unpack_from(data, start), start + 8
+    if size > limit:
+        raise BrokenFrame(TOO_BIG, "message too big")
+    end = start + 4 + size
+    if len(data) < end:
+        return end - at
+    payload = bytearray(data[start + 4 : end])
+    websocket_mask(bytes(data[start : start + 4]), payload)
+    return first, payload, end
+
+
+def _check_head(first: int, second: int, size: int) -> None:
+    if first & RESERVED:
+        raise BrokenFrame(PROTOCOL_ERROR, "reserved bits are set")
+    if not second & MASKED:
+        raise BrokenFrame(PROTOCOL_ERROR, "client frames must be masked")
+    opcode = first & OPCODE
+    if opcode > PONG or BINARY < opcode < CLOSE:
+        raise BrokenFrame(PROTOCOL_ERROR, "unknown opcode")
+    if opcode >= CLOSE and (size > 125 or not first & FIN):
+        raise BrokenFrame(PROTOCOL_ERROR, "control frames are short and whole")
+
+
+def check_close(payload: bytes | bytearray) -> int:
+    """The code to answer a close frame with. Raises BrokenFrame."""
+    if not payload:
+        return NORMAL
+    if len(payload) == 1:
+        raise BrokenFrame(PROTOCOL_ERROR, "half a close code")
+    code: int = _UINT16.unpack_from(payload)[0]
+    if not (1000 <= code <= 1014 or 3000 <= code <= 4999) or code in _RESERVED_CODES:
+        raise BrokenFrame(PROTOCOL_ERROR, "invalid close code")
+    decode_text(payload[2:])
+    return code
+
+
+def decode_text(payload: bytes | bytearray) -> str:
+    """UTF-8 to text. Raises BrokenFrame."""
+    try:
+        return payload.decode()
+    except UnicodeDecodeError:
+        raise BrokenFrame(INVALID_TEXT, "invalid UTF-8") from None

@@ -1,0 +1,119 @@
+"""HTTP long-polling: what carries a session until it has a WebSocket, or for good."""
+
+import asyncio
+from base64 import b64decode, b64encode
+from typing import Final
+
+from realtime.engine.frames import TEXT, unwrap
+from realtime.engine.session import PARSE_ERROR, TRANSPORT_CLOSE, TRANSPORT_ERROR, Session
+from realtime.engine.websocket import HIGH_WATER
+
+OVERFLOW: Final = 16 * HIGH_WATER  # bytes that may wait for a client that does not poll
+SEPARATOR: Final = "\x1e"
+_CLOSE, _NOOP = "1", "6"
+_UPGRADED: Final = "upgraded"
+_NOT_OUR_END: Final = (TRANSPORT_CLOSE, _UPGRADED)
+
+
+def encode_payload(frames: bytes) -> list[str]:
+    """The packets within joined frames, as polling wants them: text as it is, binary in base64."""
+    return [
+        data.decode() if opcode == TEXT else f"b{b64encode(data).decode()}"
+        for opcode, data in unwrap(frames)
+    ]  # fmt: skip
+
+
+class Polling:
+    """Keeps frames until a poll fetches them."""
+
+    __slots__ = ("_frames", "_size", "_waiter", "ended", "posting", "session", "upgrading")
+    name = "polling"
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.posting = False
+        self.upgrading = False  # polls are answered at once, so that the client can stop polling
+        self.ended = ""  # why, once polling is over
+        self._frames: list[bytes] = []
+        self._size = 0
+        self._waiter: asyncio.Future[None] | None = None
+
+    def write(self, frames: bytes) -> None:
+        """Keep whole frames for the poll that waits, or for the next."""
+        self._frames.append(frames)
+        self._size += len(frames)
+        self._answer()
+        if self._size > OVERFLOW:
+            self.session.close(TRANSPORT_ERROR)
+        elif self._size > HIGH_WATER:
+            self.session.fall_behind()
+
+    def close(self, reason: str, code: int) -> None:  # noqa: ARG002 - close codes belong to WebSockets
+        """Answer the poll that waits; later ones find no session."""
+        self.ended = reason
+        self._answer()
+
+    def upgrade(self) -> None:
+        """Answer the poll that waits, and others at once."""
+        self.upgrading = True
+        self._answer()
+
+    def retire(self) -> bytes:
+        """End polling for a WebSocket; returns the frames that it must carry."""
+        frames = b"".join(self._frames)
+        self._frames, self._size, self.ended = [], 0, _UPGRADED
+        self._answer()
+        return frames
+
+    async def ready(self) -> bool:
+        """Wait until there is something to say; False if another poll waits already, which ends both."""
+        if self._waiter is not None:
+            self.session.close(TRANSPORT_ERROR)
+            return False
+        if not (self._frames or self.upgrading or self.ended):
+            await self._wait()
+        return True
+
+    async def _wait(self) -> None:
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _answer(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def take(self) -> str:
+        """The payload of all that waits."""
+        packets = encode_payload(b"".join(self._frames))
+        self._frames, self._size = [], 0
+        if self.ended and self.ended not in _NOT_OUR_END:
+            packets.append(_CLOSE)
+        elif self.session.behind:
+            self.session.catch_up()
+        return SEPARATOR.join(packets or (_NOOP,))
+
+    def feed(self, body: bytes) -> bool:
+        """Give the session the packets of a POST; False if one was malformed, which ends the session."""
+        try:
+            packets = body.decode().split(SEPARATOR)
+        except UnicodeDecodeError:
+            packets = [""]
+        for packet in packets:
+            if self.ended:
+                break
+            if packet.startswith("b"):
+                self._feed_binary(packet)
+            else:
+                self.session.receive(packet)
+        return self.ended != PARSE_ERROR
+
+    def _feed_binary(self, packet: str) -> None:
+        try:
+            message = b64decode(packet[1:], validate=True)
+        except ValueError:
+            self.session.close(PARSE_ERROR)
+        else:
+            self.session.deliver(message)

@@ -1,0 +1,159 @@
+"""All sessions of one process."""
+
+import asyncio
+import random
+import secrets
+from collections.abc import Callable
+from contextlib import suppress
+from sys import intern
+from typing import Final
+
+import msgspec
+from aiohttp import web
+
+from realtime.engine import endpoints, upgrade
+from realtime.engine.frames import GOING_AWAY, text_frame
+from realtime.engine.handshake import (
+    BAD_METHOD,
+    BAD_REQUEST,
+    FORBIDDEN,
+    SESSION_UNKNOWN,
+    TRANSPORT_UNKNOWN,
+    UNSUPPORTED_VERSION,
+    Refused,
+    Request,
+    allows,
+    switching_protocols,
+)
+from realtime.engine.heartbeat import Wheel
+from realtime.engine.outbox import Outbox
+from realtime.engine.polling import Polling
+from realtime.engine.session import SHUTTING_DOWN, Layer, Session
+from realtime.engine.websocket import WebSocket
+
+STOP_TIME: Final = 2.0  # seconds that peers have to hang up when the process stops
+TICKS: Final = 32  # of the wheel, within the shorter of the heartbeat's two delays
+MAX_USER_AGENT: Final = 256  # characters kept
+
+
+class Config(msgspec.Struct, frozen=True):
+    """Times in seconds, sizes in bytes; `origins` may speak with us from a browser, "*" is any."""
+
+    ping_interval: float = 25.0
+    ping_timeout: float = 20.0
+    max_payload: int = 1_000_000
+    paths: tuple[str, ...] = ("/socket.io/", "/ws")
+    origins: tuple[str, ...] = ("*",)
+    connect_timeout: float = 45.0
+
+    def served_paths(self) -> frozenset[str]:
+        """`paths` with and without a trailing slash."""
+        return frozenset(form for path in self.paths for form in (path.rstrip("/"), f"{path.rstrip('/')}/"))
+
+
+class Engine:
+    """All sessions of one process; `layer` makes what sits on each."""
+
+    def __init__(self, config: Config, layer: Callable[[Session], Layer]) -> None:
+        self.config = config
+        self.sessions: dict[str, Session] = {}
+        self.outbox = Outbox()
+        self.wheel = Wheel(min(config.ping_interval, config.ping_timeout) / TICKS)
+        self.paths = config.served_paths()
+        self._layer = layer
+        self._leaving: set[WebSocket] = set()
+        self._all_left: asyncio.Event | None = None  # exists from `stop` on
+        self._open_packet = (
+            f'0{{"sid":"%s","upgrades":[%s],"pingInterval":{round(config.ping_interval * 1000)},'
+            f'"pingTimeout":{round(config.ping_timeout * 1000)},"maxPayload":{config.max_payload}}}'
+        )
+
+    def start(self) -> None:
+        """Begin to measure time, on the running loop."""
+        self.wheel.start()
+
+    async def stop(self) -> None:
+        """Refuse new sessions, close all others, and return when the peers have hung up or their time is over."""
+        self._all_left = asyncio.Event()
+        for session in list(self.sessions.values()):
+            session.close(SHUTTING_DOWN, GOING_AWAY)
+        if self._leaving:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._all_left.wait(), STOP_TIME)
+        self.wheel.finish()
+
+    def leaving(self, websocket: WebSocket) -> None:
+        """A WebSocket waits for its peer to hang up."""
+        self._leaving.add(websocket)
+
+    def left(self, websocket: WebSocket) -> None:
+        """A WebSocket's connection is gone."""
+        self._leaving.discard(websocket)
+        if self._all_left is not None and not self._leaving:
+            self._all_left.set()
+
+    def routes(self) -> list[web.RouteDef]:
+        """Long-polling, and the requests for a WebSocket that come to aiohttp."""
+        return endpoints.routes(self)
+
+    def admit(self, request: Request) -> Session | None:
+        """The session that a request belongs to, or None if it may open one. Raises Refused."""
+        query = request.parameters()
+        transport = query.get("transport")
+        if transport not in ("polling", "websocket"):
+            raise Refused(TRANSPORT_UNKNOWN)
+        if not allows(self.config.origins, request.origin, request.host):
+            raise Refused(FORBIDDEN, 403)
+        if sid := query.get("sid"):
+            return self._session_of(sid, transport, request)
+        if request.method != "GET":
+            raise Refused(BAD_METHOD)
+        if query.get("EIO") != "4":
+            raise Refused(UNSUPPORTED_VERSION)
+        if (transport == "websocket") != bool(request.key):
+            raise Refused(BAD_REQUEST)
+        if self._all_left is not None:
+            raise Refused(BAD_REQUEST, 503)
+        return None
+
+    def _session_of(self, sid: str, transport: str, request: Request) -> Session:
+        session = self.sessions.get(sid)
+        if session is None:
+            raise Refused(SESSION_UNKNOWN)
+        if not request.key and session.transport.name != transport:
+            raise Refused(BAD_REQUEST)
+        return session
+
+    def open_polling(self, request: Request) -> str:
+        """Begin a session by polling; returns its open packet."""
+        session = self._new_session(request)
+        polling = Polling(session)
+        session.transport, session.write = polling, polling.write
+        self._begin(session)
+        return self._open_packet % (session.sid, '"websocket"')
+
+    def open_websocket(self, transport: asyncio.Transport, request: Request, known: Session | None) -> WebSocket:
+        """Answer an admitted request for a WebSocket: it carries a new session, or offers itself to a known one."""
+        websocket = WebSocket(self, transport)
+        transport.set_protocol(websocket)
+        answer = switching_protocols(request.key)
+        if known is not None:
+            transport.write(answer)
+            upgrade.offer(known, websocket)
+        else:
+            session = self._new_session(request)
+            session.transport, session.write = websocket, transport.write
+            websocket.taker = session
+            transport.write(answer + text_frame((self._open_packet % (session.sid, "")).encode()))
+            self._begin(session)
+        return websocket
+
+    def _new_session(self, request: Request) -> Session:
+        user_agent = intern(request.user_agent[:MAX_USER_AGENT])
+        return Session(self, secrets.token_urlsafe(15), intern(request.remote), user_agent)
+
+    def _begin(self, session: Session) -> None:
+        self.sessions[session.sid] = session
+        # Spread, or all clients of a restarted hub are pinged in the same tick for ever.
+        self.wheel.schedule(session, self.config.ping_interval * random.uniform(0.5, 1.0))  # noqa: S311
+        session.layer = self._layer(session)

@@ -1,0 +1,165 @@
+"""One Engine.IO session: its life, its heartbeat, and the transport that carries it now."""
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from realtime.engine.frames import INTERNAL_ERROR, NORMAL, binary_frame, text_frame
+
+if TYPE_CHECKING:
+    from realtime.engine.server import Engine
+    from realtime.engine.upgrade import Probe
+
+TRANSPORT_CLOSE, TRANSPORT_ERROR = "transport close", "transport error"
+PARSE_ERROR, PING_TIMEOUT = "parse error", "ping timeout"
+FORCED_CLOSE, SHUTTING_DOWN = "forced server close", "server shutting down"
+
+_PING = text_frame(b"2")
+_log = logging.getLogger(__name__)
+
+
+class Layer(Protocol):
+    """What sits on a session: Socket.IO, or anything that speaks in Engine.IO messages."""
+
+    def message(self, data: str | bytes) -> None:
+        """A message came: text, or binary."""
+
+    def caught_up(self) -> None:
+        """The session is no longer behind."""
+
+    def closed(self, reason: str) -> None:
+        """The session is over; called once, and nothing after it."""
+
+
+class Transport(Protocol):
+    """What carries a session: `WebSocket` or `Polling`."""
+
+    name: str
+
+    def close(self, reason: str, code: int) -> None:
+        """End it, after what was written."""
+
+
+class _Nobody:
+    """The layer of a session that is over: lets go of the real one."""
+
+    def message(self, data: str | bytes) -> None: ...
+    def caught_up(self) -> None: ...
+    def closed(self, reason: str) -> None: ...
+
+
+_NOBODY = _Nobody()
+
+
+def _discard(frames: bytes) -> None:
+    """Where writes go after the end."""
+
+
+class Session:
+    """One Engine.IO session. Closes once; after that writes are ignored.
+
+    `write(frames)` sends whole frames at once; what should share a write with others goes through `engine.outbox`.
+    `behind`: the client does not take what it is sent; its layer hears `caught_up` when that is over.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "behind",
+        "engine",
+        "layer",
+        "pinged",
+        "probe",
+        "remote",
+        "sid",
+        "slot",
+        "transport",
+        "user_agent",
+        "write",
+    )
+
+    layer: Layer
+    transport: Transport
+    write: Callable[[bytes], None]
+
+    def __init__(self, engine: "Engine", sid: str, remote: str, user_agent: str) -> None:
+        self.engine = engine
+        self.sid = sid
+        self.remote = remote
+        self.user_agent = user_agent
+        self.behind = False
+        self.pinged = False
+        self.slot = 0
+        self.probe: Probe | None = None
+        self.layer = _NOBODY
+
+    def send(self, packet: bytes) -> None:
+        """Send an Engine.IO text message, with whatever else this turn has for the client."""
+        self.engine.outbox.add(self, text_frame(b"4" + packet))
+
+    def send_binary(self, message: bytes) -> None:
+        """Send an Engine.IO binary message likewise."""
+        self.engine.outbox.add(self, binary_frame(message))
+
+    def close(self, reason: str, code: int = NORMAL) -> None:
+        """End the session; what was written before still goes out."""
+        if self.engine.sessions.pop(self.sid, None) is None:
+            return
+        self.engine.wheel.cancel(self)
+        self.pinged = False
+        self.engine.outbox.settle(self)
+        self.write = _discard
+        self.transport.close(reason, code)
+        if self.probe is not None:
+            self.probe.close(reason, code)
+        layer, self.layer = self.layer, _NOBODY
+        try:
+            layer.closed(reason)
+        except Exception:
+            _log.exception("a layer failed to close")
+
+    def receive(self, packet: str) -> None:
+        """Take a text packet from the transport."""
+        kind = packet[:1]
+        if kind == "4":
+            self.deliver(packet[1:])
+        elif kind == "3":
+            self._pong()
+        elif kind == "1":
+            self.close(TRANSPORT_CLOSE)
+        elif kind != "6":
+            self.close(PARSE_ERROR)
+
+    def _pong(self) -> None:
+        if self.pinged:  # one that was not asked for does not put the next ping off
+            self.pinged = False
+            self.engine.wheel.schedule(self, self.engine.config.ping_interval)
+
+    def deliver(self, message: str | bytes) -> None:
+        """Hand a message to the layer; an error there ends this session and no other."""
+        try:
+            self.layer.message(message)
+        except Exception:
+            _log.exception("a layer failed on a message")
+            self.close(TRANSPORT_ERROR, INTERNAL_ERROR)
+
+    def due(self) -> None:
+        """Time to ping, or a ping was not answered in time."""
+        if self.pinged:
+            self.close(PING_TIMEOUT)
+            return
+        self.pinged = True
+        self.write(_PING)
+        self.engine.wheel.schedule(self, self.engine.config.ping_timeout)
+
+    def fall_behind(self) -> None:
+        """The client does not take what it is sent."""
+        self.behind = True
+
+    def catch_up(self) -> None:
+        """The client has taken what it was sent."""
+        self.behind = False
+        try:
+            self.layer.caught_up()
+        except Exception:
+            _log.exception("a layer failed to catch up")
+            self.close(TRANSPORT_ERROR, INTERNAL_ERROR)
