@@ -1,7 +1,7 @@
 """Access and refresh tokens: JWTs signed with the first key of the ring, verified with any of them."""
 
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, TypedDict
 from uuid import UUID
 
 import jwt
@@ -13,6 +13,13 @@ from core import errors
 ACCESS_LIFETIME = timedelta(minutes=15)
 REFRESH_LIFETIME = timedelta(days=30)
 ALGORITHM = "HS256"
+
+
+class Validity(TypedDict):
+    """The claims that say from when until when."""
+
+    iat: int
+    exp: int
 
 
 class Access(msgspec.Struct, frozen=True, rename="camel"):
@@ -78,6 +85,6 @@ class KeyRing:
         return claims
 
 
-def expiry(issued: datetime, lifetime: timedelta) -> dict[str, int]:
+def expiry(issued: datetime, lifetime: timedelta) -> Validity:
     """Return the `iat` and `exp` claims."""
     return {"iat": int(issued.timestamp()), "exp": int((issued + lifetime).timestamp())}

@@ -1,0 +1,205 @@
+"""Notifications: a user's own list, and telling members of new messages in one folded notification per conversation."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from core import clock, errors
+from core.context import Ctx
+from core.db import Many, One, Pool, Run, found, transaction
+from core.events import ConversationUpdated, NotificationNew, NotificationView
+from core.people import Person
+from core.publisher import Publisher
+
+CHUNK = 50
+
+
+class Page(msgspec.Struct, frozen=True):
+    """Some notifications, how many there are in all, and how many of the user's are unread."""
+
+    notifications: list[NotificationView]
+    total: int
+    unread: int
+
+
+class Counts(msgspec.Struct, frozen=True):
+    total: int
+    unread: int
+
+
+class Locked(msgspec.Struct, frozen=True):
+    id: UUID
+
+
+class Told(msgspec.Struct, frozen=True):
+    """A member's notification that is new or has changed, and what the list of conversations shows of it."""
+
+    id: UUID
+    user_id: UUID
+    conversation_id: UUID
+    title: str
+    message: str
+    created_at: datetime
+    message_id: UUID
+    last_seq: int
+    unread_count: int
+    last_message_at: datetime
+    preview: str
+    sender_id: UUID
+    sender_name: str
+    sender_avatar_url: str | None
+
+
+class Written(msgspec.Struct, frozen=True):
+    conversation_id: UUID
+
+
+LIST_OF_USER = Many(
+    NotificationView,
+    """
+    select id, type, title, message, entity_type, entity_id, read_at is not null as is_read, created_at
+    from notifications where user_id = $1 and ($2::bool is null or (read_at is not null) = $2)
+    order by created_at desc, id desc limit $3 offset $4""",
+)
+COUNTS_OF_USER = One(
+    Counts,
+    """
+    select count(*) filter (where $2::bool is null or (read_at is not null) = $2) as total,
+        count(*) filter (where read_at is null) as unread
+    from notifications where user_id = $1""",
+)
+MARK_READ = Run("update notifications set read_at = coalesce(read_at, $3) where id = $1 and user_id = $2")
+# A notification that is being folded at this moment is not waited for: it says something new, and waiting could deadlock.
+MARK_ALL_READ = Run(
+    """
+    update notifications set read_at = $2 where id in (
+        select id from notifications where user_id = $1 and read_at is null for update skip locked
+    )"""
+)
+# A statement of its own: the one after it then sees all that earlier holders of the locks have committed, such as readers.
+LOCK_CONVERSATIONS = Many(Locked, "select id from conversations where id = any ($1::uuid[]) order by id for update")
+# In conversations of more than 100 only those are told whom one of the last 1000 messages mentions; earlier ones they were
+# told of when those were new. The id is a UUIDv7 (48 bits of milliseconds, version 7) like those made in Python.
+FOLD_MESSAGES = Many(
+    Told,
+    """
+    with newest as (
+        select c.id as conversation_id, c.last_seq, m.id as message_id, m.created_at as last_message_at,
+            case when m.deleted_at is null then left(m.body, 140) else 'Message deleted' end as preview,
+            m.kind, u.id as sender_id, u.name as sender_name, u.avatar_url as sender_avatar_url,
+            (
+                select count(*) from (
+                    select from members n where n.conversation_id = c.id and n.left_at is null limit 101
+                ) some
+            ) <= 100 as small
+        from conversations c
+        join messages m on m.conversation_id = c.id and m.seq = c.last_seq
+        join users u on u.id = m.sender_id
+        where c.id = any ($1::uuid[])
+    ),
+    unread as (
+        select n.conversation_id, s.user_id, n.last_seq - s.last_read_seq as unread_count
+        from newest n join members s on s.conversation_id = n.conversation_id
+        where n.small and s.left_at is null and s.last_read_seq < n.last_seq
+        union
+        select n.conversation_id, s.user_id, n.last_seq - s.last_read_seq
+        from newest n
+        join mentions t on t.conversation_id = n.conversation_id and t.seq > n.last_seq - 1000
+        join members s on s.conversation_id = t.conversation_id and s.user_id = t.user_id
+        where not n.small and s.left_at is null and s.last_read_seq < t.seq
+    ),
+    folded as (
+        insert into notifications as o
+            (id, user_id, type, title, message, entity_type, entity_id, fold_key, fold_seq, created_at)
+        select
+            encode(
+                set_byte(
+                    overlay(b.random placing substring(int8send((extract(epoch from $2) * 1000)::bigint) from 3) from 1),
+                    6, get_byte(b.random, 6) & 15 | 112
+                ),
+                'hex'
+            )::uuid,
+            r.user_id, 'message_received', 'New message',
+            case when n.kind = 'system' then n.preview else n.sender_name || ': ' || n.preview end,
+            'message', n.message_id, n.conversation_id, n.last_seq, $2
+        from unread r join newest n using (conversation_id)
+        cross join lateral (select uuid_send(gen_random_uuid()) as random, r.user_id) b
+        where not exists (
+            select from notifications p
+            where p.user_id = r.user_id and p.fold_key = n.conversation_id and p.fold_seq >= n.last_seq
+        )
+        on conflict (user_id, type, fold_key) where read_at is null and fold_key is not null
+        do update set message = excluded.message, entity_id = excluded.entity_id, fold_seq = excluded.fold_seq,
+            created_at = excluded.created_at
+        returning o.id, o.user_id, o.fold_key as conversation_id, o.title, o.message, o.created_at
+    )
+    select f.*, n.message_id, n.last_seq, r.unread_count, n.last_message_at, n.preview, n.sender_id, n.sender_name,
+        n.sender_avatar_url
+    from folded f join newest n using (conversation_id) join unread r using (conversation_id, user_id)""",
+)
+# Ids are UUIDv7: from the first of a moment on is since that moment.
+WRITTEN_SINCE = Many(Written, "select distinct conversation_id from messages where id >= $1")
+
+
+async def list_of_user(ctx: Ctx, is_read: bool | None, limit: int, offset: int) -> Page:
+    """Return one page of the caller's notifications, the latest first."""
+    notifications = await LIST_OF_USER(ctx.db, ctx.user.id, is_read, limit, offset)
+    counts = found(await COUNTS_OF_USER(ctx.db, ctx.user.id, is_read), errors.INTERNAL_ERROR.error())
+    return Page(notifications, counts.total, counts.unread)
+
+
+async def mark_read(ctx: Ctx, id: UUID) -> None:
+    """Mark one as read; raises NOTIFICATION_NOT_FOUND."""
+    if not await MARK_READ(ctx.db, id, ctx.user.id, clock.now()):
+        raise errors.NOTIFICATION_NOT_FOUND.error()
+
+
+async def mark_all_read(ctx: Ctx) -> None:
+    """Mark all of the caller's as read."""
+    await MARK_ALL_READ(ctx.db, ctx.user.id, clock.now())
+
+
+async def notify_members(db: Pool, publisher: Publisher, conversation_ids: Sequence[UUID]) -> None:
+    """Notify the members of these conversations who have not read on, once for each state: repeats tell nothing."""
+    for start in range(0, len(conversation_ids), CHUNK):
+        chunk = list(conversation_ids[start : start + CHUNK])
+        async with transaction(db) as connection:
+            await LOCK_CONVERSATIONS(connection, chunk)
+            told = await FOLD_MESSAGES(connection, chunk, clock.now())
+        for row in told:
+            publisher.emit([row.user_id], _notification(row))
+            publisher.emit([row.user_id], _update(row))
+
+
+async def written_since(db: Pool, moment: datetime) -> list[UUID]:
+    """Return the conversations in which something was written since a moment."""
+    first_id = UUID(int=int(moment.timestamp() * 1000) << 80)
+    return [row.conversation_id for row in await WRITTEN_SINCE(db, first_id)]
+
+
+def _notification(row: Told) -> NotificationNew:
+    view = NotificationView(
+        id=row.id,
+        type="message_received",
+        title=row.title,
+        message=row.message,
+        entity_type="message",
+        entity_id=row.message_id,
+        is_read=False,
+        created_at=row.created_at,
+    )
+    return NotificationNew(view)
+
+
+def _update(row: Told) -> ConversationUpdated:
+    return ConversationUpdated(
+        conversation_id=row.conversation_id,
+        unread_count=row.unread_count,
+        last_seq=row.last_seq,
+        last_message_id=row.message_id,
+        last_message_at=row.last_message_at,
+        preview=row.preview,
+        sender=Person(row.sender_id, row.sender_name, row.sender_avatar_url),
+    )

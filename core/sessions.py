@@ -1,0 +1,149 @@
+"""Sessions: one per login, with a family of refresh tokens that replace each other. A reuse ends the session.
+
+A refresh token is good for one use. For a grace of seconds its second use gets the same successor, because two tabs refresh
+at once and answers get lost; after that, someone else has it, so nobody may go on with any token of the family.
+"""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import msgspec
+
+from core import clock, errors
+from core.context import Ctx, Resources, User
+from core.db import Connection, Many, One, Run, Scalar, found, transaction
+from core.ids import uuid7
+from core.people import Person
+from core.rooms import LIVE_SESSIONS
+from core.tokens import ACCESS_LIFETIME, REFRESH_LIFETIME, Access, Refresh, expiry
+
+REUSE_GRACE = timedelta(seconds=10)
+MAX_USER_AGENT = 255
+
+
+class Account(msgspec.Struct, frozen=True):
+    """Who logs in."""
+
+    id: UUID
+    email: str
+    name: str
+    role: str
+
+
+class Tokens(msgspec.Struct, frozen=True, rename="camel"):
+    """What a client holds."""
+
+    access_token: str
+    refresh_token: str
+
+
+class RefreshRow(msgspec.Struct, frozen=True):
+    session_id: UUID
+    used_at: datetime | None
+    successor_id: UUID | None
+    ended_at: datetime | None
+    id: UUID
+    email: str
+    name: str
+    role: str
+
+
+INSERT_SESSION = Run("insert into sessions (id, user_id, user_agent, created_at) values ($1, $2, $3, $4)")
+INSERT_REFRESH_TOKEN = Run("insert into refresh_tokens (id, session_id, issued_at) values ($1, $2, $3)")
+USE_REFRESH_TOKEN = Run("update refresh_tokens set used_at = $2, successor_id = $3 where id = $1")
+LOCK_REFRESH_TOKEN = One(
+    RefreshRow,
+    """
+    select r.session_id, r.used_at, r.successor_id, s.ended_at, u.id, u.email, u.name, u.role
+    from refresh_tokens r join sessions s on s.id = r.session_id join users u on u.id = s.user_id
+    where r.id = $1 and u.market = $2 and u.deleted_at is null for update of r, s""",
+)
+SESSION_OF_REFRESH_TOKEN = Scalar(
+    UUID,
+    """
+    select s.id from refresh_tokens r join sessions s on s.id = r.session_id
+    where r.id = $1 and s.user_id = $2""",
+)
+END_SESSION = Run("update sessions set ended_at = $2, end_reason = $3 where id = $1 and ended_at is null")
+
+
+class Ended(msgspec.Struct, frozen=True):
+    id: UUID
+
+
+END_ALL_SESSIONS = Many(
+    Ended,
+    "update sessions set ended_at = $2, end_reason = $3 where user_id = $1 and ended_at is null returning id",
+)
+
+
+async def start(ctx: Ctx, db: Connection, account: Account) -> Tokens:
+    """Open a session."""
+    now = clock.now()
+    session_id, token_id = uuid7(), uuid7()
+    await INSERT_SESSION(db, session_id, account.id, _storable(ctx.user_agent), now)
+    await INSERT_REFRESH_TOKEN(db, token_id, session_id, now)
+    return _sign(ctx, account, session_id, token_id, now)
+
+
+async def refresh(ctx: Ctx, token: str) -> Tokens:
+    """Replace a refresh token; raises INVALID_REFRESH_TOKEN, after ending the session if it was stolen."""
+    claims = ctx.resources.keys.refresh(token)
+    now = clock.now()
+    async with transaction(ctx.db) as db:
+        row = found(await LOCK_REFRESH_TOKEN(db, claims.token_id, ctx.market), errors.INVALID_REFRESH_TOKEN.error())
+        if row.ended_at:
+            raise errors.INVALID_REFRESH_TOKEN.error()
+        account = Account(row.id, row.email, row.name, row.role)
+        if row.used_at is None or row.successor_id is None:
+            successor_id = uuid7()
+            await INSERT_REFRESH_TOKEN(db, successor_id, row.session_id, now)
+            await USE_REFRESH_TOKEN(db, claims.token_id, now, successor_id)
+            return _sign(ctx, account, row.session_id, successor_id, now)
+        if now - row.used_at <= REUSE_GRACE:
+            return _sign(ctx, account, row.session_id, row.successor_id, row.used_at)
+        await END_SESSION(db, row.session_id, now, "refresh token reused")
+    ctx.publisher.end_sessions([row.session_id])
+    raise errors.INVALID_REFRESH_TOKEN.error("This refresh token was used before: log in again")
+
+
+async def end(ctx: Ctx, refresh_token: str | None) -> None:
+    """End the session of a refresh token of the caller, or the caller's own; raises INVALID_REFRESH_TOKEN."""
+    session_id: UUID | None = ctx.user.session_id
+    if refresh_token is not None:
+        token_id = ctx.resources.keys.refresh(refresh_token).token_id
+        session_id = await SESSION_OF_REFRESH_TOKEN(ctx.db, token_id, ctx.user.id)
+    if session_id is None:
+        raise errors.INVALID_REFRESH_TOKEN.error()
+    await END_SESSION(ctx.db, session_id, clock.now(), "logged out")
+    ctx.publisher.end_sessions([session_id])
+
+
+async def end_all(db: Connection, user_id: UUID, reason: str) -> list[UUID]:
+    """End all sessions of a user; tell the publisher of them after the commit."""
+    return [ended.id for ended in await END_ALL_SESSIONS(db, user_id, clock.now(), reason)]
+
+
+async def authenticate(resources: Resources, market: str, access_token: str) -> User:
+    """Return whose token this is; raises UNAUTHORIZED, TOKEN_EXPIRED, SESSION_ENDED."""
+    claims = resources.keys.access(access_token)
+    if claims.market != market:
+        raise errors.UNAUTHORIZED.error("The token is for another marketplace")
+    logins = await LIVE_SESSIONS(resources.db, [claims.session_id])
+    if not logins or logins[0].market != market:
+        raise errors.SESSION_ENDED.error()
+    (login,) = logins
+    person = Person(login.user_id, login.name, login.avatar_url)
+    return User(login.user_id, login.market, login.role, login.email, login.session_id, person)
+
+
+def _sign(ctx: Ctx, account: Account, session_id: UUID, token_id: UUID, issued: datetime) -> Tokens:
+    keys, now = ctx.resources.keys, clock.now()
+    access = Access(account.id, account.email, account.role, ctx.market, session_id, **expiry(now, ACCESS_LIFETIME))
+    refresh = Refresh(account.id, token_id, ctx.market, **expiry(issued, REFRESH_LIFETIME))
+    return Tokens(keys.sign(access), keys.sign(refresh))
+
+
+def _storable(header: str) -> str:
+    """Headers are bytes: what is not UTF-8 in them cannot be stored."""
+    return header[:MAX_USER_AGENT].encode(errors="replace").decode().replace("\0", "")
