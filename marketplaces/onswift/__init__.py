@@ -1,0 +1,14 @@
+"""OnSwift: creators hire talent for projects. The document it follows is in contract.yaml."""
+
+from core.market import Marketplace
+from marketplaces.onswift import rules
+from marketplaces.onswift.routes import ROUTES
+
+MARKETPLACE = Marketplace(
+    name="onswift",
+    title=rules.TITLE,
+    routes=ROUTES,
+    per_user=rules.PER_USER,
+    per_address=rules.PER_ADDRESS,
+    messages=rules.MESSAGES,
+)

@@ -1,0 +1,41 @@
+"""The REST process's web application: middlewares, the tables of the marketplaces, documents and pages."""
+
+from aiohttp import web
+
+import marketplaces
+from api import docs, pages
+from api.endpoint import Endpoint
+from api.middleware import add_headers, answer_errors, cors, observe
+from config.settings import Settings
+from core.context import Resources
+from core.market import Marketplace
+from core.publisher import Publisher
+from realtime import ops
+
+MAX_BODY = 256 * 1024
+
+
+def build_app(settings: Settings, resources: Resources, publisher: Publisher) -> web.Application:
+    """Put the application together; it opens nothing and closes nothing."""
+    app = web.Application(
+        middlewares=[observe, cors(settings.cors_origins), answer_errors],
+        client_max_size=MAX_BODY,
+    )
+    app.on_response_prepare.append(add_headers)
+    app.add_routes(pages.routes())
+    app.add_routes(ops.routes({"postgres": lambda: resources.db.fetchval("select 1"), "redis": resources.redis.ping}))
+    markets = marketplaces.configured(settings.marketplaces)
+    for market in markets:
+        app.add_routes(docs.routes(market, f"/{market.name}"))
+        app.add_routes(_routes(f"/{market.name}", market, resources, publisher))
+    if len(markets) == 1:
+        app.add_routes(docs.routes(markets[0], "/api"))
+        app.add_routes(_routes("", markets[0], resources, publisher))
+    return app
+
+
+def _routes(prefix: str, market: Marketplace, resources: Resources, publisher: Publisher) -> list[web.RouteDef]:
+    return [
+        web.route(route.method, prefix + route.path, Endpoint(market, route, resources, publisher).__call__)
+        for route in market.routes
+    ]

@@ -1,0 +1,120 @@
+"""What every request passes: its id, its address, one line in the log, errors in one form, CORS, security headers."""
+
+import logging
+import re
+import time
+from collections.abc import Sequence
+
+import msgspec
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler, Middleware
+from redis.exceptions import RedisError
+
+from core import errors
+from core.db import UNAVAILABLE_ERRORS
+from core.errors import AppError, ErrorCode
+from core.ids import uuid7
+from core.limits import RateLimitedError
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+OF_STATUS = {
+    404: errors.NOT_FOUND,
+    405: errors.METHOD_NOT_ALLOWED,
+    413: errors.PAYLOAD_TOO_LARGE,
+    415: errors.UNSUPPORTED_MEDIA_TYPE,
+}
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Strict-Transport-Security": "max-age=31536000",
+}
+PREFLIGHT = {
+    hdrs.ACCESS_CONTROL_ALLOW_METHODS: "GET, POST, PUT, DELETE",
+    hdrs.ACCESS_CONTROL_ALLOW_HEADERS: "Authorization, Content-Type, X-Request-Id",
+    hdrs.ACCESS_CONTROL_MAX_AGE: "600",
+}
+
+UNAVAILABLE: tuple[type[Exception], ...] = (*UNAVAILABLE_ERRORS, RedisError)
+
+log = logging.getLogger("api.access")
+
+
+@web.middleware
+async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Give the request an id and write one line when it is answered: no query and no headers, which may hold secrets."""
+    given = request.headers.get("X-Request-Id", "")
+    request["request_id"] = given if REQUEST_ID.fullmatch(given) else str(uuid7())
+    request["remote"] = request.remote or ""
+    started = time.perf_counter()
+    response = await handler(request)
+    milliseconds = (time.perf_counter() - started) * 1000
+    path, id = request.rel_url.raw_path, request["request_id"]
+    log.info("%s %s %d %.1f ms %s", request.method, path, response.status, milliseconds, id)
+    return response
+
+
+@web.middleware
+async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer every failure with `{"error": {code, message, details}}`."""
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        return _answer(OF_STATUS.get(error.status, _other(error)).error(), error.headers.getall(hdrs.ALLOW, []))
+    except AppError as error:
+        return _answer(error)
+    except UNAVAILABLE as error:
+        log.warning("%s %s is not possible right now: %r", request.method, request.rel_url.raw_path, error)
+        return _answer(errors.UNAVAILABLE.error())
+    except Exception:
+        log.exception("%s %s failed (%s)", request.method, request.rel_url.raw_path, request["request_id"])
+        return _answer(errors.INTERNAL_ERROR.error())
+
+
+def cors(origins: Sequence[str]) -> Middleware:
+    """Let web pages of other origins call."""
+
+    @web.middleware
+    async def allow_origins(request: web.Request, handler: Handler) -> web.StreamResponse:
+        origin = request.headers.get(hdrs.ORIGIN, "")
+        if origin not in origins:
+            return await handler(request)
+        # A route that takes OPTIONS itself (the engine's) answers its own preflights.
+        is_preflight = request.method == hdrs.METH_OPTIONS and request.match_info.http_exception
+        response = web.Response(status=204, headers=PREFLIGHT) if is_preflight else await handler(request)
+        response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = origin
+        response.headers[hdrs.ACCESS_CONTROL_ALLOW_CREDENTIALS] = "true"
+        response.headers[hdrs.ACCESS_CONTROL_EXPOSE_HEADERS] = "X-Request-Id, Retry-After, RateLimit, RateLimit-Policy"
+        response.headers.add(hdrs.VARY, hdrs.ORIGIN)
+        return response
+
+    return allow_origins
+
+
+async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """Add what every answer carries, whoever made it; a signal, because streams send their headers early."""
+    response.headers["X-Request-Id"] = request.get("request_id", "")
+    for name, value in SECURITY_HEADERS.items():
+        response.headers.setdefault(name, value)
+
+
+def _answer(error: AppError, allow: Sequence[str] = ()) -> web.Response:
+    body = msgspec.json.encode(errors.answer(error))
+    response = web.Response(body=body, status=error.kind.status, content_type="application/json")
+    if isinstance(error, RateLimitedError):
+        response.headers[hdrs.RETRY_AFTER] = str(error.retry_after)
+    elif error.kind.status == 503:
+        response.headers[hdrs.RETRY_AFTER] = "1"
+    elif error.kind.status == 401:
+        response.headers[hdrs.WWW_AUTHENTICATE] = "Bearer"
+    if allow:
+        response.headers[hdrs.ALLOW] = ", ".join(allow)
+    return response
+
+
+def _other(error: web.HTTPException) -> ErrorCode:
+    return errors.MALFORMED_REQUEST if error.status < 500 else errors.INTERNAL_ERROR

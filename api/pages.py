@@ -1,0 +1,53 @@
+"""The page that people open: the files of web/, and the Socket.IO client from node_modules."""
+
+import re
+from pathlib import Path
+
+from aiohttp import web
+
+WEB = Path(__file__).parents[1] / "web"
+OURS = re.compile(r"[\w-]+\.(?:js|css|svg|png|ico|webmanifest)")
+VENDOR = {
+    "socket.io.js": WEB / "node_modules/socket.io-client/dist/socket.io.min.js",
+    "socket.io.min.js.map": WEB / "node_modules/socket.io-client/dist/socket.io.min.js.map",
+}
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
+        " manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Cache-Control": "no-cache",  # ask each time whether it changed: names carry no version
+}
+
+
+def routes() -> list[web.RouteDef]:
+    """Return `/`, `/web/{name}` and `/web/vendor/{name}`."""
+    return [
+        web.get("/", _get_page),
+        web.get("/web/{name}", _get_file),
+        web.get("/web/vendor/{name}", _get_vendor_file),
+    ]
+
+
+async def _get_page(_request: web.Request) -> web.FileResponse:
+    return _file(WEB / "index.html")
+
+
+async def _get_file(request: web.Request) -> web.FileResponse:
+    name = request.match_info["name"]
+    if not OURS.fullmatch(name):
+        raise web.HTTPNotFound
+    return _file(WEB / name)
+
+
+async def _get_vendor_file(request: web.Request) -> web.FileResponse:
+    path = VENDOR.get(request.match_info["name"])
+    if path is None:
+        raise web.HTTPNotFound
+    return _file(path)
+
+
+def _file(path: Path) -> web.FileResponse:
+    if not path.is_file():
+        raise web.HTTPNotFound
+    return web.FileResponse(path, headers=HEADERS)

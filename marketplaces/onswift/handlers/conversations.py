@@ -1,0 +1,72 @@
+"""Conversations: of a creator and a talent, and of groups."""
+
+from uuid import UUID
+
+from core import conversations, errors, identity
+from core.context import Ctx
+from core.conversations import Conversation
+from core.market import Answer
+from core.people import Person
+from marketplaces.onswift import rules
+from marketplaces.onswift.structs import (
+    ConversationPage,
+    ConversationView,
+    NewConversation,
+    NewGroup,
+    NewMembers,
+    PageQuery,
+    pagination,
+)
+
+
+async def list_conversations(ctx: Ctx, query: PageQuery) -> ConversationPage:
+    """Get the user's conversations, the latest first"""
+    page, total = await conversations.list_of_user(ctx, query.limit, (query.page - 1) * query.limit)
+    return ConversationPage([_view(one) for one in page], pagination(query.page, query.limit, total))
+
+
+async def create_conversation(ctx: Ctx, body: NewConversation) -> Answer[ConversationView]:
+    """Create the conversation with a user of the other type, or get the existing one"""
+    role = await identity.role_of(ctx, body.participant_id)
+    if not rules.may_converse(ctx.user.role, role):
+        raise errors.SAME_USER_TYPE.error()
+    conversation, created = await conversations.create_pair(ctx, body.participant_id)
+    return Answer(201 if created else 200, _view(conversation))
+
+
+async def create_group(ctx: Ctx, body: NewGroup) -> ConversationView:
+    """Create a group conversation, owned by the caller"""
+    return _view(await conversations.create_group(ctx, body.title.strip(), body.participant_ids))
+
+
+async def get_conversation(ctx: Ctx, conversation_id: UUID) -> ConversationView:
+    """Get one conversation"""
+    return _view(await conversations.get(ctx, conversation_id))
+
+
+async def add_members(ctx: Ctx, conversation_id: UUID, body: NewMembers) -> ConversationView:
+    """Add users to a group"""
+    return _view(await conversations.add_members(ctx, conversation_id, body.user_ids))
+
+
+async def remove_member(ctx: Ctx, conversation_id: UUID, user_id: UUID) -> None:
+    """Leave a group, or take someone out of a group that one owns"""
+    await conversations.remove_member(ctx, conversation_id, user_id)
+
+
+def _view(conversation: Conversation) -> ConversationView:
+    is_pair = conversation.kind == "pair"
+    sides = {one.user_type: Person(one.id, one.name, one.avatar_url) for one in conversation.members if is_pair}
+    return ConversationView(
+        id=conversation.id,
+        kind=conversation.kind,
+        title=conversation.title,
+        creator=sides.get(rules.CREATOR),
+        talent=sides.get(rules.TALENT),
+        members=conversation.members,
+        member_count=conversation.member_count,
+        last_message=conversation.last_message,
+        unread_count=conversation.unread_count,
+        last_message_at=conversation.last_message_at,
+        created_at=conversation.created_at,
+    )

@@ -1,0 +1,11 @@
+"""Health for deployment and monitoring."""
+
+from core.context import Ctx
+from marketplaces.onswift import queries
+from marketplaces.onswift.structs import Health
+
+
+async def get_health(ctx: Ctx) -> Health:
+    """Say that the API and its database answer"""
+    await queries.ALIVE(ctx.db)
+    return Health("ok")

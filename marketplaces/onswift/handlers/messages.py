@@ -1,0 +1,64 @@
+"""Messages of a conversation."""
+
+from uuid import UUID
+
+from core import conversations, limits, messages
+from core.context import Ctx
+from core.events import Message
+from core.ids import uuid7
+from core.market import Answer
+from core.publisher import Draft, as_message
+from marketplaces.onswift import rules
+from marketplaces.onswift.structs import HistoryQuery, MessagePage, MessageText, NewMessage, Reactions, ReadUpTo
+
+
+async def list_messages(ctx: Ctx, conversation_id: UUID, query: HistoryQuery) -> MessagePage:
+    """Get messages of a conversation: the newest, or those before a message"""
+    return MessagePage(*await messages.history(ctx, conversation_id, query.before, query.limit))
+
+
+async def send_message(ctx: Ctx, conversation_id: UUID, body: NewMessage) -> Answer[Message]:
+    """Send a message"""
+    messages.check_content(body.content)
+    await conversations.require_member(ctx, conversation_id)
+    await conversations.require_members(ctx, conversation_id, body.mentions)
+    await limits.take(ctx, rules.MESSAGES, str(ctx.user.id))
+    draft = Draft(
+        id=uuid7(),
+        conversation_id=conversation_id,
+        sender=ctx.user.person,
+        content=body.content,
+        client_id=body.client_id,
+        reply_to=body.reply_to,
+        mentions=tuple(dict.fromkeys(body.mentions)),
+    )
+    stored = await ctx.publisher.append(draft)
+    if stored.duplicate:
+        return Answer(200, await messages.get(ctx, conversation_id, stored.id))
+    return Answer(201, as_message(draft, stored))
+
+
+async def edit_message(ctx: Ctx, conversation_id: UUID, message_id: UUID, body: MessageText) -> Message:
+    """Change the text of one's own message"""
+    return await messages.edit(ctx, conversation_id, message_id, body.content)
+
+
+async def delete_message(ctx: Ctx, conversation_id: UUID, message_id: UUID) -> None:
+    """Delete one's own message"""
+    await messages.delete(ctx, conversation_id, message_id)
+
+
+async def add_reaction(ctx: Ctx, conversation_id: UUID, message_id: UUID, emoji: str) -> Reactions:
+    """Give a message a reaction"""
+    change = await messages.react(ctx, conversation_id, message_id, emoji, added=True)
+    return Reactions(change.message_id, change.version, change.reactions)
+
+
+async def remove_reaction(ctx: Ctx, conversation_id: UUID, message_id: UUID, emoji: str) -> None:
+    """Take one's reaction back"""
+    await messages.react(ctx, conversation_id, message_id, emoji, added=False)
+
+
+async def mark_read(ctx: Ctx, conversation_id: UUID, body: ReadUpTo) -> None:
+    """Mark the conversation as read up to a message"""
+    await messages.mark_read(ctx, conversation_id, body.message_id)
