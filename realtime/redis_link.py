@@ -5,6 +5,7 @@ import contextlib
 import logging
 import ssl
 from collections.abc import Callable
+from typing import cast
 from urllib.parse import unquote, urlsplit
 
 import hiredis
@@ -32,6 +33,7 @@ class RedisLink(asyncio.Protocol):
         self._unsent: list[bytes] = []
         self._connecting: asyncio.Task[None] | None = None
         self._stopped = False
+        self._lost = asyncio.Event()
 
     @property
     def connected(self) -> bool:
@@ -54,6 +56,7 @@ class RedisLink(asyncio.Protocol):
             await asyncio.wait([self._connecting])
         if self._transport:
             self._transport.close()
+            await self._lost.wait()
 
     def drop(self) -> None:
         """Give this connection up and make a new one."""
@@ -70,8 +73,8 @@ class RedisLink(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Authenticate as the URL says. Its database does not matter: pub/sub knows none."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's are no subclasses
+        self._lost.clear()
         self._reader = hiredis.Reader()
         if self._url.password:
             user = (unquote(self._url.username).encode(),) if self._url.username else ()
@@ -91,6 +94,7 @@ class RedisLink(asyncio.Protocol):
         """Forget what was not sent and connect again."""
         self._transport = None
         self._unsent.clear()
+        self._lost.set()
         if not self._stopped:
             self._reconnect()
 

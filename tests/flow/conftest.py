@@ -1,0 +1,188 @@
+"""Real hubs on real ports, people with sessions, and official clients that talk to them."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pytest
+import socketio
+from aiohttp import web
+
+from config.settings import Settings
+from core.clock import now
+from core.context import Ctx, Resources, User
+from core.conversations import create_group
+from core.ids import uuid7
+from core.limits import Rate
+from core.people import Person
+from core.resources import open_resources
+from core.tokens import Access, expiry
+from realtime.app import Hub, open_hub
+from realtime.engine.door import open_door
+from realtime.publisher import Publisher, open_publisher
+
+PATIENCE = 5.0
+MESSAGES = Rate("messages", 30, 60)
+
+
+@dataclass
+class Heard:
+    """What a client was told, by event; `next` waits for what has not been taken yet."""
+
+    events: list[tuple[str, Any]] = field(default_factory=list)
+    taken: dict[str, int] = field(default_factory=dict)
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def add(self, name: str, payload: Any) -> None:
+        self.events.append((name, payload))
+        self.news.set()
+
+    def all(self, name: str) -> list[Any]:
+        return [payload for event, payload in self.events if event == name]
+
+    async def next(self, name: str) -> Any:
+        """Return the first event of this name that was not returned before."""
+        place = self.taken.get(name, 0)
+        async with asyncio.timeout(PATIENCE):
+            while len(self.all(name)) <= place:
+                self.news.clear()
+                await self.news.wait()
+        self.taken[name] = place + 1
+        return self.all(name)[place]
+
+    async def until(self, name: str, count: int) -> list[Any]:
+        """Return all events of this name once there are so many."""
+        async with asyncio.timeout(PATIENCE):
+            while len(self.all(name)) < count:
+                self.news.clear()
+                await self.news.wait()
+        return self.all(name)
+
+
+class Chatter:
+    """A person with an official client (python-socketio) that remembers what it hears."""
+
+    def __init__(self, user: User, token: str, url: str) -> None:
+        self.user = user
+        self.token = token
+        self.url = url
+        self.heard = Heard()
+        self.socket = socketio.AsyncClient(reconnection=False)
+        self.socket.on("*", self.heard.add)
+        self.socket.on("disconnect", lambda reason: self.heard.add("disconnect", reason))
+
+    async def connect(self, transports: tuple[str, ...] = ("websocket",), path: str = "socket.io") -> "Chatter":
+        await self.socket.connect(
+            self.url, auth={"token": self.token}, transports=list(transports), socketio_path=path, wait_timeout=PATIENCE
+        )
+        return self
+
+    async def call(self, event: str, **payload: Any) -> Any:
+        return await self.socket.call(event, payload, timeout=PATIENCE)
+
+    async def join(self, conversation_id: UUID, **more: Any) -> Any:
+        return await self.call("join:conversation", conversationId=str(conversation_id), **more)
+
+    async def send(self, conversation_id: UUID, content: str, **more: Any) -> Any:
+        return await self.call("message:send", conversationId=str(conversation_id), content=content, **more)
+
+
+@dataclass
+class House:
+    """Hubs over one database and Redis, and the people in it."""
+
+    settings: Settings
+    resources: Resources
+    publisher: Publisher
+    stack: AsyncExitStack
+
+    async def hub(self, settings: Settings | None = None) -> str:
+        """Open another hub and return its address."""
+        return await self.stack.enter_async_context(serve_hub(settings or self.settings))
+
+    async def person(self, name: str, role: str = "creator") -> tuple[User, str]:
+        """Sign someone up, log them in and return them with an access token."""
+        user = User(uuid7(), "onswift", role, f"{uuid7()}@example.com", uuid7(), Person(UUID(int=0), name))
+        user = User(user.id, user.market, role, user.email, user.session_id, Person(user.id, name))
+        await self.resources.db.execute(
+            "insert into users (id, market, email, password_hash, name, role) values ($1, $2, $3, '', $4, $5)",
+            user.id, user.market, user.email, name, role,
+        )  # fmt: skip
+        await self.resources.db.execute("insert into sessions (id, user_id) values ($1, $2)", user.session_id, user.id)
+        return user, self.token(user)
+
+    def token(self, user: User, lifetime: timedelta = timedelta(minutes=15)) -> str:
+        """Return an access token."""
+        claims = Access(user.id, user.email, user.role, user.market, user.session_id, **expiry(now(), lifetime))
+        return self.resources.keys.sign(claims)
+
+    async def chatter(self, name: str, url: str, role: str = "creator") -> Chatter:
+        """Return someone new with a client that is not connected yet."""
+        user, token = await self.person(name, role)
+        chatter = Chatter(user, token, url)
+        self.stack.push_async_callback(chatter.socket.disconnect)
+        return chatter
+
+    def ctx(self, user: User) -> Ctx:
+        """Return what a handler would get."""
+        return Ctx(self.resources, self.publisher, user.market, "test", caller=user)
+
+    async def group(self, owner: User, *others: User) -> UUID:
+        """Make a group conversation."""
+        return (await create_group(self.ctx(owner), "Group", [user.id for user in others])).id
+
+
+@asynccontextmanager
+async def serve_hub(settings: Settings) -> AsyncIterator[str]:
+    async with AsyncExitStack() as stack:
+        resources = await stack.enter_async_context(open_resources(settings))
+        hub: Hub = await stack.enter_async_context(open_hub(settings, resources, MESSAGES))
+        app = web.Application()
+        app.add_routes(hub.routes())
+        runner = web.AppRunner(app)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        assert runner.server
+        door = await open_door(hub.engine, runner.server, "127.0.0.1", 0)
+        stack.callback(door.close)
+        yield f"http://127.0.0.1:{door.sockets[0].getsockname()[1]}"
+
+
+@pytest.fixture(autouse=True)
+def nothing_goes_wrong_unseen(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Fail the test when something was logged as an error: exceptions in callbacks reach nobody else."""
+    yield
+    assert [record.getMessage() for record in caplog.get_records("call") if record.levelno >= logging.ERROR] == []
+
+
+@pytest.fixture
+async def house(settings: Settings) -> AsyncIterator[House]:
+    """Return a house without hubs."""
+    async with AsyncExitStack() as stack:
+        resources = await stack.enter_async_context(open_resources(settings))
+        publisher = await stack.enter_async_context(open_publisher(settings, resources))
+        yield House(settings, resources, publisher, stack)
+    await asyncio.sleep(0)  # asyncpg closes its transports without waiting for the loop to do it
+
+
+@pytest.fixture
+async def hub(house: House) -> str:
+    """Return the address of one hub."""
+    return await house.hub()
+
+
+@pytest.fixture
+async def two_hubs(house: House) -> tuple[str, str]:
+    """Return the addresses of two hubs over the same database and Redis."""
+    return await house.hub(), await house.hub()
+
+
+def without_limits(settings: Settings) -> Settings:
+    """Return the settings of a load test."""
+    return msgspec.structs.replace(settings, rate_limits="off")

@@ -1,0 +1,139 @@
+"""Two people talk, through real hubs, with every message in Postgres."""
+
+import asyncio
+from datetime import datetime
+
+import pytest
+
+from tests.flow.conftest import House, without_limits
+
+
+async def test_a_message_is_acked_after_commit_and_told_to_every_member_on_every_hub(
+    house: House, two_hubs: tuple[str, str]
+) -> None:
+    ann = await (await house.chatter("Ann", two_hubs[0])).connect()
+    bob = await (await house.chatter("Bob", two_hubs[1], "talent")).connect(("polling",))
+    room = await house.group(ann.user, bob.user)
+    assert (await ann.join(room))["lastSeq"] == 0
+    await bob.join(room)
+
+    ack = await ann.send(room, "Hello!", clientId="one")
+
+    assert (ack["seq"], ack["version"], ack["duplicate"]) == (1, 1, False)
+    assert datetime.fromisoformat(ack["sentAt"]).tzinfo
+    stored = await house.resources.db.fetchrow("select id, body, sender_id from messages")
+    assert (str(stored["id"]), stored["body"], stored["sender_id"]) == (ack["id"], "Hello!", ann.user.id)
+    for someone in (ann, bob):
+        told = await someone.heard.next("message:received")
+        assert told["conversationId"] == str(room)
+        assert told["message"]["id"] == ack["id"]
+        assert told["message"]["content"] == "Hello!"
+        assert told["message"]["sender"] == {"id": str(ann.user.id), "name": "Ann", "avatarUrl": None}
+
+
+async def test_two_hubs_tell_the_same_messages_in_the_same_order(house: House, two_hubs: tuple[str, str]) -> None:
+    hubs = [await house.hub(without_limits(house.settings)) for _ in range(2)]
+    people = [await (await house.chatter(f"P{i}", hubs[i % 2])).connect() for i in range(4)]
+    room = await house.group(*[person.user for person in people])
+    for person in people:
+        await person.join(room)
+
+    async def talk(number: int) -> None:
+        for i in range(40):
+            await people[number].send(room, f"{number}-{i}")
+
+    await asyncio.gather(*(talk(number) for number in range(4)))
+
+    expected = [tuple(row) for row in await house.resources.db.fetch("select seq, body from messages order by seq")]
+    assert [seq for seq, _ in expected] == list(range(1, 161))
+    for person in people:
+        told = await person.heard.until("message:received", 160)
+        assert [(one["message"]["seq"], one["message"]["content"]) for one in told] == expected
+
+
+async def test_a_repeated_send_gets_the_first_answer_and_stores_nothing(
+    house: House, two_hubs: tuple[str, str]
+) -> None:
+    ann = await (await house.chatter("Ann", two_hubs[0])).connect()
+    elsewhere = await (await house.chatter("Ann elsewhere", two_hubs[1])).connect()
+    elsewhere.token, elsewhere.user = ann.token, ann.user
+    await elsewhere.socket.disconnect()
+    await elsewhere.connect()
+    room = await house.group(ann.user)
+
+    answers = await asyncio.gather(*(who.send(room, "Once", clientId="same") for who in (ann, elsewhere) * 5))
+
+    assert len({(one["id"], one["seq"], one["sentAt"]) for one in answers}) == 1
+    assert sorted(one["duplicate"] for one in answers) == [False] + [True] * 9
+    assert await house.resources.db.fetchval("select count(*) from messages") == 1
+
+
+@pytest.mark.parametrize(
+    ("payload", "code"),
+    [
+        ({"content": ""}, "EMPTY_MESSAGE"),
+        ({"content": " \n "}, "EMPTY_MESSAGE"),
+        ({"content": "x" * 10_001}, "MESSAGE_TOO_LONG"),
+        ({"content": 5}, "VALIDATION_ERROR"),
+        ({}, "VALIDATION_ERROR"),
+        ({"content": "a\0b"}, "VALIDATION_ERROR"),
+        ({"content": "x", "clientId": ""}, "VALIDATION_ERROR"),
+        ({"content": "x", "conversationId": "nonsense"}, "VALIDATION_ERROR"),
+        ({"content": "x", "conversationId": "00000000-0000-7000-8000-000000000000"}, "CONVERSATION_NOT_FOUND"),
+        ({"content": "x", "replyTo": "00000000-0000-7000-8000-000000000000"}, "MESSAGE_NOT_FOUND"),
+        ({"content": "x", "mentions": ["00000000-0000-7000-8000-000000000000"]}, "VALIDATION_ERROR"),
+    ],
+)
+async def test_a_bad_send_gets_an_error_in_its_ack_and_changes_nothing(
+    house: House, hub: str, payload: dict[str, object], code: str
+) -> None:
+    ann = await (await house.chatter("Ann", hub)).connect()
+    room = await house.group(ann.user)
+
+    answer = await ann.call("message:send", **{"conversationId": str(room), **payload})
+
+    assert answer["error"]["code"] == code
+    assert answer["error"]["message"]
+    assert await house.resources.db.fetchval("select count(*) from messages") == 0
+    assert (await ann.send(room, "Still here"))["seq"] == 1
+
+
+async def test_who_is_not_a_member_can_neither_send_nor_join_nor_read_nor_type(house: House, hub: str) -> None:
+    ann = await (await house.chatter("Ann", hub)).connect()
+    eve = await (await house.chatter("Eve", hub)).connect()
+    room = await house.group(ann.user)
+    sent = await ann.send(room, "Private")
+
+    answers = [
+        await eve.send(room, "Let me in"),
+        await eve.join(room),
+        await eve.call("conversation:read", conversationId=str(room), messageId=sent["id"]),
+        await eve.call("conversation:typing", conversationId=str(room), isTyping=True),
+        await eve.call("message:edit", conversationId=str(room), messageId=sent["id"], content="Mine"),
+        await eve.call("message:react", conversationId=str(room), messageId=sent["id"], emoji="👍"),
+        await eve.call("conversation:add", conversationId=str(room), userIds=[str(eve.user.id)]),
+    ]
+
+    assert [answer["error"]["code"] for answer in answers] == ["NOT_A_MEMBER"] * 7
+    await ann.send(room, "Nobody else hears this")
+    assert not eve.heard.all("message:received")
+
+
+async def test_a_sender_over_the_limit_is_told_so_and_stays_connected(house: House, hub: str) -> None:
+    ann = await (await house.chatter("Ann", hub)).connect()
+    room = await house.group(ann.user)
+
+    answers = [await ann.send(room, str(i)) for i in range(40)]
+
+    refused = [answer for answer in answers if "error" in answer]
+    assert {answer["error"]["code"] for answer in refused} == {"RATE_LIMITED"}
+    assert await house.resources.db.fetchval("select count(*) from messages") == 40 - len(refused)
+    assert ann.socket.connected
+
+
+async def test_an_unknown_event_is_answered_and_harmless(house: House, hub: str) -> None:
+    ann = await (await house.chatter("Ann", hub)).connect()
+    assert (await ann.call("no:such"))["error"]["code"] == "UNKNOWN_EVENT"
+    await ann.socket.emit("no:such", {})
+    told = await ann.heard.next("error")
+    assert (told["event"], told["error"]["code"]) == ("no:such", "UNKNOWN_EVENT")
