@@ -1,4 +1,4 @@
-"""What a command asks of the database and of Redis before it starts: it fails early, with a line that says what to do."""
+"""What a command checks before it starts, so that it fails early and with a line that says what to do."""
 
 import asyncio
 
@@ -8,15 +8,26 @@ from redis.exceptions import RedisError
 
 from cli.errors import CommandError
 from config.settings import Settings, masked
+from core.market import Marketplace
 from core.migrate import MIGRATIONS
+from marketplaces import UnknownMarketplaceError, configured
 
 ANSWER_SECONDS = 5.0
 
 
-async def check_servers(settings: Settings) -> None:
-    """Raise CommandError unless the migrated database and each Redis answer."""
+def markets(names: tuple[str, ...]) -> list[Marketplace]:
+    """Return the manifests of these marketplaces; raise CommandError when there is none of that name."""
+    try:
+        return configured(names)
+    except UnknownMarketplaceError as error:
+        raise CommandError(str(error)) from None
+
+
+async def check_settings(settings: Settings) -> None:
+    """Raise CommandError unless what they name is there: marketplaces, a migrated database, each Redis."""
+    markets(settings.marketplaces)
     await check_database(settings)
-    await _check_migrations(settings)
+    await check_migrated(settings)
     urls = (*settings.redis_urls, *filter(None, [settings.jobs_redis_url]))
     shown = masked(settings)
     for url in urls:
@@ -34,7 +45,8 @@ async def check_database(settings: Settings) -> None:
         raise CommandError(f"The database does not answer: {_reason(error)} (GREENROOM_DATABASE_URL={shown})") from None
 
 
-async def _check_migrations(settings: Settings) -> None:
+async def check_migrated(settings: Settings) -> None:
+    """Raise CommandError unless all migrations have been applied."""
     connection = await asyncpg.connect(settings.database_url)
     try:
         applied = {row["name"] for row in await connection.fetch("select name from schema_migrations")}

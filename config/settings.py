@@ -71,7 +71,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         SmtpUrl | Literal[""],
         Meta(description="smtp://user:password@host:port or smtps://...; empty: `greenroom dev` prints mails"),
     ] = ""
-    mail_from: Annotated[str, Meta(pattern=r"@", description="Sender of mails, name <address>")] = (
+    mail_from: Annotated[str, Meta(pattern=r"@", description="Sender of mails, as a mail program shows it")] = (
         "Greenroom <no-reply@localhost>"
     )
     log_level: Annotated[

@@ -1,0 +1,34 @@
+"""Runs a command's main coroutine on uvloop until a signal ends it."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable
+
+import uvloop
+
+STOP_SECONDS = 5
+
+
+def run(main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
+    """Run `main`, which ends soon after the event that it is given is set: at the first SIGINT or SIGTERM.
+
+    A second signal, or `STOP_SECONDS`, end the process as it is.
+    """
+
+    async def until_signal() -> None:
+        stop = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, _stop, stop)
+        await main(stop)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(until_signal())
+
+
+def _stop(stop: asyncio.Event) -> None:
+    if stop.is_set():
+        os._exit(130)
+    stop.set()
+    # The kernel's clock, because what hangs may be the loop, or the end of a server after it. SIGALRM ends the process.
+    signal.alarm(STOP_SECONDS)

@@ -1,0 +1,145 @@
+"""The `greenroom` command: what it understands, and which function does it."""
+
+import asyncio
+import logging
+import os
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from importlib.metadata import version
+from pathlib import Path
+
+from cli.errors import CommandError
+from config.settings import PREFIX, Settings, SettingsError, load, markdown, masked
+
+# Each command imports what it needs itself, so that `greenroom version` does not load a web server.
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code: 0, 1 after an error that was told in one line, 130 after Ctrl-C."""
+    args = parser().parse_args(arguments)
+    try:
+        args.command(args)
+    except (CommandError, SettingsError) as error:
+        print(f"greenroom: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def parser() -> ArgumentParser:
+    """Return what the command line understands."""
+    whole = ArgumentParser(prog="greenroom", description="One backend for marketplaces in which people meet and talk.")
+    commands = whole.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    listens = ArgumentParser(add_help=False)
+    listens.add_argument("--host", help="address to listen on (GREENROOM_HOST, 127.0.0.1)")
+    listens.add_argument("--port", help="port to listen on (GREENROOM_PORT, 8000)")
+
+    def command(name: str, function: object, text: str, *parents: ArgumentParser) -> ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text, parents=parents)
+        added.set_defaults(command=function)
+        return added
+
+    command("dev", _dev, "run everything on one port, with a Postgres and a Redis of its own", listens)
+    command("hub", _hub, "run a hub: the process that sockets are connected to", listens)
+    command("api", _api, "run a REST server", listens)
+    command("worker", _worker, "run a worker: mails and notifications", listens)
+    command("migrate", _migrate, "bring the database up to date")
+    _seed_options(command("seed", _seed, "fill the database with users and conversations, for load tests"))
+    config = command("config", _config, "print the effective settings without their secrets")
+    config.add_argument("--markdown", action="store_true", help="print the reference of all settings instead")
+    command("version", _version, "print the version")
+    return whole
+
+
+def _seed_options(seed: ArgumentParser) -> None:
+    seed.add_argument("--market", required=True, help="marketplace that the users belong to")
+    seed.add_argument("--users", required=True, type=int, metavar="N", help="number of users")
+    seed.add_argument(
+        "--conversations",
+        required=True,
+        type=int,
+        metavar="G",
+        help="number of groups; user i is a member of group i mod G",
+    )
+    seed.add_argument(
+        "--out", required=True, type=Path, metavar="DIR", help="folder for tokens.txt and conversations.txt"
+    )
+
+
+def _dev(args: Namespace) -> None:
+    settings = _settings(args)
+    from cli.serve.dev import run_dev
+
+    run_dev(settings)
+
+
+def _hub(args: Namespace) -> None:
+    settings = _settings(args, "database_url", "redis_urls", "jwt_keys")
+    from cli.serve.hub import run_hub
+
+    run_hub(settings)
+
+
+def _api(args: Namespace) -> None:
+    settings = _settings(args, "database_url", "redis_urls", "jwt_keys")
+    from cli.serve.api import run_api
+
+    run_api(settings)
+
+
+def _worker(args: Namespace) -> None:
+    settings = _settings(args, "database_url", "redis_urls", "jwt_keys", "smtp_url")
+    from cli.serve.worker import run_worker
+
+    run_worker(settings)
+
+
+def _migrate(args: Namespace) -> None:
+    from cli.migrate import migrate_database
+
+    with _database(_settings(args), "database_url") as settings:
+        applied = asyncio.run(migrate_database(settings))
+    print("\n".join(f"applied {name}" for name in applied) or "nothing to do: the database is up to date")
+
+
+def _seed(args: Namespace) -> None:
+    from cli.seed import seed
+
+    with _database(_settings(args), "database_url", "jwt_keys") as settings:
+        asyncio.run(seed(settings, args.market, args.users, args.conversations, args.out))
+
+
+def _config(args: Namespace) -> None:
+    if args.markdown:
+        print(markdown(), end="")
+        return
+    print("\n".join(f"{name}={value}" for name, value in masked(_settings(args)).items()))
+
+
+def _version(_args: Namespace) -> None:
+    print(f"greenroom {version('greenroom')}")
+
+
+def _settings(args: Namespace, *needed: str) -> Settings:
+    """Read the settings, with the options of the command line before the environment's."""
+    options = {
+        PREFIX + name.upper(): str(getattr(args, name)) for name in ("host", "port") if getattr(args, name, None)
+    }
+    settings = load({**os.environ, **options})
+    for name in needed:
+        if not getattr(settings, name):
+            raise CommandError(f"{PREFIX}{name.upper()} is not set: only `greenroom dev` can do without it")
+    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+    return settings
+
+
+def _database(settings: Settings, *needed: str) -> AbstractContextManager[Settings]:
+    """Give a command that needs the database alone the one that is set, that of a running `dev`, or one for now."""
+    from cli.embedded.servers import any_database
+    from cli.progress import step
+
+    given = all(getattr(settings, name) for name in needed)
+    return nullcontext(settings) if given else any_database(settings, step)

@@ -1,0 +1,15 @@
+"""`greenroom migrate`, and the first thing that `greenroom dev` does."""
+
+from cli.checks import check_database
+from cli.errors import CommandError
+from config.settings import Settings
+from core.migrate import MigrationChangedError, migrate
+
+
+async def migrate_database(settings: Settings) -> list[str]:
+    """Bring the database up to date and return what was applied; raise CommandError when it does not answer."""
+    await check_database(settings)
+    try:
+        return await migrate(settings.database_url)
+    except MigrationChangedError as error:
+        raise CommandError(str(error)) from None

@@ -1,0 +1,27 @@
+"""`greenroom api`: the process that answers REST calls."""
+
+import asyncio
+
+from api.app import build_app
+from cli.checks import check_settings
+from cli.lifetime import run
+from cli.serve.listening import listening, runner_of
+from config.settings import Settings
+from core.resources import open_resources
+from realtime.publisher import open_publisher
+
+
+def run_api(settings: Settings) -> None:
+    """Run a REST server until a signal."""
+
+    async def main(stop: asyncio.Event) -> None:
+        await check_settings(settings)
+        async with (
+            open_resources(settings) as resources,
+            open_publisher(settings, resources) as publisher,
+            runner_of(build_app(settings, resources, publisher)) as runner,
+            listening(settings, runner),
+        ):
+            await stop.wait()
+
+    run(main)

@@ -1,0 +1,79 @@
+"""`greenroom dev`: hub, REST and worker behind one door, with servers of their own where the settings name none."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+
+import msgspec
+
+from api.app import build_app
+from cli.checks import check_settings, markets
+from cli.embedded.process import Server
+from cli.embedded.servers import own_servers
+from cli.errors import CommandError
+from cli.lifetime import run
+from cli.mail_sink import mail_sink
+from cli.migrate import migrate_database
+from cli.progress import step
+from cli.serve.listening import hub_listening, runner_of
+from config.settings import Settings, own_url
+from core.resources import open_resources
+from realtime.app import open_hub
+from realtime.publisher import open_publisher
+from workers.app import open_worker
+
+WATCH_SECONDS = 0.5
+
+
+def run_dev(settings: Settings) -> None:
+    """Run everything until a signal; what was stored is there again the next time."""
+    with own_servers(settings, step) as (completed, servers):
+        run(partial(_run, completed, servers))
+
+
+async def _run(settings: Settings, servers: Sequence[Server], stop: asyncio.Event) -> None:
+    with step("Bringing the database up to date"):
+        await migrate_database(settings)
+    await check_settings(settings)
+    async with _mail_server(settings) as with_mail, _door(with_mail) as port:
+        print(f"\n  Open {own_url(settings.host, port)}\n\n  Ctrl-C ends it. The data stays in {settings.data_dir}\n")
+        sys.stdout.flush()
+        await _ended(stop, servers)
+        print("Ending ...", flush=True)
+
+
+@asynccontextmanager
+async def _mail_server(settings: Settings) -> AsyncIterator[Settings]:
+    if settings.smtp_url:
+        yield settings
+    else:
+        async with mail_sink() as url:
+            yield msgspec.structs.replace(settings, smtp_url=url)
+
+
+@asynccontextmanager
+async def _door(settings: Settings) -> AsyncIterator[int]:
+    messages = markets(settings.marketplaces)[0].messages
+    async with (
+        open_resources(settings) as resources,
+        open_publisher(settings, resources) as publisher,
+        open_worker(settings, resources, publisher),
+        runner_of(build_app(settings, resources, publisher)) as runner,
+        open_hub(settings, resources, messages) as hub,
+        hub_listening(settings, runner, hub) as port,
+    ):
+        yield port
+
+
+async def _ended(stop: asyncio.Event, servers: Sequence[Server]) -> None:
+    """Return when we are to stop; raise CommandError when a server that we started is gone."""
+    while not stop.is_set():
+        for server in servers:
+            if server.process.poll() is not None:
+                raise CommandError(f"{server.title} has ended (exit code {server.process.returncode}): see its log")
+        try:
+            await asyncio.wait_for(stop.wait(), WATCH_SECONDS)
+        except TimeoutError:
+            continue
