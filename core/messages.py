@@ -1,6 +1,7 @@
 """The log of a conversation: reading it, and the changes to what is in it. New messages come in by Publisher.append."""
 
 from datetime import datetime
+from unicodedata import category
 from uuid import UUID
 
 import msgspec
@@ -15,6 +16,7 @@ from core.people import Person
 MAX_CHARACTERS = 10_000
 MAX_EMOJI_CHARACTERS = 32
 MAX_REACTIONS = 50
+UNSHOWN = ("Cc", "Co", "Cs", "Zl", "Zp")
 
 
 class MessageRow(msgspec.Struct, frozen=True):
@@ -159,11 +161,6 @@ MARK_READ = Many(
         from targets t
         where s.conversation_id = t.conversation_id and s.user_id = t.user_id and s.left_at is null
         returning s.conversation_id, s.user_id, s.last_read_seq
-    ),
-    cleared as (
-        update notifications n set read_at = clock_timestamp() from moved v
-        where n.user_id = v.user_id and n.type = 'message_received' and n.fold_key = v.conversation_id
-            and n.read_at is null and n.fold_seq <= v.last_read_seq
     )
     select a.conversation_id, a.user_id, a.message_id, m.id is not null as message_found, v.last_read_seq
     from asked a
@@ -250,7 +247,8 @@ def position(mark: ReadMark) -> int:
 
 def check_emoji(emoji: str) -> None:
     """Raise VALIDATION_ERROR unless this can be a reaction."""
-    if not emoji.strip() or len(emoji) > MAX_EMOJI_CHARACTERS or (not emoji.isprintable() and "\u200d" not in emoji):
+    # Joiners and tags are not printable, yet part of emoji.
+    if not emoji.strip() or len(emoji) > MAX_EMOJI_CHARACTERS or any(category(one) in UNSHOWN for one in emoji):
         message = f"1 to {MAX_EMOJI_CHARACTERS} printable characters"
         raise errors.VALIDATION_ERROR.error(details=[errors.Detail("emoji", message)])
 

@@ -8,7 +8,7 @@ import msgspec
 
 from core import clock, errors
 from core.context import Ctx
-from core.db import Many, One, Pool, Run, found, transaction
+from core.db import Many, One, Pool, Run, found
 from core.events import ConversationUpdated, NotificationNew, NotificationView
 from core.people import Person
 from core.publisher import Publisher
@@ -27,10 +27,6 @@ class Page(msgspec.Struct, frozen=True):
 class Counts(msgspec.Struct, frozen=True):
     total: int
     unread: int
-
-
-class Locked(msgspec.Struct, frozen=True):
-    id: UUID
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -56,19 +52,25 @@ class Written(msgspec.Struct, frozen=True):
     conversation_id: UUID
 
 
+# What is folded is read, too, once its conversation is: so reading a conversation writes no notification.
+_IS_READ = """n.read_at is not null or exists (
+            select from members m
+            where m.conversation_id = n.fold_key and m.user_id = n.user_id and m.last_read_seq >= n.fold_seq
+        ) as is_read"""
 LIST_OF_USER = Many(
     NotificationView,
-    """
-    select id, type, title, message, entity_type, entity_id, read_at is not null as is_read, created_at
-    from notifications where user_id = $1 and ($2::bool is null or (read_at is not null) = $2)
-    order by created_at desc, id desc limit $3 offset $4""",
+    f"""
+    select n.id, n.type, n.title, n.message, n.entity_type, n.entity_id, r.is_read, n.created_at
+    from notifications n cross join lateral (select {_IS_READ}) r
+    where n.user_id = $1 and ($2::bool is null or r.is_read = $2)
+    order by n.created_at desc, n.id desc limit $3 offset $4""",  # noqa: S608 - no input in it
 )
 COUNTS_OF_USER = One(
     Counts,
-    """
-    select count(*) filter (where $2::bool is null or (read_at is not null) = $2) as total,
-        count(*) filter (where read_at is null) as unread
-    from notifications where user_id = $1""",
+    f"""
+    select count(*) filter (where $2::bool is null or r.is_read = $2) as total,
+        count(*) filter (where not r.is_read) as unread
+    from notifications n cross join lateral (select {_IS_READ}) r where n.user_id = $1""",  # noqa: S608 - no input in it
 )
 MARK_READ = Run("update notifications set read_at = coalesce(read_at, $3) where id = $1 and user_id = $2")
 # A notification that is being folded at this moment is not waited for: it says something new, and waiting could deadlock.
@@ -78,10 +80,9 @@ MARK_ALL_READ = Run(
         select id from notifications where user_id = $1 and read_at is null for update skip locked
     )"""
 )
-# A statement of its own: the one after it then sees all that earlier holders of the locks have committed, such as readers.
-LOCK_CONVERSATIONS = Many(Locked, "select id from conversations where id = any ($1::uuid[]) order by id for update")
 # In conversations of more than 100 only those are told whom one of the last 1000 messages mentions; earlier ones they were
-# told of when those were new. The id is a UUIDv7 (48 bits of milliseconds, version 7) like those made in Python.
+# told of when those were new. The id is a UUIDv7 (48 bits of milliseconds, version 7) like those made in Python; naming
+# the member beside it makes one for each. No lock: two folds at once insert in the same order, and the later state wins.
 FOLD_MESSAGES = Many(
     Told,
     """
@@ -130,9 +131,10 @@ FOLD_MESSAGES = Many(
             select from notifications p
             where p.user_id = r.user_id and p.fold_key = n.conversation_id and p.fold_seq >= n.last_seq
         )
+        order by r.conversation_id, r.user_id
         on conflict (user_id, type, fold_key) where read_at is null and fold_key is not null
         do update set message = excluded.message, entity_id = excluded.entity_id, fold_seq = excluded.fold_seq,
-            created_at = excluded.created_at
+            created_at = excluded.created_at where o.fold_seq < excluded.fold_seq
         returning o.id, o.user_id, o.fold_key as conversation_id, o.title, o.message, o.created_at
     )
     select f.*, n.message_id, n.last_seq, r.unread_count, n.last_message_at, n.preview, n.sender_id, n.sender_name,
@@ -165,10 +167,7 @@ async def notify_members(db: Pool, publisher: Publisher, conversation_ids: Seque
     """Notify the members of these conversations who have not read on, once for each state: repeats tell nothing."""
     for start in range(0, len(conversation_ids), CHUNK):
         chunk = list(conversation_ids[start : start + CHUNK])
-        async with transaction(db) as connection:
-            await LOCK_CONVERSATIONS(connection, chunk)
-            told = await FOLD_MESSAGES(connection, chunk, clock.now())
-        for row in told:
+        for row in await FOLD_MESSAGES(db, chunk, clock.now()):
             publisher.emit([row.user_id], _notification(row))
             publisher.emit([row.user_id], _update(row))
 
