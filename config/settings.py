@@ -3,6 +3,7 @@
 import difflib
 import re
 from collections.abc import Mapping, Sequence
+from ipaddress import ip_network
 from typing import Annotated, Literal, get_args, get_origin
 from urllib.parse import urlsplit
 
@@ -66,6 +67,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         tuple[HttpUrl, ...],
         Meta(description="Other origins whose web pages may call, http(s)://host[:port]"),
     ] = ()
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Proxies that are believed when they say whom they forward, as addresses or networks (10.0.0.0/8)"
+        ),
+    ] = ()
     rate_limits: Annotated[Literal["on", "off"], Meta(description="on or off (off: for load tests)")] = "on"
     smtp_url: Annotated[
         SmtpUrl | Literal[""],
@@ -112,8 +119,9 @@ def markdown() -> str:
 
 def _refuse_unknown(names: Sequence[str]) -> None:
     for name in names:
-        close = difflib.get_close_matches(name, FIELDS, n=1)
-        raise SettingsError(f"{name} is not a setting" + (f" (did you mean {close[0]}?)" if close else ""))
+        known = [field.removeprefix(PREFIX) for field in FIELDS]
+        close = difflib.get_close_matches(name.removeprefix(PREFIX), known, n=1)
+        raise SettingsError(f"{name} is not a setting" + (f" (did you mean {PREFIX}{close[0]}?)" if close else ""))
 
 
 def _parse(name: str, field: FieldInfo, text: str) -> object:
@@ -129,15 +137,17 @@ def _parse(name: str, field: FieldInfo, text: str) -> object:
 
 
 def _check(field: str, values: object) -> None:
-    """Check what a pattern cannot say: no list of nothing, no item twice, ports that parse."""
+    """Check what a pattern cannot say: no list of nothing, no item twice, networks and ports that parse."""
     if not isinstance(values, list | tuple):
         return
     names = [value.partition(":")[0] for value in values] if field == "jwt_keys" else values
     if len(set(names)) != len(names) or not names:
         raise ValueError
-    for url in values:
-        if re.match(r"redis:|smtps?:|https?:", url):  # a postgresql: one may name several host:port pairs
-            _ = urlsplit(url).port  # raises ValueError
+    for value in values:
+        if field == "trusted_proxies":
+            ip_network(value)  # raises ValueError, as the next one does
+        elif re.match(r"redis:|smtps?:|https?:", value):  # a postgresql: one may name several host:port pairs
+            _ = urlsplit(value).port
 
 
 def _mask(field: str, value: object) -> str:
