@@ -1,0 +1,108 @@
+/** The page: who sits in which pane, which pane the user looks at. `/?as=creator` shows one pane only. */
+import { card, emptyPane, welcome } from "./welcome.js";
+import { el } from "./dom.js";
+import { loginForm, resetForm } from "./forms.js";
+import { Pane } from "./pane.js";
+import { SLOTS, accountIn, keepAccount, seat } from "./storage.js";
+
+const stage = document.querySelector("#stage");
+const tabs = document.querySelector("#tabs");
+const asked = new URLSearchParams(location.search).get("as");
+const slots = SLOTS.includes(asked) ? [asked] : SLOTS;
+const panes = new Map(); // slot -> Pane
+let front = slots[0]; // the pane that the user used last; on a phone, the one in view
+
+const page = {
+  isAttended(pane) {
+    return document.visibilityState === "visible" && document.hasFocus() && front === pane.slot && pane.isInView;
+  },
+  seat(slot, account) {
+    keepAccount(account);
+    seat(slot, account.user.id);
+    draw();
+  },
+  leave(slot) {
+    const hint = accountIn(slot);
+    seat(slot, null);
+    draw({ [slot]: hint });
+  },
+  count() {
+    const unread = [...panes.values()].reduce((sum, { session }) => sum + session.unread, 0);
+    document.title = unread ? `(${unread}) Greenroom` : "Greenroom";
+  },
+};
+
+/** Show who is seated; `hints` has the accounts that sat in places that are empty now. */
+function draw(hints = {}) {
+  const accounts = new Map(slots.map((slot) => [slot, accountIn(slot)]));
+  for (const [slot, pane] of panes) if (accounts.get(slot)?.user.id !== pane.userId) close(slot);
+  const isWelcome = slots.every((slot) => !accounts.get(slot) && !hints[slot]);
+  const nodes = isWelcome ? [welcome({ start, login })] : slots.map((slot) => place(slot, accounts.get(slot), hints[slot]));
+  stage.classList.toggle("single", isWelcome || slots.length === 1);
+  stage.replaceChildren(...nodes);
+  drawTabs(isWelcome ? [] : slots, accounts);
+}
+
+function place(slot, account, hint) {
+  if (!account) return emptyPane(slot, (newcomer) => page.seat(slot, newcomer), hint);
+  if (!panes.has(slot)) panes.set(slot, new Pane(slot, account, page));
+  return panes.get(slot).node;
+}
+
+function close(slot) {
+  panes.get(slot).close();
+  panes.delete(slot);
+}
+
+function start(demo) {
+  for (const slot of SLOTS) seat(slot, demo[slot].user.id);
+  draw();
+}
+
+function login(account) {
+  page.seat(slots.includes(account.user.userType) ? account.user.userType : slots[0], account);
+}
+
+/** On a narrow screen the panes lie behind one another, and tabs choose the one in front. */
+function drawTabs(shown, accounts) {
+  tabs.hidden = shown.length < 2;
+  tabs.replaceChildren(...shown.map((slot) => {
+    const name = accounts.get(slot)?.user.name.split(" ")[0] ?? "Log in";
+    return el("button", { type: "button", onclick: () => bringToFront(slot) }, name);
+  }));
+  bringToFront(front);
+}
+
+function bringToFront(slot) {
+  front = slot;
+  stage.dataset.front = slot;
+  [...tabs.children].forEach((tab, index) => tab.setAttribute("aria-current", String(slots[index] === slot)));
+  lookAgain();
+}
+
+function lookAgain() {
+  panes.forEach(({ session }) => session.changed()); // what has come into view counts as read
+}
+
+function showReset(token) {
+  history.replaceState(null, "", location.pathname + location.search); // the token works once: not for the history
+  const toLogin = () => stage.replaceChildren(card(loginForm(login)));
+  stage.classList.add("single");
+  stage.replaceChildren(card(resetForm(token, toLogin)));
+}
+
+for (const event of ["focusin", "pointerdown"]) {
+  stage.addEventListener(event, ({ target }) => {
+    const slot = target.closest(".pane")?.dataset.slot;
+    if (slot && slot !== front) bringToFront(slot);
+  });
+}
+addEventListener("focus", lookAgain);
+document.addEventListener("visibilitychange", lookAgain);
+addEventListener("storage", ({ key }) => {
+  if (key?.startsWith("greenroom.pane.")) draw(); // another window has seated somebody
+});
+
+const resetToken = new URLSearchParams(location.hash.slice(1)).get("reset");
+if (resetToken) showReset(resetToken);
+else draw();

@@ -1,0 +1,74 @@
+/** The open conversation: who it is with, the connection's state, the messages, the field to write in. */
+import { Composer } from "./composer.js";
+import { membersOf, newConversation } from "./dialogs.js";
+import { el, icon, iconButton, redraw } from "./dom.js";
+import { Timeline } from "./timeline.js";
+import { agoOf, avatar, namesOf } from "./words.js";
+
+export class Chat {
+  #head = el("header", { className: "chat-head" });
+  #status = el("p", { className: "status", role: "status" });
+  #typing = el("p", { className: "typing", role: "status" });
+  #nothing = el("div", { className: "nothing" });
+
+  /** `isAttended()` says whether the user looks at this pane; `back()` leads to the list on a narrow one. */
+  constructor(session, isAttended, back) {
+    this.session = session;
+    this.back = back;
+    this.composer = new Composer(session);
+    this.timeline = new Timeline(session, this.composer, isAttended);
+    const { composer, timeline } = this;
+    this.talk = el("div", { className: "talk" }, this.#head, timeline.node, this.#typing, composer.node);
+    this.node = el("div", { className: "chat" }, this.#status, this.talk, this.#nothing);
+    const start = () => newConversation(session);
+    this.#nothing.append(
+      icon("bubbles"),
+      el("p", {}, "Choose a conversation, or start one."),
+      el("button", { type: "button", className: "button primary", onclick: start }, "New conversation"),
+    );
+  }
+
+  render() {
+    const { open: conversation, status } = this.session;
+    const isWaiting = status === "offline";
+    this.#status.textContent = isWaiting ? "Reconnecting… What you write now is sent when you are back." : "";
+    this.talk.hidden = !conversation;
+    this.#nothing.hidden = Boolean(conversation);
+    this.composer.render();
+    this.timeline.render();
+    if (!conversation) return;
+    this.#drawHead(conversation);
+    const { typists } = conversation;
+    redraw(this.#typing, typists.map(({ id }) => id), () => typists.length > 0 && typingDots(typists));
+  }
+
+  #drawHead(conversation) {
+    const { me, presence } = this.session;
+    const title = conversation.titleFor(me);
+    const other = conversation.otherThan(me);
+    const words = other ? presenceOf(presence.get(other.id)) : groupPresence(conversation, presence);
+    const isGroup = conversation.kind === "group";
+    const members = () => membersOf(this.session, this.session.open);
+    redraw(this.#head, [conversation.id, title, words], () => [
+      iconButton("back", "Back to the conversations", this.back, "back"),
+      avatar(other ?? { id: conversation.id, name: title }, other && presence.get(other.id)),
+      el("div", { className: "who" }, el("b", {}, title), el("small", { className: "presence" }, words)),
+      isGroup && iconButton("people", "Members", members),
+    ]);
+  }
+}
+
+function presenceOf(presence) {
+  if (!presence) return "Offline";
+  return presence === "online" ? "Online" : `Last seen ${agoOf(presence)}`;
+}
+
+function groupPresence({ members, memberCount }, presence) {
+  const online = members.filter(({ id }) => presence.get(id) === "online").length;
+  return `${memberCount} members, ${online} online`;
+}
+
+function typingDots(people) {
+  const verb = people.length === 1 ? "is" : "are";
+  return [el("span", { className: "dots" }, el("i"), el("i"), el("i")), `${namesOf(people)} ${verb} typing`];
+}

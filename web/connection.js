@@ -1,0 +1,92 @@
+/** One user's socket: it comes back by itself, with a fresh token where the old one has run out. */
+import { Failure, unreachable } from "./api.js";
+
+const ANSWER_MS = 10_000;
+const RENEWABLE = new Set(["TOKEN_EXPIRED", "UNAUTHORIZED", "SESSION_ENDED"]);
+const OVER = new Set(["INVALID_REFRESH_TOKEN", "SESSION_ENDED"]);
+
+export class Connection {
+  #socket;
+  #refusals = 0;
+  #retry;
+
+  /** `listener`: online(), offline() and ended() are called when it happens; ended means: log in again. */
+  constructor(api, listener) {
+    this.api = api;
+    this.listener = listener;
+    // forceNew: two users on one page must not share a connection.
+    this.#socket = io("/", { forceNew: true, auth: (give) => give({ token: (this.token = api.token) }) });
+    this.#socket.on("connect", () => this.#connected());
+    this.#socket.on("disconnect", (reason) => this.#disconnected(reason));
+    this.#socket.on("connect_error", (error) => this.#refused(error));
+  }
+
+  get online() {
+    return this.#socket.connected;
+  }
+
+  on(event, handler) {
+    this.#socket.on(event, handler);
+  }
+
+  /** Show every event to `watcher(direction, event, payload)`, answers too. */
+  watch(watcher) {
+    this.#socket.onAny((event, payload) => watcher("in", event, payload));
+    this.#socket.onAnyOutgoing((event, payload) => watcher("out", event, payload));
+    this.watcher = watcher;
+  }
+
+  /** Send an event and return its answer. Throws Failure. */
+  async ask(event, payload) {
+    if (!this.online) throw unreachable();
+    const answer = await this.#socket.timeout(ANSWER_MS).emitWithAck(event, payload).catch(() => this.#unanswered());
+    this.watcher?.("answer", event, answer);
+    if (answer?.error) throw new Failure(answer.error);
+    return answer;
+  }
+
+  /** Send an event that may be lost, such as typing. */
+  tell(event, payload) {
+    if (this.online) this.#socket.volatile.emit(event, payload);
+  }
+
+  close() {
+    clearTimeout(this.#retry);
+    this.#socket.disconnect();
+  }
+
+  #unanswered() {
+    if (!this.online) throw unreachable();
+    throw new Failure({ code: "TIMEOUT", message: "No answer in time" });
+  }
+
+  #connected() {
+    this.#refusals = 0;
+    this.listener.online();
+  }
+
+  #disconnected(reason) {
+    if (reason === "io client disconnect") return;
+    this.listener.offline();
+    if (reason === "io server disconnect") this.#retryLater(); // the only loss after which the client library stays away
+  }
+
+  async #refused(error) {
+    this.listener.offline();
+    if (this.#socket.active) return; // the library tries again by itself
+    if (!RENEWABLE.has(error.data?.error?.code)) return this.#retryLater();
+    try {
+      await this.api.renew(this.token);
+      this.#retryLater();
+    } catch (problem) {
+      if (OVER.has(problem.code)) this.listener.ended();
+      else this.#retryLater();
+    }
+  }
+
+  #retryLater() {
+    const wait = Math.min(30_000, 1000 * this.#refusals++) * (0.5 + Math.random());
+    clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => this.#socket.connect(), wait);
+  }
+}

@@ -1,0 +1,140 @@
+/** One conversation as one user sees it: who is in it, and the part of its log that is loaded. */
+const TYPING_MS = 6000;
+const KEPT = 400;
+
+export class Conversation {
+  members = [];
+  positions = new Map(); // user id -> seq up to which they have read
+  unread = 0;
+  isLoaded = false;
+  version = 0; // of the last change that has been merged in: where to catch up from
+  #messages = new Map(); // by id
+  #sorted = null;
+  #typing = new Map(); // user id -> timer
+
+  constructor(id) {
+    this.id = id;
+  }
+
+  /** Take over what the list of conversations says. */
+  describe({ kind, title, members, memberCount, lastMessage, lastMessageAt, createdAt, unreadCount }) {
+    Object.assign(this, { kind, title, members, memberCount, createdAt, unread: unreadCount });
+    this.lastAt = lastMessageAt ?? createdAt;
+    this.preview = lastMessage && { ...lastMessage, isDeleted: !lastMessage.content };
+  }
+
+  /** Take over who is in it now, and what it is called. */
+  rename({ title, members, memberCount }) {
+    Object.assign(this, { title, members, memberCount });
+  }
+
+  /** Take over a join's answer. Returns false when too much has changed: then nothing is loaded any more. */
+  catchUp({ version, unreadCount, positions, messages, complete }) {
+    this.unread = unreadCount;
+    this.positions = new Map(positions.map(({ userId, lastReadSeq }) => [userId, lastReadSeq]));
+    const missedTooMuch = this.isLoaded && !complete;
+    if (!this.isLoaded || missedTooMuch) this.forget(); // there may be answers to sends from before the first page
+    if (missedTooMuch) return false;
+    this.isLoaded = true;
+    this.merge(messages);
+    this.version = version;
+    return true;
+  }
+
+  forget() {
+    this.isLoaded = false;
+    this.version = 0;
+    this.#messages.clear();
+    this.#sorted = null;
+  }
+
+  /** The loaded messages in their order. */
+  get messages() {
+    this.#sorted ??= [...this.#messages.values()].sort((one, other) => one.seq - other.seq);
+    return this.#sorted;
+  }
+
+  get hasOlder() {
+    return this.isLoaded && this.#firstSeq > 1;
+  }
+
+  get #firstSeq() {
+    return this.messages[0]?.seq ?? 1;
+  }
+
+  find(messageId) {
+    return this.#messages.get(messageId);
+  }
+
+  /** Merge messages; of two states of one message the higher version wins. */
+  merge(messages) {
+    // A change of a message older than the loaded part would tear a hole: it comes with its page of history.
+    const first = this.#messages.size ? this.#firstSeq : 0;
+    for (const message of messages) if (message.seq >= first) this.#put(message);
+  }
+
+  prepend(older) {
+    older.forEach((message) => this.#put(message));
+  }
+
+  /** Change fields of one loaded message, as of `version`. */
+  patch(messageId, version, fields) {
+    const known = this.find(messageId);
+    if (known) this.#put({ ...known, ...fields, version });
+  }
+
+  /** Note that live events up to `version` have been merged in. Answers to own calls do not count: others' may be missing. */
+  follow(version) {
+    this.version = Math.max(this.version, version);
+  }
+
+  /** Drop what has scrolled far away; it can be loaded again. */
+  trim() {
+    if (this.messages.length <= KEPT * 1.5) return;
+    for (const { id } of this.messages.slice(0, -KEPT)) this.#messages.delete(id);
+    this.#sorted = null;
+  }
+
+  /** Show a message in the list of conversations, unless a newer one is shown already. */
+  showLast({ id, content, sender, sentAt, deletedAt }) {
+    if (this.preview && sentAt < this.preview.sentAt) return;
+    this.preview = { id, content, senderId: sender.id, sentAt, isDeleted: Boolean(deletedAt) };
+    this.lastAt = sentAt;
+  }
+
+  hasRead(userId, seq) {
+    this.positions.set(userId, Math.max(seq, this.positions.get(userId) ?? 0));
+  }
+
+  /** Who, other than `userId`, has read up to `seq`. */
+  readersOf(seq, userId) {
+    return this.members.filter(({ id }) => id !== userId && (this.positions.get(id) ?? 0) >= seq);
+  }
+
+  types(userId, isTyping, changed) {
+    clearTimeout(this.#typing.get(userId));
+    this.#typing.delete(userId);
+    if (isTyping) this.#typing.set(userId, setTimeout(() => this.types(userId, false, changed), TYPING_MS));
+    changed();
+  }
+
+  get typists() {
+    return this.members.filter(({ id }) => this.#typing.has(id));
+  }
+
+  titleFor(me) {
+    const others = this.members.filter(({ id }) => id !== me.id).map(({ name }) => name);
+    return this.title || others.join(", ") || "Just you";
+  }
+
+  /** The other person, where there are two. */
+  otherThan(me) {
+    return this.kind === "pair" ? this.members.find(({ id }) => id !== me.id) : undefined;
+  }
+
+  #put(message) {
+    if ((this.#messages.get(message.id)?.version ?? -1) > message.version) return;
+    this.#messages.set(message.id, message);
+    this.#sorted = null;
+  }
+}

@@ -1,0 +1,143 @@
+/** Modal questions: are you sure, whom to talk to, who is in this group. */
+import { explain } from "./api.js";
+import { inventPerson } from "./demo.js";
+import { el, icon, iconButton } from "./dom.js";
+import { recallAll } from "./storage.js";
+import { avatar } from "./words.js";
+
+/** Ask whether to do `action`; resolves with the answer. */
+export function confirmation(title, text, action) {
+  return new Promise((resolve) => {
+    const dialog = openDialog(title, el("p", {}, text), buttons(action, "danger"));
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"));
+  });
+}
+
+/** Choose people to talk to: one for a direct conversation; several, or a title, make it a group. */
+export function newConversation(session) {
+  const choice = new PeopleChoice(session, [session.me.id]);
+  const title = el("input", { maxLength: 100, placeholder: "Spring campaign" });
+  const row = el("label", { className: "field-row" }, "Title, for a group", title);
+  const start = ({ ids }) => {
+    const isGroup = ids.length > 1 || title.value.trim();
+    return isGroup ? session.startGroup(title.value.trim() || "New group", ids) : session.startPair(ids[0]);
+  };
+  choiceDialog("New conversation", "Start", choice, start, row);
+}
+
+/** Show who is in a group; add people, remove them, or leave. */
+export function membersOf(session, conversation) {
+  const isOwner = conversation.members.some(({ id, role }) => id === session.me.id && role === "owner");
+  const remove = async ({ id, name }) => {
+    dialog.close();
+    const isMe = id === session.me.id;
+    const question = isMe ? "Leave this group?" : `Remove ${name} from this group?`;
+    const isSure = await confirmation(question, "Earlier messages stay.", isMe ? "Leave" : "Remove");
+    if (isSure) session.attempt(() => session.removeMember(conversation, id));
+  };
+  const row = (member) => {
+    const isMe = member.id === session.me.id;
+    const label = isMe ? "Leave" : `Remove ${member.name}`;
+    return el("li", {},
+      avatar(member, session.presence.get(member.id)),
+      el("span", { className: "grow" }, member.name, role(member)),
+      (isOwner || isMe) && iconButton("close", label, () => remove(member)),
+    );
+  };
+  const add = () => {
+    dialog.close();
+    addMembers(session, conversation);
+  };
+  const dialog = openDialog(
+    `${conversation.memberCount} members`,
+    el("ul", { className: "people" }, conversation.members.map(row)),
+    el("button", { type: "button", className: "button wide", onclick: add }, icon("plus"), "Add people"),
+  );
+}
+
+function addMembers(session, conversation) {
+  const choice = new PeopleChoice(session, conversation.members.map(({ id }) => id));
+  choiceDialog("Add people", "Add", choice, ({ ids }) => session.addMembers(conversation, ids));
+}
+
+function role({ role: name, userType }) {
+  return el("small", {}, name === "owner" ? `${userType} · owner` : userType);
+}
+
+/** A list of people whom this browser knows, to choose from; others are found by their ID or invented. */
+class PeopleChoice {
+  #list = el("ul", { className: "people" });
+  #id = el("input", { placeholder: "Paste somebody’s ID", ariaLabel: "ID of a person" });
+
+  constructor(session, without) {
+    this.without = new Set(without);
+    this.status = el("p", { className: "problem", role: "alert" });
+    const row = el("div", { className: "field-row two" }, this.#id, this.#inventButton("creator"), this.#inventButton("talent"));
+    this.node = el("div", {}, this.#list, row, this.status);
+    knownPeople(session).forEach((person) => this.#offer(person));
+  }
+
+  get ids() {
+    const checked = [...this.#list.querySelectorAll("input:checked")].map(({ value }) => value);
+    return [...checked, this.#id.value.trim()].filter(Boolean);
+  }
+
+  #offer(person, checked = false) {
+    if (this.without.has(person.id)) return;
+    this.without.add(person.id);
+    const box = el("input", { type: "checkbox", value: person.id, checked });
+    const name = el("span", { className: "grow" }, person.name, el("small", {}, person.userType ?? ""));
+    this.#list.append(el("li", {}, el("label", {}, avatar(person), name, box)));
+  }
+
+  #inventButton(userType) {
+    const onclick = () => this.#invent(userType);
+    return el("button", { type: "button", className: "button", onclick }, icon("plus"), `New ${userType}`);
+  }
+
+  async #invent(userType) {
+    try {
+      const { user } = await inventPerson(userType);
+      this.#offer(user, true);
+    } catch (error) {
+      this.status.textContent = explain(error);
+    }
+  }
+}
+
+function knownPeople(session) {
+  const met = [...session.conversations.values()].flatMap(({ members }) => members);
+  return [...met, ...recallAll("account.").map(({ user }) => user)];
+}
+
+function choiceDialog(title, action, choice, act, ...more) {
+  const dialog = openDialog(title, choice.node, ...more, buttons(action, "primary"));
+  dialog.firstElementChild.addEventListener("submit", async (event) => {
+    if (event.submitter?.value !== "yes") return;
+    event.preventDefault(); // stays open until it has worked
+    try {
+      if (!choice.ids.length) return void (choice.status.textContent = "Choose somebody first.");
+      await act(choice);
+      dialog.close();
+    } catch (error) {
+      choice.status.textContent = explain(error);
+    }
+  });
+}
+
+function buttons(action, kind) {
+  return el("div", { className: "buttons" },
+    el("button", { className: "button", value: "no", formNoValidate: true }, "Cancel"),
+    el("button", { className: `button ${kind}`, value: "yes" }, action),
+  );
+}
+
+function openDialog(title, ...content) {
+  const close = iconButton("close", "Close", () => dialog.close());
+  const form = el("form", { method: "dialog" }, el("header", {}, el("h2", {}, title), close), ...content);
+  const dialog = el("dialog", { ariaLabel: title }, form);
+  dialog.addEventListener("close", () => dialog.remove());
+  document.body.append(dialog);
+  dialog.showModal();
+  return dialog;
+}

@@ -1,0 +1,71 @@
+/** Building the page. What users wrote goes in as text nodes only, so nothing of it can become markup. */
+const SVG = "http://www.w3.org/2000/svg";
+
+/** Make an element: properties where it has them, attributes otherwise; empty children are left out. */
+export function el(tag, properties = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (name in node) node[name] = value;
+    else node.setAttribute(name, value);
+  }
+  node.append(...children.flat().filter((child) => child != null && child !== false));
+  return node;
+}
+
+export function icon(name) {
+  const svg = document.createElementNS(SVG, "svg");
+  const use = document.createElementNS(SVG, "use");
+  svg.setAttribute("class", "icon");
+  svg.setAttribute("aria-hidden", "true");
+  use.setAttribute("href", `/web/icons.svg#${name}`);
+  svg.append(use);
+  return svg;
+}
+
+/** A button that shows an icon and says `label`. */
+export function iconButton(name, label, onclick, className = "") {
+  return el("button", { type: "button", className: `icon-button ${className}`, ariaLabel: label, title: label, onclick }, icon(name));
+}
+
+/** Make `parent`'s children match `items`. Nodes are known by key and stay, so that focus and scroll stay too. */
+export function reconcile(parent, items, { key, create, update }) {
+  const keys = new Set(items.map(key));
+  for (const node of [...parent.children]) if (!keys.has(node.dataset.key)) node.remove();
+  const nodes = new Map([...parent.children].map((node) => [node.dataset.key, node]));
+  let next = parent.firstElementChild;
+  for (const item of items) {
+    const node = nodes.get(key(item)) ?? create(item);
+    node.dataset.key = key(item);
+    update(node, item);
+    if (node === next) next = next.nextElementSibling;
+    else parent.insertBefore(node, next);
+  }
+}
+
+/** Replace the content of `node` if `stamp`, which stands for all that it is made from, is a new one. */
+export function redraw(node, stamp, draw) {
+  const text = JSON.stringify(stamp);
+  if (node.dataset.stamp === text) return;
+  const hadFocus = node.contains(document.activeElement) && node !== document.activeElement;
+  node.dataset.stamp = text;
+  node.replaceChildren(...[draw()].flat().filter(Boolean));
+  if (hadFocus) node.focus();
+}
+
+/** Let `button` open `panel` below itself; the browser closes it on Escape and on a click elsewhere. */
+export function dropdown(button, panel) {
+  panel.popover = "auto";
+  button.popoverTargetElement = panel;
+  panel.addEventListener("toggle", ({ newState }) => {
+    button.ariaExpanded = String(newState === "open");
+    if (newState === "open") placeBelow(button, panel);
+  });
+}
+
+/** Put an open popover below `button`, inside the window. */
+export function placeBelow(button, panel) {
+  const { right, bottom } = button.getBoundingClientRect();
+  const lowest = innerHeight - panel.offsetHeight - 8;
+  panel.style.left = `${Math.max(8, right - panel.offsetWidth)}px`;
+  panel.style.top = `${Math.max(8, Math.min(bottom + 6, lowest))}px`;
+}

@@ -1,0 +1,67 @@
+/** The forms for logging in and for a forgotten password. */
+import { call, explain } from "./api.js";
+import { el } from "./dom.js";
+
+/** `login(account)` takes who has logged in; `hint` fills the fields beforehand. */
+export function loginForm(login, hint) {
+  const email = field("E-mail", { type: "email", autocomplete: "username", value: hint?.user.email ?? "" });
+  const password = field("Password", { type: "password", autocomplete: "current-password", value: hint?.demoPassword ?? "" });
+  const submit = async () => {
+    login(await call("POST", "/api/auth/login", { email: email.control.value, password: password.control.value }));
+  };
+  const node = form("Log in", "Log in", [email, password], submit);
+  node.append(link("Forgot the password?", () => node.replaceWith(forgotForm(email.control.value, node))));
+  return node;
+}
+
+/** The form behind the link in a mail about a forgotten password; `done()` is called when it is changed. */
+export function resetForm(token, done) {
+  const password = field("New password", { type: "password", autocomplete: "new-password" });
+  return form("Choose a new password", "Save", [password], async () => {
+    await call("POST", "/api/auth/reset-password", { token, newPassword: password.control.value });
+    done();
+  });
+}
+
+/** Run `action` while `button` cannot be pressed again; a failure is shown in `problem`. */
+export async function whileBusy(button, problem, action) {
+  button.disabled = true;
+  problem.textContent = "";
+  try {
+    await action();
+  } catch (error) {
+    problem.textContent = explain(error);
+  } finally {
+    button.disabled = false;
+  }
+}
+
+function forgotForm(address, back) {
+  const email = field("E-mail", { type: "email", autocomplete: "username", value: address });
+  const node = form("Forgot the password?", "Send a mail", [email], async () => {
+    await call("POST", "/api/auth/forgot-password", { email: email.control.value });
+    node.replaceWith(el("p", { role: "status" }, "If there is an account with this e-mail, a link is on its way to it."));
+  });
+  node.append(link("Back", () => node.replaceWith(back)));
+  return node;
+}
+
+function form(title, action, fields, submit) {
+  const problem = el("p", { className: "problem", role: "alert" });
+  const button = el("button", { className: "button primary wide" }, action);
+  const node = el("form", { className: "form" }, el("h2", {}, title), fields.map((one) => one.row), problem, button);
+  node.addEventListener("submit", (event) => {
+    event.preventDefault();
+    whileBusy(button, problem, submit);
+  });
+  return node;
+}
+
+function field(label, properties) {
+  const control = el("input", { required: true, ...properties });
+  return { control, row: el("label", { className: "field-row" }, label, control) };
+}
+
+function link(text, onclick) {
+  return el("button", { type: "button", className: "link", onclick }, text);
+}

@@ -1,0 +1,94 @@
+/** One user's window: their conversations on the left, the open one on the right. */
+import { AccountMenu } from "./account.js";
+import { Bell } from "./bell.js";
+import { Chat } from "./chat.js";
+import { el, icon, iconButton } from "./dom.js";
+import { Session } from "./session.js";
+import { Sidebar } from "./sidebar.js";
+import { Wire } from "./wire.js";
+import { avatar } from "./words.js";
+
+const TOAST_MS = 6000;
+const MINUTE_MS = 60_000;
+
+export class Pane {
+  #toast = el("p", { className: "toast", role: "alert", hidden: true });
+  #heard = el("p", { className: "visually-hidden", ariaLive: "polite" });
+  #toastTimer;
+
+  /** `page` is what the pane needs of the page around it: isAttended(pane), seat(slot, account), leave(slot). */
+  constructor(slot, account, page) {
+    this.slot = slot;
+    this.page = page;
+    this.userId = account.user.id;
+    this.session = new Session(account, {
+      say: (text) => this.#say(text),
+      heard: ({ sender, content }) => (this.#heard.textContent = `${sender.name}: ${content}`),
+    });
+    const show = (id) => this.#show(id);
+    this.bell = new Bell(this.session, show);
+    this.sidebar = new Sidebar(this.session, show);
+    this.chat = new Chat(this.session, () => page.isAttended(this), () => (this.node.dataset.view = "list"));
+    this.wire = new Wire(this.session.connection);
+    this.node = this.#build(account);
+    this.session.watch(() => this.#render());
+    // "Seen 5 minutes ago" has to grow older by itself.
+    this.clock = setInterval(() => this.session.changed(), MINUTE_MS);
+  }
+
+  close() {
+    clearInterval(this.clock);
+    this.session.close();
+    this.node.remove();
+  }
+
+  get isInView() {
+    return this.chat.node.checkVisibility();
+  }
+
+  focus() {
+    this.chat.composer.focus();
+  }
+
+  #build({ user, demoPassword }) {
+    const menu = new AccountMenu(this, user, demoPassword);
+    const window = el("a", { className: "icon-button", href: `/?as=${this.slot}`, target: `greenroom-${this.slot}` }, icon("window"));
+    window.ariaLabel = window.title = "Open in its own window";
+    const head = el("header", { className: "pane-head" },
+      avatar(user, "online"),
+      el("div", { className: "who" }, el("b", {}, user.name), el("small", { className: "role" }, user.userType)),
+      iconButton("wire", "Socket events", () => this.wire.toggle(), "wire-button"),
+      window,
+      this.bell.node,
+      menu.node,
+    );
+    const body = el("div", { className: "pane-body" }, this.sidebar.node, this.chat.node);
+    const node = el("section", { className: "pane", ariaLabel: user.name }, head, body, this.wire.node, this.#toast, this.#heard);
+    node.dataset.slot = this.slot;
+    node.dataset.view = this.session.openId ? "chat" : "list";
+    return node;
+  }
+
+  #render() {
+    if (this.session.status === "ended") return this.page.leave(this.slot);
+    this.node.dataset.status = this.session.status;
+    if (!this.session.open) this.node.dataset.view = "list";
+    this.bell.render();
+    this.sidebar.render();
+    this.chat.render();
+    this.page.count();
+  }
+
+  async #show(conversationId) {
+    this.node.dataset.view = "chat";
+    await this.session.attempt(() => this.session.show(conversationId));
+    this.focus();
+  }
+
+  #say(text) {
+    this.#toast.textContent = text;
+    this.#toast.hidden = false;
+    clearTimeout(this.#toastTimer);
+    this.#toastTimer = setTimeout(() => (this.#toast.hidden = true), TOAST_MS);
+  }
+}

@@ -1,0 +1,32 @@
+/** The drawer for developers: what crosses this user's socket, the newest on top. */
+import { el } from "./dom.js";
+
+const SHOWN = 200;
+const ARROWS = { in: "↓", out: "↑", answer: "↩" };
+
+export class Wire {
+  #list = el("ol");
+
+  constructor(connection) {
+    this.node = el("aside", { className: "wire", ariaLabel: "Socket events", hidden: true }, this.#list);
+    connection.watch((direction, event, payload) => this.#note(direction, event, payload));
+  }
+
+  toggle() {
+    this.node.hidden = !this.node.hidden;
+  }
+
+  #note(direction, event, payload) {
+    const text = JSON.stringify(payload) ?? "";
+    const place = payload?.message ?? payload ?? {};
+    const numbers = ["seq", "version"].filter((name) => name in place).map((name) => `${name} ${place[name]}`);
+    const row = el("li", { className: direction, title: text.slice(0, 2000) },
+      el("span", {}, ARROWS[direction]),
+      el("code", {}, event),
+      el("span", { className: "numbers" }, numbers.join(" · ")),
+      el("span", {}, `${text.length} B`),
+    );
+    this.#list.prepend(row);
+    this.#list.children[SHOWN]?.remove();
+  }
+}
