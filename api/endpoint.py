@@ -5,7 +5,9 @@ import asyncio
 import msgspec
 from aiohttp import web
 
+from api.address import client_address
 from api.auth import caller
+from api.middleware import REQUEST_ID
 from api.signature import Parameter, signature_of
 from core import errors, limits
 from core.context import Ctx, Resources
@@ -46,8 +48,8 @@ class Endpoint:
             resources=self._resources,
             publisher=self._publisher,
             market=market,
-            request_id=request["request_id"],
-            remote=request["remote"],
+            request_id=request[REQUEST_ID],
+            remote=client_address(request, self._resources.settings.trusted_proxies),
             user_agent=request.headers.get("User-Agent", ""),
             caller=await caller(request, self._resources, market, who) if who else None,
         )

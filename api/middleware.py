@@ -1,4 +1,4 @@
-"""What every request passes: its id, its address, one line in the log, errors in one form, CORS, security headers."""
+"""What every request passes: its id, one line in the log, errors in one form, CORS, security headers."""
 
 import logging
 import re
@@ -16,7 +16,8 @@ from core.errors import AppError, ErrorCode
 from core.ids import uuid7
 from core.limits import RateLimitedError
 
-REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+REQUEST_ID = web.RequestKey("request_id", str)
+GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 OF_STATUS = {
     404: errors.NOT_FOUND,
     405: errors.METHOD_NOT_ALLOWED,
@@ -46,13 +47,11 @@ log = logging.getLogger("api.access")
 async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Give the request an id and write one line when it is answered: no query and no headers, which may hold secrets."""
     given = request.headers.get("X-Request-Id", "")
-    request["request_id"] = given if REQUEST_ID.fullmatch(given) else str(uuid7())
-    request["remote"] = request.remote or ""
+    id = request[REQUEST_ID] = given if GIVEN_ID.fullmatch(given) else str(uuid7())
     started = time.perf_counter()
     response = await handler(request)
     milliseconds = (time.perf_counter() - started) * 1000
-    path, id = request.rel_url.raw_path, request["request_id"]
-    log.info("%s %s %d %.1f ms %s", request.method, path, response.status, milliseconds, id)
+    log.info("%s %s %d %.1f ms %s", request.method, request.rel_url.raw_path, response.status, milliseconds, id)
     return response
 
 
@@ -71,7 +70,7 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
         log.warning("%s %s is not possible right now: %r", request.method, request.rel_url.raw_path, error)
         return _answer(errors.UNAVAILABLE.error())
     except Exception:
-        log.exception("%s %s failed (%s)", request.method, request.rel_url.raw_path, request["request_id"])
+        log.exception("%s %s failed (%s)", request.method, request.rel_url.raw_path, request[REQUEST_ID])
         return _answer(errors.INTERNAL_ERROR.error())
 
 
@@ -97,7 +96,8 @@ def cors(origins: Sequence[str]) -> Middleware:
 
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
     """Add what every answer carries, whoever made it; a signal, because streams send their headers early."""
-    response.headers["X-Request-Id"] = request.get("request_id", "")
+    response.headers["X-Request-Id"] = request.get(REQUEST_ID, "")
+    response.headers[hdrs.SERVER] = "greenroom"  # aiohttp would tell its version
     for name, value in SECURITY_HEADERS.items():
         response.headers.setdefault(name, value)
 
