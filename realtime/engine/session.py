@@ -24,6 +24,9 @@ class Layer(Protocol):
     def message(self, data: str | bytes) -> None:
         """A message came: text, or binary."""
 
+    def fell_behind(self) -> None:
+        """The session is behind from now on."""
+
     def caught_up(self) -> None:
         """The session is no longer behind."""
 
@@ -44,6 +47,7 @@ class _Nobody:
     """The layer of a session that is over: lets go of the real one."""
 
     def message(self, data: str | bytes) -> None: ...
+    def fell_behind(self) -> None: ...
     def caught_up(self) -> None: ...
     def closed(self, reason: str) -> None: ...
 
@@ -153,13 +157,18 @@ class Session:
 
     def fall_behind(self) -> None:
         """The client does not take what it is sent."""
-        self.behind = True
+        if not self.behind:
+            self.behind = True
+            self._tell(self.layer.fell_behind)
 
     def catch_up(self) -> None:
         """The client has taken what it was sent."""
         self.behind = False
+        self._tell(self.layer.caught_up)
+
+    def _tell(self, hear: Callable[[], None]) -> None:
         try:
-            self.layer.caught_up()
+            hear()
         except Exception:
-            _log.exception("a layer failed to catch up")
+            _log.exception("a layer failed on a slow client")
             self.close(TRANSPORT_ERROR, INTERNAL_ERROR)

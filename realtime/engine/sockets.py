@@ -56,6 +56,9 @@ class Socket:
     def on_disconnect(self, reason: str) -> None:
         """The client is gone."""
 
+    def on_behind(self) -> None:
+        """`session.behind` begins: the client does not take what it is sent."""
+
     def on_caught_up(self) -> None:
         """`session.behind` is over: what was held back can be sent."""
 
@@ -206,6 +209,12 @@ class SocketIO:
             if socket is not None:
                 socket.disconnect()
         self._session.close(FORCED_CLOSE)
+
+    def fell_behind(self) -> None:
+        """Tell the sockets that the session is behind."""
+        for socket in list(self._sockets.values()):
+            if socket is not None and socket.state == _JOINED:
+                socket.on_behind()
 
     def caught_up(self) -> None:
         """Tell the sockets that the session is no longer behind."""

@@ -5,7 +5,7 @@ from typing import Final
 from realtime.engine.frames import NORMAL, text_frame
 from realtime.engine.polling import Polling
 from realtime.engine.session import PARSE_ERROR, TRANSPORT_ERROR, Session
-from realtime.engine.websocket import WebSocket
+from realtime.engine.websocket import HIGH_WATER, WebSocket
 
 PROBE_TIME: Final = 10.0  # seconds from the offer to the upgrade
 
@@ -57,9 +57,8 @@ class Probe:
         session.probe = None
         session.transport = websocket
         session.write = websocket.transport.write
-        session.behind, was_behind = False, session.behind
         session.write(polling.retire())
-        if was_behind and not session.behind:
+        if session.behind and websocket.transport.get_write_buffer_size() <= HIGH_WATER:
             session.catch_up()
 
     def fall_behind(self) -> None:

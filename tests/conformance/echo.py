@@ -40,6 +40,8 @@ class EngineEcho:
         else:
             self.session.send_binary(data)
 
+    def fell_behind(self) -> None: ...
+
     def caught_up(self) -> None: ...
 
     def closed(self, reason: str) -> None: ...
@@ -49,4 +51,5 @@ def conformance(layer: LayerName) -> tuple[Config, Callable[[Session], Layer]]:
     """The configuration and the application of one official suite."""
     path = "/socket.io/" if layer == "socketio" else "/engine.io/"
     config = Config(ping_interval=0.3, ping_timeout=0.2, max_payload=1_000_000, paths=(path,), connect_timeout=1.0)
-    return config, socketio({"/": Echo, "/custom": Echo}) if layer == "socketio" else EngineEcho
+    make: Callable[[Session], Layer] = socketio({"/": Echo, "/custom": Echo}) if layer == "socketio" else EngineEcho
+    return config, make
