@@ -1,0 +1,17 @@
+"""Folders that servers can live in."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import mkdtemp
+
+import pytest
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Return an empty folder with a path that is short enough for sockets and that all may enter."""
+    folder = Path(mkdtemp(prefix="greenroom-test-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
