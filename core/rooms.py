@@ -66,7 +66,7 @@ CONTACTS = Many(
         and (
             select count(*) from (
                 select from members m where m.conversation_id = mine.conversation_id and m.left_at is null limit 101
-            ) some
+            ) counted
         ) <= 100""",
 )
 SEEN = Run("update users set last_seen_at = $2 where id = any ($1::uuid[])")

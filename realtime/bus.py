@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from realtime.periodic import Periodic
 from realtime.redis_link import RedisLink
 
 log = logging.getLogger(__name__)
@@ -144,18 +145,17 @@ class _Shard:
         self._speaker = RedisLink(url, lambda _reply: None, lambda: None)
         self._listener = RedisLink(url, self._heard, self._resubscribe)
         self._last_heard = 0.0
-        self._beating: asyncio.Task[None] | None = None
+        self._beating = Periodic(self._beat, BEACON_SECONDS)
         self.deaf = True
 
     async def start(self) -> None:
         await self._speaker.start()
         await self._listener.start()
-        self._beating = asyncio.create_task(self._beat(), name="bus beacon")
+        self._last_heard = asyncio.get_running_loop().time()
+        self._beating.start()
 
     async def stop(self) -> None:
-        if self._beating:
-            self._beating.cancel()
-            await asyncio.wait([self._beating])
+        await self._beating.stop()
         await self._speaker.stop()
         await self._listener.stop()
 
@@ -195,13 +195,9 @@ class _Shard:
             self._listener.send((b"SUBSCRIBE", *channels[start : start + 500]))
 
     async def _beat(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._last_heard = loop.time()
-        while True:
-            self.publish(self._beacon_channel, self._beacon)
-            await asyncio.sleep(BEACON_SECONDS)
-            if loop.time() - self._last_heard > DEAF_SECONDS:
-                self._gone_deaf()
+        if asyncio.get_running_loop().time() - self._last_heard > DEAF_SECONDS:
+            self._gone_deaf()
+        self.publish(self._beacon_channel, self._beacon)
 
     def _gone_deaf(self) -> None:
         if not self.deaf:

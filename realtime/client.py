@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Client(Socket):
     """One connected client: a user's socket, and the rooms that it has joined (by conversation key)."""
 
-    __slots__ = ("_gateway", "gone", "rooms", "user", "user_key")
+    __slots__ = ("_gateway", "catching_up", "gone", "rooms", "user", "user_key")
 
     def __init__(self, gateway: "Gateway", session: Session) -> None:
         super().__init__(session)
@@ -29,6 +29,7 @@ class Client(Socket):
         self.user: User
         self.user_key = b""
         self.gone = False
+        self.catching_up = False
 
     def on_connect(self, auth: bytes) -> None:
         self._gateway.connect(self, auth)
@@ -39,6 +40,19 @@ class Client(Socket):
     def on_disconnect(self, _reason: str) -> None:
         self.gone = True
         self._gateway.disconnected(self)
+
+    def on_behind(self) -> None:
+        """Step out of all rooms, remembering where: a slow client costs two numbers a room, not what is said there."""
+        for room in self.rooms.values():
+            if room.sockets.pop(self.session, None):
+                room.away[self.session] = room.flushed
+
+    def away(self) -> "list[Room]":
+        """Return the rooms that it has stepped out of."""
+        return [room for room in self.rooms.values() if self.session in room.away]
+
+    def on_caught_up(self) -> None:
+        self._gateway.caught_up(self)
 
     def admit(self, user: User) -> None:
         """Let the client in as this user."""
@@ -57,6 +71,7 @@ class Client(Socket):
         """Hear a conversation no more."""
         self.rooms.pop(room.key, None)
         room.sockets.pop(self.session, None)
+        room.away.pop(self.session, None)
 
 
 class Reply:

@@ -40,7 +40,8 @@ class Gateway:
         self._markets = markets
         self._users = users
         self._limiter = limiter
-        self._handlers = handlers.table()
+        self._handlers = handlers
+        self._events = handlers.table()
         self._logins = Batch(self._look_up)
 
     def client(self, session: Session) -> Client:
@@ -83,6 +84,10 @@ class Gateway:
         if client.user_key:
             self._users.remove(client)
 
+    def caught_up(self, client: Client) -> None:
+        """Give a client that was slow what it has missed, from the log."""
+        self._handlers.catch_up(client)
+
     def end_session(self, session: bytes) -> None:
         """Close the sockets of a login that has ended elsewhere."""
         for client in self._users.of_session(session):
@@ -92,10 +97,10 @@ class Gateway:
     def dispatch(self, client: Client, name: str, args: bytes, reply: Reply) -> None:
         """Decode an event and do it; whatever is wrong with it becomes the reply."""
         try:
-            if name not in self._handlers:
+            if name not in self._events:
                 raise errors.UNKNOWN_EVENT.error(f"There is no event {name[:64]!r}")
             self._limiter.take(client.user_key, name)
-            self._handlers[name](client, args, reply)
+            self._events[name](client, args, reply)
         except msgspec.DecodeError as problem:
             reply.refuse(as_error(problem))
         except errors.AppError as error:

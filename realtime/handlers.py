@@ -85,7 +85,7 @@ class Handlers:
         self._in_room(client, event.conversation_id, reply, partial(self._join, client, event, reply))
 
     def _join(self, client: Client, event: wire.JoinConversation, reply: Reply, room: Room) -> None:
-        room.sockets[client.session] = client
+        room.enter(client)
         client.rooms[room.key] = room
         self._run(self._joined(client, event, room), reply)
 
@@ -188,6 +188,38 @@ class Handlers:
             _then_done(conversations.remove_member(self._ctx(client), event.conversation_id, event.user_id)), reply
         )
 
+    def catch_up(self, client: Client) -> None:
+        """Page what a slow client has missed out of the log, then let it hear its rooms live again."""
+        if not client.catching_up:
+            client.catching_up = True
+            self._spawn(self._catch_up(client))
+
+    async def _catch_up(self, client: Client) -> None:
+        try:
+            while not client.session.behind and (away := client.away()):
+                await self._return_to(client, away[0])
+        except Exception:
+            log.exception("a slow client could not be caught up")
+            client.disconnect(close=True)  # it comes back and asks for what it misses
+        finally:
+            client.catching_up = False
+
+    async def _return_to(self, client: Client, room: Room) -> None:
+        """Send one page of a room, or go back into it: in the very turn in which nothing is missing."""
+        seq, version = room.away[client.session]
+        until = room.version
+        if client.user_key not in room.members:
+            client.leave(room)
+        elif version >= until:
+            del room.away[client.session]
+            room.sockets[client.session] = client
+        else:
+            page = await catchup.changes(self._resources.db, room.id, version, until)
+            if client.session in room.away:
+                client.emit_raw(b"".join(catchup.frame_of(message, seq) for message in page.messages))
+                seq = max([seq, *(message.seq for message in page.messages)])
+                room.away[client.session] = (seq, until if page.complete else page.messages[-1].version)
+
     def _in_room(self, client: Client, id: UUID, reply: Reply, command: Callable[[Room], None]) -> None:
         """Run a command in the room of a conversation that the client is a member of, when it is awake."""
 
@@ -206,7 +238,10 @@ class Handlers:
 
     def _run(self, work: Coroutine[None, None, msgspec.Struct], reply: Reply) -> None:
         """Do what needs the database, beside the hot path, and reply with what comes of it."""
-        task = asyncio.get_running_loop().create_task(self._finish(work, reply), name="gateway event")
+        self._spawn(self._finish(work, reply))
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work, name="gateway event")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

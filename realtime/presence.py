@@ -7,6 +7,7 @@ its users are offline. Losing Redis loses presence until it is back; nothing els
 
 import asyncio
 import contextlib
+import functools
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from uuid import UUID
@@ -19,6 +20,7 @@ from core.db import UNAVAILABLE_ERRORS, Pool
 from core.events import Event, UserOffline, UserOnline
 from core.rooms import CONTACTS, SEEN
 from realtime.batch import Batch
+from realtime.periodic import Periodic
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +30,19 @@ TICK_SECONDS = 0.25
 LINGER_SECONDS = 3.0  # a reload is not a departure
 BEAT_SECONDS = 2.0
 DEAD_SECONDS = 8.0
+
+
+def _unless_away(work: Callable[["Presence"], Awaitable[None]]) -> Callable[["Presence"], Awaitable[None]]:
+    """Let a tick pass when Redis or Postgres does not answer; the next one comes soon."""
+
+    @functools.wraps(work)
+    async def tick(presence: "Presence") -> None:
+        try:
+            await work(presence)
+        except AWAY as error:
+            log.warning("presence waits: %s", error)
+
+    return tick
 
 
 class Presence:
@@ -53,23 +68,18 @@ class Presence:
         self._came: set[bytes] = set()
         self._left: dict[bytes, float] = {}
         self._asking = Batch(self._online_among)
-        self._tasks: list[asyncio.Task[None]] = []
+        self._ticks = (Periodic(self._tell, TICK_SECONDS), Periodic(self._beat, BEAT_SECONDS))
 
     async def start(self) -> None:
         """Begin to beat and to tell."""
-        with contextlib.suppress(RedisError, OSError):
-            await self._beat()
-        self._tasks = [
-            asyncio.create_task(self._forever(self._tell, TICK_SECONDS), name="presence tick"),
-            asyncio.create_task(self._forever(self._beat, BEAT_SECONDS), name="presence heartbeat"),
-        ]
+        await self._beat()
+        for tick in self._ticks:
+            tick.start()
 
     async def stop(self) -> None:
         """Stop beating. Whoever does not come back elsewhere is told offline by the hub that notices."""
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        for tick in self._ticks:
+            await tick.stop()
 
     def came(self, user: bytes) -> None:
         """Note that a user (by key) has a first socket here."""
@@ -105,6 +115,7 @@ class Presence:
             answers = await pipe.execute()
         return {user for answer in answers for user, there in zip(asked, answer, strict=True) if there}
 
+    @_unless_away
     async def _tell(self) -> None:
         came, self._came = self._came, set()
         gone = self._gone(asyncio.get_running_loop().time())
@@ -137,6 +148,7 @@ class Presence:
         for user_id, others in contacts.items():
             self._emit([UUID(bytes=other) for other in others if other in listening], event(user_id))
 
+    @_unless_away
     async def _beat(self) -> None:
         moment = now().timestamp()
         async with self._redis.pipeline(transaction=False) as pipe:
@@ -156,11 +168,3 @@ class Presence:
             await self._redis.delete(f"hub:{hub}")
             if users:
                 await self._tell_gone(users)
-
-    async def _forever(self, work: Callable[[], Awaitable[None]], seconds: float) -> None:
-        while True:
-            await asyncio.sleep(seconds)
-            try:
-                await work()
-            except AWAY as error:
-                log.warning("presence: %s", error)

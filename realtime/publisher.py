@@ -3,7 +3,6 @@
 Order of things: committed first, then told to the rooms of this process, then to the bus. Nothing is told that is not committed.
 """
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -21,6 +20,7 @@ from realtime.bus import MEMBERS_CHANGED, NOBODY, SESSIONS_CHANNEL, Bus, Kind, c
 from realtime.catchup import encode
 from realtime.journal import Journal
 from realtime.local import Local
+from realtime.periodic import Periodic
 
 NOTIFY_SECONDS = 0.5
 NOTIFY_CHUNK = 50
@@ -35,7 +35,7 @@ class Publisher:
         self._local = local
         self._journal = Journal(resources.db, self._committed)
         self._unnotified: set[UUID] = set()
-        self._notifying: asyncio.Task[None] | None = None
+        self._notifying = Periodic(self._notify, NOTIFY_SECONDS)
 
     async def append(self, draft: Draft) -> Stored:
         """Store a message and tell the conversation."""
@@ -78,14 +78,12 @@ class Publisher:
 
     async def start(self) -> None:
         """Begin to have members notified."""
-        self._notifying = asyncio.create_task(self._notify_forever(), name="publisher notify")
+        self._notifying.start()
 
     async def stop(self) -> None:
         """Commit what was appended and hand on what is left to notify."""
         await self._journal.drained()
-        if self._notifying:
-            self._notifying.cancel()
-            await asyncio.wait([self._notifying])
+        await self._notifying.stop()
         await self._notify()
 
     def _committed(self, draft: Draft, stored: Stored) -> None:
@@ -98,11 +96,6 @@ class Publisher:
             self._local.change(conversation, version, frame, author, flags)
         channel = conversation_channel(conversation)
         self._bus.publish(channel, Kind.CHANGE, frame, subject=author, number=version, flags=flags)
-
-    async def _notify_forever(self) -> None:
-        while True:
-            await asyncio.sleep(NOTIFY_SECONDS)
-            await self._notify()
 
     async def _notify(self) -> None:
         # Folded here and again in the job; a job that is lost is made up for by the workers' sweep of the log.

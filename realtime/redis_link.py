@@ -73,7 +73,7 @@ class RedisLink(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Authenticate as the URL says. Its database does not matter: pub/sub knows none."""
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's are no subclasses
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's are no subclasses
         self._lost.clear()
         self._reader = hiredis.Reader()
         if self._url.password:

@@ -23,7 +23,9 @@ class Room:
 
     __slots__ = (
         "awake",
+        "away",
         "dirty",
+        "flushed",
         "frames",
         "held",
         "id",
@@ -35,7 +37,6 @@ class Room:
         "seq",
         "signals",
         "sockets",
-        "started",
         "version",
     )
 
@@ -47,9 +48,10 @@ class Room:
         self.dirty = False
         self.seq = 0
         self.version = 0
-        self.started = 0  # the version before the frames that this turn has gathered
+        self.flushed = (0, 0)  # seq and version up to which frames have been handed to the sockets
         self.members: dict[bytes, int] = {}  # by user key, how far each has read
         self.sockets: dict[Session, Client] = {}
+        self.away: dict[Session, tuple[int, int]] = {}  # who is too slow, and the seq and version that she has seen
         self.frames: list[bytes] = []
         self.held: dict[int, tuple[bytes, bytes]] = {}
         self.signals: dict[tuple[bytes, bool], bytes] = {}
@@ -72,9 +74,16 @@ class Room:
         """Return the sockets that are not this user's."""
         return [session for session, client in self.sockets.items() if client.user_key != user_key]
 
+    def enter(self, client: "Client") -> None:
+        """Let a client hear what comes from now on."""
+        if client.session.behind:
+            self.away[client.session] = (self.seq, self.version)
+        else:
+            self.sockets[client.session] = client
+
     def wake(self, market: str, seq: int, version: int) -> None:
         """Start from a loaded state."""
-        self.market, self.seq, self.version, self.started = market, seq, version, version
+        self.market, self.seq, self.version, self.flushed = market, seq, version, (seq, version)
         self.awake = True
         self._release()
         mailbox, self.mailbox = self.mailbox, []
@@ -108,7 +117,7 @@ class Room:
         """Take the frames of this turn, joined."""
         frames = self.frames[0] if len(self.frames) == 1 else b"".join(self.frames)
         self.frames = []
-        self.started = self.version
+        self.flushed = (self.seq, self.version)
         return frames
 
     def _deliver(self, frame: bytes, author: bytes) -> None:

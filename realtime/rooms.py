@@ -12,6 +12,7 @@ from realtime import catchup
 from realtime.batch import Batch
 from realtime.bus import Bus, conversation_channel
 from realtime.engine.outbox import Outbox
+from realtime.periodic import Periodic
 from realtime.room import Room
 
 log = logging.getLogger(__name__)
@@ -36,17 +37,15 @@ class Rooms:
         self._dirty: list[Room] = []
         self._holes: set[Room] = set()
         self._signalling: list[Room] = []
-        self._sweeper: asyncio.Task[None] | None = None
+        self._sweeper = Periodic(self._sweep, SWEEP_SECONDS)
 
     def start(self) -> None:
         """Begin to sweep."""
-        self._sweeper = asyncio.create_task(self._sweep_forever(), name="rooms sweep")
+        self._sweeper.start()
 
     async def stop(self) -> None:
         """Stop sweeping."""
-        if self._sweeper:
-            self._sweeper.cancel()
-            await asyncio.wait([self._sweeper])
+        await self._sweeper.stop()
 
     def __len__(self) -> int:
         return len(self._rooms)
@@ -192,17 +191,12 @@ class Rooms:
             if any(message.kind == "system" for message in missed):
                 self.members_changed(room.key)
 
-    async def _sweep_forever(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            await asyncio.sleep(SWEEP_SECONDS)
-            if self._bus.deaf:
-                self.mend_all()
-            self._put_to_sleep(loop.time())
-
-    def _put_to_sleep(self, now: float) -> None:
+    async def _sweep(self) -> None:
+        if self._bus.deaf:
+            self.mend_all()
+        now = asyncio.get_running_loop().time()
         for room in list(self._rooms.values()):
-            if room.sockets or not room.awake:
+            if room.sockets or room.away or not room.awake:
                 room.idle_since = now
             elif now - room.idle_since > IDLE_SECONDS:
                 self._forget(room)

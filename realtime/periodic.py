@@ -1,0 +1,34 @@
+"""Work that a process repeats for as long as it lives."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+log = logging.getLogger(__name__)
+
+
+class Periodic:
+    """Calls `work` every so many seconds. An error is logged and does not end it: what repeats heals itself."""
+
+    def __init__(self, work: Callable[[], Awaitable[None]], seconds: float) -> None:
+        self._work = work
+        self._seconds = seconds
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin, with the first call one period from now."""
+        self._task = asyncio.get_running_loop().create_task(self._repeat(), name=f"every {self._seconds} s")
+
+    async def stop(self) -> None:
+        """End, also in the middle of the work."""
+        if self._task:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def _repeat(self) -> None:
+        while True:
+            await asyncio.sleep(self._seconds)
+            try:
+                await self._work()
+            except Exception:
+                log.exception("%s failed", self._work.__qualname__)

@@ -1,0 +1,152 @@
+"""What happens to messages and conversations after they are there: edits, reactions, reading, typing, members, presence."""
+
+from uuid import UUID
+
+import pytest
+
+from core.publisher import Draft
+from core.ids import uuid7
+from tests.flow.conftest import Chatter, House
+
+
+@pytest.fixture
+async def pair(house: House, two_hubs: tuple[str, str]) -> tuple[Chatter, Chatter, UUID]:
+    """Ann and Bob, each on a hub of their own, both in one conversation."""
+    ann = await (await house.chatter("Ann", two_hubs[0])).connect()
+    bob = await (await house.chatter("Bob", two_hubs[1])).connect()
+    room = await house.group(ann.user, bob.user)
+    await ann.join(room)
+    await bob.join(room)
+    return ann, bob, room
+
+
+Pair = tuple[Chatter, Chatter, UUID]
+
+
+async def test_an_edit_is_told_and_its_earlier_text_is_kept(house: House, pair: Pair) -> None:
+    ann, bob, room = pair
+    sent = await ann.send(room, "Helo")
+    answer = await ann.call("message:edit", conversationId=str(room), messageId=sent["id"], content="Hello")
+    told = (await bob.heard.next("message:edited"))["message"]
+    assert told == answer["message"]
+    assert (told["content"], told["isEdited"], told["seq"], told["version"]) == ("Hello", True, 1, 2)
+    assert await house.resources.db.fetchval("select body from message_edits") == "Helo"
+
+
+async def test_a_deleted_message_keeps_its_place_and_loses_its_text(house: House, pair: Pair) -> None:
+    ann, bob, room = pair
+    sent = await ann.send(room, "Oops")
+    answer = await ann.call("message:delete", conversationId=str(room), messageId=sent["id"])
+    assert await bob.heard.next("message:deleted") == answer
+    assert (answer["seq"], answer["version"]) == (1, 2)
+    joined = await bob.join(room, limit=10)
+    assert [(one["content"], one["deletedAt"] is not None) for one in joined["messages"]] == [("", True)]
+    again = await ann.call("message:delete", conversationId=str(room), messageId=sent["id"])
+    assert again["error"]["code"] == "MESSAGE_NOT_FOUND"
+
+
+async def test_only_the_author_changes_a_message(pair: Pair) -> None:
+    ann, bob, room = pair
+    sent = await ann.send(room, "Mine")
+    about = {"conversationId": str(room), "messageId": sent["id"]}
+    assert (await bob.call("message:edit", **about, content="Yours"))["error"]["code"] == "FORBIDDEN"
+    assert (await bob.call("message:delete", **about))["error"]["code"] == "FORBIDDEN"
+    assert (await bob.join(room, limit=1))["messages"][0]["content"] == "Mine"
+
+
+async def test_reactions_are_counted_once_per_person_and_can_be_taken_back(pair: Pair) -> None:
+    ann, bob, room = pair
+    sent = await ann.send(room, "Party?")
+    about = {"conversationId": str(room), "messageId": sent["id"], "emoji": "🎉"}
+    for who in (bob, bob, ann):
+        answer = await who.call("message:react", **about)
+    assert answer["reactions"] == [{"emoji": "🎉", "count": 2, "userIds": [str(bob.user.id), str(ann.user.id)]}]
+    assert (await ann.heard.next("message:reacted"))["userId"] == str(bob.user.id)
+    answer = await bob.call("message:react", **about, added=False)
+    assert answer["reactions"] == [{"emoji": "🎉", "count": 1, "userIds": [str(ann.user.id)]}]
+    for bad in ("", "   ", "x" * 33, "\n"):
+        refused = await bob.call("message:react", **{**about, "emoji": bad})
+        assert refused["error"]["code"] == "VALIDATION_ERROR"
+
+
+async def test_replies_and_mentions_travel_with_the_message(pair: Pair) -> None:
+    ann, bob, room = pair
+    first = await ann.send(room, "Who?")
+    await bob.send(room, "@Ann you", replyTo=first["id"], mentions=[str(ann.user.id)])
+    told = (await ann.heard.until("message:received", 2))[1]["message"]
+    assert (told["replyTo"], told["mentions"]) == (first["id"], [str(ann.user.id)])
+    assert (await ann.join(room, limit=1))["messages"][0]["mentions"] == [str(ann.user.id)]
+
+
+async def test_reading_moves_forward_only_and_is_told_to_the_others(pair: Pair) -> None:
+    ann, bob, room = pair
+    sent = [await ann.send(room, str(i)) for i in range(3)]
+    await bob.heard.until("message:received", 3)
+    assert (await bob.join(room))["unreadCount"] == 3
+    read = {"conversationId": str(room)}
+    assert await bob.call("conversation:read", **read, messageId=sent[1]["id"]) == {"lastReadSeq": 2}
+    told = await ann.heard.next("conversation:read")
+    assert (told["userId"], told["messageId"], told["lastReadSeq"]) == (str(bob.user.id), sent[1]["id"], 2)
+    assert await bob.call("conversation:read", **read, messageId=sent[0]["id"]) == {"lastReadSeq": 2}
+    joined = await bob.join(room)
+    assert (joined["unreadCount"], joined["lastReadSeq"]) == (1, 2)
+    assert {one["userId"]: one["lastReadSeq"] for one in joined["positions"]} == {
+        str(ann.user.id): 3,
+        str(bob.user.id): 2,
+    }
+    assert (await bob.call("conversation:read", **read, messageId=str(uuid7())))["error"]["code"] == "MESSAGE_NOT_FOUND"
+
+
+async def test_typing_is_told_to_the_others_only(pair: Pair) -> None:
+    ann, bob, room = pair
+    await ann.call("conversation:typing", conversationId=str(room), isTyping=True)
+    told = await bob.heard.next("conversation:typing")
+    assert told == {"conversationId": str(room), "userId": str(ann.user.id), "isTyping": True}
+    await ann.send(room, "Done")
+    await ann.heard.next("message:received")
+    assert not ann.heard.all("conversation:typing")
+
+
+async def test_who_is_added_hears_and_who_is_removed_does_not(house: House, pair: Pair, two_hubs: tuple[str, str]) -> None:
+    ann, bob, room = pair
+    eve = await (await house.chatter("Eve", two_hubs[1])).connect()
+    about = {"conversationId": str(room)}
+    assert await ann.call("conversation:add", **about, userIds=[str(eve.user.id)]) == {}
+    told = await eve.heard.next("conversation:members")
+    assert (told["userId"], told["isMember"]) == (str(eve.user.id), True)
+    notice = (await bob.heard.next("message:received"))["message"]
+    assert (notice["kind"], notice["content"]) == ("system", "Ann added Eve")
+    assert (await eve.join(room))["lastSeq"] == 1
+
+    assert (await bob.call("conversation:remove", **about, userId=str(eve.user.id)))["error"]["code"] == "FORBIDDEN"
+    assert await ann.call("conversation:remove", **about, userId=str(eve.user.id)) == {}
+    while (await eve.heard.next("conversation:members"))["isMember"]:
+        pass
+    assert (await eve.send(room, "Still here?"))["error"]["code"] == "NOT_A_MEMBER"
+    await ann.send(room, "Without Eve")
+    await bob.heard.until("message:received", 3)
+    assert "Without Eve" not in {one["message"]["content"] for one in eve.heard.all("message:received")}
+
+
+async def test_people_who_share_a_conversation_are_told_who_comes_and_goes(house: House, two_hubs: tuple[str, str]) -> None:
+    ann = await (await house.chatter("Ann", two_hubs[0])).connect()
+    bob = await house.chatter("Bob", two_hubs[1])
+    stranger = await (await house.chatter("Eve", two_hubs[0])).connect()
+    room = await house.group(ann.user, bob.user)
+    assert (await ann.join(room))["online"] == [str(ann.user.id)]
+
+    await bob.connect()
+    assert (await ann.heard.next("user:online"))["userId"] == str(bob.user.id)
+    assert set((await ann.join(room))["online"]) == {str(ann.user.id), str(bob.user.id)}
+    await bob.socket.disconnect()
+    told = await ann.heard.next("user:offline")
+    assert (told["userId"], bool(told["lastSeenAt"])) == (str(bob.user.id), True)
+    assert not stranger.heard.all("user:online")
+
+
+async def test_a_message_from_another_process_is_heard_like_any_other(house: House, pair: Pair) -> None:
+    ann, bob, room = pair
+    stored = await house.publisher.append(Draft(uuid7(), room, ann.user.person, "By REST"))
+    for who in (ann, bob):
+        told = (await who.heard.next("message:received"))["message"]
+        assert (told["id"], told["content"], told["seq"]) == (str(stored.id), "By REST", 1)
