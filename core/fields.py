@@ -9,6 +9,6 @@ _STORABLE = r"^[^\x00]*$"
 
 Text = Annotated[str, Meta(pattern=_STORABLE)]
 ClientId = Annotated[str, Meta(min_length=1, max_length=128, pattern=_STORABLE)]
-Title = Annotated[str, Meta(max_length=255, pattern=r"^[^\x00]*\S[^\x00]*$")]
+Title = Annotated[str, Meta(max_length=255, pattern=r"^[^\x00]*[^\s\x00][^\x00]*$")]
 PersonIds = Annotated[list[UUID], Meta(min_length=1, max_length=1000)]
 MentionIds = Annotated[list[UUID], Meta(max_length=50)]

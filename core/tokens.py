@@ -6,6 +6,7 @@ from uuid import UUID
 
 import jwt
 import msgspec
+from jwt.types import Options
 
 from config.settings import Settings
 from core import errors
@@ -75,9 +76,9 @@ class KeyRing:
     def _verified(self, token: str) -> dict[str, object]:
         try:
             key = self._keys[jwt.get_unverified_header(token).get("kid", "")]
-            claims: dict[str, object] = jwt.decode(
-                token, key, algorithms=[ALGORITHM], options={"require": ["exp", "iat"]}
-            )
+            # `iat` is not compared with our clock: the machine that signed may be a little ahead.
+            options: Options = {"require": ["exp", "iat"], "verify_iat": False}
+            claims: dict[str, object] = jwt.decode(token, key, algorithms=[ALGORITHM], options=options)
         except jwt.ExpiredSignatureError:
             raise errors.TOKEN_EXPIRED.error() from None
         except (jwt.InvalidTokenError, KeyError, TypeError, ValueError):
