@@ -1,0 +1,109 @@
+"""The REST application on a real port, and people who call it."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from aiohttp import ClientResponse
+from aiohttp.test_utils import TestClient, TestServer
+
+from api.app import build_app
+from tests.flow.conftest import House
+
+PASSWORD = "Correct-horse-7"
+
+
+@dataclass
+class Reply:
+    """An answer of the API, read."""
+
+    status: int
+    body: Any
+    headers: dict[str, str]
+
+    @property
+    def code(self) -> str:
+        """The code of the error that it is."""
+        code: str = self.body["error"]["code"]
+        return code
+
+    @property
+    def fields(self) -> list[str]:
+        """The fields that the error complains of."""
+        return [detail["field"] for detail in self.body["error"]["details"]]
+
+
+@dataclass
+class Caller:
+    """Someone who calls the API, with a login or without."""
+
+    client: TestClient[Any, Any]
+    prefix: str = "/api"
+    id: str = ""
+    email: str = ""
+    access_token: str = ""
+    refresh_token: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+
+    async def get(self, path: str, **query: str | int) -> Reply:
+        return await self.call("GET", path, params={name: str(value) for name, value in query.items()})
+
+    async def post(self, path: str, **body: Any) -> Reply:
+        return await self.call("POST", path, json=body)
+
+    async def put(self, path: str, **body: Any) -> Reply:
+        return await self.call("PUT", path, json=body or None)
+
+    async def delete(self, path: str) -> Reply:
+        return await self.call("DELETE", path)
+
+    async def call(self, method: str, path: str, **options: Any) -> Reply:
+        headers = self.headers | options.pop("headers", {})
+        if self.access_token:
+            headers.setdefault("Authorization", f"Bearer {self.access_token}")
+        async with self.client.request(method, self.prefix + path, headers=headers, **options) as response:
+            return await read(response)
+
+
+async def read(response: ClientResponse) -> Reply:
+    """Read an answer; everything the API says is JSON or nothing."""
+    raw = await response.read()
+    body = await response.json() if raw else None
+    return Reply(response.status, body, dict(response.headers))
+
+
+@dataclass
+class Api:
+    """The API under test."""
+
+    client: TestClient[Any, Any]
+
+    @property
+    def anyone(self) -> Caller:
+        """Someone without a login."""
+        return Caller(self.client)
+
+    async def signed_up(self, user_type: str = "creator", name: str = "Ann Example") -> Caller:
+        """Return someone new."""
+        email = f"{uuid4()}@example.com"
+        reply = await self.anyone.post("/auth/signup", email=email, password=PASSWORD, name=name, userType=user_type)
+        assert reply.status == 201, reply
+        return self.logged_in(reply)
+
+    async def log_in(self, email: str, password: str = PASSWORD) -> Reply:
+        return await self.anyone.post("/auth/login", email=email, password=password)
+
+    def logged_in(self, reply: Reply) -> Caller:
+        """Return the caller that a login has made."""
+        user, body = reply.body["user"], reply.body
+        return Caller(self.client, "/api", user["id"], user["email"], body["accessToken"], body["refreshToken"])
+
+
+@pytest.fixture
+async def api(house: House) -> AsyncIterator[Api]:
+    """Return the API of a house."""
+    app = build_app(house.settings, house.resources, house.publisher)
+    async with TestClient(TestServer(app)) as client:
+        yield Api(client)
