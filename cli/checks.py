@@ -1,6 +1,7 @@
 """What a command checks before it starts, so that it fails early and with a line that says what to do."""
 
 import asyncio
+import os
 
 import asyncpg
 from redis.asyncio import Redis
@@ -26,7 +27,6 @@ def markets(names: tuple[str, ...]) -> list[Marketplace]:
 async def check_settings(settings: Settings) -> None:
     """Raise CommandError unless what they name is there: marketplaces, a migrated database, each Redis."""
     markets(settings.marketplaces)
-    await check_database(settings)
     await check_migrated(settings)
     urls = (*settings.redis_urls, *filter(None, [settings.jobs_redis_url]))
     shown = masked(settings)
@@ -37,17 +37,13 @@ async def check_settings(settings: Settings) -> None:
 
 async def check_database(settings: Settings) -> None:
     """Raise CommandError unless the database answers."""
-    try:
-        connection = await asyncpg.connect(settings.database_url, timeout=ANSWER_SECONDS)
-        await connection.close()
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, ValueError) as error:
-        shown = masked(settings)["GREENROOM_DATABASE_URL"]
-        raise CommandError(f"The database does not answer: {_reason(error)} (GREENROOM_DATABASE_URL={shown})") from None
+    connection = await _connect(settings)
+    await connection.close()
 
 
 async def check_migrated(settings: Settings) -> None:
-    """Raise CommandError unless all migrations have been applied."""
-    connection = await asyncpg.connect(settings.database_url)
+    """Raise CommandError unless the database answers and all migrations have been applied."""
+    connection = await _connect(settings)
     try:
         applied = {row["name"] for row in await connection.fetch("select name from schema_migrations")}
     except asyncpg.UndefinedTableError:
@@ -56,6 +52,14 @@ async def check_migrated(settings: Settings) -> None:
         await connection.close()
     if missing := {path.stem for path in MIGRATIONS.glob("*.sql")} - applied:
         raise CommandError(f"The database lacks {', '.join(sorted(missing))}: run `greenroom migrate` first")
+
+
+async def _connect(settings: Settings) -> asyncpg.Connection:
+    try:
+        return await asyncpg.connect(settings.database_url, timeout=ANSWER_SECONDS)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, ValueError) as error:
+        shown = masked(settings)["GREENROOM_DATABASE_URL"]
+        raise CommandError(f"The database does not answer: {_reason(error)} (GREENROOM_DATABASE_URL={shown})") from None
 
 
 async def _check_redis(url: str, shown: str) -> None:
@@ -70,5 +74,6 @@ async def _check_redis(url: str, shown: str) -> None:
 def _reason(error: BaseException) -> str:
     if isinstance(error, asyncio.TimeoutError):
         return f"no answer within {ANSWER_SECONDS:.0f} s"
-    text = (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
-    return text.splitlines()[0].rstrip(".")
+    if isinstance(error, OSError) and error.errno and error.errno > 0:  # some loops put an address where the reason belongs
+        return os.strerror(error.errno)
+    return (str(error) or type(error).__name__).splitlines()[0].rstrip(".")

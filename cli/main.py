@@ -106,9 +106,13 @@ def _migrate(args: Namespace) -> None:
 
 
 def _seed(args: Namespace) -> None:
+    from cli.migrate import migrate_database
     from cli.seed import seed
 
-    with _database(_settings(args), "database_url", "jwt_keys") as settings:
+    given = _settings(args)
+    with _database(given, "database_url", "jwt_keys") as settings:
+        if not given.database_url:  # the one in the data folder, which may be new
+            asyncio.run(migrate_database(settings))
         asyncio.run(seed(settings, args.market, args.users, args.conversations, args.out))
 
 

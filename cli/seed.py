@@ -45,7 +45,6 @@ async def seed(settings: Settings, market_name: str, users: int, conversations: 
     if not 1 <= conversations <= users:
         raise CommandError("--users must be 1 or more, and --conversations from 1 to as many as there are users")
     await check_migrated(settings)
-    out.mkdir(parents=True, exist_ok=True)
     people = _people(market, users)
     groups = [uuid7() for _ in range(conversations)]
     connection = await asyncpg.connect(settings.database_url)
@@ -107,5 +106,9 @@ def _tokens(settings: Settings, market: Marketplace, people: Sequence[User]) -> 
 
 
 def _write(path: Path, lines: Iterator[str], count: int) -> None:
-    with path.open("w") as file:
-        file.writelines(f"{line}\n" for line in track(lines, path.name, total=count))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w") as file:
+            file.writelines(f"{line}\n" for line in track(lines, path.name, total=count))
+    except OSError as error:
+        raise CommandError(f"{path} cannot be written: {error.strerror}") from None

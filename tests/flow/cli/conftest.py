@@ -7,6 +7,8 @@ from tempfile import mkdtemp
 
 import pytest
 
+from tests.flow.cli.processes import server_pids, wait_for_end
+
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
@@ -14,4 +16,6 @@ def folder() -> Iterator[Path]:
     folder = Path(mkdtemp(prefix="greenroom-test-"))
     folder.chmod(0o755)
     yield folder
+    for pid in (*server_pids(folder), *server_pids(folder / "data")):
+        wait_for_end(pid)
     shutil.rmtree(folder)

@@ -1,9 +1,20 @@
-"""Waiting for the end of processes that are not ours, without polling."""
+"""The servers of a folder as processes, and waiting for their end without polling."""
 
+import contextlib
 import os
 import select
+from pathlib import Path
 
 END_SECONDS = 15
+
+
+def server_pids(folder: Path) -> list[int]:
+    """Return the process ids that the servers' pid files name: Postgres, Redis, those that there are."""
+    pids = []
+    for file in (folder / "postgres" / "postmaster.pid", folder / "redis" / "redis.pid"):
+        with contextlib.suppress(FileNotFoundError):
+            pids.append(int(file.read_text().split()[0]))
+    return pids
 
 
 def wait_for_end(pid: int) -> None:
