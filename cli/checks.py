@@ -74,6 +74,8 @@ async def _check_redis(url: str, shown: str) -> None:
 def _reason(error: BaseException) -> str:
     if isinstance(error, asyncio.TimeoutError):
         return f"no answer within {ANSWER_SECONDS:.0f} s"
-    if isinstance(error, OSError) and error.errno and error.errno > 0:  # some loops put an address where the reason belongs
+    if (
+        isinstance(error, OSError) and error.errno and error.errno > 0
+    ):  # some loops put an address where the reason belongs
         return os.strerror(error.errno)
     return (str(error) or type(error).__name__).splitlines()[0].rstrip(".")

@@ -31,5 +31,5 @@ def readable(content: bytes) -> str:
     """Return what a person wants to see of a mail: to whom, about what, the text."""
     mail = message_from_bytes(content, policy=default)
     body = mail.get_body(("plain", "html"))
-    text = str(body.get_content()).strip() if body else ""
-    return "\n".join(["", f"--- mail to {mail['to']}: {mail['subject']}", text, "---", ""])
+    lines = str(body.get_content()).strip().splitlines() if body else []
+    return "\n".join(["", f"--- mail to {mail['to']}: {mail['subject']}", *lines, "---", ""])

