@@ -123,7 +123,7 @@ class RedisLink(asyncio.Protocol):
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(CONNECT_SECONDS):
             if self._url.scheme == "unix":
-                await loop.create_unix_connection(lambda: self, self._url.path)
+                await loop.create_unix_connection(lambda: self, unquote(self._url.path))
             else:
                 tls = ssl.create_default_context() if self._url.scheme == "rediss" else None
                 host, port = self._url.hostname or "127.0.0.1", self._url.port or 6379

@@ -9,6 +9,7 @@ from aiohttp.http_websocket import WebSocketReader
 from realtime.engine.handshake import (
     BAD_METHOD,
     BAD_REQUEST,
+    FORBIDDEN,
     Refused,
     Request,
     make_request,
@@ -32,8 +33,8 @@ def routes(engine: "Engine") -> list[web.RouteDef]:
             response = await _serve(engine, request, asked)
         except Refused as refused:
             response = web.json_response({"code": refused.code, "message": refused.message}, status=refused.status)
-        if asked.origin:
-            _allow(engine, asked.origin, response)
+        if asked.origin and engine.allows(asked):
+            _let_read(engine, asked.origin, response)
         response.headers["Cache-Control"] = "no-store"
         return response
 
@@ -47,8 +48,7 @@ def _read(request: web.Request) -> Request:
 
 async def _serve(engine: "Engine", request: web.Request, asked: Request) -> web.Response:
     if asked.method == "OPTIONS":
-        wanted = request.headers.get("Access-Control-Request-Headers", "content-type")
-        return web.Response(status=204, headers=_PREFLIGHT | {"Access-Control-Allow-Headers": wanted})
+        return _preflight(engine, request, asked)
     session = engine.admit(asked)
     if asked.key:
         return _take_connection(engine, request, asked, session)
@@ -62,15 +62,22 @@ async def _serve(engine: "Engine", request: web.Request, asked: Request) -> web.
     raise Refused(BAD_METHOD)
 
 
+def _preflight(engine: "Engine", request: web.Request, asked: Request) -> web.Response:
+    if not engine.allows(asked):
+        raise Refused(FORBIDDEN, 403)
+    wanted = request.headers.get("Access-Control-Request-Headers", "content-type")
+    return web.Response(status=204, headers=_PREFLIGHT | {"Access-Control-Allow-Headers": wanted})
+
+
 def _text(packets: str) -> web.Response:
     return web.Response(text=packets, content_type="text/plain")
 
 
-def _allow(engine: "Engine", origin: str, response: web.Response) -> None:
-    """Let the page read the answer: any page where any may connect, else those that may."""
+def _let_read(engine: "Engine", origin: str, response: web.Response) -> None:
+    """Let a page read the answer; with its cookies only if it was named."""
     if "*" in engine.config.origins:
         response.headers["Access-Control-Allow-Origin"] = "*"
-    elif response.status != 403:
+    else:
         response.headers["Access-Control-Allow-Origin"] = origin
         response.headers["Access-Control-Allow-Credentials"] = "true"
         response.headers["Vary"] = "Origin"

@@ -43,11 +43,6 @@ class Request(NamedTuple):
         return {name: value for name, _, value in (pair.partition("=") for pair in self.query.split("&"))}
 
 
-def allows(origins: Collection[str], origin: str, host: str) -> bool:
-    """Whether a page of `origin` ("" for none) may speak with us."""
-    return not origin or "*" in origins or origin in origins or origin.partition("://")[2] == host
-
-
 def websocket_key(headers: Mapping[str, str]) -> str:
     """The key of a request for a WebSocket of version 13, "" if it is not one; `headers` by lower-case names."""
     if headers.get("upgrade", "").lower() != "websocket" or headers.get("sec-websocket-version") != "13":

@@ -22,7 +22,6 @@ from realtime.engine.handshake import (
     UNSUPPORTED_VERSION,
     Refused,
     Request,
-    allows,
     switching_protocols,
 )
 from realtime.engine.heartbeat import Wheel
@@ -96,13 +95,18 @@ class Engine:
         """Long-polling, and the requests for a WebSocket that come to aiohttp."""
         return endpoints.routes(self)
 
+    def allows(self, request: Request) -> bool:
+        """Whether the page that makes this request may speak with us; what is no browser says nothing of pages."""
+        origin, origins = request.origin, self.config.origins
+        return not origin or "*" in origins or origin in origins or origin.partition("://")[2] == request.host
+
     def admit(self, request: Request) -> Session | None:
         """The session that a request belongs to, or None if it may open one. Raises Refused."""
         query = request.parameters()
         transport = query.get("transport")
         if transport not in ("polling", "websocket"):
             raise Refused(TRANSPORT_UNKNOWN)
-        if not allows(self.config.origins, request.origin, request.host):
+        if not self.allows(request):
             raise Refused(FORBIDDEN, 403)
         if sid := query.get("sid"):
             return self._session_of(sid, transport, request)

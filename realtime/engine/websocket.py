@@ -1,6 +1,7 @@
 """The WebSocket that carries a session."""
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Protocol
 
 from realtime.engine.frames import (
@@ -159,7 +160,8 @@ class WebSocket(asyncio.Protocol):
         self._tail = self._fragments = None
         if not self.transport.is_closing():
             self.transport.write(close_frame(code))
-            self.transport.write_eof()
+            with suppress(OSError):  # reset by the peer, which the loop has yet to tell us
+                self.transport.write_eof()
             self.engine.wheel.schedule(self, FAREWELL)
             self.engine.leaving(self)
 

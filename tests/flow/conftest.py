@@ -101,10 +101,13 @@ class House:
     resources: Resources
     publisher: Publisher
     stack: AsyncExitStack
+    hubs: list[Hub] = field(default_factory=list)
 
     async def hub(self, settings: Settings | None = None) -> str:
         """Open another hub and return its address."""
-        return await self.stack.enter_async_context(serve_hub(settings or self.settings))
+        hub, url = await self.stack.enter_async_context(serve_hub(settings or self.settings))
+        self.hubs.append(hub)
+        return url
 
     async def person(self, name: str, role: str = "creator") -> tuple[User, str]:
         """Sign someone up, log them in and return them with an access token."""
@@ -139,7 +142,7 @@ class House:
 
 
 @asynccontextmanager
-async def serve_hub(settings: Settings) -> AsyncIterator[str]:
+async def serve_hub(settings: Settings) -> AsyncIterator[tuple[Hub, str]]:
     async with AsyncExitStack() as stack:
         resources = await stack.enter_async_context(open_resources(settings))
         hub: Hub = await stack.enter_async_context(open_hub(settings, resources, MESSAGES))
@@ -151,7 +154,7 @@ async def serve_hub(settings: Settings) -> AsyncIterator[str]:
         assert runner.server
         door = await open_door(hub.engine, runner.server, "127.0.0.1", 0)
         stack.callback(door.close)
-        yield f"http://127.0.0.1:{door.sockets[0].getsockname()[1]}"
+        yield hub, f"http://127.0.0.1:{door.sockets[0].getsockname()[1]}"
 
 
 @pytest.fixture(autouse=True)
@@ -164,6 +167,13 @@ def nothing_goes_wrong_unseen(caplog: pytest.LogCaptureFixture) -> Iterator[None
 @pytest.fixture
 async def house(settings: Settings) -> AsyncIterator[House]:
     """Return a house without hubs."""
+    async with open_house(settings) as house:
+        yield house
+
+
+@asynccontextmanager
+async def open_house(settings: Settings) -> AsyncIterator[House]:
+    """Open what all hubs of a test share."""
     async with AsyncExitStack() as stack:
         resources = await stack.enter_async_context(open_resources(settings))
         publisher = await stack.enter_async_context(open_publisher(settings, resources))

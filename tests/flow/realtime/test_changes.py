@@ -4,8 +4,8 @@ from uuid import UUID
 
 import pytest
 
-from core.publisher import Draft
 from core.ids import uuid7
+from core.publisher import Draft
 from tests.flow.conftest import Chatter, House
 
 
@@ -107,7 +107,9 @@ async def test_typing_is_told_to_the_others_only(pair: Pair) -> None:
     assert not ann.heard.all("conversation:typing")
 
 
-async def test_who_is_added_hears_and_who_is_removed_does_not(house: House, pair: Pair, two_hubs: tuple[str, str]) -> None:
+async def test_who_is_added_hears_and_who_is_removed_does_not(
+    house: House, pair: Pair, two_hubs: tuple[str, str]
+) -> None:
     ann, bob, room = pair
     eve = await (await house.chatter("Eve", two_hubs[1])).connect()
     about = {"conversationId": str(room)}
@@ -128,7 +130,9 @@ async def test_who_is_added_hears_and_who_is_removed_does_not(house: House, pair
     assert "Without Eve" not in {one["message"]["content"] for one in eve.heard.all("message:received")}
 
 
-async def test_people_who_share_a_conversation_are_told_who_comes_and_goes(house: House, two_hubs: tuple[str, str]) -> None:
+async def test_people_who_share_a_conversation_are_told_who_comes_and_goes(
+    house: House, two_hubs: tuple[str, str]
+) -> None:
     ann = await (await house.chatter("Ann", two_hubs[0])).connect()
     bob = await house.chatter("Bob", two_hubs[1])
     stranger = await (await house.chatter("Eve", two_hubs[0])).connect()

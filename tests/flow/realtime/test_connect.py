@@ -59,7 +59,9 @@ async def test_a_token_of_a_session_that_has_ended_is_refused(house: House, hub:
     assert (await refused(hub, {"token": token}))["data"]["error"]["code"] == "SESSION_ENDED"  # type: ignore[index]
 
 
-async def test_the_sockets_of_a_session_that_ends_are_closed_on_every_hub(house: House, two_hubs: tuple[str, str]) -> None:
+async def test_the_sockets_of_a_session_that_ends_are_closed_on_every_hub(
+    house: House, two_hubs: tuple[str, str]
+) -> None:
     ann = await (await house.chatter("Ann", two_hubs[0])).connect()
     second = Chatter(ann.user, ann.token, two_hubs[1])
     await second.connect()

@@ -1,0 +1,147 @@
+"""What the bus loses, the log gives back; and a slow client costs nobody anything."""
+
+import asyncio
+import re
+import socket
+from pathlib import Path
+
+import msgspec
+
+from cli.embedded.redis import embedded_redis
+from config.settings import Settings
+from core.ids import uuid7
+from core.publisher import Draft
+from realtime.bus import Bus
+from realtime.publisher import Publisher
+from tests.flow.conftest import Chatter, House, open_house, without_limits
+
+NOWHERE = "redis://127.0.0.1:1"
+
+
+def mute_publisher(house: House) -> Publisher:
+    """Return a publisher that commits but whose bus never reaches anybody."""
+    return Publisher(house.resources, Bus([NOWHERE], deliver=lambda _: None, restored=lambda: None))
+
+
+def contents(chatter: Chatter) -> list[str]:
+    return [one["message"]["content"] for one in chatter.heard.all("message:received")]
+
+
+async def test_a_hole_in_the_bus_is_filled_from_the_log_in_order(house: House, hub: str) -> None:
+    ann = await (await house.chatter("Ann", hub)).connect()
+    room = await house.group(ann.user)
+    await ann.join(room)
+    mute = mute_publisher(house)
+    for content in ("lost 1", "lost 2"):
+        await mute.append(Draft(uuid7(), room, ann.user.person, content))
+
+    await ann.send(room, "seen")
+
+    await ann.heard.until("message:received", 3)
+    assert contents(ann) == ["lost 1", "lost 2", "seen"]
+
+
+async def test_an_edit_lost_by_the_bus_is_told_from_the_log(house: House, hub: str) -> None:
+    ann = await (await house.chatter("Ann", hub)).connect()
+    room = await house.group(ann.user)
+    await ann.join(room)
+    first = await ann.send(room, "first")
+    await house.resources.db.execute(
+        "with v as (update conversations set version = version + 1 returning version)"
+        " update messages set body = 'edited', edited_at = now(), version = v.version from v"
+    )
+
+    await ann.send(room, "second")
+
+    told = await ann.heard.next("message:edited")
+    assert (told["message"]["id"], told["message"]["content"]) == (first["id"], "edited")
+    await ann.heard.until("message:received", 2)
+    assert contents(ann) == ["first", "second"]
+
+
+async def test_without_redis_messages_are_stored_and_told_on_their_hub_and_reach_others_by_the_log(
+    settings: Settings, tmp_path: Path
+) -> None:
+    with embedded_redis(tmp_path / "redis") as server:
+        async with open_house(msgspec.structs.replace(settings, redis_urls=(server.url,))) as house:
+            ann = await (await house.chatter("Ann", await house.hub())).connect()
+            bob = await (await house.chatter("Bob", await house.hub())).connect()
+            room = await house.group(ann.user, bob.user)
+            await ann.join(room)
+            await bob.join(room)
+            await ann.send(room, "over the bus")
+            await bob.heard.next("message:received")
+
+            server.process.kill()
+
+            assert (await ann.send(room, "over the log"))["seq"] == 2
+            await ann.heard.until("message:received", 2)
+            await bob.heard.until("message:received", 2)
+            assert contents(bob) == ["over the bus", "over the log"]
+
+
+async def test_join_with_since_gives_what_has_changed_and_with_limit_the_newest(house: House, hub: str) -> None:
+    ann = await (await house.chatter("Ann", hub)).connect()
+    room = await house.group(ann.user)
+    sent = [await ann.send(room, str(i)) for i in range(5)]
+    await ann.call("message:edit", conversationId=str(room), messageId=sent[0]["id"], content="0 again")
+
+    joined = await ann.join(room, since=3)
+    assert [one["content"] for one in joined["messages"]] == ["3", "4", "0 again"]
+    assert (joined["version"], joined["complete"]) == (6, True)
+    assert [one["content"] for one in (await ann.join(room, limit=2))["messages"]] == ["3", "4"]
+    assert (await ann.join(room))["messages"] == []
+
+
+async def test_a_client_that_does_not_read_is_paged_back_without_a_hole_and_others_do_not_wait(house: House) -> None:
+    url = await house.hub(without_limits(house.settings))
+    ann = await (await house.chatter("Ann", url)).connect()
+    slow, token = await house.person("Slow")
+    room = await house.group(ann.user, slow)
+    await ann.join(room)
+    reader, writer = await raw_client(url, token, room)
+
+    for i in range(400):
+        await ann.send(room, f"{i:03} " + "x" * 9_000)
+
+    await ann.heard.until("message:received", 400)  # Ann has it all while the other has read nothing
+    assert [session.behind for session in house.hubs[0].engine.sessions.values()] == [False, True]
+    seen = await read_marks(reader, until="399 ")
+    assert seen == [f"{i:03} " for i in range(400)]
+    await ann.send(room, "400 live again")
+    assert await read_marks(reader, until="400 ") == ["400 "]
+    writer.close()
+    await writer.wait_closed()
+
+
+async def raw_client(url: str, token: str, room: object) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Connect and join by hand, with the smallest of receive buffers; from then on nothing is read."""
+    host, port = url.removeprefix("http://").split(":")
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    connection.connect((host, int(port)))
+    reader, writer = await asyncio.open_connection(sock=connection, limit=4096)
+    writer.write(
+        b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+    await reader.readuntil(b"\r\n\r\n")
+    join = f'420["join:conversation",{{"conversationId":"{room}"}}]'
+    for packet, answer in ((f'40{{"token":"{token}"}}', b'40{"sid"'), (join, b'"complete":true')):
+        size = bytes([0x80 | len(packet)]) if len(packet) < 126 else b"\xfe" + len(packet).to_bytes(2, "big")
+        writer.write(b"\x81" + size + bytes(4) + packet.encode())
+        await reader.readuntil(answer)
+    return reader, writer
+
+
+async def read_marks(reader: asyncio.StreamReader, until: str) -> list[str]:
+    """Return the first four characters of the messages that come, up to one."""
+    marks: list[str] = []
+    data = b""
+    async with asyncio.timeout(10):
+        while until not in marks:
+            data += await reader.read(65536)
+            found = list(re.finditer(rb'"content":"(.{4})', data))
+            marks += [one[1].decode() for one in found]
+            data = data[found[-1].end() :] if found else data[-16:]
+    return marks
