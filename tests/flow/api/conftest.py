@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient, TestServer
+from multidict import CIMultiDictProxy
 
 from api.app import build_app
 from tests.flow.conftest import House
@@ -21,7 +22,7 @@ class Reply:
 
     status: int
     body: Any
-    headers: dict[str, str]
+    headers: CIMultiDictProxy[str]
 
     @property
     def code(self) -> str:
@@ -71,7 +72,7 @@ async def read(response: ClientResponse) -> Reply:
     """Read an answer; everything the API says is JSON or nothing."""
     raw = await response.read()
     body = await response.json() if raw else None
-    return Reply(response.status, body, dict(response.headers))
+    return Reply(response.status, body, response.headers)
 
 
 @dataclass
