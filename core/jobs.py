@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 import msgspec
 from arq.connections import ArqRedis, RedisSettings, create_pool
+from redis.asyncio.connection import parse_url
 
 from config.settings import Settings
 
@@ -39,8 +40,16 @@ class Jobs:
 
 
 def arq_settings(settings: Settings) -> RedisSettings:
-    """Return where the queue is."""
-    return RedisSettings.from_dsn(settings.jobs_redis_url or settings.redis_urls[0])
+    """Return where the queue is. redis-py reads the URL: arq's own reader takes what is percent-encoded as it stands."""
+    address = parse_url(settings.jobs_redis_url or settings.redis_urls[0])
+    return RedisSettings(
+        host=address.get("host", "localhost"),
+        port=address.get("port", 6379),
+        unix_socket_path=address.get("path"),
+        database=address.get("db", 0),
+        username=address.get("username"),
+        password=address.get("password"),
+    )
 
 
 @asynccontextmanager
