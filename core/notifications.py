@@ -93,7 +93,7 @@ FOLD_MESSAGES = Many(
             (
                 select count(*) from (
                     select from members n where n.conversation_id = c.id and n.left_at is null limit 101
-                ) some
+                ) counted
             ) <= 100 as small
         from conversations c
         join messages m on m.conversation_id = c.id and m.seq = c.last_seq
@@ -117,7 +117,7 @@ FOLD_MESSAGES = Many(
         select
             encode(
                 set_byte(
-                    overlay(b.random placing substring(int8send((extract(epoch from $2) * 1000)::bigint) from 3) from 1),
+                    overlay(b.random placing substring(int8send((extract(epoch from $2::timestamptz) * 1000)::bigint) from 3) from 1),
                     6, get_byte(b.random, 6) & 15 | 112
                 ),
                 'hex'
