@@ -16,6 +16,7 @@ def folder() -> Iterator[Path]:
     folder = Path(mkdtemp(prefix="greenroom-test-"))
     folder.chmod(0o755)
     yield folder
-    for pid in (*server_pids(folder), *server_pids(folder / "data")):
-        wait_for_end(pid)
+    for inner in (folder, *folder.iterdir()):
+        for pid in server_pids(inner):
+            wait_for_end(pid)
     shutil.rmtree(folder)

@@ -12,7 +12,7 @@ def server_pids(folder: Path) -> list[int]:
     """Return the process ids that the servers' pid files name: Postgres, Redis, those that there are."""
     pids = []
     for file in (folder / "postgres" / "postmaster.pid", folder / "redis" / "redis.pid"):
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             pids.append(int(file.read_text().split()[0]))
     return pids
 

@@ -57,7 +57,7 @@ def test_each_process_gets_ready_alone_and_ends_at_a_signal(
 
 
 def test_dev_ends_with_its_servers_and_finds_all_again(folder: Path) -> None:
-    data = folder / "data"
+    data = folder / "a folder 100%"
     with running("dev", "--port", "0", until="Ctrl-C", DATA_DIR=str(data)) as dev:
         assert call(port_of(dev), "/readyz")["status"] == "ok"
         call(port_of(dev), "/api/auth/signup", ACCOUNT)
