@@ -1,6 +1,7 @@
 """RFC 6455, also against clients that do not keep to it."""
 
 from collections.abc import AsyncIterator
+from itertools import count
 
 import pytest
 
@@ -93,6 +94,7 @@ async def test_a_message_may_be_as_large_as_announced(raw: Raw, story: Story) ->
         (client_frame(0x01, b"4\xc3") + client_frame(0x80, b"x"), 1007),
         (client_frame(CLOSE, b"\x03\xe8\xff"), 1007),
     ],
+    ids=count(),  # the frames are masked at random, and all test processes must name the cases alike
 )
 async def test_a_broken_frame_closes_with_the_code_that_says_why(
     raw: Raw, story: Story, frames: bytes, code: int
