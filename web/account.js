@@ -4,26 +4,33 @@ import { accountById, forgetUser, recallAll } from "./storage.js";
 import { avatar } from "./words.js";
 
 export class AccountMenu {
-  #panel = el("div", { className: "panel account", role: "dialog", ariaLabel: "Account" });
+  #panel = el("div.panel.account", { role: "dialog", ariaLabel: "Account" });
 
   constructor(pane, user, demoPassword) {
     this.pane = pane;
     const button = iconButton("more", "Account");
-    this.node = el("div", {}, button, this.#panel);
+    this.node = el("div", button, this.#panel);
     dropdown(button, this.#panel);
     this.#panel.addEventListener("beforetoggle", () => this.#draw(user, demoPassword));
   }
 
   #draw(user, demoPassword) {
-    const others = recallAll("account.").map((account) => account.user).filter(({ id }) => id !== user.id);
+    const others = recallAll("account.")
+      .map((account) => account.user)
+      .filter(({ id }) => id !== user.id);
     redraw(this.#panel, others, () => [
-      el("dl", {},
+      el(
+        "dl",
         fact("E-mail", user.email),
         demoPassword && fact("Password", demoPassword),
         fact("ID, for others to find you", user.id),
       ),
-      others.length > 0 && el("h3", {}, "Sit here instead"),
-      others.length > 0 && el("ul", { className: "people" }, others.map((other) => this.#switchTo(other))),
+      others.length > 0 && el("h3", "Sit here instead"),
+      others.length > 0 &&
+        el(
+          "ul.people",
+          others.map((other) => this.#switchTo(other)),
+        ),
       this.#action("plus", "Log in as somebody else", () => this.pane.page.leave(this.pane.slot)),
       this.#action("exit", "Log out", () => this.#logOut()),
     ]);
@@ -31,8 +38,8 @@ export class AccountMenu {
 
   #switchTo(user) {
     const onclick = () => this.pane.page.seat(this.pane.slot, accountById(user.id));
-    const name = el("span", { className: "grow" }, user.name, el("small", {}, user.userType));
-    return el("li", {}, el("button", { type: "button", className: "row-button", onclick }, avatar(user), name));
+    const name = el("span.grow", user.name, el("small", user.userType));
+    return el("li", el("button.row-button", { onclick }, avatar(user), name));
   }
 
   #action(iconName, text, act) {
@@ -40,7 +47,7 @@ export class AccountMenu {
       this.#panel.hidePopover();
       act();
     };
-    return el("button", { type: "button", className: "row-button", onclick }, icon(iconName), text);
+    return el("button.row-button", { onclick }, icon(iconName), text);
   }
 
   async #logOut() {
@@ -53,5 +60,5 @@ export class AccountMenu {
 
 function fact(label, value) {
   const field = el("input", { readOnly: true, value, ariaLabel: label, onfocus: () => field.select() });
-  return [el("dt", {}, label), el("dd", {}, field)];
+  return [el("dt", label), el("dd", field)];
 }

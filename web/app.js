@@ -37,7 +37,9 @@ function draw(hints = {}) {
   const accounts = new Map(slots.map((slot) => [slot, accountIn(slot)]));
   for (const [slot, pane] of panes) if (accounts.get(slot)?.user.id !== pane.userId) close(slot);
   const isWelcome = slots.every((slot) => !accounts.get(slot) && !hints[slot]);
-  const nodes = isWelcome ? [welcome({ start, login })] : slots.map((slot) => place(slot, accounts.get(slot), hints[slot]));
+  const nodes = isWelcome
+    ? [welcome({ start, login })]
+    : slots.map((slot) => place(slot, accounts.get(slot), hints[slot]));
   stage.classList.toggle("single", isWelcome || slots.length === 1);
   stage.replaceChildren(...nodes);
   drawTabs(isWelcome ? [] : slots, accounts);
@@ -66,10 +68,12 @@ function login(account) {
 /** On a narrow screen the panes lie behind one another, and tabs choose the one in front. */
 function drawTabs(shown, accounts) {
   tabs.hidden = shown.length < 2;
-  tabs.replaceChildren(...shown.map((slot) => {
-    const name = accounts.get(slot)?.user.name.split(" ")[0] ?? "Log in";
-    return el("button", { type: "button", onclick: () => bringToFront(slot) }, name);
-  }));
+  tabs.replaceChildren(
+    ...shown.map((slot) => {
+      const name = accounts.get(slot)?.user.name.split(" ")[0] ?? "Log in";
+      return el("button", { onclick: () => bringToFront(slot) }, name);
+    }),
+  );
   bringToFront(front);
 }
 

@@ -6,10 +6,10 @@ import { Timeline } from "./timeline.js";
 import { agoOf, avatar, namesOf } from "./words.js";
 
 export class Chat {
-  #head = el("header", { className: "chat-head" });
-  #status = el("p", { className: "status", role: "status" });
-  #typing = el("p", { className: "typing", role: "status" });
-  #nothing = el("div", { className: "nothing" });
+  #head = el("header.chat-head");
+  #status = el("p.status", { role: "status" });
+  #typing = el("p.typing", { role: "status" });
+  #nothing = el("div.nothing");
 
   /** `isAttended()` says whether the user looks at this pane; `back()` leads to the list on a narrow one. */
   constructor(session, isAttended, back) {
@@ -18,13 +18,13 @@ export class Chat {
     this.composer = new Composer(session);
     this.timeline = new Timeline(session, this.composer, isAttended);
     const { composer, timeline } = this;
-    this.talk = el("div", { className: "talk" }, this.#head, timeline.node, this.#typing, composer.node);
-    this.node = el("div", { className: "chat" }, this.#status, this.talk, this.#nothing);
+    this.talk = el("div.talk", this.#head, timeline.node, this.#typing, composer.node);
+    this.node = el("div.chat", this.#status, this.talk, this.#nothing);
     const start = () => newConversation(session);
     this.#nothing.append(
       icon("bubbles"),
-      el("p", {}, "Choose a conversation, or start one."),
-      el("button", { type: "button", className: "button primary", onclick: start }, "New conversation"),
+      el("p", "Choose a conversation, or start one."),
+      el("button.button.primary", { onclick: start }, "New conversation"),
     );
   }
 
@@ -39,21 +39,23 @@ export class Chat {
     if (!conversation) return;
     this.#drawHead(conversation);
     const { typists } = conversation;
-    redraw(this.#typing, typists.map(({ id }) => id), () => typists.length > 0 && typingDots(typists));
+    redraw(
+      this.#typing,
+      typists.map(({ id }) => id),
+      () => typists.length > 0 && typingDots(typists),
+    );
   }
 
   #drawHead(conversation) {
-    const { me, presence } = this.session;
-    const title = conversation.titleFor(me);
-    const other = conversation.otherThan(me);
-    const words = other ? presenceOf(presence.get(other.id)) : groupPresence(conversation, presence);
-    const isGroup = conversation.kind === "group";
-    const members = () => membersOf(this.session, this.session.open);
-    redraw(this.#head, [conversation.id, title, words], () => [
-      iconButton("back", "Back to the conversations", this.back, "back"),
-      avatar(other ?? { id: conversation.id, name: title }, other && presence.get(other.id)),
-      el("div", { className: "who" }, el("b", {}, title), el("small", { className: "presence" }, words)),
-      isGroup && iconButton("people", "Members", members),
+    const { presence } = this.session;
+    const { id, name, face, kind } = conversation;
+    const isGroup = kind === "group";
+    const words = isGroup ? groupPresence(conversation, presence) : presenceOf(presence.get(face.id));
+    redraw(this.#head, [id, name, words], () => [
+      iconButton("back", "Back to the conversations", this.back),
+      avatar(face, presence.get(face.id)),
+      el("div.who", el("b", name), el("small.presence", words)),
+      isGroup && iconButton("people", "Members", () => membersOf(this.session, conversation)),
     ]);
   }
 }
@@ -70,5 +72,5 @@ function groupPresence({ members, memberCount }, presence) {
 
 function typingDots(people) {
   const verb = people.length === 1 ? "is" : "are";
-  return [el("span", { className: "dots" }, el("i"), el("i"), el("i")), `${namesOf(people)} ${verb} typing`];
+  return [el("span.dots", el("i"), el("i"), el("i")), `${namesOf(people)} ${verb} typing`];
 }

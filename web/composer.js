@@ -9,10 +9,10 @@ const IDLE_MS = 5000;
 
 export class Composer {
   #text = el("textarea", { rows: 1, placeholder: "Write a message", ariaLabel: "Message", dir: "auto" });
-  #about = el("div", { className: "about", hidden: true });
-  #counter = el("span", { className: "counter", role: "status" });
-  #mentions = new Mentions(this.#text, () => this.#others);
-  #send = el("button", { type: "submit", className: "send", ariaLabel: "Send", title: "Send" }, icon("send"));
+  #about = el("div.about", { hidden: true });
+  #counter = el("span.counter", { role: "status" });
+  #mentions = new Mentions(this.#text, () => this.#conversation?.others ?? []);
+  #send = el("button.send", { type: "submit", ariaLabel: "Send", title: "Send" }, icon("send"));
   #conversation = null;
   #target = null; // { kind: "reply" | "edit", message }
   #toldAt = 0;
@@ -20,9 +20,9 @@ export class Composer {
 
   constructor(session) {
     this.session = session;
-    const field = el("div", { className: "field" }, this.#text, this.#counter);
-    const row = el("div", { className: "row" }, field, this.#send);
-    this.node = el("form", { className: "composer" }, this.#mentions.node, this.#about, row);
+    const field = el("div.field", this.#text, this.#counter);
+    const row = el("div.row", field, this.#send);
+    this.node = el("form.composer", this.#mentions.node, this.#about, row);
     this.node.addEventListener("submit", (event) => this.#submit(event));
     this.#text.addEventListener("keydown", (event) => this.#pressed(event));
     this.#text.addEventListener("input", () => this.#changed());
@@ -46,10 +46,6 @@ export class Composer {
 
   edit(message) {
     this.#aim({ kind: "edit", message }, message.content);
-  }
-
-  get #others() {
-    return this.#conversation?.members.filter(({ id }) => id !== this.session.me.id) ?? [];
   }
 
   get #draftKey() {
@@ -79,7 +75,7 @@ export class Composer {
     const title = kind === "edit" ? "Edit message" : `Reply to ${message?.sender.name}`;
     this.#about.hidden = !kind;
     this.#about.replaceChildren(
-      el("b", {}, title),
+      el("b", title),
       el("span", { dir: "auto" }, message?.content ?? ""),
       iconButton("close", "Cancel", () => this.#cancel()),
     );

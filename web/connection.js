@@ -39,7 +39,10 @@ export class Connection {
   /** Send an event and return its answer. Throws Failure. */
   async ask(event, payload) {
     if (!this.online) throw unreachable();
-    const answer = await this.#socket.timeout(ANSWER_MS).emitWithAck(event, payload).catch(() => this.#unanswered());
+    const answer = await this.#socket
+      .timeout(ANSWER_MS)
+      .emitWithAck(event, payload)
+      .catch(() => this.#unanswered());
     this.watcher?.("answer", event, answer);
     if (answer?.error) throw new Failure(answer.error);
     return answer;

@@ -10,10 +10,12 @@ export class Conversation {
   version = 0; // of the last change that has been merged in: where to catch up from
   #messages = new Map(); // by id
   #sorted = null;
+  #held = null;
   #typing = new Map(); // user id -> timer
 
-  constructor(id) {
+  constructor(id, me) {
     this.id = id;
+    this.me = me;
   }
 
   /** Take over what the list of conversations says. */
@@ -30,15 +32,32 @@ export class Conversation {
 
   /** Take over a join's answer. Returns false when too much has changed: then nothing is loaded any more. */
   catchUp({ version, unreadCount, positions, messages, complete }) {
-    this.unread = unreadCount;
-    this.positions = new Map(positions.map(({ userId, lastReadSeq }) => [userId, lastReadSeq]));
     const missedTooMuch = this.isLoaded && !complete;
-    if (!this.isLoaded || missedTooMuch) this.forget(); // there may be answers to sends from before the first page
+    if (missedTooMuch || !this.isLoaded) this.forget();
     if (missedTooMuch) return false;
     this.isLoaded = true;
-    this.merge(messages);
     this.version = version;
+    this.unread = unreadCount;
+    this.positions = new Map(positions.map(({ userId, lastReadSeq }) => [userId, lastReadSeq]));
+    this.merge(messages);
     return true;
+  }
+
+  /** Hold live events back from now on: whoever joins hears them at once, even before the answer that they build on. */
+  hold() {
+    this.#held ??= [];
+  }
+
+  release() {
+    const held = this.#held ?? [];
+    this.#held = null;
+    held.forEach((change) => change());
+  }
+
+  /** Let a live event make its change, now or when it is no longer held back. */
+  live(change) {
+    if (this.#held) this.#held.push(change);
+    else change();
   }
 
   forget() {
@@ -106,15 +125,19 @@ export class Conversation {
     this.positions.set(userId, Math.max(seq, this.positions.get(userId) ?? 0));
   }
 
-  /** Who, other than `userId`, has read up to `seq`. */
-  readersOf(seq, userId) {
-    return this.members.filter(({ id }) => id !== userId && (this.positions.get(id) ?? 0) >= seq);
+  /** Which others have read up to `seq`. */
+  readersOf(seq) {
+    return this.others.filter(({ id }) => (this.positions.get(id) ?? 0) >= seq);
   }
 
   types(userId, isTyping, changed) {
     clearTimeout(this.#typing.get(userId));
     this.#typing.delete(userId);
-    if (isTyping) this.#typing.set(userId, setTimeout(() => this.types(userId, false, changed), TYPING_MS));
+    if (isTyping)
+      this.#typing.set(
+        userId,
+        setTimeout(() => this.types(userId, false, changed), TYPING_MS),
+      );
     changed();
   }
 
@@ -122,14 +145,17 @@ export class Conversation {
     return this.members.filter(({ id }) => this.#typing.has(id));
   }
 
-  titleFor(me) {
-    const others = this.members.filter(({ id }) => id !== me.id).map(({ name }) => name);
-    return this.title || others.join(", ") || "Just you";
+  get others() {
+    return this.members.filter(({ id }) => id !== this.me.id);
   }
 
-  /** The other person, where there are two. */
-  otherThan(me) {
-    return this.kind === "pair" ? this.members.find(({ id }) => id !== me.id) : undefined;
+  get name() {
+    return this.title || this.others.map(({ name }) => name).join(", ") || "Just you";
+  }
+
+  /** Whom the picture in the list shows: the other one of two, or the group as a whole. */
+  get face() {
+    return this.kind === "pair" && this.others.length ? this.others[0] : { id: this.id, name: this.name };
   }
 
   #put(message) {

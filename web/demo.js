@@ -2,8 +2,36 @@
 import { call } from "./api.js";
 import { keepAccount } from "./storage.js";
 
-const FIRST = ["Mara", "Theo", "Noor", "Elif", "Jonas", "Amara", "Ravi", "Lucia", "Kofi", "Hana", "Milo", "Ines", "Sami", "Freya"];
-const LAST = ["Lindqvist", "Okafor", "Haddad", "Novak", "Tanaka", "Moreau", "Silva", "Iyer", "Brandt", "Rossi", "Quispe", "Doyle"];
+const FIRST = [
+  "Mara",
+  "Theo",
+  "Noor",
+  "Elif",
+  "Jonas",
+  "Amara",
+  "Ravi",
+  "Lucia",
+  "Kofi",
+  "Hana",
+  "Milo",
+  "Ines",
+  "Sami",
+  "Freya",
+];
+const LAST = [
+  "Lindqvist",
+  "Okafor",
+  "Haddad",
+  "Novak",
+  "Tanaka",
+  "Moreau",
+  "Silva",
+  "Iyer",
+  "Brandt",
+  "Rossi",
+  "Quispe",
+  "Doyle",
+];
 const LETTERS = "abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 
 /** Sign up someone with a random name and a strong password, and remember both; returns the account. */

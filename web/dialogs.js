@@ -8,7 +8,7 @@ import { avatar } from "./words.js";
 /** Ask whether to do `action`; resolves with the answer. */
 export function confirmation(title, text, action) {
   return new Promise((resolve) => {
-    const dialog = openDialog(title, el("p", {}, text), buttons(action, "danger"));
+    const dialog = openDialog(title, el("p", text), buttons(action, "danger"));
     dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"));
   });
 }
@@ -17,7 +17,7 @@ export function confirmation(title, text, action) {
 export function newConversation(session) {
   const choice = new PeopleChoice(session, [session.me.id]);
   const title = el("input", { maxLength: 100, placeholder: "Spring campaign" });
-  const row = el("label", { className: "field-row" }, "Title, for a group", title);
+  const row = el("label.field-row", "Title, for a group", title);
   const start = ({ ids }) => {
     const isGroup = ids.length > 1 || title.value.trim();
     return isGroup ? session.startGroup(title.value.trim() || "New group", ids) : session.startPair(ids[0]);
@@ -38,9 +38,10 @@ export function membersOf(session, conversation) {
   const row = (member) => {
     const isMe = member.id === session.me.id;
     const label = isMe ? "Leave" : `Remove ${member.name}`;
-    return el("li", {},
+    return el(
+      "li",
       avatar(member, session.presence.get(member.id)),
-      el("span", { className: "grow" }, member.name, role(member)),
+      el("span.grow", member.name, role(member)),
       (isOwner || isMe) && iconButton("close", label, () => remove(member)),
     );
   };
@@ -50,30 +51,33 @@ export function membersOf(session, conversation) {
   };
   const dialog = openDialog(
     `${conversation.memberCount} members`,
-    el("ul", { className: "people" }, conversation.members.map(row)),
-    el("button", { type: "button", className: "button wide", onclick: add }, icon("plus"), "Add people"),
+    el("ul.people", conversation.members.map(row)),
+    el("button.button.wide", { onclick: add }, icon("plus"), "Add people"),
   );
 }
 
 function addMembers(session, conversation) {
-  const choice = new PeopleChoice(session, conversation.members.map(({ id }) => id));
+  const choice = new PeopleChoice(
+    session,
+    conversation.members.map(({ id }) => id),
+  );
   choiceDialog("Add people", "Add", choice, ({ ids }) => session.addMembers(conversation, ids));
 }
 
 function role({ role: name, userType }) {
-  return el("small", {}, name === "owner" ? `${userType} · owner` : userType);
+  return el("small", name === "owner" ? `${userType} · owner` : userType);
 }
 
 /** A list of people whom this browser knows, to choose from; others are found by their ID or invented. */
 class PeopleChoice {
-  #list = el("ul", { className: "people" });
+  #list = el("ul.people");
   #id = el("input", { placeholder: "Paste somebody’s ID", ariaLabel: "ID of a person" });
 
   constructor(session, without) {
     this.without = new Set(without);
-    this.status = el("p", { className: "problem", role: "alert" });
-    const row = el("div", { className: "field-row two" }, this.#id, this.#inventButton("creator"), this.#inventButton("talent"));
-    this.node = el("div", {}, this.#list, row, this.status);
+    this.status = el("p.problem", { role: "alert" });
+    const row = el("div.field-row.two", this.#id, this.#inventButton("creator"), this.#inventButton("talent"));
+    this.node = el("div", this.#list, row, this.status);
     knownPeople(session).forEach((person) => this.#offer(person));
   }
 
@@ -86,13 +90,13 @@ class PeopleChoice {
     if (this.without.has(person.id)) return;
     this.without.add(person.id);
     const box = el("input", { type: "checkbox", value: person.id, checked });
-    const name = el("span", { className: "grow" }, person.name, el("small", {}, person.userType ?? ""));
-    this.#list.append(el("li", {}, el("label", {}, avatar(person), name, box)));
+    const name = el("span.grow", person.name, el("small", person.userType ?? ""));
+    this.#list.append(el("li", el("label", avatar(person), name, box)));
   }
 
   #inventButton(userType) {
     const onclick = () => this.#invent(userType);
-    return el("button", { type: "button", className: "button", onclick }, icon("plus"), `New ${userType}`);
+    return el("button.button", { onclick }, icon("plus"), `New ${userType}`);
   }
 
   async #invent(userType) {
@@ -126,15 +130,16 @@ function choiceDialog(title, action, choice, act, ...more) {
 }
 
 function buttons(action, kind) {
-  return el("div", { className: "buttons" },
-    el("button", { className: "button", value: "no", formNoValidate: true }, "Cancel"),
-    el("button", { className: `button ${kind}`, value: "yes" }, action),
+  return el(
+    "div.buttons",
+    el("button.button", { type: "submit", value: "no" }, "Cancel"),
+    el(`button.button.${kind}`, { type: "submit", value: "yes" }, action),
   );
 }
 
 function openDialog(title, ...content) {
   const close = iconButton("close", "Close", () => dialog.close());
-  const form = el("form", { method: "dialog" }, el("header", {}, el("h2", {}, title), close), ...content);
+  const form = el("form", { method: "dialog" }, el("header", el("h2", title), close), ...content);
   const dialog = el("dialog", { ariaLabel: title }, form);
   dialog.addEventListener("close", () => dialog.remove());
   document.body.append(dialog);

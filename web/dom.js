@@ -1,15 +1,26 @@
 /** Building the page. What users wrote goes in as text nodes only, so nothing of it can become markup. */
 const SVG = "http://www.w3.org/2000/svg";
 
-/** Make an element: properties where it has them, attributes otherwise; empty children are left out. */
-export function el(tag, properties = {}, ...children) {
+/**
+ * Make an element: el("button.primary", { onclick }, "Send"). Properties may be left out; what the element does not have
+ * as a property becomes an attribute; empty children are left out.
+ */
+export function el(selector, ...parts) {
+  const [tag, ...classes] = selector.split(".");
   const node = document.createElement(tag);
+  if (classes.length) node.className = classes.join(" ");
+  if (tag === "button") node.type = "button"; // unless it says "submit"
+  const hasProperties = parts[0]?.constructor === Object;
+  if (hasProperties) setAll(node, parts.shift());
+  node.append(...parts.flat().filter((child) => child != null && child !== false));
+  return node;
+}
+
+function setAll(node, properties) {
   for (const [name, value] of Object.entries(properties)) {
     if (name in node) node[name] = value;
     else node.setAttribute(name, value);
   }
-  node.append(...children.flat().filter((child) => child != null && child !== false));
-  return node;
 }
 
 export function icon(name) {
@@ -23,8 +34,8 @@ export function icon(name) {
 }
 
 /** A button that shows an icon and says `label`. */
-export function iconButton(name, label, onclick, className = "") {
-  return el("button", { type: "button", className: `icon-button ${className}`, ariaLabel: label, title: label, onclick }, icon(name));
+export function iconButton(name, label, onclick = null) {
+  return el(`button.icon-button.${name}`, { ariaLabel: label, title: label, onclick }, icon(name));
 }
 
 /** Make `parent`'s children match `items`. Nodes are known by key and stay, so that focus and scroll stay too. */

@@ -39,7 +39,7 @@ const PERSONAL = {
   },
   "user:online": (session, { userId }) => session.presence.set(userId, "online"),
   "user:offline": (session, { userId, lastSeenAt }) => session.presence.set(userId, lastSeenAt),
-  "error": (session, { error }) => session.say(error.message),
+  error: (session, { error }) => session.say(error.message),
   "session:ended": (session) => session.say("This session has ended."),
 };
 
@@ -49,7 +49,7 @@ export function listen(session) {
     session.connection.on(name, (event) => {
       const id = event.conversationId;
       const conversation = session.conversations.get(id);
-      if (conversation) handle({ session, conversation, event });
+      if (conversation) conversation.live(() => handle({ session, conversation, event }));
       else lookAgain(session, id);
       session.changed();
     });
@@ -99,6 +99,6 @@ function lookAgain(session, conversationId) {
 
 function removed(session, conversationId) {
   const conversation = session.conversations.get(conversationId);
-  if (conversation) session.say(`You are no longer in “${conversation.titleFor(session.me)}”.`);
+  if (conversation) session.say(`You are no longer in “${conversation.name}”.`);
   session.drop(conversationId);
 }

@@ -5,7 +5,11 @@ import { el } from "./dom.js";
 /** `login(account)` takes who has logged in; `hint` fills the fields beforehand. */
 export function loginForm(login, hint) {
   const email = field("E-mail", { type: "email", autocomplete: "username", value: hint?.user.email ?? "" });
-  const password = field("Password", { type: "password", autocomplete: "current-password", value: hint?.demoPassword ?? "" });
+  const password = field("Password", {
+    type: "password",
+    autocomplete: "current-password",
+    value: hint?.demoPassword ?? "",
+  });
   const submit = async () => {
     login(await call("POST", "/api/auth/login", { email: email.control.value, password: password.control.value }));
   };
@@ -40,16 +44,24 @@ function forgotForm(address, back) {
   const email = field("E-mail", { type: "email", autocomplete: "username", value: address });
   const node = form("Forgot the password?", "Send a mail", [email], async () => {
     await call("POST", "/api/auth/forgot-password", { email: email.control.value });
-    node.replaceWith(el("p", { role: "status" }, "If there is an account with this e-mail, a link is on its way to it."));
+    node.replaceWith(
+      el("p", { role: "status" }, "If there is an account with this e-mail, a link is on its way to it."),
+    );
   });
   node.append(link("Back", () => node.replaceWith(back)));
   return node;
 }
 
 function form(title, action, fields, submit) {
-  const problem = el("p", { className: "problem", role: "alert" });
-  const button = el("button", { className: "button primary wide" }, action);
-  const node = el("form", { className: "form" }, el("h2", {}, title), fields.map((one) => one.row), problem, button);
+  const problem = el("p.problem", { role: "alert" });
+  const button = el("button.button.primary.wide", { type: "submit" }, action);
+  const node = el(
+    "form.form",
+    el("h2", title),
+    fields.map((one) => one.row),
+    problem,
+    button,
+  );
   node.addEventListener("submit", (event) => {
     event.preventDefault();
     whileBusy(button, problem, submit);
@@ -59,9 +71,9 @@ function form(title, action, fields, submit) {
 
 function field(label, properties) {
   const control = el("input", { required: true, ...properties });
-  return { control, row: el("label", { className: "field-row" }, label, control) };
+  return { control, row: el("label.field-row", label, control) };
 }
 
 function link(text, onclick) {
-  return el("button", { type: "button", className: "link", onclick }, text);
+  return el("button.link", { onclick }, text);
 }

@@ -13,7 +13,7 @@ export class Mentions {
   constructor(text, candidates) {
     this.text = text;
     this.candidates = candidates;
-    this.node = el("ul", { className: "mentions", role: "listbox", ariaLabel: "People", hidden: true });
+    this.node = el("ul.mentions", { role: "listbox", ariaLabel: "People", hidden: true });
     this.node.id = `mentions-${++lists}`;
     text.setAttribute("aria-controls", this.node.id);
     text.addEventListener("blur", () => this.#show([]));
@@ -21,7 +21,9 @@ export class Mentions {
 
   /** Whose "@name" stands in `content`, as ids. */
   among(content) {
-    return this.candidates().filter(({ name }) => content.includes(`@${name}`)).map(({ id }) => id);
+    return this.candidates()
+      .filter(({ name }) => content.includes(`@${name}`))
+      .map(({ id }) => id);
   }
 
   /** Suggest for what stands before the cursor. */

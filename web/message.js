@@ -21,7 +21,7 @@ export function updateMessage(node, message, view) {
   const { session, conversation, starts } = view;
   const isMine = message.sender.id === session.me.id;
   const quoted = message.replyTo && conversation.find(message.replyTo);
-  const tick = isMine && message.kind === "text" ? tickOf(message, view) : null;
+  const tick = isMine && message.kind === "text" ? tickOf(message, conversation) : null;
   const side = message.kind === "system" ? "system" : isMine ? "mine" : "theirs";
   node.className = `message ${side} ${starts ? "starts" : ""}`;
   redraw(node, [message.version, message.problem, starts, tick, quoted?.version], () =>
@@ -30,7 +30,7 @@ export function updateMessage(node, message, view) {
 }
 
 function systemNotice({ content, sentAt }) {
-  return el("p", { className: "notice", title: fullTimeOf(sentAt) }, content);
+  return el("p.notice", { title: fullTimeOf(sentAt) }, content);
 }
 
 function bubble(parts) {
@@ -38,54 +38,55 @@ function bubble(parts) {
   const isDeleted = Boolean(message.deletedAt);
   return [
     !isMine && starts && avatar(message.sender),
-    el("div", { className: "stack" },
+    el(
+      "div.stack",
       author(parts),
-      el("div", { className: "bubble" },
+      el(
+        "div.bubble",
         !isDeleted && message.replyTo && quote(parts),
-        isDeleted ? el("p", { className: "text gone" }, "This message was deleted") : text(parts),
+        isDeleted ? el("p.text.gone", "This message was deleted") : text(parts),
         meta(parts),
       ),
       message.reactions.length > 0 && reactions(parts),
       message.state === "failed" && failure(parts),
+      !isDeleted && !message.state && toolbar(parts),
     ),
-    !isDeleted && !message.state && toolbar(parts),
   ];
 }
 
 function author({ message, isMine, starts, conversation }) {
   const isShown = starts && !isMine && conversation.kind === "group";
   const name = isMine ? "You" : message.sender.name;
-  return el("span", { className: isShown ? "author" : "visually-hidden" }, name);
+  return el(isShown ? "span.author" : "span.visually-hidden", name);
 }
 
 function text({ message, conversation }) {
   const mentioned = conversation.members.filter(({ id }) => message.mentions?.includes(id));
-  return el("p", { className: "text", dir: "auto" }, richText(message.content, mentioned));
+  return el("p.text", { dir: "auto" }, richText(message.content, mentioned));
 }
 
 function quote({ message, quoted, jump }) {
   const who = quoted ? quoted.sender.name : "An earlier message";
   const what = quoted ? quoted.content || "Deleted message" : "Show it";
   const onclick = () => jump(message.replyTo);
-  return el("button", { type: "button", className: "quote", onclick }, el("b", {}, who), el("span", { dir: "auto" }, what));
+  return el("button.quote", { onclick }, el("b", who), el("span", { dir: "auto" }, what));
 }
 
 function meta({ message, tick }) {
   const time = el("time", { dateTime: message.sentAt, title: fullTimeOf(message.sentAt) }, timeOf(message.sentAt));
-  return el("span", { className: "meta" }, message.isEdited && !message.deletedAt && "edited", time, tick && tickIcon(tick));
+  return el("span.meta", message.isEdited && !message.deletedAt && "edited", time, tick && tickIcon(tick));
 }
 
-function tickOf(message, { session, conversation }) {
+function tickOf(message, conversation) {
   if (message.state === "failed") return ["alert", "Not sent"];
   if (message.state) return ["clock", "Waiting to be sent"];
-  const readers = conversation.readersOf(message.seq, session.me.id);
-  const isReadByAll = readers.length > 0 && readers.length >= conversation.members.length - 1;
-  if (isReadByAll) return ["checks", "Read"];
+  const readers = conversation.readersOf(message.seq);
+  if (readers.length && readers.length === conversation.others.length) return ["checks", "Read"];
   return ["check", readers.length ? `Sent, read by ${namesOf(readers)}` : "Sent"];
 }
 
 function tickIcon([name, label]) {
-  return el("span", { className: `tick ${name}`, role: "img", ariaLabel: label, title: label }, icon(name));
+  return el(`span.tick.${name}`, { role: "img", ariaLabel: label, title: label }, icon(name));
 }
 
 function reactions({ message, session, conversation, react }) {
@@ -95,21 +96,25 @@ function reactions({ message, session, conversation, react }) {
     const onclick = () => react(message, emoji, !isMine);
     const label = `${emoji} ${who}`;
     const state = { ariaPressed: String(isMine), ariaLabel: label, title: label };
-    return el("button", { type: "button", className: "reaction", onclick, ...state }, emoji, el("span", {}, String(count)));
+    return el("button.reaction", { onclick, ...state }, emoji, el("span", String(count)));
   };
-  return el("div", { className: "reactions" }, message.reactions.map(chip));
+  return el("div.reactions", message.reactions.map(chip));
 }
 
 function failure({ message, retry, discard }) {
-  return el("p", { className: "failure", role: "alert" },
+  return el(
+    "p.failure",
+    { role: "alert" },
     message.problem,
-    el("button", { type: "button", className: "link", onclick: () => retry(message) }, "Try again"),
-    el("button", { type: "button", className: "link", onclick: () => discard(message) }, "Discard"),
+    el("button.link", { onclick: () => retry(message) }, "Try again"),
+    el("button.link", { onclick: () => discard(message) }, "Discard"),
   );
 }
 
 function toolbar({ message, isMine, pickEmoji, reply, edit, remove }) {
-  return el("div", { className: "toolbar", role: "toolbar", ariaLabel: "Message" },
+  return el(
+    "div.toolbar",
+    { role: "toolbar", ariaLabel: "Message" },
     iconButton("smile", "React", ({ currentTarget }) => pickEmoji(message, currentTarget)),
     iconButton("reply", "Reply", () => reply(message)),
     isMine && iconButton("pencil", "Edit", () => edit(message)),

@@ -46,7 +46,7 @@ export class Outbox {
     if (this.#sending) return;
     this.#sending = true;
     try {
-      for (let entry; (entry = this.#entries.find(({ problem }) => !problem)); ) await this.#deliver(entry);
+      for (let entry; (entry = this.#entries.find(({ problem }) => !problem));) await this.#deliver(entry);
     } catch (error) {
       if (error.code !== "UNREACHABLE") throw error; // else: flushed again when the connection is back
     } finally {

@@ -12,8 +12,8 @@ const TOAST_MS = 6000;
 const MINUTE_MS = 60_000;
 
 export class Pane {
-  #toast = el("p", { className: "toast", role: "alert", hidden: true });
-  #heard = el("p", { className: "visually-hidden", ariaLive: "polite" });
+  #toast = el("p.toast", { role: "alert", hidden: true });
+  #heard = el("p.visually-hidden", { ariaLive: "polite" });
   #toastTimer;
 
   /** `page` is what the pane needs of the page around it: isAttended(pane), seat(slot, account), leave(slot). */
@@ -28,7 +28,11 @@ export class Pane {
     const show = (id) => this.#show(id);
     this.bell = new Bell(this.session, show);
     this.sidebar = new Sidebar(this.session, show);
-    this.chat = new Chat(this.session, () => page.isAttended(this), () => (this.node.dataset.view = "list"));
+    this.chat = new Chat(
+      this.session,
+      () => page.isAttended(this),
+      () => (this.node.dataset.view = "list"),
+    );
     this.wire = new Wire(this.session.connection);
     this.node = this.#build(account);
     this.session.watch(() => this.#render());
@@ -52,18 +56,19 @@ export class Pane {
 
   #build({ user, demoPassword }) {
     const menu = new AccountMenu(this, user, demoPassword);
-    const window = el("a", { className: "icon-button", href: `/?as=${this.slot}`, target: `greenroom-${this.slot}` }, icon("window"));
+    const window = el("a.icon-button", { href: `/?as=${this.slot}`, target: `greenroom-${this.slot}` }, icon("window"));
     window.ariaLabel = window.title = "Open in its own window";
-    const head = el("header", { className: "pane-head" },
+    const head = el(
+      "header.pane-head",
       avatar(user, "online"),
-      el("div", { className: "who" }, el("b", {}, user.name), el("small", { className: "role" }, user.userType)),
-      iconButton("wire", "Socket events", () => this.wire.toggle(), "wire-button"),
+      el("div.who", el("b", user.name), el("small.role", user.userType)),
+      iconButton("wire", "Socket events", () => this.wire.toggle()),
       window,
       this.bell.node,
       menu.node,
     );
-    const body = el("div", { className: "pane-body" }, this.sidebar.node, this.chat.node);
-    const node = el("section", { className: "pane", ariaLabel: user.name }, head, body, this.wire.node, this.#toast, this.#heard);
+    const body = el("div.pane-body", this.sidebar.node, this.chat.node);
+    const node = el("section.pane", { ariaLabel: user.name }, head, body, this.wire.node, this.#toast, this.#heard);
     node.dataset.slot = this.slot;
     node.dataset.view = this.session.openId ? "chat" : "list";
     return node;

@@ -169,7 +169,10 @@ export class Session extends Model {
   later(name, ms, action) {
     const failed = (error) => (error.isRetryable ? this.later(name, RETRY_MS, action) : this.say(explain(error)));
     clearTimeout(this.#timers.get(name));
-    this.#timers.set(name, setTimeout(() => action().catch(failed), ms));
+    this.#timers.set(
+      name,
+      setTimeout(() => action().catch(failed), ms),
+    );
   }
 
   #becomes(status) {
@@ -200,7 +203,7 @@ export class Session extends Model {
   }
 
   #conversation(id) {
-    if (!this.conversations.has(id)) this.conversations.set(id, new Conversation(id));
+    if (!this.conversations.has(id)) this.conversations.set(id, new Conversation(id, this.me));
     return this.conversations.get(id);
   }
 
@@ -211,10 +214,15 @@ export class Session extends Model {
 
   async #join(conversation) {
     const part = conversation.isLoaded ? { since: conversation.version } : { limit: PAGE };
-    const answer = await this.connection.ask("join:conversation", { conversationId: conversation.id, ...part });
-    for (const { id } of conversation.members) this.#meet(id, answer.online.includes(id));
-    if (conversation.catchUp(answer)) this.changed();
-    else await this.#join(conversation);
+    conversation.hold();
+    try {
+      const answer = await this.connection.ask("join:conversation", { conversationId: conversation.id, ...part });
+      for (const { id } of conversation.members) this.#meet(id, answer.online.includes(id));
+      if (!conversation.catchUp(answer)) await this.#join(conversation);
+    } finally {
+      conversation.release();
+      this.changed();
+    }
   }
 
   #meet(userId, isOnline) {

@@ -4,16 +4,16 @@ import { el, iconButton, reconcile, redraw } from "./dom.js";
 import { avatar, namesOf, shortTimeOf } from "./words.js";
 
 export class Sidebar {
-  #list = el("ul", { className: "conversations" });
-  #more = el("button", { type: "button", className: "button wide", hidden: true, onclick: () => this.#showMore() }, "Show more");
+  #list = el("ul.conversations");
+  #more = el("button.button.wide", { hidden: true, onclick: () => this.#showMore() }, "Show more");
 
   /** `choose(conversationId)` is called on a click. */
   constructor(session, choose) {
     this.session = session;
     this.choose = choose;
     const start = iconButton("compose", "New conversation", () => newConversation(session));
-    const head = el("header", {}, el("h2", {}, "Conversations"), start);
-    this.node = el("nav", { className: "sidebar", ariaLabel: "Conversations" }, head, this.#list, this.#more);
+    const head = el("header", el("h2", "Conversations"), start);
+    this.node = el("nav.sidebar", { ariaLabel: "Conversations" }, head, this.#list, this.#more);
   }
 
   render() {
@@ -26,22 +26,20 @@ export class Sidebar {
   }
 
   #row(id) {
-    return el("li", {}, el("button", { type: "button", className: "conversation", onclick: () => this.choose(id) }));
+    return el("li", el("button.conversation", { onclick: () => this.choose(id) }));
   }
 
   #update(button, conversation) {
     const { session } = this;
     const isOpen = conversation.id === session.openId;
-    const title = conversation.titleFor(session.me);
-    const other = conversation.otherThan(session.me);
-    const presence = other && session.presence.get(other.id);
-    const { unread, lastAt } = conversation;
+    const { name, face, unread, lastAt } = conversation;
+    const presence = session.presence.get(face.id);
     const words = previewOf(conversation, session.me);
     button.setAttribute("aria-current", String(isOpen));
-    redraw(button, [title, presence, unread, words, shortTimeOf(lastAt)], () => [
-      avatar(other ?? { id: conversation.id, name: title }, presence),
-      el("span", { className: "title" }, el("b", {}, title), el("time", { dateTime: lastAt }, shortTimeOf(lastAt))),
-      el("span", { className: "preview" }, el("span", { dir: "auto" }, words), unread > 0 && badge(unread)),
+    redraw(button, [name, presence, unread, words, shortTimeOf(lastAt)], () => [
+      avatar(face, presence),
+      el("span.title", el("b", name), el("time", { dateTime: lastAt }, shortTimeOf(lastAt))),
+      el("span.preview", el("span", { dir: "auto" }, words), unread > 0 && badge(unread)),
     ]);
   }
 
@@ -51,7 +49,7 @@ export class Sidebar {
 }
 
 function badge(unread) {
-  return el("span", { className: "badge", ariaLabel: `${unread} unread` }, unread > 99 ? "99+" : String(unread));
+  return el("span.badge", { ariaLabel: `${unread} unread` }, unread > 99 ? "99+" : String(unread));
 }
 
 function previewOf({ preview, members, kind, typists }, me) {

@@ -12,9 +12,9 @@ const RUN_MS = 5 * 60_000;
 const JUMP_PAGES = 20;
 
 export class Timeline {
-  #log = el("ol", { className: "log", role: "log", ariaLive: "off", ariaLabel: "Messages", tabIndex: 0 });
-  #jump = el("button", { type: "button", className: "jump", onclick: () => this.toBottom() });
-  #picker = el("div", { className: "emoji-picker", popover: "auto", role: "menu", ariaLabel: "Reaction" });
+  #log = el("ol.log", { role: "log", ariaLive: "off", ariaLabel: "Messages", tabIndex: 0 });
+  #jump = el("button.jump", { onclick: () => this.toBottom() });
+  #picker = el("div.emoji-picker", { popover: "auto", role: "menu", ariaLabel: "Reaction" });
   #shown = null; // the conversation on show
   #isAtBottom = true;
   #isLoading = false;
@@ -27,7 +27,7 @@ export class Timeline {
     this.session = session;
     this.composer = composer;
     this.isAttended = isAttended;
-    this.node = el("div", { className: "timeline" }, this.#log, this.#jump, this.#picker);
+    this.node = el("div.timeline", this.#log, this.#jump, this.#picker);
     this.#log.addEventListener("scroll", () => this.#scrolled());
     this.#log.addEventListener("keydown", (event) => this.#walk(event));
     new ResizeObserver(() => this.#isAtBottom && this.toBottom()).observe(this.#log);
@@ -135,7 +135,7 @@ export class Timeline {
       this.#picker.hidePopover();
       this.#actions.react(message, emoji, true);
     };
-    const choice = (emoji) => el("button", { type: "button", role: "menuitem", onclick: () => pick(emoji) }, emoji);
+    const choice = (emoji) => el("button", { role: "menuitem", onclick: () => pick(emoji) }, emoji);
     this.#picker.replaceChildren(...EMOJI.map(choice));
     this.#picker.showPopover();
     placeBelow(button, this.#picker);
@@ -143,7 +143,11 @@ export class Timeline {
   }
 
   async #remove(message) {
-    const isSure = await confirmation("Delete this message?", "It disappears for everyone in this conversation.", "Delete");
+    const isSure = await confirmation(
+      "Delete this message?",
+      "It disappears for everyone in this conversation.",
+      "Delete",
+    );
     if (isSure) this.session.attempt(() => this.session.delete(message));
   }
 

@@ -7,27 +7,34 @@ const POINTS = ["In order, and never twice", "Typing, presence, read ticks", "Su
 
 /** `start(demo)` takes the two accounts of a new demo, `login(account)` who has logged in. */
 export function welcome({ start, login }) {
-  const problem = el("p", { className: "problem", role: "alert" });
-  const button = el("button", { type: "button", className: "button primary big" }, icon("bubbles"), "Start demo");
+  const problem = el("p.problem", { role: "alert" });
+  const button = el("button.button.primary.big", icon("bubbles"), "Start demo");
   button.addEventListener("click", () => whileBusy(button, problem, async () => start(await inventDemo())));
-  const pitch = el("div", { className: "pitch" },
-    el("h1", {}, "Where people who work together talk."),
-    el("p", {}, "Greenroom is the messaging behind marketplaces. Meet a creator and a talent, side by side, "
-      + "each on a live connection of their own."),
+  const pitch = el(
+    "div.pitch",
+    el("h1", "Where people who work together talk."),
+    el(
+      "p",
+      "Greenroom is the messaging behind marketplaces. Meet a creator and a talent, side by side, " +
+        "each on a live connection of their own.",
+    ),
     button,
     problem,
-    el("ul", {}, POINTS.map((point) => el("li", {}, icon("check"), point))),
+    el(
+      "ul",
+      POINTS.map((point) => el("li", icon("check"), point)),
+    ),
   );
-  return el("div", { className: "welcome" }, pitch, card(loginForm(login)));
+  return el("div.welcome", pitch, card(loginForm(login)));
 }
 
 /** What stands in the place of one pane. `hint` is the account that sat there before. */
 export function emptyPane(slot, login, hint) {
-  const node = el("section", { className: "pane vacant", ariaLabel: `Log in as ${slot}` }, card(loginForm(login, hint)));
+  const node = el("section.pane.vacant", { ariaLabel: `Log in as ${slot}` }, card(loginForm(login, hint)));
   node.dataset.slot = slot;
   return node;
 }
 
 export function card(content) {
-  return el("div", { className: "card" }, content);
+  return el("div.card", content);
 }

@@ -8,7 +8,7 @@ export class Wire {
   #list = el("ol");
 
   constructor(connection) {
-    this.node = el("aside", { className: "wire", ariaLabel: "Socket events", hidden: true }, this.#list);
+    this.node = el("aside.drawer", { ariaLabel: "Socket events", hidden: true }, this.#list);
     connection.watch((direction, event, payload) => this.#note(direction, event, payload));
   }
 
@@ -20,11 +20,13 @@ export class Wire {
     const text = JSON.stringify(payload) ?? "";
     const place = payload?.message ?? payload ?? {};
     const numbers = ["seq", "version"].filter((name) => name in place).map((name) => `${name} ${place[name]}`);
-    const row = el("li", { className: direction, title: text.slice(0, 2000) },
-      el("span", {}, ARROWS[direction]),
-      el("code", {}, event),
-      el("span", { className: "numbers" }, numbers.join(" · ")),
-      el("span", {}, `${text.length} B`),
+    const row = el(
+      `li.${direction}`,
+      { title: text.slice(0, 2000) },
+      el("span", ARROWS[direction]),
+      el("code", event),
+      el("span.numbers", numbers.join(" · ")),
+      el("span", `${text.length} B`),
     );
     this.#list.prepend(row);
     this.#list.children[SHOWN]?.remove();

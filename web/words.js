@@ -47,9 +47,9 @@ export function initialsOf(name) {
 
 /** A round picture of a person or a group; the colour follows from the id. */
 export function avatar({ id, name }, presence) {
-  const node = el("span", { className: "avatar", ariaHidden: "true" }, initialsOf(name));
+  const node = el("span.avatar", { ariaHidden: "true" }, initialsOf(name));
   node.style.setProperty("--hue", hueOf(id));
-  if (presence === "online") node.append(el("span", { className: "dot" }));
+  if (presence === "online") node.append(el("span.dot"));
   return node;
 }
 
@@ -67,7 +67,7 @@ export function richText(text, people = []) {
 }
 
 function mention(name) {
-  return el("span", { className: "mention" }, name);
+  return el("span.mention", name);
 }
 
 function link(address) {

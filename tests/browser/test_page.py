@@ -1,0 +1,81 @@
+"""Ways into the page, and how it fits: windows, accounts, phones."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.page import PHONE, PaneView, Visit
+
+TALK = (
+    ("creator", "Hi! We loved your reel. Are you free for a launch film in March?"),
+    ("creator", "Two shooting days, one in the studio and one outside."),
+    ("talent", "Thank you! March works, from the 9th on."),
+    ("talent", "What is the mood?"),
+    ("creator", "Warm, slow, a little strange. I will send the board tonight."),
+)
+
+
+def test_each_user_can_have_a_window_of_their_own(demo: Visit) -> None:
+    windows: list[Page] = [demo.open("?as=creator"), demo.open("?as=talent")]
+    creator, talent = PaneView(windows[0], "creator"), PaneView(windows[1], "talent")
+    creator.say("From window to window")
+    expect(talent.message("From window to window")).to_be_visible()
+    expect(creator.page.locator(".pane")).to_have_count(1)
+    expect(talent.page.locator(".pane")).to_have_count(1)
+
+
+def test_one_can_log_out_and_in_again_in_another_browser(demo: Visit, visit: Callable[..., Visit]) -> None:
+    demo.creator.say("Remember me")
+    demo.creator.press("Account")
+    email = demo.creator.root.get_by_label("E-mail").input_value()
+    password = demo.creator.root.get_by_label("Password").input_value()
+    demo.creator.press("Log out")
+    other = visit()
+    other.page.get_by_label("E-mail").fill(email)
+    other.page.get_by_label("Password").fill(password)
+    other.page.get_by_role("button", name="Log in").click()
+    other.creator.root.locator(".conversation").click()
+    expect(other.creator.message("Remember me")).to_be_visible()
+
+
+def test_a_wrong_password_is_said_in_plain_words(visit: Callable[..., Visit]) -> None:
+    one = visit()
+    one.page.get_by_label("E-mail").fill("nobody@demo.example")
+    one.page.get_by_label("Password").fill("not-the-Password-1")
+    one.page.get_by_role("button", name="Log in").click()
+    expect(one.page.get_by_role("alert")).to_contain_text("do not belong together")
+    one.forgive("401 (Unauthorized)")
+
+
+def test_a_phone_shows_one_pane_with_a_way_back_to_the_list(visit: Callable[..., Visit]) -> None:
+    one = visit(viewport=PHONE)
+    one.page.get_by_role("button", name="Start demo").click()
+    creator, talent = one.creator, one.talent
+    expect(talent.root).to_be_hidden()
+    creator.root.locator(".conversation").click()
+    creator.say("On the road")
+    creator.press("Back to the conversations")
+    expect(creator.field).to_be_hidden()
+    one.page.locator("#tabs button").last.click()
+    expect(creator.root).to_be_hidden()
+    expect(talent.root.locator(".conversation .badge")).to_have_text("1")
+    talent.root.locator(".conversation").click()
+    expect(talent.message("On the road")).to_be_visible()
+
+
+def test_the_page_looks_right_asks_nobody_else_and_complains_of_nothing(demo: Visit, tmp_path: Path) -> None:
+    """Set SCREENSHOTS to a folder to keep the pictures."""
+    folder = Path(os.environ.get("SCREENSHOTS", tmp_path))
+    for slot, text in TALK:
+        demo.pane(slot).say(text)
+    demo.talent.act(TALK[2][1], "React")
+    demo.talent.root.get_by_role("menuitem").first.click()
+    demo.page.screenshot(path=folder / "light.png")
+    demo.page.emulate_media(color_scheme="dark")
+    demo.page.screenshot(path=folder / "dark.png")
+    demo.page.set_viewport_size(PHONE)
+    demo.page.screenshot(path=folder / "phone.png")
+    assert demo.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing sticks out at the side"
+    assert demo.problems == []
