@@ -27,7 +27,7 @@ class Hub:
     """One hub process's realtime half; `engine` is what the door lets in."""
 
     def __init__(self, settings: Settings, resources: Resources, messages: Rate) -> None:
-        config = Config(origins=settings.cors_origins or ("*",))
+        config = Config(origins=settings.cors_origins)
         self.engine = Engine(config, socketio({"/": self._client}))
         outbox = self.engine.outbox
         self._bus = Bus(settings.redis_urls, lambda delivery: local.deliver(delivery), lambda: rooms.mend_all())

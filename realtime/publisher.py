@@ -22,7 +22,7 @@ from realtime.journal import Journal
 from realtime.local import Local
 from realtime.periodic import Periodic
 
-NOTIFY_SECONDS = 0.5
+NOTIFY_SECONDS = 1.0
 NOTIFY_CHUNK = 50
 
 
