@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -223,4 +222,3 @@ def test_a_data_folder_that_cannot_be_made_is_named(folder: Path) -> None:
 def test_ctrl_c_in_the_terminal_does_not_reach_the_servers(folder: Path) -> None:
     with embedded_redis(folder / "redis") as redis:
         assert os.getpgid(redis.process.pid) != os.getpgid(0)
-        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
