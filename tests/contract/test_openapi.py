@@ -1,0 +1,107 @@
+"""The generated documents: committed as they are generated, well-formed, and true of every answer."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from api.openapi import document
+from api.reference import PAGES
+from core import errors
+from core.errors import ErrorCode
+from marketplaces.onswift import MARKETPLACE
+from marketplaces.onswift.routes import ROUTES
+from tests.contract.json_schema import problems
+from tests.contract.story import tell_story
+from tests.flow.api.conftest import Api
+from tests.flow.conftest import House
+
+DOCUMENT: dict[str, Any] = document(MARKETPLACE, "/onswift")
+COMPONENTS: dict[str, Any] = DOCUMENT["components"]["schemas"]
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_a_generated_page_is_committed_as_it_is_generated(path: Path) -> None:
+    assert path.read_text() == PAGES[path](), "run `python -m api.reference`"
+
+
+async def test_every_answer_is_as_the_document_says(api: Api, house: House) -> None:
+    story = await tell_story(api, house)
+    for route in ROUTES:
+        replies = story.answers_of(route)
+        assert replies, f"the story does not call {route.method} {route.path}"
+        assert {reply.status for reply in replies} == set(route.statuses), route.path
+        for reply in replies:
+            response = DOCUMENT["paths"][route.path][route.method.lower()]["responses"][str(reply.status)]
+            if "content" not in response:
+                assert reply.body is None
+                continue
+            schema = response["content"]["application/json"]["schema"]
+            assert list(problems(reply.body, schema, COMPONENTS)) == [], f"{route.method} {route.path}"
+
+
+def test_the_check_of_answers_notices_what_differs() -> None:
+    message = COMPONENTS["Message"]
+    assert list(problems({"id": "no-uuid", "surprise": 1}, message, COMPONENTS))[:1]
+    assert "$: id is missing" in list(problems({}, message, COMPONENTS))
+    assert list(problems(True, {"type": "integer"}, {})) == ["$: True is no integer"]
+    assert list(problems(None, {"anyOf": [{"type": "string"}, {"type": "null"}]}, {})) == []
+
+
+def references(part: Any) -> Iterator[str]:
+    """Yield all `$ref`s."""
+    if isinstance(part, dict):
+        if "$ref" in part:
+            yield part["$ref"]
+        for value in part.values():
+            yield from references(value)
+    elif isinstance(part, list):
+        for value in part:
+            yield from references(value)
+
+
+def test_the_document_is_well_formed() -> None:
+    operations = [operation for path in DOCUMENT["paths"].values() for operation in path.values()]
+    ids = [operation["operationId"] for operation in operations]
+    assert len(ids) == len(set(ids)) == len(ROUTES)
+    assert {ref.rpartition("/")[2] for ref in references(DOCUMENT)} <= COMPONENTS.keys()
+    for path, methods in DOCUMENT["paths"].items():
+        for operation in methods.values():
+            declared = {one["name"] for one in operation["parameters"] if one["in"] == "path"}
+            assert declared == set(re.findall(r"{(\w+)}", path))
+            assert operation["summary"]
+            assert set(operation["responses"]) & {"200", "201", "204"}
+
+
+def test_a_route_answers_204_exactly_when_its_handler_returns_nothing() -> None:
+    for route in ROUTES:
+        operation = DOCUMENT["paths"][route.path][route.method.lower()]
+        for status in route.statuses:
+            assert ("content" in operation["responses"][str(status)]) == (status != 204), route.path
+
+
+def test_no_two_routes_match_the_same_path_in_the_wrong_order() -> None:
+    shadowed = []
+    for place, route in enumerate(ROUTES):
+        pattern = re.compile(re.sub(r"{\w+}", "[^/]+", route.path))
+        shadowed += [
+            later.path
+            for later in ROUTES[place + 1 :]
+            if later.method == route.method and pattern.fullmatch(later.path)
+        ]
+    assert shadowed == []
+
+
+def test_every_error_of_the_table_is_raised_somewhere() -> None:
+    folders = ("api", "core", "marketplaces", "realtime")
+    sources = "".join(
+        path.read_text()
+        for folder in folders
+        for path in (ROOT / folder).rglob("*.py")
+        if path != ROOT / "core/errors.py"
+    )
+    names = [name for name, value in vars(errors).items() if isinstance(value, ErrorCode)]
+    assert [name for name in names if not re.search(rf"\b{name}\b", sources)] == []
