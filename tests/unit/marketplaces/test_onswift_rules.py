@@ -1,0 +1,48 @@
+"""OnSwift's rules."""
+
+import pytest
+
+from core.identity import password_problems
+from marketplaces.onswift import rules
+from marketplaces.onswift.structs import pagination
+
+
+@pytest.mark.parametrize(
+    ("password", "lacking"),
+    [
+        ("Abcdef1!", []),
+        ("Äbcdef1 !", []),
+        ("abcdef1!", ["Must contain an uppercase letter"]),
+        ("ABCDEF1!", ["Must contain a lowercase letter"]),
+        ("Abcdefg!", ["Must contain a number"]),
+        ("Abcdefg1", ["Must contain a special character"]),
+        ("Abcdef1 x", ["Must contain a special character"]),
+        ("Abcde1!", ["Must have 8 to 128 characters"]),
+        ("Abcdef1!" * 17, ["Must have 8 to 128 characters"]),
+    ],
+)
+def test_a_password_needs_each_kind_of_character(password: str, lacking: list[str]) -> None:
+    assert [problem.message for problem in password_problems("password", password, rules.PASSWORDS)] == lacking
+
+
+def test_only_a_creator_and_a_talent_have_a_conversation_of_two() -> None:
+    pairs = {(one, other) for one in rules.ROLES for other in rules.ROLES if rules.may_converse(one, other)}
+    assert pairs == {("creator", "talent"), ("talent", "creator")}
+    assert not rules.may_converse("creator", "admin")
+
+
+def test_a_profile_is_complete_when_every_field_of_its_role_is_filled() -> None:
+    class Profile:
+        name = "Ann"
+        avatar_url = company_name = linkedin_url = None
+
+    assert rules.profile_completion("creator", Profile()) == 25
+    Profile.avatar_url = Profile.company_name = Profile.linkedin_url = "x"  # type: ignore[assignment]
+    assert rules.profile_completion("creator", Profile()) == 100
+
+
+def test_pages_are_counted() -> None:
+    assert pagination(1, 20, 0).total_pages == 0
+    assert [pagination(page, 20, 41).has_next for page in (1, 2, 3, 4)] == [True, True, False, False]
+    assert [pagination(page, 20, 41).has_prev for page in (1, 2)] == [False, True]
+    assert pagination(1, 20, 40).total_pages == 2
