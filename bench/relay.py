@@ -8,6 +8,7 @@ import asyncio
 import signal
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import cast
 
 import msgspec
 import uvloop
@@ -37,11 +38,11 @@ class Member(Socket):
 
     __slots__ = ("rooms",)
 
-    def on_connect(self, auth: bytes) -> None:
+    def on_connect(self, _auth: bytes) -> None:
         self.rooms: list[str] = []
         self.accept()
 
-    def on_event(self, name: str, args: bytes, attachments: Sequence[bytes], ack: int | None) -> None:
+    def on_event(self, name: str, args: bytes, _attachments: Sequence[bytes], ack: int | None) -> None:
         said = _decode(args)[1]
         if name == "join":
             self.rooms.append(said.room)
@@ -51,7 +52,7 @@ class Member(Socket):
         if ack is not None:
             self.ack(ack)
 
-    def on_disconnect(self, reason: str) -> None:
+    def on_disconnect(self, _reason: str) -> None:
         for room in self.rooms:
             _ROOMS[room].discard(self.session)
 
@@ -63,9 +64,8 @@ async def serve(port: int) -> None:
     app.add_routes(engine.routes())
     runner = web.AppRunner(app)
     await runner.setup()
-    assert runner.server is not None
     engine.start()
-    server = await open_door(engine, runner.server, "127.0.0.1", port)
+    server = await open_door(engine, cast("web.Server", runner.server), "127.0.0.1", port)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

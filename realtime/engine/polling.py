@@ -5,14 +5,15 @@ from base64 import b64decode, b64encode
 from typing import Final
 
 from realtime.engine.frames import TEXT, unwrap
-from realtime.engine.session import PARSE_ERROR, TRANSPORT_CLOSE, TRANSPORT_ERROR, Session
-from realtime.engine.websocket import HIGH_WATER
+from realtime.engine.session import PARSE_ERROR, PING_TIMEOUT, TRANSPORT_CLOSE, TRANSPORT_ERROR, Session
+from realtime.engine.websocket import FAREWELL, HIGH_WATER
 
 OVERFLOW: Final = 16 * HIGH_WATER  # bytes that may wait for a client that does not poll
 SEPARATOR: Final = "\x1e"
 _CLOSE, _NOOP = "1", "6"
 _UPGRADED: Final = "upgraded"
 _NOT_OUR_END: Final = (TRANSPORT_CLOSE, _UPGRADED)
+_ABRUPT: Final = (TRANSPORT_CLOSE, TRANSPORT_ERROR, PARSE_ERROR, PING_TIMEOUT)
 
 
 def encode_payload(frames: bytes) -> list[str]:
@@ -26,12 +27,13 @@ def encode_payload(frames: bytes) -> list[str]:
 class Polling:
     """Keeps frames until a poll fetches them."""
 
-    __slots__ = ("_frames", "_size", "_waiter", "ended", "posting", "session", "upgrading")
+    __slots__ = ("_frames", "_size", "_waiter", "ended", "posting", "session", "slot", "upgrading")
     name = "polling"
 
     def __init__(self, session: Session) -> None:
         self.session = session
         self.posting = False
+        self.slot = 0
         self.upgrading = False  # polls are answered at once, so that the client can stop polling
         self.ended = ""  # why, once polling is over
         self._frames: list[bytes] = []
@@ -49,9 +51,21 @@ class Polling:
             self.session.fall_behind()
 
     def close(self, reason: str, code: int) -> None:  # noqa: ARG002 - close codes belong to WebSockets
-        """Answer the poll that waits; later ones find no session."""
+        """Answer the poll that waits.
+
+        A client that did nothing wrong may fetch what was said last, and then the close packet: in one payload the
+        official client would act on the second first.
+        """
         self.ended = reason
+        if reason not in _ABRUPT and (self._frames or self._waiter is None):
+            self.session.engine.partings[self.session.sid] = self.session
+            self.session.engine.wheel.schedule(self, FAREWELL)
         self._answer()
+
+    def due(self) -> None:
+        """The client has heard the end, or has had its time to."""
+        self.session.engine.wheel.cancel(self)
+        self.session.engine.partings.pop(self.session.sid, None)
 
     def upgrade(self) -> None:
         """Answer the poll that waits, and others at once."""
@@ -89,11 +103,18 @@ class Polling:
         """The payload of all that waits."""
         packets = encode_payload(b"".join(self._frames))
         self._frames, self._size = [], 0
-        if self.ended and self.ended not in _NOT_OUR_END:
-            packets.append(_CLOSE)
+        if not packets:
+            packets = [self._empty()]
         elif self.session.behind:
             self.session.catch_up()
-        return SEPARATOR.join(packets or (_NOOP,))
+        return SEPARATOR.join(packets)
+
+    def _empty(self) -> str:
+        """The packet to answer with when there is nothing to say."""
+        if not self.ended or self.ended in _NOT_OUR_END:
+            return _NOOP
+        self.due()
+        return _CLOSE
 
     def feed(self, body: bytes) -> bool:
         """Give the session the packets of a POST; False if one was malformed, which ends the session."""

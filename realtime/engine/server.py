@@ -56,6 +56,7 @@ class Engine:
     def __init__(self, config: Config, layer: Callable[[Session], Layer]) -> None:
         self.config = config
         self.sessions: dict[str, Session] = {}
+        self.partings: dict[str, Session] = {}  # closed ones whose clients have yet to fetch the last words
         self.outbox = Outbox()
         self.wheel = Wheel(min(config.ping_interval, config.ping_timeout) / TICKS)
         self.paths = config.served_paths()
@@ -122,6 +123,8 @@ class Engine:
 
     def _session_of(self, sid: str, transport: str, request: Request) -> Session:
         session = self.sessions.get(sid)
+        if session is None and request.method == "GET" and not request.key:
+            session = self.partings.get(sid)
         if session is None:
             raise Refused(SESSION_UNKNOWN)
         if not request.key and session.transport.name != transport:
@@ -159,5 +162,5 @@ class Engine:
     def _begin(self, session: Session) -> None:
         self.sessions[session.sid] = session
         # Spread, or all clients of a restarted hub are pinged in the same tick for ever.
-        self.wheel.schedule(session, self.config.ping_interval * random.uniform(0.5, 1.0))  # noqa: S311
+        self.wheel.schedule(session, self.config.ping_interval * random.uniform(0.5, 0.9))  # noqa: S311
         session.layer = self._layer(session)

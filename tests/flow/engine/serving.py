@@ -37,8 +37,8 @@ async def hello(_: web.Request) -> web.Response:
 
 
 @asynccontextmanager
-async def serving(config: Config, layer: Callable[[Session], Layer]) -> AsyncIterator[Served]:
-    """Serve an engine on a free port, with an application that says hello beside it."""
+async def serving(config: Config, layer: Callable[[Session], Layer], port: int = 0) -> AsyncIterator[Served]:
+    """Serve an engine, on a free port if none is given, with an application that says hello beside it."""
     engine = Engine(config, layer)
     app = web.Application()
     app.add_routes([*engine.routes(), web.get("/hello", hello)])
@@ -46,7 +46,7 @@ async def serving(config: Config, layer: Callable[[Session], Layer]) -> AsyncIte
     await runner.setup()
     assert runner.server is not None
     engine.start()
-    server = await open_door(engine, runner.server, "127.0.0.1", 0)
+    server = await open_door(engine, runner.server, "127.0.0.1", port)
     try:
         yield Served(engine, server.sockets[0].getsockname()[1])
     finally:

@@ -1,0 +1,60 @@
+"""The official clients, unmodified."""
+
+import asyncio
+import json
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import socketio
+
+from realtime.engine.server import Config
+from tests.flow.engine.apps import greeters
+from tests.flow.engine.serving import PATIENCE, Served, serving
+
+SCRIPT = Path(__file__).with_name("official_client.mjs")
+NODE_MODULES = Path(__file__).parents[3] / "web" / "node_modules"
+NODE = shutil.which("node") or ""
+
+
+@pytest.fixture
+async def served() -> AsyncIterator[Served]:
+    async with serving(Config(), greeters) as served:
+        yield served
+
+
+@pytest.mark.skipif(
+    not NODE or not (NODE_MODULES / "socket.io-client").exists(), reason="no Node or no socket.io-client"
+)
+@pytest.mark.parametrize("transports", ["default", "websocket", "polling"])
+async def test_the_javascript_client_is_served(served: Served, transports: str) -> None:
+    command = (NODE, str(SCRIPT), served.url, transports, str(NODE_MODULES))
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    async with asyncio.timeout(10):
+        output, _ = await process.communicate()
+    assert json.loads(output) == {
+        "welcome": [{"token": "right"}],
+        "transport": "polling" if transports == "polling" else "websocket",
+        "blob": [len('["send",{"_placeholder":true,"num":0}]'), [1, 2, 3]],
+        "big": 900_000 + len('["send",""]'),
+        "answered": [1, [42]],
+        "other": [{}],
+        "nowhere": "Invalid namespace",
+        "refused": ["who are you?", {"code": "unauthorized"}],
+        "left": "io server disconnect",
+        "died": "io server disconnect",
+    }
+
+
+@pytest.mark.parametrize("transports", [["websocket"], ["polling"], ["polling", "websocket"]])
+async def test_the_python_client_is_served(served: Served, transports: list[str]) -> None:
+    async with socketio.AsyncSimpleClient() as client:
+        await client.connect(served.url, transports=transports, auth={"token": "right"})
+        assert await client.receive(PATIENCE) == ["welcome", {"token": "right"}]
+        assert client.transport == transports[-1]
+        client.client.on("question", lambda a, b: a + b)
+        assert await client.call("send", {"blob": b"\x01\x02"}) == (47, b"\x01\x02")
+        assert await client.call("send", "x" * 900_000) == 900_011
+        await client.emit("ask")
+        assert await client.receive(PATIENCE) == ["answered", 1, [42]]
