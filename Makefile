@@ -26,6 +26,7 @@ install: .venv/.installed web/node_modules/.installed ## Fetch what the project 
 
 docs: .venv/.installed ## Write the generated pages of docs/ anew
 	.venv/bin/greenroom config --markdown > docs/ENV.md
+	.venv/bin/python -m api.reference
 
 lock: ## Pin the newest versions that fit together (needs uv and npm)
 	$(LOCK) --upgrade --extra embedded --extra test --output-file requirements.lock pyproject.toml

@@ -23,7 +23,7 @@ def build_app(settings: Settings, resources: Resources, publisher: Publisher) ->
     )
     app.on_response_prepare.append(add_headers)
     app.add_routes(pages.routes())
-    app.add_routes(ops.routes({"postgres": lambda: resources.db.fetchval("select 1"), "redis": resources.redis.ping}))
+    app.add_routes(ops.routes({"database": lambda: resources.db.fetchval("select 1"), "redis": resources.redis.ping}))
     markets = marketplaces.configured(settings.marketplaces)
     for market in markets:
         app.add_routes(docs.routes(market, f"/{market.name}"))

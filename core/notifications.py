@@ -94,7 +94,8 @@ FOLD_MESSAGES = Many(
                 select count(*) from (
                     select from members n where n.conversation_id = c.id and n.left_at is null limit 101
                 ) counted
-            ) <= 100 as small
+            ) <= 100 as small,
+            substring(int8send((extract(epoch from $2::timestamptz) * 1000)::bigint) from 3) as milliseconds
         from conversations c
         join messages m on m.conversation_id = c.id and m.seq = c.last_seq
         join users u on u.id = m.sender_id
@@ -117,7 +118,7 @@ FOLD_MESSAGES = Many(
         select
             encode(
                 set_byte(
-                    overlay(b.random placing substring(int8send((extract(epoch from $2::timestamptz) * 1000)::bigint) from 3) from 1),
+                    overlay(b.random placing n.milliseconds from 1),
                     6, get_byte(b.random, 6) & 15 | 112
                 ),
                 'hex'

@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_a_generated_page_is_committed_as_it_is_generated(path: Path) -> None:
-    assert path.read_text() == PAGES[path](), "run `python -m api.reference`"
+    assert path.read_text() == PAGES[path](), "run `make docs`"
 
 
 async def test_every_answer_is_as_the_document_says(api: Api, house: House) -> None:

@@ -227,7 +227,7 @@ async def test_a_database_that_is_away_is_a_503_and_comes_back(settings: Setting
             assert (reply.status, reply.code) == (503, "UNAVAILABLE")
             assert "Retry-After" in reply.headers
         async with api.client.get("/readyz") as response:
-            assert (response.status, list((await response.json())["missing"])) == (503, ["postgres"])
+            assert (response.status, list((await response.json())["missing"])) == (503, ["database"])
         with embedded_postgres(folder, fsync=False):
             assert (await ann.get("/users/me")).status == 200
 
