@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 
 import uvloop
 
@@ -24,6 +24,23 @@ def run(main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(until_signal())
+
+
+async def until(stop: asyncio.Event, *lives: Coroutine[None, None, None]) -> None:
+    """Return when the event is set; raise what ends one of the lives before it."""
+    tasks = [asyncio.create_task(life) for life in (_wait(stop), *lives)]
+    try:
+        ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in ended:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+
+
+async def _wait(stop: asyncio.Event) -> None:
+    await stop.wait()
 
 
 def _stop(stop: asyncio.Event) -> None:

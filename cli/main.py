@@ -91,7 +91,7 @@ def _api(args: Namespace) -> None:
 
 
 def _worker(args: Namespace) -> None:
-    settings = _settings(args, "database_url", "redis_urls", "jwt_keys", "smtp_url")
+    settings = _settings(args, "database_url", "redis_urls", "jwt_keys")
     from cli.serve.worker import run_worker
 
     run_worker(settings)

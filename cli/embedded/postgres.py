@@ -11,7 +11,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from cli.embedded.binaries import postgres_binaries
-from cli.embedded.process import Account, Report, Server, end_left_behind, running, silent, socket_folder, wait_until
+from cli.embedded.left_behind import end_left_behind
+from cli.embedded.process import Account, Report, Server, running, silent, socket_folder, wait_until
 from cli.errors import CommandError
 
 SOCKET_NAME = ".s.PGSQL.5432"
@@ -31,7 +32,7 @@ def embedded_postgres(folder: Path, *, fsync: bool = True, report: Report = sile
             _create(folder, binaries, int(version.partition(".")[0]), account)
     elif account.user is not None:
         _give(folder, binaries, account)
-    end_left_behind(folder / "postmaster.pid", folder, FAST_SHUTDOWN, report)
+    end_left_behind(folder, folder / "postmaster.pid", binaries / "postgres", FAST_SHUTDOWN, report)
     log = folder.with_name(f"{folder.name}.log")
     with socket_folder(folder, SOCKET_NAME, account) as sockets:
         command: list[str | Path] = [binaries / "postgres", "-D", folder, *_options(sockets, fsync)]

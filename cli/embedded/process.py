@@ -15,7 +15,6 @@ from cli.errors import CommandError
 
 START_SECONDS = 60.0  # after a crash a server first reads its log
 STOP_SECONDS = 3.0
-LEFT_BEHIND_SECONDS = 20.0
 # The address of a Unix socket holds 104 bytes on macOS and 108 on Linux, its terminator included.
 SOCKET_PATH_BYTES = 103
 
@@ -84,46 +83,6 @@ def _end(process: subprocess.Popen[bytes], stop: signal.Signals) -> None:
         except subprocess.TimeoutExpired:
             continue
         return
-
-
-def end_left_behind(pid_file: Path, folder: Path, stop: signal.Signals, report: Report) -> None:
-    """End a server that outlived the run that started it, and remove the pid file of one that did not.
-
-    Where the number in the file is another process's now, that one is left alone; the server would take it for itself.
-    """
-    if (pid := _serving(pid_file, folder)) is not None:
-        with report(f"Ending the {folder.name} that an earlier run left behind (process {pid})"):
-            os.kill(pid, stop)
-            _wait_for_end(pid_file, folder)
-    pid_file.unlink(missing_ok=True)
-
-
-def _wait_for_end(pid_file: Path, folder: Path) -> None:
-    deadline = time.monotonic() + LEFT_BEHIND_SECONDS
-    while (pid := _serving(pid_file, folder)) is not None:
-        if time.monotonic() > deadline:
-            raise CommandError(f"Process {pid}, which an earlier run left behind on {folder}, does not end: kill it")
-        time.sleep(0.01)
-
-
-def _serving(pid_file: Path, folder: Path) -> int | None:
-    """Return the process named in the pid file, if it serves this folder."""
-    try:
-        pid = int(pid_file.read_text().split(maxsplit=1)[0])
-        return pid if _works_in(pid, folder) else None
-    except (FileNotFoundError, IndexError, ValueError):
-        return None
-
-
-def _works_in(pid: int, folder: Path) -> bool:
-    try:
-        return Path(f"/proc/{pid}/cwd").readlink() == folder
-    except OSError:
-        if Path("/proc/self").exists():
-            return False
-    asked = ["ps", "-o", "command=", "-p", str(pid)]
-    command = subprocess.run(asked, capture_output=True, text=True, check=False).stdout  # noqa: S603
-    return str(folder) in command
 
 
 def wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes], title: str, log: Path) -> None:

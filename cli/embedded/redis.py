@@ -8,7 +8,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from cli.embedded.binaries import redis_binary
-from cli.embedded.process import Report, Server, end_left_behind, running, silent, socket_folder, wait_until
+from cli.embedded.left_behind import end_left_behind
+from cli.embedded.process import Report, Server, running, silent, socket_folder, wait_until
 
 SOCKET_NAME = "redis.sock"
 
@@ -21,8 +22,7 @@ def embedded_redis(folder: Path, *, report: Report = silent) -> Iterator[Server]
     binary, title = redis_binary()
     pid_file = folder / "redis.pid"
     log = folder.with_name(f"{folder.name}.log")
-    # Two of them would write the same files.
-    end_left_behind(pid_file, folder, signal.SIGTERM, report)
+    end_left_behind(folder, pid_file, binary, signal.SIGTERM, report)
     with socket_folder(folder, SOCKET_NAME) as sockets:
         address = sockets / SOCKET_NAME
         command: list[str | Path] = [binary, *_options(folder, address, pid_file)]

@@ -13,7 +13,7 @@ from cli.checks import check_settings, markets
 from cli.embedded.process import Server
 from cli.embedded.servers import own_servers
 from cli.errors import CommandError
-from cli.lifetime import run
+from cli.lifetime import run, until
 from cli.mail_sink import mail_sink
 from cli.migrate import migrate_database
 from cli.progress import step
@@ -22,7 +22,7 @@ from config.settings import Settings, own_url
 from core.resources import open_resources
 from realtime.app import open_hub
 from realtime.publisher import open_publisher
-from workers.app import open_worker
+from workers.app import Worker, open_worker
 
 WATCH_SECONDS = 0.5
 
@@ -37,10 +37,10 @@ async def _run(settings: Settings, servers: Sequence[Server], stop: asyncio.Even
     with step("Bringing the database up to date"):
         await migrate_database(settings)
     await check_settings(settings)
-    async with _mail_server(settings) as with_mail, _door(with_mail) as port:
+    async with _mail_server(settings) as with_mail, _processes(with_mail) as (port, worker):
         print(f"\n  Open {own_url(settings.host, port)}\n\n  Ctrl-C ends it. The data stays in {settings.data_dir}\n")
         sys.stdout.flush()
-        await _ended(stop, servers)
+        await until(stop, worker.wait(), _watch(servers))
         print("Ending ...", flush=True)
 
 
@@ -54,26 +54,23 @@ async def _mail_server(settings: Settings) -> AsyncIterator[Settings]:
 
 
 @asynccontextmanager
-async def _door(settings: Settings) -> AsyncIterator[int]:
+async def _processes(settings: Settings) -> AsyncIterator[tuple[int, Worker]]:
     messages = markets(settings.marketplaces)[0].messages
     async with (
         open_resources(settings) as resources,
         open_publisher(settings, resources) as publisher,
-        open_worker(settings, resources, publisher),
+        open_worker(settings, resources, publisher) as worker,
         runner_of(build_app(settings, resources, publisher)) as runner,
         open_hub(settings, resources, messages) as hub,
         hub_listening(settings, runner, hub) as port,
     ):
-        yield port
+        yield port, worker
 
 
-async def _ended(stop: asyncio.Event, servers: Sequence[Server]) -> None:
-    """Return when we are to stop; raise CommandError when a server that we started is gone."""
-    while not stop.is_set():
+async def _watch(servers: Sequence[Server]) -> None:
+    """Raise CommandError when a server that we started is gone."""
+    while True:
         for server in servers:
             if server.process.poll() is not None:
                 raise CommandError(f"{server.title} has ended (exit code {server.process.returncode}): see its log")
-        try:
-            await asyncio.wait_for(stop.wait(), WATCH_SECONDS)
-        except TimeoutError:
-            continue
+        await asyncio.sleep(WATCH_SECONDS)

@@ -1,16 +1,19 @@
 """`greenroom worker`: the process that runs jobs. Its port answers `/healthz` and `/readyz` only."""
 
 import asyncio
+import logging
 
 from aiohttp import web
 
 from cli.checks import check_settings
-from cli.lifetime import run
+from cli.lifetime import run, until
 from cli.serve.listening import listening, readiness, runner_of
 from config.settings import Settings
 from core.resources import open_resources
 from realtime.publisher import open_publisher
 from workers.app import open_worker
+
+log = logging.getLogger(__name__)
 
 
 def run_worker(settings: Settings) -> None:
@@ -22,10 +25,12 @@ def run_worker(settings: Settings) -> None:
             open_resources(settings) as resources,
             open_publisher(settings, resources) as publisher,
             runner_of(web.Application()) as runner,
-            open_worker(settings, resources, publisher),
+            open_worker(settings, resources, publisher) as worker,
         ):
             runner.app.add_routes(readiness(resources))
             async with listening(settings, runner):
-                await stop.wait()
+                if not settings.smtp_url:
+                    log.warning("GREENROOM_SMTP_URL is not set: no mail will be sent")
+                await until(stop, worker.wait())
 
     run(main)

@@ -1,5 +1,6 @@
 """cli/embedded/: servers that start anywhere, keep what they are given, and never outlive us unnoticed."""
 
+import asyncio
 import os
 import shutil
 import subprocess
@@ -130,6 +131,24 @@ async def test_a_killed_postgres_recovers_though_its_number_is_another_process_s
     with embedded_postgres(folder / "postgres") as postgres:
         assert await execute(postgres, "select value from kept") == 1
     assert bystander.poll() is None, "it was taken for a Postgres"
+
+
+async def test_a_query_that_goes_on_after_its_postgres_was_killed_is_ended(folder: Path) -> None:
+    reports = Reports()
+    with embedded_postgres(folder / "postgres") as postgres:
+        connection = await asyncpg.connect(postgres.url)
+        backend = await connection.fetchval("select pg_backend_pid()")
+        query = asyncio.create_task(connection.execute("select count(*) from generate_series(1, 10000000000)"))
+        while await execute(postgres, f"select state from pg_stat_activity where pid = {backend}") != "active":
+            pass
+        postgres.process.kill()
+        postgres.process.wait()
+        with embedded_postgres(folder / "postgres", report=reports) as again:
+            wait_for_end(backend)
+            assert await execute(again, "select 1") == 1
+        with pytest.raises(asyncpg.PostgresConnectionError):
+            await query
+    assert any(title.startswith("Ending the postgres that an earlier run left behind") for title in reports.titles)
 
 
 async def test_a_first_start_that_was_interrupted_is_begun_anew(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 import socket
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from cli.embedded.postgres import embedded_postgres
 from config.settings import Settings
-from tests.flow.cli.commands import greenroom
+from tests.flow.cli.commands import ROOT, greenroom
 
 JWT_KEYS = "test:a-secret-of-tests-that-is-long-enough"
 
@@ -44,8 +45,7 @@ def assert_refused(done: subprocess.CompletedProcess[str], *words: str) -> None:
 
 @pytest.mark.parametrize("command", ["hub", "api", "worker"])
 def test_a_taken_port(command: str, environ: dict[str, str], taken_port: int) -> None:
-    environ |= {"PORT": str(taken_port), "SMTP_URL": "smtp://127.0.0.1:9"}
-    done = greenroom(command, **environ)
+    done = greenroom(command, **environ | {"PORT": str(taken_port)})
     assert_refused(done, f"Port {taken_port} on 127.0.0.1 is taken", "--port")
 
 
@@ -140,6 +140,11 @@ def test_config_shows_the_effective_settings() -> None:
     assert done.returncode == 0
     assert "GREENROOM_PORT=9000\nGREENROOM_PUBLIC_URL=http://127.0.0.1:9000\n" in done.stdout
     assert "GREENROOM_JWT_KEYS=test:***\n" in done.stdout
+
+
+def test_version_is_the_project_s() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert greenroom("version", PROT="not looked at").stdout == f"greenroom {project['version']}\n"
 
 
 def test_help_lists_every_command() -> None:

@@ -48,7 +48,6 @@ def test_each_process_gets_ready_alone_and_ends_at_a_signal(
         "DATABASE_URL": settings.database_url,
         "REDIS_URLS": settings.redis_urls[0],
         "JWT_KEYS": settings.jwt_keys[0],
-        "SMTP_URL": "smtp://127.0.0.1:9",
     }
     with running(command, "--port", "0", **environ) as process:
         assert call(port_of(process), "/readyz")["status"] == "ok"
