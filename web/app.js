@@ -1,9 +1,9 @@
 /** The page: who sits in which pane, which pane the user looks at. `/?as=creator` shows one pane only. */
-import { card, emptyPane, welcome } from "./welcome.js";
-import { el } from "./dom.js";
+import { el, reconcile } from "./dom.js";
 import { loginForm, resetForm } from "./forms.js";
 import { Pane } from "./pane.js";
 import { SLOTS, accountIn, keepAccount, seat } from "./storage.js";
+import { card, emptyPane, welcome } from "./welcome.js";
 
 const stage = document.querySelector("#stage");
 const tabs = document.querySelector("#tabs");
@@ -21,8 +21,8 @@ const page = {
     seat(slot, account.user.id);
     draw();
   },
-  leave(slot) {
-    const hint = accountIn(slot);
+  /** Empty a place; a `hint` is the account that has to log in again. */
+  leave(slot, hint) {
     seat(slot, null);
     draw({ [slot]: hint });
   },
@@ -35,19 +35,20 @@ const page = {
 /** Show who is seated; `hints` has the accounts that sat in places that are empty now. */
 function draw(hints = {}) {
   const accounts = new Map(slots.map((slot) => [slot, accountIn(slot)]));
-  for (const [slot, pane] of panes) if (accounts.get(slot)?.user.id !== pane.userId) close(slot);
-  const isWelcome = slots.every((slot) => !accounts.get(slot) && !hints[slot]);
-  const nodes = isWelcome
-    ? [welcome({ start, login })]
-    : slots.map((slot) => place(slot, accounts.get(slot), hints[slot]));
+  for (const [slot, pane] of panes) if (accounts.get(slot)?.user.id !== pane.account.user.id) close(slot);
+  const isWelcome = slots.every((slot) => !accounts.get(slot));
   stage.classList.toggle("single", isWelcome || slots.length === 1);
-  stage.replaceChildren(...nodes);
+  reconcile(stage, isWelcome ? ["welcome"] : slots, {
+    key: (place) => `${place} ${accounts.get(place)?.user.id}`,
+    create: (place) => (isWelcome ? welcome({ start, login }) : sit(place, accounts.get(place), hints[place])),
+    update: () => {},
+  });
   drawTabs(isWelcome ? [] : slots, accounts);
 }
 
-function place(slot, account, hint) {
+function sit(slot, account, hint) {
   if (!account) return emptyPane(slot, (newcomer) => page.seat(slot, newcomer), hint);
-  if (!panes.has(slot)) panes.set(slot, new Pane(slot, account, page));
+  panes.set(slot, new Pane(slot, account, page));
   return panes.get(slot).node;
 }
 
@@ -88,6 +89,12 @@ function lookAgain() {
   panes.forEach(({ session }) => session.changed()); // what has come into view counts as read
 }
 
+function enter() {
+  const token = new URLSearchParams(location.hash.slice(1)).get("reset");
+  if (token) showReset(token);
+  else draw();
+}
+
 function showReset(token) {
   history.replaceState(null, "", location.pathname + location.search); // the token works once: not for the history
   const toLogin = () => stage.replaceChildren(card(loginForm(login)));
@@ -107,6 +114,5 @@ addEventListener("storage", ({ key }) => {
   if (key?.startsWith("greenroom.pane.")) draw(); // another window has seated somebody
 });
 
-const resetToken = new URLSearchParams(location.hash.slice(1)).get("reset");
-if (resetToken) showReset(resetToken);
-else draw();
+addEventListener("hashchange", enter);
+enter();

@@ -47,10 +47,10 @@ export class Chat {
   }
 
   #drawHead(conversation) {
-    const { presence } = this.session;
+    const { presence, status } = this.session;
     const { id, name, face, kind } = conversation;
     const isGroup = kind === "group";
-    const words = isGroup ? groupPresence(conversation, presence) : presenceOf(presence.get(face.id));
+    const words = isGroup ? groupPresence(conversation, presence) : presenceOf(presence.get(face.id), status);
     redraw(this.#head, [id, name, words], () => [
       iconButton("back", "Back to the conversations", this.back),
       avatar(face, presence.get(face.id)),
@@ -60,8 +60,8 @@ export class Chat {
   }
 }
 
-function presenceOf(presence) {
-  if (!presence) return "Offline";
+function presenceOf(presence, status) {
+  if (!presence) return status === "online" ? "Offline" : "Connecting…";
   return presence === "online" ? "Online" : `Last seen ${agoOf(presence)}`;
 }
 

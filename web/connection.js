@@ -88,7 +88,7 @@ export class Connection {
   }
 
   #retryLater() {
-    const wait = Math.min(30_000, 1000 * this.#refusals++) * (0.5 + Math.random());
+    const wait = Math.min(30_000, 500 * 2 ** this.#refusals++) * (0.5 + Math.random()); // not all clients at once
     clearTimeout(this.#retry);
     this.#retry = setTimeout(() => this.#socket.connect(), wait);
   }

@@ -1,7 +1,7 @@
-/** What the server tells, one line of the table for each event, and what becomes of it in the session. */
+/** What the server tells, and what becomes of it in the session: an entry for each event. */
 const MEMBERS_MS = 300;
 
-const HANDLERS = {
+const IN_CONVERSATION = {
   "message:received": received,
   "message:edited": edited,
   "message:deleted": ({ conversation, event }) => {
@@ -45,7 +45,7 @@ const PERSONAL = {
 
 /** Let every event of the session's connection change the session. */
 export function listen(session) {
-  for (const [name, handle] of Object.entries(HANDLERS)) {
+  for (const [name, handle] of Object.entries(IN_CONVERSATION)) {
     session.connection.on(name, (event) => {
       const id = event.conversationId;
       const conversation = session.conversations.get(id);

@@ -7,6 +7,10 @@ export class Model {
     this.#watchers.add(callback);
   }
 
+  unwatch() {
+    this.#watchers.clear();
+  }
+
   changed() {
     if (this.#due) return;
     this.#due = true;

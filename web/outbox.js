@@ -11,10 +11,10 @@ export class Outbox {
   #entries;
   #sending = false;
 
-  /** `send(entry)` resolves with the server's answer; `delivered(entry, answer)` and `changed()` follow. */
-  constructor(userId, { send, delivered, changed }) {
+  /** `send(entry)` resolves with the answer; `delivered(entry, answer)` and `changed()` follow; `say(text)` tells why not. */
+  constructor(userId, { send, delivered, changed, say }) {
     this.userId = userId;
-    Object.assign(this, { send, delivered, changed });
+    Object.assign(this, { send, delivered, changed, say });
     this.#entries = recallAll(`outbox.${userId}.`).sort((one, other) => one.sentAt.localeCompare(other.sentAt));
   }
 
@@ -60,8 +60,9 @@ export class Outbox {
       this.drop(entry.clientId);
     } catch (error) {
       if (error.code === "UNREACHABLE") throw error;
-      if (error.isRetryable) await new Promise((resume) => setTimeout(resume, PAUSE_MS));
-      else this.#keep({ ...entry, problem: explain(error) });
+      if (!error.isRetryable) return this.#keep({ ...entry, problem: explain(error) });
+      this.say(explain(error));
+      await new Promise((resume) => setTimeout(resume, PAUSE_MS));
     }
   }
 

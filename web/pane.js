@@ -20,7 +20,7 @@ export class Pane {
   constructor(slot, account, page) {
     this.slot = slot;
     this.page = page;
-    this.userId = account.user.id;
+    this.account = account;
     this.session = new Session(account, {
       say: (text) => this.#say(text),
       heard: ({ sender, content }) => (this.#heard.textContent = `${sender.name}: ${content}`),
@@ -34,7 +34,7 @@ export class Pane {
       () => (this.node.dataset.view = "list"),
     );
     this.wire = new Wire(this.session.connection);
-    this.node = this.#build(account);
+    this.node = this.#build();
     this.session.watch(() => this.#render());
     // "Seen 5 minutes ago" has to grow older by itself.
     this.clock = setInterval(() => this.session.changed(), MINUTE_MS);
@@ -51,10 +51,12 @@ export class Pane {
   }
 
   focus() {
-    this.chat.composer.focus();
+    const hasKeyboard = matchMedia("(hover: hover)").matches; // else focus would bring up one that covers the messages
+    if (hasKeyboard) this.chat.composer.focus();
   }
 
-  #build({ user, demoPassword }) {
+  #build() {
+    const { user, demoPassword } = this.account;
     const menu = new AccountMenu(this, user, demoPassword);
     const window = el("a.icon-button", { href: `/?as=${this.slot}`, target: `greenroom-${this.slot}` }, icon("window"));
     window.ariaLabel = window.title = "Open in its own window";
@@ -75,7 +77,7 @@ export class Pane {
   }
 
   #render() {
-    if (this.session.status === "ended") return this.page.leave(this.slot);
+    if (this.session.status === "ended") return this.page.leave(this.slot, this.account);
     this.node.dataset.status = this.session.status;
     if (!this.session.open) this.node.dataset.view = "list";
     this.bell.render();

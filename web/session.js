@@ -32,6 +32,7 @@ export class Session extends Model {
       send: ({ sentAt, problem, ...draft }) => this.connection.ask("message:send", draft),
       delivered: (entry, answer) => this.#delivered(entry, answer),
       changed: () => this.changed(),
+      say,
     });
     this.connection = new Connection(this.api, {
       online: () => this.#becomes("online"),
@@ -42,6 +43,7 @@ export class Session extends Model {
   }
 
   close() {
+    this.unwatch();
     this.connection.close();
     this.#timers.forEach(clearTimeout);
   }

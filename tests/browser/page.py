@@ -26,7 +26,7 @@ class PaneView:
     @property
     def name(self) -> str:
         """The name of the user who sits here."""
-        return self.root.locator(".pane-head b").inner_text()
+        return self.root.locator(".pane-head .who b").inner_text()
 
     def open(self, title: str) -> None:
         """Choose a conversation."""
@@ -35,7 +35,7 @@ class PaneView:
 
     def conversation(self, title: str) -> Locator:
         """Return a row of the list of conversations."""
-        return self.root.locator(".conversation", has_text=title)
+        return self.root.locator(".conversation").filter(has=self.page.locator(f'.title b:text-is("{title}")'))
 
     def say(self, text: str) -> Locator:
         """Send a message; return it when the server has it."""

@@ -1,6 +1,7 @@
 """A `greenroom dev` of the tests' own: it can be killed and started again on the same data."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from urllib.request import urlopen
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 20
 STOP_SECONDS = 10
+PATIENCE = 8
 
 
 class DevServer:
@@ -41,6 +43,14 @@ class DevServer:
             has_failed = self._process.poll() is not None or monotonic() > until
             assert not has_failed, self._log.read_text()
             sleep(0.05)  # nothing signals from there to here but /readyz itself
+
+    def printed(self, pattern: str) -> str:
+        """Wait until this was printed, such as a mail, and return the latest."""
+        until = monotonic() + PATIENCE
+        while not (found := re.findall(pattern, self._log.read_text())):
+            assert monotonic() < until, f"{pattern} was not printed"
+            sleep(0.05)
+        return str(found[-1])
 
     def kill(self) -> None:
         """End the process as a power cut does."""

@@ -93,7 +93,7 @@ def test_a_text_that_is_too_long_is_kept_and_not_sent(demo: Visit) -> None:
     assert demo.creator.texts() == []
 
 
-def test_a_group_is_made_mentions_its_members_and_removes_one(demo: Visit) -> None:
+def test_a_group_is_made_mentions_its_members_shows_in_their_lists_and_removes_one(demo: Visit) -> None:
     creator, talent, page = demo.creator, demo.talent, demo.page
     creator.press("New conversation")
     dialog = page.get_by_role("dialog", name="New conversation")
@@ -108,6 +108,10 @@ def test_a_group_is_made_mentions_its_members_and_removes_one(demo: Visit) -> No
     talent.root.get_by_role("option", name=creator.name).click()
     talent.field.press("Enter")
     expect(creator.root.locator(".mention")).to_have_text(f"@{creator.name}")
+    talent.open(creator.name)
+    creator.say("And you?")
+    expect(talent.conversation("Launch film")).to_contain_text(f"{creator.name.split()[0]}: And you?")
+    expect(talent.conversation("Launch film").locator(".badge")).to_have_text("1")
     creator.press("Members")
     page.get_by_role("button", name=f"Remove {talent.name}").click()
     page.get_by_role("dialog").get_by_role("button", name="Remove").click()

@@ -7,6 +7,7 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 from tests.browser.page import PHONE, PaneView, Visit
+from tests.browser.server import DevServer
 
 TALK = (
     ("creator", "Hi! We loved your reel. Are you free for a launch film in March?"),
@@ -38,6 +39,26 @@ def test_one_can_log_out_and_in_again_in_another_browser(demo: Visit, visit: Cal
     other.page.get_by_role("button", name="Log in").click()
     other.creator.root.locator(".conversation").click()
     expect(other.creator.message("Remember me")).to_be_visible()
+
+
+def test_a_forgotten_password_is_replaced_through_the_link_in_the_mail(
+    demo: Visit, visit: Callable[..., Visit], server: DevServer
+) -> None:
+    demo.creator.press("Account")
+    email = demo.creator.root.get_by_label("E-mail").input_value()
+    page = visit().page
+    page.get_by_label("E-mail").fill(email)
+    page.get_by_role("button", name="Forgot the password?").click()
+    page.get_by_role("button", name="Send a mail").click()
+    page.goto(server.printed(rf"{server.url}/#reset=\S+"))
+    page.get_by_label("New password").fill("A-better-password-1")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_label("E-mail").fill(email)
+    page.get_by_label("Password").fill("A-better-password-1")
+    page.get_by_role("button", name="Log in").click()
+    expect(page.locator(".pane[data-slot=creator] .pane-head")).to_be_visible()
+    expect(demo.page.get_by_role("region", name="Log in as creator")).to_be_visible()
+    demo.forgive("401 (Unauthorized)")  # the session of the old password has ended
 
 
 def test_a_wrong_password_is_said_in_plain_words(visit: Callable[..., Visit]) -> None:
