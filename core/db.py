@@ -100,7 +100,7 @@ async def open_pool(settings: Settings) -> Pool:
         min_size=1,
         max_size=settings.database_pool,
         init=_prepare_connection,
-        command_timeout=30,
+        command_timeout=10,
         server_settings={"application_name": "greenroom"},
     )
 
