@@ -55,10 +55,10 @@ class Door(asyncio.Protocol):
         seen = len(self._head)
         self._head += data
         end = self._head.find(_END, max(0, seen - 3))
-        if end >= 0:
+        if 0 <= end <= MAX_HEAD:
             self._engine.wheel.cancel(self)
             self._hand_on(end)
-        elif len(self._head) > MAX_HEAD:
+        elif len(self._head) >= MAX_HEAD + len(_END):
             self._refuse(_TOO_LARGE)
 
     def _hand_on(self, end: int) -> None:

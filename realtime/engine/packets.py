@@ -17,10 +17,11 @@ RESERVED_NAMES: Final = frozenset(
 MAX_ID_DIGITS = 16  # what a JavaScript client can count to
 
 _encode = msgspec.json.Encoder().encode
-_decode_any = msgspec.json.Decoder().decode
+_decode_list = msgspec.json.Decoder(list[object]).decode
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_array = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _decode_string = msgspec.json.Decoder(str).decode
+_BAD_JSON = (msgspec.DecodeError, RecursionError)
 
 
 class MalformedPacket(Exception):  # noqa: N818 - named for what happened
@@ -80,7 +81,7 @@ def _spelled_name(payload: str) -> str:
     """The name by real JSON decoding: it has escapes, or blanks around it."""
     try:
         return _decode_string(_decode_array(payload)[0])
-    except (msgspec.DecodeError, IndexError):
+    except (*_BAD_JSON, IndexError):
         raise MalformedPacket("an event must begin with its name") from None
 
 
@@ -90,7 +91,7 @@ def auth_payload(payload: str) -> bytes:
         return b"{}"
     try:
         _decode_object(payload)
-    except msgspec.DecodeError:
+    except _BAD_JSON:
         raise MalformedPacket("the payload of CONNECT must be an object") from None
     return payload.encode()
 
@@ -98,12 +99,10 @@ def auth_payload(payload: str) -> bytes:
 def arguments(args: bytes, attachments: Sequence[bytes] = ()) -> list[object]:
     """The decoded array with its binary attachments in their places. Raises MalformedPacket."""
     try:
-        decoded = _decode_any(args)
-    except (msgspec.DecodeError, RecursionError):
+        decoded = _decode_list(args)
+        return [_filled(value, attachments) for value in decoded] if attachments else decoded
+    except _BAD_JSON:
         raise MalformedPacket("invalid JSON") from None
-    if not isinstance(decoded, list):
-        raise MalformedPacket("the payload must be an array")
-    return [_filled(value, attachments) for value in decoded] if attachments else decoded
 
 
 def _filled(value: object, attachments: Sequence[bytes]) -> object:

@@ -1,0 +1,33 @@
+"""A transport without a network."""
+
+import asyncio
+from typing import cast
+
+
+class Wire(asyncio.Transport):
+    """Keeps what is written, and who was put in charge."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = b""
+        self.protocol: asyncio.Protocol
+        self.closed = False
+
+    def get_extra_info(self, name: str, default: object = None) -> object:
+        return ("1.2.3.4", 5) if name == "peername" else default
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self.protocol = cast("asyncio.Protocol", protocol)
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None: ...
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def close(self) -> None:
+        self.closed = True
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += data
+
+    def write_eof(self) -> None: ...
