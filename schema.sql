@@ -51,7 +51,7 @@ create table one_time_tokens (
 -- identity.VOID_ONE_TIME_TOKENS
 create index one_time_tokens_user on one_time_tokens (user_id, purpose) where used_at is null;
 
--- last_seq: the place of the newest message. version: counts every change in the conversation.
+-- last_seq: the place of the newest message. version: counts every change in the conversation, changed_at: when the last one was.
 -- The fill factor keeps the updates of each send on their page (HOT), so no column that a send changes is indexed.
 create table conversations (
     id uuid primary key,
@@ -63,6 +63,7 @@ create table conversations (
     last_seq bigint not null default 0,
     version bigint not null default 0,
     last_message_at timestamptz,
+    changed_at timestamptz not null default now(),
     created_at timestamptz not null default now()
 ) with (fillfactor = 50);
 -- conversations.CREATE_PAIR
@@ -78,8 +79,8 @@ create table members (
     left_at timestamptz,
     primary key (conversation_id, user_id)
 ) with (fillfactor = 50);
--- conversations.LIST_OF_USER, presence.CONTACTS
-create index members_user on members (user_id) where left_at is null;
+-- conversations.LIST_OF_USER, rooms.CONTACTS, sync.CHANGED
+create index members_user on members (user_id);
 
 -- The log. No foreign keys: append_messages holds the conversation's row and has seen the sender's membership,
 -- and a trigger per row and key would cost as much as the insert.
@@ -87,6 +88,7 @@ create table messages (
     conversation_id uuid not null,
     seq bigint not null,
     version bigint not null,
+    changed_at timestamptz not null,
     id uuid not null,
     sender_id uuid not null,
     client_id text,
@@ -100,7 +102,7 @@ create table messages (
 );
 -- messages.BY_ID and the reply_to, read positions and `before` cursors that name a message
 create unique index messages_id on messages (id);
--- messages.CHANGES: give me all with version > v
+-- messages.CHANGES: give me all with version > v; within a conversation changed_at grows with the version
 create index messages_version on messages (conversation_id, version);
 -- append_messages: a send repeated with its client id is found, at any later time
 create unique index messages_repeat on messages (conversation_id, sender_id, client_id) where client_id is not null;
@@ -198,11 +200,11 @@ begin
         window numbered as (partition by i.conversation_id order by i.place)
     ),
     stored as (
-        insert into messages (conversation_id, seq, version, id, sender_id, client_id, body, reply_to, created_at)
-        select f.conversation_id, f.seq, f.version, f.id, f.sender_id, f.client_id, f.body, f.reply_to, moment from fresh f
+        insert into messages (conversation_id, seq, version, changed_at, id, sender_id, client_id, body, reply_to, created_at)
+        select f.conversation_id, f.seq, f.version, moment, f.id, f.sender_id, f.client_id, f.body, f.reply_to, moment from fresh f
     ),
     counted as (
-        update conversations c set last_seq = f.seq, version = f.version, last_message_at = moment
+        update conversations c set last_seq = f.seq, version = f.version, last_message_at = moment, changed_at = moment
         from (select g.conversation_id, max(g.seq) as seq, max(g.version) as version from fresh g group by 1) f
         where c.id = f.conversation_id
     ),

@@ -174,13 +174,14 @@ PASS_OWNERSHIP = Run(
 NEXT_PLACE = One(
     Place,
     """
-    update conversations set last_seq = last_seq + 1, version = version + 1, last_message_at = clock_timestamp()
+    update conversations
+    set last_seq = last_seq + 1, version = version + 1, last_message_at = clock_timestamp(), changed_at = clock_timestamp()
     where id = $1 returning last_seq as seq, version, last_message_at as at""",
 )
 APPEND_SYSTEM_MESSAGE = Run(
     """
-    insert into messages (conversation_id, seq, version, id, sender_id, kind, body, created_at)
-    values ($1, $2, $3, $4, $5, 'system', $6, $7)"""
+    insert into messages (conversation_id, seq, version, changed_at, id, sender_id, kind, body, created_at)
+    values ($1, $2, $3, $7, $4, $5, 'system', $6, $7)"""
 )
 
 

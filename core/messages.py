@@ -71,7 +71,7 @@ _REACTIONS = """coalesce((
             from reactions r where r.conversation_id = m.conversation_id and r.seq = m.seq group by r.emoji
         ) e
     ), '[]')"""
-_SHOWN = f"""
+SHOWN = f"""
     select m.id, m.conversation_id, m.seq, m.version, u.id as sender_id, u.name as sender_name,
         u.avatar_url as sender_avatar_url, m.body as content, m.created_at as sent_at, m.edited_at, m.deleted_at,
         m.kind, m.client_id, m.reply_to,
@@ -81,62 +81,78 @@ _SHOWN = f"""
         {_REACTIONS} as reactions
     from messages m join users u on u.id = m.sender_id"""  # noqa: S608 - no input in it
 
-PAGE_BEFORE = Many(MessageRow, _SHOWN + " where m.conversation_id = $1 and m.seq < $2 order by m.seq desc limit $3")
+PAGE_BEFORE = Many(MessageRow, SHOWN + " where m.conversation_id = $1 and m.seq < $2 order by m.seq desc limit $3")
 CHANGES = Many(
     MessageRow,
-    _SHOWN + " where m.conversation_id = $1 and m.version > $2 and m.version <= $3 order by m.version limit $4",
+    SHOWN + " where m.conversation_id = $1 and m.version > $2 and m.version <= $3 order by m.version limit $4",
 )
-BY_ID = One(MessageRow, _SHOWN + " where m.conversation_id = $1 and m.id = $2")
+BY_ID = One(MessageRow, SHOWN + " where m.conversation_id = $1 and m.id = $2")
 AUTHOR = One(Author, "select sender_id, kind, deleted_at from messages where conversation_id = $1 and id = $2")
 SEQ_OF = Scalar(int, "select seq from messages where conversation_id = $1 and id = $2")
 # In each change the conversation's row is updated, hence locked, first: versions are committed in their order.
 EDIT = One(
     Place,
     """
-    with numbered as (update conversations set version = version + 1 where id = $1 returning version),
+    with numbered as (
+        update conversations set version = version + 1, changed_at = clock_timestamp() where id = $1
+        returning version, changed_at
+    ),
     kept as (
         insert into message_edits (conversation_id, seq, version, body, replaced_by)
         select m.conversation_id, m.seq, m.version, m.body, $4 from messages m, numbered
         where m.conversation_id = $1 and m.id = $2 and m.deleted_at is null
     )
-    update messages m set body = $3, edited_at = clock_timestamp(), version = n.version from numbered n
+    update messages m set body = $3, edited_at = clock_timestamp(), version = n.version, changed_at = n.changed_at
+    from numbered n
     where m.conversation_id = $1 and m.id = $2 and m.deleted_at is null returning m.seq, m.version""",
 )
 DELETE = One(
     Place,
     """
-    with numbered as (update conversations set version = version + 1 where id = $1 returning version),
+    with numbered as (
+        update conversations set version = version + 1, changed_at = clock_timestamp() where id = $1
+        returning version, changed_at
+    ),
     kept as (
         insert into message_edits (conversation_id, seq, version, body, replaced_by)
         select m.conversation_id, m.seq, m.version, m.body, $3 from messages m, numbered
         where m.conversation_id = $1 and m.id = $2 and m.deleted_at is null
     )
-    update messages m set body = '', deleted_at = clock_timestamp(), version = n.version from numbered n
+    update messages m set body = '', deleted_at = clock_timestamp(), version = n.version, changed_at = n.changed_at
+    from numbered n
     where m.conversation_id = $1 and m.id = $2 and m.deleted_at is null returning m.seq, m.version""",
 )
 REACT = One(
     Place,
     """
-    with numbered as (update conversations set version = version + 1 where id = $1 returning version),
+    with numbered as (
+        update conversations set version = version + 1, changed_at = clock_timestamp() where id = $1
+        returning version, changed_at
+    ),
     added as (
         insert into reactions (conversation_id, seq, emoji, user_id)
         select m.conversation_id, m.seq, $3, $4 from messages m, numbered
         where m.conversation_id = $1 and m.id = $2 and m.deleted_at is null
         on conflict do nothing
     )
-    update messages m set version = n.version from numbered n
+    update messages m set version = n.version, changed_at = n.changed_at
+    from numbered n
     where m.conversation_id = $1 and m.id = $2 and m.deleted_at is null returning m.seq, m.version""",
 )
 UNREACT = One(
     Place,
     """
-    with numbered as (update conversations set version = version + 1 where id = $1 returning version),
+    with numbered as (
+        update conversations set version = version + 1, changed_at = clock_timestamp() where id = $1
+        returning version, changed_at
+    ),
     removed as (
         delete from reactions r using messages m, numbered
         where m.conversation_id = $1 and m.id = $2 and r.conversation_id = $1 and r.seq = m.seq
             and r.emoji = $3 and r.user_id = $4
     )
-    update messages m set version = n.version from numbered n
+    update messages m set version = n.version, changed_at = n.changed_at
+    from numbered n
     where m.conversation_id = $1 and m.id = $2 and m.deleted_at is null returning m.seq, m.version""",
 )
 MARK_READ = Many(

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import msgspec
 
-from core import conversations, errors, messages
+from core import conversations, errors, messages, sync
 from core.context import Ctx, Resources
 from core.db import UNAVAILABLE_ERRORS
 from core.events import ConversationRead, ConversationTyping
@@ -58,6 +58,7 @@ class Handlers:
                 _entry(wire.CreateConversation, self.create),
                 _entry(wire.AddMembers, self.add),
                 _entry(wire.RemoveMember, self.remove),
+                _entry(wire.Sync, self.sync),
             )
         )
 
@@ -187,6 +188,10 @@ class Handlers:
         self._run(
             _then_done(conversations.remove_member(self._ctx(client), event.conversation_id, event.user_id)), reply
         )
+
+    def sync(self, client: Client, event: wire.Sync, reply: Reply) -> None:
+        """Tell what a client has missed."""
+        self._run(sync.changes(self._ctx(client), event.cursor), reply)
 
     def catch_up(self, client: Client) -> None:
         """Page what a slow client has missed out of the log, then let it hear its rooms live again."""

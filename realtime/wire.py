@@ -124,6 +124,13 @@ class RemoveMember(ClientEvent, frozen=True, rename="camel"):
     user_id: UUID
 
 
+class Sync(ClientEvent, frozen=True, rename="camel"):
+    """Ask what one has missed in all conversations; see core/sync.py. Answer: `{conversations, cursor, hasMore}`."""
+
+    name = "sync"
+    cursor: str | None = None
+
+
 class Position(msgspec.Struct, frozen=True, rename="camel"):
     """How far a member has read."""
 

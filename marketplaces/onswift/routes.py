@@ -16,7 +16,7 @@ from core.errors import (
     USER_NOT_FOUND,
 )
 from core.market import PUBLIC, Route, delete, get, post, put
-from marketplaces.onswift.handlers import auth, conversations, health, messages, notifications, users
+from marketplaces.onswift.handlers import auth, conversations, health, messages, notifications, sync, users
 from marketplaces.onswift.rules import ROLES
 
 NOT_MINE = (CONVERSATION_NOT_FOUND, NOT_A_MEMBER)
@@ -83,5 +83,6 @@ ROUTES: tuple[Route, ...] = (
         NOTIFICATION_NOT_FOUND,
         status=204,
     ),
+    get("/api/sync", sync.get_changes, ROLES),
     get("/api/health", health.get_health, PUBLIC),
 )

@@ -17,6 +17,10 @@ PageNumber = Annotated[int, Meta(ge=1, le=1_000_000)]
 Limit = Annotated[int, Meta(ge=1, le=100)]
 
 
+class SyncQuery(msgspec.Struct, frozen=True, rename="camel"):
+    cursor: Annotated[str, Meta(max_length=128)] | None = None
+
+
 class SignUp(msgspec.Struct, frozen=True, rename="camel"):
     email: str
     password: str

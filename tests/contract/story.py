@@ -46,6 +46,7 @@ async def tell_story(api: Api, house: House) -> Story:
     await story.make(ann, "GET", "/api/conversations")
     await _groups(story, ann, bob, eve)
     await _notifications(story, house, bob, pair["id"])
+    await story.make(bob, "GET", "/api/sync")
     await story.make(api.anyone, "GET", "/api/health")
     await story.make(ann, "POST", "/api/auth/logout")
     return story

@@ -27,8 +27,8 @@ select id, 'onswift', 'group', 'x', 20, 20, now() from users;
 insert into members (conversation_id, user_id)
 select pg_temp.id(n), pg_temp.id((n + k * 37) % 3000 + 1) from generate_series(1, 3000) n, generate_series(0, 7) k;
 insert into members (conversation_id, user_id) select id, id from users;
-insert into messages (conversation_id, seq, version, id, sender_id, client_id, body, created_at)
-select c.id, n, n, gen_random_uuid(), c.id, 'c' || n, 'x', now() from conversations c, generate_series(1, 20) n;
+insert into messages (conversation_id, seq, version, changed_at, id, sender_id, client_id, body, created_at)
+select c.id, n, n, now(), gen_random_uuid(), c.id, 'c' || n, 'x', now() from conversations c, generate_series(1, 20) n;
 insert into reactions (conversation_id, seq, emoji, user_id)
 select id, n, 'x', id from conversations, generate_series(1, 5) n;
 insert into mentions (conversation_id, seq, user_id)

@@ -1,0 +1,159 @@
+"""What has a user missed? All changes in all of her conversations since a moment, in pages, with no window: the log is the truth.
+
+A cursor names a moment, and while one answer's pages last also the place in it. Changes from a little before the moment come
+again, because what was being committed then may have become visible after it: whoever merges by id and version loses nothing.
+"""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import msgspec
+
+from core import clock, errors
+from core.context import Ctx
+from core.db import Db, Many
+from core.events import Message
+from core.messages import SHOWN, MessageRow, as_message
+
+OVERLAP = timedelta(seconds=15)  # longer than any commit takes: a batch that needs 10 s is given up
+CONVERSATIONS = 50
+MESSAGES = 100
+
+
+class ReadPosition(msgspec.Struct, frozen=True, rename="camel"):
+    """How far a member has read."""
+
+    user_id: UUID
+    last_read_seq: int
+
+
+class ConversationChanges(msgspec.Struct, frozen=True, rename="camel"):
+    """What changed in one conversation. Not `complete`: more than fits; take a fresh page of its history instead."""
+
+    conversation_id: UUID
+    is_member: bool
+    last_seq: int
+    version: int
+    last_read_seq: int
+    unread_count: int
+    messages: list[Message]
+    positions: list[ReadPosition]
+    complete: bool
+
+
+class Changes(msgspec.Struct, frozen=True, rename="camel"):
+    """One page of changes. Ask again with `cursor`: at once if `has_more`, else when you have been away again."""
+
+    conversations: list[ConversationChanges]
+    cursor: str
+    has_more: bool
+
+
+class Cursor(msgspec.Struct, frozen=True, array_like=True):
+    """`since`: the moment asked for; `until`: when that was asked; `after`: the last conversation of the page before."""
+
+    since: datetime
+    until: datetime
+    after: UUID = UUID(int=0)
+
+
+class ChangedRow(msgspec.Struct, frozen=True):
+    id: UUID
+    is_member: bool
+    last_seq: int
+    version: int
+    last_read_seq: int
+    since: int
+
+
+class PositionRow(msgspec.Struct, frozen=True):
+    conversation_id: UUID
+    user_id: UUID
+    last_read_seq: int
+
+
+# `since`: the version at the moment. Walking back from the newest version reads only what is answered anyway.
+CHANGED = Many(
+    ChangedRow,
+    """
+    select c.id, s.left_at is null as is_member, c.last_seq, c.version, s.last_read_seq,
+        coalesce((
+            select m.version from messages m where m.conversation_id = c.id and m.changed_at < $2
+            order by m.version desc limit 1
+        ), 0) as since
+    from members s join conversations c on c.id = s.conversation_id
+    where s.user_id = $1 and c.id > $3
+        and case when s.left_at is null then greatest(c.changed_at, s.last_read_at, s.joined_at) else s.left_at end >= $2
+    order by c.id limit $4""",
+)
+CHANGED_MESSAGES = Many(
+    MessageRow,
+    f"""
+    select n.* from unnest($1::uuid[], $2::bigint[]) as c (id, since)
+    cross join lateral ({SHOWN} where m.conversation_id = c.id and m.version > c.since order by m.version limit $3) n""",  # noqa: S608 - no input in it
+)
+CHANGED_POSITIONS = Many(
+    PositionRow,
+    """
+    select conversation_id, user_id, last_read_seq from members
+    where conversation_id = any ($1::uuid[]) and last_read_at >= $2 and left_at is null
+    order by last_read_at desc limit 1000""",
+)
+
+
+async def changes(ctx: Ctx, cursor: str | None) -> Changes:
+    """Return a page of what the caller has missed; without a cursor, the one to begin with."""
+    now = clock.now()
+    if cursor is None:
+        return Changes([], encode(Cursor(now, now)), has_more=False)
+    place = decode(cursor)
+    until = now if place.after == UUID(int=0) else place.until
+    rows = await CHANGED(ctx.db, ctx.user.id, place.since - OVERLAP, place.after, CONVERSATIONS + 1)
+    page, has_more = rows[:CONVERSATIONS], len(rows) > CONVERSATIONS
+    following = Cursor(place.since, until, page[-1].id) if has_more else Cursor(until, until)
+    return Changes(await _filled(ctx.db, page, place.since - OVERLAP), encode(following), has_more)
+
+
+def encode(cursor: Cursor) -> str:
+    """Return a cursor as clients keep it."""
+    return base64.urlsafe_b64encode(msgspec.msgpack.encode(cursor)).decode().rstrip("=")
+
+
+def decode(text: str) -> Cursor:
+    """Return the cursor; raises VALIDATION_ERROR."""
+    try:
+        padded = text.encode("ascii") + b"=" * (-len(text) % 4)
+        cursor = msgspec.msgpack.decode(base64.b64decode(padded, altchars=b"-_", validate=True), type=Cursor)
+        return Cursor(cursor.since.astimezone(UTC), cursor.until.astimezone(UTC), cursor.after)
+    except (UnicodeEncodeError, binascii.Error, msgspec.DecodeError, OverflowError, ValueError):
+        raise errors.VALIDATION_ERROR.error(details=[errors.Detail("cursor", "Not a cursor of ours")]) from None
+
+
+async def _filled(db: Db, rows: Sequence[ChangedRow], moment: datetime) -> list[ConversationChanges]:
+    mine = [row for row in rows if row.is_member]
+    ids, sinces = [row.id for row in mine], [row.since for row in mine]
+    messages: dict[UUID, list[Message]] = {row.id: [] for row in rows}
+    for message in map(as_message, await CHANGED_MESSAGES(db, ids, sinces, MESSAGES + 1)):
+        messages[message.conversation_id].append(message)
+    positions: dict[UUID, list[ReadPosition]] = {row.id: [] for row in rows}
+    for row in await CHANGED_POSITIONS(db, ids, moment):
+        positions[row.conversation_id].append(ReadPosition(row.user_id, row.last_read_seq))
+    return [_changes(row, messages[row.id], positions[row.id]) for row in rows]
+
+
+def _changes(row: ChangedRow, messages: list[Message], positions: list[ReadPosition]) -> ConversationChanges:
+    complete = len(messages) <= MESSAGES
+    return ConversationChanges(
+        conversation_id=row.id,
+        is_member=row.is_member,
+        last_seq=row.last_seq,
+        version=row.version,
+        last_read_seq=row.last_read_seq,
+        unread_count=row.last_seq - row.last_read_seq if row.is_member else 0,
+        messages=messages if complete else [],
+        positions=positions,
+        complete=complete,
+    )

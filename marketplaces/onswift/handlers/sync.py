@@ -1,0 +1,11 @@
+"""Catching up after one has been away."""
+
+from core import sync
+from core.context import Ctx
+from core.sync import Changes
+from marketplaces.onswift.structs import SyncQuery
+
+
+async def get_changes(ctx: Ctx, query: SyncQuery) -> Changes:
+    """Get what changed in all of the user's conversations since a cursor, or the cursor to begin with"""
+    return await sync.changes(ctx, query.cursor)
