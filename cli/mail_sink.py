@@ -1,6 +1,7 @@
 """A mail server for `greenroom dev` that prints each mail instead of sending it."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from email import message_from_bytes
@@ -12,6 +13,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 @asynccontextmanager
 async def mail_sink() -> AsyncIterator[str]:
     """Open it on a free port of this machine and yield its URL."""
+    logging.getLogger("mail.log").setLevel(logging.WARNING)  # aiosmtpd tells every line of the conversation
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: SMTP(_Printer(), hostname="localhost", loop=loop), "127.0.0.1", 0)
     try:

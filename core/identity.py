@@ -115,9 +115,9 @@ async def create_account(ctx: Ctx, db: Connection, new: NewAccount, password_has
 
 async def login(ctx: Ctx, email: str, password: str, rate: Rate) -> tuple[Account, Tokens]:
     """Open a session; raises INVALID_CREDENTIALS, or RATE_LIMITED after too many failures from this address."""
-    # Taken first and given back on success: attempts that run at once must not all slip through.
-    await limits.take(ctx, rate, ctx.remote)
     known = await USER_BY_EMAIL(ctx.db, ctx.market, email.strip()) if _storable(email) else None
+    # Taken before the check and given back on success: attempts that run at once must not all slip through.
+    await limits.take(ctx, rate, ctx.remote)
     if not await verify_password(known.password_hash if known else None, password) or known is None:
         raise errors.INVALID_CREDENTIALS.error()
     await limits.give_back(ctx, rate, ctx.remote)
