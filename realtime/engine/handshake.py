@@ -67,7 +67,7 @@ def read_upgrade(head: bytes, remote: str, paths: Collection[str]) -> Request | 
     method, _, rest = lines[0].partition(" ")
     target, _, version = rest.partition(" ")
     path, _, query = target.partition("?")
-    if method != "GET" or version != "HTTP/1.1" or path not in paths:
+    if method != "GET" or version != "HTTP/1.1" or path not in paths or b"\0" in head:
         return None
     headers = _read_headers(lines[1:])
     key = websocket_key(headers)

@@ -156,8 +156,8 @@ class Engine:
         return websocket
 
     def _new_session(self, request: Request) -> Session:
-        user_agent = intern(request.user_agent[:MAX_USER_AGENT])
-        return Session(self, secrets.token_urlsafe(15), intern(request.remote), user_agent)
+        user_agent = request.user_agent[:MAX_USER_AGENT].encode("ascii", "replace").decode()
+        return Session(self, secrets.token_urlsafe(15), intern(request.remote), intern(user_agent))
 
     def _begin(self, session: Session) -> None:
         self.sessions[session.sid] = session

@@ -88,16 +88,21 @@ class WebSocket(asyncio.Protocol):
         return self._tail is None and self._fragments is None and not self.closing
 
     def _feed(self, data: bytes) -> None:
-        buffer: bytes | bytearray = data
-        if self._tail is not None:
-            self._tail += data
-            buffer = self._tail
+        tail = self._tail
+        if tail is not None:
+            tail += data
         try:
-            read = self._read_frames(buffer)
+            read = self._read_frames(data if tail is None else tail)
         except BrokenFrame as broken:
             self._fail(broken.code)
+            return
+        if self.closing:
+            return
+        if tail is None:
+            tail = bytearray(data[read:])
         else:
-            self._tail = bytearray(buffer[read:]) if read < len(buffer) and not self.closing else None
+            del tail[:read]  # not copied: a frame of many small segments must not cost the square of its size
+        self._tail = tail or None
 
     def _read_frames(self, buffer: bytes | bytearray) -> int:
         """Take the whole frames of `buffer`; returns how many bytes they are."""

@@ -40,6 +40,7 @@ def test_the_answer_is_the_one_of_the_standard() -> None:
         (b"User-Agent: me", b"Content-Length: 5"),
         (b"User-Agent: me", b"Transfer-Encoding: chunked"),
         (b"User-Agent: me", b"nonsense"),
+        (b"User-Agent: me", b"User-Agent: m\0e"),
         (b"User-Agent: me", b": empty"),
         (b"keep-alive, Upgrade", b"keep-alive, Upgraded"),
         (KEY.encode(), KEY.encode()[:-4]),
