@@ -94,9 +94,8 @@ def fan_out(server: Server, rooms: int, members: int, senders: int, rounds: int)
         _drain(selector, each_round)
     deliveries = rounds * rooms * senders * members
     used = server.cpu - cpu
-    print(
-        f"{rooms:4} rooms of {members:3}, {senders} speak       {used / deliveries * 1e6:8.2f} us CPU per delivery ({deliveries:,})"
-    )
+    scene = f"{rooms} rooms of {members}, {senders} speak"
+    print(f"{scene:33} {used / deliveries * 1e6:8.2f} us CPU per delivery ({deliveries:,})")
     for client in (client for room in clients for client in room):
         client.close()
 
