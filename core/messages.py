@@ -38,6 +38,10 @@ class MessageRow(msgspec.Struct, frozen=True):
     reactions: list[dict[str, object]]
 
 
+class PlacedMessageRow(MessageRow, frozen=True):
+    place: int
+
+
 class ReadMark(msgspec.Struct, frozen=True):
     """What became of one asked-for read position; no `last_read_seq`: not a member."""
 
@@ -82,9 +86,38 @@ SHOWN = f"""
     from messages m join users u on u.id = m.sender_id"""  # noqa: S608 - no input in it
 
 PAGE_BEFORE = Many(MessageRow, SHOWN + " where m.conversation_id = $1 and m.seq < $2 order by m.seq desc limit $3")
+# What changed in conversations $1 after versions $2 up to versions $3, each at most $4; `place` says for which.
 CHANGES = Many(
-    MessageRow,
-    SHOWN + " where m.conversation_id = $1 and m.version > $2 and m.version <= $3 order by m.version limit $4",
+    PlacedMessageRow,
+    f"""
+    select n.*, c.place from unnest($1::uuid[], $2::bigint[], $3::bigint[]) with ordinality as c (id, since, until, place)
+    cross join lateral (
+        {SHOWN} where m.conversation_id = c.id and m.version > c.since and m.version <= c.until order by m.version limit $4
+    ) n order by c.place, n.version""",  # noqa: S608 - no input in it
+)
+# The last $3 messages of conversations $1 up to seqs $2, oldest first.
+NEWEST = Many(
+    PlacedMessageRow,
+    f"""
+    select n.*, c.place from unnest($1::uuid[], $2::bigint[], $3::int[]) with ordinality as c (id, until, count, place)
+    cross join lateral (
+        {SHOWN} where m.conversation_id = c.id and m.seq <= c.until order by m.seq desc limit c.count
+    ) n order by c.place, n.seq""",  # noqa: S608 - no input in it
+)
+# Where conversations $1 stood at moments $2.
+STOOD_AT = Many(
+    Place,
+    """
+    select
+        coalesce((
+            select m.seq from messages m where m.conversation_id = c.id and m.created_at < c.moment
+            order by m.seq desc limit 1
+        ), 0) as seq,
+        coalesce((
+            select m.version from messages m where m.conversation_id = c.id and m.changed_at < c.moment
+            order by m.version desc limit 1
+        ), 0) as version
+    from unnest($1::uuid[], $2::timestamptz[]) with ordinality as c (id, moment, place) order by c.place""",
 )
 BY_ID = One(MessageRow, SHOWN + " where m.conversation_id = $1 and m.id = $2")
 AUTHOR = One(Author, "select sender_id, kind, deleted_at from messages where conversation_id = $1 and id = $2")

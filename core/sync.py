@@ -16,7 +16,7 @@ from core import clock, errors
 from core.context import Ctx
 from core.db import Db, Many
 from core.events import Message
-from core.messages import SHOWN, MessageRow, as_message
+from core.messages import CHANGES, as_message
 
 OVERLAP = timedelta(seconds=15)  # longer than any commit takes: a batch that needs 10 s is given up
 CONVERSATIONS = 50
@@ -89,12 +89,6 @@ CHANGED = Many(
         and case when s.left_at is null then greatest(c.changed_at, s.last_read_at, s.joined_at) else s.left_at end >= $2
     order by c.id limit $4""",
 )
-CHANGED_MESSAGES = Many(
-    MessageRow,
-    f"""
-    select n.* from unnest($1::uuid[], $2::bigint[]) as c (id, since)
-    cross join lateral ({SHOWN} where m.conversation_id = c.id and m.version > c.since order by m.version limit $3) n""",  # noqa: S608 - no input in it
-)
 CHANGED_POSITIONS = Many(
     PositionRow,
     """
@@ -134,9 +128,9 @@ def decode(text: str) -> Cursor:
 
 async def _filled(db: Db, rows: Sequence[ChangedRow], moment: datetime) -> list[ConversationChanges]:
     mine = [row for row in rows if row.is_member]
-    ids, sinces = [row.id for row in mine], [row.since for row in mine]
+    ids, sinces, untils = [row.id for row in mine], [row.since for row in mine], [row.version for row in mine]
     messages: dict[UUID, list[Message]] = {row.id: [] for row in rows}
-    for message in map(as_message, await CHANGED_MESSAGES(db, ids, sinces, MESSAGES + 1)):
+    for message in map(as_message, await CHANGES(db, ids, sinces, untils, MESSAGES + 1)):
         messages[message.conversation_id].append(message)
     positions: dict[UUID, list[ReadPosition]] = {row.id: [] for row in rows}
     for row in await CHANGED_POSITIONS(db, ids, moment):

@@ -9,6 +9,7 @@ from config.settings import Settings
 from core.context import Resources
 from core.limits import Rate
 from realtime.bus import SESSIONS_CHANNEL, Bus
+from realtime.catchup import Log
 from realtime.client import Client
 from realtime.engine.server import Config, Engine
 from realtime.engine.session import Session
@@ -31,13 +32,14 @@ class Hub:
         self.engine = Engine(config, socketio({"/": self._client}))
         outbox = self.engine.outbox
         self._bus = Bus(settings.redis_urls, lambda delivery: local.deliver(delivery), lambda: rooms.mend_all())
-        rooms = self._rooms = Rooms(resources.db, self._bus, outbox)
+        history = Log(resources.db)
+        rooms = self._rooms = Rooms(resources.db, history, self._bus, outbox)
         users = Users(self._bus, outbox, lambda user: presence.came(user), lambda user: presence.left(user))
         local = Local(rooms, users, lambda session: self._gateway.end_session(session))
         self._publisher = Publisher(resources, self._bus, local)
         hub_id = self._bus.origin.hex()
         presence = self._presence = Presence(hub_id, resources.redis, resources.db, users.keys, self._publisher.emit)
-        handlers = Handlers(resources, rooms, presence, self._publisher)
+        handlers = Handlers(resources, history, rooms, presence, self._publisher)
         limiter = Limiter(messages if settings.rate_limits == "on" else None)
         self._gateway = Gateway(resources, frozenset(settings.marketplaces), users, handlers, limiter)
 

@@ -1,15 +1,19 @@
-"""The one door through which the log is read back: for holes in the bus, for joins, and for clients that were behind."""
+"""The one door through which the log is read back: for holes in the bus, for joins, and for clients that were behind or away."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
 
-from core.db import Db
+from core.db import Pool
 from core.events import Event, Message, MessageDeleted, MessageEdited, MessageReceived
-from core.messages import CHANGES, PAGE_BEFORE, as_message
+from core.messages import CHANGES, NEWEST, STOOD_AT, Place, PlacedMessageRow, as_message
+from realtime.batch import Batch
 from realtime.engine import packets
 
 PAGE = 200
+QUESTIONS = 100
 
 
 class Changes(msgspec.Struct, frozen=True):
@@ -19,16 +23,43 @@ class Changes(msgspec.Struct, frozen=True):
     complete: bool
 
 
-async def changes(db: Db, conversation_id: UUID, since: int, until: int) -> Changes:
-    """Return one page of the changes after version `since`, up to `until`; `complete` if it reaches that far."""
-    rows = await CHANGES(db, conversation_id, since, until, PAGE + 1)
-    return Changes([as_message(row) for row in rows[:PAGE]], len(rows) <= PAGE)
+class Log:
+    """Answers all questions of a turn with one statement, and equal ones with one answer: thousands come back at once."""
 
+    def __init__(self, db: Pool) -> None:
+        self._db = db
+        self._changes = Batch(self._read_changes, QUESTIONS)
+        self._newest = Batch(self._read_newest, QUESTIONS)
+        self._stood = Batch(self._read_places, QUESTIONS)
 
-async def newest(db: Db, conversation_id: UUID, limit: int, last_seq: int) -> list[Message]:
-    """Return the last messages up to `last_seq`, oldest first."""
-    rows = await PAGE_BEFORE(db, conversation_id, last_seq + 1, limit) if limit else []
-    return [as_message(row) for row in reversed(rows)]
+    async def changes(self, conversation_id: UUID, since: int, until: int) -> Changes:
+        """Return one page of the changes after version `since`, up to `until`; `complete` if it reaches that far."""
+        return await self._changes.ask((conversation_id, since, until))
+
+    async def newest(self, conversation_id: UUID, last_seq: int, count: int) -> list[Message]:
+        """Return the last messages up to `last_seq`, oldest first."""
+        return await self._newest.ask((conversation_id, last_seq, count)) if count else []
+
+    async def stood_at(self, conversation_id: UUID, moment: datetime) -> Place:
+        """Return the seq and version that a conversation had at a moment."""
+        return await self._stood.ask((conversation_id, moment))
+
+    async def _read_changes(self, questions: list[tuple[UUID, int, int]]) -> Sequence[Changes]:
+        different = list(dict.fromkeys(questions))
+        pages = _by_place(await CHANGES(self._db, *_columns(different), PAGE + 1), len(different))
+        answers = {
+            question: Changes(page[:PAGE], len(page) <= PAGE) for question, page in zip(different, pages, strict=True)
+        }
+        return [answers[question] for question in questions]
+
+    async def _read_newest(self, questions: list[tuple[UUID, int, int]]) -> Sequence[list[Message]]:
+        different = list(dict.fromkeys(questions))
+        pages = _by_place(await NEWEST(self._db, *_columns(different)), len(different))
+        answers = dict(zip(different, pages, strict=True))
+        return [answers[question] for question in questions]
+
+    async def _read_places(self, questions: list[tuple[UUID, datetime]]) -> Sequence[Place]:
+        return await STOOD_AT(self._db, *_columns(questions))
 
 
 def frame_of(message: Message, seen_seq: int) -> bytes:
@@ -47,3 +78,14 @@ def _event_of(message: Message, seen_seq: int) -> Event:
     if message.deleted_at:
         return MessageDeleted(message.conversation_id, message.id, message.seq, message.version)
     return MessageEdited(message, message.conversation_id)
+
+
+def _columns(questions: Sequence[tuple[object, ...]]) -> list[list[object]]:
+    return [list(column) for column in zip(*questions, strict=True)]
+
+
+def _by_place(rows: Sequence[PlacedMessageRow], count: int) -> list[list[Message]]:
+    pages: list[list[Message]] = [[] for _ in range(count)]
+    for row in rows:
+        pages[row.place - 1].append(as_message(row))
+    return pages

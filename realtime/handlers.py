@@ -17,8 +17,9 @@ from core.events import ConversationRead, ConversationTyping
 from core.ids import uuid7
 from core.messages import MARK_READ, ReadMark, check_content, position
 from core.publisher import Draft
-from realtime import catchup, wire
+from realtime import wire
 from realtime.batch import Batch
+from realtime.catchup import Changes, Log, frame_of
 from realtime.client import Client, Reply
 from realtime.presence import Presence
 from realtime.publisher import Publisher
@@ -34,8 +35,11 @@ Handle: TypeAlias = Callable[[Client, bytes, Reply], None]
 class Handlers:
     """One method for each event: it replies, now or later, or raises the error to reply with."""
 
-    def __init__(self, resources: Resources, rooms: Rooms, presence: Presence, publisher: Publisher) -> None:
+    def __init__(
+        self, resources: Resources, history: Log, rooms: Rooms, presence: Presence, publisher: Publisher
+    ) -> None:
         self._resources = resources
+        self._log = history
         self._rooms = rooms
         self._presence = presence
         self._publisher = publisher
@@ -97,9 +101,9 @@ class Handlers:
         positions = [wire.Position(UUID(bytes=key), room.members[key]) for key in members]
         online = await self._presence.online(members) if members else set[bytes]()
         if event.since is not None:
-            page = await catchup.changes(self._resources.db, room.id, event.since, version)
+            page = await self._log.changes(room.id, event.since, version)
         else:
-            page = catchup.Changes(await catchup.newest(self._resources.db, room.id, event.limit, seq), complete=True)
+            page = Changes(await self._log.newest(room.id, seq, event.limit), complete=True)
         return wire.Joined(
             conversation_id=room.id,
             last_seq=seq,
@@ -219,9 +223,9 @@ class Handlers:
             del room.away[client.session]
             room.sockets[client.session] = client
         else:
-            page = await catchup.changes(self._resources.db, room.id, version, until)
+            page = await self._log.changes(room.id, version, until)
             if client.session in room.away:
-                client.emit_raw(b"".join(catchup.frame_of(message, seq) for message in page.messages))
+                client.emit_raw(b"".join(frame_of(message, seq) for message in page.messages))
                 seq = max([seq, *(message.seq for message in page.messages)])
                 room.away[client.session] = (seq, until if page.complete else page.messages[-1].version)
 

@@ -1,21 +1,18 @@
 """Which rooms are awake on this hub: waking them, flushing them once a turn, mending their holes, letting them sleep again."""
 
 import asyncio
-import logging
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from core import errors
 from core.db import Pool
 from core.rooms import ROOM_MEMBERS, ROOM_STATES, RoomState
-from realtime import catchup
 from realtime.batch import Batch
 from realtime.bus import Bus, conversation_channel
+from realtime.catchup import Log, frame_of
 from realtime.engine.outbox import Outbox
 from realtime.periodic import Periodic
 from realtime.room import Room
-
-log = logging.getLogger(__name__)
 
 HOLE_SECONDS = 0.05  # what is missing is mostly on its way: on the bus, or in the commit of a batch of our own
 SIGNAL_SECONDS = 0.05
@@ -26,8 +23,9 @@ SWEEP_SECONDS = 2.0
 class Rooms:
     """The rooms of one hub."""
 
-    def __init__(self, db: Pool, bus: Bus, outbox: Outbox) -> None:
+    def __init__(self, db: Pool, log: Log, bus: Bus, outbox: Outbox) -> None:
         self._db = db
+        self._log = log
         self._bus = bus
         self._outbox = outbox
         self._rooms: dict[bytes, Room] = {}
@@ -178,10 +176,10 @@ class Rooms:
         complete = False
         while not complete and room.version < state.version:
             since = room.version
-            page = await catchup.changes(self._db, room.id, since, state.version)
+            page = await self._log.changes(room.id, since, state.version)
             complete = page.complete
             missed = [message for message in page.messages if message.version > room.version]
-            frames = [catchup.frame_of(message, room.seq) for message in missed]
+            frames = [frame_of(message, room.seq) for message in missed]
             seq = max([room.seq, *(message.seq for message in missed)])
             if complete:
                 room.jump(max(seq, state.last_seq), state.version, frames)

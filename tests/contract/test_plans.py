@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from core.ids import uuid7
 
 USER = UUID(int=1)
 CONVERSATION = UUID(int=1)
+MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 FILL = """
 create function pg_temp.id(n int) returns uuid language sql immutable as
     $$ select ('00000000-0000-0000-0000-' || lpad(to_hex(n), 12, '0'))::uuid $$;
@@ -60,7 +62,9 @@ async def plan_of(connection: asyncpg.Connection, query: Query, *args: object) -
 
 HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
     (messages.PAGE_BEFORE, (CONVERSATION, 15, 10), {"messages_pkey", "reactions_pkey", "mentions_pkey"}),
-    (messages.CHANGES, (CONVERSATION, 15, 18, 20), {"messages_version"}),
+    (messages.CHANGES, ([CONVERSATION], [15], [18], 20), {"messages_version"}),
+    (messages.NEWEST, ([CONVERSATION], [15], [10]), {"messages_pkey"}),
+    (messages.STOOD_AT, ([CONVERSATION], [MOMENT]), {"messages_pkey", "messages_version"}),
     (messages.BY_ID, (CONVERSATION, UUID(int=3)), {"messages_id"}),
     (messages.SEQ_OF, (CONVERSATION, UUID(int=3)), {"messages_id"}),
     (conversations.LIST_OF_USER, (USER, 20, 0), {"members_user", "conversations_pkey", "messages_pkey"}),
