@@ -9,7 +9,7 @@ from redis.exceptions import RedisError
 from core.context import Ctx
 from core.errors import RATE_LIMITED, AppError
 
-TIMEOUT_SECONDS = 0.5
+TIMEOUT_SECONDS = 2.0
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +80,6 @@ async def _ask(ctx: Ctx, rate: Rate, subject: str, cost: int) -> list[int] | Non
         async with asyncio.timeout(TIMEOUT_SECONDS):
             answer: list[int] = await bucket(keys=[key], args=[rate.count, rate.seconds * 1000, cost])
     except (RedisError, OSError, TimeoutError) as error:
-        log.warning("no limits right now: %s", error)
+        log.warning("no limits right now: %r", error)
         return None
     return answer
