@@ -20,6 +20,7 @@ from realtime.limits import Limiter
 from realtime.local import Local
 from realtime.presence import Presence
 from realtime.publisher import Publisher
+from realtime.recovery import Recovery
 from realtime.rooms import Rooms
 from realtime.users import Users
 
@@ -39,9 +40,10 @@ class Hub:
         self._publisher = Publisher(resources, self._bus, local)
         hub_id = self._bus.origin.hex()
         presence = self._presence = Presence(hub_id, resources.redis, resources.db, users.keys, self._publisher.emit)
-        handlers = Handlers(resources, history, rooms, presence, self._publisher)
+        recovery = Recovery(resources.redis)
+        handlers = Handlers(resources, history, rooms, presence, self._publisher, recovery)
         limiter = Limiter(messages if settings.rate_limits == "on" else None)
-        self._gateway = Gateway(resources, frozenset(settings.marketplaces), users, handlers, limiter)
+        self._gateway = Gateway(resources, frozenset(settings.marketplaces), users, handlers, limiter, recovery)
 
     def routes(self) -> list[web.RouteDef]:
         """Return long-polling and the upgrades that come to aiohttp."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Client(Socket):
     """One connected client: a user's socket, and the rooms that it has joined (by conversation key)."""
 
-    __slots__ = ("_gateway", "catching_up", "gone", "rooms", "user", "user_key")
+    __slots__ = ("_gateway", "catching_up", "expires_at", "gone", "pid", "rooms", "slot", "user", "user_key")
 
     def __init__(self, gateway: "Gateway", session: Session) -> None:
         super().__init__(session)
@@ -30,6 +30,9 @@ class Client(Socket):
         self.user_key = b""
         self.gone = False
         self.catching_up = False
+        self.pid = ""
+        self.expires_at = 0.0
+        self.slot = 0  # on the engine's wheel, until the token expires
 
     def on_connect(self, auth: bytes) -> None:
         self._gateway.connect(self, auth)
@@ -54,10 +57,14 @@ class Client(Socket):
     def on_caught_up(self) -> None:
         self._gateway.caught_up(self)
 
-    def admit(self, user: User) -> None:
-        """Let the client in as this user."""
-        self.user, self.user_key = user, user.id.bytes
-        self.accept()
+    def admit(self, user: User, pid: str) -> None:
+        """Let the client in as this user; `pid` is what it can recover by."""
+        self.user, self.user_key, self.pid = user, user.id.bytes, pid
+        self.accept(pid=pid)
+
+    def due(self) -> None:
+        """Called by the wheel: the token expires soon, or has."""
+        self._gateway.expiring(self)
 
     def turn_away(self, error: errors.AppError) -> None:
         """Refuse the connection with our error object."""

@@ -1,12 +1,15 @@
 """The gateway: who may connect, and how fast and in what form clients may talk."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from functools import partial
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
 
 from core import errors
+from core.clock import now
 from core.context import Resources, User
 from core.people import Person
 from core.rooms import LIVE_SESSIONS, Login
@@ -16,15 +19,20 @@ from realtime import wire
 from realtime.batch import Batch
 from realtime.client import Client, Reply
 from realtime.engine.session import Session
-from realtime.handlers import Handlers
+from realtime.handlers import Handlers, entry
 from realtime.limits import Limiter
+from realtime.recovery import Recovery
 from realtime.users import Users
+
+WARNING_SECONDS = 60.0
 
 
 class Auth(msgspec.Struct, frozen=True):
-    """What a client gives with CONNECT."""
+    """What a client gives with CONNECT; official clients add what they had before, see recovery.py."""
 
     token: str
+    pid: Annotated[str, msgspec.Meta(max_length=64)] | None = None
+    offset: str | None = None
 
 
 _AUTH = msgspec.json.Decoder(Auth)
@@ -34,14 +42,21 @@ class Gateway:
     """The one namespace of the hub."""
 
     def __init__(
-        self, resources: Resources, markets: frozenset[str], users: Users, handlers: Handlers, limiter: Limiter
+        self,
+        resources: Resources,
+        markets: frozenset[str],
+        users: Users,
+        handlers: Handlers,
+        limiter: Limiter,
+        recovery: Recovery,
     ) -> None:
         self._resources = resources
         self._markets = markets
         self._users = users
         self._limiter = limiter
         self._handlers = handlers
-        self._events = handlers.table()
+        self._recovery = recovery
+        self._events = handlers.table() | dict([entry(wire.RefreshAuth, self.refresh_auth)])
         self._logins = Batch(self._look_up)
 
     def client(self, session: Session) -> Client:
@@ -51,10 +66,9 @@ class Gateway:
     def connect(self, client: Client, auth: bytes) -> None:
         """Check the token now and its session with all others that connect in this turn."""
         try:
-            claims = self._resources.keys.access(_AUTH.decode(auth).token)
-            if claims.market not in self._markets:
-                raise errors.UNAUTHORIZED.error("The token is for another marketplace")
-            self._logins.add(claims.session_id, partial(self._looked_up, client, claims))
+            given = _AUTH.decode(auth)
+            claims = self._claims(given.token)
+            self._logins.add(claims.session_id, partial(self._looked_up, client, given, claims))
         except msgspec.DecodeError:
             client.turn_away(errors.UNAUTHORIZED.error("Connect with auth: {token}"))
         except errors.AppError as error:
@@ -65,20 +79,69 @@ class Gateway:
         ended = errors.SESSION_ENDED.error()
         return [logins.get(session_id, ended) for session_id in session_ids]
 
-    def _looked_up(self, client: Client, claims: Access, login: Login | errors.AppError) -> None:
+    def _looked_up(self, client: Client, given: Auth, claims: Access, login: Login | errors.AppError) -> None:
         if client.gone:
             return
-        if isinstance(login, errors.AppError):
-            client.turn_away(login)
-        elif (login.user_id, login.market) != (claims.user_id, claims.market):
-            client.turn_away(errors.UNAUTHORIZED.error("The token is not valid"))
+        try:
+            user = _user(claims, login)
+        except errors.AppError as error:
+            client.turn_away(error)
+            return
+        self._watch(client, claims)
+        if given.pid:
+            self._handlers.spawn(self._recover(client, user, given.pid, given.offset))
         else:
-            person = Person(login.user_id, login.name, login.avatar_url)
-            client.admit(User(login.user_id, login.market, login.role, login.email, login.session_id, person))
+            self._admit(client, user)
+
+    def _admit(self, client: Client, user: User) -> None:
+        client.admit(user, self._recovery.new_pid())
+        self._users.add(client)
+
+    async def _recover(self, client: Client, user: User, pid: str, offset: str | None) -> None:
+        await self._handlers.recover(client, user, pid, offset)
+        if not client.gone:
             self._users.add(client)
+
+    def refresh_auth(self, client: Client, event: wire.RefreshAuth, reply: Reply) -> None:
+        """Go on with a new token of the same user."""
+        claims = self._claims(event.token)
+
+        def looked_up(login: Login | errors.AppError) -> None:
+            try:
+                if _user(claims, login).id != client.user.id:
+                    raise errors.FORBIDDEN.error("The token is another user's")
+            except errors.AppError as error:
+                return reply.refuse(error)
+            self._watch(client, claims)
+            return reply.done(wire.Authorized(datetime.fromtimestamp(claims.exp, UTC)))
+
+        self._logins.add(claims.session_id, looked_up)
+
+    def _claims(self, token: str) -> Access:
+        claims = self._resources.keys.access(token)
+        if claims.market not in self._markets:
+            raise errors.UNAUTHORIZED.error("The token is for another marketplace")
+        return claims
+
+    def _watch(self, client: Client, claims: Access) -> None:
+        """Warn the client a minute before its token expires."""
+        client.expires_at = float(claims.exp)
+        left = client.expires_at - now().timestamp()
+        client.session.engine.wheel.schedule(client, max(left - WARNING_SECONDS, 0.0))
+
+    def expiring(self, client: Client) -> None:
+        """Warn a client, or send it away: its token expires within a minute, or has expired."""
+        left = client.expires_at - now().timestamp()
+        if left > 0:
+            client.tell(wire.SessionExpiring(datetime.fromtimestamp(client.expires_at, UTC)))
+            client.session.engine.wheel.schedule(client, left + 1.0)
+        else:
+            client.tell(wire.SessionEnded("The access token has expired"))
+            client.disconnect(close=True)
 
     def disconnected(self, client: Client) -> None:
         """Forget a client."""
+        client.session.engine.wheel.cancel(client)
         for room in list(client.rooms.values()):
             client.leave(room)
         if client.user_key:
@@ -105,3 +168,13 @@ class Gateway:
             reply.refuse(as_error(problem))
         except errors.AppError as error:
             reply.refuse(error)
+
+
+def _user(claims: Access, login: Login | errors.AppError) -> User:
+    """Return the user of a token whose session was looked up; raises SESSION_ENDED, UNAUTHORIZED."""
+    if isinstance(login, errors.AppError):
+        raise login
+    if (login.user_id, login.market) != (claims.user_id, claims.market):
+        raise errors.UNAUTHORIZED.error("The token is not valid")
+    person = Person(login.user_id, login.name, login.avatar_url)
+    return User(login.user_id, login.market, login.role, login.email, login.session_id, person)

@@ -1,8 +1,10 @@
 """What each event of a client does. A message becomes a command to a room; what needs more of the database runs beside."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from datetime import datetime
 from functools import partial
 from types import GenericAlias
 from typing import TypeAlias, TypeVar
@@ -11,11 +13,11 @@ from uuid import UUID
 import msgspec
 
 from core import conversations, errors, messages, sync
-from core.context import Ctx, Resources
+from core.context import Ctx, Resources, User
 from core.db import UNAVAILABLE_ERRORS
 from core.events import ConversationRead, ConversationTyping
 from core.ids import uuid7
-from core.messages import MARK_READ, ReadMark, check_content, position
+from core.messages import MARK_READ, Place, ReadMark, check_content, position
 from core.publisher import Draft
 from realtime import wire
 from realtime.batch import Batch
@@ -23,10 +25,13 @@ from realtime.catchup import Changes, Log, frame_of
 from realtime.client import Client, Reply
 from realtime.presence import Presence
 from realtime.publisher import Publisher
+from realtime.recovery import Recovery
 from realtime.room import Room
 from realtime.rooms import Rooms
 
 log = logging.getLogger(__name__)
+
+MOST_RECOVERED = 5000  # messages; who missed more takes fresh pages instead
 
 E = TypeVar("E", bound=wire.ClientEvent)
 Handle: TypeAlias = Callable[[Client, bytes, Reply], None]
@@ -36,13 +41,20 @@ class Handlers:
     """One method for each event: it replies, now or later, or raises the error to reply with."""
 
     def __init__(
-        self, resources: Resources, history: Log, rooms: Rooms, presence: Presence, publisher: Publisher
+        self,
+        resources: Resources,
+        history: Log,
+        rooms: Rooms,
+        presence: Presence,
+        publisher: Publisher,
+        recovery: Recovery,
     ) -> None:
         self._resources = resources
         self._log = history
         self._rooms = rooms
         self._presence = presence
         self._publisher = publisher
+        self._recovery = recovery
         self._reads = Batch(self._mark_read)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -50,19 +62,19 @@ class Handlers:
         """Return, by its name, how each event is decoded and handled."""
         return dict(
             (
-                _entry(wire.JoinUser, self.join_user),
-                _entry(wire.JoinConversation, self.join),
-                _entry(wire.LeaveConversation, self.leave),
-                _entry(wire.SendMessage, self.send),
-                _entry(wire.EditMessage, self.edit),
-                _entry(wire.DeleteMessage, self.delete),
-                _entry(wire.ReactToMessage, self.react),
-                _entry(wire.Typing, self.typing),
-                _entry(wire.MarkRead, self.read),
-                _entry(wire.CreateConversation, self.create),
-                _entry(wire.AddMembers, self.add),
-                _entry(wire.RemoveMember, self.remove),
-                _entry(wire.Sync, self.sync),
+                entry(wire.JoinUser, self.join_user),
+                entry(wire.JoinConversation, self.join),
+                entry(wire.LeaveConversation, self.leave),
+                entry(wire.SendMessage, self.send),
+                entry(wire.EditMessage, self.edit),
+                entry(wire.DeleteMessage, self.delete),
+                entry(wire.ReactToMessage, self.react),
+                entry(wire.Typing, self.typing),
+                entry(wire.MarkRead, self.read),
+                entry(wire.CreateConversation, self.create),
+                entry(wire.AddMembers, self.add),
+                entry(wire.RemoveMember, self.remove),
+                entry(wire.Sync, self.sync),
             )
         )
 
@@ -92,6 +104,7 @@ class Handlers:
     def _join(self, client: Client, event: wire.JoinConversation, reply: Reply, room: Room) -> None:
         room.enter(client)
         client.rooms[room.key] = room
+        self._recovery.joined(client.pid, client.user_key, room.key)
         self._run(self._joined(client, event, room), reply)
 
     async def _joined(self, client: Client, event: wire.JoinConversation, room: Room) -> wire.Joined:
@@ -126,6 +139,7 @@ class Handlers:
         """Let a client hear a conversation no more."""
         if room := client.rooms.get(event.conversation_id.bytes):
             client.leave(room)
+            self._recovery.left(client.pid, room.key)
         reply.done(wire.Done())
 
     def typing(self, client: Client, event: wire.Typing, reply: Reply) -> None:
@@ -197,11 +211,34 @@ class Handlers:
         """Tell what a client has missed."""
         self._run(sync.changes(self._ctx(client), event.cursor), reply)
 
+    async def recover(self, client: Client, user: User, pid: str, offset: str | None) -> None:
+        """Let a client in that was here before: into its rooms, each from where it stopped hearing."""
+        known = await self._recovery.recall(pid, user.id.bytes, offset)
+        places = await self._places(user, known) if known is not None else None
+        if client.gone:
+            return
+        client.admit(user, self._recovery.new_pid() if places is None else pid)
+        for room, place in places or ():
+            client.rooms[room.key] = room
+            room.away[client.session] = (place.seq, place.version)
+        self.catch_up(client)
+
+    async def _places(self, user: User, known: dict[bytes, datetime]) -> list[tuple[Room, Place]] | None:
+        """Return where to go on in each room that the user is still in; None if that is too much to tell."""
+        places: list[tuple[Room, Place]] = []
+        for key, moment in known.items():
+            with contextlib.suppress(errors.AppError):
+                room = await self._rooms.awake(UUID(bytes=key))
+                if user.id.bytes in room.members and room.market == user.market:
+                    places.append((room, await self._log.stood_at(room.id, moment)))
+        missed = sum(room.version - place.version for room, place in places)
+        return places if missed <= MOST_RECOVERED else None
+
     def catch_up(self, client: Client) -> None:
         """Page what a slow client has missed out of the log, then let it hear its rooms live again."""
         if not client.catching_up:
             client.catching_up = True
-            self._spawn(self._catch_up(client))
+            self.spawn(self._catch_up(client))
 
     async def _catch_up(self, client: Client) -> None:
         try:
@@ -247,9 +284,10 @@ class Handlers:
 
     def _run(self, work: Coroutine[None, None, msgspec.Struct], reply: Reply) -> None:
         """Do what needs the database, beside the hot path, and reply with what comes of it."""
-        self._spawn(self._finish(work, reply))
+        self.spawn(self._finish(work, reply))
 
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+    def spawn(self, work: Coroutine[None, None, None]) -> None:
+        """Run what nobody waits for."""
         task = asyncio.get_running_loop().create_task(work, name="gateway event")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -282,7 +320,8 @@ async def _then_done(work: Awaitable[object]) -> wire.Done:
     return wire.Done()
 
 
-def _entry(kind: type[E], handler: Callable[[Client, E, Reply], None]) -> tuple[str, Handle]:
+def entry(kind: type[E], handler: Callable[[Client, E, Reply], None]) -> tuple[str, Handle]:
+    """Return an event's name and what decodes and handles it."""
     pair: type[tuple[str, E]] = GenericAlias(tuple, (str, kind))  # type: ignore[assignment] # made at run time
     decode = msgspec.json.Decoder(pair).decode
 

@@ -37,6 +37,7 @@ class Room:
         "seq",
         "signals",
         "sockets",
+        "told_offset_at",
         "version",
     )
 
@@ -57,6 +58,7 @@ class Room:
         self.signals: dict[tuple[bytes, bool], bytes] = {}
         self.mailbox: list[tuple[Callable[[Room], None], Callable[[errors.AppError], None]]] = []
         self.idle_since = 0.0
+        self.told_offset_at = 0.0
 
     def post(self, command: Callable[["Room"], None], refused: Callable[[errors.AppError], None]) -> None:
         """Run a command now, or when the room is awake; `refused` is called instead if it cannot wake."""

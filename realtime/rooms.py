@@ -12,10 +12,12 @@ from realtime.bus import Bus, conversation_channel
 from realtime.catchup import Log, frame_of
 from realtime.engine.outbox import Outbox
 from realtime.periodic import Periodic
+from realtime.recovery import offset_frame
 from realtime.room import Room
 
 HOLE_SECONDS = 0.05  # what is missing is mostly on its way: on the bus, or in the commit of a batch of our own
 SIGNAL_SECONDS = 0.05
+OFFSET_SECONDS = 1.0
 IDLE_SECONDS = 60.0
 SWEEP_SECONDS = 2.0
 
@@ -56,6 +58,12 @@ class Rooms:
             room = self._rooms[key] = Room(id)
             self._waking.add(room, lambda answer: self._woken(room, answer))
         return room
+
+    async def awake(self, id: UUID) -> Room:
+        """Return the room of a conversation when it is awake; raises CONVERSATION_NOT_FOUND, UNAVAILABLE."""
+        woken: asyncio.Future[Room] = asyncio.get_running_loop().create_future()
+        self.room(id).post(woken.set_result, woken.set_exception)
+        return await woken
 
     def apply(self, key: bytes, version: int, frame: bytes, author: bytes) -> None:
         """Take a committed change of a conversation, if anyone here listens to it."""
@@ -140,8 +148,13 @@ class Rooms:
 
     def _flush(self) -> None:
         dirty, self._dirty = self._dirty, []
+        moment = asyncio.get_running_loop().time()
+        offset = offset_frame()
         for room in dirty:
             room.dirty = False
+            if moment - room.told_offset_at > OFFSET_SECONDS:
+                room.told_offset_at = moment
+                room.frames.append(offset)
             self._outbox.broadcast(room.sockets, room.gathered())
 
     def _flush_signals(self) -> None:

@@ -4,6 +4,7 @@ The five given by OnSwift ("Client -> Server Events") and ours in the same style
 the answer named here or `{"error": {code, message, details}}`. Unasked, an error is emitted as `error`.
 """
 
+from datetime import datetime
 from typing import Annotated, ClassVar
 from uuid import UUID
 
@@ -17,6 +18,13 @@ class ClientEvent(msgspec.Struct, frozen=True, rename="camel"):
     """Payload of one event from a client."""
 
     name: ClassVar[str]
+
+
+class RefreshAuth(ClientEvent, frozen=True, rename="camel"):
+    """Go on with a new access token of the same user. Answer: `{expiresAt}`."""
+
+    name = "auth:refresh"
+    token: str
 
 
 class JoinUser(ClientEvent, frozen=True, rename="camel"):
@@ -178,6 +186,17 @@ class Created(msgspec.Struct, frozen=True, rename="camel"):
 
 class Done(msgspec.Struct, frozen=True):
     """The empty answer."""
+
+
+class Authorized(msgspec.Struct, frozen=True, rename="camel"):
+    expires_at: datetime
+
+
+class SessionExpiring(Event, frozen=True, rename="camel"):
+    """Told a minute before the access token expires: send `auth:refresh` with a new one, or be disconnected."""
+
+    name = "session:expiring"
+    expires_at: datetime
 
 
 class SessionEnded(Event, frozen=True, rename="camel"):

@@ -4,7 +4,9 @@ A timer per connection costs memory and heap operations; here a delay is an entr
 """
 
 import asyncio
-from typing import Protocol
+from typing import Final, Protocol
+
+CATCH_UP: Final = 8  # ticks
 
 
 class Timed(Protocol):
@@ -19,8 +21,8 @@ class Timed(Protocol):
 class Wheel:
     """Delays rounded down to ticks of `tick` seconds.
 
-    Time here is the number of ticks turned. A process that was stopped for a while does not catch up: otherwise it
-    would call its peers dead before it had read what they sent in the meantime.
+    Time here is the number of ticks turned. A process that was stopped for long does not catch up with all of it:
+    otherwise it would call its peers dead before it had read what they sent in the meantime.
     """
 
     def __init__(self, tick: float) -> None:
@@ -69,8 +71,8 @@ class Wheel:
             self.turn()
 
     def _beat(self, loop: asyncio.AbstractEventLoop, planned: float) -> None:
-        following = planned + self.tick
-        if following < loop.time():
-            following = loop.time() + self.tick
+        late = int((loop.time() - planned) / self.tick)
+        following = planned + (1 + late) * self.tick
         self._handle = loop.call_at(following, self._beat, loop, following)
-        self.turn()
+        for _ in range(1 + min(late, CATCH_UP)):
+            self.turn()

@@ -67,7 +67,6 @@ class Session:
     """
 
     __slots__ = (
-        "__weakref__",
         "behind",
         "engine",
         "layer",

@@ -1,0 +1,32 @@
+// A stock official client loses its connection and comes back to another hub. Usage: node recover.mjs URL1 URL2 TOKEN ROOM FOLDER
+// Speaks with the test by lines: prints what it saw, reads when to go on.
+import { createRequire } from "node:module";
+import { createInterface } from "node:readline";
+
+const [first, second, token, conversationId, folder] = process.argv.slice(2);
+const { io } = createRequire(`${folder}/`)("socket.io-client");
+const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+const say = (what) => console.log(JSON.stringify(what));
+
+const socket = io(first, { auth: { token }, transports: ["websocket"], reconnectionDelay: 10 });
+const seen = [];
+socket.on("message:received", ({ message }) => seen.push(message.content));
+const connected = () => new Promise((resolve) => socket.once("connect", resolve));
+
+await connected();
+await socket.emitWithAck("join:conversation", { conversationId });
+say({ recovered: socket.recovered });
+
+await lines.next(); // perhaps something was heard meanwhile
+socket.io.uri = second; // where the next attempt goes
+socket.io.engine.close(); // as when the network goes
+say({ lost: true });
+
+await lines.next();
+if (!socket.connected) await connected();
+say({ recovered: socket.recovered });
+const wanted = JSON.parse((await lines.next()).value);
+while (!wanted.every((content) => seen.includes(content))) await new Promise((resolve) => setTimeout(resolve, 10));
+say({ seen });
+socket.close();
+process.exit(0);

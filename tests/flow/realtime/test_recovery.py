@@ -1,0 +1,106 @@
+"""Stock Socket.IO clients recover their state, on any hub; and a token can be renewed within a connection."""
+
+import asyncio
+import json
+import shutil
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from realtime import gateway
+from tests.flow.conftest import House
+
+ROOT = Path(__file__).parents[3]
+NODE = shutil.which("node") or shutil.which("node", path=str(Path(sys.executable).parent))
+
+
+class Script:
+    """The official client in Node, spoken with by lines."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+
+    async def told(self) -> dict[str, Any]:
+        assert self.process.stdout
+        async with asyncio.timeout(15):
+            told: dict[str, Any] = json.loads(await self.process.stdout.readline())
+        return told
+
+    def go_on(self, line: object = "") -> None:
+        assert self.process.stdin
+        self.process.stdin.write(json.dumps(line).encode() + b"\n")
+
+
+async def official_client(*args: str) -> Script:
+    assert NODE
+    script = Path(__file__).with_name("recover.mjs")
+    return Script(
+        await asyncio.create_subprocess_exec(
+            NODE, str(script), *args, str(ROOT / "web"), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+        )
+    )
+
+
+@pytest.mark.skipif(NODE is None, reason="no node: `make install` fetches one where npm is missing")
+@pytest.mark.skipif(not (ROOT / "web/node_modules/socket.io-client").exists(), reason="run `make install`")
+@pytest.mark.parametrize("heard_before", [True, False])
+async def test_the_official_client_is_recovered_on_another_hub_also_when_it_had_heard_nothing(
+    house: House, two_hubs: tuple[str, str], *, heard_before: bool
+) -> None:
+    ann, token = await house.person("Ann")
+    bob = await (await house.chatter("Bob", two_hubs[1])).connect()
+    room = await house.group(ann, bob.user)
+    client = await official_client(*two_hubs, token, str(room))
+    assert await client.told() == {"recovered": False}
+    wanted = ["before"] if heard_before else []
+    for content in wanted:
+        await bob.send(room, content)
+
+    client.go_on()
+    assert await client.told() == {"lost": True}
+    await bob.send(room, "while away")
+    client.go_on()
+
+    assert await client.told() == {"recovered": True}
+    await bob.send(room, "back again")
+    client.go_on([*wanted, "while away", "back again"])
+    seen = (await client.told())["seen"]
+    assert list(dict.fromkeys(seen)) == [*wanted, "while away", "back again"]
+    await client.process.wait()
+
+
+async def test_another_users_pid_recovers_nothing(house: House, hub: str) -> None:
+    ann = await (await house.chatter("Ann", hub)).connect()
+    room = await house.group(ann.user)
+    await ann.join(room)
+    pid = next(iter(house.hubs[0].engine.sessions.values())).layer._sockets["/"].pid  # type: ignore[attr-defined]
+    eve = await house.chatter("Eve", hub)
+    await eve.socket.connect(hub, auth={"token": eve.token, "pid": pid, "offset": "0"}, transports=["websocket"])
+    await ann.send(room, "Private")
+    await ann.heard.next("message:received")
+    assert not eve.heard.all("message:received")
+
+
+async def test_a_token_that_expires_is_announced_and_can_be_renewed(
+    house: House, hub: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gateway, "WARNING_SECONDS", 3600)
+    ann = await (await house.chatter("Ann", hub)).connect()
+    assert (await ann.heard.next("session:expiring"))["expiresAt"]
+    bob = await house.chatter("Bob", hub)
+    assert (await ann.call("auth:refresh", token=bob.token))["error"]["code"] == "FORBIDDEN"
+    assert (await ann.call("auth:refresh", token="nonsense"))["error"]["code"] == "UNAUTHORIZED"
+    answer = await ann.call("auth:refresh", token=house.token(ann.user, timedelta(hours=2)))
+    assert answer["expiresAt"]
+
+
+async def test_a_connection_ends_with_its_token(house: House, hub: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    ann = await house.chatter("Ann", hub)
+    ann.token = house.token(ann.user, timedelta(seconds=2))
+    await ann.connect()
+    await ann.heard.next("session:expiring")
+    assert "expired" in (await ann.heard.next("session:ended"))["reason"]
+    await ann.heard.next("disconnect")
