@@ -1,13 +1,16 @@
 """The timing wheel, turned by hand."""
 
+from asyncio import TimerHandle
 from collections.abc import Callable
 from functools import partial
 from math import floor
+from typing import cast
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.engine.heartbeat import Wheel
+from realtime.engine.heartbeat import CATCH_UP, Wheel
 
 
 class Alarm:
@@ -98,3 +101,65 @@ def test_at_the_end_everything_is_due() -> None:
     alarms[0].then = lambda: wheel.schedule(alarms[1], 10)
     wheel.finish()
     assert [len(alarm.rang) for alarm in alarms] == [1, 1, 1, 1, 1]
+
+
+class Clock:
+    """A loop whose time the test sets; it only keeps what is to be called next."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.planned = 0.0
+        self.call: Callable[[], None] = lambda: None
+
+    def time(self) -> float:
+        return self.now
+
+    def call_at(self, when: float, callback: Callable[..., None], *args: object) -> TimerHandle:
+        self.planned, self.call = when, partial(callback, *args)
+        return cast("TimerHandle", self)
+
+    def cancel(self) -> None:
+        self.call = lambda: None
+
+
+def started(monkeypatch: pytest.MonkeyPatch) -> tuple[Wheel, Clock]:
+    clock = Clock()
+    monkeypatch.setattr("asyncio.get_running_loop", lambda: clock)
+    wheel = Wheel(0.25)
+    wheel.start()
+    return wheel, clock
+
+
+def beat(clock: Clock, late: float = 0.0) -> None:
+    clock.now = clock.planned + late
+    clock.call()
+
+
+def test_the_wheel_keeps_time_though_each_beat_is_a_little_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    wheel, clock = started(monkeypatch)
+    for _ in range(8):
+        beat(clock, late=0.125)
+    assert (wheel.now, clock.planned) == (9, 102.25)
+
+
+def test_the_wheel_catches_up_with_a_short_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    wheel, clock = started(monkeypatch)
+    beat(clock, late=1.0)
+    assert (wheel.now, clock.planned) == (6, 101.5)
+
+
+def test_a_long_stop_does_not_make_every_peer_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    wheel, clock = started(monkeypatch)
+    patient = Alarm(wheel)
+    wheel.schedule(patient, 5.0)
+    beat(clock, late=3600.0)
+    assert patient.rang == []
+    assert (wheel.now, clock.planned) == (2 + CATCH_UP, 3700.5)
+
+
+def test_a_finished_wheel_stands_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    wheel, clock = started(monkeypatch)
+    wheel.finish()
+    now = wheel.now
+    clock.call()
+    assert wheel.now == now
