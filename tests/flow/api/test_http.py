@@ -143,7 +143,7 @@ async def test_the_hundred_and_first_call_of_a_minute_is_refused(api: Api) -> No
     ann, bob = await api.signed_up(), await api.signed_up()
     replies = [await ann.get("/health") for _ in range(3)]
     assert "RateLimit" in replies[0].headers, "a public call counts for its address"
-    statuses = []
+    statuses: list[int] = []
     while 429 not in statuses[-10:] and len(statuses) < 300:  # it refills meanwhile
         statuses += [reply.status for reply in await asyncio.gather(*(ann.get("/users/me") for _ in range(10)))]
     assert statuses.count(200) >= 100
