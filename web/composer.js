@@ -136,8 +136,9 @@ export class Composer {
   }
 
   async #change(message, content) {
-    const edit = () => this.session.edit(message, content).then(() => true);
-    const isDone = content === message.content || (await this.session.attempt(edit));
-    if (isDone && this.#target?.message === message) this.#cancel();
+    this.#cancel(); // at once: what is typed from now on is something new
+    if (content === message.content) return;
+    const isDone = await this.session.attempt(() => this.session.edit(message, content).then(() => true));
+    if (!isDone && !this.#target && !this.#text.value) this.#aim({ kind: "edit", message }, content);
   }
 }

@@ -19,6 +19,7 @@ export class Connection {
     this.#socket.on("connect", () => this.#connected());
     this.#socket.on("disconnect", (reason) => this.#disconnected(reason));
     this.#socket.on("connect_error", (error) => this.#refused(error));
+    this.#socket.on("session:expiring", () => this.#extend());
   }
 
   get online() {
@@ -72,6 +73,17 @@ export class Connection {
     if (reason === "io client disconnect") return;
     this.listener.offline();
     if (reason === "io server disconnect") this.#retryLater(); // the only loss after which the client library stays away
+  }
+
+  /** Go on with a fresh token, before the server closes the connection because the one that opened it runs out. */
+  async #extend() {
+    try {
+      await this.api.renew(this.token);
+      this.token = this.api.token;
+      await this.ask("auth:refresh", { token: this.token });
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error; // else it is closed, and the way back in renews the token
+    }
   }
 
   async #refused(error) {

@@ -40,7 +40,6 @@ const PERSONAL = {
   "user:online": (session, { userId }) => session.presence.set(userId, "online"),
   "user:offline": (session, { userId, lastSeenAt }) => session.presence.set(userId, lastSeenAt),
   error: (session, { error }) => session.say(error.message),
-  "session:ended": (session) => session.say("This session has ended."),
 };
 
 /** Let every event of the session's connection change the session. */

@@ -73,6 +73,7 @@ export class Session extends Model {
   async show(conversationId) {
     if (this.open && this.openId !== conversationId) {
       this.connection.tell("leave:conversation", { conversationId: this.openId });
+      this.open.release();
     }
     this.openId = conversationId;
     remember(`open.${this.me.id}`, conversationId);
@@ -181,7 +182,9 @@ export class Session extends Model {
     this.status = status;
     this.presence.clear();
     this.changed();
-    if (status === "online") this.later("sync", 0, () => this.#sync());
+    if (status !== "online") return;
+    this.open?.hold(); // until its join is answered: the server may go on with live events before
+    this.later("sync", 0, () => this.#sync());
   }
 
   async #sync() {

@@ -28,9 +28,11 @@ export function welcome({ start, login }) {
   return el("div.welcome", pitch, card(loginForm(login)));
 }
 
-/** What stands in the place of one pane. `hint` is the account that sat there before. */
+/** What stands in the place of one pane. `hint` is the account that sat there until its session ended. */
 export function emptyPane(slot, login, hint) {
-  const node = el("section.pane.vacant", { ariaLabel: `Log in as ${slot}` }, card(loginForm(login, hint)));
+  const form = loginForm(login, hint);
+  if (hint) form.prepend(el("p.problem", `${hint.user.name} has been logged out.`));
+  const node = el("section.pane.vacant", { ariaLabel: `Log in as ${slot}` }, card(form));
   node.dataset.slot = slot;
   return node;
 }

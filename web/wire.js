@@ -18,7 +18,7 @@ export class Wire {
 
   #note(direction, event, payload) {
     const text = JSON.stringify(payload) ?? "";
-    const place = payload?.message ?? payload ?? {};
+    const place = Object(payload?.message ?? payload);
     const numbers = ["seq", "version"].filter((name) => name in place).map((name) => `${name} ${place[name]}`);
     const row = el(
       `li.${direction}`,

@@ -59,6 +59,7 @@ def browser(chromium: str) -> Iterator[Browser]:
 @pytest.fixture
 def visit(server: DevServer, browser: Browser) -> Iterator[Callable[..., Visit]]:
     """Return what opens the page in a new browser profile; at the end none of them may have had a problem."""
+    server.start()  # a test that killed it may have failed before it started it again
     visits: list[Visit] = []
 
     def open_visit(**options: ViewportSize) -> Visit:

@@ -62,6 +62,14 @@ class PaneView:
         """Return what the open conversation shows, the oldest first."""
         return self.root.locator(".message .text").all_inner_texts()
 
+    def credentials(self) -> tuple[str, str]:
+        """Return the e-mail and password of the invented user who sits here."""
+        self.press("Account")
+        email = self.root.get_by_label("E-mail").input_value()
+        password = self.root.get_by_label("Password").input_value()
+        self.page.keyboard.press("Escape")
+        return email, password
+
     def press(self, label: str) -> None:
         """Press a button of the pane."""
         self.root.get_by_role("button", name=label).click()
@@ -95,6 +103,12 @@ class Visit:
             pane.root.locator(".conversation").click()
             expect(pane.head).to_contain_text("Online")
 
+    def log_in(self, email: str, password: str) -> None:
+        """Log in with the form of the first page."""
+        self.page.get_by_label("E-mail").fill(email)
+        self.page.get_by_label("Password").fill(password)
+        self.page.get_by_role("button", name="Log in").click()
+
     def pane(self, slot: str) -> PaneView:
         """Return the pane of the creator or the talent."""
         return {"creator": self.creator, "talent": self.talent}[slot]
@@ -109,4 +123,4 @@ class Visit:
 
     def _logged(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning") and CUT_SHORT not in message.text:
-            self.problems.append(message.text)
+            self.problems.append(f"{message.text} {message.location['url']}")

@@ -27,7 +27,9 @@ class DevServer:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start, and return when it is ready; raises AssertionError with its log when it ends instead."""
+        """Start if it does not run, and return when it is ready; raises AssertionError with its log if it ends instead."""
+        if self._process is not None and self._process.poll() is None:
+            return
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "cli", "dev"],
@@ -63,7 +65,8 @@ class DevServer:
     def _end(self, number: signal.Signals) -> None:
         if self._process is None:
             return
-        os.killpg(self._process.pid, number)
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, number)
         self._process.wait(STOP_SECONDS)
         self._process = None
 

@@ -1,7 +1,11 @@
 """What must not get lost: over reloads, restarts, tokens that run out, and too much at once."""
 
+import re
+from collections.abc import Callable
+
 from playwright.sync_api import expect
 
+from tests.browser.line import Line
 from tests.browser.page import Visit
 from tests.browser.server import DevServer
 
@@ -69,6 +73,38 @@ def test_a_message_that_was_never_sent_is_sent_by_the_next_visit(demo: Visit, se
     demo.forgive("net::ERR_")
 
 
+def test_a_message_whose_answer_is_lost_is_sent_again_and_arrives_once(visit: Callable[..., Visit]) -> None:
+    one = visit()
+    line = Line(one.page)
+    one.start_demo()
+    line.await_upgrades(2)
+    line.cut_once_after("message:send")
+    one.creator.say("Once")
+    one.talent.say("Yes")
+    expect(one.creator.message("Yes")).to_be_visible()
+    assert line.cuts == 1
+    assert one.creator.texts() == one.talent.texts() == ["Once", "Yes"]
+
+
+def test_what_was_missed_while_the_line_was_down_is_caught_up(demo: Visit, visit: Callable[..., Visit]) -> None:
+    demo.creator.say("First")
+    other = visit()
+    line = Line(other.page)
+    other.log_in(*demo.talent.credentials())
+    other.talent.root.locator(".conversation").click()
+    expect(other.talent.message("First")).to_be_visible()
+    line.await_upgrades(1)
+    line.cut()
+    expect(other.talent.status).to_contain_text("Reconnecting")
+    demo.creator.act("First", "Edit")
+    demo.creator.write("First, corrected")
+    demo.creator.say("Second")
+    line.mend()
+    expect(other.talent.message("Second")).to_be_visible()
+    assert other.talent.texts() == ["First, corrected", "Second"]
+    other.forgive("net::ERR_FAILED")  # the browser notes the attempts while the line was down
+
+
 def test_more_messages_at_once_than_allowed_all_arrive_in_their_order(demo: Visit) -> None:
     texts = [f"Number {number}" for number in range(1, 34)]
     for text in texts:
@@ -83,6 +119,18 @@ def test_a_token_that_has_run_out_is_renewed_unseen(demo: Visit) -> None:
     demo.creator.say("Still here")
     expect(demo.talent.message("Still here")).to_be_visible()
     demo.forgive("401 (Unauthorized)")  # the browser notes the answers that made the page renew its tokens
+
+
+def test_a_token_is_renewed_before_it_runs_out_and_the_connection_goes_on(demo: Visit) -> None:
+    line = Line(demo.page)
+    line.await_upgrades(2)
+    demo.creator.press("Socket events")
+    line.tell('42["session:expiring",{"expiresAt":"2040-01-01T00:00:00Z"}]')
+    answer = demo.creator.root.locator(".drawer .answer", has_text="auth:refresh")
+    expect(answer).to_have_attribute("title", re.compile("expiresAt"))
+    demo.creator.say("Still here")
+    expect(demo.talent.message("Still here")).to_be_visible()
+    assert line.upgrades == 2, "no connection was made anew"
 
 
 def test_older_messages_come_when_one_scrolls_up_to_them(demo: Visit) -> None:
