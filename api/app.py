@@ -18,12 +18,13 @@ MAX_BODY = 256 * 1024
 def build_app(settings: Settings, resources: Resources, publisher: Publisher) -> web.Application:
     """Put the application together; it opens nothing and closes nothing."""
     app = web.Application(
-        middlewares=[observe, cors(settings.cors_origins), answer_errors],
+        middlewares=[observe(resources.metrics), cors(settings.cors_origins), answer_errors],
         client_max_size=MAX_BODY,
     )
     app.on_response_prepare.append(add_headers)
     app.add_routes(pages.routes())
-    app.add_routes(ops.routes({"database": lambda: resources.db.fetchval("select 1"), "redis": resources.redis.ping}))
+    checks = {"database": lambda: resources.db.fetchval("select 1"), "redis": resources.redis.ping}
+    app.add_routes(ops.routes(checks, resources.metrics))
     markets = marketplaces.configured(settings.marketplaces)
     for market in markets:
         app.add_routes(docs.routes(market, f"/{market.name}"))

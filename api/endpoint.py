@@ -7,7 +7,7 @@ from aiohttp import web
 
 from api.address import client_address
 from api.auth import caller
-from api.middleware import REQUEST_ID
+from api.middleware import REQUEST_ID, ROUTE
 from api.signature import Parameter, signature_of
 from core import errors, limits
 from core.context import Ctx, Resources
@@ -33,6 +33,7 @@ class Endpoint:
 
     async def __call__(self, request: web.Request) -> web.Response:
         """Answer one request; raises AppError."""
+        request[ROUTE] = self._route.path
         async with asyncio.timeout(CALL_SECONDS):
             ctx = await self._context(request)
             allowance = await self._limit(ctx)

@@ -15,8 +15,10 @@ from core.db import UNAVAILABLE_ERRORS
 from core.errors import AppError, ErrorCode
 from core.ids import uuid7
 from core.limits import RateLimitedError
+from core.metrics import Metrics
 
 REQUEST_ID = web.RequestKey("request_id", str)
+ROUTE = web.RequestKey("route", str)  # of a call of a marketplace: its row in the table
 GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 OF_STATUS = {
     404: errors.NOT_FOUND,
@@ -43,16 +45,23 @@ UNAVAILABLE: tuple[type[Exception], ...] = (*UNAVAILABLE_ERRORS, RedisError)
 log = logging.getLogger("api.access")
 
 
-@web.middleware
-async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Give the request an id and write one line when it is answered: no query and no headers, which may hold secrets."""
-    given = request.headers.get("X-Request-Id", "")
-    id = request[REQUEST_ID] = given if GIVEN_ID.fullmatch(given) else str(uuid7())
-    started = time.perf_counter()
-    response = await handler(request)
-    milliseconds = (time.perf_counter() - started) * 1000
-    log.info("%s %s %d %.1f ms %s", request.method, request.rel_url.raw_path, response.status, milliseconds, id)
-    return response
+def observe(metrics: Metrics) -> Middleware:
+    """Give each request an id, time it, and write one line: no query and no headers, which may hold secrets."""
+
+    @web.middleware
+    async def observed(request: web.Request, handler: Handler) -> web.StreamResponse:
+        given = request.headers.get("X-Request-Id", "")
+        id = request[REQUEST_ID] = given if GIVEN_ID.fullmatch(given) else str(uuid7())
+        started = time.perf_counter()
+        response = await handler(request)
+        seconds = time.perf_counter() - started
+        if route := request.get(ROUTE):
+            metrics.requests.labels(request.method, route, response.status).observe(seconds)
+        path = request.rel_url.raw_path
+        log.info("%s %s %d %.1f ms %s", request.method, path, response.status, seconds * 1000, id)
+        return response
+
+    return observed
 
 
 @web.middleware

@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 from config.settings import Settings
 from core.db import Pool
 from core.jobs import Jobs
+from core.metrics import Metrics
 from core.people import Person
 from core.publisher import Publisher
 from core.tokens import KeyRing
@@ -22,6 +23,7 @@ class Resources:
     redis: Redis
     jobs: Jobs
     keys: KeyRing
+    metrics: Metrics
 
 
 @dataclass(frozen=True, slots=True)

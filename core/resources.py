@@ -9,6 +9,7 @@ from config.settings import Settings
 from core.context import Resources
 from core.db import open_pool
 from core.jobs import open_jobs
+from core.metrics import Metrics
 from core.tokens import KeyRing
 
 
@@ -19,4 +20,4 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
         db = await stack.enter_async_context(await open_pool(settings))
         redis = await stack.enter_async_context(Redis.from_url(settings.redis_urls[0]))
         jobs = await stack.enter_async_context(open_jobs(settings))
-        yield Resources(settings, db, redis, jobs, KeyRing(settings))
+        yield Resources(settings, db, redis, jobs, KeyRing(settings), Metrics())

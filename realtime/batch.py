@@ -53,6 +53,9 @@ class Batch(Generic[Item, Answer]):
             raise answer
         return answer
 
+    def __len__(self) -> int:
+        return len(self._waiting)
+
     async def drained(self) -> None:
         """Return when nothing waits any more."""
         while self._worker:

@@ -4,7 +4,7 @@ What crosses is one frame behind a header of 34 bytes, so that a receiving hub p
 process that sent it), subject (16: an id), number (8), flags (1); what they mean depends on the kind, see `Kind`.
 Channels: `c` + 16 bytes of a conversation's id, `u` + 16 bytes of a user's id, `s` (sessions that ended), `h` + origin (beacons).
 Each channel belongs to one of the Redis servers by rendezvous hashing, so that adding a server moves only its share.
-Each process publishes a beacon a second to itself on every server: one that does not come back means deaf, hence reconnect.
+Each process publishes a beacon twice a second to itself on every server: one that does not come back means deaf, hence reconnect.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from core.metrics import Metrics
 from realtime.periodic import Periodic
 from realtime.redis_link import RedisLink
 
@@ -24,8 +25,8 @@ log = logging.getLogger(__name__)
 
 HEADER = struct.Struct("!B8s16sQB")
 NOBODY = bytes(16)
-BEACON_SECONDS = 1.0
-DEAF_SECONDS = 2.5
+BEACON_SECONDS = 0.5
+DEAF_SECONDS = 1.5
 
 
 class Kind(enum.IntEnum):
@@ -72,11 +73,16 @@ class Bus:
     after it could not, that is when something may have been missed. Publishing never waits and never raises.
     """
 
-    def __init__(self, urls: Sequence[str], deliver: Callable[[Delivery], None], restored: Callable[[], None]) -> None:
+    def __init__(
+        self, urls: Sequence[str], metrics: Metrics, deliver: Callable[[Delivery], None], restored: Callable[[], None]
+    ) -> None:
         self.origin = os.urandom(8)
         self._deliver = deliver
         self._restored = restored
-        self._shards = [_Shard(url, self._received, restored, self.origin) for url in urls]
+        lag = metrics.bus_seconds.observe
+        self._shards = [_Shard(url, self._received, restored, self.origin, lag) for url in urls]
+        metrics.count("greenroom_bus_deaf_seconds", "Time in which a bus server was not heard", self._deaf_seconds)
+        metrics.watch("greenroom_bus_unsent_bytes", "What waits to be sent to the bus", self._unsent)
 
     async def start(self) -> None:
         """Connect; servers that do not answer are tried again for as long as it takes."""
@@ -90,6 +96,12 @@ class Bus:
     def deaf(self) -> bool:
         """Whether a server cannot be heard right now."""
         return any(shard.deaf for shard in self._shards)
+
+    def _deaf_seconds(self) -> float:
+        return sum(shard.deaf_seconds for shard in self._shards)
+
+    def _unsent(self) -> float:
+        return sum(shard.unsent() for shard in self._shards)
 
     def publish(
         self,
@@ -134,19 +146,27 @@ class _Shard:
     """One Redis server: a link to publish on, a link to listen on, and the beacon that goes out on one and back on the other."""
 
     def __init__(
-        self, url: str, received: Callable[[bytes, bytes], None], restored: Callable[[], None], origin: bytes
+        self,
+        url: str,
+        received: Callable[[bytes, bytes], None],
+        restored: Callable[[], None],
+        origin: bytes,
+        lag: Callable[[float], None],
     ) -> None:
         self.salt = zlib.crc32(url.encode())
         self._beacon_channel = b"h" + origin
         self._beacon = HEADER.pack(Kind.BEACON, origin, NOBODY, 0, 0)
         self._received = received
         self._restored = restored
+        self._lag = lag
         self._channels: dict[bytes, asyncio.Future[None] | None] = {self._beacon_channel: None}
         self._speaker = RedisLink(url, lambda _reply: None, lambda: None)
         self._listener = RedisLink(url, self._heard, self._resubscribe)
         self._last_heard = 0.0
         self._beating = Periodic(self._beat, BEACON_SECONDS)
+        self._last_beat = 0.0
         self.deaf = True
+        self.deaf_seconds = 0.0
 
     async def start(self) -> None:
         await self._speaker.start()
@@ -158,6 +178,9 @@ class _Shard:
         await self._beating.stop()
         await self._speaker.stop()
         await self._listener.stop()
+
+    def unsent(self) -> int:
+        return self._speaker.unsent()
 
     def publish(self, channel: bytes, payload: bytes) -> None:
         self._speaker.send((b"PUBLISH", channel, payload))
@@ -195,8 +218,11 @@ class _Shard:
             self._listener.send((b"SUBSCRIBE", *channels[start : start + 500]))
 
     async def _beat(self) -> None:
-        if asyncio.get_running_loop().time() - self._last_heard > DEAF_SECONDS:
+        moment = asyncio.get_running_loop().time()
+        self.deaf_seconds += BEACON_SECONDS if self.deaf else 0.0
+        if moment - self._last_heard > DEAF_SECONDS:
             self._gone_deaf()
+        self._last_beat = moment
         self.publish(self._beacon_channel, self._beacon)
 
     def _gone_deaf(self) -> None:
@@ -209,6 +235,7 @@ class _Shard:
 
     def _beacon_returned(self) -> None:
         self._last_heard = asyncio.get_running_loop().time()
+        self._lag(self._last_heard - self._last_beat)
         if self.deaf:
             self.deaf = False
             self._restored()

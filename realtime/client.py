@@ -68,7 +68,12 @@ class Client(Socket):
 
     def turn_away(self, error: errors.AppError) -> None:
         """Refuse the connection with our error object."""
+        self.refused(error)
         self.refuse(error.message, errors.answer(error))
+
+    def refused(self, error: errors.AppError) -> None:
+        """Count an error."""
+        self._gateway.count_error(error.kind.code)
 
     def tell(self, event: Event) -> None:
         """Send one of the server's own events."""
@@ -98,6 +103,7 @@ class Reply:
 
     def refuse(self, error: errors.AppError) -> None:
         """Send the error."""
+        self._client.refused(error)
         if self._ack is not None:
             self._client.ack(self._ack, errors.answer(error))
         else:

@@ -59,6 +59,10 @@ class Gateway:
         self._events = handlers.table() | dict([entry(wire.RefreshAuth, self.refresh_auth)])
         self._logins = Batch(self._look_up)
 
+    def count_error(self, code: str) -> None:
+        """Count an error that a client is told."""
+        self._resources.metrics.errors.labels(code).inc()
+
     def client(self, session: Session) -> Client:
         """Make the socket of a client that connects."""
         return Client(self, session)

@@ -14,6 +14,7 @@ import msgspec
 
 from core import errors
 from core.db import Many, Pool
+from core.metrics import Metrics
 from core.publisher import Draft, Stored
 from realtime.batch import Batch
 
@@ -37,8 +38,10 @@ APPEND = Many(Appended, "select * from append_messages($1, $2, $3, $4, $5, $6, $
 class Journal:
     """Appends drafts; `committed` is told of each new message before its `done` is called."""
 
-    def __init__(self, db: Pool, committed: Callable[[Draft, Stored], None]) -> None:
+    def __init__(self, db: Pool, metrics: Metrics, committed: Callable[[Draft, Stored], None]) -> None:
         self._db = db
+        self._metrics = metrics
+        self.committed = 0
         self._committed = committed
         self._lanes = [Batch(self._store) for _ in range(LANES)]
 
@@ -49,6 +52,10 @@ class Journal:
     async def ask(self, draft: Draft) -> Stored:
         """Append a draft and wait for the commit."""
         return await self._lane(draft).ask(draft)
+
+    def waiting(self) -> int:
+        """Return how many drafts are not answered yet."""
+        return sum(len(lane) for lane in self._lanes)
 
     async def drained(self) -> None:
         """Return when all that was appended is committed or refused."""
@@ -67,9 +74,13 @@ class Journal:
 
     async def _append(self, drafts: list[Draft]) -> dict[UUID, Stored | errors.AppError]:
         answers: dict[UUID, Stored | errors.AppError] = {}
-        for draft, row in zip(drafts, await APPEND(self._db, *_columns(drafts)), strict=True):
+        with self._metrics.batch_seconds.time():
+            rows = await APPEND(self._db, *_columns(drafts))
+        self._metrics.batch_size.observe(len(drafts))
+        for draft, row in zip(drafts, rows, strict=True):
             answer = answers[draft.id] = _answer(row)
             if isinstance(answer, Stored) and not answer.duplicate:
+                self.committed += 1
                 self._committed(draft, answer)
         return answers
 

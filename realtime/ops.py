@@ -1,18 +1,21 @@
-"""What operators ask any process: is it alive, is it ready."""
+"""What operators ask any process: is it alive, is it ready, how does it do."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
 from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from core.metrics import Metrics
 
 CHECK_SECONDS = 2.0
 
 Check = Callable[[], Awaitable[object]]
 
 
-def routes(checks: Mapping[str, Check]) -> list[web.RouteDef]:
-    """Return `/healthz`, which answers while the process lives, and `/readyz`: 200, or 503 with what is missing."""
+def routes(checks: Mapping[str, Check], metrics: Metrics) -> list[web.RouteDef]:
+    """Return `/healthz`, which answers while the process lives, `/readyz` (200, or 503 and what is missing), `/metrics`."""
 
     async def healthz(_request: web.Request) -> web.Response:
         return web.json_response({"status": "ok"})
@@ -26,7 +29,10 @@ def routes(checks: Mapping[str, Check]) -> list[web.RouteDef]:
             body=msgspec.json.encode(body), status=503 if missing else 200, content_type="application/json"
         )
 
-    return [web.get("/healthz", healthz), web.get("/readyz", readyz)]
+    async def scrape(_request: web.Request) -> web.Response:
+        return web.Response(body=generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    return [web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", scrape)]
 
 
 async def _problem(check: Check) -> str:

@@ -33,7 +33,9 @@ class Publisher:
         self._bus = bus
         self._jobs = resources.jobs
         self._local = local
-        self._journal = Journal(resources.db, self._committed)
+        self._journal = Journal(resources.db, resources.metrics, self._committed)
+        resources.metrics.count("greenroom_messages", "Messages committed", lambda: self._journal.committed)
+        resources.metrics.watch("greenroom_journal_waiting", "Messages not committed yet", self._journal.waiting)
         self._unnotified: set[UUID] = set()
         self._notifying = Periodic(self._notify, NOTIFY_SECONDS)
 
@@ -108,7 +110,7 @@ class Publisher:
 @asynccontextmanager
 async def open_publisher(settings: Settings, resources: Resources) -> AsyncIterator[Publisher]:
     """Open the publisher of a process that has no sockets of its own."""
-    bus = Bus(settings.redis_urls, deliver=lambda _delivery: None, restored=lambda: None)
+    bus = Bus(settings.redis_urls, resources.metrics, deliver=lambda _delivery: None, restored=lambda: None)
     await bus.start()
     publisher = Publisher(resources, bus)
     await publisher.start()

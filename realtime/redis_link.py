@@ -40,6 +40,10 @@ class RedisLink(asyncio.Protocol):
         """Whether there is a connection right now."""
         return self._transport is not None
 
+    def unsent(self) -> int:
+        """Return how many bytes the server has not taken yet."""
+        return self._transport.get_write_buffer_size() if self._transport else 0
+
     async def start(self) -> None:
         """Try to connect once; if that fails, go on trying in the background."""
         with contextlib.suppress(OSError, TimeoutError):

@@ -37,6 +37,8 @@ class Rooms:
         self._dirty: list[Room] = []
         self._holes: set[Room] = set()
         self._signalling: list[Room] = []
+        self.deliveries = 0
+        self.holes = 0
         self._sweeper = Periodic(self._sweep, SWEEP_SECONDS)
 
     def start(self) -> None:
@@ -155,6 +157,7 @@ class Rooms:
             if moment - room.told_offset_at > OFFSET_SECONDS:
                 room.told_offset_at = moment
                 room.frames.append(offset)
+            self.deliveries += len(room.frames) * len(room.sockets)
             self._outbox.broadcast(room.sockets, room.gathered())
 
     def _flush_signals(self) -> None:
@@ -176,6 +179,7 @@ class Rooms:
         holes, self._holes = self._holes, set()
         for room in holes:
             if room.held:
+                self.holes += 1
                 self._mending.add(room, lambda _answer: None)
 
     async def _mend(self, rooms: list[Room]) -> Sequence[None]:

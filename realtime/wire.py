@@ -199,6 +199,13 @@ class SessionExpiring(Event, frozen=True, rename="camel"):
     expires_at: datetime
 
 
+class ServerRestarting(Event, frozen=True, rename="camel"):
+    """Told when the hub goes down: the socket will be closed in so many milliseconds, each at another moment."""
+
+    name = "server:restarting"
+    closes_in_ms: int
+
+
 class SessionEnded(Event, frozen=True, rename="camel"):
     """Told just before the sockets of a session that ended elsewhere are closed."""
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
-from arq import ArqRedis, create_pool, cron, func
+from arq import ArqRedis, Retry, create_pool, cron, func
 from arq.typing import WorkerCoroutine
 from arq.worker import Worker as ArqWorker
 from redis.exceptions import RedisError
@@ -22,6 +22,7 @@ from config.settings import Settings
 from core import clock
 from core.context import Resources
 from core.jobs import Job, NotifyMembers, SendMail, arq_settings
+from core.metrics import Metrics
 from core.notifications import notify_members, written_since
 from core.publisher import Publisher
 from workers.mail import RETRY_SECONDS, send_mail
@@ -87,10 +88,11 @@ class Worker:
             await redis.aclose()
 
     def _make_arq(self, redis: ArqRedis) -> ArqWorker:
+        metrics = self._resources.metrics
         return ArqWorker(
             functions=[
-                func(_decoding(SendMail, self._send_mail), name=SendMail.__name__),
-                func(_decoding(NotifyMembers, self._notify_members), name=NotifyMembers.__name__),
+                func(_decoding(SendMail, self._send_mail, metrics), name=SendMail.__name__),
+                func(_decoding(NotifyMembers, self._notify_members, metrics), name=NotifyMembers.__name__),
             ],
             cron_jobs=[cron(self._sweep, name="sweep", second=0, run_at_startup=True, timeout=JOB_SECONDS)],
             redis_pool=redis,
@@ -118,9 +120,19 @@ class Worker:
         self._swept = started
 
 
-def _decoding(kind: type[J], run: Callable[[ArqContext, J], Coroutine[Any, Any, None]]) -> WorkerCoroutine:
+def _decoding(
+    kind: type[J], run: Callable[[ArqContext, J], Coroutine[Any, Any, None]], metrics: Metrics
+) -> WorkerCoroutine:
     async def decode_and_run(ctx: ArqContext, *arguments: object, **_: object) -> None:
-        await run(ctx, msgspec.convert(arguments[0], kind))
+        outcome = "failed"
+        try:
+            await run(ctx, msgspec.convert(arguments[0], kind))
+            outcome = "done"
+        except Retry:
+            outcome = "retried"
+            raise
+        finally:
+            metrics.jobs.labels(kind.__name__, outcome).inc()
 
     return decode_and_run
 

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from cli.checks import check_settings, markets
 from cli.lifetime import run
-from cli.serve.listening import hub_listening, readiness, runner_of
+from cli.serve.listening import hub_listening, operations, runner_of
 from config.settings import Settings
 from core.resources import open_resources
 from realtime.app import open_hub
@@ -23,7 +23,7 @@ def run_hub(settings: Settings) -> None:
             runner_of(web.Application()) as runner,
             open_hub(settings, resources, messages) as hub,
         ):
-            runner.app.add_routes(readiness(resources))
+            runner.app.add_routes(operations(resources, hub=hub.ready))
             async with hub_listening(settings, runner, hub):
                 await stop.wait()
 

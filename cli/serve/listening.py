@@ -19,9 +19,10 @@ REQUEST_SECONDS = 1.0  # what a request under way has left when its process ends
 log = logging.getLogger(__name__)
 
 
-def readiness(resources: Resources) -> list[web.RouteDef]:
-    """Return `/healthz` and `/readyz`."""
-    return ops.routes({"database": lambda: resources.db.fetchval("select 1"), "redis": resources.redis.ping})
+def operations(resources: Resources, **checks: ops.Check) -> list[web.RouteDef]:
+    """Return `/healthz`, `/readyz` with these checks beside the usual ones, and `/metrics`."""
+    usual = {"database": lambda: resources.db.fetchval("select 1"), "redis": resources.redis.ping}
+    return ops.routes({**usual, **checks}, resources.metrics)
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from cli.checks import check_settings
 from cli.lifetime import run, until
-from cli.serve.listening import listening, readiness, runner_of
+from cli.serve.listening import listening, operations, runner_of
 from config.settings import Settings
 from core.resources import open_resources
 from realtime.publisher import open_publisher
@@ -27,7 +27,7 @@ def run_worker(settings: Settings) -> None:
             runner_of(web.Application()) as runner,
             open_worker(settings, resources, publisher) as worker,
         ):
-            runner.app.add_routes(readiness(resources))
+            runner.app.add_routes(operations(resources))
             async with listening(settings, runner):
                 if not settings.smtp_url:
                     log.warning("GREENROOM_SMTP_URL is not set: no mail will be sent")

@@ -53,3 +53,9 @@ def test_every_event_is_in_the_page_of_events_and_no_other() -> None:
 def test_links_lead_somewhere(page: str) -> None:
     for link in re.findall(r"\]\((?!https?:)([^)#]+)", (ROOT / page).read_text()):
         assert ((ROOT / page).parent / link).exists(), link
+
+
+def test_every_metric_is_in_the_page_of_metrics_and_no_other() -> None:
+    code = "\n".join(path.read_text() for folder in ("core", "realtime") for path in (ROOT / folder).rglob("*.py"))
+    documented = re.findall(r"^\| `(greenroom_\w+)`", (ROOT / "docs/metrics.md").read_text(), re.MULTILINE)
+    assert set(documented) == set(re.findall(r'"(greenroom_\w+)"', code))

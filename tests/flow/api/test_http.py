@@ -1,6 +1,7 @@
 """What every call has in common: errors in one form, ids, headers, CORS, limits, and servers that are away."""
 
 import asyncio
+import dataclasses
 import logging
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -168,9 +169,7 @@ async def test_messages_have_a_rate_of_their_own(api: Api) -> None:
 
 async def test_limits_can_be_turned_off(house: House) -> None:
     settings = msgspec.structs.replace(house.settings, rate_limits="off")
-    resources = type(house.resources)(
-        settings, house.resources.db, house.resources.redis, house.resources.jobs, house.resources.keys
-    )
+    resources = dataclasses.replace(house.resources, settings=settings)
     async with TestClient(TestServer(build_app(settings, resources, house.publisher))) as client:
         api = Api(client)
         replies = await asyncio.gather(*(api.log_in("nobody@example.com") for _ in range(10)))
@@ -179,9 +178,7 @@ async def test_limits_can_be_turned_off(house: House) -> None:
 
 async def test_a_forwarded_address_is_believed_from_a_trusted_proxy_only(house: House) -> None:
     async def locked_out(settings: Settings, forwarded: str) -> bool:
-        resources = type(house.resources)(
-            settings, house.resources.db, house.resources.redis, house.resources.jobs, house.resources.keys
-        )
+        resources = dataclasses.replace(house.resources, settings=settings)
         async with TestClient(TestServer(build_app(settings, resources, house.publisher))) as client:
             caller = Caller(client, headers={"X-Forwarded-For": forwarded})
             reply = await caller.post("/auth/login", email="nobody@example.com", password="x")

@@ -10,6 +10,7 @@ import msgspec
 from cli.embedded.redis import embedded_redis
 from config.settings import Settings
 from core.ids import uuid7
+from core.metrics import Metrics
 from core.publisher import Draft
 from realtime.bus import Bus
 from realtime.publisher import Publisher
@@ -20,7 +21,7 @@ NOWHERE = "redis://127.0.0.1:1"
 
 def mute_publisher(house: House) -> Publisher:
     """Return a publisher that commits but whose bus never reaches anybody."""
-    return Publisher(house.resources, Bus([NOWHERE], deliver=lambda _: None, restored=lambda: None))
+    return Publisher(house.resources, Bus([NOWHERE], Metrics(), deliver=lambda _: None, restored=lambda: None))
 
 
 def contents(chatter: Chatter) -> list[str]:

@@ -1,0 +1,73 @@
+"""What a process tells Prometheus. What can be read when it is asked is not counted on the way: see `watch` and `count`."""
+
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500)
+
+Family: TypeAlias = type[CounterMetricFamily] | type[GaugeMetricFamily]
+
+
+class Metrics:
+    """The registry of one process and what every kind of process measures. Names: docs/metrics.md."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._readings: dict[str, _Reading] = {}
+        ProcessCollector(registry=self.registry)
+        self.errors = Counter(
+            "greenroom_errors", "Errors told to clients of the hub, by code", ["code"], registry=self.registry
+        )
+        self.batch_size = self._histogram("greenroom_journal_batch_messages", "Messages committed at once", SIZES)
+        self.batch_seconds = self._histogram("greenroom_journal_batch_seconds", "Time of a commit", SECONDS)
+        self.bus_seconds = self._histogram(
+            "greenroom_bus_lag_seconds", "Time of a beacon over the bus and back", SECONDS
+        )
+        self.loop_seconds = self._histogram("greenroom_loop_lag_seconds", "How late the event loop is", SECONDS)
+        self.requests = Histogram(
+            "greenroom_http_request_seconds",
+            "Time of REST calls, by call and status",
+            ["method", "route", "status"],
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self.jobs = Counter(
+            "greenroom_jobs", "Jobs run, by kind and outcome", ["job", "outcome"], registry=self.registry
+        )
+
+    def watch(self, name: str, what: str, read: Callable[[], float]) -> None:
+        """Tell a value that goes up and down, by asking for it when it is scraped; several readers are added up."""
+        self._read(GaugeMetricFamily, name, what, read)
+
+    def count(self, name: str, what: str, read: Callable[[], float]) -> None:
+        """Tell a value that only grows, in the same way."""
+        self._read(CounterMetricFamily, name, what, read)
+
+    def _read(self, family: Family, name: str, what: str, read: Callable[[], float]) -> None:
+        if name not in self._readings:
+            self._readings[name] = _Reading(family, name, what)
+            self.registry.register(self._readings[name])
+        self._readings[name].readers.append(read)
+
+    def _histogram(self, name: str, what: str, buckets: Iterable[float]) -> Histogram:
+        return Histogram(name, what, buckets=tuple(buckets), registry=self.registry)
+
+
+class _Reading(Collector):
+    def __init__(self, family: Family, name: str, what: str) -> None:
+        self._family = family
+        self._name = name
+        self._what = what
+        self.readers: list[Callable[[], float]] = []
+
+    def describe(self) -> Iterable[Metric]:
+        return [self._family(self._name, self._what)]
+
+    def collect(self) -> Iterable[Metric]:
+        return [self._family(self._name, self._what, value=sum(read() for read in self.readers))]

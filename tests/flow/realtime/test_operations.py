@@ -1,0 +1,68 @@
+"""What operators see: metrics, readiness, and a hub that goes down in order."""
+
+import asyncio
+
+import pytest
+from prometheus_client import generate_latest
+from prometheus_client.parser import text_string_to_metric_families as parse
+
+from realtime.app import NotReadyError
+from tests.flow.conftest import House, serve_hub, without_limits
+
+
+async def test_metrics_tell_what_the_hub_does(house: House, hub: str) -> None:
+    ann = await (await house.chatter("Ann", hub)).connect()
+    room = await house.group(ann.user)
+    await ann.join(room)
+    await ann.send(room, "Hi")
+    await ann.send(room, "")
+    await ann.heard.next("message:received")
+
+    registry = house.hubs[0].metrics.registry
+    samples = {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in parse(generate_latest(registry).decode())
+        for sample in family.samples
+    }
+    assert samples[("greenroom_connections",)] == 1
+    assert samples[("greenroom_users",)] == 1
+    assert samples[("greenroom_rooms",)] == 1
+    assert samples[("greenroom_messages_total",)] == 1
+    assert samples[("greenroom_deliveries_total",)] >= 1
+    assert samples[("greenroom_journal_batch_messages_count",)] == 1
+    assert samples[("greenroom_errors_total", "EMPTY_MESSAGE")] == 1
+
+
+async def test_a_hub_that_goes_down_tells_everybody_and_keeps_what_was_sent(house: House) -> None:
+    async with serve_hub(without_limits(house.settings)) as (_, url):
+        people = [await (await house.chatter(f"P{i}", url)).connect() for i in range(3)]
+        room = await house.group(*[person.user for person in people])
+        for person in people:
+            await person.join(room)
+        sending = [
+            asyncio.ensure_future(
+                people[0].socket.call("message:send", {"conversationId": str(room), "content": str(i)})
+            )
+            for i in range(50)
+        ]
+        await people[1].heard.next("message:received")
+    for person in people:
+        assert (await person.heard.next("server:restarting"))["closesInMs"] >= 0
+        await person.heard.next("disconnect")
+    answers = [send.result() for send in sending if send.done() and not send.exception()]
+    stored = {str(row["id"]) for row in await house.resources.db.fetch("select id from messages")}
+    assert {answer["id"] for answer in answers} <= stored
+    for send in sending:
+        send.cancel()
+    await asyncio.gather(*sending, return_exceptions=True)
+
+
+async def test_a_hub_that_cannot_hear_the_bus_is_not_ready(house: House, hub: str) -> None:
+    one = house.hubs[0]
+    async with asyncio.timeout(5):
+        while one.deaf:  # the first beacon is on its way
+            await asyncio.sleep(0.05)
+    await one.ready()
+    one._bus._shards[0].deaf = True
+    with pytest.raises(NotReadyError, match="bus"):
+        await one.ready()
