@@ -14,7 +14,7 @@ from msgspec.structs import FieldInfo, asdict, fields
 PREFIX = "GREENROOM_"
 
 PostgresUrl = Annotated[str, Meta(pattern=r"^postgres(ql)?://.")]
-RedisUrl = Annotated[str, Meta(pattern=r"^(redis|unix)://.")]
+RedisUrl = Annotated[str, Meta(pattern=r"^(rediss?|unix)://.")]
 SmtpUrl = Annotated[str, Meta(pattern=r"^smtps?://[^/]")]
 HttpUrl = Annotated[str, Meta(pattern=r"^https?://[^/\s]+$")]
 SigningKey = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]+:.{32,}$")]
