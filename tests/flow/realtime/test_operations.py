@@ -60,7 +60,7 @@ async def test_a_hub_that_goes_down_tells_everybody_and_keeps_what_was_sent(hous
 async def test_a_hub_that_cannot_hear_the_bus_is_not_ready(house: House, hub: str) -> None:
     one = house.hubs[0]
     async with asyncio.timeout(5):
-        while one.deaf:  # the first beacon is on its way
+        while one.deaf:  # noqa: ASYNC110 - the first beacon is on its way
             await asyncio.sleep(0.05)
     await one.ready()
     one._bus._shards[0].deaf = True
