@@ -26,6 +26,7 @@ from realtime.loop_lag import LoopLag
 from realtime.presence import Presence
 from realtime.publisher import Publisher
 from realtime.recovery import Recovery
+from realtime.returning import Returning
 from realtime.rooms import Rooms
 from realtime.users import Users
 
@@ -58,8 +59,11 @@ class Hub:
         presence = self._presence = Presence(hub_id, resources.redis, resources.db, users.keys, self._publisher.emit)
         recovery = Recovery(resources.redis)
         handlers = Handlers(resources, history, rooms, presence, self._publisher, recovery)
+        returning = Returning(history, rooms, recovery)
         limiter = Limiter(messages if settings.rate_limits == "on" else None)
-        self._gateway = Gateway(resources, frozenset(settings.marketplaces), users, handlers, limiter, recovery)
+        self._gateway = Gateway(
+            resources, frozenset(settings.marketplaces), users, handlers, limiter, recovery, returning
+        )
 
         self._lag = LoopLag(resources.metrics)
         self._measure(resources.metrics, users)

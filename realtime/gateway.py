@@ -22,6 +22,8 @@ from realtime.engine.session import Session
 from realtime.handlers import Handlers, entry
 from realtime.limits import Limiter
 from realtime.recovery import Recovery
+from realtime.returning import Returning
+from realtime.tasks import Tasks
 from realtime.users import Users
 
 WARNING_SECONDS = 60.0
@@ -49,12 +51,14 @@ class Gateway:
         handlers: Handlers,
         limiter: Limiter,
         recovery: Recovery,
+        returning: Returning,
     ) -> None:
         self._resources = resources
         self._markets = markets
         self._users = users
         self._limiter = limiter
-        self._handlers = handlers
+        self._returning = returning
+        self._tasks = Tasks()
         self._recovery = recovery
         self._events = handlers.table() | dict([entry(wire.RefreshAuth, self.refresh_auth)])
         self._logins = Batch(self._look_up)
@@ -93,7 +97,7 @@ class Gateway:
             return
         self._watch(client, claims)
         if given.pid:
-            self._handlers.spawn(self._recover(client, user, given.pid, given.offset))
+            self._tasks.spawn(self._recover(client, user, given.pid, given.offset))
         else:
             self._admit(client, user)
 
@@ -102,7 +106,7 @@ class Gateway:
         self._users.add(client)
 
     async def _recover(self, client: Client, user: User, pid: str, offset: str | None) -> None:
-        await self._handlers.recover(client, user, pid, offset)
+        await self._returning.recover(client, user, pid, offset)
         if not client.gone:
             self._users.add(client)
 
@@ -153,7 +157,7 @@ class Gateway:
 
     def caught_up(self, client: Client) -> None:
         """Give a client that was slow what it has missed, from the log."""
-        self._handlers.catch_up(client)
+        self._returning.catch_up(client)
 
     def end_session(self, session: bytes) -> None:
         """Close the sockets of a login that has ended elsewhere."""

@@ -1,10 +1,7 @@
 """What each event of a client does. A message becomes a command to a room; what needs more of the database runs beside."""
 
-import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from datetime import datetime
 from functools import partial
 from types import GenericAlias
 from typing import TypeAlias, TypeVar
@@ -13,25 +10,24 @@ from uuid import UUID
 import msgspec
 
 from core import conversations, errors, messages, sync
-from core.context import Ctx, Resources, User
+from core.context import Ctx, Resources
 from core.db import UNAVAILABLE_ERRORS
 from core.events import ConversationRead, ConversationTyping
 from core.ids import uuid7
-from core.messages import MARK_READ, Place, ReadMark, check_content, position
+from core.messages import MARK_READ, ReadMark, check_content, position
 from core.publisher import Draft
 from realtime import wire
 from realtime.batch import Batch
-from realtime.catchup import Changes, Log, frame_of
+from realtime.catchup import Changes, Log
 from realtime.client import Client, Reply
 from realtime.presence import Presence
 from realtime.publisher import Publisher
 from realtime.recovery import Recovery
 from realtime.room import Room
 from realtime.rooms import Rooms
+from realtime.tasks import Tasks
 
 log = logging.getLogger(__name__)
-
-MOST_RECOVERED = 5000  # messages; who missed more takes fresh pages instead
 
 E = TypeVar("E", bound=wire.ClientEvent)
 Handle: TypeAlias = Callable[[Client, bytes, Reply], None]
@@ -56,7 +52,7 @@ class Handlers:
         self._publisher = publisher
         self._recovery = recovery
         self._reads = Batch(self._mark_read)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
 
     def table(self) -> dict[str, Handle]:
         """Return, by its name, how each event is decoded and handled."""
@@ -211,61 +207,6 @@ class Handlers:
         """Tell what a client has missed."""
         self._run(sync.changes(self._ctx(client), event.cursor), reply)
 
-    async def recover(self, client: Client, user: User, pid: str, offset: str | None) -> None:
-        """Let a client in that was here before: into its rooms, each from where it stopped hearing."""
-        known = await self._recovery.recall(pid, user.id.bytes, offset)
-        places = await self._places(user, known) if known is not None else None
-        if client.gone:
-            return
-        client.admit(user, self._recovery.new_pid() if places is None else pid)
-        for room, place in places or ():
-            client.rooms[room.key] = room
-            room.away[client.session] = (place.seq, place.version)
-        self.catch_up(client)
-
-    async def _places(self, user: User, known: dict[bytes, datetime]) -> list[tuple[Room, Place]] | None:
-        """Return where to go on in each room that the user is still in; None if that is too much to tell."""
-        places: list[tuple[Room, Place]] = []
-        for key, moment in known.items():
-            with contextlib.suppress(errors.AppError):
-                room = await self._rooms.awake(UUID(bytes=key))
-                if user.id.bytes in room.members and room.market == user.market:
-                    places.append((room, await self._log.stood_at(room.id, moment)))
-        missed = sum(room.version - place.version for room, place in places)
-        return places if missed <= MOST_RECOVERED else None
-
-    def catch_up(self, client: Client) -> None:
-        """Page what a slow client has missed out of the log, then let it hear its rooms live again."""
-        if not client.catching_up:
-            client.catching_up = True
-            self.spawn(self._catch_up(client))
-
-    async def _catch_up(self, client: Client) -> None:
-        try:
-            while not client.session.behind and (away := client.away()):
-                await self._return_to(client, away[0])
-        except Exception:
-            log.exception("a slow client could not be caught up")
-            client.disconnect(close=True)  # it comes back and asks for what it misses
-        finally:
-            client.catching_up = False
-
-    async def _return_to(self, client: Client, room: Room) -> None:
-        """Send one page of a room, or go back into it: in the very turn in which nothing is missing."""
-        seq, version = room.away[client.session]
-        until = room.version
-        if client.user_key not in room.members:
-            client.leave(room)
-        elif version >= until:
-            del room.away[client.session]
-            room.sockets[client.session] = client
-        else:
-            page = await self._log.changes(room.id, version, until)
-            if client.session in room.away:
-                client.emit_raw(b"".join(frame_of(message, seq) for message in page.messages))
-                seq = max([seq, *(message.seq for message in page.messages)])
-                room.away[client.session] = (seq, until if page.complete else page.messages[-1].version)
-
     def _in_room(self, client: Client, id: UUID, reply: Reply, command: Callable[[Room], None]) -> None:
         """Run a command in the room of a conversation that the client is a member of, when it is awake."""
 
@@ -284,13 +225,7 @@ class Handlers:
 
     def _run(self, work: Coroutine[None, None, msgspec.Struct], reply: Reply) -> None:
         """Do what needs the database, beside the hot path, and reply with what comes of it."""
-        self.spawn(self._finish(work, reply))
-
-    def spawn(self, work: Coroutine[None, None, None]) -> None:
-        """Run what nobody waits for."""
-        task = asyncio.get_running_loop().create_task(work, name="gateway event")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks.spawn(self._finish(work, reply))
 
     async def _finish(self, work: Awaitable[msgspec.Struct], reply: Reply) -> None:
         try:

@@ -1,0 +1,85 @@
+"""How clients come back into their rooms without a hole: slow ones that read again, and those that were away."""
+
+import contextlib
+import logging
+from datetime import datetime
+from uuid import UUID
+
+from core import errors
+from core.context import User
+from core.messages import Place
+from realtime.catchup import Log, frame_of
+from realtime.client import Client
+from realtime.recovery import Recovery
+from realtime.room import Room
+from realtime.rooms import Rooms
+from realtime.tasks import Tasks
+
+MOST_RECOVERED = 5000  # messages; who missed more takes fresh pages instead
+
+log = logging.getLogger(__name__)
+
+
+class Returning:
+    """Pages the log out to clients until they have caught up with their rooms."""
+
+    def __init__(self, history: Log, rooms: Rooms, recovery: Recovery) -> None:
+        self._log = history
+        self._rooms = rooms
+        self._recovery = recovery
+        self._tasks = Tasks()
+
+    async def recover(self, client: Client, user: User, pid: str, offset: str | None) -> None:
+        """Let a client in that was here before: into its rooms, each from where it stopped hearing."""
+        known = await self._recovery.recall(pid, user.id.bytes, offset)
+        places = await self._places(user, known) if known is not None else None
+        if client.gone:
+            return
+        client.admit(user, self._recovery.new_pid() if places is None else pid)
+        for room, place in places or ():
+            client.rooms[room.key] = room
+            room.away[client.session] = (place.seq, place.version)
+        self.catch_up(client)
+
+    async def _places(self, user: User, known: dict[bytes, datetime]) -> list[tuple[Room, Place]] | None:
+        """Return where to go on in each room that the user is still in; None if that is too much to tell."""
+        places: list[tuple[Room, Place]] = []
+        for key, moment in known.items():
+            with contextlib.suppress(errors.AppError):
+                room = await self._rooms.awake(UUID(bytes=key))
+                if user.id.bytes in room.members and room.market == user.market:
+                    places.append((room, await self._log.stood_at(room.id, moment)))
+        missed = sum(room.version - place.version for room, place in places)
+        return places if missed <= MOST_RECOVERED else None
+
+    def catch_up(self, client: Client) -> None:
+        """Page what a slow client has missed out of the log, then let it hear its rooms live again."""
+        if not client.catching_up:
+            client.catching_up = True
+            self._tasks.spawn(self._catch_up(client))
+
+    async def _catch_up(self, client: Client) -> None:
+        try:
+            while not client.session.behind and (away := client.away()):
+                await self._return_to(client, away[0])
+        except Exception:
+            log.exception("a slow client could not be caught up")
+            client.disconnect(close=True)  # it comes back and asks for what it misses
+        finally:
+            client.catching_up = False
+
+    async def _return_to(self, client: Client, room: Room) -> None:
+        """Send one page of a room, or go back into it: in the very turn in which nothing is missing."""
+        seq, version = room.away[client.session]
+        until = room.version
+        if client.user_key not in room.members:
+            client.leave(room)
+        elif version >= until:
+            del room.away[client.session]
+            room.sockets[client.session] = client
+        else:
+            page = await self._log.changes(room.id, version, until)
+            if client.session in room.away:
+                client.emit_raw(b"".join(frame_of(message, seq) for message in page.messages))
+                seq = max([seq, *(message.seq for message in page.messages)])
+                room.away[client.session] = (seq, until if page.complete else page.messages[-1].version)
