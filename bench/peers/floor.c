@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,7 +65,7 @@ static void watch(int fd, int operation) {
 /* Write, and keep what the socket does not take. */
 static void write_all(int fd, const char *bytes, size_t length) {
     Bytes *out = &connections[fd].out;
-    ssize_t written = out->length ? 0 : send(fd, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+    ssize_t written = out->length ? 0 : write(fd, bytes, length);
     size_t done = written > 0 ? (size_t)written : 0;
     if (done == length) return;
     append(out, bytes + done, length - done);
@@ -169,8 +170,12 @@ static void read_some(int fd) {
     Connection *connection = &connections[fd];
     size_t length = connection->in.length, taken = 0, step = 0;
     if (length) memcpy(buffer, connection->in.bytes, length);
-    ssize_t got = recv(fd, buffer + length, BUFFER - length, MSG_DONTWAIT);
-    if (got <= 0) exit(0); /* one load is all that it serves, so rooms need not forget who leaves */
+    ssize_t got = read(fd, buffer + length, BUFFER - length);
+    if (got <= 0) {
+        if (connection->connected) exit(0); /* one load is all that it serves, so rooms need not forget who leaves */
+        close(fd);
+        return;
+    }
     length += (size_t)got;
     buffer[length] = 0;
     do {
@@ -192,7 +197,7 @@ static void tell_rooms(void) {
 }
 
 static void take_connection(int listener) {
-    int fd = accept(listener, NULL, NULL);
+    int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
     if (fd < 0) return;
     if (fd >= MAX_CONNECTIONS) exit(1);
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
@@ -206,6 +211,7 @@ int main(int count, char **arguments) {
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
     if (bind(listener, (struct sockaddr *)&address, sizeof address) || listen(listener, 4096)) return 1;
+    signal(SIGPIPE, SIG_IGN);
     poller = epoll_create1(0);
     watch(listener, EPOLL_CTL_ADD);
     for (struct epoll_event events[EVENTS];;) {

@@ -1,0 +1,54 @@
+"""Two hubs: what it costs that the members of a room are spread over them."""
+
+from statistics import median
+
+from bench.cases.fanout import measure_alone
+from bench.house import House
+from bench.load.client import Result, Shape
+from bench.process import progress
+from bench.results import Line
+from bench.servers import Serve, hub, two_hubs
+
+ONE, TWO = "one hub", "two hubs"
+MEMBERS = 10
+SERVERS: dict[str, Serve] = {ONE: hub, TWO: two_hubs}
+
+
+def hubs(house: House) -> list[Line]:
+    """2,000 messages/s into 100 rooms of 10, half of whose members are on the other hub."""
+    title, crowd = "2,000 msg/s, one hub or two", house.crowd(1000, 100)
+    runs: dict[str, list[Result]] = {ONE: [], TWO: []}
+    for turn in range(house.rounds):
+        for name, serve in SERVERS.items():
+            progress(f"  round {turn + 1}: {name}")
+            runs[name].append(measure_alone(house, crowd, serve, Shape(senders=2, rate=2000)))
+
+    def line(measure: str, form: str, values: dict[str, float]) -> Line:
+        return Line(title, measure, values, form)
+
+    both = list(SERVERS)
+    cpu = {name: median(result.server / result.sent * 1e6 for result in runs[name]) for name in both}
+    redis = {name: median(result.redis / result.sent * 1e6 for result in runs[name]) for name in both}
+    lines = [
+        line("hubs' CPU per delivery, microseconds", ",.2f", {name: cpu[name] / MEMBERS for name in both}),
+        line("hubs' CPU per message, microseconds", ",.1f", cpu),
+        line("Redis's CPU per message, microseconds", ",.1f", redis),
+        line("p50, ms", ",.2f", {name: median(result.p50 for result in runs[name]) for name in both}),
+        line("p99, ms", ",.2f", {name: median(result.p99 for result in runs[name]) for name in both}),
+    ]
+    return [
+        *lines,
+        line("the bus, microseconds of hubs' CPU per message", ",.1f", {TWO: cpu[TWO] - cpu[ONE]}),
+        *_closed_loop(house, title),
+    ]
+
+
+def _closed_loop(house: House, title: str) -> list[Line]:
+    """Compare what both can deliver, where each hub has a core of its own."""
+    first, second = house.cores.hubs
+    if first == second:
+        return []
+    crowd, shape = house.crowd(1000, 100), Shape(senders=2)
+    values = {name: measure_alone(house, crowd, serve, shape).deliveries for name, serve in SERVERS.items()}
+    reached = values[TWO] >= 1.6 * values[ONE]
+    return [Line(title, "deliveries/s", values, goal="two at least 1.6 x one", reached=reached)]

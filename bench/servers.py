@@ -1,0 +1,84 @@
+"""Who is compared: the same work for the hub and its peers, each alone on one core."""
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
+
+import msgspec
+
+from bench.house import Crowd, House
+from bench.process import free_port, serving
+
+PEERS = Path(__file__).parent / "peers"
+
+
+class Running(msgspec.Struct, frozen=True):
+    """Servers that answer; what they lean on is asked for by its own pids."""
+
+    ports: tuple[int, ...]
+    pids: tuple[int, ...]
+
+
+Serve = Callable[[House, Crowd], AbstractContextManager[Running]]
+
+
+@contextmanager
+def hub(house: House, crowd: Crowd) -> Iterator[Running]:
+    """Run one hub: tokens are checked, and each message is committed before it is acknowledged or told."""
+    with _hubs(house, crowd, 1) as running:
+        yield running
+
+
+@contextmanager
+def two_hubs(house: House, crowd: Crowd) -> Iterator[Running]:
+    """Run two hubs over the same database and Redis."""
+    with _hubs(house, crowd, 2) as running:
+        yield running
+
+
+@contextmanager
+def _hubs(house: House, crowd: Crowd, count: int) -> Iterator[Running]:
+    environment = house.environment(crowd.database_url)
+    ports = tuple(free_port() for _ in range(count))
+    with ExitStack() as stack:
+        pids = []
+        for port, core in zip(ports, house.cores.hubs, strict=False):
+            command = [sys.executable, "-m", "cli", "hub", "--port", str(port)]
+            log = house.folder / "hub.log"
+            pids.append(stack.enter_context(serving(command, port, core, log, environment)))
+        yield Running(ports, tuple(pids))
+
+
+@contextmanager
+def node(house: House, _crowd: Crowd) -> Iterator[Running]:
+    """Run Node's Socket.IO with its Redis adapter: no tokens are checked and nothing is stored."""
+    program = shutil.which("node")
+    if program is None or not (PEERS.parent / "node_modules").exists():
+        raise SystemExit("bench needs Node and the packages of bench/package.json: run it by make bench")
+    port = free_port()
+    command: list[str | Path] = [program, PEERS / "node.mjs", str(port), house.redis.url.removeprefix("unix://")]
+    with serving(command, port, house.cores.hubs[0], house.folder / "node.log") as pid:
+        yield Running((port,), (pid,))
+
+
+@contextmanager
+def python_socketio(house: House, _crowd: Crowd) -> Iterator[Running]:
+    """Run python-socketio with its Redis manager: no tokens are checked and nothing is stored."""
+    port = free_port()
+    command = [sys.executable, "-m", "bench.peers.python_socketio", str(port), house.redis.url]
+    with serving(command, port, house.cores.hubs[0], house.folder / "python-socketio.log") as pid:
+        yield Running((port,), (pid,))
+
+
+@contextmanager
+def floor(house: House, _crowd: Crowd) -> Iterator[Running]:
+    """Run the bare relay."""
+    port = free_port()
+    with serving([house.floor, str(port)], port, house.cores.hubs[0], house.folder / "floor.log") as pid:
+        yield Running((port,), (pid,))
+
+
+OURS, NODE, PYTHON, FLOOR = "Greenroom", "Node + Redis", "python-socketio + Redis", "floor"
+SERVERS: dict[str, Serve] = {OURS: hub, NODE: node, PYTHON: python_socketio, FLOOR: floor}
