@@ -56,7 +56,7 @@ class Hub:
         local = Local(rooms, users, lambda session: self._gateway.end_session(session))
         self._publisher = Publisher(resources, self._bus, local)
         hub_id = self._bus.origin.hex()
-        presence = self._presence = Presence(hub_id, resources.redis, resources.db, users.keys, self._publisher.emit)
+        presence = self._presence = Presence(hub_id, resources.redis, resources.db, users, self._publisher.emit)
         recovery = Recovery(resources.redis)
         handlers = Handlers(resources, history, rooms, presence, self._publisher, recovery)
         returning = Returning(history, rooms, recovery)

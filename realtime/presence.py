@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import functools
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from uuid import UUID
 
 from redis.asyncio import Redis
@@ -56,7 +56,7 @@ class Presence:
         hub_id: str,
         redis: Redis,
         db: Pool,
-        here: Callable[[], Iterable[bytes]],
+        here: Collection[bytes],
         emit: Callable[[Sequence[UUID], Event], None],
     ) -> None:
         self._hub = hub_id
@@ -99,7 +99,7 @@ class Presence:
 
     async def _online_among(self, questions: list[frozenset[bytes]]) -> list[set[bytes]]:
         everybody = frozenset[bytes]().union(*questions)
-        online = {user for user in self._here() if user in everybody}
+        online = {user for user in everybody if user in self._here}
         with contextlib.suppress(RedisError, OSError):
             online |= await self._elsewhere(everybody - online)
         return [online & question for question in questions]
@@ -133,7 +133,7 @@ class Presence:
         return gone
 
     async def _tell_gone(self, gone: set[bytes]) -> None:
-        offline = gone - await self._elsewhere(gone) - set(self._here())
+        offline = {user for user in gone - await self._elsewhere(gone) if user not in self._here}
         moment = now()
         await SEEN(self._db, [UUID(bytes=user) for user in offline], moment)
         await self._tell_contacts(offline, lambda user_id: UserOffline(user_id, moment))
@@ -153,12 +153,12 @@ class Presence:
         moment = now().timestamp()
         async with self._redis.pipeline(transaction=False) as pipe:
             pipe.zadd("hubs", {self._hub: moment})
-            if users := list(self._here()):
+            if users := list(self._here):
                 pipe.sadd(self._key, *users)  # again each time: a Redis that was restarted has forgotten them
             pipe.zrangebyscore("hubs", "-inf", moment - DEAD_SECONDS)
             is_new, *_, dead = await pipe.execute()
         if is_new:  # the first beat, or one after a pause so long that others have told us dead
-            self._came.update(self._here())
+            self._came.update(self._here)
         for hub in dead:
             await self._bury(hub.decode())
 

@@ -1,6 +1,6 @@
 """Who is connected to this hub: a user's sockets are one room, which nobody else can enter."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from realtime.bus import NOBODY, Bus, user_channel
@@ -23,9 +23,11 @@ class Users:
     def __len__(self) -> int:
         return len(self._sockets)
 
-    def keys(self) -> list[bytes]:
-        """Return who is here."""
-        return list(self._sockets)
+    def __contains__(self, user: object) -> bool:
+        return user in self._sockets
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._sockets)
 
     def add(self, client: "Client") -> None:
         """Note a socket."""
