@@ -119,14 +119,19 @@ def test_a_group_is_made_mentions_its_members_shows_in_their_lists_and_removes_o
     expect(creator.messages.last).to_contain_text(f"removed {talent.name}")
 
 
-def test_a_notification_tells_of_a_message_and_is_gone_when_it_is_read(demo: Visit) -> None:
+def test_a_notification_is_gone_when_it_or_its_message_is_read(demo: Visit) -> None:
     creator, talent = demo.creator, demo.talent
+    badge = talent.root.locator(".bell .badge")
     creator.field.focus()
     creator.say("Have a look")
-    badge = talent.root.locator(".bell .badge")
     expect(badge).to_have_text("1")
     talent.press("Notifications")
     talent.root.get_by_role("button", name="New message").click()
+    expect(badge).to_be_hidden()
+    creator.field.focus()
+    creator.say("And another")
+    expect(badge).to_have_text("1")
+    talent.field.focus()
     expect(badge).to_be_hidden()
 
 

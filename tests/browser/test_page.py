@@ -68,6 +68,7 @@ def test_a_phone_shows_one_pane_with_a_way_back_to_the_list(visit: Callable[...,
     one = visit(viewport=PHONE)
     one.page.get_by_role("button", name="Start demo").click()
     creator, talent = one.creator, one.talent
+    expect(creator.root).to_be_visible()
     expect(talent.root).to_be_hidden()
     creator.root.locator(".conversation").click()
     creator.say("On the road")
