@@ -11,7 +11,7 @@ from core.context import Resources
 from core.limits import Rate
 from core.metrics import Metrics
 from realtime import wire
-from realtime.bus import SESSIONS_CHANNEL, Bus
+from realtime.bus import EVERYBODY, Bus
 from realtime.catchup import Log, encode
 from realtime.client import Client
 from realtime.engine.frames import GOING_AWAY
@@ -86,7 +86,7 @@ class Hub:
     async def start(self) -> None:
         """Listen to the bus before there are clients."""
         await self._bus.start()
-        self._bus.listen(SESSIONS_CHANNEL)
+        self._bus.listen(EVERYBODY)
         await self._publisher.start()
         await self._presence.start()
         self._rooms.start()

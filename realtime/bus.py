@@ -2,7 +2,7 @@
 
 What crosses is one frame behind a header of 34 bytes, so that a receiving hub parses no JSON: kind (1 byte), origin (8: the
 process that sent it), subject (16: an id), number (8), flags (1); what they mean depends on the kind, see `Kind`.
-Channels: `c` + 16 bytes of a conversation's id, `u` + 16 bytes of a user's id, `s` (sessions that ended), `h` + origin (beacons).
+Channels: `c` + 16 bytes of a conversation's id, `u` + 16 bytes of a user's id, `a` (every hub), `h` + origin (beacons).
 Each channel belongs to one of the Redis servers by rendezvous hashing, so that adding a server moves only its share.
 Each process publishes a beacon twice a second to itself on every server: one that does not come back means deaf, hence reconnect.
 """
@@ -37,6 +37,7 @@ class Kind(enum.IntEnum):
     EMIT = 2  # to a user; subject: a conversation: skip sockets that have joined it, or nobody
     SESSION_ENDED = 3  # subject: the session
     BEACON = 4
+    MEND = 5  # compare the conversation with the log; key empty: all conversations
 
 
 MEMBERS_CHANGED = 1  # the flag of a change after which members must be loaded anew
@@ -63,7 +64,7 @@ def user_channel(key: bytes) -> bytes:
     return b"u" + key
 
 
-SESSIONS_CHANNEL = b"s"
+EVERYBODY = b"a"  # every hub
 
 
 class Bus:
@@ -159,8 +160,9 @@ class _Shard:
         self._received = received
         self._restored = restored
         self._lag = lag
-        self._channels: dict[bytes, asyncio.Future[None] | None] = {self._beacon_channel: None}
-        self._speaker = RedisLink(url, lambda _reply: None, lambda: None)
+        self._channels: dict[bytes, asyncio.Future[None] | None] = {}
+        self._speaker = RedisLink(url, lambda _reply: None, self._speaking)
+        self._has_spoken = False
         self._listener = RedisLink(url, self._heard, self._resubscribe)
         self._last_heard = 0.0
         self._beating = Periodic(self._beat, BEACON_SECONDS)
@@ -212,8 +214,16 @@ class _Shard:
             case [b"subscribe", bytes() as channel, _]:
                 self._confirm(channel)
 
+    def _speaking(self) -> None:
+        # What was said into the connection before this one may be lost.
+        if self._has_spoken:
+            self.publish(EVERYBODY, HEADER.pack(Kind.MEND, bytes(8), NOBODY, 0, 0))
+        self._has_spoken = True
+
     def _resubscribe(self) -> None:
-        channels = list(self._channels)
+        # Something may have been missed, until the beacon comes back: last, when all the others are listened to again.
+        self.deaf = True
+        channels = [*self._channels, self._beacon_channel]
         for start in range(0, len(channels), 500):
             self._listener.send((b"SUBSCRIBE", *channels[start : start + 500]))
 

@@ -36,7 +36,7 @@ APPEND = Many(Appended, "select * from append_messages($1, $2, $3, $4, $5, $6, $
 
 
 class Journal:
-    """Appends drafts; `committed` is told of each new message before its `done` is called."""
+    """Appends drafts; `committed` is told of each message in the log, new or repeated, before its `done` is called."""
 
     def __init__(self, db: Pool, metrics: Metrics, committed: Callable[[Draft, Stored], None]) -> None:
         self._db = db
@@ -79,8 +79,8 @@ class Journal:
         self._metrics.batch_size.observe(len(drafts))
         for draft, row in zip(drafts, rows, strict=True):
             answer = answers[draft.id] = _answer(row)
-            if isinstance(answer, Stored) and not answer.duplicate:
-                self.committed += 1
+            if isinstance(answer, Stored):
+                self.committed += not answer.duplicate
                 self._committed(draft, answer)
         return answers
 

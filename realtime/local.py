@@ -26,12 +26,21 @@ class Local:
                 self.emit(delivery.key, delivery.frame, delivery.subject)
             case Kind.SESSION_ENDED:
                 self.end_session(delivery.subject)
+            case Kind.MEND:
+                self.mend(delivery.key)
 
     def change(self, conversation: bytes, version: int, frame: bytes, author: bytes, flags: int) -> None:
         """Deliver a committed change of a conversation."""
         self._rooms.apply(conversation, version, frame, author)
         if flags & MEMBERS_CHANGED:
             self._rooms.members_changed(conversation)
+
+    def mend(self, conversation: bytes) -> None:
+        """Compare a conversation with the log, or all if none is named."""
+        if conversation:
+            self._rooms.mend(conversation)
+        else:
+            self._rooms.mend_all()
 
     def signal(self, conversation: bytes, user: bytes, position: int, frame: bytes) -> None:
         """Deliver a read position, or typing (position 0)."""

@@ -16,7 +16,7 @@ from core.errors import AppError
 from core.events import ConversationRead, ConversationTyping, ConversationUpdated, Event, MessageReceived
 from core.jobs import NotifyMembers
 from core.publisher import Draft, Stored, as_message
-from realtime.bus import MEMBERS_CHANGED, NOBODY, SESSIONS_CHANNEL, Bus, Kind, conversation_channel, user_channel
+from realtime.bus import EVERYBODY, MEMBERS_CHANGED, NOBODY, Bus, Kind, conversation_channel, user_channel
 from realtime.catchup import encode
 from realtime.journal import Journal
 from realtime.local import Local
@@ -76,7 +76,7 @@ class Publisher:
         for session_id in session_ids:
             if self._local:
                 self._local.end_session(session_id.bytes)
-            self._bus.publish(SESSIONS_CHANNEL, Kind.SESSION_ENDED, subject=session_id.bytes)
+            self._bus.publish(EVERYBODY, Kind.SESSION_ENDED, subject=session_id.bytes)
 
     async def start(self) -> None:
         """Begin to have members notified."""
@@ -89,15 +89,25 @@ class Publisher:
         await self._notify()
 
     def _committed(self, draft: Draft, stored: Stored) -> None:
+        if stored.duplicate:
+            self._mend(draft.conversation_id.bytes)
+            return
         event = MessageReceived(as_message(draft, stored), draft.conversation_id)
         self._change(draft.conversation_id.bytes, stored.version, encode(event), draft.sender.id.bytes, 0)
         self._unnotified.add(draft.conversation_id)
 
-    def _change(self, conversation: bytes, version: int, frame: bytes, author: bytes, flags: int) -> None:
+    def _mend(self, conversation: bytes) -> None:
+        """Have all hubs look at the log: whoever stored what is now repeated may have died before it said so."""
+        self._bus.publish(conversation_channel(conversation), Kind.MEND)
         if self._local:
-            self._local.change(conversation, version, frame, author, flags)
+            self._local.mend(conversation)
+
+    def _change(self, conversation: bytes, version: int, frame: bytes, author: bytes, flags: int) -> None:
+        # The bus first, so that it is written first at the end of the turn: nobody sees an ack of what others never hear of.
         channel = conversation_channel(conversation)
         self._bus.publish(channel, Kind.CHANGE, frame, subject=author, number=version, flags=flags)
+        if self._local:
+            self._local.change(conversation, version, frame, author, flags)
 
     async def _notify(self) -> None:
         # Folded here and again in the job; a job that is lost is made up for by the workers' sweep of the log.

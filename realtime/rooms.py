@@ -20,6 +20,8 @@ SIGNAL_SECONDS = 0.05
 OFFSET_SECONDS = 1.0
 IDLE_SECONDS = 60.0
 SWEEP_SECONDS = 2.0
+# For what no sign tells of: a process that died between its commit and its word on the bus.
+COMPARE_SECONDS = 20.0
 
 
 class Rooms:
@@ -39,6 +41,7 @@ class Rooms:
         self._signalling: list[Room] = []
         self.deliveries = 0
         self.holes = 0
+        self._compared_at = 0.0
         self._sweeper = Periodic(self._sweep, SWEEP_SECONDS)
 
     def start(self) -> None:
@@ -57,8 +60,9 @@ class Rooms:
         key = id.bytes
         room = self._rooms.get(key)
         if room is None:
-            room = self._rooms[key] = Room(id)
+            room = Room(id)
             self._waking.add(room, lambda answer: self._woken(room, answer))
+            self._rooms[key] = room
         return room
 
     async def awake(self, id: UUID) -> Room:
@@ -96,11 +100,16 @@ class Rooms:
         if room := self._rooms.get(key):
             self._reloading.add(room, lambda _answer: None)
 
+    def mend(self, key: bytes) -> None:
+        """Compare a room with the log: something may have been missed."""
+        room = self._rooms.get(key)
+        if room and room.awake:
+            self._mending.add(room, lambda _answer: None)
+
     def mend_all(self) -> None:
-        """Compare every room with the log: something may have been missed."""
-        for room in list(self._rooms.values()):
-            if room.awake:
-                self._mending.add(room, lambda _answer: None)
+        """Compare every room with the log."""
+        for key in list(self._rooms):
+            self.mend(key)
 
     # waking
 
@@ -207,9 +216,10 @@ class Rooms:
                 self.members_changed(room.key)
 
     async def _sweep(self) -> None:
-        if self._bus.deaf:
-            self.mend_all()
         now = asyncio.get_running_loop().time()
+        if self._bus.deaf or now - self._compared_at > COMPARE_SECONDS:
+            self._compared_at = now
+            self.mend_all()
         for room in list(self._rooms.values()):
             if room.sockets or room.away or not room.awake:
                 room.idle_since = now

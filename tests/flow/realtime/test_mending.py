@@ -6,12 +6,14 @@ import socket
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from cli.embedded.redis import embedded_redis
 from config.settings import Settings
 from core.ids import uuid7
 from core.metrics import Metrics
 from core.publisher import Draft
+from realtime import rooms
 from realtime.bus import Bus
 from realtime.publisher import Publisher
 from tests.flow.conftest import Chatter, House, open_house, without_limits
@@ -146,3 +148,32 @@ async def read_marks(reader: asyncio.StreamReader, until: str) -> list[str]:
             marks += [one[1].decode() for one in found]
             data = data[found[-1].end() :] if found else data[-16:]
     return marks
+
+
+async def test_a_message_whose_hub_died_before_it_said_so_is_told_when_its_send_is_repeated(
+    house: House, hub: str
+) -> None:
+    ann = await (await house.chatter("Ann", hub)).connect()
+    bob = await (await house.chatter("Bob", await house.hub())).connect()
+    room = await house.group(ann.user, bob.user)
+    await ann.join(room)
+    await bob.join(room)
+    await mute_publisher(house).append(Draft(uuid7(), room, ann.user.person, "committed", client_id="one"))
+
+    assert (await ann.send(room, "not what was stored", clientId="one"))["duplicate"] is True
+
+    for someone in (ann, bob):
+        await someone.heard.next("message:received")
+        assert contents(someone) == ["committed"]
+
+
+async def test_what_no_sign_tells_of_is_found_by_comparing_with_the_log(
+    house: House, hub: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rooms, "COMPARE_SECONDS", 0.0)
+    ann = await (await house.chatter("Ann", hub)).connect()
+    room = await house.group(ann.user)
+    await ann.join(room)
+    await mute_publisher(house).append(Draft(uuid7(), room, ann.user.person, "unannounced"))
+    await ann.heard.next("message:received")
+    assert contents(ann) == ["unannounced"]
