@@ -6,15 +6,15 @@ import { avatar } from "./words.js";
 export class AccountMenu {
   #panel = el("div.panel.account", { role: "dialog", ariaLabel: "Account" });
 
-  constructor(pane, user, demoPassword) {
+  constructor(pane) {
     this.pane = pane;
     const button = iconButton("more", "Account");
     this.node = el("div", button, this.#panel);
     dropdown(button, this.#panel);
-    this.#panel.addEventListener("beforetoggle", () => this.#draw(user, demoPassword));
+    this.#panel.addEventListener("beforetoggle", () => this.#draw(pane.account));
   }
 
-  #draw(user, demoPassword) {
+  #draw({ user, demoPassword }) {
     const others = recallAll("account.")
       .map((account) => account.user)
       .filter(({ id }) => id !== user.id);
@@ -26,11 +26,7 @@ export class AccountMenu {
         fact("ID, for others to find you", user.id),
       ),
       others.length > 0 && el("h3", "Sit here instead"),
-      others.length > 0 &&
-        el(
-          "ul.people",
-          others.map((other) => this.#switchTo(other)),
-        ),
+      el("ul.people", ...others.map((other) => this.#switchTo(other))),
       this.#action("plus", "Log in as somebody else", () => this.pane.page.leave(this.pane.slot)),
       this.#action("exit", "Log out", () => this.#logOut()),
     ]);

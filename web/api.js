@@ -1,7 +1,7 @@
 /** The REST side: calls, errors, and the tokens of one account. */
 import { accountById, keepAccount } from "./storage.js";
 
-/** A call that did not work. `code` is the server's, or ours: UNREACHABLE, TIMEOUT. `details` name fields of the input. */
+/** A call that did not work. `code` is the server's, or UNREACHABLE or TIMEOUT; `details` name fields of the input. */
 export class Failure extends Error {
   constructor({ code, message, details = [] }) {
     super(message);
@@ -10,7 +10,7 @@ export class Failure extends Error {
   }
 
   get isRetryable() {
-    return ["RATE_LIMITED", "UNAVAILABLE", "UNREACHABLE", "TIMEOUT"].includes(this.code);
+    return ["RATE_LIMITED", "UNAVAILABLE", "INTERNAL_ERROR", "UNREACHABLE", "TIMEOUT"].includes(this.code);
   }
 }
 
@@ -87,7 +87,7 @@ export class Api {
     }
   }
 
-  /** Replace `token` by a fresh one, unless another window has done so already. Throws Failure when the session is over. */
+  /** Replace `token` by a fresh one, unless another window has done so. Throws Failure. */
   renew(token) {
     this.#renewal ??= this.#renew(token).finally(() => (this.#renewal = null));
     return this.#renewal;

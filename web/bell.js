@@ -31,10 +31,7 @@ export class Bell {
 
   #list(notifications) {
     if (!notifications.length) return el("p.empty", "Nothing new.");
-    return el(
-      "ul",
-      notifications.map((notice) => this.#row(notice)),
-    );
+    return el("ul", ...notifications.map((notice) => this.#row(notice)));
   }
 
   #row(notice) {

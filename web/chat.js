@@ -33,7 +33,7 @@ export class Chat {
     const isWaiting = status === "offline";
     this.#status.textContent = isWaiting ? "Reconnecting… What you write now is sent when you are back." : "";
     this.talk.hidden = !conversation;
-    this.#nothing.hidden = Boolean(conversation);
+    this.#nothing.hidden = Boolean(this.session.openId);
     this.composer.render();
     this.timeline.render();
     if (!conversation) return;

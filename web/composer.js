@@ -103,7 +103,7 @@ export class Composer {
     const isTold = isTyping ? Date.now() - this.#toldAt < TYPING_MS : this.#toldAt === 0;
     if (isTold || !this.#conversation) return;
     this.#toldAt = isTyping ? Date.now() : 0;
-    this.session.types(this.#conversation, isTyping);
+    this.session.tellTyping(this.#conversation, isTyping);
   }
 
   #pressed(event) {

@@ -72,7 +72,7 @@ export class Connection {
   #disconnected(reason) {
     if (reason === "io client disconnect") return;
     this.listener.offline();
-    if (reason === "io server disconnect") this.#retryLater(); // the only loss after which the client library stays away
+    if (reason === "io server disconnect") this.#retryLater(); // the only loss after which the library stays away
   }
 
   /** Go on with a fresh token, before the server closes the connection because the one that opened it runs out. */

@@ -102,7 +102,7 @@ export class Conversation {
     if (known) this.#put({ ...known, ...fields, version });
   }
 
-  /** Note that live events up to `version` have been merged in. Answers to own calls do not count: others' may be missing. */
+  /** Note that live events up to `version` are merged in. Answers to own calls do not count: others' may be missing. */
   follow(version) {
     this.version = Math.max(this.version, version);
   }
@@ -130,14 +130,12 @@ export class Conversation {
     return this.others.filter(({ id }) => (this.positions.get(id) ?? 0) >= seq);
   }
 
-  types(userId, isTyping, changed) {
+  /** Note that someone types; it ends by itself, for the event that ends it may be lost. */
+  setTyping(userId, isTyping, changed) {
     clearTimeout(this.#typing.get(userId));
     this.#typing.delete(userId);
-    if (isTyping)
-      this.#typing.set(
-        userId,
-        setTimeout(() => this.types(userId, false, changed), TYPING_MS),
-      );
+    const stop = () => this.setTyping(userId, false, changed);
+    if (isTyping) this.#typing.set(userId, setTimeout(stop, TYPING_MS));
     changed();
   }
 

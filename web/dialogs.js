@@ -1,7 +1,7 @@
 /** Modal questions: are you sure, whom to talk to, who is in this group. */
-import { explain } from "./api.js";
 import { inventPerson } from "./demo.js";
 import { el, icon, iconButton } from "./dom.js";
+import { whileBusy } from "./forms.js";
 import { recallAll } from "./storage.js";
 import { avatar } from "./words.js";
 
@@ -57,10 +57,8 @@ export function membersOf(session, conversation) {
 }
 
 function addMembers(session, conversation) {
-  const choice = new PeopleChoice(
-    session,
-    conversation.members.map(({ id }) => id),
-  );
+  const members = conversation.members.map(({ id }) => id);
+  const choice = new PeopleChoice(session, members);
   choiceDialog("Add people", "Add", choice, ({ ids }) => session.addMembers(conversation, ids));
 }
 
@@ -95,17 +93,10 @@ class PeopleChoice {
   }
 
   #inventButton(userType) {
-    const onclick = () => this.#invent(userType);
-    return el("button.button", { onclick }, icon("plus"), `New ${userType}`);
-  }
-
-  async #invent(userType) {
-    try {
-      const { user } = await inventPerson(userType);
-      this.#offer(user, true);
-    } catch (error) {
-      this.status.textContent = explain(error);
-    }
+    const invent = async () => this.#offer((await inventPerson(userType)).user, true);
+    const button = el("button.button", icon("plus"), `New ${userType}`);
+    button.addEventListener("click", () => whileBusy(button, this.status, invent));
+    return button;
   }
 }
 
@@ -116,24 +107,20 @@ function knownPeople(session) {
 
 function choiceDialog(title, action, choice, act, ...more) {
   const dialog = openDialog(title, choice.node, ...more, buttons(action, "primary"));
-  dialog.firstElementChild.addEventListener("submit", async (event) => {
-    if (event.submitter?.value !== "yes") return;
+  dialog.firstElementChild.addEventListener("submit", (event) => {
+    if (event.submitter.value !== "yes") return;
     event.preventDefault(); // stays open until it has worked
-    try {
-      if (!choice.ids.length) return void (choice.status.textContent = "Choose somebody first.");
-      await act(choice);
-      dialog.close();
-    } catch (error) {
-      choice.status.textContent = explain(error);
-    }
+    choice.status.textContent = choice.ids.length ? "" : "Choose somebody first.";
+    if (choice.ids.length) whileBusy(event.submitter, choice.status, () => act(choice).then(() => dialog.close()));
   });
 }
 
 function buttons(action, kind) {
+  // The first one is what Enter presses; they are shown the other way round.
   return el(
     "div.buttons",
-    el("button.button", { type: "submit", value: "no" }, "Cancel"),
     el(`button.button.${kind}`, { type: "submit", value: "yes" }, action),
+    el("button.button", { type: "submit", value: "no" }, "Cancel"),
   );
 }
 

@@ -2,8 +2,8 @@
 const SVG = "http://www.w3.org/2000/svg";
 
 /**
- * Make an element: el("button.primary", { onclick }, "Send"). Properties may be left out; what the element does not have
- * as a property becomes an attribute; empty children are left out.
+ * Make an element: el("button.primary", { onclick }, "Send"). Properties may be left out; what the element does not
+ * have as a property becomes an attribute; empty children are left out.
  */
 export function el(selector, ...parts) {
   const [tag, ...classes] = selector.split(".");

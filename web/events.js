@@ -9,7 +9,7 @@ const IN_CONVERSATION = {
   },
   "message:reacted": ({ conversation, event }) => change(conversation, event, { reactions: event.reactions }),
   "conversation:typing": ({ session, conversation, event }) => {
-    if (event.userId !== session.me.id) conversation.types(event.userId, event.isTyping, () => session.changed());
+    if (event.userId !== session.me.id) conversation.setTyping(event.userId, event.isTyping, () => session.changed());
   },
   "conversation:read": ({ session, conversation, event }) => {
     conversation.hasRead(event.userId, event.lastReadSeq);
@@ -68,7 +68,7 @@ function received({ session, conversation, event: { message } }) {
   conversation.follow(message.version);
   conversation.showLast(message);
   conversation.hasRead(message.sender.id, message.seq);
-  conversation.types(message.sender.id, false, () => session.changed());
+  conversation.setTyping(message.sender.id, false, () => session.changed());
   if (message.kind === "system") lookAgain(session, conversation.id);
   if (isMine) {
     conversation.unread = 0; // who sends has read

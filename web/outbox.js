@@ -11,7 +11,7 @@ export class Outbox {
   #entries;
   #sending = false;
 
-  /** `send(entry)` resolves with the answer; `delivered(entry, answer)` and `changed()` follow; `say(text)` tells why not. */
+  /** `send(entry)` resolves with the answer; `delivered(entry, answer)`, `changed()`, `say(text)` tell what happens. */
   constructor(userId, { send, delivered, changed, say }) {
     this.userId = userId;
     Object.assign(this, { send, delivered, changed, say });
@@ -60,7 +60,9 @@ export class Outbox {
       this.drop(entry.clientId);
     } catch (error) {
       if (error.code === "UNREACHABLE") throw error;
-      if (!error.isRetryable) return this.#keep({ ...entry, problem: explain(error) });
+      // A bug of the server may hit the same message each time: whether to try again is for the user to say.
+      const isHopeless = !error.isRetryable || error.code === "INTERNAL_ERROR";
+      if (isHopeless) return this.#keep({ ...entry, problem: explain(error) });
       this.say(explain(error));
       await new Promise((resume) => setTimeout(resume, PAUSE_MS));
     }

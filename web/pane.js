@@ -56,8 +56,7 @@ export class Pane {
   }
 
   #build() {
-    const { user, demoPassword } = this.account;
-    const menu = new AccountMenu(this, user, demoPassword);
+    const { user } = this.account;
     const window = el("a.icon-button", { href: `/?as=${this.slot}`, target: `greenroom-${this.slot}` }, icon("window"));
     window.ariaLabel = window.title = "Open in its own window";
     const head = el(
@@ -67,7 +66,7 @@ export class Pane {
       iconButton("wire", "Socket events", () => this.wire.toggle()),
       window,
       this.bell.node,
-      menu.node,
+      new AccountMenu(this).node,
     );
     const body = el("div.pane-body", this.sidebar.node, this.chat.node);
     const node = el("section.pane", { ariaLabel: user.name }, head, body, this.wire.node, this.#toast, this.#heard);
@@ -79,7 +78,7 @@ export class Pane {
   #render() {
     if (this.session.status === "ended") return this.page.leave(this.slot, this.account);
     this.node.dataset.status = this.session.status;
-    if (!this.session.open) this.node.dataset.view = "list";
+    if (!this.session.openId) this.node.dataset.view = "list";
     this.bell.render();
     this.sidebar.render();
     this.chat.render();

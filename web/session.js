@@ -10,6 +10,7 @@ import { recall, remember } from "./storage.js";
 const PAGE = 50;
 const RETRY_MS = 2000;
 const NOTICES_MS = 1000;
+const GONE = new Set(["NOT_A_MEMBER", "CONVERSATION_NOT_FOUND"]);
 
 export class Session extends Model {
   status = "connecting"; // then "online" or "offline" in turn, at last "ended"
@@ -117,7 +118,7 @@ export class Session extends Model {
     if (this.notices.unreadCount) this.later("notices", NOTICES_MS, () => this.loadNotices());
   }
 
-  types(conversation, isTyping) {
+  tellTyping(conversation, isTyping) {
     this.connection.tell("conversation:typing", { conversationId: conversation.id, isTyping });
   }
 
@@ -153,13 +154,18 @@ export class Session extends Model {
     await this.connection.ask("conversation:remove", { conversationId: conversation.id, userId });
   }
 
-  /** Fetch one conversation's description again. */
+  /** Fetch what a conversation is and who is in it; one that the user is no longer in is dropped. */
   async refresh(conversationId) {
-    const description = await this.api.call("GET", `/api/conversations/${conversationId}`);
-    const known = this.conversations.get(conversationId);
-    if (known) known.rename(description);
-    else this.#conversation(conversationId).describe(description);
-    this.changed();
+    try {
+      const description = await this.api.call("GET", `/api/conversations/${conversationId}`);
+      const known = this.conversations.get(conversationId);
+      if (known) known.rename(description);
+      else this.#conversation(conversationId).describe(description);
+      this.changed();
+    } catch (error) {
+      if (!GONE.has(error.code)) throw error;
+      this.drop(conversationId);
+    }
   }
 
   drop(conversationId) {
@@ -171,11 +177,9 @@ export class Session extends Model {
   /** Run `action` once, some time after the last call with this name; try again later when it fails. */
   later(name, ms, action) {
     const failed = (error) => (error.isRetryable ? this.later(name, RETRY_MS, action) : this.say(explain(error)));
+    const timer = setTimeout(() => action().catch(failed), ms);
     clearTimeout(this.#timers.get(name));
-    this.#timers.set(
-      name,
-      setTimeout(() => action().catch(failed), ms),
-    );
+    this.#timers.set(name, timer);
   }
 
   #becomes(status) {
@@ -191,6 +195,7 @@ export class Session extends Model {
     if (!this.connection.online) return; // starts anew when it is
     await this.connection.ask("join:user", { userId: this.me.id });
     await this.#loadConversations(1);
+    if (this.openId && !this.open) await this.refresh(this.openId); // it is further down the list
     if (this.open) await this.#join(this.open);
     this.outbox.flush();
     await this.loadNotices();

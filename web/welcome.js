@@ -3,6 +3,11 @@ import { inventDemo } from "./demo.js";
 import { el, icon } from "./dom.js";
 import { loginForm, whileBusy } from "./forms.js";
 
+const TALK = [
+  ["theirs", "Are you free for a launch film in March?"],
+  ["mine", "From the 9th on. What is the mood?"],
+  ["theirs", "Warm, slow, a little strange."],
+];
 const POINTS = ["In order, and never twice", "Typing, presence, read ticks", "Survives reloads and restarts"];
 
 /** `start(demo)` takes the two accounts of a new demo, `login(account)` who has logged in. */
@@ -25,7 +30,13 @@ export function welcome({ start, login }) {
       POINTS.map((point) => el("li", icon("check"), point)),
     ),
   );
-  return el("div.welcome", pitch, card(loginForm(login)));
+  return el("div.welcome", pitch, el("div.entry", vignette(), card(loginForm(login))));
+}
+
+/** A glimpse of what is to come. */
+function vignette() {
+  const line = (side, text) => el(`div.message.${side}.starts`, el("div.bubble", text));
+  return el("div.vignette", { ariaHidden: "true" }, ...TALK.map(([side, text]) => line(side, text)));
 }
 
 /** What stands in the place of one pane. `hint` is the account that sat there until its session ended. */
