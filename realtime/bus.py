@@ -8,6 +8,7 @@ Each process publishes a beacon twice a second to itself on every server: one th
 """
 
 import asyncio
+import contextlib
 import enum
 import logging
 import os
@@ -167,14 +168,19 @@ class _Shard:
         self._last_heard = 0.0
         self._beating = Periodic(self._beat, BEACON_SECONDS)
         self._last_beat = 0.0
+        self._hearing = asyncio.Event()
         self.deaf = True
         self.deaf_seconds = 0.0
 
     async def start(self) -> None:
-        await self._speaker.start()
         await self._listener.start()
+        await self._speaker.start()
         self._last_heard = asyncio.get_running_loop().time()
+        await self._beat()
         self._beating.start()
+        if self._speaker.connected:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._hearing.wait(), DEAF_SECONDS)
 
     async def stop(self) -> None:
         await self._beating.stop()
@@ -246,6 +252,7 @@ class _Shard:
     def _beacon_returned(self) -> None:
         self._last_heard = asyncio.get_running_loop().time()
         self._lag(self._last_heard - self._last_beat)
+        self._hearing.set()
         if self.deaf:
             self.deaf = False
             self._restored()
