@@ -9,7 +9,7 @@ import msgspec
 from core import errors
 from core.context import Ctx
 from core.conversations import require_member
-from core.db import Db, Many, One, Scalar, found
+from core.db import Db, Many, One, Scalar, found, transaction
 from core.events import ConversationRead, Message, MessageDeleted, MessageEdited, MessageReacted, Reaction
 from core.people import Person
 
@@ -55,6 +55,11 @@ class ReadMark(msgspec.Struct, frozen=True):
 class Place(msgspec.Struct, frozen=True):
     seq: int
     version: int
+
+
+class Version(msgspec.Struct, frozen=True):
+    version: int
+    at: datetime
 
 
 class Author(msgspec.Struct, frozen=True):
@@ -122,71 +127,58 @@ STOOD_AT = Many(
 BY_ID = One(MessageRow, SHOWN + " where m.conversation_id = $1 and m.id = $2")
 AUTHOR = One(Author, "select sender_id, kind, deleted_at from messages where conversation_id = $1 and id = $2")
 SEQ_OF = Scalar(int, "select seq from messages where conversation_id = $1 and id = $2")
-# In each change the conversation's row is updated, hence locked, first: versions are committed in their order.
+# A change is two statements in one transaction: the first takes the next version and with it the conversation's lock, the
+# second sees all that earlier holders of the lock have committed. Parameters: conversation, message, version, its moment, more.
+NEXT_VERSION = One(
+    Version,
+    """
+    update conversations set version = version + 1, changed_at = clock_timestamp() where id = $1
+    returning version, changed_at as at""",
+)
 EDIT = One(
     Place,
     """
-    with numbered as (
-        update conversations set version = version + 1, changed_at = clock_timestamp() where id = $1
-        returning version, changed_at
-    ),
-    kept as (
+    with kept as (
         insert into message_edits (conversation_id, seq, version, body, replaced_by)
-        select m.conversation_id, m.seq, m.version, m.body, $4 from messages m, numbered
-        where m.conversation_id = $1 and m.id = $2 and m.deleted_at is null
+        select conversation_id, seq, version, body, $6 from messages
+        where conversation_id = $1 and id = $2 and deleted_at is null
     )
-    update messages m set body = $3, edited_at = clock_timestamp(), version = n.version, changed_at = n.changed_at
-    from numbered n
-    where m.conversation_id = $1 and m.id = $2 and m.deleted_at is null returning m.seq, m.version""",
+    update messages set body = $5, edited_at = $4, version = $3, changed_at = $4
+    where conversation_id = $1 and id = $2 and deleted_at is null returning seq, version""",
 )
 DELETE = One(
     Place,
     """
-    with numbered as (
-        update conversations set version = version + 1, changed_at = clock_timestamp() where id = $1
-        returning version, changed_at
-    ),
-    kept as (
+    with kept as (
         insert into message_edits (conversation_id, seq, version, body, replaced_by)
-        select m.conversation_id, m.seq, m.version, m.body, $3 from messages m, numbered
-        where m.conversation_id = $1 and m.id = $2 and m.deleted_at is null
+        select conversation_id, seq, version, body, $5 from messages
+        where conversation_id = $1 and id = $2 and deleted_at is null
     )
-    update messages m set body = '', deleted_at = clock_timestamp(), version = n.version, changed_at = n.changed_at
-    from numbered n
-    where m.conversation_id = $1 and m.id = $2 and m.deleted_at is null returning m.seq, m.version""",
+    update messages set body = '', deleted_at = $4, version = $3, changed_at = $4
+    where conversation_id = $1 and id = $2 and deleted_at is null returning seq, version""",
 )
 REACT = One(
     Place,
     """
-    with numbered as (
-        update conversations set version = version + 1, changed_at = clock_timestamp() where id = $1
-        returning version, changed_at
-    ),
-    added as (
+    with added as (
         insert into reactions (conversation_id, seq, emoji, user_id)
-        select m.conversation_id, m.seq, $3, $4 from messages m, numbered
-        where m.conversation_id = $1 and m.id = $2 and m.deleted_at is null
+        select conversation_id, seq, $5, $6 from messages
+        where conversation_id = $1 and id = $2 and deleted_at is null
         on conflict do nothing
     )
-    update messages m set version = n.version, changed_at = n.changed_at
-    from numbered n
-    where m.conversation_id = $1 and m.id = $2 and m.deleted_at is null returning m.seq, m.version""",
+    update messages set version = $3, changed_at = $4
+    where conversation_id = $1 and id = $2 and deleted_at is null returning seq, version""",
 )
 UNREACT = One(
     Place,
     """
-    with numbered as (
-        update conversations set version = version + 1, changed_at = clock_timestamp() where id = $1
-        returning version, changed_at
-    ),
-    removed as (
-        delete from reactions r using messages m, numbered
+    with removed as (
+        delete from reactions r using messages m
         where m.conversation_id = $1 and m.id = $2 and r.conversation_id = $1 and r.seq = m.seq
-            and r.emoji = $3 and r.user_id = $4
+            and r.emoji = $5 and r.user_id = $6
     )
-    update messages m set version = n.version, changed_at = n.changed_at
-    from numbered n
-    where m.conversation_id = $1 and m.id = $2 and m.deleted_at is null returning m.seq, m.version""",
+    update messages set version = $3, changed_at = $4
+    where conversation_id = $1 and id = $2 and deleted_at is null returning seq, version""",
 )
 MARK_READ = Many(
     ReadMark,
@@ -247,7 +239,7 @@ async def edit(ctx: Ctx, conversation_id: UUID, id: UUID, content: str) -> Messa
     """Change the text of one's own message; earlier texts are kept for moderators."""
     check_content(content)
     await _require_author(ctx, conversation_id, id)
-    place = found(await EDIT(ctx.db, conversation_id, id, content, ctx.user.id), errors.MESSAGE_NOT_FOUND.error())
+    place = await _change(ctx, EDIT, conversation_id, id, content, ctx.user.id)
     message = await get(ctx, conversation_id, id)
     ctx.publisher.changed(conversation_id, place.version, MessageEdited(message, conversation_id))
     return message
@@ -256,7 +248,7 @@ async def edit(ctx: Ctx, conversation_id: UUID, id: UUID, content: str) -> Messa
 async def delete(ctx: Ctx, conversation_id: UUID, id: UUID) -> MessageDeleted:
     """Delete one's own message: it keeps its row and numbers, not its text. Deleting again changes nothing."""
     await _require_author(ctx, conversation_id, id)
-    place = found(await DELETE(ctx.db, conversation_id, id, ctx.user.id), errors.MESSAGE_NOT_FOUND.error())
+    place = await _change(ctx, DELETE, conversation_id, id, ctx.user.id)
     event = MessageDeleted(conversation_id, id, place.seq, place.version)
     ctx.publisher.changed(conversation_id, place.version, event)
     return event
@@ -268,8 +260,7 @@ async def react(ctx: Ctx, conversation_id: UUID, id: UUID, emoji: str, *, added:
     before = await get(ctx, conversation_id, id)
     if added and len(before.reactions) >= MAX_REACTIONS and emoji not in {one.emoji for one in before.reactions}:
         raise errors.VALIDATION_ERROR.error(details=[errors.Detail("emoji", f"At most {MAX_REACTIONS} different ones")])
-    change = REACT if added else UNREACT
-    place = found(await change(ctx.db, conversation_id, id, emoji, ctx.user.id), errors.MESSAGE_NOT_FOUND.error())
+    place = await _change(ctx, REACT if added else UNREACT, conversation_id, id, emoji, ctx.user.id)
     after = await get(ctx, conversation_id, id)
     event = MessageReacted(conversation_id, id, place.seq, place.version, ctx.user.id, emoji, added, after.reactions)
     ctx.publisher.changed(conversation_id, place.version, event)
@@ -321,6 +312,14 @@ def as_message(row: MessageRow) -> Message:
         mentions=row.mentions,
         reactions=msgspec.convert(row.reactions, list[Reaction]),
     )
+
+
+async def _change(ctx: Ctx, change: One[Place], conversation_id: UUID, id: UUID, *more: object) -> Place:
+    """Make a change as the next version of its conversation; raises MESSAGE_NOT_FOUND, and then nothing has changed."""
+    async with transaction(ctx.db) as db:
+        next_one = found(await NEXT_VERSION(db, conversation_id), errors.CONVERSATION_NOT_FOUND.error())
+        place = await change(db, conversation_id, id, next_one.version, next_one.at, *more)
+        return found(place, errors.MESSAGE_NOT_FOUND.error())
 
 
 async def _seq_of(db: Db, conversation_id: UUID, id: UUID) -> int:

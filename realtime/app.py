@@ -58,8 +58,8 @@ class Hub:
         hub_id = self._bus.origin.hex()
         presence = self._presence = Presence(hub_id, resources.redis, resources.db, users, self._publisher.emit)
         recovery = Recovery(resources.redis)
-        handlers = Handlers(resources, history, rooms, presence, self._publisher, recovery)
         returning = Returning(history, rooms, recovery)
+        handlers = Handlers(resources, history, rooms, presence, self._publisher, recovery, returning)
         limiter = Limiter(messages if settings.rate_limits == "on" else None)
         self._gateway = Gateway(
             resources, frozenset(settings.marketplaces), users, handlers, limiter, recovery, returning

@@ -16,6 +16,7 @@ from core.events import ConversationRead, ConversationTyping
 from core.ids import uuid7
 from core.messages import MARK_READ, ReadMark, check_content, position
 from core.publisher import Draft
+from core.sync import ReadPosition
 from realtime import wire
 from realtime.batch import Batch
 from realtime.catchup import Changes, Log
@@ -23,6 +24,7 @@ from realtime.client import Client, Reply
 from realtime.presence import Presence
 from realtime.publisher import Publisher
 from realtime.recovery import Recovery
+from realtime.returning import Returning
 from realtime.room import Room
 from realtime.rooms import Rooms
 from realtime.tasks import Tasks
@@ -44,6 +46,7 @@ class Handlers:
         presence: Presence,
         publisher: Publisher,
         recovery: Recovery,
+        returning: Returning,
     ) -> None:
         self._resources = resources
         self._log = history
@@ -51,6 +54,7 @@ class Handlers:
         self._presence = presence
         self._publisher = publisher
         self._recovery = recovery
+        self._returning = returning
         self._reads = Batch(self._mark_read)
         self._tasks = Tasks()
 
@@ -98,21 +102,22 @@ class Handlers:
         self._in_room(client, event.conversation_id, reply, partial(self._join, client, event, reply))
 
     def _join(self, client: Client, event: wire.JoinConversation, reply: Reply, room: Room) -> None:
-        room.enter(client)
         client.rooms[room.key] = room
         self._recovery.joined(client.pid, client.user_key, room.key)
         self._run(self._joined(client, event, room), reply)
 
     async def _joined(self, client: Client, event: wire.JoinConversation, room: Room) -> wire.Joined:
-        # What the room is now; what comes later reaches the client live, since she is in it already.
+        # What the room is now. What comes later she hears live, and not before this answer: who loses the connection in between
+        # would join again from the version of a live event, and never miss what this answer was to give her.
         seq, version, read = room.seq, room.version, room.members.get(client.user_key, 0)
         members = frozenset(room.members) if room.small else frozenset[bytes]()
-        positions = [wire.Position(UUID(bytes=key), room.members[key]) for key in members]
+        positions = [ReadPosition(UUID(bytes=key), room.members[key]) for key in members]
         online = await self._presence.online(members) if members else set[bytes]()
         if event.since is not None:
             page = await self._log.changes(room.id, event.since, version)
         else:
             page = Changes(await self._log.newest(room.id, seq, event.limit), complete=True)
+        self._returning.enter(client, room, seq, version)
         return wire.Joined(
             conversation_id=room.id,
             last_seq=seq,

@@ -52,9 +52,19 @@ class Returning:
         missed = sum(room.version - place.version for room, place in places)
         return places if missed <= MOST_RECOVERED else None
 
+    def enter(self, client: Client, room: Room, seq: int, version: int) -> None:
+        """Let a client that has joined a room hear what comes after `version`, unless it has left; raises NOT_A_MEMBER."""
+        if client.user_key not in room.members:
+            client.leave(room)
+            raise errors.NOT_A_MEMBER.error()
+        is_new = client.session not in room.sockets and client.session not in room.away
+        if is_new and client.rooms.get(room.key) is room:
+            room.enter(client, seq, version)
+            self.catch_up(client)
+
     def catch_up(self, client: Client) -> None:
         """Page what a slow client has missed out of the log, then let it hear its rooms live again."""
-        if not client.catching_up:
+        if not client.catching_up and client.away():
             client.catching_up = True
             self._tasks.spawn(self._catch_up(client))
 
@@ -62,8 +72,12 @@ class Returning:
         try:
             while not client.session.behind and (away := client.away()):
                 await self._return_to(client, away[0])
-        except Exception:
-            log.exception("a slow client could not be caught up")
+        except Exception as error:
+            log.log(
+                logging.WARNING if isinstance(error, errors.AppError) else logging.ERROR,
+                "a client could not be caught up",
+                exc_info=error,
+            )
             client.disconnect(close=True)  # it comes back and asks for what it misses
         finally:
             client.catching_up = False
@@ -75,8 +89,7 @@ class Returning:
         if client.user_key not in room.members:
             client.leave(room)
         elif version >= until:
-            del room.away[client.session]
-            room.sockets[client.session] = client
+            room.enter(client, seq, version)
         else:
             page = await self._log.changes(room.id, version, until)
             if client.session in room.away:

@@ -76,11 +76,12 @@ class Room:
         """Return the sockets that are not this user's."""
         return [session for session, client in self.sockets.items() if client.user_key != user_key]
 
-    def enter(self, client: "Client") -> None:
-        """Let a client hear what comes from now on."""
-        if client.session.behind:
-            self.away[client.session] = (self.seq, self.version)
+    def enter(self, client: "Client", seq: int, version: int) -> None:
+        """Let a client that has seen all up to `version` hear what comes live; it stays away while it misses something."""
+        if version < self.version or client.session.behind:
+            self.away[client.session] = (seq, version)
         else:
+            self.away.pop(client.session, None)
             self.sockets[client.session] = client
 
     def wake(self, market: str, seq: int, version: int) -> None:

@@ -63,6 +63,7 @@ class Rooms:
             room = Room(id)
             self._waking.add(room, lambda answer: self._woken(room, answer))
             self._rooms[key] = room
+        room.idle_since = asyncio.get_running_loop().time()  # or it could fall asleep while somebody is on the way in
         return room
 
     async def awake(self, id: UUID) -> Room:

@@ -12,6 +12,7 @@ import msgspec
 
 from core.events import Event, Message, Reaction
 from core.fields import ClientId, MentionIds, PersonIds, Title
+from core.sync import ReadPosition
 
 
 class ClientEvent(msgspec.Struct, frozen=True, rename="camel"):
@@ -139,13 +140,6 @@ class Sync(ClientEvent, frozen=True, rename="camel"):
     cursor: str | None = None
 
 
-class Position(msgspec.Struct, frozen=True, rename="camel"):
-    """How far a member has read."""
-
-    user_id: UUID
-    last_read_seq: int
-
-
 class Joined(msgspec.Struct, frozen=True, rename="camel"):
     """A conversation at `version`; live events go on from there. `positions` and `online` only up to 100 members.
 
@@ -157,7 +151,7 @@ class Joined(msgspec.Struct, frozen=True, rename="camel"):
     version: int
     last_read_seq: int
     unread_count: int
-    positions: list[Position]
+    positions: list[ReadPosition]
     online: list[UUID]
     messages: list[Message]
     complete: bool = True

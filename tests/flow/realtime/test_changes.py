@@ -1,5 +1,6 @@
 """What happens to messages and conversations after they are there: edits, reactions, reading, typing, members, presence."""
 
+import asyncio
 from uuid import UUID
 
 import pytest
@@ -154,3 +155,15 @@ async def test_a_message_from_another_process_is_heard_like_any_other(house: Hou
     for who in (ann, bob):
         told = (await who.heard.next("message:received"))["message"]
         assert (told["id"], told["content"], told["seq"]) == (str(stored.id), "By REST", 1)
+
+
+async def test_two_edits_at_once_both_happen_and_keep_every_earlier_text(house: House, pair: Pair) -> None:
+    ann, bob, room = pair
+    sent = await ann.send(room, "0")
+    about = {"conversationId": str(room), "messageId": sent["id"]}
+    answers = await asyncio.gather(*(ann.call("message:edit", **about, content=str(i)) for i in range(1, 9)))
+    assert all("message" in answer for answer in answers)
+    kept = [row["body"] for row in await house.resources.db.fetch("select body from message_edits order by version")]
+    last = (await bob.join(room, limit=1))["messages"][0]
+    assert sorted([*kept, last["content"]]) == [str(i) for i in range(9)]
+    assert last["version"] == 9
