@@ -5,7 +5,7 @@ PYTHON ?= python3
 PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all:
 LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock"
 
-.PHONY: help run test check install docs lock
+.PHONY: help run test check bench install docs lock
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -21,6 +21,9 @@ check: .venv/.installed ## Check style, types and imports: what CI does before t
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy .
 	.venv/bin/lint-imports
+
+bench: .venv/.installed bench/node_modules/.installed ## Measure the hub beside its peers (ARGS=quick: 3 minutes); needs gcc and node
+	.venv/bin/python -m bench $(ARGS)
 
 install: .venv/.installed web/node_modules/.installed ## Fetch what the project needs into .venv and web/node_modules
 
@@ -51,3 +54,8 @@ web/node_modules/.installed: web/package-lock.json | .venv/.installed
 	@command -v npm >/dev/null || $(PIP) -r requirements-node.lock
 	@cd web && PATH="$$PATH:$$PWD/../.venv/bin" npm ci --loglevel error
 	@touch web/node_modules/.installed
+
+bench/node_modules/.installed: bench/package-lock.json
+	@echo "Fetching the Node peer ..."
+	@cd bench && npm ci --loglevel error
+	@touch bench/node_modules/.installed

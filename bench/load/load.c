@@ -26,7 +26,7 @@
 #include "histogram.h"
 #include "socketio.h"
 
-enum { CONNECT_SECONDS = 120, WARM_UP_SECONDS = 1, DRAIN_SECONDS = 5, MAX_BODY = 10000 };
+enum { CONNECT_SECONDS = 120, WARM_UP_SECONDS = 1, DRAIN_SECONDS = 20, MAX_BODY = 10000 };
 #define SECOND ((uint64_t)1000000000)
 #define MARK "\"t="
 
