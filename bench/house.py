@@ -5,7 +5,7 @@ import contextlib
 import io
 import os
 from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -88,13 +88,11 @@ class House:
 @contextmanager
 def open_house(folder: Path, rounds: int) -> Iterator[House]:
     """Start Postgres, with fsync, and Redis, both off the server's core."""
-    with (
-        pinned(cores().beside),
-        embedded_postgres(folder / "postgres") as postgres,
-        embedded_redis(folder / "redis") as redis,
-    ):
+    with ExitStack() as stack:
+        with pinned(cores().beside):
+            postgres = stack.enter_context(embedded_postgres(folder / "postgres"))
+            redis = stack.enter_context(embedded_redis(folder / "redis"))
         run(migrate(postgres.url))
-        os.sched_setaffinity(0, range(os.cpu_count() or 1))
         yield House(folder, postgres, redis, rounds)
 
 

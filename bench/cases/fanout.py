@@ -94,7 +94,11 @@ def _throughput(title: str, runs: Runs, goal: float | None) -> list[Line]:
         Line(title, "server's core used, %", medians(runs, lambda result: 100 * result.server / result.seconds)),
         Line(title, "load client's core: client, %", medians(runs, lambda result: 100 * result.client)),
         Line(title, "load client's core: all, %", medians(runs, lambda result: 100 * result.client_core)),
-        Line(title, "Postgres, % of a core", medians(runs, lambda result: 100 * result.postgres / result.seconds)),
+        Line(
+            title,
+            "Postgres, % of a core",
+            medians({OURS: runs[OURS]}, lambda result: 100 * result.postgres / result.seconds),
+        ),
     ]
     return [
         msgspec.structs.replace(lines[0], remark=f"{_remark(runs)}; {spread(runs, _deliveries)}".strip("; ")),
