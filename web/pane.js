@@ -85,9 +85,10 @@ export class Pane {
     this.page.count();
   }
 
-  async #show(conversationId) {
+  #show(conversationId) {
     this.node.dataset.view = "chat";
-    await this.session.attempt(() => this.session.show(conversationId));
+    this.session.attempt(() => this.session.show(conversationId));
+    this.#render(); // at once: the focus must not jump here when the user has moved on
     this.focus();
   }
 
