@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from functools import partial
 from uuid import UUID
 
 from core import errors
@@ -20,8 +21,10 @@ SIGNAL_SECONDS = 0.05
 OFFSET_SECONDS = 1.0
 IDLE_SECONDS = 60.0
 SWEEP_SECONDS = 2.0
-# For what no sign tells of: a process that died between its commit and its word on the bus.
-COMPARE_SECONDS = 20.0
+# For what no sign tells of: a process that died between its commit and its word on the bus, or is cut off from it. One statement
+# each sweep while that is enough to get around, else so many that all have had their turn after 20 s.
+COMPARED = 500
+SWEEPS_AROUND = 10
 
 
 class Rooms:
@@ -41,7 +44,8 @@ class Rooms:
         self._signalling: list[Room] = []
         self.deliveries = 0
         self.holes = 0
-        self._compared_at = 0.0
+        self._uncompared: list[bytes] = []
+        self._outdated: set[bytes] = set()  # rooms of which we may not know who is in them
         self._sweeper = Periodic(self._sweep, SWEEP_SECONDS)
 
     def start(self) -> None:
@@ -98,8 +102,17 @@ class Rooms:
 
     def members_changed(self, key: bytes) -> None:
         """Load anew who is in a conversation; sockets of those who are no longer in it are put out."""
-        if room := self._rooms.get(key):
-            self._reloading.add(room, lambda _answer: None)
+        room = self._rooms.get(key)
+        if room and room.awake:
+            self._reloading.add(room, partial(self._reloaded, room))
+        elif room:
+            self._outdated.add(key)  # who is in it may have been read already; again when it is awake
+
+    def _reloaded(self, room: Room, answer: errors.AppError | None) -> None:
+        if answer is None:
+            self._outdated.discard(room.key)
+        else:
+            self._outdated.add(room.key)  # the next sweep tries again
 
     def mend(self, key: bytes) -> None:
         """Compare a room with the log: something may have been missed."""
@@ -130,6 +143,8 @@ class Rooms:
         else:
             room.wake(answer.market, answer.last_seq, answer.version)
             self._gathered(room)
+            if room.key in self._outdated:
+                self.members_changed(room.key)
 
     async def _load_members(self, rooms: Iterable[Room]) -> None:
         members: dict[UUID, dict[bytes, int]] = {room.id: {} for room in rooms}
@@ -148,6 +163,7 @@ class Rooms:
     def _forget(self, room: Room) -> None:
         self._bus.unsubscribe(conversation_channel(room.key))
         self._rooms.pop(room.key, None)
+        self._outdated.discard(room.key)
 
     # delivering
 
@@ -217,12 +233,24 @@ class Rooms:
                 self.members_changed(room.key)
 
     async def _sweep(self) -> None:
-        now = asyncio.get_running_loop().time()
-        if self._bus.deaf or now - self._compared_at > COMPARE_SECONDS:
-            self._compared_at = now
+        if self._bus.deaf:
             self.mend_all()
+        else:
+            self._compare_some()
+        for key in list(self._outdated):
+            self.members_changed(key)
+        now = asyncio.get_running_loop().time()
         for room in list(self._rooms.values()):
             if room.sockets or room.away or not room.awake:
                 room.idle_since = now
             elif now - room.idle_since > IDLE_SECONDS:
                 self._forget(room)
+
+    def _compare_some(self) -> None:
+        """Compare the next few rooms with the log."""
+        if not self._uncompared:
+            self._uncompared = list(self._rooms)
+        some = max(COMPARED, len(self._rooms) // SWEEPS_AROUND)
+        for key in self._uncompared[-some:]:
+            self.mend(key)
+        del self._uncompared[-some:]

@@ -6,14 +6,12 @@ import socket
 from pathlib import Path
 
 import msgspec
-import pytest
 
 from cli.embedded.redis import embedded_redis
 from config.settings import Settings
 from core.ids import uuid7
 from core.metrics import Metrics
 from core.publisher import Draft
-from realtime import rooms
 from realtime.bus import Bus
 from realtime.publisher import Publisher
 from tests.flow.conftest import Chatter, House, open_house, without_limits
@@ -167,10 +165,7 @@ async def test_a_message_whose_hub_died_before_it_said_so_is_told_when_its_send_
         assert contents(someone) == ["committed"]
 
 
-async def test_what_no_sign_tells_of_is_found_by_comparing_with_the_log(
-    house: House, hub: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(rooms, "COMPARE_SECONDS", 0.0)
+async def test_what_no_sign_tells_of_is_found_by_comparing_with_the_log(house: House, hub: str) -> None:
     ann = await (await house.chatter("Ann", hub)).connect()
     room = await house.group(ann.user)
     await ann.join(room)

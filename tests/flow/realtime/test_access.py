@@ -1,0 +1,40 @@
+"""Who is put out of a conversation is out on every hub, whatever happens meanwhile."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from core.conversations import remove_member
+from core.db import Pool
+from core.rooms import ROOM_MEMBERS, RoomMember
+from realtime import rooms
+from tests.flow.conftest import PATIENCE, House, without_limits
+
+
+async def test_a_member_removed_while_the_hub_cannot_read_who_is_left_is_out_soon_after(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub = await house.hub(without_limits(house.settings))
+    ann = await (await house.chatter("Ann", hub)).connect()
+    bob = await (await house.chatter("Bob", hub)).connect()
+    room = await house.group(ann.user, bob.user)
+    await ann.join(room)
+    await bob.join(room)
+    failed: list[object] = []
+
+    async def fail_once(db: Pool, ids: list[object]) -> Sequence[RoomMember]:
+        if not failed:
+            failed.append(ids)
+            raise ConnectionRefusedError("no database just now")
+        return await ROOM_MEMBERS(db, ids)
+
+    monkeypatch.setattr(rooms, "ROOM_MEMBERS", fail_once)
+    await remove_member(house.ctx(ann.user), room, bob.user.id)
+    await bob.heard.next("conversation:members")
+    async with asyncio.timeout(PATIENCE):
+        while "error" not in (typed := await bob.call("conversation:typing", conversationId=str(room), isTyping=True)):
+            pass
+
+    assert failed
+    assert typed["error"]["code"] == "NOT_A_MEMBER"
