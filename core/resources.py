@@ -12,12 +12,17 @@ from core.jobs import open_jobs
 from core.metrics import Metrics
 from core.tokens import KeyRing
 
+REDIS_SECONDS = 1.0
+
 
 @asynccontextmanager
 async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
     """Open database, Redis and job queue; the same for api, hub, workers and tests."""
     async with AsyncExitStack() as stack:
         db = await stack.enter_async_context(await open_pool(settings))
-        redis = await stack.enter_async_context(Redis.from_url(settings.redis_urls[0]))
+        # A Redis that is connected but deaf must not hold up what can do without it.
+        redis = await stack.enter_async_context(
+            Redis.from_url(settings.redis_urls[0], socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS)
+        )
         jobs = await stack.enter_async_context(open_jobs(settings))
         yield Resources(settings, db, redis, jobs, KeyRing(settings), Metrics())

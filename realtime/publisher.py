@@ -3,6 +3,7 @@
 Order of things: committed first, then told to the rooms of this process, then to the bus. Nothing is told that is not committed.
 """
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -24,6 +25,7 @@ from realtime.periodic import Periodic
 
 NOTIFY_SECONDS = 1.0
 NOTIFY_CHUNK = 50
+QUEUE_SECONDS = 2.0
 
 
 class Publisher:
@@ -112,9 +114,13 @@ class Publisher:
     async def _notify(self) -> None:
         # Folded here and again in the job; a job that is lost is made up for by the workers' sweep of the log.
         waiting, self._unnotified = [str(id) for id in self._unnotified], set()
-        with contextlib.suppress(RedisError, OSError):
-            for start in range(0, len(waiting), NOTIFY_CHUNK):
-                await self._jobs.enqueue(NotifyMembers(waiting[start : start + NOTIFY_CHUNK]))
+        with contextlib.suppress(RedisError, OSError, TimeoutError):
+            async with asyncio.timeout(QUEUE_SECONDS):
+                await self._enqueue(waiting)
+
+    async def _enqueue(self, waiting: list[str]) -> None:
+        for start in range(0, len(waiting), NOTIFY_CHUNK):
+            await self._jobs.enqueue(NotifyMembers(waiting[start : start + NOTIFY_CHUNK]))
 
 
 @asynccontextmanager
