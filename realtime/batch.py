@@ -18,9 +18,9 @@ class Batch(Generic[Item, Answer]):
     """Runs items in batches, one batch at a time, in the order in which they came.
 
     `run` gets up to `size` items and returns one answer for each; an answer may be an AppError. Every `done` is called exactly
-    once, in that same order, in the turn in which its batch ended. A batch that raises fails all of its items: with
-    that AppError, UNAVAILABLE, or INTERNAL_ERROR for a bug. It is not tried again: whether it was committed is unknown, so only the sender
-    can repeat it.
+    once, in that same order, in the turn in which its batch ended. A batch that raises fails all of its items, with the AppError
+    that it raised, UNAVAILABLE, or INTERNAL_ERROR for a bug. It is not tried again: whether it was committed is unknown, so only
+    the sender can repeat it.
     """
 
     def __init__(
