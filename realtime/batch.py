@@ -39,7 +39,7 @@ class Batch(Generic[Item, Answer]):
 
     def add(self, item: Item, done: Callable[[Answer | errors.AppError], None]) -> None:
         """Queue an item; raises UNAVAILABLE at once when too many wait already."""
-        if len(self._waiting) >= self._capacity:
+        if self.full:
             raise errors.UNAVAILABLE.error("Too much is waiting to be stored: try again")
         self._waiting.append((item, done))
         if self._worker is None:
@@ -53,6 +53,11 @@ class Batch(Generic[Item, Answer]):
         if isinstance(answer, errors.AppError):
             raise answer
         return answer
+
+    @property
+    def full(self) -> bool:
+        """Whether no more is taken right now."""
+        return len(self._waiting) >= self._capacity
 
     def __len__(self) -> int:
         return len(self._waiting)

@@ -20,6 +20,7 @@ from realtime.batch import Batch
 
 # Two: while one lane waits for the disk, the other is parsed and planned. More gained nothing on two cores.
 LANES = 2
+MOST_WAITING = 32 * 1024 * 1024  # characters: some seconds of what Postgres takes
 
 
 class Appended(msgspec.Struct, frozen=True):
@@ -42,15 +43,18 @@ class Journal:
         self._db = db
         self._metrics = metrics
         self.committed = 0
+        self._waiting_characters = 0
         self._committed = committed
         self._lanes = [Batch(self._store) for _ in range(LANES)]
 
     def append(self, draft: Draft, done: Callable[[Stored | errors.AppError], None]) -> None:
         """Queue a draft; raises UNAVAILABLE at once when the journal is full."""
+        self._take_in(draft)
         self._lane(draft).add(draft, done)
 
     async def ask(self, draft: Draft) -> Stored:
-        """Append a draft and wait for the commit."""
+        """Append a draft and wait for the commit; raises UNAVAILABLE at once when the journal is full."""
+        self._take_in(draft)
         return await self._lane(draft).ask(draft)
 
     def waiting(self) -> int:
@@ -65,7 +69,13 @@ class Journal:
     def _lane(self, draft: Draft) -> Batch[Draft, Stored]:
         return self._lanes[draft.conversation_id.int % LANES]
 
+    def _take_in(self, draft: Draft) -> None:
+        if self._waiting_characters > MOST_WAITING or self._lane(draft).full:
+            raise errors.UNAVAILABLE.error("Too much is waiting to be stored: try again")
+        self._waiting_characters += len(draft.content)
+
     async def _store(self, drafts: list[Draft]) -> Sequence[Stored | errors.AppError]:
+        self._waiting_characters -= sum(len(draft.content) for draft in drafts)
         firsts, repeats = _split_repeats(drafts)
         answers = await self._append(firsts)
         if repeats:

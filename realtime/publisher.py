@@ -14,7 +14,15 @@ from redis.exceptions import RedisError
 from config.settings import Settings
 from core.context import Resources
 from core.errors import AppError
-from core.events import ConversationRead, ConversationTyping, ConversationUpdated, Event, MessageReceived
+from core.events import (
+    ConversationRead,
+    ConversationTyping,
+    ConversationUpdated,
+    Event,
+    MessageReceived,
+    UserOffline,
+    UserOnline,
+)
 from core.jobs import NotifyMembers
 from core.publisher import Draft, Stored, as_message
 from realtime.bus import EVERYBODY, MEMBERS_CHANGED, NOBODY, Bus, Kind, conversation_channel, user_channel
@@ -23,6 +31,7 @@ from realtime.journal import Journal
 from realtime.local import Local
 from realtime.periodic import Periodic
 
+BUSY = 2000  # messages not committed yet
 NOTIFY_SECONDS = 1.0
 NOTIFY_CHUNK = 50
 QUEUE_SECONDS = 2.0
@@ -58,6 +67,8 @@ class Publisher:
 
     def signal(self, conversation_id: UUID, event: ConversationTyping | ConversationRead) -> None:
         """Tell a conversation who types or how far someone has read."""
+        if self._is_busy():
+            return
         position = event.last_read_seq if isinstance(event, ConversationRead) else 0
         key, user, frame = conversation_id.bytes, event.user_id.bytes, encode(event)
         if self._local:
@@ -66,6 +77,8 @@ class Publisher:
 
     def emit(self, user_ids: Sequence[UUID], event: Event) -> None:
         """Tell all sockets of these users; of what is new in a conversation, only those that have not joined it."""
+        if isinstance(event, (UserOnline, UserOffline)) and self._is_busy():
+            return
         unless_joined = event.conversation_id.bytes if isinstance(event, ConversationUpdated) else NOBODY
         frame = encode(event)
         for user in {user_id.bytes for user_id in user_ids}:
@@ -89,6 +102,10 @@ class Publisher:
         await self._journal.drained()
         await self._notifying.stop()
         await self._notify()
+
+    def _is_busy(self) -> bool:
+        """Say whether messages wait so long that what may be lost is left out."""
+        return self._journal.waiting() > BUSY
 
     def _committed(self, draft: Draft, stored: Stored) -> None:
         if stored.duplicate:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from realtime.client import Client
     from realtime.engine.session import Session
 
+MAILBOX = 20_000  # everybody may come back at once
 SMALL = 100  # members up to which positions and presence are told to everybody
 
 
@@ -61,9 +62,11 @@ class Room:
         self.told_offset_at = 0.0
 
     def post(self, command: Callable[["Room"], None], refused: Callable[[errors.AppError], None]) -> None:
-        """Run a command now, or when the room is awake; `refused` is called instead if it cannot wake."""
+        """Run a command now, or when the room is awake; `refused` is called instead if it cannot wake or too many wait."""
         if self.awake:
             command(self)
+        elif len(self.mailbox) >= MAILBOX:
+            refused(errors.UNAVAILABLE.error())
         else:
             self.mailbox.append((command, refused))
 
