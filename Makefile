@@ -5,7 +5,7 @@ PYTHON ?= python3
 PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all:
 LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock"
 
-.PHONY: help run test check bench install docs lock
+.PHONY: help run test soak check bench install docs lock
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -15,6 +15,9 @@ run: install ## Start everything on one port, with a Postgres and a Redis of its
 
 test: install ## Run the tests; ARGS="-k name" chooses among them
 	.venv/bin/pytest -n 2 --dist loadscope $(ARGS)
+
+soak: install ## Break hubs, Redis and Postgres under load for MINUTES=60, at random by SEED=1
+	@.venv/bin/python -m tests.chaos --minutes $(or $(MINUTES),60) --seed $(or $(SEED),1)
 
 check: .venv/.installed ## Check style, types and imports: what CI does before the tests
 	.venv/bin/ruff check .

@@ -73,17 +73,17 @@ class Crowd:
 
     async def all_joined(self) -> None:
         """Return when everybody has joined everything."""
-        await self._until(lambda: all(person.idle for person in self.people))
+        await self.until(lambda: all(person.idle for person in self.people))
 
     async def said(self, more: int) -> None:
         """Return when so many more sends are acked."""
         until = self.count(Acked) + more
-        await self._until(lambda: self.count(Acked) >= until)
+        await self.until(lambda: self.count(Acked) >= until)
 
     async def refused(self, code: str) -> None:
         """Return when somebody is refused with this code from now on."""
         moment = time.time()
-        await self._until(lambda: any(line.code == code and line.at >= moment for line in self._lines(Refused)))
+        await self.until(lambda: any(line.code == code and line.at >= moment for line in self._lines(Refused)))
 
     def count(self, kind: type[Line]) -> int:
         """Return how many lines of a kind there are in all journals."""
@@ -98,12 +98,13 @@ class Crowd:
             async with asyncio.timeout(SETTLE_SECONDS):
                 await self.all_joined()
                 log = await self._stage.log(self.conversations)
-                await self._until(lambda: all(_has_everything(person, log) for person in self.people))
+                await self.until(lambda: all(_has_everything(person, log) for person in self.people))
         log = await self._stage.log(self.conversations)
         found = broken(log, [person.journal for person in self.people], self.removals)
         return found + [f"a hub logged: {line}" for hub in self._stage.hubs for line in hub.errors()]
 
-    async def _until(self, condition: Callable[[], bool]) -> None:
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Return when the condition holds; it is looked at with each new line of a journal."""
         while not condition():
             self._news.clear()
             await self._news.wait()

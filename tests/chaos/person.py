@@ -46,7 +46,7 @@ class Person:
         self.reading = asyncio.Event()
         self.reading.set()
         self.receive_buffer = 0
-        self._token = token
+        self.token = token
         self._ports = ports
         self._dice = dice
         self._wrote = wrote
@@ -111,7 +111,7 @@ class Person:
         try:
             async with asyncio.timeout(self.patience):
                 await socket.open()
-            socket.send("40" + msgspec.json.encode({"token": self._token}).decode())
+            socket.send("40" + msgspec.json.encode({"token": self.token}).decode())
             self._socket = socket
             self._write(Connected(at=time.time(), hub=str(port)))
             while True:

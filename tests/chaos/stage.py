@@ -57,11 +57,11 @@ class Stage:
     def ports(self) -> list[int]:
         return [hub.port for hub in self.hubs]
 
-    def environ(self, redis_port: int) -> dict[str, str]:
-        """Return the settings of a process that reaches Redis at this port."""
+    def environ(self, redis_url: str) -> dict[str, str]:
+        """Return the settings of a process that reaches Redis there."""
         return {
             "GREENROOM_DATABASE_URL": self.servers.postgres.url,
-            "GREENROOM_REDIS_URLS": f"redis://127.0.0.1:{redis_port}",
+            "GREENROOM_REDIS_URLS": redis_url,
             "GREENROOM_JWT_KEYS": KEY,
             "GREENROOM_RATE_LIMITS": "off",
         }
@@ -119,7 +119,7 @@ async def open_stage(servers: Servers, seed: int, hubs: int = 2) -> AsyncIterato
         for _ in range(hubs):
             proxy, port = await stack.enter_async_context(open_proxy(address))
             stage.proxies.append(proxy)
-            stage.hubs.append(HubProcess(free_port(), stage.environ(port)))
+            stage.hubs.append(HubProcess(free_port(), stage.environ(f"redis://127.0.0.1:{port}")))
         for hub in stage.hubs:
             stack.push_async_callback(hub.end, signal.SIGKILL)
             await hub.start()

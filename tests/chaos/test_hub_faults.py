@@ -80,3 +80,18 @@ async def test_a_client_that_does_not_read_delays_nobody_and_gets_all_in_order_w
             await crowd.said(20)
         assert await crowd.settled() == []
         assert sum(isinstance(line, Disconnected) for line in slow.journal.lines) == 1
+
+
+async def test_clients_that_never_read_delay_nobody(stage: Stage) -> None:
+    async with gathered(stage, people=26, conversations=1, each=1) as crowd:
+        crowd.people, sleepers = crowd.people[:6], crowd.people[6:]
+        for sleeper in sleepers:
+            sleeper.receive_buffer = 4096
+            sleeper.hang_up()
+        await crowd.until(lambda: all(sleeper.idle for sleeper in sleepers))
+        for sleeper in sleepers:
+            sleeper.reading.clear()
+        async with crowd.talking(100.0, size=9_000):
+            await crowd.said(300)
+        assert await crowd.settled() == []
+        assert sum(isinstance(line, Disconnected) for person in crowd.people for line in person.journal.lines) == 0
