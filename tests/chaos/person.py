@@ -104,6 +104,7 @@ class Person:
     def hang_up(self) -> None:
         """Lose the connection."""
         if self._socket:
+            self._joined.clear()
             self._socket.abort()
 
     async def _stay(self, port: int) -> None:

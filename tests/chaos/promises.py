@@ -47,10 +47,12 @@ def log_of(rows: Sequence[Stored]) -> Log:
 
 def broken(log: Log, journals: Sequence[Journal], removals: Sequence[Removal] = ()) -> list[str]:
     """Return every promise that is broken, in words; of clients who are connected in the end."""
+    removed = {removal.user_id for removal in removals}
     return [
         *_numbers(log),
         *_stored_twice(log),
         *(found for journal in journals for found in _of_client(log, journal)),
+        *(found for journal in journals for found in _refusals(journal, is_removed=journal.user_id in removed)),
         *(found for removal in removals for found in _after_removal(log, journals, removal)),
     ]
 
@@ -88,7 +90,7 @@ def _stored_twice(log: Log) -> Iterator[str]:
 
 
 def _of_client(log: Log, journal: Journal) -> Iterator[str]:
-    for check in (_acks, _edits, _refusals, _phantoms, _complete, _live):
+    for check in (_acks, _edits, _phantoms, _complete, _live):
         yield from (f"{journal.name}: {found}" for found in check(log, journal))
 
 
@@ -114,10 +116,10 @@ def _edits(log: Log, journal: Journal) -> Iterator[str]:
             yield f"lost: the acked edit {line.seen.content!r} is not stored"
 
 
-def _refusals(_log: Log, journal: Journal) -> Iterator[str]:
+def _refusals(journal: Journal, *, is_removed: bool) -> Iterator[str]:
     for line in journal.lines:
-        if isinstance(line, Refused) and not line.retryable and line.client_id == "":
-            yield f"error: {line.event} was refused with {line.code}"
+        if isinstance(line, Refused) and not line.retryable and not (is_removed and line.code == "NOT_A_MEMBER"):
+            yield f"{journal.name}: error: {line.event} was refused with {line.code}"
 
 
 def _phantoms(log: Log, journal: Journal) -> Iterator[str]:

@@ -29,12 +29,14 @@ async def remove_by_socket(_stage: Stage, owner: Person, member: Person, room: s
 
 async def remove_by_rest(stage: Stage, owner: Person, member: Person, room: str) -> None:
     api = HubProcess(free_port(), stage.environ(stage.servers.redis.url), "api")
-    await api.start()
     url = f"http://127.0.0.1:{api.port}/api/conversations/{room}/members/{member.journal.user_id}"
     headers = {"Authorization": f"Bearer {owner.token}"}
-    async with aiohttp.ClientSession(headers=headers) as http, http.delete(url) as answer:
-        assert answer.status == 200, await answer.text()
-    await api.end(signal.SIGTERM)
+    try:
+        await api.start()
+        async with aiohttp.ClientSession(headers=headers) as http, http.delete(url) as answer:
+            assert answer.ok, await answer.text()
+    finally:
+        await api.end(signal.SIGTERM)
 
 
 async def talk_on(member: Person, room: str) -> None:
