@@ -17,6 +17,7 @@ class Proxy:
 
     def __init__(self, address: str) -> None:
         self._address = address
+        self._carrying: set[asyncio.Task[None]] = set()
         self._open: set[asyncio.Transport | asyncio.WriteTransport] = set()
         self._flowing = asyncio.Event()
         self._flowing.set()
@@ -47,8 +48,20 @@ class Proxy:
         self.mend()
         self.resume()
 
-    async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Carry one connection."""
+        task = asyncio.create_task(self._accepted(reader, writer), name="proxied connection")
+        self._carrying.add(task)
+        task.add_done_callback(self._carrying.discard)
+
+    async def close(self) -> None:
+        """Break all connections and return when they are gone."""
+        self.cut()
+        self.resume()
+        if self._carrying:
+            await asyncio.wait(self._carrying)
+
+    async def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._open.add(writer.transport)
         try:
             if not self._is_cut:
@@ -90,6 +103,5 @@ async def open_proxy(address: str) -> AsyncIterator[tuple[Proxy, int]]:
     try:
         yield proxy, server.sockets[0].getsockname()[1]
     finally:
-        proxy.cut()
         server.close()
-        await server.wait_closed()
+        await proxy.close()
