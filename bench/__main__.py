@@ -1,4 +1,4 @@
-"""`python -m bench [quick|full] [CASE ...]`: measures the hub beside its peers and writes bench/results/DATE.md."""
+"""`python -m bench [quick|full] [CASE ...]`: measures the hub beside its peers and writes a page into bench/results."""
 
 import sys
 import time
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("what", nargs="*", help=f"quick, full, or cases: {', '.join(cases('normal'))}")
     parser.add_argument("--wait", type=float, default=0, metavar="SECONDS", help="wait so long for a quiet machine")
-    parser.add_argument("--out", type=Path, default=RESULTS / f"{today()}.md", help="the page to write")
+    parser.add_argument("--out", type=Path, help="the page to write")
     args = parser.parse_args(arguments)
     size = next((word for word in args.what if word in SIZES), "normal")
     chosen = [word for word in args.what if word not in SIZES] or list(QUICK if size == "quick" else cases(size))
@@ -66,8 +66,9 @@ def main(arguments: Sequence[str]) -> int:
     notes.append(
         f"{' '.join(args.what) or 'all cases'}: {time.monotonic() - started:.0f} s, medians of {ROUNDS[size]} rounds"
     )
-    report.write(args.out, lines, [*notes, *problems])
-    print(f"Written: {args.out}", *problems, sep="\n")
+    out = args.out or RESULTS / f"{'-'.join([today(), *args.what])}.md"  # what is not all does not replace what is
+    report.write(out, lines, [*notes, *problems])
+    print(f"Written: {out}", *problems, sep="\n")
     return 1 if problems else 0
 
 
