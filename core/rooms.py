@@ -34,11 +34,10 @@ class Login(msgspec.Struct, frozen=True):
     market: str
 
 
-class Acquaintance(msgspec.Struct, frozen=True):
-    """Someone, and someone else who shares a conversation with them."""
+class Circle(msgspec.Struct, frozen=True):
+    """The members of a conversation, who are told of each other's presence."""
 
-    user_id: UUID
-    contact_id: UUID
+    members: list[UUID]
 
 
 ROOM_STATES = Many(RoomState, "select id, market, last_seq, version from conversations where id = any ($1::uuid[])")
@@ -56,17 +55,14 @@ LIVE_SESSIONS = Many(
     where s.id = any ($1::uuid[]) and s.ended_at is null and u.deleted_at is null""",
 )
 # Presence is for conversations of up to 100: in larger ones nobody watches who comes and goes.
-CONTACTS = Many(
-    Acquaintance,
+CIRCLES = Many(
+    Circle,
     """
-    select distinct mine.user_id, theirs.user_id as contact_id
-    from members mine
-    join members theirs on theirs.conversation_id = mine.conversation_id and theirs.left_at is null
-    where mine.user_id = any ($1::uuid[]) and mine.left_at is null and theirs.user_id <> mine.user_id
-        and (
-            select count(*) from (
-                select from members m where m.conversation_id = mine.conversation_id and m.left_at is null limit 101
-            ) counted
-        ) <= 100""",
+    select array_agg(m.user_id) as members
+    from (select distinct conversation_id from members where user_id = any ($1::uuid[]) and left_at is null) mine
+    cross join lateral (
+        select n.user_id from members n where n.conversation_id = mine.conversation_id and n.left_at is null limit 101
+    ) m
+    group by mine.conversation_id having count(*) between 2 and 100""",
 )
 SEEN = Run("update users set last_seen_at = $2 where id = any ($1::uuid[])")

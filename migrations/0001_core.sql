@@ -77,7 +77,7 @@ create table members (
     left_at timestamptz,
     primary key (conversation_id, user_id)
 ) with (fillfactor = 50);
--- conversations.LIST_OF_USER, rooms.CONTACTS, sync.CHANGED
+-- conversations.LIST_OF_USER, rooms.CIRCLES, sync.CHANGED
 create index members_user on members (user_id);
 
 -- The log. No foreign keys: append_messages holds the conversation's row and has seen the sender's membership,

@@ -56,7 +56,9 @@ class Hub:
         local = Local(rooms, users, lambda session: self._gateway.end_session(session))
         self._publisher = Publisher(resources, self._bus, local)
         hub_id = self._bus.origin.hex()
-        presence = self._presence = Presence(hub_id, resources.redis, resources.db, users, self._publisher.emit)
+        presence = self._presence = Presence(
+            hub_id, resources.redis, resources.db, users, self._publisher.tell_presence
+        )
         recovery = Recovery(resources.redis)
         returning = Returning(history, rooms, recovery)
         handlers = Handlers(resources, history, rooms, presence, self._publisher, recovery, returning)

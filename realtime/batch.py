@@ -11,6 +11,8 @@ from core.db import UNAVAILABLE_ERRORS
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
+MANY = 5
+
 log = logging.getLogger(__name__)
 
 
@@ -20,7 +22,8 @@ class Batch(Generic[Item, Answer]):
     `run` gets up to `size` items and returns one answer for each; an answer may be an AppError. Every `done` is called exactly
     once, in that same order, in the turn in which its batch ended. A batch that raises fails all of its items, with the AppError
     that it raised, UNAVAILABLE, or INTERNAL_ERROR for a bug. It is not tried again: whether it was committed is unknown, so only
-    the sender can repeat it.
+    the sender can repeat it. After a batch of many, what comes in the next `gather` seconds is one batch: when thousands come
+    back at once, the database is asked less often.
     """
 
     def __init__(
@@ -29,11 +32,13 @@ class Batch(Generic[Item, Answer]):
         size: int = 500,
         capacity: int = 20_000,
         timeout: float = 10.0,
+        gather: float = 0.0,
     ) -> None:
         self._run = run
         self._size = size
         self._capacity = capacity
         self._timeout = timeout
+        self._gather = gather
         self._waiting: list[tuple[Item, Callable[[Answer | errors.AppError], None]]] = []
         self._worker: asyncio.Task[None] | None = None
 
@@ -75,6 +80,8 @@ class Batch(Generic[Item, Answer]):
             answers = await self._answers([item for item, _ in batch])
             for (_, done), answer in zip(batch, answers, strict=True):
                 _call(done, answer)
+            if self._gather and len(batch) >= MANY:
+                await asyncio.sleep(self._gather)
         self._worker = None
 
     async def _answers(self, items: list[Item]) -> Sequence[Answer | errors.AppError]:

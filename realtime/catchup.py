@@ -13,7 +13,8 @@ from realtime.batch import Batch
 from realtime.engine import packets
 
 PAGE = 200
-QUESTIONS = 100
+QUESTIONS = 500
+GATHER_SECONDS = 0.02
 
 
 class Changes(msgspec.Struct, frozen=True):
@@ -28,9 +29,9 @@ class Log:
 
     def __init__(self, db: Pool) -> None:
         self._db = db
-        self._changes = Batch(self._read_changes, QUESTIONS)
-        self._newest = Batch(self._read_newest, QUESTIONS)
-        self._stood = Batch(self._read_places, QUESTIONS)
+        self._changes = Batch(self._read_changes, QUESTIONS, gather=GATHER_SECONDS)
+        self._newest = Batch(self._read_newest, QUESTIONS, gather=GATHER_SECONDS)
+        self._stood = Batch(self._read_places, QUESTIONS, gather=GATHER_SECONDS)
 
     async def changes(self, conversation_id: UUID, since: int, until: int) -> Changes:
         """Return one page of the changes after version `since`, up to `until`; `complete` if it reaches that far."""

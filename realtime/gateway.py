@@ -27,6 +27,7 @@ from realtime.tasks import Tasks
 from realtime.users import Users
 
 WARNING_SECONDS = 60.0
+GATHER_SECONDS = 0.02
 
 
 class Auth(msgspec.Struct, frozen=True):
@@ -61,7 +62,7 @@ class Gateway:
         self._tasks = Tasks()
         self._recovery = recovery
         self._events = handlers.table() | dict([entry(wire.RefreshAuth, self.refresh_auth)])
-        self._logins = Batch(self._look_up)
+        self._logins = Batch(self._look_up, gather=GATHER_SECONDS)
 
     def count_error(self, code: str) -> None:
         """Count an error that a client is told."""

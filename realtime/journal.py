@@ -1,7 +1,7 @@
 """The journal: the only writer of messages. An answer means committed.
 
-Order: the messages of one conversation pass through one lane, one batch after the other, so those of one process are numbered
-in the order of `append`; over several processes the conversation's row lock decides, and commit order is seq order.
+Order: messages are stored one batch after the other, so those of one process are numbered in the order of `append`; over
+several processes the conversation's row lock decides, and commit order is seq order.
 Repeats: the same conversation, sender and client id gets the first answer, at any later time, from any process.
 Failure: a batch that fails is answered with a retryable error and never tried again here; see batch.py.
 """
@@ -18,8 +18,6 @@ from core.metrics import Metrics
 from core.publisher import Draft, Stored
 from realtime.batch import Batch
 
-# Two: while one lane waits for the disk, the other is parsed and planned. More gained nothing on two cores.
-LANES = 2
 MOST_WAITING = 32 * 1024 * 1024  # characters: some seconds of what Postgres takes
 
 
@@ -45,32 +43,29 @@ class Journal:
         self.committed = 0
         self._waiting_characters = 0
         self._committed = committed
-        self._lanes = [Batch(self._store) for _ in range(LANES)]
+        # One batch at a time: two in parallel committed no more messages a second, and each took twice as long.
+        self._batch: Batch[Draft, Stored] = Batch(self._store)
 
     def append(self, draft: Draft, done: Callable[[Stored | errors.AppError], None]) -> None:
         """Queue a draft; raises UNAVAILABLE at once when the journal is full."""
         self._take_in(draft)
-        self._lane(draft).add(draft, done)
+        self._batch.add(draft, done)
 
     async def ask(self, draft: Draft) -> Stored:
         """Append a draft and wait for the commit; raises UNAVAILABLE at once when the journal is full."""
         self._take_in(draft)
-        return await self._lane(draft).ask(draft)
+        return await self._batch.ask(draft)
 
     def waiting(self) -> int:
         """Return how many drafts are not answered yet."""
-        return sum(len(lane) for lane in self._lanes)
+        return len(self._batch)
 
     async def drained(self) -> None:
         """Return when all that was appended is committed or refused."""
-        for lane in self._lanes:
-            await lane.drained()
-
-    def _lane(self, draft: Draft) -> Batch[Draft, Stored]:
-        return self._lanes[draft.conversation_id.int % LANES]
+        await self._batch.drained()
 
     def _take_in(self, draft: Draft) -> None:
-        if self._waiting_characters > MOST_WAITING or self._lane(draft).full:
+        if self._waiting_characters > MOST_WAITING or self._batch.full:
             raise errors.UNAVAILABLE.error("Too much is waiting to be stored: try again")
         self._waiting_characters += len(draft.content)
 

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import functools
 import logging
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from uuid import UUID
 
 from redis.asyncio import Redis
@@ -18,8 +18,9 @@ from redis.exceptions import RedisError
 from core.clock import now
 from core.db import UNAVAILABLE_ERRORS, Pool
 from core.events import Event, UserOffline, UserOnline
-from core.rooms import CONTACTS, SEEN
+from core.rooms import CIRCLES, SEEN
 from realtime.batch import Batch
+from realtime.catchup import encode
 from realtime.periodic import Periodic
 
 log = logging.getLogger(__name__)
@@ -48,7 +49,7 @@ def _unless_away(work: Callable[["Presence"], Awaitable[None]]) -> Callable[["Pr
 class Presence:
     """The presence of one hub's users, and its share in watching over the other hubs.
 
-    `here` says who is connected to this hub; `emit` tells users an event wherever they are.
+    `here` says who is connected to this hub; `emit` writes frames to a user (by key) wherever she is.
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class Presence:
         redis: Redis,
         db: Pool,
         here: Collection[bytes],
-        emit: Callable[[Sequence[UUID], Event], None],
+        emit: Callable[[bytes, bytes], None],
     ) -> None:
         self._hub = hub_id
         self._key = f"hub:{hub_id}"
@@ -139,14 +140,20 @@ class Presence:
         await self._tell_contacts(offline, lambda user_id: UserOffline(user_id, moment))
 
     async def _tell_contacts(self, users: set[bytes], event: Callable[[UUID], Event]) -> None:
+        """Tell those who share a conversation with these users; whoever is told of many is told in one piece."""
         if not users:
             return
-        contacts: dict[UUID, list[bytes]] = {}
-        for row in await CONTACTS(self._db, [UUID(bytes=user) for user in users]):
-            contacts.setdefault(row.user_id, []).append(row.contact_id.bytes)
-        (listening,) = await self._online_among([frozenset[bytes]().union(*contacts.values())])
-        for user_id, others in contacts.items():
-            self._emit([UUID(bytes=other) for other in others if other in listening], event(user_id))
+        frames = {user: encode(event(UUID(bytes=user))) for user in users}
+        news: dict[bytes, set[bytes]] = {}
+        for circle in await CIRCLES(self._db, [UUID(bytes=user) for user in users]):
+            members = {member.bytes for member in circle.members}
+            about = members & users
+            for member in members:
+                news.setdefault(member, set()).update(about)
+        (listening,) = await self._online_among([frozenset(news)])
+        for member in listening:
+            if about := news[member] - {member}:
+                self._emit(member, b"".join(frames[user] for user in about))
 
     @_unless_away
     async def _beat(self) -> None:

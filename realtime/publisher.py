@@ -20,8 +20,6 @@ from core.events import (
     ConversationUpdated,
     Event,
     MessageReceived,
-    UserOffline,
-    UserOnline,
 )
 from core.jobs import NotifyMembers
 from core.publisher import Draft, Stored, as_message
@@ -77,14 +75,20 @@ class Publisher:
 
     def emit(self, user_ids: Sequence[UUID], event: Event) -> None:
         """Tell all sockets of these users; of what is new in a conversation, only those that have not joined it."""
-        if isinstance(event, (UserOnline, UserOffline)) and self._is_busy():
-            return
         unless_joined = event.conversation_id.bytes if isinstance(event, ConversationUpdated) else NOBODY
         frame = encode(event)
         for user in {user_id.bytes for user_id in user_ids}:
-            if self._local:
-                self._local.emit(user, frame, unless_joined)
-            self._bus.publish(user_channel(user), Kind.EMIT, frame, subject=unless_joined)
+            self._emit(user, frame, unless_joined)
+
+    def tell_presence(self, user: bytes, frames: bytes) -> None:
+        """Tell a user who came and went; left out when messages wait."""
+        if not self._is_busy():
+            self._emit(user, frames, NOBODY)
+
+    def _emit(self, user: bytes, frames: bytes, unless_joined: bytes) -> None:
+        if self._local:
+            self._local.emit(user, frames, unless_joined)
+        self._bus.publish(user_channel(user), Kind.EMIT, frames, subject=unless_joined)
 
     def end_sessions(self, session_ids: Sequence[UUID]) -> None:
         """Close the sockets of logins that have ended."""
