@@ -4,8 +4,8 @@ import asyncio
 import logging
 
 import msgspec
-from redis.exceptions import RedisError
 
+from core.away import REDIS_AWAY
 from core.context import Ctx
 from core.errors import RATE_LIMITED, AppError
 
@@ -79,7 +79,7 @@ async def _ask(ctx: Ctx, rate: Rate, subject: str, cost: int) -> list[int] | Non
     try:
         async with asyncio.timeout(TIMEOUT_SECONDS):
             answer: list[int] = await bucket(keys=[key], args=[rate.count, rate.seconds * 1000, cost])
-    except (RedisError, OSError, TimeoutError) as error:
+    except REDIS_AWAY as error:
         log.warning("no limits right now: %r", error)
         return None
     return answer

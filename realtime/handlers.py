@@ -110,9 +110,9 @@ class Handlers:
         # What the room is now. What comes later she hears live, and not before this answer: who loses the connection in between
         # would join again from the version of a live event, and never miss what this answer was to give her.
         seq, version, read = room.seq, room.version, room.members.get(client.user_key, 0)
-        members = frozenset(room.members) if room.small else frozenset[bytes]()
-        positions = [ReadPosition(UUID(bytes=key), room.members[key]) for key in members]
-        online = await self._presence.online(members) if members else set[bytes]()
+        ids = room.ids
+        positions = [ReadPosition(id, room.members.get(key, 0)) for key, id in ids.items()]
+        online = await self._presence.online(frozenset(ids)) if ids else set[bytes]()
         if event.since is not None:
             page = await self._log.changes(room.id, event.since, version)
         else:
@@ -125,7 +125,7 @@ class Handlers:
             last_read_seq=read,
             unread_count=max(seq - read, 0),
             positions=positions,
-            online=[UUID(bytes=key) for key in online],
+            online=[ids[key] for key in online],
             messages=page.messages if page.complete else [],
             complete=page.complete,
         )

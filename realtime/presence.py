@@ -13,8 +13,8 @@ from collections.abc import Awaitable, Callable, Collection, Iterable
 from uuid import UUID
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
+from core.away import REDIS_AWAY
 from core.clock import now
 from core.db import UNAVAILABLE_ERRORS, Pool
 from core.events import Event, UserOffline, UserOnline
@@ -25,7 +25,7 @@ from realtime.periodic import Periodic
 
 log = logging.getLogger(__name__)
 
-AWAY: tuple[type[Exception], ...] = (RedisError, *UNAVAILABLE_ERRORS)
+AWAY: tuple[type[Exception], ...] = (*REDIS_AWAY, *UNAVAILABLE_ERRORS)
 
 TICK_SECONDS = 0.25
 LINGER_SECONDS = 3.0  # a reload is not a departure
@@ -101,7 +101,7 @@ class Presence:
     async def _online_among(self, questions: list[frozenset[bytes]]) -> list[set[bytes]]:
         everybody = frozenset[bytes]().union(*questions)
         online = {user for user in everybody if user in self._here}
-        with contextlib.suppress(RedisError, OSError):
+        with contextlib.suppress(*REDIS_AWAY):
             online |= await self._elsewhere(everybody - online)
         return [online & question for question in questions]
 

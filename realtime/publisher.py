@@ -9,9 +9,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from uuid import UUID
 
-from redis.exceptions import RedisError
-
 from config.settings import Settings
+from core.away import REDIS_AWAY
 from core.context import Resources
 from core.errors import AppError
 from core.events import (
@@ -135,7 +134,7 @@ class Publisher:
     async def _notify(self) -> None:
         # Folded here and again in the job; a job that is lost is made up for by the workers' sweep of the log.
         waiting, self._unnotified = [str(id) for id in self._unnotified], set()
-        with contextlib.suppress(RedisError, OSError, TimeoutError):
+        with contextlib.suppress(*REDIS_AWAY):
             async with asyncio.timeout(QUEUE_SECONDS):
                 await self._enqueue(waiting)
 

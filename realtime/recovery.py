@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
+from core.away import REDIS_AWAY
 from core.clock import now
 from realtime.batch import Batch
 from realtime.engine import packets
@@ -48,7 +48,7 @@ class Recovery:
         """Return from when to recover each conversation that a user's socket had joined; None if it is not remembered."""
         try:
             kept = await self._redis.hgetall(_key(pid))  # type: ignore[misc] # redis-py types the sync client too
-        except (RedisError, OSError):
+        except REDIS_AWAY:
             return None
         if kept.pop(USER, None) != user:
             return None
@@ -56,7 +56,7 @@ class Recovery:
         return {room: last or _moment(joined.decode()) or now() for room, joined in kept.items()}
 
     async def _write(self, changes: list[tuple[str, Mapping[bytes, bytes | int | None]]]) -> Sequence[None]:
-        with contextlib.suppress(RedisError, OSError):
+        with contextlib.suppress(*REDIS_AWAY):
             async with self._redis.pipeline(transaction=False) as pipe:
                 for pid, change in changes:
                     for field, value in change.items():

@@ -31,6 +31,7 @@ class Room:
         "held",
         "id",
         "idle_since",
+        "ids",
         "key",
         "mailbox",
         "market",
@@ -52,6 +53,7 @@ class Room:
         self.version = 0
         self.flushed = (0, 0)  # seq and version up to which frames have been handed to the sockets
         self.members: dict[bytes, int] = {}  # by user key, how far each has read
+        self.ids: dict[bytes, UUID] = {}  # of small rooms: making an id of a key costs a microsecond each
         self.sockets: dict[Session, Client] = {}
         self.away: dict[Session, tuple[int, int]] = {}  # who is too slow, and the seq and version that she has seen
         self.frames: list[bytes] = []

@@ -148,10 +148,14 @@ class Rooms:
 
     async def _load_members(self, rooms: Iterable[Room]) -> None:
         members: dict[UUID, dict[bytes, int]] = {room.id: {} for room in rooms}
+        ids: dict[bytes, UUID] = {}
         for row in await ROOM_MEMBERS(self._db, list(members)):
-            members[row.conversation_id][row.user_id.bytes] = row.last_read_seq
+            key = row.user_id.bytes
+            ids[key] = row.user_id
+            members[row.conversation_id][key] = row.last_read_seq
         for room in rooms:
             room.members = members[room.id]
+            room.ids = {key: ids[key] for key in room.members} if room.small else {}
 
     async def _reload(self, rooms: list[Room]) -> Sequence[None]:
         await self._load_members(rooms)
