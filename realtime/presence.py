@@ -30,6 +30,7 @@ AWAY: tuple[type[Exception], ...] = (*REDIS_AWAY, *UNAVAILABLE_ERRORS)
 TICK_SECONDS = 0.25
 LINGER_SECONDS = 3.0  # a reload is not a departure
 BEAT_SECONDS = 2.0
+ASK_SECONDS = 0.4  # a join waits for this answer, and perhaps for the one before it
 DEAD_SECONDS = 8.0
 
 
@@ -102,7 +103,8 @@ class Presence:
         everybody = frozenset[bytes]().union(*questions)
         online = {user for user in everybody if user in self._here}
         with contextlib.suppress(*REDIS_AWAY):
-            online |= await self._elsewhere(everybody - online)
+            async with asyncio.timeout(ASK_SECONDS):
+                online |= await self._elsewhere(everybody - online)
         return [online & question for question in questions]
 
     async def _elsewhere(self, users: Iterable[bytes]) -> set[bytes]:

@@ -48,12 +48,6 @@ async def test_nothing_is_lost_when_connections_to_redis_break_and_come_back_at_
         assert await crowd.settled() == []
 
 
-STUCK = pytest.mark.xfail(
-    reason="open: after a hang-up a join sometimes waits while Redis is deaf (docs/guarantees.md, 3)"
-)
-
-
-@STUCK
 async def test_nothing_is_lost_and_nothing_hangs_when_the_bus_is_connected_but_deaf(stage: Stage) -> None:
     async with gathered(stage) as crowd:
         async with crowd.talking():
@@ -82,7 +76,6 @@ async def test_nothing_is_lost_or_out_of_order_when_the_bus_is_slow(stage: Stage
         assert await crowd.settled() == []
 
 
-@STUCK
 async def test_a_join_does_not_wait_for_a_deaf_redis(stage: Stage) -> None:
     async with gathered(stage) as crowd:
         for proxy in stage.proxies:
