@@ -116,6 +116,8 @@ class Gateway:
         claims = self._claims(event.token)
 
         def looked_up(login: Login | errors.AppError) -> None:
+            if client.gone:
+                return None
             try:
                 if _user(claims, login).id != client.user.id:
                     raise errors.FORBIDDEN.error("The token is another user's")
