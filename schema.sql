@@ -2,6 +2,9 @@
 
 -- Core tables. Ids are UUIDv7 made by the application; times are UTC.
 
+-- Similarity of texts (contrib).
+create extension if not exists pg_trgm;
+
 create table users (
     id uuid primary key,
     market text not null,
@@ -13,10 +16,13 @@ create table users (
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     last_seen_at timestamptz,
-    deleted_at timestamptz
+    deleted_at timestamptz,
+    email_verified_at timestamptz
 );
 -- identity.USER_BY_EMAIL; and one account per address
 create unique index users_email on users (market, lower(email)) where deleted_at is null;
+-- inspection.USERS_BY_NAME
+create index users_name on users (lower(name) text_pattern_ops) where deleted_at is null;
 
 -- A login. Its refresh tokens are one family: a reuse ends the session.
 create table sessions (
@@ -25,10 +31,13 @@ create table sessions (
     user_agent text not null default '',
     created_at timestamptz not null default now(),
     ended_at timestamptz,
-    end_reason text
+    end_reason text,
+    remote text not null default ''
 );
 -- identity.END_ALL_SESSIONS
 create index sessions_live on sessions (user_id) where ended_at is null;
+-- identity.IS_FAMILIAR
+create index sessions_familiar on sessions (user_id, remote);
 
 create table refresh_tokens (
     id uuid primary key,
@@ -52,6 +61,7 @@ create table one_time_tokens (
 create index one_time_tokens_user on one_time_tokens (user_id, purpose) where used_at is null;
 
 -- last_seq: the place of the newest message. version: counts every change in the conversation, changed_at: when the last one was.
+-- A conversation with a subject (OnSwift: a project) has the people of that as its members: nobody else adds or removes them.
 -- The fill factor keeps the updates of each send on their page (HOT), so no column that a send changes is indexed.
 create table conversations (
     id uuid primary key,
@@ -64,10 +74,14 @@ create table conversations (
     version bigint not null default 0,
     last_message_at timestamptz,
     changed_at timestamptz not null default now(),
-    created_at timestamptz not null default now()
+    created_at timestamptz not null default now(),
+    subject_type text,
+    subject_id uuid
 ) with (fillfactor = 50);
 -- conversations.CREATE_PAIR
 create unique index conversations_pair on conversations (market, pair_key) where pair_key is not null;
+-- subjects.CREATE, subjects.CONVERSATION: one for each
+create unique index conversations_subject on conversations (market, subject_type, subject_id) where subject_id is not null;
 
 create table members (
     conversation_id uuid not null references conversations on delete cascade,
@@ -135,6 +149,8 @@ create table mentions (
 );
 
 -- fold_key and fold_seq: one unread notification per thing (say, a conversation), told up to this seq.
+-- In the list or not (a user may want a type by mail only), and when it went out by mail and to devices; a folded one is
+-- pushed again when it changes, but mailed once.
 create table notifications (
     id uuid primary key,
     user_id uuid not null references users on delete cascade,
@@ -146,7 +162,10 @@ create table notifications (
     fold_key uuid,
     fold_seq bigint not null default 0,
     created_at timestamptz not null default now(),
-    read_at timestamptz
+    read_at timestamptz,
+    in_app boolean not null default true,
+    mailed_at timestamptz,
+    pushed_at timestamptz
 );
 -- notifications.LIST_OF_USER
 create index notifications_user on notifications (user_id, created_at desc);
@@ -155,6 +174,154 @@ create unique index notifications_fold on notifications (user_id, type, fold_key
 -- notifications.FOLD_MESSAGES: has this seq been told before?
 create index notifications_told on notifications (user_id, fold_key, fold_seq) where fold_key is not null;
 
+-- What a user has chosen otherwise than the notice; null: as the notice has it.
+create table notification_preferences (
+    user_id uuid not null references users on delete cascade,
+    type text not null,
+    in_app boolean,
+    email boolean,
+    push boolean,
+    primary key (user_id, type)
+);
+
+-- Where an app is installed. It gets pushes for as long as the session that registered it lives.
+create table devices (
+    id uuid primary key,
+    user_id uuid not null references users on delete cascade,
+    session_id uuid not null references sessions on delete cascade,
+    platform text not null check (platform in ('fcm', 'apns', 'webpush')),
+    token text not null,
+    created_at timestamptz not null,
+    unique (platform, token)
+);
+-- devices.OF_USER, deliveries.CLAIM
+create index devices_user on devices (user_id);
+-- the cascade from sessions
+create index devices_session on devices (session_id);
+
+-- The secret address of a user's feed. Calendars ask without a login, for years: so it is no signed token, which ends with its key.
+create table feeds (
+    user_id uuid primary key references users on delete cascade,
+    token text not null unique,
+    created_at timestamptz not null
+);
+
+-- What a transaction wants told, until it has been told.
+create table outbox (
+    id uuid primary key,
+    effects text not null,
+    created_at timestamptz not null
+);
+-- outbox.OVERDUE_EFFECTS
+create index outbox_created on outbox (created_at);
+
+-- The answers of calls that may be repeated; without a status while the call is running.
+create table idempotency_keys (
+    user_id uuid not null references users on delete cascade,
+    key text not null,
+    fingerprint bytea not null,
+    status int not null default 0,
+    body bytea not null default '',
+    etag text not null default '',
+    created_at timestamptz not null,
+    primary key (user_id, key)
+);
+-- idempotency.FORGET
+create index idempotency_keys_created on idempotency_keys (created_at);
+
+-- No foreign keys: what is written here outlives what it is about.
+create table audit_log (
+    id uuid primary key,
+    market text not null,
+    actor_id uuid,
+    action text not null,
+    entity_id uuid,
+    facts jsonb not null default '{}',
+    request_id text not null default '',
+    remote text not null default '',
+    recorded_at timestamptz not null
+);
+-- what happened to an entity, what a user did
+create index audit_log_entity on audit_log (entity_id, recorded_at);
+create index audit_log_actor on audit_log (actor_id, recorded_at);
+
+-- Jobs that failed in all their tries. `arguments` are JSON; null if they held a secret.
+create table dead_jobs (
+    id uuid primary key,
+    name text not null,
+    arguments text,
+    error text not null,
+    tries int not null,
+    request_id text not null default '',
+    failed_at timestamptz not null,
+    retried_at timestamptz
+);
+-- dead_jobs.ALL, dead_jobs.FORGET
+create index dead_jobs_failed on dead_jobs (failed_at);
+
+-- tidy: what has expired
+create index sessions_ended on sessions (ended_at) where ended_at is not null;
+create index refresh_tokens_issued on refresh_tokens (issued_at);
+create index one_time_tokens_expires on one_time_tokens (expires_at);
+
+-- What users upload. The objects are in S3: `key` says where one lies now, `place` where it belongs once it is released.
+-- pending: announced; uploaded: in quarantine; released: checked, may be read; rejected: its object is gone.
+create table files (
+    id uuid primary key,
+    market text not null,
+    owner_id uuid not null references users,
+    purpose text not null,
+    key text not null,
+    place text unique,
+    file_name text not null,
+    mime_type text not null,
+    size bigint not null,
+    status text not null default 'pending' check (status in ('pending', 'uploaded', 'released', 'rejected')),
+    entity_id uuid,
+    reject_reason text,
+    width int,
+    height int,
+    thumbnail_key text,
+    created_at timestamptz not null,
+    uploaded_at timestamptz,
+    released_at timestamptz,
+    deleted_at timestamptz
+);
+-- files.OF_ENTITIES, files.DETACH
+create index files_entity on files (entity_id, id) where deleted_at is null;
+-- files.LEFTOVER
+create index files_leftover on files (created_at) where entity_id is null or deleted_at is not null;
+-- files.UNCHECKED
+create index files_unchecked on files (uploaded_at) where status = 'uploaded' and deleted_at is null;
+-- what a user has uploaded
+create index files_owner on files (owner_id);
+
+-- One user's opinion of another, in a context of the marketplace (OnSwift: a project) or none. Who may is the marketplace's rule.
+create table reviews (
+    id uuid primary key,
+    subject_id uuid not null references users,
+    author_id uuid not null references users,
+    context_id uuid,
+    rating int not null check (rating between 1 and 5),
+    text text not null,
+    created_at timestamptz not null,
+    updated_at timestamptz not null,
+    deleted_at timestamptz
+);
+-- reviews.INSERT: one of each author about each subject in each context, also in none
+create unique index reviews_once on reviews (subject_id, author_id, context_id) nulls not distinct where deleted_at is null;
+-- reviews.PAGE, reviews.STARS
+create index reviews_subject on reviews (subject_id, created_at desc) where deleted_at is null;
+-- what a user has written
+create index reviews_author on reviews (author_id);
+
+-- The sum of a subject's reviews, kept by reviews.ADD_UP in the transaction that changes them.
+create table ratings (
+    subject_id uuid primary key references users on delete cascade,
+    rating_sum int not null,
+    rating_count int not null
+);
+
 -- Appends messages to their conversations: the only statement that does.
 --
 -- Arrays are parallel, one element per message, in the order of arrival. Conversation rows are locked in id order, so two hubs
@@ -162,42 +329,48 @@ create index notifications_told on notifications (user_id, fold_key, fold_seq) w
 -- (same conversation, sender and client id) gets the first answer; a sender who is not a member, or a reply to a message that is
 -- not there, is refused by an error code; the rest are numbered densely. The sender has read what she wrote.
 -- Repeats within one call are the caller's to hold back.
+--
+-- Planning took most of the time of a small batch, so one plan serves all calls. It must be right for any number of rows and
+-- tables of any size: everything is looked up by index, which the settings hold it to, and nothing joins a batch with itself.
 create function append_messages(
     ids uuid[], conversation_ids uuid[], sender_ids uuid[], client_ids text[], bodies text[], replies uuid[],
     mention_places int[], mention_users uuid[]
 ) returns table (
     place bigint, message_id uuid, message_seq bigint, message_version bigint, sent_at timestamptz, repeated boolean, refusal text
 )
-language plpgsql set plan_cache_mode = force_custom_plan as $$
+language plpgsql
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 declare
     moment timestamptz;
 begin
-    perform 1 from conversations c where c.id = any (conversation_ids) order by c.id for update;
+    perform 1 from conversations c where c.id = any (conversation_ids) order by c.id for no key update;
     moment := clock_timestamp();
     return query
-    with incoming as (
-        select u.*,
+    with incoming as materialized ( -- or the verdict would be found twice
+        select u.*, c.last_seq, c.version as last_version,
+            r.id as first_id, r.seq as first_seq, r.version as first_version, r.created_at as first_at,
+            -- Not `exists`: Postgres would read all members to save itself the look-ups.
             case
-                when not exists (
-                    select from members s
-                    where s.conversation_id = u.conversation_id and s.user_id = u.sender_id and s.left_at is null
-                ) then 'NOT_A_MEMBER'
-                when u.reply_to is not null and not exists (
-                    select from messages t where t.id = u.reply_to and t.conversation_id = u.conversation_id
-                ) then 'MESSAGE_NOT_FOUND'
-            end as refusal
+                when r.id is not null then 'REPEATED'
+                when (
+                    select s.left_at is null from members s where s.conversation_id = u.conversation_id and s.user_id = u.sender_id
+                ) is not true then 'NOT_A_MEMBER'
+                when u.reply_to is not null and (
+                    select t.conversation_id = u.conversation_id from messages t where t.id = u.reply_to
+                ) is not true then 'MESSAGE_NOT_FOUND'
+            end as verdict
         from unnest(ids, conversation_ids, sender_ids, client_ids, bodies, replies)
             with ordinality as u (id, conversation_id, sender_id, client_id, body, reply_to, place)
+        left join conversations c on c.id = u.conversation_id
+        left join messages r
+            on r.conversation_id = u.conversation_id and r.sender_id = u.sender_id and r.client_id = u.client_id
     ),
-    repeats as (
-        select i.place, m.id, m.seq, m.version, m.created_at
-        from incoming i join messages m using (conversation_id, sender_id, client_id)
+    numbered as (
+        select i.*, count(*) filter (where i.verdict is null) over (partition by i.conversation_id order by i.place) as number
+        from incoming i
     ),
     fresh as (
-        select i.*, c.last_seq + row_number() over numbered as seq, c.version + row_number() over numbered as version
-        from incoming i join conversations c on c.id = i.conversation_id
-        where i.refusal is null and i.place not in (select r.place from repeats r)
-        window numbered as (partition by i.conversation_id order by i.place)
+        select n.*, n.last_seq + n.number as seq, n.last_version + n.number as version from numbered n where n.verdict is null
     ),
     stored as (
         insert into messages (conversation_id, seq, version, changed_at, id, sender_id, client_id, body, reply_to, created_at)
@@ -212,19 +385,20 @@ begin
         update members s set last_read_seq = f.seq, last_read_at = moment
         from (select g.conversation_id, g.sender_id, max(g.seq) as seq from fresh g group by 1, 2) f
         where s.conversation_id = f.conversation_id and s.user_id = f.sender_id
-    ),
-    mentioned as (
-        insert into mentions (conversation_id, seq, user_id)
-        select distinct f.conversation_id, f.seq, u.user_id
-        from unnest(mention_places, mention_users) as u (place, user_id)
-        join fresh f on f.place = u.place
-        join members s on s.conversation_id = f.conversation_id and s.user_id = u.user_id and s.left_at is null
     )
-    select i.place,
-        coalesce(r.id, f.id), coalesce(r.seq, f.seq), coalesce(r.version, f.version), coalesce(r.created_at, moment), r.id is not null,
-        case when r.id is null then i.refusal end
-    from incoming i left join repeats r using (place) left join fresh f using (place)
-    order by i.place;
+    select n.place,
+        case when n.verdict is null then n.id else n.first_id end,
+        case when n.verdict is null then n.last_seq + n.number else n.first_seq end,
+        case when n.verdict is null then n.last_version + n.number else n.first_version end,
+        coalesce(n.first_at, moment), n.first_id is not null, nullif(n.verdict, 'REPEATED')
+    from numbered n order by n.place;
+    if cardinality(mention_users) > 0 then
+        insert into mentions (conversation_id, seq, user_id)
+        select distinct m.conversation_id, m.seq, u.user_id
+        from unnest(mention_places, mention_users) as u (place, user_id)
+        join messages m on m.id = ids[u.place]
+        join members s on s.conversation_id = m.conversation_id and s.user_id = u.user_id and s.left_at is null;
+    end if;
 end $$;
 
 \ir marketplaces/onswift/schema.sql

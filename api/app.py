@@ -3,28 +3,39 @@
 from aiohttp import web
 
 import marketplaces
-from api import docs, pages
+from api import blobs, docs, pages
+from api.blobs import Blobs
 from api.endpoint import Endpoint
 from api.middleware import add_headers, answer_errors, cors, observe
+from api.ops.routes import OPS
+from api.ops.routes import routes as operators_routes
 from config.settings import Settings
 from core.context import Resources
 from core.market import Marketplace
 from core.publisher import Publisher
 from realtime import ops
+from realtime.hubs import Hubs
 
 MAX_BODY = 256 * 1024
 
 
-def build_app(settings: Settings, resources: Resources, publisher: Publisher) -> web.Application:
-    """Put the application together; it opens nothing and closes nothing."""
+def build_app(
+    settings: Settings, resources: Resources, publisher: Publisher, hubs: Hubs | None = None
+) -> web.Application:
+    """Put the application together; it opens nothing and closes nothing. Without `hubs` there is no console."""
     app = web.Application(
         middlewares=[observe(resources.metrics), cors(settings.cors_origins), answer_errors],
         client_max_size=MAX_BODY,
     )
     app.on_response_prepare.append(add_headers)
+    app.cleanup_ctx.append(blobs.session)
     app.add_routes(pages.routes())
+    if hubs:
+        app.add_routes(pages.console_routes())
+        app.add_routes(docs.routes(OPS, "/ops"))
+        app.add_routes(operators_routes(resources, publisher, hubs))
     checks = {"database": lambda: resources.db.fetchval("select 1"), "redis": resources.redis.ping}
-    app.add_routes(ops.routes(checks, resources.metrics))
+    app.add_routes(ops.routes(checks, resources.metrics, optional={"files": resources.storage.check}))
     markets = marketplaces.configured(settings.marketplaces)
     for market in markets:
         app.add_routes(docs.routes(market, f"/{market.name}"))
@@ -36,7 +47,8 @@ def build_app(settings: Settings, resources: Resources, publisher: Publisher) ->
 
 
 def _routes(prefix: str, market: Marketplace, resources: Resources, publisher: Publisher) -> list[web.RouteDef]:
-    return [
+    calls = [
         web.route(route.method, prefix + route.path, Endpoint(market, route, resources, publisher).__call__)
         for route in market.routes
     ]
+    return [*calls, *Blobs(market, resources).routes(prefix)]

@@ -1,18 +1,22 @@
-"""Who is calling: the Bearer token, the live session behind it, and the role that a route asks for."""
+"""Who is calling: the Bearer token or the cookie, the live session behind it, and the role that a route asks for."""
 
 from aiohttp import web
 
+from api.cookies import Cookies
 from core import errors, sessions
 from core.context import Resources, User
 from core.market import Roles
 
 
 async def caller(request: web.Request, resources: Resources, market: str, who: Roles) -> User:
-    """Return the user of a request; raises UNAUTHORIZED, TOKEN_EXPIRED, SESSION_ENDED, FORBIDDEN."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
+    """Return the user of a request; raises UNAUTHORIZED, TOKEN_EXPIRED, SESSION_ENDED, CSRF_TOKEN_INVALID, FORBIDDEN."""
+    cookies = Cookies(market, resources)
+    credential = cookies.credential(request)
+    if not credential.token:
         raise errors.UNAUTHORIZED.error()
-    user = await sessions.authenticate(resources, market, token.strip())
+    user = await sessions.authenticate(resources, market, credential.token)
+    if credential.is_cookie:
+        cookies.check_csrf(request, user.session_id)
     if user.role not in who:
         raise errors.FORBIDDEN.error()
     return user

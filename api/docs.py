@@ -5,6 +5,7 @@ from pathlib import Path
 import msgspec
 from aiohttp import web
 
+from api import asyncapi
 from api.openapi import document
 from core.market import Marketplace
 
@@ -38,18 +39,23 @@ START = """SwaggerUIBundle({
 
 
 def routes(market: Marketplace, prefix: str) -> list[web.RouteDef]:
-    """Return `openapi.json` and `docs` of a marketplace, under a prefix."""
+    """Return `openapi.json`, `asyncapi.json` and `docs` of a marketplace, under a prefix."""
     openapi = msgspec.json.encode(document(market, prefix.removesuffix("/api")))
+    events = msgspec.json.encode(asyncapi.document(market))
     page = PAGE.format(title=market.title)
 
     async def get_openapi(_request: web.Request) -> web.Response:
         return web.Response(body=openapi, content_type="application/json")
+
+    async def get_asyncapi(_request: web.Request) -> web.Response:
+        return web.Response(body=events, content_type="application/json")
 
     async def get_page(_request: web.Request) -> web.Response:
         return web.Response(text=page, content_type="text/html", headers={"Content-Security-Policy": POLICY})
 
     return [
         web.get(f"{prefix}/openapi.json", get_openapi),
+        web.get(f"{prefix}/asyncapi.json", get_asyncapi),
         web.get(f"{prefix}/docs", get_page),
         web.get(f"{prefix}/docs/start.js", _get_start),
         web.get(f"{prefix}/docs/{{name}}", _get_swagger_file),

@@ -3,21 +3,27 @@
 import asyncio
 
 import msgspec
-from aiohttp import web
+from aiohttp import hdrs, web
 
-from api.address import client_address
+from api import multipart
 from api.auth import caller
+from api.cookies import Cookies, wanted, without_tokens
 from api.middleware import REQUEST_ID, ROUTE
 from api.signature import Parameter, signature_of
-from core import errors, limits
-from core.context import Ctx, Resources
+from core import errors, idempotency, limits, logs
+from core.address import client_address
+from core.context import Ctx, Resources, User
+from core.etag import body_tag, matches
 from core.limits import Allowance
-from core.market import Answer, Marketplace, Route
+from core.market import Answer, Marketplace, Route, Text
 from core.publisher import Publisher
+from core.sessions import Tokens
 from core.validation import as_error
 
 # Longer than any call takes that still has a chance: its client has a database that hangs, not one that is slow.
 CALL_SECONDS = 10.0
+# Files may come over slow lines.
+UPLOAD_SECONDS = 1800.0
 
 
 class Endpoint:
@@ -29,49 +35,98 @@ class Endpoint:
         self._resources = resources
         self._publisher = publisher
         self._signature = signature_of(route)
+        self._cookies = Cookies(market.name, resources)
         self._decode_body = msgspec.json.Decoder(self._signature.body).decode if self._signature.body else None
 
     async def __call__(self, request: web.Request) -> web.Response:
         """Answer one request; raises AppError."""
         request[ROUTE] = self._route.path
-        async with asyncio.timeout(CALL_SECONDS):
+        brings_files = bool(self._route.uploads) and request.content_type == "multipart/form-data"
+        async with asyncio.timeout(UPLOAD_SECONDS if brings_files else CALL_SECONDS):
             ctx = await self._context(request)
+            logs.identify(ctx.market, str(ctx.caller.id) if ctx.caller else "")
             allowance = await self._limit(ctx)
-            arguments = await self._arguments(request)
-            result = await self._route.handler(ctx, **arguments)
-        response = self._encode(result)
+            response = await (self._answer_files if brings_files else self._answer)(request, ctx)
         response.headers.update(_rate_headers(allowance))
         return response
 
+    async def _answer(self, request: web.Request, ctx: Ctx) -> web.Response:
+        arguments = self._arguments(request)
+        if self._decode_body:
+            arguments["body"] = await self._body(request)
+        return await self._call(request, ctx, arguments, await request.read())
+
+    async def _answer_files(self, request: web.Request, ctx: Ctx) -> web.Response:
+        arguments = self._arguments(request)
+        async with (
+            multipart.reading(request, ctx, self._market, self._route) as form,
+            multipart.uploading(ctx, form, self._signature.body) as body,
+        ):
+            return await self._call(request, ctx, arguments | {"body": body}, form.digest)
+
+    async def _call(self, request: web.Request, ctx: Ctx, arguments: dict[str, object], content: bytes) -> web.Response:
+        if ctx.idempotency_key and self._route.keeps_answer:
+            return await self._call_once(request, ctx, arguments, content)
+        result = await self._route.handler(ctx, **arguments)
+        shown = without_tokens(result) if isinstance(result, Tokens) and wanted(request) else result
+        response = answered(request, self._encode(shown))
+        self._cookies.give(request, response, result)
+        if self._route.ends_login:
+            self._cookies.take(request, response)
+        return response
+
+    async def _call_once(
+        self, request: web.Request, ctx: Ctx, arguments: dict[str, object], content: bytes
+    ) -> web.Response:
+        async def do(ctx: Ctx) -> Answer[bytes]:
+            return self._encode(await self._route.handler(ctx, **arguments))
+
+        call = (request.method.encode(), request.raw_path.encode(), content)
+        answer, is_repeat = await idempotency.once(ctx, call, do)
+        response = answered(request, answer)
+        if is_repeat:
+            response.headers["Idempotency-Replayed"] = "true"
+        return response
+
     async def _context(self, request: web.Request) -> Ctx:
-        who, market = self._route.who, self._market.name
         return Ctx(
             resources=self._resources,
             publisher=self._publisher,
-            market=market,
+            market=self._market.name,
             request_id=request[REQUEST_ID],
-            remote=client_address(request, self._resources.settings.trusted_proxies),
+            remote=self._address(request),
             user_agent=request.headers.get("User-Agent", ""),
-            caller=await caller(request, self._resources, market, who) if who else None,
+            access_token=self._cookies.credential(request).token,
+            caller=await self._caller(request),
+            idempotency_key=request.headers.get("Idempotency-Key", ""),
+            if_match=request.headers.get(hdrs.IF_MATCH, ""),
         )
+
+    async def _caller(self, request: web.Request) -> User | None:
+        who = self._route.who
+        return await caller(request, self._resources, self._market.name, who) if who else None
+
+    def _address(self, request: web.Request) -> str:
+        forwarded = ",".join(request.headers.getall(hdrs.X_FORWARDED_FOR, []))
+        return client_address(request.remote or "", forwarded, self._resources.settings.trusted_proxies)
 
     async def _limit(self, ctx: Ctx) -> Allowance:
         if ctx.caller:
             return await limits.take(ctx, self._market.per_user, str(ctx.caller.id))
         return await limits.take(ctx, self._market.per_address, ctx.remote)
 
-    async def _arguments(self, request: web.Request) -> dict[str, object]:
+    def _arguments(self, request: web.Request) -> dict[str, object]:
         arguments = {part.argument: _path_value(part, request.match_info[part.name]) for part in self._signature.path}
         if self._signature.query:
-            arguments["query"] = _query(request, self._signature.query)
-        if self._decode_body:
-            arguments["body"] = await self._body(request)
+            arguments["query"] = _query(request, self._signature.query, self._signature.query_lists)
         return arguments
 
     async def _body(self, request: web.Request) -> object:
         raw = await request.read()
         if not raw and self._signature.body_optional:
             return None
+        if self._signature.refresh_token:
+            raw = self._cookies.with_refresh_token(request, raw, self._signature.refresh_token)
         if request.content_type not in ("application/json", "application/octet-stream"):
             raise errors.UNSUPPORTED_MEDIA_TYPE.error()
         try:
@@ -82,25 +137,43 @@ class Endpoint:
         except (UnicodeDecodeError, RecursionError):
             raise errors.MALFORMED_REQUEST.error("The body is not valid JSON") from None
 
-    def _encode(self, result: object) -> web.Response:
+    def _encode(self, result: object) -> Answer[bytes]:
         if result is None:
-            return web.Response(status=204)
-        status = self._route.statuses[0]
-        if isinstance(result, Answer):
-            status, result = result.status, result.body
-        return web.Response(body=msgspec.json.encode(result), status=status, content_type="application/json")
+            return Answer(204, b"")
+        answer = result if isinstance(result, Answer) else Answer(0, result)
+        status = answer.status or self._route.statuses[0]
+        if isinstance(answer.body, Text):
+            return Answer(status, answer.body.text.encode(), answer.etag, answer.body.media_type)
+        return Answer(status, msgspec.json.encode(answer.body), answer.etag)
+
+
+def answered(request: web.Request, answer: Answer[bytes]) -> web.Response:
+    """Return an answer with its tag, or 304 to who has it already."""
+    if answer.status == 204:
+        return web.Response(status=204)
+    headers, etag = {hdrs.CONTENT_TYPE: answer.media_type}, answer.etag
+    if request.method == hdrs.METH_GET or etag:
+        headers[hdrs.ETAG] = etag = etag or body_tag(answer.body)
+    # Only of what was answered byte by byte: names and the states of files change without a new version.
+    is_of_body = request.method == hdrs.METH_GET and not answer.etag
+    if is_of_body and matches(request.headers.get(hdrs.IF_NONE_MATCH, ""), etag):
+        return web.Response(status=304, headers={hdrs.ETAG: etag})
+    return web.Response(body=answer.body, status=answer.status, headers=headers)
 
 
 def _path_value(part: Parameter, text: str) -> object:
     try:
         return msgspec.convert(text, part.type, strict=False)
     except msgspec.ValidationError as error:
-        raise errors.VALIDATION_ERROR.error(details=[errors.Detail(part.name, str(error))]) from None
+        raise errors.invalid(part.name, str(error)) from None
 
 
-def _query(request: web.Request, type: type[msgspec.Struct]) -> msgspec.Struct:
+def _query(request: web.Request, type: type[msgspec.Struct], lists: frozenset[str]) -> msgspec.Struct:
+    values: dict[str, object] = dict(request.query)
+    for name in lists:
+        values[name] = [*request.query.getall(name, ()), *request.query.getall(f"{name}[]", ())]
     try:
-        return msgspec.convert(dict(request.query), type, strict=False)
+        return msgspec.convert(values, type, strict=False)
     except msgspec.ValidationError as error:
         raise as_error(error) from None
 

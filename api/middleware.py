@@ -10,11 +10,12 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 from redis.exceptions import RedisError
 
-from core import errors
+from core import errors, logs, tracing
 from core.db import UNAVAILABLE_ERRORS
 from core.errors import AppError, ErrorCode
 from core.ids import uuid7
 from core.limits import RateLimitedError
+from core.logs import Origin
 from core.metrics import Metrics
 
 REQUEST_ID = web.RequestKey("request_id", str)
@@ -36,7 +37,9 @@ SECURITY_HEADERS = {
 }
 PREFLIGHT = {
     hdrs.ACCESS_CONTROL_ALLOW_METHODS: "GET, POST, PUT, DELETE",
-    hdrs.ACCESS_CONTROL_ALLOW_HEADERS: "Authorization, Content-Type, X-Request-Id",
+    hdrs.ACCESS_CONTROL_ALLOW_HEADERS: (
+        "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-CSRF-Token, X-Request-Id, X-Token-Transport"
+    ),
     hdrs.ACCESS_CONTROL_MAX_AGE: "600",
 }
 
@@ -52,16 +55,30 @@ def observe(metrics: Metrics) -> Middleware:
     async def observed(request: web.Request, handler: Handler) -> web.StreamResponse:
         given = request.headers.get("X-Request-Id", "")
         id = request[REQUEST_ID] = given if GIVEN_ID.fullmatch(given) else str(uuid7())
-        started = time.perf_counter()
-        response = await handler(request)
-        seconds = time.perf_counter() - started
-        if route := request.get(ROUTE):
-            metrics.requests.labels(request.method, route, response.status).observe(seconds)
-        path = request.rel_url.raw_path
-        log.info("%s %s %d %.1f ms %s", request.method, path, response.status, seconds * 1000, id)
-        return response
+        with (
+            logs.on_behalf(Origin(id)),
+            tracing.span(
+                _name(request), "server", request.headers.get("traceparent", ""), greenroom__request_id=id
+            ) as span,
+        ):
+            started = time.perf_counter()
+            response = await handler(request)
+            span.fact("http.response.status_code", response.status)
+            if response.status >= 500:
+                span.failed()
+            seconds = time.perf_counter() - started
+            if route := request.get(ROUTE):
+                metrics.requests.labels(request.method, route, response.status).observe(seconds)
+            log.info("%s %s %d %.1f ms", request.method, _path(request), response.status, seconds * 1000)
+            return response
 
     return observed
+
+
+def _name(request: web.Request) -> str:
+    """Name a call by its route: paths hold ids."""
+    resource = request.match_info.route.resource
+    return f"{request.method} {resource.canonical if resource else ''}".strip()
 
 
 @web.middleware
@@ -76,10 +93,10 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
     except AppError as error:
         return _answer(error)
     except UNAVAILABLE as error:
-        log.warning("%s %s is not possible right now: %r", request.method, request.rel_url.raw_path, error)
+        log.warning("%s %s is not possible right now: %r", request.method, _path(request), error)
         return _answer(errors.UNAVAILABLE.error())
     except Exception:
-        log.exception("%s %s failed (%s)", request.method, request.rel_url.raw_path, request[REQUEST_ID])
+        log.exception("%s %s failed", request.method, _path(request))
         return _answer(errors.INTERNAL_ERROR.error())
 
 
@@ -96,7 +113,9 @@ def cors(origins: Sequence[str]) -> Middleware:
         response = web.Response(status=204, headers=PREFLIGHT) if is_preflight else await handler(request)
         response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = origin
         response.headers[hdrs.ACCESS_CONTROL_ALLOW_CREDENTIALS] = "true"
-        response.headers[hdrs.ACCESS_CONTROL_EXPOSE_HEADERS] = "X-Request-Id, Retry-After, RateLimit, RateLimit-Policy"
+        response.headers[hdrs.ACCESS_CONTROL_EXPOSE_HEADERS] = (
+            "ETag, Idempotency-Replayed, X-Request-Id, Retry-After, RateLimit, RateLimit-Policy"
+        )
         response.headers.add(hdrs.VARY, hdrs.ORIGIN)
         return response
 
@@ -109,6 +128,12 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
     response.headers[hdrs.SERVER] = "greenroom"  # aiohttp would tell its version
     for name, value in SECURITY_HEADERS.items():
         response.headers.setdefault(name, value)
+
+
+def _path(request: web.Request) -> str:
+    """Return a request's path for the log, without what opens something to who reads it there."""
+    route = request.get(ROUTE, "")
+    return route if "{token}" in route else request.rel_url.raw_path
 
 
 def _answer(error: AppError, allow: Sequence[str] = ()) -> web.Response:

@@ -2,28 +2,31 @@
 
 from collections.abc import Iterable, Sequence
 from http import HTTPStatus
+from typing import TypeGuard, get_args
 
 import msgspec
 
 from api.signature import Signature, signature_of
 from core import errors
 from core.errors import ErrorAnswer, ErrorCode
-from core.market import Marketplace, Route
+from core.market import JSON, Marketplace, Route, Text
 
 Json = dict[str, object]
+FORM = "multipart/form-data"
 REF = "#/components/schemas/{name}"
-JSON = "application/json"
 
 
 def document(market: Marketplace, server: str) -> Json:
     """Describe every call of a marketplace; `server` is where its paths begin."""
     signatures = [signature_of(route) for route in market.routes]
-    types = [kind for one in signatures for kind in (one.body, one.answer) if kind]
+    types = [kind for one in signatures for kind in (one.body, one.answer) if kind and not _is_text(kind)]
     schemas, components = msgspec.json.schema_components([*types, ErrorAnswer], ref_template=REF)
     schema_of = dict(zip(map(str, types), schemas, strict=False))
     paths: dict[str, Json] = {}
     for route, signature in zip(market.routes, signatures, strict=True):
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, signature, schema_of)
+        if route.uploads:
+            _add_form(paths[route.path][route.method.lower()], route, signature, components)
     return {
         "openapi": "3.1.0",
         "info": {"title": f"{market.title} API", "version": "1.0"},
@@ -52,6 +55,23 @@ def _operation(route: Route, signature: Signature, schema_of: dict[str, Json]) -
     return operation
 
 
+def _add_form(operation: object, route: Route, signature: Signature, components: dict[str, Json]) -> None:
+    """Describe a call that may also come as a form: its parts are the body's fields, with files instead of addresses."""
+    assert isinstance(operation, dict)  # noqa: S101
+    (struct,) = {*(get_args(signature.body) or (signature.body,))} - {type(None)}
+    body = components[struct.__name__]
+    file: Json = {"type": "string", "format": "binary"}
+    files = {part.name: {"type": "array", "items": file} if part.many else file for part in route.uploads}
+    replaced = {part.field for part in route.uploads}
+    texts = {name: schema for name, schema in _mapping(body["properties"]).items() if name not in replaced}
+    operation["requestBody"]["content"][FORM] = {"schema": {"type": "object", "properties": texts | files}}
+
+
+def _mapping(value: object) -> Json:
+    assert isinstance(value, dict)  # noqa: S101
+    return value
+
+
 def _path_parameters(signature: Signature) -> Iterable[Json]:
     for part in signature.path:
         yield {"name": part.name, "in": "path", "required": True, "schema": msgspec.json.schema(part.type)}
@@ -60,24 +80,46 @@ def _path_parameters(signature: Signature) -> Iterable[Json]:
 def _query_parameters(signature: Signature) -> Iterable[Json]:
     if signature.query:
         for field in msgspec.structs.fields(signature.query):
-            schema = msgspec.json.schema(field.type) | {"default": field.default}
-            yield {"name": field.encode_name, "in": "query", "required": False, "schema": schema}
+            is_list = field.encode_name in signature.query_lists
+            default = {} if field.required else {"default": [] if is_list else field.default}
+            schema = msgspec.json.schema(field.type) | default
+            yield {
+                "name": field.encode_name + "[]" * is_list,
+                "in": "query",
+                "required": field.required,
+                "schema": schema,
+            }
 
 
 def _successes(route: Route, signature: Signature, schema_of: dict[str, Json]) -> Json:
-    content = {"content": {JSON: {"schema": schema_of[str(signature.answer)]}}} if signature.answer else {}
+    content = {"content": _content(signature.answer, schema_of)} if signature.answer else {}
     return {str(status): {"description": HTTPStatus(status).phrase} | content for status in route.statuses}
+
+
+def _content(answer: object, schema_of: dict[str, Json]) -> Json:
+    if _is_text(answer):
+        return {answer.media_type: {"schema": {"type": "string"}}}
+    return {JSON: {"schema": schema_of[str(answer)]}}
+
+
+def _is_text(kind: object) -> TypeGuard[type[Text]]:
+    return isinstance(kind, type) and issubclass(kind, Text)
 
 
 def _errors(route: Route, signature: Signature) -> Sequence[ErrorCode]:
     always = [errors.RATE_LIMITED, errors.INTERNAL_ERROR, errors.UNAVAILABLE]
     if route.who:
-        always += [errors.UNAUTHORIZED, errors.TOKEN_EXPIRED, errors.SESSION_ENDED]
+        always += [errors.UNAUTHORIZED, errors.TOKEN_EXPIRED, errors.SESSION_ENDED, errors.FORBIDDEN]
+    if route.who and route.method != "GET":
+        always.append(errors.CSRF_TOKEN_INVALID)
     if signature.path or signature.query or signature.body:
         always.append(errors.VALIDATION_ERROR)
     if signature.body:
         always += [errors.MALFORMED_REQUEST, errors.PAYLOAD_TOO_LARGE, errors.UNSUPPORTED_MEDIA_TYPE]
-    return [*route.errors, *always]
+    always += [part.too_large for part in route.uploads]
+    if route.keeps_answer:
+        always.append(errors.IDEMPOTENCY_KEY_REUSED)
+    return list(dict.fromkeys([*route.errors, *always]))
 
 
 def _failures(possible: Sequence[ErrorCode]) -> Json:

@@ -29,15 +29,32 @@ def routes() -> list[web.RouteDef]:
     ]
 
 
+def console_routes() -> list[web.RouteDef]:
+    """Return `/console` and `/web/console/{name}`, the operators' page."""
+    return [web.get("/console", _get_console), web.get("/web/console/{name}", _get_console_file)]
+
+
 async def _get_page(_request: web.Request) -> web.FileResponse:
     return _file(WEB / "index.html")
 
 
 async def _get_file(request: web.Request) -> web.FileResponse:
+    return _own_file(WEB, request)
+
+
+async def _get_console(_request: web.Request) -> web.FileResponse:
+    return _file(WEB / "console/index.html")
+
+
+async def _get_console_file(request: web.Request) -> web.FileResponse:
+    return _own_file(WEB / "console", request)
+
+
+def _own_file(folder: Path, request: web.Request) -> web.FileResponse:
     name = request.match_info["name"]
     if not OURS.fullmatch(name):
         raise web.HTTPNotFound
-    return _file(WEB / name)
+    return _file(folder / name)
 
 
 async def _get_vendor_file(request: web.Request) -> web.FileResponse:

@@ -6,8 +6,11 @@ from functools import partial
 from pathlib import Path
 
 import marketplaces
+from api import asyncapi
 from api.openapi import document
+from api.ops.routes import OPS
 from core import errors
+from core.errors import ErrorCode
 from core.market import Marketplace
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -17,7 +20,7 @@ def error_page() -> str:
     """Return the table of errors."""
     rows = [
         f"| `{error.code}` | {error.status} | {'yes' if error.retryable else ''} | {error.message} |"
-        for error in errors.TABLE.values()
+        for error in _all_errors()
     ]
     head = [
         "# Errors",
@@ -31,14 +34,36 @@ def error_page() -> str:
     return "\n".join([*head, *rows, ""])
 
 
-def openapi_page(market: Marketplace) -> str:
-    """Return a marketplace's OpenAPI document."""
-    return json.dumps(document(market, f"/{market.name}"), indent=2, ensure_ascii=False) + "\n"
+def _all_errors() -> list[ErrorCode]:
+    """Return the core's errors and those that only a marketplace has, by status."""
+    known = dict(errors.TABLE)
+    for market in (*marketplaces.ALL.values(), OPS):
+        known |= {error.code: error for route in market.routes for error in route.errors}
+    return sorted(known.values(), key=lambda error: error.status)
+
+
+def openapi_page(market: Marketplace, server: str) -> str:
+    """Return a marketplace's OpenAPI document, or the operators'."""
+    return _page(document(market, server))
+
+
+def asyncapi_page(market: Marketplace) -> str:
+    """Return a marketplace's AsyncAPI document."""
+    return _page(asyncapi.document(market))
+
+
+def _page(document: dict[str, object]) -> str:
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
 PAGES: Mapping[Path, Callable[[], str]] = {
     DOCS / "ERRORS.md": error_page,
-    **{DOCS / "openapi" / f"{name}.json": partial(openapi_page, market) for name, market in marketplaces.ALL.items()},
+    DOCS / "openapi/ops.json": partial(openapi_page, OPS, ""),
+    **{
+        DOCS / "openapi" / f"{name}.json": partial(openapi_page, market, f"/{name}")
+        for name, market in marketplaces.ALL.items()
+    },
+    **{DOCS / "asyncapi" / f"{name}.json": partial(asyncapi_page, market) for name, market in marketplaces.ALL.items()},
 }
 
 if __name__ == "__main__":

@@ -22,12 +22,14 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What a handler takes and gives; `answer` is None for 204."""
+    """What a handler takes and gives; `answer` is None for 204. `query_lists`: those that the query may name repeatedly."""
 
     path: tuple[Parameter, ...]
     query: type[msgspec.Struct] | None
+    query_lists: frozenset[str]
     body: object | None
     body_optional: bool
+    refresh_token: str
     answer: object | None
 
 
@@ -38,10 +40,26 @@ def signature_of(route: Route) -> Signature:
     return Signature(
         path=tuple(Parameter(name, _snake(name), hints[_snake(name)]) for name in _PARAMETER.findall(route.path)),
         query=hints.get("query"),
+        query_lists=_lists(hints.get("query")),
         body=hints.get("body"),
         body_optional=type(None) in get_args(hints.get("body")),
+        refresh_token=_refresh_token(hints.get("body")),
         answer=None if answer is type(None) else get_args(answer)[0] if get_origin(answer) is Answer else answer,
     )
+
+
+def _lists(query: type[msgspec.Struct] | None) -> frozenset[str]:
+    if query is None:
+        return frozenset()
+    schemas = {field.encode_name: msgspec.json.schema(field.type) for field in msgspec.structs.fields(query)}
+    return frozenset(name for name, schema in schemas.items() if schema.get("type") == "array")
+
+
+def _refresh_token(body: object) -> str:
+    """Return what a body calls the refresh token in it."""
+    structs = [kind for kind in (body, *get_args(body)) if isinstance(kind, type) and issubclass(kind, msgspec.Struct)]
+    names = {field.name: field.encode_name for kind in structs for field in msgspec.structs.fields(kind)}
+    return names.get("refresh_token", "")
 
 
 def _snake(name: str) -> str:

@@ -1,19 +1,26 @@
 """What a command checks before it starts, so that it fails early and with a line that says what to do."""
 
 import asyncio
+import logging
 import os
+import ssl
 
 import asyncpg
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 
 from cli.errors import CommandError
 from config.settings import Settings, masked
+from core.errors import AppError
 from core.market import Marketplace
 from core.migrate import MIGRATIONS
+from core.redis_pool import redis_pool
+from core.storage import Storage
 from marketplaces import UnknownMarketplaceError, configured
 
 ANSWER_SECONDS = 5.0
+
+log = logging.getLogger(__name__)
 
 
 def markets(names: tuple[str, ...]) -> list[Marketplace]:
@@ -25,14 +32,24 @@ def markets(names: tuple[str, ...]) -> list[Marketplace]:
 
 
 async def check_settings(settings: Settings) -> None:
-    """Raise CommandError unless what they name is there: marketplaces, a migrated database, each Redis."""
+    """Raise CommandError unless what they name is there: marketplaces, a migrated database, a Redis."""
     markets(settings.marketplaces)
     await check_migrated(settings)
-    urls = (*settings.redis_urls, *filter(None, [settings.jobs_redis_url]))
-    shown = masked(settings)
-    for url in urls:
-        name = "GREENROOM_REDIS_URLS" if url in settings.redis_urls else "GREENROOM_JOBS_REDIS_URL"
-        await _check_redis(url, f"{name}={shown[name]}")
+    await _check_all_redis(settings)
+
+
+async def warn_of_files(settings: Settings, storage: Storage) -> None:
+    """Log what keeps files from being stored or scanned; the rest works without."""
+    if not settings.s3_url:
+        log.warning("GREENROOM_S3_URL is not set: no files can be uploaded")
+        return
+    try:
+        await storage.check()
+    except AppError as error:
+        shown = f"GREENROOM_S3_URL={settings.s3_url}, GREENROOM_S3_BUCKET={settings.s3_bucket}"
+        log.warning("no files can be uploaded until S3 answers as it should: %s (%s)", error.__cause__, shown)
+    if not settings.clamd_url:
+        log.warning("GREENROOM_CLAMD_URL is not set: files are not scanned for viruses")
 
 
 async def check_database(settings: Settings) -> None:
@@ -56,19 +73,36 @@ async def check_migrated(settings: Settings) -> None:
 
 async def _connect(settings: Settings) -> asyncpg.Connection:
     try:
-        return await asyncpg.connect(settings.database_url, timeout=ANSWER_SECONDS)
+        return await asyncpg.connect(settings.database_url, timeout=ANSWER_SECONDS, statement_cache_size=0)
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, ValueError) as error:
         shown = masked(settings)["GREENROOM_DATABASE_URL"]
         raise CommandError(f"The database does not answer: {_reason(error)} (GREENROOM_DATABASE_URL={shown})") from None
 
 
-async def _check_redis(url: str, shown: str) -> None:
-    client = Redis.from_url(url, socket_connect_timeout=ANSWER_SECONDS, socket_timeout=ANSWER_SECONDS)
+async def _check_all_redis(settings: Settings) -> None:
+    """Warn of servers that are away, which cost only what they do; raise CommandError if the whole bus is away."""
+    shown = masked(settings)
+    bus, jobs = "GREENROOM_REDIS_URLS", "GREENROOM_JOBS_REDIS_URL"
+    problems = [await _redis_problem(url, f"{bus}={shown[bus]}") for url in settings.redis_urls]
+    if all(problems):
+        raise CommandError(problems[0])
+    if settings.jobs_redis_url:
+        problems.append(await _redis_problem(settings.jobs_redis_url, f"{jobs}={shown[jobs]}"))
+    for problem in filter(None, problems):
+        log.warning(problem)
+
+
+async def _redis_problem(url: str, shown: str) -> str:
+    """Return why a server cannot be used right now, or nothing; raise CommandError for what does not pass by itself."""
     try:
-        async with client:
+        pool = redis_pool(url, socket_connect_timeout=ANSWER_SECONDS, socket_timeout=ANSWER_SECONDS)
+        async with Redis.from_pool(pool) as client:
             await client.ping()
-    except (RedisError, OSError, TimeoutError, ValueError) as error:
-        raise CommandError(f"Redis does not answer: {_reason(error)} ({shown})") from None
+    except (AuthenticationError, NoPermissionError, ssl.SSLError, ValueError) as error:
+        raise CommandError(f"Redis cannot be used: {_reason(error)} ({shown})") from None
+    except (RedisError, OSError, TimeoutError) as error:
+        return f"Redis does not answer: {_reason(error)} ({shown})"
+    return ""
 
 
 def _reason(error: BaseException) -> str:

@@ -1,7 +1,6 @@
 """The `greenroom` command: what it understands, and which function does it."""
 
 import asyncio
-import logging
 import os
 import sys
 from argparse import ArgumentParser, Namespace
@@ -9,9 +8,11 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from importlib.metadata import version
 from pathlib import Path
+from uuid import UUID
 
 from cli.errors import CommandError
 from config.settings import PREFIX, Settings, SettingsError, load, markdown, masked
+from core import logs
 
 # Each command imports what it needs itself, so that `greenroom version` does not load a web server.
 
@@ -42,16 +43,30 @@ def parser() -> ArgumentParser:
         added.set_defaults(command=function)
         return added
 
-    command("dev", _dev, "run everything on one port, with a Postgres and a Redis of its own", listens)
-    command("hub", _hub, "run a hub: the process that sockets are connected to", listens)
+    command("dev", _dev, "run everything on one port, with a Postgres, a Redis and an S3 of its own", listens)
+    hub = command("hub", _hub, "run a hub: the process that sockets are connected to", listens)
+    hub.add_argument(
+        "--processes", type=int, default=1, metavar="N", help="so many, on ports that follow one another (1)"
+    )
     command("api", _api, "run a REST server", listens)
     command("worker", _worker, "run a worker: mails and notifications", listens)
     command("migrate", _migrate, "bring the database up to date")
+    _jobs_options(command("jobs", _jobs, "list, retry or drop jobs that failed in all their tries"))
     _seed_options(command("seed", _seed, "fill the database with users and conversations, for load tests"))
     config = command("config", _config, "print the effective settings without their secrets")
     config.add_argument("--markdown", action="store_true", help="print the reference of all settings instead")
     command("version", _version, "print the version")
     return whole
+
+
+def _jobs_options(jobs: ArgumentParser) -> None:
+    actions = jobs.add_subparsers(dest="action", required=True, metavar="ACTION")
+    actions.add_parser("list", help="show them")
+    for name, text in (("retry", "have workers try them again"), ("drop", "forget them")):
+        action = actions.add_parser(name, help=text, description=text)
+        which = action.add_mutually_exclusive_group(required=True)
+        which.add_argument("ids", nargs="*", type=UUID, default=[], metavar="ID", help="those of these ids")
+        which.add_argument("--all", action="store_true", help="all of them")
 
 
 def _seed_options(seed: ArgumentParser) -> None:
@@ -78,9 +93,15 @@ def _dev(args: Namespace) -> None:
 
 def _hub(args: Namespace) -> None:
     settings = _settings(args, "database_url", "redis_urls", "jwt_keys")
+    if args.processes < 1:
+        raise CommandError(f"--processes {args.processes} is not accepted. Expected: 1 or more")
+    if args.processes > 1:
+        from cli.serve.hubs import run_hubs
+
+        return run_hubs(settings, args.processes)
     from cli.serve.hub import run_hub
 
-    run_hub(settings)
+    return run_hub(settings)
 
 
 def _api(args: Namespace) -> None:
@@ -105,6 +126,16 @@ def _migrate(args: Namespace) -> None:
     print("\n".join(f"applied {name}" for name in applied) or "nothing to do: the database is up to date")
 
 
+def _jobs(args: Namespace) -> None:
+    from cli import jobs
+
+    with _database(_settings(args), "database_url") as settings:
+        if args.action == "list":
+            asyncio.run(jobs.list_dead(settings))
+        else:
+            asyncio.run((jobs.retry_dead if args.action == "retry" else jobs.drop_dead)(settings, args.ids))
+
+
 def _seed(args: Namespace) -> None:
     from cli.migrate import migrate_database
     from cli.seed import seed
@@ -120,7 +151,10 @@ def _config(args: Namespace) -> None:
     if args.markdown:
         print(markdown(), end="")
         return
-    print("\n".join(f"{name}={value}" for name, value in masked(_settings(args)).items()))
+    settings = _settings(args)
+    print("\n".join(f"{name}={value}" for name, value in masked(settings).items()))
+    if not settings.clamd_url:
+        print("GREENROOM_CLAMD_URL is not set: files are not scanned for viruses", file=sys.stderr)
 
 
 def _version(_args: Namespace) -> None:
@@ -136,7 +170,7 @@ def _settings(args: Namespace, *needed: str) -> Settings:
     for name in needed:
         if not getattr(settings, name):
             raise CommandError(f"{PREFIX}{name.upper()} is not set: only `greenroom dev` can do without it")
-    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+    logs.configure(settings.log_level, settings.log_format)
     return settings
 
 

@@ -47,7 +47,7 @@ async def seed(settings: Settings, market_name: str, users: int, conversations: 
     await check_migrated(settings)
     people = _people(market, users)
     groups = [uuid7() for _ in range(conversations)]
-    connection = await asyncpg.connect(settings.database_url)
+    connection = await asyncpg.connect(settings.database_url, statement_cache_size=0)
     try:
         async with connection.transaction():
             await _store(connection, market, people, groups)

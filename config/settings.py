@@ -12,12 +12,17 @@ from msgspec import Meta
 from msgspec.structs import FieldInfo, asdict, fields
 
 PREFIX = "GREENROOM_"
+# Commas separate items, but not the Sentinels of one.
+_ITEM = re.compile(r"\s*((?:rediss?\+sentinel://[^/]*)?[^,]*)(?:,|$)")
 
 PostgresUrl = Annotated[str, Meta(pattern=r"^postgres(ql)?://.")]
-RedisUrl = Annotated[str, Meta(pattern=r"^(rediss?|unix)://.")]
+RedisUrl = Annotated[str, Meta(pattern=r"^((rediss?|unix)://[^,]+|rediss?\+sentinel://[^/]+/[^,/?]+(\?[^,]*)?)$")]
 SmtpUrl = Annotated[str, Meta(pattern=r"^smtps?://[^/]")]
+ClamdUrl = Annotated[str, Meta(pattern=r"^(tcp|unix)://.")]
 HttpUrl = Annotated[str, Meta(pattern=r"^https?://[^/\s]+$")]
+HttpAddress = Annotated[str, Meta(pattern=r"^https?://[^/\s]+/\S+$")]
 SigningKey = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]+:.{32,}$")]
+OperatorToken = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._@-]+:.{32,}$")]
 MarketplaceName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
@@ -34,23 +39,65 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         HttpUrl, Meta(description="Where people reach this server, http(s)://host[:port]; follows host and port")
     ] = "http://127.0.0.1:8000"
     data_dir: Annotated[
-        str, Meta(description="Folder in which `greenroom dev` keeps its Postgres, its Redis and its signing key")
+        str,
+        Meta(
+            description="Folder in which `greenroom dev` keeps its Postgres, its Redis, its files and its signing key"
+        ),
     ] = ".greenroom"
     database_url: Annotated[
         PostgresUrl | Literal[""],
         Meta(description="postgresql://user:password@host:port/name; empty: `greenroom dev` runs its own"),
     ] = ""
+    database_replica_url: Annotated[
+        PostgresUrl | Literal[""],
+        Meta(
+            description="A streaming replica of it, from which searches and older pages of history are read while it is at most"
+            " two seconds late; empty: none"
+        ),
+    ] = ""
+    database_statements: Annotated[
+        Literal["prepared", "unnamed"],
+        Meta(
+            description="prepared: each connection keeps the statements that it has prepared; unnamed: none, which is what"
+            " PgBouncer in transaction mode needs, and costs a round trip for each"
+        ),
+    ] = "prepared"
     database_pool: Annotated[int, Meta(ge=1, le=1000, description="Database connections of a process, 1 to 1000")] = 10
     redis_urls: Annotated[
         tuple[RedisUrl, ...],
         Meta(
-            description="redis://user:password@host:port/db or unix:///path/to.sock?db=0 of each Redis server that the"
-            " conversations are spread over; empty: `greenroom dev` runs its own"
+            description="redis://user:password@host:port/db (rediss://...?ssl_ca_certs=/file for TLS),"
+            " unix:///path/to.sock?db=0 or redis+sentinel://user:password@host:port,host:port/master?db=0 of each Redis server"
+            " that the conversations are spread over; the first holds presence, limits and jobs too; empty: `greenroom dev`"
+            " runs its own"
         ),
     ] = ()
     jobs_redis_url: Annotated[
         RedisUrl | Literal[""],
         Meta(description="Redis server of the job queue; empty: the first of GREENROOM_REDIS_URLS"),
+    ] = ""
+    s3_url: Annotated[
+        HttpUrl | Literal[""],
+        Meta(
+            description="S3 server for files, http(s)://host[:port]; empty: `greenroom dev` runs its own, others store none"
+        ),
+    ] = ""
+    s3_bucket: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", description="Its bucket")] = (
+        "greenroom"
+    )
+    s3_region: Annotated[str, Meta(min_length=1, description="Its region")] = "us-east-1"
+    s3_key: Annotated[str, Meta(description="Access key of the S3 server")] = ""
+    s3_secret: Annotated[str, Meta(description="Secret key of the S3 server")] = ""
+    s3_links: Annotated[
+        Literal["direct", "proxied"],
+        Meta(
+            description="direct: clients talk to the S3 server themselves, by signed links (it must be reachable for them, and"
+            " its CORS rules must let web pages PUT); proxied: through this server"
+        ),
+    ] = "direct"
+    clamd_url: Annotated[
+        ClamdUrl | Literal[""],
+        Meta(description="tcp://host:port or unix:///path of the virus scanner ClamAV; empty: files are not scanned"),
     ] = ""
     marketplaces: Annotated[
         tuple[MarketplaceName, ...],
@@ -61,6 +108,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(
             description="Signing keys of tokens as id:secret, each secret of 32 characters or more; the first signs,"
             " all verify; empty: `greenroom dev` makes one and keeps it in the data folder"
+        ),
+    ] = ()
+    operator_tokens: Annotated[
+        tuple[OperatorToken, ...],
+        Meta(
+            description="Who may use the console (/console, /ops), as name:secret, each secret of 32 characters or more; empty:"
+            " nobody, and there is no console. `greenroom dev` makes one and keeps it in the data folder"
         ),
     ] = ()
     cors_origins: Annotated[
@@ -81,11 +135,33 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     mail_from: Annotated[str, Meta(pattern=r"@", description="Sender of mails, as a mail program shows it")] = (
         "Greenroom <no-reply@localhost>"
     )
+    fcm_credentials: Annotated[
+        str,
+        Meta(
+            description="File with the key of a service account of Firebase, for pushes to devices (needs the extra push);"
+            " empty: pushes are only logged"
+        ),
+    ] = ""
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR"], Meta(description="DEBUG, INFO, WARNING or ERROR")
     ] = "INFO"
+    log_format: Annotated[
+        Literal["text", "json"], Meta(description="text (lines for people) or json (one object for each line)")
+    ] = "text"
+    sentry_dsn: Annotated[
+        HttpAddress | Literal[""],
+        Meta(description="Where errors are reported, as Sentry gives it (needs the extra sentry); empty: nowhere"),
+    ] = ""
+    otlp_endpoint: Annotated[
+        HttpUrl | Literal[""],
+        Meta(
+            description="Collector of OpenTelemetry that is told traces over OTLP/HTTP, http(s)://host[:port] (needs the extra"
+            " otel); empty: none"
+        ),
+    ] = ""
 
 
+SECRETS_BY_NAME = ("jwt_keys", "operator_tokens")
 FIELDS: dict[str, FieldInfo] = {PREFIX + field.name.upper(): field for field in fields(Settings)}
 
 
@@ -126,7 +202,7 @@ def _refuse_unknown(names: Sequence[str]) -> None:
 
 def _parse(name: str, field: FieldInfo, text: str) -> object:
     is_list = get_origin(get_args(field.type)[0]) is tuple
-    raw = [part.strip() for part in text.split(",") if part.strip()] if is_list else text
+    raw = [part.strip() for part in _ITEM.findall(text) if part.strip()] if is_list else text
     try:
         value: object = msgspec.convert(raw, field.type, strict=False)
         _check(field.name, [value] if isinstance(value, str) else value)
@@ -140,22 +216,25 @@ def _check(field: str, values: object) -> None:
     """Check what a pattern cannot say: no list of nothing, no item twice, networks and ports that parse."""
     if not isinstance(values, list | tuple):
         return
-    names = [value.partition(":")[0] for value in values] if field == "jwt_keys" else values
+    names = [value.partition(":")[0] for value in values] if field in SECRETS_BY_NAME else values
     if len(set(names)) != len(names) or not names:
         raise ValueError
     for value in values:
         if field == "trusted_proxies":
             ip_network(value)  # raises ValueError, as the next one does
-        elif re.match(r"redis:|smtps?:|https?:", value):  # a postgresql: one may name several host:port pairs
-            _ = urlsplit(value).port
+        elif re.match(r"rediss?\b|smtps?:|https?:|tcp:", value):  # a postgresql: one may name several host:port pairs
+            for host in urlsplit(value).netloc.rpartition("@")[2].split(","):
+                _ = urlsplit(f"//{host}").port
 
 
 def _mask(field: str, value: object) -> str:
     if isinstance(value, list | tuple):
         return ",".join(_mask(field, item) for item in value)
-    if field == "jwt_keys":
-        kid, colon, _ = str(value).rpartition(":")
-        return f"{kid}{colon}***"
+    if field == "s3_secret":
+        return "***" if value else ""
+    if field in SECRETS_BY_NAME:
+        name, colon, _ = str(value).partition(":")
+        return f"{name}:***" if colon else "***"
     # Greedy up to the last @, because a password that was not percent-encoded must not slip through.
     without_userinfo = re.sub(r"(://[^:@/]*):.*@", r"\1:***@", str(value))
     return re.sub(r"([?&]\w*password=)[^&]*", r"\1***", without_userinfo)

@@ -1,8 +1,13 @@
 """The time, in one place so that tests can set it."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 
 def now() -> datetime:
     """Return the present moment in UTC."""
     return datetime.now(UTC)
+
+
+def today() -> date:
+    """Return the day in UTC."""
+    return now().date()

@@ -1,17 +1,23 @@
 """What a handler is given: the opened resources of the process, and who is asking."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from redis.asyncio import Redis
 
 from config.settings import Settings
-from core.db import Pool
+from core.db import Db, Pool
 from core.jobs import Jobs
 from core.metrics import Metrics
 from core.people import Person
 from core.publisher import Publisher
+from core.replica import LateReads
+from core.storage import Storage
 from core.tokens import KeyRing
+
+if TYPE_CHECKING:
+    from core.unit_of_work import UnitOfWork
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +26,11 @@ class Resources:
 
     settings: Settings
     db: Pool
+    late_reads: LateReads
     redis: Redis
     jobs: Jobs
     keys: KeyRing
+    storage: Storage
     metrics: Metrics
 
 
@@ -40,7 +48,11 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Ctx:
-    """One request, socket event or job: its resources, its user (None: anonymous), where it comes from."""
+    """One request, socket event or job: its resources, its user (None: anonymous), where it comes from.
+
+    `access_token` is what the request shows, right or wrong: `caller` is who it turned out to be.
+    `work` is the transaction that all of it happens in, if that was opened before the handler: see idempotency.py.
+    """
 
     resources: Resources
     publisher: Publisher
@@ -48,12 +60,16 @@ class Ctx:
     request_id: str
     remote: str = ""
     user_agent: str = ""
+    access_token: str = ""
     caller: User | None = None
+    idempotency_key: str = ""
+    if_match: str = ""
+    work: "UnitOfWork | None" = None
 
     @property
-    def db(self) -> Pool:
-        """The database pool."""
-        return self.resources.db
+    def db(self) -> Db:
+        """Where to read."""
+        return self.work.db if self.work else self.resources.db
 
     @property
     def user(self) -> User:

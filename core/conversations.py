@@ -8,10 +8,11 @@ import msgspec
 
 from core import errors
 from core.context import Ctx
-from core.db import Connection, Db, Many, One, Run, Scalar, found, transaction
+from core.db import Db, Many, One, Run, Scalar, found
 from core.events import ConversationCreated, MembersChanged, Message, MessageReceived
 from core.ids import uuid7
 from core.people import Person
+from core.unit_of_work import UnitOfWork, unit_of_work
 
 MEMBERS_SHOWN = 50
 MAX_MEMBERS_AT_ONCE = 1000
@@ -51,6 +52,7 @@ class Conversation(msgspec.Struct, frozen=True, rename="camel"):
     created_at: datetime
     last_message: LastMessage | None
     members: list[Member]
+    subject_id: UUID | None
 
     @property
     def unread_count(self) -> int:
@@ -71,6 +73,7 @@ class ConversationRow(msgspec.Struct, frozen=True):
     message_id: UUID | None
     content: str | None
     sender_id: UUID | None
+    subject_id: UUID | None
 
 
 class MemberRow(msgspec.Struct, frozen=True):
@@ -92,16 +95,17 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """Where a user stands with a conversation that exists."""
+    """Where a user stands with a conversation that exists; one with a subject is that of core/subjects.py."""
 
     kind: str
     role: str | None
+    subject_type: str | None
 
 
 _SEEN_BY_USER = """
     select c.id, c.kind, c.title, c.last_seq, c.version, s.last_read_seq,
         (select count(*) from members n where n.conversation_id = c.id and n.left_at is null) as member_count,
-        c.last_message_at, c.created_at, m.id as message_id, m.body as content, m.sender_id
+        c.last_message_at, c.created_at, m.id as message_id, m.body as content, m.sender_id, c.subject_id
     from members s
     join conversations c on c.id = s.conversation_id
     left join messages m on m.conversation_id = c.id and m.seq = c.last_seq
@@ -125,7 +129,7 @@ MEMBERS_SHOWN_OF = Many(
 STANDING = One(
     Standing,
     """
-    select c.kind, m.role from conversations c
+    select c.kind, m.role, c.subject_type from conversations c
     left join members m on m.conversation_id = c.id and m.user_id = $2 and m.left_at is null
     where c.id = $1 and c.market = $3""",
 )
@@ -188,12 +192,12 @@ APPEND_SYSTEM_MESSAGE = Run(
 async def create_pair(ctx: Ctx, other_id: UUID) -> tuple[Conversation, bool]:
     """Return the caller's conversation with `other_id`, and whether it was made now. Who may is the marketplace's rule."""
     key = ":".join(sorted((str(ctx.user.id), str(other_id))))
-    async with transaction(ctx.db) as db:
-        created = await CREATE_PAIR(db, uuid7(), ctx.market, key, ctx.user.id)
+    async with unit_of_work(ctx) as work:
+        created = await CREATE_PAIR(work.db, uuid7(), ctx.market, key, ctx.user.id)
         if created:
-            await ADD_MEMBERS(db, created, [ctx.user.id, other_id], "member", ctx.market)
+            await ADD_MEMBERS(work.db, created, [ctx.user.id, other_id], "member", ctx.market)
+            work.emit([ctx.user.id, other_id], ConversationCreated(created))
     if created:
-        ctx.publisher.emit([ctx.user.id, other_id], ConversationCreated(created))
         return await get(ctx, created), True
     existing = await PAIR_BY_KEY(ctx.db, ctx.market, key)
     assert existing, "a pair that could not be made is there"  # noqa: S101
@@ -205,11 +209,11 @@ async def create_group(ctx: Ctx, title: str, user_ids: Sequence[UUID]) -> Conver
     others = set(user_ids) - {ctx.user.id}
     await _require_people(ctx, others)
     id = uuid7()
-    async with transaction(ctx.db) as db:
-        await CREATE_GROUP(db, id, ctx.market, title, ctx.user.id)
-        await ADD_MEMBERS(db, id, [ctx.user.id], "owner", ctx.market)
-        await ADD_MEMBERS(db, id, list(others), "member", ctx.market)
-    ctx.publisher.emit([ctx.user.id, *others], ConversationCreated(id))
+    async with unit_of_work(ctx) as work:
+        await CREATE_GROUP(work.db, id, ctx.market, title, ctx.user.id)
+        await ADD_MEMBERS(work.db, id, [ctx.user.id], "owner", ctx.market)
+        await ADD_MEMBERS(work.db, id, list(others), "member", ctx.market)
+        work.emit([ctx.user.id, *others], ConversationCreated(id))
     return await get(ctx, id)
 
 
@@ -244,52 +248,62 @@ async def require_members(ctx: Ctx, id: UUID, user_ids: Sequence[UUID]) -> None:
 
 def not_all_members() -> errors.AppError:
     """Return the error of a mention of someone who is not in the conversation."""
-    return errors.VALIDATION_ERROR.error(details=[errors.Detail("mentions", "Only members can be mentioned")])
+    return errors.invalid("mentions", "Only members can be mentioned")
 
 
 async def add_members(ctx: Ctx, id: UUID, user_ids: Sequence[UUID]) -> Conversation:
     """Add users to a group; those who are in it already stay. Any member may."""
     await _require_group(ctx, id)
     await _require_people(ctx, set(user_ids))
-    async with transaction(ctx.db) as db:
-        added = await ADD_MEMBERS(db, id, list(set(user_ids)), "member", ctx.market)
-        notice = await _log(db, ctx, id, f"{ctx.user.person.name} added {_names(added)}") if added else None
-    if notice:
-        _tell(ctx, notice, added, is_member=True)
+    async with unit_of_work(ctx) as work:
+        added = await ADD_MEMBERS(work.db, id, list(set(user_ids)), "member", ctx.market)
+        await say_joined(ctx, work, id, added)
     return await get(ctx, id)
 
 
 async def remove_member(ctx: Ctx, id: UUID, user_id: UUID) -> None:
     """Take a user out of a group: oneself, or anyone if one owns it; raises FORBIDDEN, NOT_FOUND."""
     standing = await _require_group(ctx, id)
-    leaves = user_id == ctx.user.id
-    if not leaves and standing.role != "owner":
+    if user_id != ctx.user.id and standing.role != "owner":
         raise errors.FORBIDDEN.error("Only the owner removes others")
-    async with transaction(ctx.db) as db:
-        gone = found(await REMOVE_MEMBER(db, id, user_id), errors.USER_NOT_FOUND.error())
-        await PASS_OWNERSHIP(db, id)
-        did = "left" if leaves else f"removed {gone.name}"
-        notice = await _log(db, ctx, id, f"{ctx.user.person.name} {did}")
-    _tell(ctx, notice, [gone], is_member=False)
+    async with unit_of_work(ctx) as work:
+        gone = found(await REMOVE_MEMBER(work.db, id, user_id), errors.USER_NOT_FOUND.error())
+        await PASS_OWNERSHIP(work.db, id)
+        await say_left(ctx, work, id, gone)
 
 
-def _tell(ctx: Ctx, notice: Message, people: Sequence[Person], *, is_member: bool) -> None:
-    ctx.publisher.changed(notice.conversation_id, notice.version, MessageReceived(notice, notice.conversation_id))
+async def say_joined(ctx: Ctx, work: UnitOfWork, id: UUID, people: Sequence[Person]) -> None:
+    """Tell a group, and these people, that the caller has added them."""
+    if people:
+        await _log(work, ctx, id, f"{ctx.user.person.name} added {_names(people)}")
+        _tell(work, id, people, is_member=True)
+
+
+async def say_left(ctx: Ctx, work: UnitOfWork, id: UUID, person: Person) -> None:
+    """Tell a group, and someone who is out of it, that she has left or was removed by the caller."""
+    did = "left" if person.id == ctx.user.id else f"removed {person.name}"
+    await _log(work, ctx, id, f"{ctx.user.person.name} {did}")
+    _tell(work, id, [person], is_member=False)
+
+
+def _tell(work: UnitOfWork, id: UUID, people: Sequence[Person], *, is_member: bool) -> None:
     for person in people:
-        ctx.publisher.emit([person.id], MembersChanged(notice.conversation_id, person.id, is_member))
+        work.emit([person.id], MembersChanged(id, person.id, is_member))
 
 
-async def _log(db: Connection, ctx: Ctx, id: UUID, text: str) -> Message:
-    place = found(await NEXT_PLACE(db, id), errors.CONVERSATION_NOT_FOUND.error())
+async def _log(work: UnitOfWork, ctx: Ctx, id: UUID, text: str) -> None:
+    place = found(await NEXT_PLACE(work.db, id), errors.CONVERSATION_NOT_FOUND.error())
     notice = Message(uuid7(), id, place.seq, place.version, ctx.user.person, text, place.at, kind="system")
-    await APPEND_SYSTEM_MESSAGE(db, id, place.seq, place.version, notice.id, ctx.user.id, text, place.at)
-    return notice
+    await APPEND_SYSTEM_MESSAGE(work.db, id, place.seq, place.version, notice.id, ctx.user.id, text, place.at)
+    work.changed(id, place.version, MessageReceived(notice, id))
 
 
 async def _require_group(ctx: Ctx, id: UUID) -> Standing:
     standing = await require_member(ctx, id)
     if standing.kind != "group":
         raise errors.FORBIDDEN.error("The members of a conversation of two are fixed")
+    if standing.subject_type:
+        raise errors.FORBIDDEN.error(f"The members of this conversation are those of its {standing.subject_type}")
     return standing
 
 
@@ -323,6 +337,7 @@ def _as_conversation(row: ConversationRow, members: list[Member]) -> Conversatio
         created_at=row.created_at,
         last_message=last,
         members=members,
+        subject_id=row.subject_id,
     )
 
 

@@ -8,6 +8,7 @@ import asyncpg
 import msgspec
 
 from config.settings import Settings
+from core.tracing import query
 
 Row = TypeVar("Row", bound=msgspec.Struct)
 Value = TypeVar("Value")
@@ -37,6 +38,7 @@ class Query:
     def __init__(self, sql: str, row: type[msgspec.Struct] | None = None) -> None:
         self.sql = sql
         self.row = row
+        self.name = sql.split(maxsplit=1)[0]  # a better one is made where spans are told
         Query.declared.append(self)
 
 
@@ -48,7 +50,8 @@ class One(Query, Generic[Row]):
         self._make = row
 
     async def __call__(self, db: Db, *args: object) -> Row | None:
-        record = await db.fetchrow(self.sql, *args)
+        with query(self.name, self.sql):
+            record = await db.fetchrow(self.sql, *args)
         return None if record is None else self._make(*record)
 
 
@@ -61,7 +64,9 @@ class Many(Query, Generic[Row]):
 
     async def __call__(self, db: Db, *args: object) -> list[Row]:
         make = self._make
-        return [make(*record) for record in await db.fetch(self.sql, *args)]
+        with query(self.name, self.sql):
+            records = await db.fetch(self.sql, *args)
+        return [make(*record) for record in records]
 
 
 class Scalar(Query, Generic[Value]):
@@ -72,7 +77,8 @@ class Scalar(Query, Generic[Value]):
         self.kind = kind
 
     async def __call__(self, db: Db, *args: object) -> Value | None:
-        value: Any = await db.fetchval(self.sql, *args)
+        with query(self.name, self.sql):
+            value: Any = await db.fetchval(self.sql, *args)
         return None if value is None else value  # asyncpg gives Any; the declared type is checked by the test
 
 
@@ -83,7 +89,8 @@ class Run(Query):
         super().__init__(sql)
 
     async def __call__(self, db: Db, *args: object) -> int:
-        status: str = await db.execute(self.sql, *args)
+        with query(self.name, self.sql):
+            status: str = await db.execute(self.sql, *args)
         return int(status.rpartition(" ")[2])
 
 
@@ -94,15 +101,16 @@ def found(row: Row | None, error: Exception) -> Row:
     return row
 
 
-async def open_pool(settings: Settings) -> Pool:
-    """Open the pool of this process; JSON columns come and go as Python values."""
+async def open_pool(settings: Settings, url: str = "", min_size: int = 1) -> Pool:
+    """Open a pool to the database, or to the one at `url`; JSON columns come and go as Python values."""
     return await asyncpg.create_pool(
-        settings.database_url,
-        min_size=1,
+        url or settings.database_url,
+        min_size=min_size,
         max_size=settings.database_pool,
         init=_prepare_connection,
         reset=_leave_as_it_is,
         command_timeout=10,
+        statement_cache_size=100 if settings.database_statements == "prepared" else 0,
         server_settings={"application_name": "greenroom"},
     )
 
@@ -121,8 +129,12 @@ async def _prepare_connection(connection: Connection) -> None:
 
 
 @asynccontextmanager
-async def transaction(db: Pool) -> AsyncIterator[Connection]:
-    """Run a block in one transaction on one connection."""
+async def transaction(db: Db) -> AsyncIterator[Connection]:
+    """Run a block in one transaction on one connection, or on a connection that has one open as a part of that."""
+    if not isinstance(db, asyncpg.Pool):
+        async with db.transaction():
+            yield db
+        return
     async with db.acquire() as connection, connection.transaction():
         yield connection
 

@@ -40,6 +40,7 @@ MALFORMED_REQUEST = ErrorCode("MALFORMED_REQUEST", 400, "The request is not well
 EMPTY_MESSAGE = ErrorCode("EMPTY_MESSAGE", 400, "A message needs a text")
 MESSAGE_TOO_LONG = ErrorCode("MESSAGE_TOO_LONG", 400, "A message has at most 10,000 characters")
 SAME_USER_TYPE = ErrorCode("SAME_USER_TYPE", 400, "Cannot create a conversation with the same user type")
+INVALID_VERIFICATION_TOKEN = ErrorCode("INVALID_VERIFICATION_TOKEN", 400, "Invalid or expired token")
 INVALID_RESET_TOKEN = ErrorCode("INVALID_RESET_TOKEN", 400, "Invalid or expired token")
 UNKNOWN_EVENT = ErrorCode("UNKNOWN_EVENT", 400, "There is no such event")
 UNAUTHORIZED = ErrorCode("UNAUTHORIZED", 401, "Not authenticated")
@@ -48,21 +49,38 @@ SESSION_ENDED = ErrorCode("SESSION_ENDED", 401, "This session has ended: log in 
 INVALID_CREDENTIALS = ErrorCode("INVALID_CREDENTIALS", 401, "Invalid credentials")
 INVALID_REFRESH_TOKEN = ErrorCode("INVALID_REFRESH_TOKEN", 401, "Invalid or expired refresh token")
 FORBIDDEN = ErrorCode("FORBIDDEN", 403, "Not authorized")
+CSRF_TOKEN_INVALID = ErrorCode("CSRF_TOKEN_INVALID", 403, "Send the session's CSRF token as X-CSRF-Token")
 NOT_A_MEMBER = ErrorCode("NOT_A_MEMBER", 403, "Not a participant in conversation")
 NOT_FOUND = ErrorCode("NOT_FOUND", 404, "Not found")
 USER_NOT_FOUND = ErrorCode("USER_NOT_FOUND", 404, "User not found")
 CONVERSATION_NOT_FOUND = ErrorCode("CONVERSATION_NOT_FOUND", 404, "Conversation not found")
 MESSAGE_NOT_FOUND = ErrorCode("MESSAGE_NOT_FOUND", 404, "Message not found")
+REVIEW_NOT_FOUND = ErrorCode("REVIEW_NOT_FOUND", 404, "Review not found")
+SESSION_NOT_FOUND = ErrorCode("SESSION_NOT_FOUND", 404, "There is no such session, or it has ended")
+HUB_NOT_FOUND = ErrorCode("HUB_NOT_FOUND", 404, "There is no such hub")
 NOTIFICATION_NOT_FOUND = ErrorCode("NOTIFICATION_NOT_FOUND", 404, "Notification not found")
+DEVICE_NOT_FOUND = ErrorCode("DEVICE_NOT_FOUND", 404, "Device not found")
+FILE_NOT_FOUND = ErrorCode("FILE_NOT_FOUND", 404, "File not found")
+FILE_REJECTED = ErrorCode("FILE_REJECTED", 404, "The file was not accepted and has been deleted")
 METHOD_NOT_ALLOWED = ErrorCode("METHOD_NOT_ALLOWED", 405, "Method not allowed")
 EMAIL_EXISTS = ErrorCode("EMAIL_EXISTS", 409, "An account with this email exists")
+FILE_NOT_READY = ErrorCode("FILE_NOT_READY", 409, "The file is still being checked", retryable=True)
+FILE_ALREADY_UPLOADED = ErrorCode("FILE_ALREADY_UPLOADED", 409, "The file has been uploaded already")
+PRECONDITION_FAILED = ErrorCode("PRECONDITION_FAILED", 412, "It has changed since you read it: read it again")
 PAYLOAD_TOO_LARGE = ErrorCode("PAYLOAD_TOO_LARGE", 413, "The request is too large")
+FILE_TOO_LARGE = ErrorCode("FILE_TOO_LARGE", 413, "The file is too large")
 UNSUPPORTED_MEDIA_TYPE = ErrorCode("UNSUPPORTED_MEDIA_TYPE", 415, "Send application/json")
+IDEMPOTENCY_KEY_REUSED = ErrorCode("IDEMPOTENCY_KEY_REUSED", 422, "This key was used for another call")
 RATE_LIMITED = ErrorCode("RATE_LIMITED", 429, "Rate limit exceeded", retryable=True)
 INTERNAL_ERROR = ErrorCode("INTERNAL_ERROR", 500, "Internal server error", retryable=True)
 UNAVAILABLE = ErrorCode("UNAVAILABLE", 503, "The service is not available right now", retryable=True)
 
 TABLE: dict[str, ErrorCode] = {value.code: value for value in list(globals().values()) if isinstance(value, ErrorCode)}
+
+
+def invalid(field: str, message: str) -> AppError:
+    """Return VALIDATION_ERROR about one field of the input."""
+    return VALIDATION_ERROR.error(details=[Detail(field, message)])
 
 
 class ErrorBody(msgspec.Struct, frozen=True):

@@ -9,6 +9,12 @@ import msgspec
 from core.people import Person
 
 
+class ClientEvent(msgspec.Struct, frozen=True, rename="camel"):
+    """Payload of one event from a client: those of the hub are in realtime/wire.py, a marketplace may have more."""
+
+    name: ClassVar[str]
+
+
 class Event(msgspec.Struct, frozen=True, rename="camel"):
     """Payload of one event; `name` is what the client listens to."""
 
@@ -137,6 +143,13 @@ class NotificationView(msgspec.Struct, frozen=True, rename="camel"):
 class NotificationNew(Event, frozen=True, rename="camel"):
     name = "notification:new"
     notification: NotificationView
+
+
+class UserUpdated(Event, frozen=True, rename="camel"):
+    """Told to the sockets of a user whose name or picture has changed: what she says next carries the new one."""
+
+    name = "user:updated"
+    user: Person
 
 
 class UserOnline(Event, frozen=True, rename="camel"):

@@ -1,14 +1,37 @@
 """Types of input fields that REST and socket events share. Postgres cannot store U+0000, so no text has it."""
 
-from typing import Annotated
+from typing import Annotated, TypeVar
 from uuid import UUID
 
-from msgspec import Meta
+import msgspec
+from msgspec import UNSET, Meta
+
+Changed = TypeVar("Changed", bound=msgspec.Struct)
 
 _STORABLE = r"^[^\x00]*$"
 
 Text = Annotated[str, Meta(pattern=_STORABLE)]
+Name = Annotated[str, Meta(max_length=255, pattern=r"^[^\x00]*[^\s\x00][^\x00]*$")]
+Line = Annotated[str, Meta(max_length=255, pattern=_STORABLE)]
+# http(s), a host with a dot, nobody's name and password; the last part because `$` also matches before a line end.
+WebUrl = Annotated[
+    str,
+    Meta(
+        max_length=2048,
+        pattern=r"^https?://(?:[\w-]{1,63}\.)+[^\W_][\w-]{0,62}(?::[0-9]{1,5})?(?:[/?#][^\s\x00-\x20<>\"\\]*)?$(?!\n)",
+    ),
+]
+Prose = Annotated[str, Meta(max_length=10_000, pattern=r"^[^\x00]*[^\s\x00][^\x00]*$")]
 ClientId = Annotated[str, Meta(min_length=1, max_length=128, pattern=_STORABLE)]
-Title = Annotated[str, Meta(max_length=255, pattern=r"^[^\x00]*[^\s\x00][^\x00]*$")]
 PersonIds = Annotated[list[UUID], Meta(min_length=1, max_length=1000)]
 MentionIds = Annotated[list[UUID], Meta(max_length=50)]
+
+
+def given(body: msgspec.Struct) -> dict[str, object]:
+    """Return the fields of a partial update that were sent; the others are UNSET."""
+    return {name: value for name, value in msgspec.structs.asdict(body).items() if value is not UNSET}
+
+
+def changed(row: Changed, body: msgspec.Struct) -> Changed:
+    """Return a row with the fields of a partial update that were sent; the names of both are the same."""
+    return msgspec.structs.replace(row, **given(body))

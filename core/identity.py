@@ -47,6 +47,13 @@ class PasswordPolicy(msgspec.Struct, frozen=True):
     kinds: dict[str, Callable[[str], bool]]
 
 
+class LoginRates(msgspec.Struct, frozen=True):
+    """How many failed logins an address may have, and an account from all addresses that its owner has not used."""
+
+    address: Rate
+    account: Rate
+
+
 class NewAccount(msgspec.Struct, frozen=True):
     """Someone who signs up."""
 
@@ -62,6 +69,7 @@ class Credentials(msgspec.Struct, frozen=True):
     name: str
     role: str
     password_hash: str
+    is_verified: bool
 
 
 INSERT_USER = Scalar(
@@ -74,11 +82,14 @@ INSERT_USER = Scalar(
 USER_BY_EMAIL = One(
     Credentials,
     """
-    select id, email, name, role, password_hash from users
+    select id, email, name, role, password_hash, email_verified_at is not null as is_verified from users
     where market = $1 and lower(email) = lower($2) and deleted_at is null""",
 )
+IS_FAMILIAR = Scalar(bool, "select exists (select from sessions where user_id = $1 and remote = $2)")
 PASSWORD_IS_STILL = Scalar(bool, "select password_hash = $2 from users where id = $1 and deleted_at is null for share")
 ROLE_OF = Scalar(str, "select role from users where id = $1 and market = $2 and deleted_at is null")
+# A statement of its own: what another change has committed meanwhile is seen by the next one only.
+LOCK_USER = Scalar(UUID, "select id from users where id = $1 and deleted_at is null for no key update")
 INSERT_ONE_TIME_TOKEN = Run("insert into one_time_tokens (hash, user_id, purpose, expires_at) values ($1, $2, $3, $4)")
 USE_ONE_TIME_TOKEN = Scalar(
     UUID,
@@ -91,6 +102,14 @@ USE_ONE_TIME_TOKEN = Scalar(
 VOID_ONE_TIME_TOKENS = Run(
     "update one_time_tokens set used_at = $3 where user_id = $1 and purpose = $2 and used_at is null"
 )
+FORGET_ONE_TIME_TOKENS = Run(
+    """
+    delete from one_time_tokens where hash in (
+        select hash from one_time_tokens where expires_at < $1 order by expires_at limit $2
+    )"""
+)
+PASSWORD_HASH = Scalar(str, "select password_hash from users where id = $1 and deleted_at is null")
+REPLACE_PASSWORD = Run("update users set password_hash = $3, updated_at = $4 where id = $1 and password_hash = $2")
 SET_PASSWORD = Run("update users set password_hash = $2, updated_at = $3 where id = $1")
 
 
@@ -113,14 +132,23 @@ async def create_account(ctx: Ctx, db: Connection, new: NewAccount, password_has
     return Account(id, new.email, new.name, new.role)
 
 
-async def login(ctx: Ctx, email: str, password: str, rate: Rate) -> tuple[Account, Tokens]:
-    """Open a session; raises INVALID_CREDENTIALS, or RATE_LIMITED after too many failures from this address."""
+async def login(ctx: Ctx, email: str, password: str, rates: LoginRates) -> tuple[Account, Tokens]:
+    """Open a session; raises INVALID_CREDENTIALS, or RATE_LIMITED after too many failures.
+
+    Whoever guesses from many addresses is stopped by the account's limit. Its owner is not: it does not count where she
+    has logged in before.
+    """
     known = await USER_BY_EMAIL(ctx.db, ctx.market, email.strip()) if _storable(email) else None
+    taken = [(rates.address, ctx.remote)]
+    if not (known and await IS_FAMILIAR(ctx.db, known.id, ctx.remote)):
+        taken.append((rates.account, email.strip().lower()))
     # Taken before the check and given back on success: attempts that run at once must not all slip through.
-    await limits.take(ctx, rate, ctx.remote)
+    for rate, subject in taken:
+        await limits.take(ctx, rate, subject)
     if not await verify_password(known.password_hash if known else None, password) or known is None:
         raise errors.INVALID_CREDENTIALS.error()
-    await limits.give_back(ctx, rate, ctx.remote)
+    for rate, subject in taken:
+        await limits.give_back(ctx, rate, subject)
     account = Account(known.id, known.email, known.name, known.role)
     async with transaction(ctx.db) as db:
         # A reset that was committed meanwhile has ended all sessions: none may come up by the old password after it.
@@ -139,9 +167,7 @@ async def role_of(ctx: Ctx, user_id: UUID) -> str:
 
 async def mail_reset(ctx: Ctx, email: str, title: str, rate: Rate) -> None:
     """Mail a code that sets a new password, if there is such an account; the answer is the same if not."""
-    email = email.strip()
-    if problems := _email_problems(email):
-        raise errors.VALIDATION_ERROR.error(details=problems)
+    email = checked_email(email)
     await limits.take(ctx, rate, email.lower())
     known = await USER_BY_EMAIL(ctx.db, ctx.market, email)
     if known is None:
@@ -149,7 +175,7 @@ async def mail_reset(ctx: Ctx, email: str, title: str, rate: Rate) -> None:
     token = secrets.token_urlsafe(32)
     # Queued before the commit: if Redis is away, nothing is stored and the caller is told to try again.
     async with transaction(ctx.db) as db:
-        await INSERT_ONE_TIME_TOKEN(db, _digest(token), known.id, RESET, clock.now() + RESET_LIFETIME)
+        await INSERT_ONE_TIME_TOKEN(db, digest(token), known.id, RESET, clock.now() + RESET_LIFETIME)
         await ctx.resources.jobs.enqueue(_reset_mail(ctx, known.email, title, token))
 
 
@@ -160,12 +186,30 @@ async def reset_password(ctx: Ctx, token: str, password: str, policy: PasswordPo
     password_hash = await hash_password(password)
     now = clock.now()
     async with transaction(ctx.db) as db:
-        user_id = await USE_ONE_TIME_TOKEN(db, _digest(token), RESET, ctx.market, now)
+        user_id = await USE_ONE_TIME_TOKEN(db, digest(token), RESET, ctx.market, now)
         if user_id is None:
             raise errors.INVALID_RESET_TOKEN.error()
         await VOID_ONE_TIME_TOKENS(db, user_id, RESET, now)
         await SET_PASSWORD(db, user_id, password_hash, now)
         ended = await sessions.end_all(db, user_id, "password reset")
+    ctx.publisher.end_sessions(ended)
+
+
+async def change_password(ctx: Ctx, current: str, new: str, policy: PasswordPolicy, rate: Rate) -> None:
+    """Set a new password and end all other sessions; raises VALIDATION_ERROR, RATE_LIMITED after too many wrong ones."""
+    await limits.take(ctx, rate, str(ctx.user.id))
+    stored = await PASSWORD_HASH(ctx.db, ctx.user.id)
+    if not await verify_password(stored, current):
+        raise _wrong_password()
+    await limits.give_back(ctx, rate, str(ctx.user.id))
+    if problems := password_problems("newPassword", new, policy):
+        raise errors.VALIDATION_ERROR.error(details=problems)
+    password_hash, now = await hash_password(new), clock.now()
+    async with transaction(ctx.db) as db:
+        if not await REPLACE_PASSWORD(db, ctx.user.id, stored, password_hash, now):
+            raise _wrong_password()
+        await VOID_ONE_TIME_TOKENS(db, ctx.user.id, RESET, now)
+        ended = await sessions.end_others(ctx, db, "password changed")
     ctx.publisher.end_sessions(ended)
 
 
@@ -180,6 +224,14 @@ def password_problems(field: str, password: str, policy: PasswordPolicy) -> list
     return problems
 
 
+def checked_email(email: str) -> str:
+    """Return an address without blanks around it; raises VALIDATION_ERROR."""
+    email = email.strip()
+    if problems := _email_problems(email):
+        raise errors.VALIDATION_ERROR.error(details=problems)
+    return email
+
+
 def _email_problems(email: str) -> list[Detail]:
     if len(email) <= MAX_EMAIL and EMAIL.fullmatch(email):
         return []
@@ -190,8 +242,13 @@ def _storable(text: str) -> bool:
     return "\0" not in text
 
 
-def _digest(token: str) -> bytes:
+def digest(token: str) -> bytes:
+    """Return what is stored of a mailed code."""
     return hashlib.sha256(token.encode()).digest()
+
+
+def _wrong_password() -> errors.AppError:
+    return errors.invalid("currentPassword", "Wrong password")
 
 
 def _reset_mail(ctx: Ctx, to: str, title: str, token: str) -> SendMail:

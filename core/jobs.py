@@ -2,30 +2,72 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import ClassVar
 
 import msgspec
-from arq.connections import ArqRedis, RedisSettings, create_pool
-from redis.asyncio.connection import parse_url
+from arq.connections import ArqRedis
 
 from config.settings import Settings
+from core import logs, tracing
+from core.redis_pool import redis_pool
+
+# How long a job waits for a worker; arq would forget it after a day.
+KEPT = timedelta(days=30)
+CONNECT_SECONDS = 1.0
 
 
 class Job(msgspec.Struct, frozen=True):
     """A job's arguments; its class name is the name of the function in workers/ that runs it."""
 
+    is_secret: ClassVar[bool] = False  # whether its arguments may be stored nowhere but in the queue
+
 
 class SendMail(Job, frozen=True):
     """Send one mail over SMTP."""
+
+    is_secret = True  # mails carry codes
 
     to: str
     subject: str
     text: str
 
 
+class CheckFile(Job, frozen=True):
+    """Check an uploaded file, release or reject it, and move it to where it belongs."""
+
+    file_id: str
+
+
 class NotifyMembers(Job, frozen=True):
     """Tell the members of these conversations, who have not read on, that there are new messages."""
 
     conversation_ids: list[str]
+
+
+class SendOut(Job, frozen=True):
+    """Send these notifications by mail and to devices; `email` and `push`: whether who has not chosen gets them there."""
+
+    notification_ids: list[str]
+    email: bool
+    push: bool
+
+
+class MailNotification(Job, frozen=True):
+    """Mail a notification to its user."""
+
+    notification_id: str
+
+
+class PushNotification(Job, frozen=True):
+    """Send a notification to a device of its user."""
+
+    notification_id: str
+    device_id: str
+
+
+class HopelessError(Exception):
+    """Raised by a job that no further try can mend: it is dead at once."""
 
 
 class Jobs:
@@ -36,28 +78,37 @@ class Jobs:
 
     async def enqueue(self, job: Job) -> None:
         """Queue a job; raises redis.RedisError when Redis is away."""
-        await self._redis.enqueue_job(type(job).__name__, msgspec.to_builtins(job))
+        await self._enqueue(type(job).__name__, msgspec.to_builtins(job), logs.request_id())
+
+    async def enqueue_encoded(self, name: str, arguments: bytes, request_id: str) -> None:
+        """Queue a job whose arguments are JSON already."""
+        await self._enqueue(name, msgspec.json.decode(arguments), request_id)
+
+    async def ping(self) -> None:
+        """Raise redis.RedisError when the queue does not answer."""
+        await self._redis.ping()
+
+    async def _enqueue(self, name: str, arguments: object, request_id: str) -> None:
+        await self._redis.enqueue_job(name, arguments, request_id=request_id, traceparent=tracing.parent())
 
 
-def arq_settings(settings: Settings) -> RedisSettings:
-    """Return where the queue is. redis-py reads the URL: arq's own reader takes what is percent-encoded as it stands."""
-    address = parse_url(settings.jobs_redis_url or settings.redis_urls[0])
-    return RedisSettings(
-        host=address.get("host", "localhost"),
-        port=address.get("port", 6379),
-        unix_socket_path=address.get("path"),
-        database=address.get("db", 0),
-        username=address.get("username"),
-        password=address.get("password"),
+def queue(settings: Settings) -> ArqRedis:
+    """Return arq's client, not connected yet: arq's own `create_pool` would wait for a Redis that is away."""
+    url = settings.jobs_redis_url or settings.redis_urls[0]
+    redis = ArqRedis(
+        redis_pool(url, socket_connect_timeout=CONNECT_SECONDS),
+        job_serializer=msgspec.msgpack.encode,
+        job_deserializer=msgspec.msgpack.decode,
+        expires_extra_ms=int(KEPT.total_seconds() * 1000),
     )
+    redis.auto_close_connection_pool = True
+    return redis
 
 
 @asynccontextmanager
 async def open_jobs(settings: Settings) -> AsyncIterator[Jobs]:
-    """Connect to the queue."""
-    redis = await create_pool(
-        arq_settings(settings), job_serializer=msgspec.msgpack.encode, job_deserializer=msgspec.msgpack.decode
-    )
+    """Open the queue."""
+    redis = queue(settings)
     try:
         yield Jobs(redis)
     finally:

@@ -1,13 +1,20 @@
 """What a marketplace is made of: plain data that api, hub and workers read. Knows nothing of HTTP servers."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, replace
+from typing import ClassVar, Generic, TypeVar
 
-from core.errors import ErrorCode
+import msgspec
+
+from core.context import Ctx
+from core.errors import FILE_TOO_LARGE, ErrorCode
+from core.events import ClientEvent
+from core.files.purposes import Purpose
 from core.limits import Rate
+from core.privacy import PersonalData
 
 Body = TypeVar("Body")
+JSON = "application/json"
 Handler = Callable[..., Awaitable[object]]
 Roles = frozenset[str]  # in the marketplace's own words: the core does not know them
 
@@ -15,11 +22,29 @@ PUBLIC = None  # instead of Roles: who is not logged in may call, too
 
 
 @dataclass(frozen=True, slots=True)
+class FilePart:
+    """Files in a multipart call: each part of this name is uploaded for a purpose, its address goes to a field of `body`.
+
+    `too_large`: what the call answers to a file that is. Documents differ in that.
+    """
+
+    name: str
+    field: str
+    purpose: str
+    many: bool = False
+    too_large: ErrorCode = FILE_TOO_LARGE
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """One row of a marketplace's table of calls.
 
     `path` names its parameters in camelCase, `handler` takes them in snake_case, after the Ctx; besides these it may take
-    `body` (a struct, from JSON) and `query` (a struct, from the query string). It returns a struct, None (204) or an Answer.
+    `body` (a struct, from JSON) and `query` (a struct, from the query string). It returns a struct, a Text, None (204) or an
+    Answer.
+    `uploads`: the call may also come as multipart/form-data, whose other parts are the fields of `body`.
+    `ends_login`: after it the caller is logged in no more.
+    `keeps_answer`: repeated with its Idempotency-Key, the call is not done again; see core/idempotency.py.
     """
 
     method: str
@@ -28,14 +53,48 @@ class Route:
     who: Roles | None
     statuses: tuple[int, ...]
     errors: tuple[ErrorCode, ...]
+    keeps_answer: bool = False
+    uploads: tuple[FilePart, ...] = ()
+    ends_login: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Answer(Generic[Body]):
-    """An answer whose status the handler chooses among those of its route."""
+    """An answer whose status the handler chooses among those of its route (0: the usual one), or that names its version.
+
+    `etag` is the version of what is answered: clients give it back as `If-Match`, see core/etag.py.
+    """
 
     status: int
     body: Body
+    etag: str = ""
+    media_type: str = JSON
+
+
+@dataclass(frozen=True)
+class Text:
+    """An answer that is no JSON; each kind of text is a class of its own, whose media type the documents tell."""
+
+    media_type: ClassVar[str]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SocketEvent:
+    """One row of a marketplace's table of events from clients: `handler` takes the Ctx and the event, and gives the answer."""
+
+    event: type[ClientEvent]
+    answer: type[msgspec.Struct]
+    handler: Callable[..., Coroutine[None, None, msgspec.Struct]]
+
+
+@dataclass(frozen=True, slots=True)
+class Chore:
+    """What the workers do by themselves at some minutes of each hour, and when they start. Harmless to repeat."""
+
+    name: str
+    minutes: frozenset[int]
+    run: Callable[[Ctx], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +107,11 @@ class Marketplace:
     per_user: Rate
     per_address: Rate
     messages: Rate
+    purposes: tuple[Purpose, ...]
+    uploads: Rate
+    personal_data: tuple[PersonalData, ...]
+    events: tuple[SocketEvent, ...] = ()
+    chores: tuple[Chore, ...] = ()
 
 
 def get(path: str, handler: Handler, who: Roles | None, *errors: ErrorCode) -> Route:
@@ -55,14 +119,38 @@ def get(path: str, handler: Handler, who: Roles | None, *errors: ErrorCode) -> R
     return Route("GET", path, handler, who, (200,), errors)
 
 
-def post(path: str, handler: Handler, who: Roles | None, *errors: ErrorCode, statuses: tuple[int, ...]) -> Route:
-    """Create or do; the first status is the usual one."""
-    return Route("POST", path, handler, who, statuses, errors)
+def post(
+    path: str,
+    handler: Handler,
+    who: Roles | None,
+    *errors: ErrorCode,
+    status: int = 201,
+    uploads: tuple[FilePart, ...] = (),
+) -> Route:
+    """Create, once for each Idempotency-Key."""
+    return Route("POST", path, handler, who, (status,), errors, who is not None, uploads)
 
 
-def put(path: str, handler: Handler, who: Roles | None, *errors: ErrorCode, status: int) -> Route:
+def do(
+    path: str,
+    handler: Handler,
+    who: Roles | None,
+    *errors: ErrorCode,
+    statuses: tuple[int, ...] = (200,),
+    uploads: tuple[FilePart, ...] = (),
+) -> Route:
+    """Do something that is no creation, or that is safe to repeat by itself; the first status is the usual one."""
+    return Route("POST", path, handler, who, statuses, errors, uploads=uploads)
+
+
+def put(path: str, handler: Handler, who: Roles | None, *errors: ErrorCode, status: int = 200) -> Route:
     """Change; calling it twice is harmless."""
     return Route("PUT", path, handler, who, (status,), errors)
+
+
+def ending_login(route: Route) -> Route:
+    """Return the route of a call after which the caller is logged in no more."""
+    return replace(route, ends_login=True)
 
 
 def delete(path: str, handler: Handler, who: Roles | None, *errors: ErrorCode) -> Route:

@@ -218,14 +218,19 @@ def check_content(content: str) -> None:
     if len(content) > MAX_CHARACTERS:
         raise errors.MESSAGE_TOO_LONG.error()
     if "\0" in content:
-        raise errors.VALIDATION_ERROR.error(details=[errors.Detail("content", "Must not contain the character U+0000")])
+        raise errors.invalid("content", "Must not contain the character U+0000")
 
 
 async def history(ctx: Ctx, conversation_id: UUID, before: UUID | None, limit: int) -> tuple[list[Message], bool]:
     """Return up to `limit` messages before a message (or the newest), oldest first, and whether there are older ones."""
     await require_member(ctx, conversation_id)
-    last = await _seq_of(ctx.db, conversation_id, before) if before else 2**62
-    rows = await PAGE_BEFORE(ctx.db, conversation_id, last, limit + 1)
+    if before:
+        last = await _seq_of(ctx.db, conversation_id, before)
+        rows = await ctx.resources.late_reads(lambda db: PAGE_BEFORE(db, conversation_id, last, limit + 1))
+        if len(rows) < min(limit + 1, last - 1):  # seqs are dense: what is missing has not reached the replica
+            rows = await PAGE_BEFORE(ctx.db, conversation_id, last, limit + 1)
+    else:  # what the caller has just sent must be in it
+        rows = await PAGE_BEFORE(ctx.db, conversation_id, 2**62, limit + 1)
     return [as_message(row) for row in reversed(rows[:limit])], len(rows) > limit
 
 
@@ -259,7 +264,7 @@ async def react(ctx: Ctx, conversation_id: UUID, id: UUID, emoji: str, *, added:
     check_emoji(emoji)
     before = await get(ctx, conversation_id, id)
     if added and len(before.reactions) >= MAX_REACTIONS and emoji not in {one.emoji for one in before.reactions}:
-        raise errors.VALIDATION_ERROR.error(details=[errors.Detail("emoji", f"At most {MAX_REACTIONS} different ones")])
+        raise errors.invalid("emoji", f"At most {MAX_REACTIONS} different ones")
     place = await _change(ctx, REACT if added else UNREACT, conversation_id, id, emoji, ctx.user.id)
     after = await get(ctx, conversation_id, id)
     event = MessageReacted(conversation_id, id, place.seq, place.version, ctx.user.id, emoji, added, after.reactions)
@@ -290,7 +295,7 @@ def check_emoji(emoji: str) -> None:
     # Joiners and tags are not printable, yet part of emoji.
     if not emoji.strip() or len(emoji) > MAX_EMOJI_CHARACTERS or any(category(one) in UNSHOWN for one in emoji):
         message = f"1 to {MAX_EMOJI_CHARACTERS} printable characters"
-        raise errors.VALIDATION_ERROR.error(details=[errors.Detail("emoji", message)])
+        raise errors.invalid("emoji", message)
 
 
 def as_message(row: MessageRow) -> Message:

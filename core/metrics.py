@@ -1,6 +1,7 @@
 """What a process tells Prometheus. What can be read when it is asked is not counted on the way: see `watch` and `count`."""
 
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
@@ -41,33 +42,37 @@ class Metrics:
             "greenroom_jobs", "Jobs run, by kind and outcome", ["job", "outcome"], registry=self.registry
         )
 
-    def watch(self, name: str, what: str, read: Callable[[], float]) -> None:
-        """Tell a value that goes up and down, by asking for it when it is scraped; several readers are added up."""
-        self._read(GaugeMetricFamily, name, what, read)
+    def watch(self, name: str, what: str, read: Callable[[], float], **labels: str) -> None:
+        """Tell a value that goes up and down, by asking for it when it is scraped; readers of the same labels are added up."""
+        self._read(GaugeMetricFamily, name, what, read, labels)
 
-    def count(self, name: str, what: str, read: Callable[[], float]) -> None:
+    def count(self, name: str, what: str, read: Callable[[], float], **labels: str) -> None:
         """Tell a value that only grows, in the same way."""
-        self._read(CounterMetricFamily, name, what, read)
+        self._read(CounterMetricFamily, name, what, read, labels)
 
-    def _read(self, family: Family, name: str, what: str, read: Callable[[], float]) -> None:
+    def _read(self, family: Family, name: str, what: str, read: Callable[[], float], labels: Mapping[str, str]) -> None:
         if name not in self._readings:
-            self._readings[name] = _Reading(family, name, what)
+            self._readings[name] = _Reading(family, name, what, list(labels))
             self.registry.register(self._readings[name])
-        self._readings[name].readers.append(read)
+        self._readings[name].readers[tuple(labels.values())].append(read)
 
     def _histogram(self, name: str, what: str, buckets: Iterable[float]) -> Histogram:
         return Histogram(name, what, buckets=tuple(buckets), registry=self.registry)
 
 
 class _Reading(Collector):
-    def __init__(self, family: Family, name: str, what: str) -> None:
+    def __init__(self, family: Family, name: str, what: str, labels: Sequence[str]) -> None:
         self._family = family
         self._name = name
         self._what = what
-        self.readers: list[Callable[[], float]] = []
+        self._labels = labels
+        self.readers: defaultdict[tuple[str, ...], list[Callable[[], float]]] = defaultdict(list)
 
     def describe(self) -> Iterable[Metric]:
-        return [self._family(self._name, self._what)]
+        return [self._family(self._name, self._what, labels=self._labels)]
 
     def collect(self) -> Iterable[Metric]:
-        return [self._family(self._name, self._what, value=sum(read() for read in self.readers))]
+        metric = self._family(self._name, self._what, labels=self._labels)
+        for values, readers in self.readers.items():
+            metric.add_metric(values, sum(read() for read in readers))
+        return [metric]

@@ -1,6 +1,13 @@
-"""Applies `migrations/NNNN_name.sql` in order, each in its own transaction, under one advisory lock."""
+"""Applies `migrations/NNNN_name.sql` in order, each in its own transaction under one advisory lock.
 
+Nothing is left on the connection between two transactions, so that it may be PgBouncer's. A migration that cannot get its locks
+at once, because of a backup or another long query, lets go and tries again: whoever waits for it would wait for that query too.
+"""
+
+import asyncio
 import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import asyncpg
@@ -9,37 +16,64 @@ MIGRATIONS = Path(__file__).parents[1] / "migrations"
 LOCK = 0x67726E726D  # "grnrm": two processes that start together must not both migrate
 
 
+LOCK_MILLISECONDS = 500
+RETRY_SECONDS = 1.0
+TRIES = 120
+
+
+class MigrationBlockedError(Exception):
+    """Others have held on to the tables in all tries."""
+
+
 class MigrationChangedError(Exception):
     """A migration that was applied has been edited since; migrations are immutable."""
 
 
 async def migrate(dsn: str) -> list[str]:
-    """Bring the database up to date and return the names of the migrations applied now."""
-    connection = await asyncpg.connect(dsn)
+    """Bring the database up to date and return the names of the migrations applied now.
+
+    Raises MigrationChangedError, MigrationBlockedError; what was applied before stays.
+    """
+    connection = await asyncpg.connect(dsn, statement_cache_size=0)
     try:
-        await connection.execute("select pg_advisory_lock($1)", LOCK)
-        return await _apply_missing(connection)
+        async with _locked(connection):
+            await connection.execute(
+                "create table if not exists schema_migrations"
+                " (name text primary key, checksum text not null, applied_at timestamptz not null default now())"
+            )
+        return [path.stem for path in sorted(MIGRATIONS.glob("*.sql")) if await _get_applied(connection, path)]
     finally:
         await connection.close()
 
 
-async def _apply_missing(connection: asyncpg.Connection) -> list[str]:
-    await connection.execute(
-        "create table if not exists schema_migrations"
-        " (name text primary key, checksum text not null, applied_at timestamptz not null default now())"
+@asynccontextmanager
+async def _locked(connection: asyncpg.Connection) -> AsyncIterator[None]:
+    async with connection.transaction():
+        await connection.execute("select pg_advisory_xact_lock($1)", LOCK)
+        yield
+
+
+async def _get_applied(connection: asyncpg.Connection, path: Path) -> bool:
+    for _ in range(TRIES):
+        with suppress(asyncpg.LockNotAvailableError):
+            return await _apply(connection, path)
+        await asyncio.sleep(RETRY_SECONDS)
+    raise MigrationBlockedError(
+        f"{path.name} cannot get its locks: a long query (a backup?) uses its tables. Try again later"
     )
-    applied = dict(await connection.fetch("select name, checksum from schema_migrations"))
-    return [path.stem for path in sorted(MIGRATIONS.glob("*.sql")) if await _apply(connection, path, applied)]
 
 
-async def _apply(connection: asyncpg.Connection, path: Path, applied: dict[str, str]) -> bool:
+async def _apply(connection: asyncpg.Connection, path: Path) -> bool:
     sql = path.read_text()
     checksum = hashlib.sha256(sql.encode()).hexdigest()
-    if path.stem in applied:
-        if applied[path.stem] != checksum:
+    async with _locked(connection):
+        applied = await connection.fetchval("select checksum from schema_migrations where name = $1", path.stem)
+        if applied is None:
+            await connection.execute(f"set local lock_timeout = {LOCK_MILLISECONDS}")
+            await connection.execute(sql)
+            await connection.execute(
+                "insert into schema_migrations (name, checksum) values ($1, $2)", path.stem, checksum
+            )
+        elif applied != checksum:
             raise MigrationChangedError(f"{path.name} was changed after it was applied: write a new migration instead")
-        return False
-    async with connection.transaction():
-        await connection.execute(sql)
-        await connection.execute("insert into schema_migrations (name, checksum) values ($1, $2)", path.stem, checksum)
-    return True
+    return applied is None

@@ -10,10 +10,12 @@ from core import clock, errors
 from core.context import Ctx
 from core.db import Many, One, Pool, Run, found
 from core.events import ConversationUpdated, NotificationNew, NotificationView
+from core.notices import Notice
 from core.people import Person
 from core.publisher import Publisher
 
 CHUNK = 50
+MESSAGE_RECEIVED = Notice("message_received", "New message", "{sender}: {preview}", "message")
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -46,6 +48,8 @@ class Told(msgspec.Struct, frozen=True):
     sender_id: UUID
     sender_name: str
     sender_avatar_url: str | None
+    in_app: bool
+    goes_out: bool
 
 
 class Written(msgspec.Struct, frozen=True):
@@ -62,7 +66,7 @@ LIST_OF_USER = Many(
     f"""
     select n.id, n.type, n.title, n.message, n.entity_type, n.entity_id, r.is_read, n.created_at
     from notifications n cross join lateral (select {_IS_READ}) r
-    where n.user_id = $1 and ($2::bool is null or r.is_read = $2)
+    where n.user_id = $1 and n.in_app and ($2::bool is null or r.is_read = $2)
     order by n.created_at desc, n.id desc limit $3 offset $4""",  # noqa: S608 - no input in it
 )
 COUNTS_OF_USER = One(
@@ -70,7 +74,7 @@ COUNTS_OF_USER = One(
     f"""
     select count(*) filter (where $2::bool is null or r.is_read = $2) as total,
         count(*) filter (where not r.is_read) as unread
-    from notifications n cross join lateral (select {_IS_READ}) r where n.user_id = $1""",  # noqa: S608 - no input in it
+    from notifications n cross join lateral (select {_IS_READ}) r where n.user_id = $1 and n.in_app""",  # noqa: S608 - no input in it
 )
 MARK_READ = Run("update notifications set read_at = coalesce(read_at, $3) where id = $1 and user_id = $2")
 # A notification that is being folded at this moment is not waited for: it says something new, and waiting could deadlock.
@@ -83,6 +87,7 @@ MARK_ALL_READ = Run(
 # In conversations of more than 100 only those are told whom one of the last 1000 messages mentions; earlier ones they were
 # told of when those were new. The id is a UUIDv7 (48 bits of milliseconds, version 7) like those made in Python; naming
 # the member beside it makes one for each. No lock: two folds at once insert in the same order, and the later state wins.
+# Who wants none in her list has one all the same, that her list of conversations is told by; defaults: MESSAGE_RECEIVED.
 FOLD_MESSAGES = Many(
     Told,
     """
@@ -114,7 +119,7 @@ FOLD_MESSAGES = Many(
     ),
     folded as (
         insert into notifications as o
-            (id, user_id, type, title, message, entity_type, entity_id, fold_key, fold_seq, created_at)
+            (id, user_id, type, title, message, entity_type, entity_id, fold_key, fold_seq, created_at, in_app)
         select
             encode(
                 set_byte(
@@ -125,8 +130,9 @@ FOLD_MESSAGES = Many(
             )::uuid,
             r.user_id, 'message_received', 'New message',
             case when n.kind = 'system' then n.preview else n.sender_name || ': ' || n.preview end,
-            'message', n.message_id, n.conversation_id, n.last_seq, $2
+            'message', n.message_id, n.conversation_id, n.last_seq, $2, coalesce(w.in_app, true)
         from unread r join newest n using (conversation_id)
+        left join notification_preferences w on w.user_id = r.user_id and w.type = 'message_received'
         cross join lateral (select uuid_send(gen_random_uuid()) as random, r.user_id) b
         where not exists (
             select from notifications p
@@ -135,12 +141,17 @@ FOLD_MESSAGES = Many(
         order by r.conversation_id, r.user_id
         on conflict (user_id, type, fold_key) where read_at is null and fold_key is not null
         do update set message = excluded.message, entity_id = excluded.entity_id, fold_seq = excluded.fold_seq,
-            created_at = excluded.created_at where o.fold_seq < excluded.fold_seq
-        returning o.id, o.user_id, o.fold_key as conversation_id, o.title, o.message, o.created_at
+            created_at = excluded.created_at, in_app = excluded.in_app, pushed_at = null
+            where o.fold_seq < excluded.fold_seq
+        returning o.id, o.user_id, o.fold_key as conversation_id, o.title, o.message, o.created_at, o.in_app
     )
-    select f.*, n.message_id, n.last_seq, r.unread_count, n.last_message_at, n.preview, n.sender_id, n.sender_name,
-        n.sender_avatar_url
-    from folded f join newest n using (conversation_id) join unread r using (conversation_id, user_id)""",
+    select f.id, f.user_id, conversation_id, f.title, f.message, f.created_at, n.message_id, n.last_seq, r.unread_count,
+        n.last_message_at, n.preview, n.sender_id, n.sender_name, n.sender_avatar_url, f.in_app,
+        coalesce(w.email, false) or coalesce(w.push, true) and exists (
+            select from devices d where d.user_id = f.user_id
+        ) as goes_out
+    from folded f join newest n using (conversation_id) join unread r using (conversation_id, user_id)
+    left join notification_preferences w on w.user_id = f.user_id and w.type = 'message_received'""",
 )
 # Ids are UUIDv7: from the first of a moment on is since that moment.
 WRITTEN_SINCE = Many(Written, "select distinct conversation_id from messages where id >= $1")
@@ -164,13 +175,21 @@ async def mark_all_read(ctx: Ctx) -> None:
     await MARK_ALL_READ(ctx.db, ctx.user.id, clock.now())
 
 
-async def notify_members(db: Pool, publisher: Publisher, conversation_ids: Sequence[UUID]) -> None:
-    """Notify the members of these conversations who have not read on, once for each state: repeats tell nothing."""
+async def notify_members(db: Pool, publisher: Publisher, conversation_ids: Sequence[UUID]) -> list[UUID]:
+    """Notify the members of these conversations who have not read on, once for each state: repeats tell nothing.
+
+    Returns the notifications that also go out, by mail or to devices.
+    """
+    going_out: list[UUID] = []
     for start in range(0, len(conversation_ids), CHUNK):
         chunk = list(conversation_ids[start : start + CHUNK])
         for row in await FOLD_MESSAGES(db, chunk, clock.now()):
-            publisher.emit([row.user_id], _notification(row))
+            if row.in_app:
+                publisher.emit([row.user_id], _notification(row))
             publisher.emit([row.user_id], _update(row))
+            if row.goes_out:
+                going_out.append(row.id)
+    return going_out
 
 
 async def written_since(db: Pool, moment: datetime) -> list[UUID]:
@@ -182,7 +201,7 @@ async def written_since(db: Pool, moment: datetime) -> list[UUID]:
 def _notification(row: Told) -> NotificationNew:
     view = NotificationView(
         id=row.id,
-        type="message_received",
+        type=MESSAGE_RECEIVED.type,
         title=row.title,
         message=row.message,
         entity_type="message",

@@ -52,6 +52,10 @@ class Publisher(Protocol):
         """Tell all sockets of these users. May be lost when Redis is down: what must not be lost is also stored."""
         ...
 
+    def emit_encoded(self, user_ids: Sequence[UUID], name: str, payload: bytes) -> None:
+        """Tell them likewise of an event that is JSON already."""
+        ...
+
     def end_sessions(self, session_ids: Sequence[UUID]) -> None:
         """Close the sockets of sessions that have ended."""
         ...

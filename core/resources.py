@@ -10,6 +10,10 @@ from core.context import Resources
 from core.db import open_pool
 from core.jobs import open_jobs
 from core.metrics import Metrics
+from core.redis_pool import redis_pool
+from core.replica import open_late_reads
+from core.storage import Storage
+from core.telemetry import open_telemetry
 from core.tokens import KeyRing
 
 REDIS_SECONDS = 1.0
@@ -17,12 +21,19 @@ REDIS_SECONDS = 1.0
 
 @asynccontextmanager
 async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
-    """Open database, Redis and job queue; the same for api, hub, workers and tests."""
+    """Open database, Redis and job queue; the same for api, hub, workers and tests. Raises SettingsError."""
     async with AsyncExitStack() as stack:
+        await stack.enter_async_context(open_telemetry(settings))
         db = await stack.enter_async_context(await open_pool(settings))
         # A Redis that is connected but deaf must not hold up what can do without it.
         redis = await stack.enter_async_context(
-            Redis.from_url(settings.redis_urls[0], socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS)
+            Redis.from_pool(
+                redis_pool(settings.redis_urls[0], socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS)
+            )
         )
         jobs = await stack.enter_async_context(open_jobs(settings))
-        yield Resources(settings, db, redis, jobs, KeyRing(settings), Metrics())
+        storage = Storage(settings)
+        stack.push_async_callback(storage.close)
+        metrics = Metrics()
+        late = await stack.enter_async_context(open_late_reads(settings, db, metrics))
+        yield Resources(settings, db, late, redis, jobs, KeyRing(settings), storage, metrics)

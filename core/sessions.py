@@ -11,7 +11,7 @@ import msgspec
 
 from core import clock, errors
 from core.context import Ctx, Resources, User
-from core.db import Connection, Many, One, Run, Scalar, found, transaction
+from core.db import Connection, Db, Many, One, Run, Scalar, found, transaction
 from core.ids import uuid7
 from core.people import Person
 from core.rooms import LIVE_SESSIONS
@@ -37,6 +37,17 @@ class Tokens(msgspec.Struct, frozen=True, rename="camel"):
     refresh_token: str
 
 
+class SessionView(msgspec.Struct, frozen=True, rename="camel"):
+    """A login as its user sees it. `device` is what the browser or app says of itself; `lastSeenAt`: its last refresh."""
+
+    id: UUID
+    device: str
+    ip: str
+    created_at: datetime
+    last_seen_at: datetime
+    current: bool
+
+
 class RefreshRow(msgspec.Struct, frozen=True):
     session_id: UUID
     used_at: datetime | None
@@ -48,7 +59,7 @@ class RefreshRow(msgspec.Struct, frozen=True):
     role: str
 
 
-INSERT_SESSION = Run("insert into sessions (id, user_id, user_agent, created_at) values ($1, $2, $3, $4)")
+INSERT_SESSION = Run("insert into sessions (id, user_id, user_agent, remote, created_at) values ($1, $2, $3, $4, $5)")
 INSERT_REFRESH_TOKEN = Run("insert into refresh_tokens (id, session_id, issued_at) values ($1, $2, $3)")
 USE_REFRESH_TOKEN = Run("update refresh_tokens set used_at = $2, successor_id = $3 where id = $1")
 LOCK_REFRESH_TOKEN = One(
@@ -64,6 +75,18 @@ SESSION_OF_REFRESH_TOKEN = Scalar(
     select s.id from refresh_tokens r join sessions s on s.id = r.session_id
     where r.id = $1 and s.user_id = $2""",
 )
+LIST_OF_USER = Many(
+    SessionView,
+    """
+    select s.id, s.user_agent as device, s.remote as ip, s.created_at,
+        coalesce(max(r.issued_at), s.created_at) as last_seen_at, s.id = $2 as current
+    from sessions s left join refresh_tokens r on r.session_id = s.id
+    where s.user_id = $1 and s.ended_at is null group by s.id
+    having coalesce(max(r.issued_at), s.created_at) > $3 order by last_seen_at desc, s.id""",
+)
+END_LIVE_SESSION = Scalar(
+    UUID, "update sessions set ended_at = $2, end_reason = $3 where id = $1 and ended_at is null returning user_id"
+)
 END_SESSION = Run("update sessions set ended_at = $2, end_reason = $3 where id = $1 and ended_at is null")
 
 
@@ -76,12 +99,40 @@ END_ALL_SESSIONS = Many(
     "update sessions set ended_at = $2, end_reason = $3 where user_id = $1 and ended_at is null returning id",
 )
 
+END_OWN_SESSION = Run(
+    "update sessions set ended_at = $3, end_reason = $4 where id = $1 and user_id = $2 and ended_at is null"
+)
+END_OTHER_SESSIONS = Many(
+    Ended,
+    """
+    update sessions set ended_at = $3, end_reason = $4 where user_id = $1 and id <> $2 and ended_at is null
+    returning id""",
+)
+FORGET_ENDED = Run(
+    "delete from sessions where id in (select id from sessions where ended_at < $1 order by ended_at limit $2)"
+)
+# Goes by the tokens: of sessions, which last as long as they are used, only those are looked at that lose one.
+FORGET_EXPIRED = Scalar(
+    int,
+    """
+    with expired as (
+        delete from refresh_tokens where id in (
+            select id from refresh_tokens where issued_at < $1 order by issued_at limit $2
+        ) returning session_id
+    ),
+    lapsed as (
+        delete from sessions s where s.id in (select session_id from expired)
+            and not exists (select from refresh_tokens r where r.session_id = s.id and r.issued_at >= $1)
+    )
+    select count(*) from expired""",
+)
+
 
 async def start(ctx: Ctx, db: Connection, account: Account) -> Tokens:
     """Open a session."""
     now = clock.now()
     session_id, token_id = uuid7(), uuid7()
-    await INSERT_SESSION(db, session_id, account.id, _storable(ctx.user_agent), now)
+    await INSERT_SESSION(db, session_id, account.id, _storable(ctx.user_agent), ctx.remote, now)
     await INSERT_REFRESH_TOKEN(db, token_id, session_id, now)
     return _sign(ctx, account, session_id, token_id, now)
 
@@ -117,6 +168,24 @@ async def end(ctx: Ctx, refresh_token: str | None) -> None:
         raise errors.INVALID_REFRESH_TOKEN.error()
     await END_SESSION(ctx.db, session_id, clock.now(), "logged out")
     ctx.publisher.end_sessions([session_id])
+
+
+async def list_of_user(ctx: Ctx) -> list[SessionView]:
+    """Return the caller's sessions, the one used last first."""
+    return await LIST_OF_USER(ctx.db, ctx.user.id, ctx.user.session_id, clock.now() - REFRESH_LIFETIME)
+
+
+async def end_one(ctx: Ctx, session_id: UUID) -> None:
+    """End one of the caller's sessions; raises SESSION_NOT_FOUND."""
+    if not await END_OWN_SESSION(ctx.db, session_id, ctx.user.id, clock.now(), "ended by its user"):
+        raise errors.SESSION_NOT_FOUND.error()
+    ctx.publisher.end_sessions([session_id])
+
+
+async def end_others(ctx: Ctx, db: Db, reason: str) -> list[UUID]:
+    """End all sessions of the caller but this one; tell the publisher of them after the commit."""
+    own = ctx.user
+    return [ended.id for ended in await END_OTHER_SESSIONS(db, own.id, own.session_id, clock.now(), reason)]
 
 
 async def end_all(db: Connection, user_id: UUID, reason: str) -> list[UUID]:

@@ -23,7 +23,7 @@ CONVERSATIONS = 50
 MESSAGES = 100
 
 
-class ReadPosition(msgspec.Struct, frozen=True, rename="camel"):
+class ReadPosition(msgspec.Struct, frozen=True, rename="camel", gc=False):
     """How far a member has read."""
 
     user_id: UUID
@@ -123,7 +123,7 @@ def decode(text: str) -> Cursor:
         cursor = msgspec.msgpack.decode(base64.b64decode(padded, altchars=b"-_", validate=True), type=Cursor)
         return Cursor(cursor.since.astimezone(UTC), cursor.until.astimezone(UTC), cursor.after)
     except (UnicodeEncodeError, binascii.Error, msgspec.DecodeError, OverflowError, ValueError):
-        raise errors.VALIDATION_ERROR.error(details=[errors.Detail("cursor", "Not a cursor of ours")]) from None
+        raise errors.invalid("cursor", "Not a cursor of ours") from None
 
 
 async def _filled(db: Db, rows: Sequence[ChangedRow], moment: datetime) -> list[ConversationChanges]:

@@ -19,7 +19,7 @@ def as_error(problem: msgspec.DecodeError) -> errors.AppError:
     field = _field(path or "")
     if missing := _MISSING.match(message):
         field, message = f"{field}.{missing['field']}".lstrip("."), "Required"
-    return errors.VALIDATION_ERROR.error(details=[errors.Detail(field or "body", message)])
+    return errors.invalid(field or "body", message)
 
 
 def _field(path: str) -> str:

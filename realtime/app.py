@@ -1,73 +1,92 @@
 """The hub: its parts put together, from the bus up to the door, and taken down again."""
 
-import asyncio
-from collections.abc import AsyncIterator
+import os
+import socket
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from importlib.metadata import version
 
 from aiohttp import web
 
 from config.settings import Settings
+from core.address import client_address
+from core.clock import now
 from core.context import Resources
-from core.limits import Rate
+from core.market import Marketplace
 from core.metrics import Metrics
-from realtime import wire
-from realtime.bus import EVERYBODY, Bus
-from realtime.catchup import Log, encode
+from realtime.bus import EVERYBODY, QUESTIONS, Bus
+from realtime.catchup import Log
 from realtime.client import Client
-from realtime.engine.frames import GOING_AWAY
+from realtime.drain import Drain
 from realtime.engine.server import Config, Engine
-from realtime.engine.session import SHUTTING_DOWN, Session
+from realtime.engine.session import Session
 from realtime.engine.sockets import socketio
 from realtime.gateway import Gateway
 from realtime.handlers import Handlers
+from realtime.inspector import Inspector
 from realtime.limits import Limiter
 from realtime.local import Local
 from realtime.loop_lag import LoopLag
+from realtime.ops import NotReadyError
 from realtime.presence import Presence
 from realtime.publisher import Publisher
+from realtime.pulse import Pace, Pulse, Vitals
 from realtime.recovery import Recovery
 from realtime.returning import Returning
 from realtime.rooms import Rooms
 from realtime.users import Users
 
-LEAVING_PER_SECOND = 2000  # what the other hubs take in beside their work
-LONGEST_FAREWELL = 2.0  # seconds; whoever stops us does not wait for ever
-SENT_AWAY_AT_ONCE = 50
-
-
-class NotReadyError(Exception):
-    """Why a hub should get no new clients right now."""
-
 
 class Hub:
     """One hub process's realtime half; `engine` is what the door lets in."""
 
-    def __init__(self, settings: Settings, resources: Resources, messages: Rate) -> None:
-        config = Config(origins=settings.cors_origins)
+    def __init__(self, settings: Settings, resources: Resources, markets: Sequence[Marketplace]) -> None:
+        config = Config(
+            origins=settings.cors_origins, address=partial(client_address, proxies=settings.trusted_proxies)
+        )
         self.metrics = resources.metrics
         self.engine = Engine(config, socketio({"/": self._client}))
         outbox = self.engine.outbox
         self._bus = Bus(
-            settings.redis_urls, resources.metrics, lambda delivery: local.deliver(delivery), lambda: rooms.mend_all()
+            settings.redis_urls, resources.metrics, lambda delivery: local.deliver(delivery), lambda: local.mend_all()
         )
         history = Log(resources.db)
         rooms = self._rooms = Rooms(resources.db, history, self._bus, outbox)
         users = Users(self._bus, outbox, lambda user: presence.came(user), lambda user: presence.left(user))
-        local = Local(rooms, users, lambda session: self._gateway.end_session(session))
+        local = Local(
+            rooms,
+            users,
+            end_session=lambda session: gateway.end_session(session),
+            reload=lambda user: gateway.reload(user),
+            recheck_logins=lambda: gateway.logins.recheck(),
+            asked=lambda question: inspector.asked(question),
+        )
         self._publisher = Publisher(resources, self._bus, local)
         hub_id = self._bus.origin.hex()
         presence = self._presence = Presence(
-            hub_id, resources.redis, resources.db, users, self._publisher.tell_presence
+            hub_id, resources.redis, resources.db, users, self._publisher.tell_presence, self._bus.store
         )
-        recovery = Recovery(resources.redis)
+        recovery = Recovery(resources.redis, self._bus)
         returning = Returning(history, rooms, recovery)
         handlers = Handlers(resources, history, rooms, presence, self._publisher, recovery, returning)
+        messages = {market.name: market.messages for market in markets}
         limiter = Limiter(messages if settings.rate_limits == "on" else None)
-        self._gateway = Gateway(
-            resources, frozenset(settings.marketplaces), users, handlers, limiter, recovery, returning
+        gateway = self._gateway = Gateway(
+            resources,
+            frozenset(market.name for market in markets),
+            users,
+            handlers,
+            handlers.own_table(markets),
+            limiter,
+            recovery,
+            returning,
         )
 
         self._lag = LoopLag(resources.metrics)
+        self._drain = Drain(self.engine)
+        inspector = Inspector(hub_id, self._bus, rooms, users, self._drain.set)
+        self._pulse = Pulse(hub_id, resources.redis, self._vitals_of(hub_id, settings, users))
         self._measure(resources.metrics, users)
 
     def _measure(self, metrics: Metrics, users: Users) -> None:
@@ -77,9 +96,35 @@ class Hub:
         metrics.watch("greenroom_rooms", "Conversations awake here", lambda: len(rooms))
         metrics.count("greenroom_deliveries", "Events written to members of rooms", lambda: rooms.deliveries)
         metrics.count("greenroom_bus_gaps", "Holes in a room that were filled from the log", lambda: rooms.holes)
-        metrics.watch(
-            "greenroom_slow_sessions", "Sessions that are behind", lambda: sum(one.behind for one in sessions.values())
-        )
+        metrics.watch("greenroom_slow_sessions", "Sessions that are behind", lambda: len(self.engine.slow))
+
+    def _vitals_of(self, hub_id: str, settings: Settings, users: Users) -> Callable[[], Vitals]:
+        started, name, release = now(), f"{socket.gethostname()}:{settings.port}", version("greenroom")
+        messages, deliveries = Pace(lambda: self._publisher.committed), Pace(lambda: self._rooms.deliveries)
+
+        def vitals() -> Vitals:
+            return Vitals(
+                id=hub_id,
+                name=name,
+                pid=os.getpid(),
+                version=release,
+                started_at=started,
+                beat_at=now(),
+                draining=self._drain.is_on,
+                deaf=self.deaf,
+                deaf_seconds=self._bus.deaf_seconds(),
+                connections=len(self.engine.sessions),
+                users=len(users),
+                rooms=len(self._rooms),
+                slow_sessions=len(self.engine.slow),
+                messages_per_second=messages.take(),
+                deliveries_per_second=deliveries.take(),
+                loop_lag_seconds=self._lag.take_worst(),
+                journal_waiting=self._publisher.waiting,
+                bus_gaps=self._rooms.holes,
+            )
+
+        return vitals
 
     def routes(self) -> list[web.RouteDef]:
         """Return long-polling and the upgrades that come to aiohttp."""
@@ -89,16 +134,21 @@ class Hub:
         """Listen to the bus before there are clients."""
         await self._bus.start()
         self._bus.listen(EVERYBODY)
+        self._bus.listen(QUESTIONS)
         await self._publisher.start()
         await self._presence.start()
         self._rooms.start()
+        self._gateway.logins.start()
         self._lag.start()
         self.engine.start()
+        await self._pulse.start()
 
     async def stop(self) -> None:
         """Send the clients away, commit what they sent, and leave the bus."""
-        await self._send_away()
+        await self._pulse.stop()
+        await self._drain.stop()
         await self.engine.stop()
+        await self._gateway.logins.stop()
         await self._rooms.stop()
         await self._lag.stop()
         await self._publisher.stop()
@@ -107,35 +157,25 @@ class Hub:
 
     @property
     def deaf(self) -> bool:
-        """Whether what other hubs say comes from the log only, and late."""
-        return self._bus.deaf
+        """Whether some of what other hubs say comes from the log only, and late."""
+        return bool(self._bus.unheard)
 
     async def ready(self) -> None:
         """Raise NotReadyError while clients are better off on another hub."""
-        if self.deaf:
-            raise NotReadyError("the bus cannot be heard")
-
-    async def _send_away(self) -> None:
-        """Close the sessions one by one, so that they do not all come back to the other hubs in the same moment."""
-        sessions = list(self.engine.sessions.values())
-        pace = max(LEAVING_PER_SECOND, len(sessions) / LONGEST_FAREWELL)
-        for place, session in enumerate(sessions):
-            restarting = wire.ServerRestarting(round(place / pace * 1000))
-            self.engine.outbox.add(session, encode(restarting))
-        for place, session in enumerate(sessions):
-            if place % SENT_AWAY_AT_ONCE == SENT_AWAY_AT_ONCE - 1:
-                await asyncio.sleep(SENT_AWAY_AT_ONCE / pace)
-            session.close(SHUTTING_DOWN, GOING_AWAY)
+        if unheard := self._bus.unheard:
+            raise NotReadyError(f"not heard: {', '.join(unheard)}")
+        if self._drain.is_on:
+            raise NotReadyError("an operator drains it")
 
     def _client(self, session: Session) -> Client:
         return self._gateway.client(session)
 
 
 @asynccontextmanager
-async def open_hub(settings: Settings, resources: Resources, messages: Rate) -> AsyncIterator[Hub]:
-    """Open a hub; `messages` is how fast a user may send."""
+async def open_hub(settings: Settings, resources: Resources, markets: Sequence[Marketplace]) -> AsyncIterator[Hub]:
+    """Open a hub for these markets: each says how fast its users may send, and may have events of its own."""
     async with AsyncExitStack() as stack:
-        hub = Hub(settings, resources, messages)
+        hub = Hub(settings, resources, markets)
         stack.push_async_callback(hub.stop)
         await hub.start()
         yield hub

@@ -2,7 +2,8 @@
 
 What crosses is one frame behind a header of 34 bytes, so that a receiving hub parses no JSON: kind (1 byte), origin (8: the
 process that sent it), subject (16: an id), number (8), flags (1); what they mean depends on the kind, see `Kind`.
-Channels: `c` + 16 bytes of a conversation's id, `u` + 16 bytes of a user's id, `a` (every hub), `h` + origin (beacons).
+Channels: `c` + 16 bytes of a conversation's id, `u` + 16 bytes of a user's id, `a` (every hub), `h` + origin (beacons),
+`q` (operators' questions to every hub), `r` + origin (the answers to who asked).
 Each channel belongs to one of the Redis servers by rendezvous hashing, so that adding a server moves only its share.
 Each process publishes a beacon twice a second to itself on every server: one that does not come back means deaf, hence reconnect.
 """
@@ -19,6 +20,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from core.metrics import Metrics
+from core.redis_pool import server_name
 from realtime.periodic import Periodic
 from realtime.redis_link import RedisLink
 
@@ -28,6 +30,9 @@ HEADER = struct.Struct("!B8s16sQB")
 NOBODY = bytes(16)
 BEACON_SECONDS = 0.5
 DEAF_SECONDS = 1.5
+# CRCs of one channel with different salts differ by the same bits for every channel, so comparing them as they are would give
+# three servers a half and two quarters. Fibonacci hashing mixes them.
+MIXER = 0x9E3779B1
 
 
 class Kind(enum.IntEnum):
@@ -38,10 +43,13 @@ class Kind(enum.IntEnum):
     EMIT = 2  # to a user; subject: a conversation: skip sockets that have joined it, or nobody
     SESSION_ENDED = 3  # subject: the session
     BEACON = 4
-    MEND = 5  # compare the conversation with the log; key empty: all conversations
+    MEND = 5  # compare the conversation with the log; key empty: all conversations, and the logins of all sockets
+    ASK = 6  # subject: who asks (8 bytes) and the number of the question (8); frame: JSON, see questions.py
+    ANSWER = 7  # subject: that of the question; frame: JSON
 
 
 MEMBERS_CHANGED = 1  # the flag of a change after which members must be loaded anew
+USER_CHANGED = 1  # the flag of an event after which its user must be loaded anew
 
 
 class Delivery(msgspec.Struct, frozen=True):
@@ -65,7 +73,13 @@ def user_channel(key: bytes) -> bytes:
     return b"u" + key
 
 
+def answers_channel(subject: bytes) -> bytes:
+    """Return where the answers go to a question, or to all questions of an origin."""
+    return b"r" + subject[:8]
+
+
 EVERYBODY = b"a"  # every hub
+QUESTIONS = b"q"  # every hub that knows what to answer
 
 
 class Bus:
@@ -82,9 +96,9 @@ class Bus:
         self._deliver = deliver
         self._restored = restored
         lag = metrics.bus_seconds.observe
-        self._shards = [_Shard(url, self._received, restored, self.origin, lag) for url in urls]
-        metrics.count("greenroom_bus_deaf_seconds", "Time in which a bus server was not heard", self._deaf_seconds)
-        metrics.watch("greenroom_bus_unsent_bytes", "What waits to be sent to the bus", self._unsent)
+        self._shards = [_Shard(url, self._received, restored, self._may_be_unheard, self.origin, lag) for url in urls]
+        for shard in self._shards:
+            shard.measure(metrics)
 
     async def start(self) -> None:
         """Connect; servers that do not answer are tried again for as long as it takes."""
@@ -95,15 +109,17 @@ class Bus:
         await asyncio.gather(*(shard.stop() for shard in self._shards))
 
     @property
-    def deaf(self) -> bool:
-        """Whether a server cannot be heard right now."""
-        return any(shard.deaf for shard in self._shards)
+    def unheard(self) -> list[str]:
+        """The names of the servers that cannot be heard right now."""
+        return [shard.name for shard in self._shards if shard.deaf]
 
-    def _deaf_seconds(self) -> float:
+    def hears(self, channel: bytes) -> bool:
+        """Whether the channel's server can be heard right now."""
+        return not self._shard(channel).deaf
+
+    def deaf_seconds(self) -> float:
+        """Return for how long servers were not heard, added up."""
         return sum(shard.deaf_seconds for shard in self._shards)
-
-    def _unsent(self) -> float:
-        return sum(shard.unsent() for shard in self._shards)
 
     def publish(
         self,
@@ -117,6 +133,11 @@ class Bus:
     ) -> None:
         """Send a frame to whoever listens to the channel."""
         self._shard(channel).publish(channel, HEADER.pack(kind, self.origin, subject, number, flags) + frame)
+
+    def store(self, *commands: tuple[bytes, ...]) -> None:
+        """Have the first server run commands, without hearing what came of them."""
+        for command in commands:
+            self._shards[0].send(command)
 
     async def subscribe(self, channels: Sequence[bytes]) -> None:
         """Listen to channels; returns when the servers have confirmed them, or at once for those that are away."""
@@ -135,7 +156,11 @@ class Bus:
     def _shard(self, channel: bytes) -> "_Shard":
         if len(self._shards) == 1:
             return self._shards[0]
-        return max(self._shards, key=lambda shard: zlib.crc32(channel, shard.salt))
+        return max(self._shards, key=lambda shard: zlib.crc32(channel, shard.salt) * MIXER & 0xFFFFFFFF)
+
+    def _may_be_unheard(self) -> None:
+        """What was said into a connection that has broken may be lost: have every hub look for itself."""
+        self.publish(EVERYBODY, Kind.MEND)
 
     def _received(self, channel: bytes, payload: bytes) -> None:
         if payload[1:9] == self.origin:
@@ -152,14 +177,17 @@ class _Shard:
         url: str,
         received: Callable[[bytes, bytes], None],
         restored: Callable[[], None],
+        spoke_in_vain: Callable[[], None],
         origin: bytes,
         lag: Callable[[float], None],
     ) -> None:
-        self.salt = zlib.crc32(url.encode())
+        self.name = server_name(url)
+        self.salt = zlib.crc32(self.name.encode())  # not of the URL: a new password moves nothing
         self._beacon_channel = b"h" + origin
         self._beacon = HEADER.pack(Kind.BEACON, origin, NOBODY, 0, 0)
         self._received = received
         self._restored = restored
+        self._spoke_in_vain = spoke_in_vain
         self._lag = lag
         self._channels: dict[bytes, asyncio.Future[None] | None] = {}
         self._speaker = RedisLink(url, lambda _reply: None, self._speaking)
@@ -187,11 +215,16 @@ class _Shard:
         await self._speaker.stop()
         await self._listener.stop()
 
-    def unsent(self) -> int:
-        return self._speaker.unsent()
+    def measure(self, metrics: Metrics) -> None:
+        deaf, unsent = "greenroom_bus_deaf_seconds", "greenroom_bus_unsent_bytes"
+        metrics.count(deaf, "Time in which a bus server was not heard", lambda: self.deaf_seconds, server=self.name)
+        metrics.watch(unsent, "What waits to be sent to a bus server", self._speaker.unsent, server=self.name)
 
     def publish(self, channel: bytes, payload: bytes) -> None:
-        self._speaker.send((b"PUBLISH", channel, payload))
+        self.send((b"PUBLISH", channel, payload))
+
+    def send(self, command: tuple[bytes, ...]) -> None:
+        self._speaker.send(command)
 
     def subscribe(self, channel: bytes) -> "asyncio.Future[None] | None":
         if channel not in self._channels:
@@ -221,9 +254,8 @@ class _Shard:
                 self._confirm(channel)
 
     def _speaking(self) -> None:
-        # What was said into the connection before this one may be lost.
         if self._has_spoken:
-            self.publish(EVERYBODY, HEADER.pack(Kind.MEND, bytes(8), NOBODY, 0, 0))
+            self._spoke_in_vain()
         self._has_spoken = True
 
     def _resubscribe(self) -> None:
@@ -243,7 +275,7 @@ class _Shard:
 
     def _gone_deaf(self) -> None:
         if not self.deaf:
-            log.warning("a bus server has not been heard for %.1f s: connecting again", DEAF_SECONDS)
+            log.warning("%s has not been heard for %.1f s: connecting again", self.name, DEAF_SECONDS)
         self.deaf = True
         self._last_heard = asyncio.get_running_loop().time()
         self._speaker.drop()

@@ -11,10 +11,14 @@ from core.events import Event, Message, MessageDeleted, MessageEdited, MessageRe
 from core.messages import CHANGES, NEWEST, STOOD_AT, Place, PlacedMessageRow, as_message
 from realtime.batch import Batch
 from realtime.engine import packets
+from realtime.recent import Recent
 
 PAGE = 200
 QUESTIONS = 500
 GATHER_SECONDS = 0.02
+
+
+_encode = msgspec.json.Encoder().encode
 
 
 class Changes(msgspec.Struct, frozen=True):
@@ -29,12 +33,15 @@ class Log:
 
     def __init__(self, db: Pool) -> None:
         self._db = db
+        self.recent = Recent()
         self._changes = Batch(self._read_changes, QUESTIONS, gather=GATHER_SECONDS)
         self._newest = Batch(self._read_newest, QUESTIONS, gather=GATHER_SECONDS)
         self._stood = Batch(self._read_places, QUESTIONS, gather=GATHER_SECONDS)
 
     async def changes(self, conversation_id: UUID, since: int, until: int) -> Changes:
         """Return one page of the changes after version `since`, up to `until`; `complete` if it reaches that far."""
+        if until - since <= PAGE and (recent := self.recent.since(conversation_id.bytes, since, until)) is not None:
+            return Changes(recent, complete=True)
         return await self._changes.ask((conversation_id, since, until))
 
     async def newest(self, conversation_id: UUID, last_seq: int, count: int) -> list[Message]:
@@ -70,7 +77,7 @@ def frame_of(message: Message, seen_seq: int) -> bytes:
 
 def encode(event: Event) -> bytes:
     """Return an event as a finished frame."""
-    return packets.event(event.name, event)
+    return packets.event_raw(event.name, _encode(event))
 
 
 def _event_of(message: Message, seen_seq: int) -> Event:

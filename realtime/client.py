@@ -1,6 +1,7 @@
 """One connected client: a user's socket, what it has joined, and the way back to it."""
 
 from collections.abc import Sequence
+from time import time
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -11,16 +12,20 @@ from core.events import Event
 from realtime.engine import packets
 from realtime.engine.session import Session
 from realtime.engine.sockets import Socket
+from realtime.wire import Refused
 
 if TYPE_CHECKING:
     from realtime.gateway import Gateway
     from realtime.room import Room
 
 
+_encode = msgspec.json.Encoder().encode
+
+
 class Client(Socket):
     """One connected client: a user's socket, and the rooms that it has joined (by conversation key)."""
 
-    __slots__ = ("_gateway", "catching_up", "expires_at", "gone", "pid", "rooms", "slot", "user", "user_key")
+    __slots__ = ("_gateway", "catching_up", "expires_at", "gone", "pid", "rooms", "since", "slot", "user", "user_key")
 
     def __init__(self, gateway: "Gateway", session: Session) -> None:
         super().__init__(session)
@@ -32,6 +37,7 @@ class Client(Socket):
         self.catching_up = False
         self.pid = ""
         self.expires_at = 0.0
+        self.since = 0.0
         self.slot = 0  # on the engine's wheel, until the token expires
 
     def on_connect(self, auth: bytes) -> None:
@@ -59,7 +65,7 @@ class Client(Socket):
 
     def admit(self, user: User, pid: str) -> None:
         """Let the client in as this user; `pid` is what it can recover by."""
-        self.user, self.user_key, self.pid = user, user.id.bytes, pid
+        self.user, self.user_key, self.pid, self.since = user, user.id.bytes, pid, time()
         self.accept(pid=pid)
 
     def due(self) -> None:
@@ -77,7 +83,7 @@ class Client(Socket):
 
     def tell(self, event: Event) -> None:
         """Send one of the server's own events."""
-        self.emit_raw(packets.event(event.name, event))
+        self.emit_raw(packets.event_raw(event.name, _encode(event)))
 
     def leave(self, room: "Room") -> None:
         """Hear a conversation no more."""
@@ -99,7 +105,7 @@ class Reply:
     def done(self, answer: msgspec.Struct) -> None:
         """Send the answer."""
         if self._ack is not None:
-            self._client.ack(self._ack, answer)
+            self._client.emit_raw(packets.ack_raw(self._ack, _encode(answer)))
 
     def refuse(self, error: errors.AppError) -> None:
         """Send the error."""
@@ -107,7 +113,7 @@ class Reply:
         if self._ack is not None:
             self._client.ack(self._ack, errors.answer(error))
         else:
-            self._client.emit("error", {"event": self._name, "error": errors.answer(error).error})
+            self._client.tell(Refused(self._name, errors.answer(error).error))
 
     def either(self, answer: msgspec.Struct | errors.AppError) -> None:
         """Send what came of it."""

@@ -1,10 +1,10 @@
 """The gateway: who may connect, and how fast and in what form clients may talk."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated
-from uuid import UUID
 
 import msgspec
 
@@ -12,22 +12,22 @@ from core import errors
 from core.clock import now
 from core.context import Resources, User
 from core.people import Person
-from core.rooms import LIVE_SESSIONS, Login
+from core.rooms import Login
 from core.tokens import Access
 from core.validation import as_error
 from realtime import wire
-from realtime.batch import Batch
 from realtime.client import Client, Reply
 from realtime.engine.session import Session
-from realtime.handlers import Handlers, entry
+from realtime.handlers import Handle, Handlers, entry
 from realtime.limits import Limiter
+from realtime.logins import Logins
 from realtime.recovery import Recovery
 from realtime.returning import Returning
 from realtime.tasks import Tasks
 from realtime.users import Users
 
 WARNING_SECONDS = 60.0
-GATHER_SECONDS = 0.02
+ENDED_REMEMBERED = 10_000
 
 
 class Auth(msgspec.Struct, frozen=True):
@@ -50,6 +50,7 @@ class Gateway:
         markets: frozenset[str],
         users: Users,
         handlers: Handlers,
+        own_events: Mapping[tuple[str, str], Handle],
         limiter: Limiter,
         recovery: Recovery,
         returning: Returning,
@@ -57,12 +58,14 @@ class Gateway:
         self._resources = resources
         self._markets = markets
         self._users = users
+        self.logins = Logins(resources.db, users, self._end)
+        self._ended: set[bytes] = set()  # the last logins that ended: some of their clients may be on the way in
         self._limiter = limiter
         self._returning = returning
         self._tasks = Tasks()
         self._recovery = recovery
+        self._own_events = own_events
         self._events = handlers.table() | dict([entry(wire.RefreshAuth, self.refresh_auth)])
-        self._logins = Batch(self._look_up, gather=GATHER_SECONDS)
 
     def count_error(self, code: str) -> None:
         """Count an error that a client is told."""
@@ -77,22 +80,17 @@ class Gateway:
         try:
             given = _AUTH.decode(auth)
             claims = self._claims(given.token)
-            self._logins.add(claims.session_id, partial(self._looked_up, client, given, claims))
+            self.logins.look_up(claims.session_id, partial(self._looked_up, client, given, claims))
         except msgspec.DecodeError:
             client.turn_away(errors.UNAUTHORIZED.error("Connect with auth: {token}"))
         except errors.AppError as error:
             client.turn_away(error)
 
-    async def _look_up(self, session_ids: list[UUID]) -> Sequence[Login | errors.AppError]:
-        logins = {login.session_id: login for login in await LIVE_SESSIONS(self._resources.db, session_ids)}
-        ended = errors.SESSION_ENDED.error()
-        return [logins.get(session_id, ended) for session_id in session_ids]
-
     def _looked_up(self, client: Client, given: Auth, claims: Access, login: Login | errors.AppError) -> None:
         if client.gone:
             return
         try:
-            user = _user(claims, login)
+            user = self._user(claims, login)
         except errors.AppError as error:
             client.turn_away(error)
             return
@@ -110,29 +108,44 @@ class Gateway:
         await self._returning.recover(client, user, pid, offset)
         if not client.gone:
             self._users.add(client)
+            if user.session_id.bytes in self._ended:
+                self._end(client)
 
     def refresh_auth(self, client: Client, event: wire.RefreshAuth, reply: Reply) -> None:
-        """Go on with a new token of the same user."""
+        """Go on with a new token of the same user, perhaps of another of his logins: from then on that one counts."""
         claims = self._claims(event.token)
 
         def looked_up(login: Login | errors.AppError) -> None:
             if client.gone:
                 return None
             try:
-                if _user(claims, login).id != client.user.id:
+                user = self._user(claims, login)
+                if user.id != client.user.id:
                     raise errors.FORBIDDEN.error("The token is another user's")
             except errors.AppError as error:
                 return reply.refuse(error)
+            client.user = user
             self._watch(client, claims)
             return reply.done(wire.Authorized(datetime.fromtimestamp(claims.exp, UTC)))
 
-        self._logins.add(claims.session_id, looked_up)
+        self.logins.look_up(claims.session_id, looked_up)
 
     def _claims(self, token: str) -> Access:
         claims = self._resources.keys.access(token)
         if claims.market not in self._markets:
             raise errors.UNAUTHORIZED.error("The token is for another marketplace")
         return claims
+
+    def _user(self, claims: Access, login: Login | errors.AppError) -> User:
+        """Return the user of a token whose login was looked up; raises SESSION_ENDED, UNAUTHORIZED."""
+        if isinstance(login, errors.AppError):
+            raise login
+        if claims.session_id.bytes in self._ended:
+            raise errors.SESSION_ENDED.error()
+        if (login.user_id, login.market) != (claims.user_id, claims.market):
+            raise errors.UNAUTHORIZED.error("The token is not valid")
+        person = Person(login.user_id, login.name, login.avatar_url)
+        return User(login.user_id, login.market, login.role, login.email, login.session_id, person)
 
     def _watch(self, client: Client, claims: Access) -> None:
         """Warn the client a minute before its token expires."""
@@ -162,30 +175,37 @@ class Gateway:
         """Give a client that was slow what it has missed, from the log."""
         self._returning.catch_up(client)
 
+    def reload(self, user_key: bytes) -> None:
+        """Look up again who a user is: what she says from now on carries her new name."""
+        for client in self._users.of(user_key):
+            self.logins.look_up(client.user.session_id, partial(_renew, client))
+
     def end_session(self, session: bytes) -> None:
         """Close the sockets of a login that has ended elsewhere."""
+        if len(self._ended) >= ENDED_REMEMBERED:
+            self._ended.clear()
+        self._ended.add(session)
         for client in self._users.of_session(session):
-            client.tell(wire.SessionEnded("This session was ended"))
-            client.disconnect(close=True)
+            self._end(client)
+
+    def _end(self, client: Client) -> None:
+        client.tell(wire.SessionEnded("This session was ended"))
+        client.disconnect(close=True)
 
     def dispatch(self, client: Client, name: str, args: bytes, reply: Reply) -> None:
         """Decode an event and do it; whatever is wrong with it becomes the reply."""
         try:
-            if name not in self._events:
+            handle = self._events.get(name) or self._own_events.get((client.user.market, name))
+            if handle is None:
                 raise errors.UNKNOWN_EVENT.error(f"There is no event {name[:64]!r}")
-            self._limiter.take(client.user_key, name)
-            self._events[name](client, args, reply)
+            self._limiter.take(client.user_key, client.user.market, name)
+            handle(client, args, reply)
         except msgspec.DecodeError as problem:
             reply.refuse(as_error(problem))
         except errors.AppError as error:
             reply.refuse(error)
 
 
-def _user(claims: Access, login: Login | errors.AppError) -> User:
-    """Return the user of a token whose session was looked up; raises SESSION_ENDED, UNAUTHORIZED."""
-    if isinstance(login, errors.AppError):
-        raise login
-    if (login.user_id, login.market) != (claims.user_id, claims.market):
-        raise errors.UNAUTHORIZED.error("The token is not valid")
-    person = Person(login.user_id, login.name, login.avatar_url)
-    return User(login.user_id, login.market, login.role, login.email, login.session_id, person)
+def _renew(client: Client, login: Login | errors.AppError) -> None:
+    if isinstance(login, Login):
+        client.user = replace(client.user, person=Person(login.user_id, login.name, login.avatar_url))

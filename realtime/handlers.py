@@ -9,11 +9,13 @@ from uuid import UUID
 
 import msgspec
 
-from core import conversations, errors, messages, sync
+from core import conversations, errors, logs, messages, sync
 from core.context import Ctx, Resources
 from core.db import UNAVAILABLE_ERRORS
 from core.events import ConversationRead, ConversationTyping
 from core.ids import uuid7
+from core.logs import Origin
+from core.market import Marketplace, SocketEvent
 from core.messages import MARK_READ, ReadMark, check_content, position
 from core.publisher import Draft
 from core.sync import ReadPosition
@@ -77,6 +79,16 @@ class Handlers:
                 entry(wire.Sync, self.sync),
             )
         )
+
+    def own_table(self, markets: Sequence[Marketplace]) -> dict[tuple[str, str], Handle]:
+        """Return likewise, by market and name, the events that only a marketplace has."""
+        return {(market.name, one.event.name): self._own(one) for market in markets for one in market.events}
+
+    def _own(self, one: SocketEvent) -> Handle:
+        def run(client: Client, event: wire.ClientEvent, reply: Reply) -> None:
+            self._run(one.handler(self._ctx(client), event), reply)
+
+        return entry(one.event, run)[1]
 
     def send(self, client: Client, event: wire.SendMessage, reply: Reply) -> None:
         """Check a message and give it to the journal, which acks and tells the room once it is committed."""
@@ -231,6 +243,7 @@ class Handlers:
     def _run(self, work: Coroutine[None, None, msgspec.Struct], reply: Reply) -> None:
         """Do what needs the database, beside the hot path, and reply with what comes of it."""
         self._tasks.spawn(self._finish(work, reply))
+        logs.enter(logs.NOBODY)  # what _ctx has entered is the task's now
 
     async def _finish(self, work: Awaitable[msgspec.Struct], reply: Reply) -> None:
         try:
@@ -244,11 +257,13 @@ class Handlers:
             reply.refuse(errors.INTERNAL_ERROR.error())
 
     def _ctx(self, client: Client) -> Ctx:
+        request_id = str(uuid7())
+        logs.enter(Origin(request_id, client.user.market, str(client.user.id)))
         return Ctx(
             resources=self._resources,
             publisher=self._publisher,
             market=client.user.market,
-            request_id=str(uuid7()),
+            request_id=request_id,
             remote=client.session.remote,
             user_agent=client.session.user_agent,
             caller=client.user,

@@ -73,17 +73,18 @@ class Journal:
         self._waiting_characters -= sum(len(draft.content) for draft in drafts)
         firsts, repeats = _split_repeats(drafts)
         answers = await self._append(firsts)
-        if repeats:
-            answers |= await self._append(repeats)
-        return [answers[draft.id] for draft in drafts]
+        if not repeats:
+            return answers
+        by_id = {draft.id: answer for draft, answer in zip(firsts, answers, strict=True)}
+        by_id |= zip([draft.id for draft in repeats], await self._append(repeats), strict=True)
+        return [by_id[draft.id] for draft in drafts]
 
-    async def _append(self, drafts: list[Draft]) -> dict[UUID, Stored | errors.AppError]:
-        answers: dict[UUID, Stored | errors.AppError] = {}
+    async def _append(self, drafts: list[Draft]) -> list[Stored | errors.AppError]:
         with self._metrics.batch_seconds.time():
             rows = await APPEND(self._db, *_columns(drafts))
         self._metrics.batch_size.observe(len(drafts))
-        for draft, row in zip(drafts, rows, strict=True):
-            answer = answers[draft.id] = _answer(row)
+        answers = [_answer(row) for row in rows]
+        for draft, answer in zip(drafts, answers, strict=True):
             if isinstance(answer, Stored):
                 self.committed += not answer.duplicate
                 self._committed(draft, answer)
@@ -92,6 +93,8 @@ class Journal:
 
 def _split_repeats(drafts: list[Draft]) -> tuple[list[Draft], list[Draft]]:
     """Hold back sends repeated within the batch: the statement must see the first one committed."""
+    if len({draft.client_id for draft in drafts}) == len(drafts):
+        return drafts, []
     seen: set[tuple[UUID, UUID, str]] = set()
     firsts: list[Draft] = []
     repeats: list[Draft] = []

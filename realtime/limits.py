@@ -1,6 +1,7 @@
 """How fast a user may talk: token buckets in memory, per user and hub."""
 
 import asyncio
+from collections.abc import Mapping
 
 from core import errors
 from core.limits import Rate
@@ -29,26 +30,29 @@ class Bucket:
 
 
 class Limiter:
-    """The buckets of all users of one hub. A reconnect does not fill a bucket."""
+    """The buckets of all users of one hub; `messages` is the rate of each market. A reconnect does not fill a bucket."""
 
-    def __init__(self, messages: Rate | None) -> None:
+    def __init__(self, messages: Mapping[str, Rate] | None) -> None:
         self._messages = messages
         self._buckets: dict[tuple[bytes, bool], Bucket] = {}
 
-    def take(self, user: bytes, event: str) -> None:
-        """Take one token; raises RATE_LIMITED. Without a rate for messages, nothing is limited."""
+    def take(self, user: bytes, market: str, event: str) -> None:
+        """Take one token; raises RATE_LIMITED. Without rates for messages, nothing is limited."""
         if self._messages is None:
             return
         moment = asyncio.get_running_loop().time()
         is_message = event == wire.SendMessage.name
-        bucket = self._buckets.get((user, is_message)) or self._open(user, moment, is_message=is_message)
+        bucket = self._buckets.get((user, is_message))
+        if bucket is None:
+            bucket = self._open(
+                user, self._messages[market] if is_message else OTHER_EVENTS, moment, is_message=is_message
+            )
         if bucket.refill(moment) < 1:
             raise errors.RATE_LIMITED.error(f"Slow down: {bucket.rate.count} at once, then a pause")
         bucket.left -= 1
 
-    def _open(self, user: bytes, moment: float, *, is_message: bool) -> Bucket:
+    def _open(self, user: bytes, rate: Rate, moment: float, *, is_message: bool) -> Bucket:
         if len(self._buckets) > FORGET_ABOVE:
             self._buckets = {key: one for key, one in self._buckets.items() if one.refill(moment) < one.rate.count}
-        assert self._messages is not None  # noqa: S101
-        bucket = self._buckets[user, is_message] = Bucket(self._messages if is_message else OTHER_EVENTS, moment)
+        bucket = self._buckets[user, is_message] = Bucket(rate, moment)
         return bucket

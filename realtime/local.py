@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from realtime.bus import MEMBERS_CHANGED, Delivery, Kind
+from realtime.bus import MEMBERS_CHANGED, USER_CHANGED, Delivery, Kind
 from realtime.rooms import Rooms
 from realtime.users import Users
 
@@ -10,10 +10,21 @@ from realtime.users import Users
 class Local:
     """The rooms and users of this hub, as far as publishing reaches them. Keys are the 16 bytes of an id."""
 
-    def __init__(self, rooms: Rooms, users: Users, end_session: Callable[[bytes], None]) -> None:
+    def __init__(
+        self,
+        rooms: Rooms,
+        users: Users,
+        end_session: Callable[[bytes], None],
+        reload: Callable[[bytes], None],
+        recheck_logins: Callable[[], None],
+        asked: Callable[[Delivery], None],
+    ) -> None:
         self._rooms = rooms
         self._users = users
         self._end_session = end_session
+        self._reload = reload
+        self._recheck_logins = recheck_logins
+        self._asked = asked
 
     def deliver(self, delivery: Delivery) -> None:
         """Do what another process has published."""
@@ -23,11 +34,13 @@ class Local:
             case Kind.SIGNAL:
                 self.signal(delivery.key, delivery.subject, delivery.number, delivery.frame)
             case Kind.EMIT:
-                self.emit(delivery.key, delivery.frame, delivery.subject)
+                self.emit(delivery.key, delivery.frame, delivery.subject, delivery.flags)
             case Kind.SESSION_ENDED:
                 self.end_session(delivery.subject)
             case Kind.MEND:
                 self.mend(delivery.key)
+            case Kind.ASK:
+                self._asked(delivery)
 
     def change(self, conversation: bytes, version: int, frame: bytes, author: bytes, flags: int) -> None:
         """Deliver a committed change of a conversation."""
@@ -36,19 +49,26 @@ class Local:
             self._rooms.members_changed(conversation)
 
     def mend(self, conversation: bytes) -> None:
-        """Compare a conversation with the log, or all if none is named."""
+        """Compare a conversation with the log, or all that is here if none is named."""
         if conversation:
             self._rooms.mend(conversation)
         else:
-            self._rooms.mend_all()
+            self.mend_all()
+
+    def mend_all(self) -> None:
+        """Make up for whatever may have been told when this hub did not hear, or whoever tells was not heard."""
+        self._rooms.mend_all()
+        self._recheck_logins()
 
     def signal(self, conversation: bytes, user: bytes, position: int, frame: bytes) -> None:
         """Deliver a read position, or typing (position 0)."""
         self._rooms.signal(conversation, user, position, frame)
 
-    def emit(self, user: bytes, frame: bytes, unless_joined: bytes) -> None:
+    def emit(self, user: bytes, frame: bytes, unless_joined: bytes, flags: int) -> None:
         """Deliver to a user's sockets."""
         self._users.emit(user, frame, unless_joined)
+        if flags & USER_CHANGED:
+            self._reload(user)
 
     def end_session(self, session: bytes) -> None:
         """Close the sockets of a login that has ended."""

@@ -14,6 +14,7 @@ class LoopLag:
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
         self._expected = 0.0
+        self._worst = 0.0
         self._periodic = Periodic(self._measure, PERIOD_SECONDS)
 
     def start(self) -> None:
@@ -25,7 +26,14 @@ class LoopLag:
         """End."""
         await self._periodic.stop()
 
+    def take_worst(self) -> float:
+        """Return the worst since this was asked before, in seconds."""
+        worst, self._worst = self._worst, 0.0
+        return worst
+
     async def _measure(self) -> None:
         moment = asyncio.get_running_loop().time()
-        self._metrics.loop_seconds.observe(max(moment - self._expected, 0.0))
+        late = max(moment - self._expected, 0.0)
+        self._metrics.loop_seconds.observe(late)
+        self._worst = max(self._worst, late)
         self._expected = moment + PERIOD_SECONDS

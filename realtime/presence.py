@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 AWAY: tuple[type[Exception], ...] = (*REDIS_AWAY, *UNAVAILABLE_ERRORS)
 
 TICK_SECONDS = 0.25
+CROWD = 100  # who come within a tick: then they are told of together, when it is over or has lasted for long
+CROWD_SECONDS = 2.0
 LINGER_SECONDS = 3.0  # a reload is not a departure
 BEAT_SECONDS = 2.0
 ASK_SECONDS = 0.4  # a join waits for this answer, and perhaps for the one before it
@@ -50,7 +52,8 @@ def _unless_away(work: Callable[["Presence"], Awaitable[None]]) -> Callable[["Pr
 class Presence:
     """The presence of one hub's users, and its share in watching over the other hubs.
 
-    `here` says who is connected to this hub; `emit` writes frames to a user (by key) wherever she is.
+    `here` says who is connected to this hub; `emit` writes frames to a user (by key) wherever she is; `store` has Redis run
+    a command that nobody waits for.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class Presence:
         db: Pool,
         here: Collection[bytes],
         emit: Callable[[bytes, bytes], None],
+        store: Callable[[tuple[bytes, ...]], None],
     ) -> None:
         self._hub = hub_id
         self._key = f"hub:{hub_id}"
@@ -67,7 +71,10 @@ class Presence:
         self._db = db
         self._here = here
         self._emit = emit
+        self._store = store
         self._came: set[bytes] = set()
+        self._untold: set[bytes] = set()
+        self._told_at = 0.0
         self._left: dict[bytes, float] = {}
         self._asking = Batch(self._online_among)
         self._ticks = (Periodic(self._tell, TICK_SECONDS), Periodic(self._beat, BEAT_SECONDS))
@@ -87,13 +94,14 @@ class Presence:
         """Note that a user (by key) has a first socket here."""
         if self._left.pop(user, None) is None:
             self._came.add(user)
+            # At once, not with the next tick: of two who come to two hubs in the same moment each must find the other in Redis,
+            # either when she is told of or when she joins.
+            self._store((b"SADD", self._key.encode(), user))
 
     def left(self, user: bytes) -> None:
         """Note that a user's last socket here is gone; it is told if she is not back in three seconds."""
-        if user in self._came:
-            self._came.discard(user)
-        else:
-            self._left[user] = asyncio.get_running_loop().time() + LINGER_SECONDS
+        self._came.discard(user)
+        self._left[user] = asyncio.get_running_loop().time() + LINGER_SECONDS
 
     async def online(self, users: frozenset[bytes]) -> set[bytes]:
         """Return who of these is online on any hub; without Redis, who is here."""
@@ -120,14 +128,21 @@ class Presence:
 
     @_unless_away
     async def _tell(self) -> None:
+        moment = asyncio.get_running_loop().time()
         came, self._came = self._came, set()
-        gone = self._gone(asyncio.get_running_loop().time())
-        if came:
-            await self._redis.sadd(self._key, *came)  # type: ignore[misc] # redis-py types the sync client too
-            await self._tell_contacts(came - await self._elsewhere(came), UserOnline)
+        gone = self._gone(moment)
+        self._untold |= came
+        if self._untold and (len(came) < CROWD or moment - self._told_at > CROWD_SECONDS):
+            self._told_at = moment
+            await self._tell_come()
         if gone:
-            await self._redis.srem(self._key, *gone)  # type: ignore[misc]
+            await self._redis.srem(self._key, *gone)  # type: ignore[misc] # redis-py types the sync client too
             await self._tell_gone(gone)
+
+    async def _tell_come(self) -> None:
+        untold, self._untold = self._untold, set()
+        come = {user for user in untold if user in self._here}
+        await self._tell_contacts(come - await self._elsewhere(come), UserOnline)
 
     def _gone(self, moment: float) -> set[bytes]:
         gone = {user for user, due in self._left.items() if due <= moment}
@@ -150,8 +165,8 @@ class Presence:
         for circle in await CIRCLES(self._db, [UUID(bytes=user) for user in users]):
             members = {member.bytes for member in circle.members}
             about = members & users
-            for member in members:
-                news.setdefault(member, set()).update(about)
+            for member in members:  # who shares no other conversation with them shares the set with all others, too
+                news[member] = news[member] | about if member in news else about
         (listening,) = await self._online_among([frozenset(news)])
         for member in listening:
             if about := news[member] - {member}:

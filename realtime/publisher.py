@@ -19,11 +19,22 @@ from core.events import (
     ConversationUpdated,
     Event,
     MessageReceived,
+    UserUpdated,
 )
 from core.jobs import NotifyMembers
 from core.publisher import Draft, Stored, as_message
-from realtime.bus import EVERYBODY, MEMBERS_CHANGED, NOBODY, Bus, Kind, conversation_channel, user_channel
+from realtime.bus import (
+    EVERYBODY,
+    MEMBERS_CHANGED,
+    NOBODY,
+    USER_CHANGED,
+    Bus,
+    Kind,
+    conversation_channel,
+    user_channel,
+)
 from realtime.catchup import encode
+from realtime.engine import packets
 from realtime.journal import Journal
 from realtime.local import Local
 from realtime.periodic import Periodic
@@ -42,10 +53,20 @@ class Publisher:
         self._jobs = resources.jobs
         self._local = local
         self._journal = Journal(resources.db, resources.metrics, self._committed)
-        resources.metrics.count("greenroom_messages", "Messages committed", lambda: self._journal.committed)
-        resources.metrics.watch("greenroom_journal_waiting", "Messages not committed yet", self._journal.waiting)
+        resources.metrics.count("greenroom_messages", "Messages committed", lambda: self.committed)
+        resources.metrics.watch("greenroom_journal_waiting", "Messages not committed yet", lambda: self.waiting)
         self._unnotified: set[UUID] = set()
         self._notifying = Periodic(self._notify, NOTIFY_SECONDS)
+
+    @property
+    def committed(self) -> int:
+        """How many messages this process has committed."""
+        return self._journal.committed
+
+    @property
+    def waiting(self) -> int:
+        """How many messages are not committed yet."""
+        return self._journal.waiting()
 
     async def append(self, draft: Draft) -> Stored:
         """Store a message and tell the conversation."""
@@ -79,15 +100,22 @@ class Publisher:
         for user in {user_id.bytes for user_id in user_ids}:
             self._emit(user, frame, unless_joined)
 
+    def emit_encoded(self, user_ids: Sequence[UUID], name: str, payload: bytes) -> None:
+        """Tell all sockets of these users of an event that is JSON already."""
+        frame = packets.event_raw(name, payload)
+        flags = USER_CHANGED if name == UserUpdated.name else 0
+        for user_id in user_ids:
+            self._emit(user_id.bytes, frame, NOBODY, flags)
+
     def tell_presence(self, user: bytes, frames: bytes) -> None:
         """Tell a user who came and went; left out when messages wait."""
         if not self._is_busy():
             self._emit(user, frames, NOBODY)
 
-    def _emit(self, user: bytes, frames: bytes, unless_joined: bytes) -> None:
+    def _emit(self, user: bytes, frames: bytes, unless_joined: bytes, flags: int = 0) -> None:
         if self._local:
-            self._local.emit(user, frames, unless_joined)
-        self._bus.publish(user_channel(user), Kind.EMIT, frames, subject=unless_joined)
+            self._local.emit(user, frames, unless_joined, flags)
+        self._bus.publish(user_channel(user), Kind.EMIT, frames, subject=unless_joined, flags=flags)
 
     def end_sessions(self, session_ids: Sequence[UUID]) -> None:
         """Close the sockets of logins that have ended."""
@@ -108,7 +136,7 @@ class Publisher:
 
     def _is_busy(self) -> bool:
         """Say whether messages wait so long that what may be lost is left out."""
-        return self._journal.waiting() > BUSY
+        return self.waiting > BUSY
 
     def _committed(self, draft: Draft, stored: Stored) -> None:
         if stored.duplicate:

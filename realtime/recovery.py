@@ -6,19 +6,17 @@ moment. Which rooms a socket had joined is kept in Redis for a day; what it miss
 (nothing was heard yet) a room is recovered from when it was joined. A little is told twice, nothing is left out.
 """
 
-import contextlib
 import secrets
-from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from redis.asyncio import Redis
 
 from core.away import REDIS_AWAY
 from core.clock import now
-from realtime.batch import Batch
+from realtime.bus import Bus
 from realtime.engine import packets
 
-KEPT_SECONDS = 24 * 3600
+KEPT_SECONDS = b"%d" % (24 * 3600)
 # More than a frame waits anywhere between its commit and a client: a hub that is deaf reads the log every two seconds.
 OVERLAP = timedelta(seconds=6)
 USER = b"user"
@@ -27,27 +25,27 @@ USER = b"user"
 class Recovery:
     """What is remembered of sockets, so that any hub can go on where another one stopped."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, bus: Bus) -> None:
         self._redis = redis
-        self._changes = Batch(self._write)
+        self._bus = bus
 
     def new_pid(self) -> str:
         """Return a name for a socket that nobody can guess."""
         return secrets.token_urlsafe(15)
 
     def joined(self, pid: str, user: bytes, room: bytes) -> None:
-        """Remember that a socket has joined a conversation."""
-        moment = int(now().timestamp() * 1000)
-        self._changes.add((pid, {USER: user, room: moment}), lambda _done: None)
+        """Remember that a socket has joined a conversation. Nobody waits for it: who loses it takes fresh pages."""
+        key, moment = _key(pid), b"%d" % (now().timestamp() * 1000)
+        self._bus.store((b"HSET", key, USER, user, room, moment), (b"EXPIRE", key, KEPT_SECONDS))
 
     def left(self, pid: str, room: bytes) -> None:
         """Forget it again."""
-        self._changes.add((pid, {room: None}), lambda _done: None)
+        self._bus.store((b"HDEL", _key(pid), room))
 
     async def recall(self, pid: str, user: bytes, offset: str | None) -> dict[bytes, datetime] | None:
         """Return from when to recover each conversation that a user's socket had joined; None if it is not remembered."""
         try:
-            kept = await self._redis.hgetall(_key(pid))  # type: ignore[misc] # redis-py types the sync client too
+            kept = await self._redis.hgetall(_key(pid).decode())  # type: ignore[misc] # redis-py types the sync client too
         except REDIS_AWAY:
             return None
         if kept.pop(USER, None) != user:
@@ -55,27 +53,14 @@ class Recovery:
         last = _moment(offset)
         return {room: last or _moment(joined.decode()) or now() for room, joined in kept.items()}
 
-    async def _write(self, changes: list[tuple[str, Mapping[bytes, bytes | int | None]]]) -> Sequence[None]:
-        with contextlib.suppress(*REDIS_AWAY):
-            async with self._redis.pipeline(transaction=False) as pipe:
-                for pid, change in changes:
-                    for field, value in change.items():
-                        if value is None:
-                            pipe.hdel(_key(pid), field)  # type: ignore[arg-type] # bytes are fine
-                        else:
-                            pipe.hset(_key(pid), field, value)  # type: ignore[arg-type]
-                    pipe.expire(_key(pid), KEPT_SECONDS)
-                await pipe.execute()
-        return [None] * len(changes)
-
 
 def offset_frame() -> bytes:
     """Return the event by which official clients know up to when they have heard everything."""
     return packets.event("offset", str(int(now().timestamp() * 1000)))
 
 
-def _key(pid: str) -> str:
-    return f"socket:{pid}"
+def _key(pid: str) -> bytes:
+    return f"socket:{pid}".encode()
 
 
 def _moment(offset: str | None) -> datetime | None:

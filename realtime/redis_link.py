@@ -1,14 +1,15 @@
 """One pipelined RESP connection, kept up. hiredis parses; twenty times what redis-py's pub/sub receives (docs/adr/0002)."""
 
 import asyncio
-import contextlib
 import logging
-import ssl
 from collections.abc import Callable
 from typing import cast
-from urllib.parse import unquote, urlsplit
 
 import hiredis
+from redis.asyncio.connection import SSLConnection, UnixDomainSocketConnection
+
+from core.away import REDIS_AWAY
+from core.redis_pool import MasterPool, redis_pool, server_name
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +26,9 @@ class RedisLink(asyncio.Protocol):
     """
 
     def __init__(self, url: str, heard: Callable[[object], None], opened: Callable[[], None]) -> None:
-        self._url = urlsplit(url)
+        self._name = server_name(url)
+        self._pool = redis_pool(url)  # reads the URL and knows the master; the connection is ours
+        self._server = self._pool.make_connection()  # type: ignore[no-untyped-call]
         self._heard = heard
         self._opened = opened
         self._reader = hiredis.Reader()
@@ -46,10 +49,10 @@ class RedisLink(asyncio.Protocol):
 
     async def start(self) -> None:
         """Try to connect once; if that fails, go on trying in the background."""
-        with contextlib.suppress(OSError, TimeoutError):
+        try:
             await self._connect()
-            return
-        self._reconnect()
+        except REDIS_AWAY:
+            self._reconnect()
 
     async def stop(self) -> None:
         """Send what waits and close."""
@@ -61,6 +64,7 @@ class RedisLink(asyncio.Protocol):
         if self._transport:
             self._transport.close()
             await self._lost.wait()
+        await self._pool.disconnect()
 
     def drop(self) -> None:
         """Give this connection up and make a new one."""
@@ -76,13 +80,14 @@ class RedisLink(asyncio.Protocol):
         self._unsent.append(hiredis.pack_command(command))  # type: ignore[arg-type] # declared for a single word
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Authenticate as the URL says. Its database does not matter: pub/sub knows none."""
+        """Authenticate and choose the database as the URL says; pub/sub knows none."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's are no subclasses
         self._lost.clear()
         self._reader = hiredis.Reader()
-        if self._url.password:
-            user = (unquote(self._url.username).encode(),) if self._url.username else ()
-            self.send((b"AUTH", *user, unquote(self._url.password).encode()))
+        if self._server.password:
+            user = (self._server.username.encode(),) if self._server.username else ()
+            self.send((b"AUTH", *user, self._server.password.encode()))
+        self.send((b"SELECT", str(self._server.db).encode()))
         self._opened()
 
     def data_received(self, data: bytes) -> None:
@@ -115,9 +120,9 @@ class RedisLink(asyncio.Protocol):
         while not self._stopped:
             try:
                 await self._connect()
-            except (OSError, TimeoutError) as error:
+            except REDIS_AWAY as error:
                 if attempt == 0:
-                    log.warning("redis does not answer: %s", error)
+                    log.warning("%s does not answer: %s", self._name, error)
             else:
                 return
             await asyncio.sleep(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
@@ -126,9 +131,15 @@ class RedisLink(asyncio.Protocol):
     async def _connect(self) -> None:
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(CONNECT_SECONDS):
-            if self._url.scheme == "unix":
-                await loop.create_unix_connection(lambda: self, unquote(self._url.path))
+            if isinstance(self._server, UnixDomainSocketConnection):
+                await loop.create_unix_connection(lambda: self, self._server.path)
             else:
-                tls = ssl.create_default_context() if self._url.scheme == "rediss" else None
-                host, port = self._url.hostname or "127.0.0.1", self._url.port or 6379
-                await loop.create_connection(lambda: self, host, port, ssl=tls)
+                tls = self._server.ssl_context.get() if isinstance(self._server, SSLConnection) else None
+                await loop.create_connection(lambda: self, *await self._address(), ssl=tls)
+
+    async def _address(self) -> tuple[str, int]:
+        """Return where the server is now: the master may be another one than before."""
+        if isinstance(self._pool, MasterPool):
+            host, port = await self._pool.get_master_address()  # type: ignore[no-untyped-call]
+            return host, port
+        return self._server.host, self._server.port

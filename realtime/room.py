@@ -41,6 +41,7 @@ class Room:
         "sockets",
         "told_offset_at",
         "version",
+        "wanted",
     )
 
     def __init__(self, id: UUID) -> None:
@@ -61,6 +62,7 @@ class Room:
         self.signals: dict[tuple[bytes, bool], bytes] = {}
         self.mailbox: list[tuple[Callable[[Room], None], Callable[[errors.AppError], None]]] = []
         self.idle_since = 0.0
+        self.wanted = True
         self.told_offset_at = 0.0
 
     def post(self, command: Callable[["Room"], None], refused: Callable[[errors.AppError], None]) -> None:

@@ -9,7 +9,7 @@ from core import errors
 from core.db import Pool
 from core.rooms import ROOM_MEMBERS, ROOM_STATES, RoomState
 from realtime.batch import Batch
-from realtime.bus import Bus, conversation_channel
+from realtime.bus import NOBODY, Bus, conversation_channel
 from realtime.catchup import Log, frame_of
 from realtime.engine.outbox import Outbox
 from realtime.periodic import Periodic
@@ -59,6 +59,10 @@ class Rooms:
     def __len__(self) -> int:
         return len(self._rooms)
 
+    def get(self, key: bytes) -> Room | None:
+        """Return a room if it is awake or about to be."""
+        return self._rooms.get(key)
+
     def room(self, id: UUID) -> Room:
         """Return the room of a conversation, waking it if need be; it may turn out not to exist: post to it."""
         key = id.bytes
@@ -67,7 +71,7 @@ class Rooms:
             room = Room(id)
             self._waking.add(room, lambda answer: self._woken(room, answer))
             self._rooms[key] = room
-        room.idle_since = asyncio.get_running_loop().time()  # or it could fall asleep while somebody is on the way in
+        room.wanted = True  # or it could fall asleep while somebody is on the way in
         return room
 
     async def awake(self, id: UUID) -> Room:
@@ -81,6 +85,8 @@ class Rooms:
         room = self._rooms.get(key)
         if room is None:
             return
+        if author != NOBODY:
+            self._log.recent.add(key, version, frame)
         if room.apply(version, frame, author):
             self._notice_hole(room)
         self._gathered(room)
@@ -237,15 +243,16 @@ class Rooms:
                 self.members_changed(room.key)
 
     async def _sweep(self) -> None:
-        if self._bus.deaf:
-            self.mend_all()
-        else:
-            self._compare_some()
+        for key in list(self._rooms):
+            if not self._bus.hears(conversation_channel(key)):
+                self.mend(key)
+        self._compare_some()
         for key in list(self._outdated):
             self.members_changed(key)
         now = asyncio.get_running_loop().time()
         for room in list(self._rooms.values()):
-            if room.sockets or room.away or not room.awake:
+            if room.wanted or room.sockets or room.away or not room.awake:
+                room.wanted = False
                 room.idle_since = now
             elif now - room.idle_since > IDLE_SECONDS:
                 self._forget(room)

@@ -55,7 +55,14 @@ class Users:
             if unless_joined not in client.rooms:
                 self._outbox.add(client.session, frame)
 
+    def clients(self) -> "Iterator[Client]":
+        """Return all sockets."""
+        return (client for sockets in self._sockets.values() for client in sockets)
+
+    def of(self, user_key: bytes) -> "list[Client]":
+        """Return the sockets of a user."""
+        return list(self._sockets.get(user_key, ()))
+
     def of_session(self, session_key: bytes) -> "list[Client]":
         """Return the sockets of one login."""
-        everybody = (client for sockets in self._sockets.values() for client in sockets)
-        return [client for client in everybody if client.user.session_id.bytes == session_key]
+        return [client for client in self.clients() if client.user.session_id.bytes == session_key]

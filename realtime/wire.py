@@ -5,20 +5,17 @@ the answer named here or `{"error": {code, message, details}}`. Unasked, an erro
 """
 
 from datetime import datetime
-from typing import Annotated, ClassVar
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
 
-from core.events import Event, Message, Reaction
-from core.fields import ClientId, MentionIds, PersonIds, Title
-from core.sync import ReadPosition
-
-
-class ClientEvent(msgspec.Struct, frozen=True, rename="camel"):
-    """Payload of one event from a client."""
-
-    name: ClassVar[str]
+from core.errors import ErrorBody
+from core.events import ClientEvent as ClientEvent
+from core.events import Event, Message, MessageDeleted, Reaction
+from core.fields import ClientId, MentionIds, Name, PersonIds
+from core.publisher import Stored
+from core.sync import Changes, ReadPosition
 
 
 class RefreshAuth(ClientEvent, frozen=True, rename="camel"):
@@ -63,7 +60,7 @@ class SendMessage(ClientEvent, frozen=True, rename="camel"):
     content: str
     client_id: ClientId | None = None
     reply_to: UUID | None = None
-    mentions: MentionIds = []
+    mentions: MentionIds = msgspec.field(default_factory=list)
 
 
 class EditMessage(ClientEvent, frozen=True, rename="camel"):
@@ -114,7 +111,7 @@ class CreateConversation(ClientEvent, frozen=True, rename="camel"):
 
     name = "conversation:create"
     participant_ids: PersonIds
-    title: Title
+    title: Name
 
 
 class AddMembers(ClientEvent, frozen=True, rename="camel"):
@@ -200,8 +197,35 @@ class ServerRestarting(Event, frozen=True, rename="camel"):
     closes_in_ms: int
 
 
+class Refused(Event, frozen=True):
+    """Told of an event of the client's that asked for no ack and could not be done."""
+
+    name = "error"
+    event: str
+    error: ErrorBody
+
+
 class SessionEnded(Event, frozen=True, rename="camel"):
     """Told just before the sockets of a session that ended elsewhere are closed."""
 
     name = "session:ended"
     reason: str
+
+
+# What each event of a client is answered with, if it asks and is not refused.
+ANSWERS: dict[type[ClientEvent], type[msgspec.Struct]] = {
+    RefreshAuth: Authorized,
+    JoinUser: UserJoined,
+    JoinConversation: Joined,
+    LeaveConversation: Done,
+    SendMessage: Stored,
+    EditMessage: Edited,
+    DeleteMessage: MessageDeleted,
+    ReactToMessage: Reacted,
+    Typing: Done,
+    MarkRead: Read,
+    CreateConversation: Created,
+    AddMembers: Done,
+    RemoveMember: Done,
+    Sync: Changes,
+}

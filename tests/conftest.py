@@ -1,4 +1,4 @@
-"""What tests run on: a real Postgres and Redis of each test process, a fresh database for each test that asks."""
+"""What tests run on: a real Postgres, Redis and S3 of each test process, a fresh database for each test that asks."""
 
 import asyncio
 import shutil
@@ -15,8 +15,11 @@ from redis import Redis
 from cli.embedded.postgres import embedded_postgres
 from cli.embedded.process import Server
 from cli.embedded.redis import embedded_redis
+from cli.embedded.s3 import S3Server, embedded_s3, with_s3
 from config.settings import Settings
 from core.migrate import migrate
+
+BUCKET = "tests"  # keys are made of ids, so tests do not meet in it
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
@@ -49,6 +52,13 @@ def redis(servers_folder: Path) -> Iterator[Server]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def s3(servers_folder: Path) -> Iterator[S3Server]:
+    """Return an S3 server."""
+    with embedded_s3(servers_folder / "files", BUCKET) as server:
+        yield server
+
+
 @pytest.fixture
 async def database_url(postgres: Server) -> AsyncIterator[str]:
     """Return the address of a migrated, empty database of this test's own."""
@@ -78,13 +88,15 @@ def free_port() -> int:
 
 
 @pytest.fixture
-def settings(database_url: str, redis_url: str, free_port: int, tmp_path: Path) -> Settings:
+def settings(database_url: str, redis_url: str, s3: S3Server, free_port: int, tmp_path: Path) -> Settings:
     """Return the settings of a server under test."""
-    return Settings(
+    settings = Settings(
         port=free_port,
         public_url=f"http://127.0.0.1:{free_port}",
         data_dir=str(tmp_path),
         database_url=database_url,
         redis_urls=(redis_url,),
         jwt_keys=("test:a-secret-of-tests-that-is-long-enough",),
+        s3_bucket=BUCKET,
     )
+    return with_s3(settings, s3.url, s3.key, s3.secret)

@@ -1,6 +1,6 @@
 /** The page: who sits in which pane, which pane the user looks at. `/?as=creator` shows one pane only. */
 import { el, reconcile } from "./dom.js";
-import { loginForm, resetForm } from "./forms.js";
+import { loginForm, resetForm, verifyForm } from "./forms.js";
 import { Pane } from "./pane.js";
 import { SLOTS, accountIn, keepAccount, seat } from "./storage.js";
 import { card, emptyPane, welcome } from "./welcome.js";
@@ -90,16 +90,18 @@ function lookAgain() {
 }
 
 function enter() {
-  const token = new URLSearchParams(location.hash.slice(1)).get("reset");
-  if (token) showReset(token);
+  const codes = new URLSearchParams(location.hash.slice(1));
+  if (codes.has("reset")) showMailed(resetForm, codes.get("reset"));
+  else if (codes.has("verify")) showMailed(verifyForm, codes.get("verify"));
   else draw();
 }
 
-function showReset(token) {
+/** Show the form behind the link of a mail. */
+function showMailed(makeForm, token) {
   history.replaceState(null, "", location.pathname + location.search); // the token works once: not for the history
   const toLogin = () => stage.replaceChildren(card(loginForm(login)));
   stage.classList.add("single");
-  stage.replaceChildren(card(resetForm(token, toLogin)));
+  stage.replaceChildren(card(makeForm(token, toLogin)));
 }
 
 for (const event of ["focusin", "pointerdown"]) {

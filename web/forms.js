@@ -27,6 +27,14 @@ export function resetForm(token, done) {
   });
 }
 
+/** The form behind the link in a mail to a new user: a button, because programs that look mails over follow links. */
+export function verifyForm(token, done) {
+  return form("Is this your e-mail address?", "Yes, it is mine", [], async () => {
+    await call("POST", "/api/auth/verify-email", { token });
+    done();
+  });
+}
+
 /** Run `action` while `button` cannot be pressed again; a failure is shown in `problem`. */
 export async function whileBusy(button, problem, action) {
   button.disabled = true;

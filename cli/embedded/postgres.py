@@ -115,9 +115,9 @@ def _run(command: Sequence[str | Path], account: Account, stdin: bytes = b"") ->
 
 
 def _is_ready(folder: Path, pid: int) -> bool:
-    """Say whether postmaster.pid, whose first line is the process and whose eighth its state, says so."""
+    """Say whether postmaster.pid, whose first line is the process and whose eighth its state, says so; a replica has its own."""
     try:
         lines = [line.strip() for line in (folder / "postmaster.pid").read_text().splitlines()]
     except FileNotFoundError:
         return False
-    return len(lines) > 7 and lines[0] == str(pid) and lines[7] == "ready"
+    return len(lines) > 7 and lines[0] == str(pid) and lines[7] in ("ready", "standby")

@@ -5,7 +5,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ START_SECONDS = 60.0  # after a crash a server first reads its log
 STOP_SECONDS = 3.0
 # The address of a Unix socket holds 104 bytes on macOS and 108 on Linux, its terminator included.
 SOCKET_PATH_BYTES = 103
+NOTHING: Mapping[str, str] = {}
 
 Report = Callable[[str], AbstractContextManager[object]]
 
@@ -46,10 +47,16 @@ def silent(_title: str) -> AbstractContextManager[object]:
 
 @contextmanager
 def running(
-    command: Sequence[str | Path], *, folder: Path, log: Path, stop: signal.Signals, account: Account = Account()
+    command: Sequence[str | Path],
+    *,
+    folder: Path,
+    log: Path,
+    stop: signal.Signals,
+    account: Account = Account(),
+    environment: Mapping[str, str] = NOTHING,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a server for the time of the block. It gets the signal `stop` at its end, and also when we are killed."""
-    process = _start(command, folder=folder, log=log, stop=stop, account=account)
+    process = _start(command, folder=folder, log=log, stop=stop, account=account, environment=environment)
     try:
         yield process
     finally:
@@ -57,14 +64,20 @@ def running(
 
 
 def _start(
-    command: Sequence[str | Path], *, folder: Path, log: Path, stop: signal.Signals, account: Account
+    command: Sequence[str | Path],
+    *,
+    folder: Path,
+    log: Path,
+    stop: signal.Signals,
+    account: Account,
+    environment: Mapping[str, str],
 ) -> subprocess.Popen[bytes]:
     dies_with_us = ("setpriv", "--pdeathsig", stop.name.removeprefix("SIG")) if shutil.which("setpriv") else ()
     with log.open("wb") as output:
         return subprocess.Popen(  # noqa: S603
             [*account.prefix, *dies_with_us, *command],
             cwd=folder,
-            env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
+            env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC", **environment},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

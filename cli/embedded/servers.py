@@ -13,7 +13,8 @@ import msgspec
 from cli.embedded.postgres import embedded_postgres
 from cli.embedded.process import START_SECONDS, Report, Server
 from cli.embedded.redis import embedded_redis
-from cli.embedded.signing_key import make_signing_key, read_signing_key
+from cli.embedded.s3 import embedded_s3, with_s3
+from cli.embedded.secrets_kept import OPERATOR_TOKEN, SIGNING_KEY, kept_secret
 from cli.errors import CommandError
 from config.settings import Settings
 
@@ -24,6 +25,7 @@ class Addresses(msgspec.Struct, frozen=True):
     process: int
     database_url: str
     redis_urls: tuple[str, ...]
+    s3: tuple[str, str, str] | None = None  # address, key, secret
 
 
 @contextmanager
@@ -38,7 +40,7 @@ def own_servers(settings: Settings, report: Report) -> Iterator[tuple[Settings, 
                 f"Another greenroom{_owner(file)} is using {Path(settings.data_dir).resolve()}:"
                 " stop it, or set GREENROOM_DATA_DIR to another folder"
             )
-        with _started(settings, file, report, with_redis=True) as started:
+        with _started(settings, file, report, only_database=False) as started:
             yield started
 
 
@@ -47,7 +49,7 @@ def any_database(settings: Settings, report: Report) -> Iterator[Settings]:
     """Yield the settings with the database of the process that has the data folder, or with an own one for the block."""
     with _servers_file(settings) as file:
         if _lock(file):
-            with _started(settings, file, report, with_redis=False) as (completed, _):
+            with _started(settings, file, report, only_database=True) as (completed, _):
                 yield completed
         else:
             yield _completed(settings, _wait_for_addresses(file))
@@ -77,34 +79,41 @@ def _lock(file: BinaryIO) -> bool:
 
 @contextmanager
 def _started(
-    settings: Settings, file: BinaryIO, report: Report, *, with_redis: bool
+    settings: Settings, file: BinaryIO, report: Report, *, only_database: bool
 ) -> Iterator[tuple[Settings, list[Server]]]:
     folder = Path(settings.data_dir)
-    make_signing_key(folder)
+    for name in (SIGNING_KEY, OPERATOR_TOKEN):
+        kept_secret(folder, name)
     with ExitStack() as stack:
         start = stack.enter_context
         database = None if settings.database_url else start(embedded_postgres(folder / "postgres", report=report))
-        redis = None
-        if with_redis and not settings.redis_urls:
+        redis = s3 = None
+        if not (only_database or settings.redis_urls):
             redis = start(embedded_redis(folder / "redis", report=report))
+        if not (only_database or settings.s3_url):
+            s3 = start(embedded_s3(folder / "files", settings.s3_bucket, report=report))
         addresses = Addresses(
             process=os.getpid(),
             database_url=database.url if database else settings.database_url,
             redis_urls=(redis.url,) if redis else settings.redis_urls,
+            s3=(s3.url, s3.key, s3.secret) if s3 else None,
         )
         file.write(msgspec.json.encode(addresses))
         file.flush()
         stack.callback(file.truncate, 0)
-        yield _completed(settings, addresses), [server for server in (database, redis) if server]
+        yield _completed(settings, addresses), [server for server in (database, redis, s3) if server]
 
 
 def _completed(settings: Settings, addresses: Addresses) -> Settings:
     """Put what is running here where the settings name nothing."""
+    folder = Path(settings.data_dir)
+    completed = with_s3(settings, *addresses.s3) if addresses.s3 and not settings.s3_url else settings
     return msgspec.structs.replace(
-        settings,
+        completed,
         database_url=settings.database_url or addresses.database_url,
         redis_urls=settings.redis_urls or addresses.redis_urls,
-        jwt_keys=settings.jwt_keys or (read_signing_key(Path(settings.data_dir)),),
+        jwt_keys=settings.jwt_keys or (kept_secret(folder, SIGNING_KEY),),
+        operator_tokens=settings.operator_tokens or (kept_secret(folder, OPERATOR_TOKEN),),
     )
 
 

@@ -3,11 +3,12 @@
 import asyncio
 
 from api.app import build_app
-from cli.checks import check_settings
+from cli.checks import check_settings, warn_of_files
 from cli.lifetime import run
 from cli.serve.listening import listening, runner_of
 from config.settings import Settings
 from core.resources import open_resources
+from realtime.hubs import open_hubs
 from realtime.publisher import open_publisher
 
 
@@ -19,9 +20,11 @@ def run_api(settings: Settings) -> None:
         async with (
             open_resources(settings) as resources,
             open_publisher(settings, resources) as publisher,
-            runner_of(build_app(settings, resources, publisher)) as runner,
+            open_hubs(settings, resources) as hubs,
+            runner_of(build_app(settings, resources, publisher, hubs)) as runner,
             listening(settings, runner),
         ):
+            await warn_of_files(settings, resources.storage)
             await stop.wait()
 
     run(main)

@@ -21,6 +21,7 @@ from cli.serve.listening import hub_listening, runner_of
 from config.settings import Settings, own_url
 from core.resources import open_resources
 from realtime.app import open_hub
+from realtime.hubs import open_hubs
 from realtime.publisher import open_publisher
 from workers.app import Worker, open_worker
 
@@ -38,10 +39,21 @@ async def _run(settings: Settings, servers: Sequence[Server], stop: asyncio.Even
         await migrate_database(settings)
     await check_settings(settings)
     async with _mail_server(settings) as with_mail, _processes(with_mail) as (port, worker):
-        print(f"\n  Open {own_url(settings.host, port)}\n\n  Ctrl-C ends it. The data stays in {settings.data_dir}\n")
+        print(_greeting(settings, own_url(settings.host, port)))
         sys.stdout.flush()
         await until(stop, worker.wait(), _watch(servers))
         print("Ending ...", flush=True)
+
+
+def _greeting(settings: Settings, url: str) -> str:
+    name, _, secret = settings.operator_tokens[0].partition(":")
+    token = f"#token={secret}" if name == "dev" else ""  # only our own: another one is not ours to show
+    return f"""
+  Open {url}
+  For operators: {url}/console{token}
+
+  Ctrl-C ends it. The data stays in {settings.data_dir}
+"""
 
 
 @asynccontextmanager
@@ -55,13 +67,14 @@ async def _mail_server(settings: Settings) -> AsyncIterator[Settings]:
 
 @asynccontextmanager
 async def _processes(settings: Settings) -> AsyncIterator[tuple[int, Worker]]:
-    messages = markets(settings.marketplaces)[0].messages
+    manifests = markets(settings.marketplaces)
     async with (
         open_resources(settings) as resources,
         open_publisher(settings, resources) as publisher,
         open_worker(settings, resources, publisher) as worker,
-        runner_of(build_app(settings, resources, publisher)) as runner,
-        open_hub(settings, resources, messages) as hub,
+        open_hubs(settings, resources) as hubs,
+        runner_of(build_app(settings, resources, publisher, hubs)) as runner,
+        open_hub(settings, resources, manifests) as hub,
         hub_listening(settings, runner, hub) as port,
     ):
         yield port, worker

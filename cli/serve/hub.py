@@ -1,6 +1,7 @@
 """`greenroom hub`: the process that people's sockets are connected to."""
 
 import asyncio
+import gc
 
 from aiohttp import web
 
@@ -17,14 +18,22 @@ def run_hub(settings: Settings) -> None:
 
     async def main(stop: asyncio.Event) -> None:
         await check_settings(settings)
-        messages = markets(settings.marketplaces)[0].messages
+        manifests = markets(settings.marketplaces)
         async with (
             open_resources(settings) as resources,
             runner_of(web.Application()) as runner,
-            open_hub(settings, resources, messages) as hub,
+            open_hub(settings, resources, manifests) as hub,
         ):
             runner.app.add_routes(operations(resources, hub=hub.ready))
             async with hub_listening(settings, runner, hub):
+                _collect_seldom()
                 await stop.wait()
 
     run(main)
+
+
+def _collect_seldom() -> None:
+    """Look for garbage in cycles, of which a hub makes little, less often: it takes longer the more clients there are."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)

@@ -2,6 +2,7 @@
 
 import errno
 import logging
+import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
@@ -39,7 +40,7 @@ async def runner_of(app: web.Application) -> AsyncIterator[web.AppRunner]:
 async def listening(settings: Settings, runner: web.AppRunner) -> AsyncIterator[int]:
     """Serve an application alone and yield its port."""
     await runner.setup()
-    with _clear_errors(settings):
+    with _clear_errors(settings.host, settings.port):
         await web.TCPSite(runner, settings.host, settings.port).start()
     port: int = runner.addresses[0][1]
     log.info("listening on %s", own_url(settings.host, port))
@@ -52,7 +53,7 @@ async def hub_listening(settings: Settings, runner: web.AppRunner, hub: Hub) -> 
     runner.app.add_routes(hub.routes())
     await runner.setup()
     assert runner.server  # noqa: S101 - for the type checker: it exists from setup on
-    with _clear_errors(settings):
+    with _clear_errors(settings.host, settings.port):
         door = await open_door(hub.engine, runner.server, settings.host, settings.port)
     try:
         port: int = door.sockets[0].getsockname()[1]
@@ -62,15 +63,20 @@ async def hub_listening(settings: Settings, runner: web.AppRunner, hub: Hub) -> 
         door.close()
 
 
+def check_free(host: str, port: int) -> None:
+    """Raise CommandError unless one can listen on a port."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with _clear_errors(host, port):
+        socket.create_server((host, port), family=family).close()
+
+
 @contextmanager
-def _clear_errors(settings: Settings) -> Iterator[None]:
+def _clear_errors(host: str, port: int) -> Iterator[None]:
     try:
         yield
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise CommandError(
-                f"Port {settings.port} on {settings.host} is taken: stop what uses it, or choose another one with --port"
+                f"Port {port} on {host} is taken: stop what uses it, or choose another one with --port"
             ) from None
-        raise CommandError(
-            f"Cannot listen on port {settings.port} of {settings.host}: {error.strerror or error}"
-        ) from None
+        raise CommandError(f"Cannot listen on port {port} of {host}: {error.strerror or error}") from None

@@ -1,11 +1,11 @@
-"""`greenroom worker`: the process that runs jobs. Its port answers `/healthz` and `/readyz` only."""
+"""`greenroom worker`: the process that runs jobs. Its port answers `/healthz`, `/readyz` and `/metrics` only."""
 
 import asyncio
 import logging
 
 from aiohttp import web
 
-from cli.checks import check_settings
+from cli.checks import check_settings, warn_of_files
 from cli.lifetime import run, until
 from cli.serve.listening import listening, operations, runner_of
 from config.settings import Settings
@@ -27,10 +27,11 @@ def run_worker(settings: Settings) -> None:
             runner_of(web.Application()) as runner,
             open_worker(settings, resources, publisher) as worker,
         ):
-            runner.app.add_routes(operations(resources))
+            runner.app.add_routes(operations(resources, queue=resources.jobs.ping))
             async with listening(settings, runner):
                 if not settings.smtp_url:
                     log.warning("GREENROOM_SMTP_URL is not set: no mail will be sent")
+                await warn_of_files(settings, resources.storage)
                 await until(stop, worker.wait())
 
     run(main)

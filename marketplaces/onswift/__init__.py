@@ -2,7 +2,9 @@
 
 from core.market import Marketplace
 from marketplaces.onswift import rules
-from marketplaces.onswift.routes import ROUTES
+from marketplaces.onswift.personal_data import PERSONAL_DATA
+from marketplaces.onswift.purposes import PURPOSES
+from marketplaces.onswift.routes import CHORES, EVENTS, ROUTES
 
 MARKETPLACE = Marketplace(
     name="onswift",
@@ -11,4 +13,9 @@ MARKETPLACE = Marketplace(
     per_user=rules.PER_USER,
     per_address=rules.PER_ADDRESS,
     messages=rules.MESSAGES,
+    purposes=PURPOSES,
+    uploads=rules.UPLOADS,
+    personal_data=PERSONAL_DATA,
+    events=EVENTS,
+    chores=CHORES,
 )

@@ -1,14 +1,31 @@
 """OnSwift's rules, as data and pure functions."""
 
+from datetime import date, timedelta
 from typing import Literal
+from uuid import UUID
 
-from core.identity import PasswordPolicy
+import msgspec
+from msgspec import UNSET
+
+from core import errors
+from core.fields import given
+from core.hosts import is_public
+from core.identity import LoginRates, PasswordPolicy
 from core.limits import Rate
+from core.subjects import Subject
+from marketplaces.onswift.errors import MAX_REVISIONS, WRONG_STATUS
+from marketplaces.onswift.skills import unknown
+from marketplaces.onswift.structs.deliverables import DeliverableStatus
+from marketplaces.onswift.structs.projects import Status
+from marketplaces.onswift.structs.samples import NewSample
+from marketplaces.onswift.structs.tasks import TaskChange
+from marketplaces.onswift.structs.users import ProfileChange
 
 TITLE = "OnSwift"
 CREATOR: Literal["creator"] = "creator"
 TALENT: Literal["talent"] = "talent"
-ROLES = frozenset({CREATOR, TALENT})
+CREATORS, TALENTS = frozenset({CREATOR}), frozenset({TALENT})
+ROLES = CREATORS | TALENTS
 
 PASSWORDS = PasswordPolicy(
     min_length=8,
@@ -21,11 +38,15 @@ PASSWORDS = PasswordPolicy(
     },
 )
 
-LOGIN = Rate("login", count=5, seconds=15 * 60)
+LOGIN = LoginRates(Rate("login", count=5, seconds=15 * 60), Rate("login-account", count=20, seconds=15 * 60))
+PASSWORD_CHANGE = Rate("password-change", count=5, seconds=15 * 60)
+EXPORT = Rate("export", count=5, seconds=60 * 60)
+VERIFICATION = Rate("verification", count=3, seconds=60 * 60)
 PASSWORD_RESET = Rate("password-reset", count=3, seconds=60 * 60)
 PER_USER = Rate("user", count=100, seconds=60)
 # The document gives no number for callers without an account. Several people may share one address.
 PER_ADDRESS = Rate("address", count=300, seconds=60)
+UPLOADS = Rate("uploads", count=10, seconds=60 * 60)
 # A burst of 30, then one each second.
 MESSAGES = Rate("messages", count=30, seconds=30)
 
@@ -44,6 +65,112 @@ PROFILE_FIELDS: dict[str, tuple[str, ...]] = {
         "linkedin_url",
     ),
 }
+
+
+# Where the work on a task goes; its creator alone may send it back.
+FORWARD: dict[Status, frozenset[Status]] = {
+    "planning": frozenset({"in-progress", "completed"}),
+    "in-progress": frozenset({"completed"}),
+    "completed": frozenset(),
+}
+
+# What is done with a deliverable: the status that it takes, and the one that it gives.
+MOVES: dict[str, tuple[DeliverableStatus, DeliverableStatus]] = {
+    "approve": ("pending", "approved"),
+    "request_revision": ("pending", "revision"),
+    "resubmit": ("revision", "pending"),
+}
+MOST_REVISIONS = 3
+
+CALENDAR_PAST, CALENDAR_DAYS, MOST_CALENDAR_DAYS = timedelta(days=30), timedelta(days=120), timedelta(days=366)
+
+# The fields of a profile that everybody has, and those that only a role has.
+FIELDS_OF_ALL = frozenset(
+    {"name", "avatar_url", "linkedin_url", "twitter_url", "instagram_url", "youtube_url", "github_url"}
+)
+FIELDS_OF: dict[str, frozenset[str]] = {
+    CREATOR: frozenset({"company_name"}),
+    TALENT: frozenset({"professional_title", "bio", "skills", "portfolio_links", "hourly_rate", "availability"}),
+}
+# A search looks at the best SEARCH_BLOCK matches and sorts those by relevance; later pages look at more blocks.
+SEARCH_BLOCK = 200
+SEARCH_END = 1000
+
+
+def search_depth(end: int) -> int:
+    """Return how many matches to look at for a page that ends at `end`, and to know whether there are more."""
+    return min((end // SEARCH_BLOCK + 1) * SEARCH_BLOCK, SEARCH_END)
+
+
+def check_profile(role: str, change: ProfileChange) -> None:
+    """Raise VALIDATION_ERROR that names each field that is not the role's, or has a value that is not in the list."""
+    values = given(change)
+    names = {field.name: field.encode_name for field in msgspec.structs.fields(ProfileChange)}
+    foreign = [name for name in values if values[name] and name not in FIELDS_OF[role] and name not in FIELDS_OF_ALL]
+    problems = [errors.Detail(names[name], f"A {role} has no such field") for name in foreign]
+    if missing := unknown(change.skills or ()):
+        problems.append(errors.Detail("skills", f"Not in the list of skills: {', '.join(missing)}"))
+    if change.hourly_rate and round(change.hourly_rate, 2) != change.hourly_rate:
+        problems.append(errors.Detail("hourlyRate", "Must have two decimals at most"))
+    if problems:
+        raise errors.VALIDATION_ERROR.error(details=problems)
+
+
+def check_future(field: str, day: date, today: date) -> None:
+    """Raise VALIDATION_ERROR unless a due date lies in the future."""
+    if day <= today:
+        raise errors.invalid(field, "Must be in the future")
+
+
+def check_task_change(change: TaskChange, status: Status, *, creates: bool, assigned: bool) -> None:
+    """Raise FORBIDDEN unless a creator, or the assignee of a task in a status, may change it so."""
+    if creates:
+        return
+    if not assigned or given(change).keys() - {"status"}:
+        raise errors.FORBIDDEN.error("Not authorized (talent can only update their own tasks' status)")
+    if change.status is not UNSET and change.status != status and change.status not in FORWARD[status]:
+        raise errors.FORBIDDEN.error(f"Only the project creator can send a task back to {change.status}")
+
+
+def next_status(action: str, status: DeliverableStatus, revisions: int) -> DeliverableStatus:
+    """Return what an action makes of a deliverable; raises MAX_REVISIONS, WRONG_STATUS."""
+    if action == "request_revision" and revisions == MOST_REVISIONS:
+        raise MAX_REVISIONS.error()
+    before, after = MOVES[action]
+    if status != before:
+        raise WRONG_STATUS.error(f"A deliverable must be {before} for this; it is {status}")
+    return after
+
+
+def check_sample(sample: NewSample) -> None:
+    """Raise VALIDATION_ERROR unless a sample has what its type needs, and not what the other one does."""
+    own, other = ("url", "fileUrl") if sample.type == "link" else ("fileUrl", "url")
+    values = {"url": sample.url, "fileUrl": sample.file_url}
+    problems = [] if values[own] else [errors.Detail(own, "Required")]
+    if values[other]:
+        problems.append(errors.Detail(other, f"A {sample.type} has none"))
+    if sample.type == "link" and sample.url and not is_public(sample.url):
+        problems.append(errors.Detail("url", "Must be an address of the public web"))
+    if problems:
+        raise errors.VALIDATION_ERROR.error(details=problems)
+
+
+def calendar_range(first: date | None, last: date | None, today: date) -> tuple[date, date]:
+    """Return the days of a calendar, the missing ends filled in; raises VALIDATION_ERROR."""
+    try:
+        first = first or (last - CALENDAR_DAYS if last else today - CALENDAR_PAST)
+        last = last or first + CALENDAR_DAYS
+    except OverflowError:
+        raise errors.invalid("from", "Out of range") from None
+    if not timedelta(0) <= last - first <= MOST_CALENDAR_DAYS:
+        problem = f"Must be 0 to {MOST_CALENDAR_DAYS.days} days after `from`"
+        raise errors.invalid("to", problem)
+    return first, last
+
+
+def subject(project_id: UUID) -> Subject:
+    """Return what the conversation of a project's people is about."""
+    return Subject("project", project_id)
 
 
 def may_converse(role: str, other: str) -> bool:

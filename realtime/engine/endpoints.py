@@ -3,7 +3,7 @@
 import asyncio
 from typing import TYPE_CHECKING, Final, cast
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.http_websocket import WebSocketReader
 
 from realtime.engine.handshake import (
@@ -43,7 +43,8 @@ def routes(engine: "Engine") -> list[web.RouteDef]:
 
 def _read(request: web.Request) -> Request:
     key = websocket_key(request.headers)
-    return make_request(request.method, request.query_string, key, request.headers, request.remote or "")
+    asked = make_request(request.method, request.query_string, key, request.headers, request.remote or "")
+    return asked._replace(forwarded=",".join(request.headers.getall(hdrs.X_FORWARDED_FOR, [])))
 
 
 async def _serve(engine: "Engine", request: web.Request, asked: Request) -> web.Response:

@@ -28,7 +28,10 @@ class Refused(Exception):  # noqa: N818 - named for what happened
 
 
 class Request(NamedTuple):
-    """What the engine reads of an HTTP request; `key` is Sec-WebSocket-Key, "" if it asks for no WebSocket."""
+    """What the engine reads of an HTTP request.
+
+    `key` is Sec-WebSocket-Key, "" if it asks for no WebSocket; `remote` the peer, `forwarded` what X-Forwarded-For claims.
+    """
 
     method: str
     query: str
@@ -37,6 +40,7 @@ class Request(NamedTuple):
     host: str
     user_agent: str
     remote: str
+    forwarded: str
 
     def parameters(self) -> dict[str, str]:
         """The query's parameters. Those of the protocol need no unescaping."""
@@ -97,4 +101,5 @@ def make_request(method: str, query: str, key: str, headers: Mapping[str, str], 
         headers.get("host", ""),
         headers.get("user-agent", ""),
         remote,
+        headers.get("x-forwarded-for", ""),
     )

@@ -16,8 +16,8 @@ class Outbox:
     """Frames for sessions, written once at the end of the loop turn, in the order in which they were given."""
 
     def __init__(self) -> None:
-        self._pending: defaultdict[Session, list[bytes]] = defaultdict(list)
-        self._sole: tuple[list[Session], bytes] | None = None
+        self._first: dict[Session, bytes] = {}  # most get one thing in a turn: no list for that
+        self._more: defaultdict[Session, list[bytes]] = defaultdict(list)
         self._scheduled = False
         self._gatherers: list[Callable[[], None]] = []
 
@@ -29,39 +29,28 @@ class Outbox:
 
     def add(self, session: "Session", frames: bytes) -> None:
         """Whole frames for one session, also when it is behind."""
-        if self._sole is not None:
-            self._spill(*self._sole)
-        self._pending[session].append(frames)
+        if session in self._first:
+            self._more[session].append(frames)
+        else:
+            self._first[session] = frames
         if not self._scheduled:
             self._schedule()
 
     def broadcast(self, sessions: Iterable["Session"], frames: bytes) -> None:
         """The same frames for all `sessions` that are not behind; who is told is settled now."""
         receivers = [session for session in sessions if not session.behind]
-        if self._sole is not None:
-            self._spill(*self._sole)
-        if self._pending:
-            self._gather(receivers, frames)
-        else:  # often the only thing said in a turn, and then it needs no gathering
-            self._sole = receivers, frames
+        if self._first.keys().isdisjoint(receivers):
+            self._first.update(dict.fromkeys(receivers, frames))
+        else:
+            for session in receivers:
+                self.add(session, frames)
         if not self._scheduled:
             self._schedule()
 
     def settle(self, session: "Session") -> None:
         """Write now what waits for `session`."""
-        if self._sole is not None:
-            self._spill(*self._sole)
-        if frames := self._pending.pop(session, None):
-            session.write(b"".join(frames))
-
-    def _spill(self, receivers: list["Session"], frames: bytes) -> None:
-        self._sole = None
-        self._gather(receivers, frames)
-
-    def _gather(self, receivers: list["Session"], frames: bytes) -> None:
-        pending = self._pending
-        for session in receivers:
-            pending[session].append(frames)
+        if frames := self._first.pop(session, None):
+            session.write(b"".join((frames, *self._more.pop(session, ()))))
 
     def _schedule(self) -> None:
         self._scheduled = True
@@ -80,12 +69,7 @@ class Outbox:
 
     def _flush(self) -> None:
         self._gather_all()
-        if self._sole is not None:
-            receivers, frames = self._sole
-            self._sole = None
-            for session in receivers:
-                session.write(frames)
-            return
-        pending, self._pending = self._pending, defaultdict(list)
-        for session, parts in pending.items():
-            session.write(parts[0] if len(parts) == 1 else b"".join(parts))
+        first, self._first = self._first, {}
+        more, self._more = self._more, defaultdict(list)
+        for session, frames in first.items():
+            session.write(b"".join((frames, *more[session])) if session in more else frames)

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -125,12 +126,22 @@ def event(name: str, *args: object, ack: int | None = None, namespace: str = "/"
 
 def event_raw(name: str, payload: bytes | msgspec.Raw, namespace: str = "/") -> bytes:
     """The frame of an event whose one argument is JSON already."""
-    return text_frame(b"%b[%b,%b]" % (_head(EVENT, namespace), _encode(name), payload))
+    return text_frame(b"%b,%b]" % (_event_head(name, namespace), payload))
+
+
+@lru_cache(maxsize=256)
+def _event_head(name: str, namespace: str) -> bytes:
+    return _head(EVENT, namespace) + b"[" + _encode(name)
 
 
 def ack_frame(id: int, *args: object, namespace: str = "/") -> bytes:
     """The answer to the client's event with this id."""
     return _frames(ACK, namespace, id, args)
+
+
+def ack_raw(id: int, payload: bytes) -> bytes:
+    """The answer, of one argument that is JSON already, to the client's event with this id in the main namespace."""
+    return text_frame(b"43%d[%b]" % (id, payload))
 
 
 def connect(sid: str, namespace: str = "/", **extra: object) -> bytes:

@@ -35,8 +35,15 @@ TICKS: Final = 32  # of the wheel, within the shorter of the heartbeat's two del
 MAX_USER_AGENT: Final = 256  # characters kept
 
 
+def _peer(peer: str, _forwarded: str) -> str:
+    return peer
+
+
 class Config(msgspec.Struct, frozen=True):
-    """Times in seconds, sizes in bytes; `origins` may speak with us from a browser, "*" is any."""
+    """Times in seconds, sizes in bytes; `origins` may speak with us from a browser, "*" is any.
+
+    `address` says where a client is, given the peer's address and what X-Forwarded-For claims, which alone nobody believes.
+    """
 
     ping_interval: float = 25.0
     ping_timeout: float = 20.0
@@ -44,6 +51,7 @@ class Config(msgspec.Struct, frozen=True):
     paths: tuple[str, ...] = ("/socket.io/", "/ws")
     origins: tuple[str, ...] = ("*",)
     connect_timeout: float = 45.0
+    address: Callable[[str, str], str] = _peer
 
     def served_paths(self) -> frozenset[str]:
         """`paths` with and without a trailing slash."""
@@ -57,6 +65,8 @@ class Engine:
         self.config = config
         self.sessions: dict[str, Session] = {}
         self.partings: dict[str, Session] = {}  # closed ones whose clients have yet to fetch the last words
+        self.slow: set[Session] = set()  # those that are behind
+        self.refusing = False  # new sessions, though it goes on with those that it has
         self.outbox = Outbox()
         self.wheel = Wheel(min(config.ping_interval, config.ping_timeout) / TICKS)
         self.paths = config.served_paths()
@@ -117,7 +127,7 @@ class Engine:
             raise Refused(UNSUPPORTED_VERSION)
         if (transport == "websocket") != bool(request.key):
             raise Refused(BAD_REQUEST)
-        if self._all_left is not None:
+        if self.refusing or self._all_left is not None:
             raise Refused(BAD_REQUEST, 503)
         return None
 
@@ -157,7 +167,8 @@ class Engine:
 
     def _new_session(self, request: Request) -> Session:
         user_agent = request.user_agent[:MAX_USER_AGENT].encode("ascii", "replace").decode()
-        return Session(self, secrets.token_urlsafe(15), intern(request.remote), intern(user_agent))
+        address = self.config.address(request.remote, request.forwarded)
+        return Session(self, secrets.token_urlsafe(15), intern(address), intern(user_agent))
 
     def _begin(self, session: Session) -> None:
         self.sessions[session.sid] = session

@@ -108,6 +108,7 @@ class Session:
         if self.engine.sessions.pop(self.sid, None) is None:
             return
         self.engine.wheel.cancel(self)
+        self.engine.slow.discard(self)
         self.pinged = False
         self.engine.outbox.settle(self)
         self.write = _discard
@@ -158,11 +159,14 @@ class Session:
         """The client does not take what it is sent."""
         if not self.behind:
             self.behind = True
+            if self.sid in self.engine.sessions:  # not while it says its last words
+                self.engine.slow.add(self)
             self._tell(self.layer.fell_behind)
 
     def catch_up(self) -> None:
         """The client has taken what it was sent."""
         self.behind = False
+        self.engine.slow.discard(self)
         self._tell(self.layer.caught_up)
 
     def _tell(self, hear: Callable[[], None]) -> None:

@@ -3,6 +3,7 @@
 import shutil
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -33,20 +34,27 @@ def chromium() -> str:
     return path
 
 
-@pytest.fixture(scope="package")
-def server(chromium: str) -> Iterator[DevServer]:
-    """Return a running server; a test that kills it starts it again."""
+@contextmanager
+def running_server(**settings: str) -> Iterator[DevServer]:
+    """Run a server in a folder of its own; a test that kills it starts it again."""
     folder = Path(mkdtemp(prefix="greenroom-browser-"))  # not below a private one: Postgres may run as nobody
     folder.chmod(0o755)
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    server = DevServer(folder, port)
+    server = DevServer(folder, port, **settings)
     try:
         server.start()
         yield server
     finally:
         server.stop()
         shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="package")
+def server(chromium: str) -> Iterator[DevServer]:
+    """Return the server that the tests of the page share."""
+    with running_server() as server:
+        yield server
 
 
 @pytest.fixture(scope="module")

@@ -19,10 +19,12 @@ PATIENCE = 8
 class DevServer:
     """One data folder, one port, and the process that serves them, if it runs."""
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path, port: int, **more: str) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self._log = folder / "log"
-        ours = {"GREENROOM_DATA_DIR": str(folder / "data"), "GREENROOM_PORT": str(port)}
+        self.data = folder / "data"
+        named = {"DATA_DIR": str(self.data), "PORT": str(port), **more}
+        ours = {f"GREENROOM_{name}": value for name, value in named.items()}
         self._environ = {name: value for name, value in os.environ.items() if not name.startswith("GREENROOM_")} | ours
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -57,6 +57,15 @@ def test_a_forgotten_password_is_replaced_through_the_link_in_the_mail(
     demo.forgive("400 (Bad Request)")  # and a polling request may have found its connection closed
 
 
+def test_the_link_in_the_mail_to_a_new_user_verifies_her_address_at_the_press_of_a_button(
+    demo: Visit, visit: Callable[..., Visit], server: DevServer
+) -> None:
+    page = visit().page
+    page.goto(server.printed(rf"{server.url}/#verify=\S+"))
+    page.get_by_role("button", name="Yes, it is mine").click()
+    expect(page.get_by_role("heading", name="Log in")).to_be_visible()
+
+
 def test_a_wrong_password_is_said_in_plain_words(visit: Callable[..., Visit]) -> None:
     one = visit()
     one.log_in("nobody@demo.example", "not-the-Password-1")

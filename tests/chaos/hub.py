@@ -20,7 +20,7 @@ class HubProcess:
         self.port = port
         self.output: list[str] = []
         self._command = command
-        self._environ = environ
+        self.environ = environ
         self._process: Process | None = None
         self._reading: asyncio.Task[None] | None = None
         self._listens = asyncio.Event()
@@ -31,7 +31,7 @@ class HubProcess:
         dies_with_us = ("setpriv", "--pdeathsig", "KILL") if shutil.which("setpriv") else ()
         self._process = await asyncio.create_subprocess_exec(
             *dies_with_us, sys.executable, "-m", "cli", self._command, "--port", str(self.port),
-            env={**os.environ, **self._environ}, stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE, start_new_session=True,
+            env={**os.environ, **self.environ}, stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE, start_new_session=True,
         )  # fmt: skip
         self._reading = asyncio.create_task(self._read(self._process), name="output of a hub")
         async with asyncio.timeout(START_SECONDS):

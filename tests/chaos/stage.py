@@ -46,16 +46,20 @@ class Account:
 
 @dataclass
 class Stage:
-    """Servers and hubs; `proxies[i]` is between `hubs[i]` and Redis. `dice` are the scenario's only source of chance."""
+    """Servers and hubs; `proxies[i]` is between `hubs[i]` and Redis. `dice` are the scenario's only source of chance.
+
+    `doors`: the ports that people go to, if those are not the hubs' own.
+    """
 
     servers: Servers
     dice: random.Random
     hubs: list[HubProcess] = field(default_factory=list)
     proxies: list[Proxy] = field(default_factory=list)
+    doors: list[int] = field(default_factory=list)
 
     @property
     def ports(self) -> list[int]:
-        return [hub.port for hub in self.hubs]
+        return self.doors or [hub.port for hub in self.hubs]
 
     def environ(self, redis_url: str) -> dict[str, str]:
         """Return the settings of a process that reaches Redis there."""
@@ -111,15 +115,18 @@ async def _store(connection: asyncpg.Connection, keys: KeyRing, name: str, group
 
 
 @asynccontextmanager
-async def open_stage(servers: Servers, seed: int, hubs: int = 2) -> AsyncIterator[Stage]:
-    """Open a stage on servers that run."""
+async def open_stage(
+    servers: Servers, seed: int, hubs: int = 2, redis_urls: Sequence[str] = ()
+) -> AsyncIterator[Stage]:
+    """Open a stage on servers that run; `redis_urls` are those of the hubs, if not the one behind the proxies."""
     stage = Stage(servers, random.Random(seed))
     address = unquote(urlsplit(servers.redis.url).path)
     async with AsyncExitStack() as stack:
         for _ in range(hubs):
             proxy, port = await stack.enter_async_context(open_proxy(address))
             stage.proxies.append(proxy)
-            stage.hubs.append(HubProcess(free_port(), stage.environ(f"redis://127.0.0.1:{port}")))
+            urls = redis_urls or [f"redis://127.0.0.1:{port}"]
+            stage.hubs.append(HubProcess(free_port(), stage.environ(",".join(urls))))
         for hub in stage.hubs:
             stack.push_async_callback(hub.end, signal.SIGKILL)
             await hub.start()

@@ -19,7 +19,7 @@ TYPES: dict[str, Callable[[Any], bool]] = {
 }
 FORMATS: dict[str, Callable[[str], object]] = {"uuid": UUID, "date-time": datetime.fromisoformat}
 SILENT = {"title", "description", "default", "$ref", "type", "format", "properties", "required", "items", "anyOf", "enum",
-          "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems", "pattern"}  # fmt: skip
+          "additionalProperties", "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems", "pattern"}  # fmt: skip
 
 
 def problems(value: Any, schema: Schema, components: dict[str, Schema], at: str = "$") -> Iterator[str]:
@@ -55,6 +55,11 @@ def _text_problems(value: str, schema: Schema, at: str) -> Iterator[str]:
 def _object_problems(value: dict[str, Any], schema: Schema, components: dict[str, Schema], at: str) -> Iterator[str]:
     properties = schema.get("properties", {})
     yield from (f"{at}: {name} is missing" for name in schema.get("required", []) if name not in value)
-    yield from (f"{at}: {name} is not documented" for name in value if name not in properties)
+    others = {name: part for name, part in value.items() if name not in properties}
+    if not schema.get("additionalProperties"):  # an empty schema takes anything
+        yield from (f"{at}: {name} is not documented" for name in others if "additionalProperties" not in schema)
+    else:
+        for name, part in others.items():
+            yield from problems(part, schema["additionalProperties"], components, f"{at}.{name}")
     for name in value.keys() & properties.keys():
         yield from problems(value[name], properties[name], components, f"{at}.{name}")

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from core import events
+import marketplaces
+from api.asyncapi import server_events
 from realtime import wire
 
 ROOT = Path(__file__).parents[2]
@@ -38,12 +39,8 @@ def test_every_event_is_in_the_page_of_events_and_no_other() -> None:
     page = (ROOT / "docs/events.md").read_text()
     rows = re.findall(r"^\| ([^|]+?) \|", page, re.MULTILINE)
     documented = {name.strip("* ") for row in rows for name in row.split(",")} - {"event"}
-    known = {
-        kind.name
-        for module, base in ((wire, wire.ClientEvent), (wire, events.Event), (events, events.Event))
-        for kind in vars(module).values()
-        if isinstance(kind, type) and issubclass(kind, base) and hasattr(kind, "name")
-    }
+    known = {kind.name for kind in wire.ClientEvent.__subclasses__()}
+    known |= {kind.name for market in marketplaces.ALL.values() for kind in server_events(market)}
     assert documented == known
 
 
@@ -56,6 +53,7 @@ def test_links_lead_somewhere(page: str) -> None:
 
 
 def test_every_metric_is_in_the_page_of_metrics_and_no_other() -> None:
-    code = "\n".join(path.read_text() for folder in ("core", "realtime") for path in (ROOT / folder).rglob("*.py"))
+    folders = ("core", "realtime", "workers")
+    code = "\n".join(path.read_text() for folder in folders for path in (ROOT / folder).rglob("*.py"))
     documented = re.findall(r"^\| `(greenroom_\w+)`", (ROOT / "docs/metrics.md").read_text(), re.MULTILINE)
     assert set(documented) == set(re.findall(r'"(greenroom_\w+)"', code))

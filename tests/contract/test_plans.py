@@ -9,10 +9,12 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from core import conversations, identity, messages, notifications, rooms, sessions
+from core import conversations, deliveries, identity, inspection, messages, notifications, reviews, rooms, sessions
 from core.clock import now
 from core.db import Query
+from core.files import table as files
 from core.ids import uuid7
+from marketplaces.onswift.queries import deliverables, samples
 
 USER = UUID(int=1)
 CONVERSATION = UUID(int=1)
@@ -37,6 +39,26 @@ insert into mentions (conversation_id, seq, user_id)
 select id, n, id from conversations, generate_series(1, 5) n;
 insert into notifications (id, user_id, type, title, message, fold_key, fold_seq)
 select gen_random_uuid(), user_id, 'message_received', 'x', 'x', conversation_id, 1 from members;
+insert into notification_preferences (user_id, type, push)
+select id, type, false from users, unnest(array['message_received', 'x', 'y']) type;
+insert into devices (id, user_id, session_id, platform, token, created_at) select id, id, id, 'fcm', id, now() from users;
+insert into onswift.projects (id, creator_id, name, description, due_date, created_at, updated_at)
+select id, id, 'x', 'x', now(), now(), now() from users;
+insert into onswift.project_team (id, project_id, user_id, joined_at)
+select gen_random_uuid(), pg_temp.id(n), pg_temp.id((n + k * 37) % 3000 + 1), now()
+from generate_series(1, 3000) n, generate_series(0, 3) k;
+insert into onswift.tasks (id, project_id, name, assignee_id, due_date, created_at, updated_at)
+select id, id, 'x', id, now(), now(), now() from users;
+insert into onswift.deliverables
+    (id, project_id, task_id, submitted_by_id, title, description, submitted_at, updated_at)
+select gen_random_uuid(), id, id, id, 'x', 'x', now(), now() from users, generate_series(1, 5);
+insert into onswift.project_samples (id, project_id, name, type, url, created_at)
+select gen_random_uuid(), id, 'x', 'link', 'x', now() from users, generate_series(1, 5);
+insert into reviews (id, subject_id, author_id, rating, text, created_at, updated_at)
+select gen_random_uuid(), pg_temp.id(n), pg_temp.id((n + k) % 3000 + 1), 5, 'x', now(), now()
+from generate_series(1, 3000) n, generate_series(1, 10) k;
+insert into files (id, market, owner_id, purpose, key, file_name, mime_type, size, status, entity_id, created_at)
+select gen_random_uuid(), 'onswift', id, 'sample', 'x', 'x', 'x', 1, 'released', id, now() from users, generate_series(1, 5);
 analyze
 """
 
@@ -72,14 +94,43 @@ HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
     (rooms.LIVE_SESSIONS, ([USER],), {"sessions_pkey", "users_pkey"}),
     (rooms.ROOM_STATES, ([CONVERSATION],), {"conversations_pkey"}),
     (rooms.ROOM_MEMBERS, ([CONVERSATION],), {"members_pkey"}),
+    (inspection.USERS_BY_NAME, ("ann%", 20), {"users_name"}),
+    (inspection.USERS_BY_EMAIL, (["onswift"], "1@example.com"), {"users_email"}),
+    (inspection.MEMBERS, (CONVERSATION, None, 100), {"members_pkey"}),
+    (inspection.MESSAGES_AFTER, (CONVERSATION, 15), {"messages_pkey"}),
+    (inspection.MESSAGE, (UUID(int=3),), {"messages_id"}),
+    (reviews.PAGE, (USER, 20, 0), {"reviews_subject"}),
+    (reviews.SUMMARY, (USER,), {"reviews_subject"}),
+    (deliverables.LIST_OF_CREATOR, (USER, None, None, 20, 0), {"projects_creator", "deliverables_project"}),
+    (deliverables.LIST_OF_SUBMITTER, (USER, None, None, 20, 0), {"deliverables_submitter"}),
+    (deliverables.OF_TASK, (USER,), {"deliverables_task"}),
+    (samples.OF_PROJECT, (USER,), {"project_samples_project"}),
+    (files.OF_ENTITIES, ([USER],), {"files_entity"}),
+    (files.DETACH, (USER, MOMENT), {"files_entity"}),
+    (files.LEFTOVER, (MOMENT, 100), {"files_leftover"}),
+    (files.UNCHECKED, (MOMENT, 100), {"files_unchecked"}),
     (identity.USER_BY_EMAIL, ("onswift", "1@example.com"), {"users_email"}),
+    (identity.IS_FAMILIAR, (USER, "127.0.0.1"), {"sessions_familiar"}),
+    (sessions.LIST_OF_USER, (USER, USER, MOMENT), {"refresh_tokens_session"}),
     (sessions.LOCK_REFRESH_TOKEN, (USER, "onswift"), {"refresh_tokens_pkey"}),
     (notifications.LIST_OF_USER, (USER, None, 20, 0), {"notifications_user"}),
     (notifications.WRITTEN_SINCE, (UUID(int=2**128 - 1),), {"messages_id"}),
     (
         notifications.FOLD_MESSAGES,
         ([CONVERSATION], now()),
-        {"conversations_pkey", "messages_pkey", "members_pkey", "notifications_told"},
+        {
+            "conversations_pkey",
+            "messages_pkey",
+            "members_pkey",
+            "notifications_told",
+            "notification_preferences_pkey",
+            "devices_user",
+        },
+    ),
+    (
+        deliveries.CLAIM,
+        ([USER], False, True, now()),
+        {"notifications_pkey", "notification_preferences_pkey", "devices_user", "sessions_pkey"},
     ),
 ]
 
@@ -91,13 +142,40 @@ async def test_the_hot_queries_use_their_indexes_and_scan_no_table(connection: a
         assert [step["Relation Name"] for step in plan if step["Node Type"] == "Seq Scan"] == [], query.sql
 
 
+READ = """
+    select relname, (seq_tup_read + idx_tup_fetch)::int as read from pg_stat_xact_user_tables
+    where relname in ('conversations', 'members', 'messages')"""
+
+
+async def append(connection: asyncpg.Connection, *arrays: object) -> tuple[list[asyncpg.Record], dict[str, int]]:
+    """Append messages; returns the answers and how many rows of each table were read for them."""
+    async with connection.transaction():
+        before = dict(await connection.fetch(READ))
+        answers = await connection.fetch("select * from append_messages($1, $2, $3, $4, $5, $6, $7, $8)", *arrays)
+        after = dict(await connection.fetch(READ))
+    return answers, {table: read - before.get(table, 0) for table, read in after.items()}
+
+
 async def test_an_append_finds_repeats_and_replies_by_index(connection: asyncpg.Connection) -> None:
     reply_to = await connection.fetchval("select id from messages where conversation_id = $1 and seq = 5", CONVERSATION)
     arrays = [[uuid7(), uuid7()], [CONVERSATION] * 2, [USER] * 2, ["c7", "new"], ["x"] * 2, [None, reply_to], [], []]
-    async with connection.transaction():
-        rows = await connection.fetch("select * from append_messages($1, $2, $3, $4, $5, $6, $7, $8)", *arrays)
-        scans = await connection.fetch(
-            "select relname, seq_scan from pg_stat_xact_user_tables where relname in ('messages', 'members')"
-        )
-    assert [row["repeated"] for row in rows] == [True, False]
-    assert {row["relname"]: row["seq_scan"] for row in scans} == {"messages": 0, "members": 0}
+    answers, read = await append(connection, *arrays)
+    assert [answer["repeated"] for answer in answers] == [True, False]
+    assert read["messages"] == 2  # an index that fits less well would go through all messages of the conversation
+
+
+async def test_the_one_plan_of_appends_reads_no_more_per_message_in_a_large_batch(
+    connection: asyncpg.Connection,
+) -> None:
+    """It is made once for each connection, here by a batch of one."""
+    members = await connection.fetch(
+        "select conversation_id, user_id from members where conversation_id = user_id limit 200"
+    )
+    for batch in (members[:1], members):
+        count = len(batch)
+        ids, rooms, users = [uuid7() for _ in batch], [one[0] for one in batch], [one[1] for one in batch]
+        names = [f"new {count} {place}" for place in range(count)]
+        answers, read = await append(connection, ids, rooms, users, names, ["x"] * count, [None] * count, [], [])
+        assert [answer["refusal"] for answer in answers] == [None] * count
+        # The conversation to lock it, to number by it, to count in it; the member to be sure and to move the read position.
+        assert read == {"conversations": 3 * count, "members": 2 * count, "messages": 0}

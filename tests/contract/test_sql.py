@@ -3,9 +3,9 @@
 import importlib
 import pkgutil
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import date, datetime
 from types import ModuleType, NoneType, UnionType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 import asyncpg
@@ -26,6 +26,7 @@ TYPES: dict[str, type] = {
     "int8": int,
     "bool": bool,
     "float8": float,
+    "date": date,
     "timestamptz": datetime,
     "bytea": bytes,
     "uuid[]": list,
@@ -75,9 +76,11 @@ def _row_problems(columns: list[tuple[str, str]], row: type[msgspec.Struct]) -> 
 
 
 def _plain(hint: Any) -> Any:
-    """Return the type behind `X | None` and `list[X]`."""
+    """Return the type behind `X | None`, `list[X]` and `Literal["x", "y"]`."""
     if get_origin(hint) is UnionType:
         (hint,) = [part for part in get_args(hint) if part is not NoneType]
+    if get_origin(hint) is Literal:
+        return type(get_args(hint)[0])
     return get_origin(hint) or hint
 
 

@@ -2,9 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -20,15 +20,17 @@ from core.context import Ctx, Resources, User
 from core.conversations import create_group
 from core.ids import uuid7
 from core.limits import Rate
+from core.market import Marketplace
 from core.people import Person
 from core.resources import open_resources
 from core.tokens import Access, expiry
+from marketplaces import onswift
 from realtime.app import Hub, open_hub
 from realtime.engine.door import open_door
 from realtime.publisher import Publisher, open_publisher
 
 PATIENCE = 5.0
-MESSAGES = Rate("messages", 30, 60)
+MARKETS = [replace(onswift.MARKETPLACE, messages=Rate("messages", 30, 60))]
 
 
 @dataclass
@@ -103,9 +105,9 @@ class House:
     stack: AsyncExitStack
     hubs: list[Hub] = field(default_factory=list)
 
-    async def hub(self, settings: Settings | None = None) -> str:
+    async def hub(self, settings: Settings | None = None, markets: Sequence[Marketplace] = MARKETS) -> str:
         """Open another hub and return its address."""
-        hub, url = await self.stack.enter_async_context(serve_hub(settings or self.settings))
+        hub, url = await self.stack.enter_async_context(serve_hub(settings or self.settings, markets))
         self.hubs.append(hub)
         return url
 
@@ -142,10 +144,10 @@ class House:
 
 
 @asynccontextmanager
-async def serve_hub(settings: Settings) -> AsyncIterator[tuple[Hub, str]]:
+async def serve_hub(settings: Settings, markets: Sequence[Marketplace] = MARKETS) -> AsyncIterator[tuple[Hub, str]]:
     async with AsyncExitStack() as stack:
         resources = await stack.enter_async_context(open_resources(settings))
-        hub: Hub = await stack.enter_async_context(open_hub(settings, resources, MESSAGES))
+        hub: Hub = await stack.enter_async_context(open_hub(settings, resources, markets))
         app = web.Application()
         app.add_routes(hub.routes())
         runner = web.AppRunner(app)

@@ -1,13 +1,18 @@
 """Signing up, logging in and out, and a new password."""
 
-from core import errors, identity, sessions
+from uuid import UUID
+
+from core import csrf, errors, identity, sessions, verification
 from core.context import Ctx
+from core.csrf import CsrfToken
 from core.db import transaction
 from core.identity import NewAccount
 from core.passwords import hash_password
 from core.sessions import Tokens
-from marketplaces.onswift import queries, rules
-from marketplaces.onswift.structs import (
+from marketplaces.onswift import rules
+from marketplaces.onswift.queries import users as queries
+from marketplaces.onswift.structs.auth import (
+    ChangePassword,
     Done,
     ForgotPassword,
     LoggedIn,
@@ -15,7 +20,9 @@ from marketplaces.onswift.structs import (
     LogOut,
     RefreshToken,
     ResetPassword,
+    SessionList,
     SignUp,
+    VerifyEmail,
     logged_in,
 )
 
@@ -23,7 +30,7 @@ from marketplaces.onswift.structs import (
 async def sign_up(ctx: Ctx, body: SignUp) -> LoggedIn:
     """Register a new user (creator or talent)"""
     if body.company_name and body.user_type != rules.CREATOR:
-        raise errors.VALIDATION_ERROR.error(details=[errors.Detail("companyName", "Only creators have a company")])
+        raise errors.invalid("companyName", "Only creators have a company")
     new = identity.checked(NewAccount(body.email, body.password, body.name, body.user_type), rules.PASSWORDS)
     password_hash = await hash_password(new.password)
     async with transaction(ctx.db) as db:
@@ -31,6 +38,7 @@ async def sign_up(ctx: Ctx, body: SignUp) -> LoggedIn:
         if body.company_name:
             await queries.INSERT_COMPANY(db, account.id, body.company_name.strip())
         tokens = await sessions.start(ctx, db, account)
+    await verification.welcome(ctx, account, rules.TITLE)
     return logged_in(account, tokens)
 
 
@@ -47,6 +55,46 @@ async def refresh(ctx: Ctx, body: RefreshToken) -> Tokens:
 async def log_out(ctx: Ctx, body: LogOut | None = None) -> None:
     """End a session: its refresh token, its access tokens and its sockets"""
     await sessions.end(ctx, body.refresh_token if body else None)
+
+
+async def verify_email(ctx: Ctx, body: VerifyEmail) -> Done:
+    """Verify an e-mail address with the token that was mailed to it; nothing depends on it"""
+    await verification.verify_email(ctx, body.token)
+    return Done("Email verified")
+
+
+async def resend_verification(ctx: Ctx, body: ForgotPassword) -> Done:
+    """Send the verification e-mail again, if there is such an account and its address is not verified"""
+    await verification.mail_verification(ctx, body.email, rules.TITLE, rules.VERIFICATION)
+    return Done("Verification email sent")
+
+
+async def change_password(ctx: Ctx, body: ChangePassword) -> Done:
+    """Set a new password; ends all other sessions"""
+    await identity.change_password(
+        ctx, body.current_password, body.new_password, rules.PASSWORDS, rules.PASSWORD_CHANGE
+    )
+    return Done("Password changed")
+
+
+async def get_csrf_token(ctx: Ctx) -> CsrfToken:
+    """Get the token against forged requests, for clients that keep their tokens in cookies"""
+    return csrf.issue_to(ctx)
+
+
+async def list_sessions(ctx: Ctx) -> SessionList:
+    """Get the user's sessions: where she is logged in"""
+    return SessionList(await sessions.list_of_user(ctx))
+
+
+async def end_session(ctx: Ctx, session_id: UUID) -> None:
+    """End one of the user's sessions: its tokens and its sockets"""
+    await sessions.end_one(ctx, session_id)
+
+
+async def end_other_sessions(ctx: Ctx) -> None:
+    """End all of the user's sessions but this one"""
+    ctx.publisher.end_sessions(await sessions.end_others(ctx, ctx.db, "ended by its user"))
 
 
 async def forgot_password(ctx: Ctx, body: ForgotPassword) -> Done:

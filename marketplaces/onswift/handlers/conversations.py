@@ -2,27 +2,28 @@
 
 from uuid import UUID
 
-from core import conversations, errors, identity
+from core import conversations, errors, identity, subjects
 from core.context import Ctx
 from core.conversations import Conversation
 from core.market import Answer
+from core.paging import PageQuery, pagination
 from core.people import Person
-from marketplaces.onswift import rules
-from marketplaces.onswift.structs import (
+from core.unit_of_work import unit_of_work
+from marketplaces.onswift import access, rules
+from marketplaces.onswift.queries import projects as queries
+from marketplaces.onswift.structs.conversations import (
     ConversationPage,
     ConversationView,
     NewConversation,
     NewGroup,
     NewMembers,
-    PageQuery,
-    pagination,
 )
 
 
 async def list_conversations(ctx: Ctx, query: PageQuery) -> ConversationPage:
     """Get the user's conversations, the latest first"""
-    page, total = await conversations.list_of_user(ctx, query.limit, (query.page - 1) * query.limit)
-    return ConversationPage([_view(one) for one in page], pagination(query.page, query.limit, total))
+    page, total = await conversations.list_of_user(ctx, query.limit, query.offset)
+    return ConversationPage([_view(one) for one in page], pagination(query, total))
 
 
 async def create_conversation(ctx: Ctx, body: NewConversation) -> Answer[ConversationView]:
@@ -37,6 +38,16 @@ async def create_conversation(ctx: Ctx, body: NewConversation) -> Answer[Convers
 async def create_group(ctx: Ctx, body: NewGroup) -> ConversationView:
     """Create a group conversation, owned by the caller"""
     return _view(await conversations.create_group(ctx, body.title.strip(), body.participant_ids))
+
+
+async def create_project_conversation(ctx: Ctx, project_id: UUID) -> Answer[ConversationView]:
+    """Create the conversation of a project's creator and team, or get the existing one; who joins the team joins it"""
+    async with unit_of_work(ctx) as work:
+        project = await access.project_shared(ctx, work.db, project_id)
+        team = [row.id for row in await queries.TEAMS(work.db, [project_id])]
+        subject = rules.subject(project_id)
+        id, created = await subjects.converse(ctx, work, subject, project.name, project.creator_id, team)
+    return Answer(201 if created else 200, _view(await conversations.get(ctx, id)))
 
 
 async def get_conversation(ctx: Ctx, conversation_id: UUID) -> ConversationView:
@@ -69,4 +80,5 @@ def _view(conversation: Conversation) -> ConversationView:
         unread_count=conversation.unread_count,
         last_message_at=conversation.last_message_at,
         created_at=conversation.created_at,
+        project_id=conversation.subject_id,
     )

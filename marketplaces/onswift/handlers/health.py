@@ -1,8 +1,8 @@
 """Health for deployment and monitoring."""
 
 from core.context import Ctx
-from marketplaces.onswift import queries
-from marketplaces.onswift.structs import Health
+from marketplaces.onswift.queries import health as queries
+from marketplaces.onswift.structs.health import Health
 
 
 async def get_health(ctx: Ctx) -> Health:

@@ -9,7 +9,14 @@ from core.ids import uuid7
 from core.market import Answer
 from core.publisher import Draft, as_message
 from marketplaces.onswift import rules
-from marketplaces.onswift.structs import HistoryQuery, MessagePage, MessageText, NewMessage, Reactions, ReadUpTo
+from marketplaces.onswift.structs.messages import (
+    HistoryQuery,
+    MessagePage,
+    MessageText,
+    NewMessage,
+    Reactions,
+    ReadUpTo,
+)
 
 
 async def list_messages(ctx: Ctx, conversation_id: UUID, query: HistoryQuery) -> MessagePage:
@@ -28,7 +35,7 @@ async def send_message(ctx: Ctx, conversation_id: UUID, body: NewMessage) -> Ans
         conversation_id=conversation_id,
         sender=ctx.user.person,
         content=body.content,
-        client_id=body.client_id,
+        client_id=body.client_id or ctx.idempotency_key or None,
         reply_to=body.reply_to,
         mentions=tuple(dict.fromkeys(body.mentions)),
     )

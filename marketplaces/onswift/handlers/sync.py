@@ -3,7 +3,7 @@
 from core import sync
 from core.context import Ctx
 from core.sync import Changes
-from marketplaces.onswift.structs import SyncQuery
+from marketplaces.onswift.structs.sync import SyncQuery
 
 
 async def get_changes(ctx: Ctx, query: SyncQuery) -> Changes:

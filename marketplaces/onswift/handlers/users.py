@@ -1,17 +1,129 @@
-"""Profiles."""
+"""Profiles, and the search for talents."""
+
+from uuid import UUID
 
 import msgspec
 
-from core import errors
+from core import clock, errors, files, identity, limits, privacy
 from core.context import Ctx
-from core.db import found
-from marketplaces.onswift import queries, rules
-from marketplaces.onswift.structs import Me
+from core.db import Connection, found
+from core.events import UserUpdated
+from core.fields import changed
+from core.paging import pagination
+from core.people import Person
+from core.privacy import Export
+from core.unit_of_work import UnitOfWork, unit_of_work
+from marketplaces.onswift import avatars, rules
+from marketplaces.onswift.personal_data import PERSONAL_DATA
+from marketplaces.onswift.queries import users as queries
+from marketplaces.onswift.queries.users import Profile
+from marketplaces.onswift.skills import SKILLS, spelled, unknown
+from marketplaces.onswift.structs.users import (
+    Me,
+    ProfileChange,
+    Skill,
+    SkillList,
+    TalentPage,
+    TalentProfile,
+    TalentQuery,
+)
 
 
 async def get_me(ctx: Ctx) -> Me:
     """Get the current user's profile"""
-    profile = found(await queries.PROFILE(ctx.db, ctx.user.id), errors.USER_NOT_FOUND.error())
+    return _me(found(await queries.PROFILE(ctx.db, ctx.user.id), errors.USER_NOT_FOUND.error()))
+
+
+async def update_me(ctx: Ctx, body: ProfileChange) -> Me:
+    """Change the current user's profile; what is not given stays, null clears"""
+    rules.check_profile(ctx.user.role, body)
+    async with unit_of_work(ctx) as work:
+        await identity.LOCK_USER(work.db, ctx.user.id)
+        before = found(await queries.PROFILE(work.db, ctx.user.id), errors.USER_NOT_FOUND.error())
+        after = _tidied(changed(before, body))
+        if after.avatar_url != before.avatar_url:
+            after = msgspec.structs.replace(after, avatar_url=await _avatar(ctx, work, after.avatar_url))
+        await _store(work.db, after)
+        if (after.name, after.avatar_url) != (before.name, before.avatar_url):
+            work.emit([after.id], UserUpdated(Person(after.id, after.name, after.avatar_url)))
+        return _me(found(await queries.PROFILE(work.db, after.id), errors.USER_NOT_FOUND.error()))
+
+
+async def delete_me(ctx: Ctx) -> None:
+    """Delete the current user: her sessions end, her personal data is erased, what others have too keeps no name"""
+    await privacy.erase(ctx, PERSONAL_DATA)
+
+
+async def export_me(ctx: Ctx) -> Export:
+    """Get everything that is known of the current user"""
+    await limits.take(ctx, rules.EXPORT, str(ctx.user.id))
+    return await privacy.export(ctx, PERSONAL_DATA)
+
+
+async def get_user(ctx: Ctx, user_id: UUID) -> TalentProfile:
+    """Get the public profile of a talent"""
+    if await identity.role_of(ctx, user_id) != rules.TALENT:
+        raise errors.FORBIDDEN.error("Cannot view creator profiles (only talent)")
+    return found(await queries.TALENT(ctx.db, user_id), errors.USER_NOT_FOUND.error())
+
+
+async def search_talents(ctx: Ctx, query: TalentQuery) -> TalentPage:
+    """Search talents: those with the best ratings first, the most relevant of them if there is a `q`"""
+    if query.min_rate is not None and query.max_rate is not None and query.min_rate > query.max_rate:
+        raise errors.invalid("maxRate", "Must not be less than minRate")
+    if unknown(query.skills):
+        return TalentPage([], pagination(query, 0), total_is_exact=True)
+    traits = [*spelled(query.skills), *([query.availability] if query.availability else [])]
+    depth = rules.search_depth(query.offset + query.limit)
+    page = await ctx.resources.late_reads(
+        lambda db: queries.FIND_TALENTS(
+            db,
+            query.q.strip(),
+            traits,
+            query.min_rate,
+            query.max_rate,
+            query.min_rating,
+            depth,
+            rules.SEARCH_BLOCK,
+            query.offset,
+            query.limit,
+        )
+    )
+    ids, total = (page.ids, page.total) if page else ([], 0)
+    return TalentPage(await queries.TALENTS(ctx.db, ids), pagination(query, total), total_is_exact=total < depth)
+
+
+async def list_skills(_ctx: Ctx) -> SkillList:
+    """Get the skills that talents choose from"""
+    return SkillList([Skill(name, category) for category, names in SKILLS.items() for name in names])
+
+
+async def _avatar(ctx: Ctx, work: UnitOfWork, url: str | None) -> str | None:
+    if url is not None:
+        return await avatars.put_on(ctx, work, url)
+    await files.detach(work, ctx.user.id)
+    return None
+
+
+def _me(profile: Profile) -> Me:
     fields = msgspec.structs.asdict(profile)
     role = fields.pop("role")
     return Me(**fields, user_type=role, profile_completion_percentage=rules.profile_completion(role, profile))
+
+
+def _tidied(profile: Profile) -> Profile:
+    """Return a profile without blanks around texts and doubles in lists; a text of blanks is none."""
+    return msgspec.structs.replace(
+        profile,
+        name=profile.name.strip(),
+        company_name=(profile.company_name or "").strip() or None,
+        professional_title=(profile.professional_title or "").strip() or None,
+        bio=(profile.bio or "").strip() or None,
+        skills=spelled(profile.skills or ()),
+        portfolio_links=list(dict.fromkeys(profile.portfolio_links or ())),
+    )
+
+
+async def _store(db: Connection, profile: Profile) -> None:
+    await queries.UPDATE_USER(db, profile.id, profile.name, profile.avatar_url, clock.now())
+    await queries.UPDATE_PROFILE(db, profile.id, *(getattr(profile, name) for name in queries.PROFILE_COLUMNS))

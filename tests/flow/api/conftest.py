@@ -69,9 +69,9 @@ class Caller:
 
 
 async def read(response: ClientResponse) -> Reply:
-    """Read an answer; everything the API says is JSON or nothing."""
+    """Read an answer: JSON, another text, or nothing."""
     raw = await response.read()
-    body = await response.json() if raw else None
+    body = None if not raw else await response.json() if "json" in response.content_type else raw.decode()
     return Reply(response.status, body, response.headers)
 
 

@@ -192,7 +192,7 @@ def test_a_data_folder_has_one_owner_whose_database_others_find(folder: Path) ->
     settings = Settings(data_dir=str(folder))
     reports = Reports()
     with own_servers(settings, reports) as (owned, servers):
-        assert [server.url for server in servers] == [owned.database_url, *owned.redis_urls]
+        assert [server.url for server in servers] == [owned.database_url, *owned.redis_urls, owned.s3_url]
         with pytest.raises(CommandError, match=rf"^Another greenroom \(process {os.getpid()}\) is using "):
             own_servers(settings, reports).__enter__()
         with any_database(settings, reports) as found:
@@ -210,6 +210,8 @@ def test_what_the_settings_name_is_not_started(folder: Path) -> None:
         database_url="postgresql://elsewhere/x",
         redis_urls=("redis://elsewhere",),
         jwt_keys=("k:s",),
+        operator_tokens=("o:s",),
+        s3_url="http://elsewhere",
     )
     reports = Reports()
     with own_servers(settings, reports) as (owned, servers):
@@ -227,8 +229,10 @@ def test_secrets_in_the_data_folder_are_for_its_owner_only(folder: Path) -> None
         assert {path.name: path.stat().st_mode & 0o077 for path in data.iterdir() if path.suffix != ".log"} == {
             "postgres": 0,
             "redis": 0,
+            "files": 0,
             "servers.json": 0,
             "signing-key": 0,
+            "operator-token": 0,
         }
 
 

@@ -113,7 +113,7 @@ async def test_a_migration_that_was_changed(environ: dict[str, str]) -> None:
 
 
 def test_a_redis_that_is_not_there(environ: dict[str, str], free_port: int) -> None:
-    environ["REDIS_URLS"] += f",redis://:hunter2@127.0.0.1:{free_port}/0"
+    environ["REDIS_URLS"] = f"redis://:hunter2@127.0.0.1:{free_port}/0"
     done = greenroom("hub", **environ)
     assert_refused(done, "Redis does not answer", f":***@127.0.0.1:{free_port}")
     assert "hunter2" not in done.stderr
@@ -140,6 +140,8 @@ def test_config_shows_the_effective_settings() -> None:
     assert done.returncode == 0
     assert "GREENROOM_PORT=9000\nGREENROOM_PUBLIC_URL=http://127.0.0.1:9000\n" in done.stdout
     assert "GREENROOM_JWT_KEYS=test:***\n" in done.stdout
+    assert done.stderr == "GREENROOM_CLAMD_URL is not set: files are not scanned for viruses\n"
+    assert not greenroom("config", CLAMD_URL="tcp://clamd:3310").stderr
 
 
 def test_version_is_the_project_s() -> None:
@@ -150,5 +152,5 @@ def test_version_is_the_project_s() -> None:
 def test_help_lists_every_command() -> None:
     done = greenroom("--help")
     assert done.returncode == 0
-    for command in ("dev", "hub", "api", "worker", "migrate", "seed", "config", "version"):
+    for command in ("dev", "hub", "api", "worker", "migrate", "jobs", "seed", "config", "version"):
         assert f"\n    {command} " in done.stdout

@@ -176,4 +176,4 @@ async def test_a_closed_session_leaves_nothing_behind(served: Served, story: Sto
     assert (await story.next())[0] == "closed"
     assert served.engine.sessions == {}
     assert not any(served.engine.wheel._slots.values())
-    assert not served.engine.outbox._pending
+    assert not served.engine.outbox._first

@@ -149,6 +149,22 @@ async def test_people_who_share_a_conversation_are_told_who_comes_and_goes(
     assert not stranger.heard.all("user:online")
 
 
+async def test_two_who_come_to_two_hubs_in_one_moment_know_of_each_other(
+    house: House, two_hubs: tuple[str, str]
+) -> None:
+    async def come(who: Chatter, room: UUID) -> set[str]:
+        await who.connect()
+        return set((await who.join(room))["online"])
+
+    for _ in range(5):
+        ann, bob = await house.chatter("Ann", two_hubs[0]), await house.chatter("Bob", two_hubs[1])
+        room = await house.group(ann.user, bob.user)
+        found = await asyncio.gather(come(ann, room), come(bob, room))
+        for who, other, online in zip((ann, bob), (bob, ann), found, strict=True):
+            if str(other.user.id) not in online:
+                assert (await who.heard.next("user:online"))["userId"] == str(other.user.id)
+
+
 async def test_a_message_from_another_process_is_heard_like_any_other(house: House, pair: Pair) -> None:
     ann, bob, room = pair
     stored = await house.publisher.append(Draft(uuid7(), room, ann.user.person, "By REST"))

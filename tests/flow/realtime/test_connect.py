@@ -2,10 +2,12 @@
 
 from datetime import timedelta
 
+import aiohttp
 import jwt
 import msgspec
 import pytest
 import socketio
+from multidict import CIMultiDict
 from socketio.exceptions import ConnectionError as Refused
 
 from tests.flow.conftest import Chatter, House
@@ -105,3 +107,27 @@ async def test_an_origin_that_is_not_on_the_list_is_refused(house: House) -> Non
     await ann.socket.connect(
         ann.url, auth={"token": ann.token}, headers={"Origin": "https://app.example.com"}, transports=["websocket"]
     )
+
+
+@pytest.mark.parametrize("transport", ["websocket", "polling"])
+@pytest.mark.parametrize(
+    ("trusted", "lines", "seen"),
+    [
+        ((), ["1.2.3.4"], "127.0.0.1"),
+        (("127.0.0.0/8", "10.0.0.1"), ["6.6.6.6, 1.2.3.4, 10.0.0.1"], "1.2.3.4"),
+        (("127.0.0.0/8", "10.0.0.1"), ["6.6.6.6, 1.2.3.4", "10.0.0.1"], "1.2.3.4"),
+        (("127.0.0.0/8",), [], "127.0.0.1"),
+    ],
+)
+async def test_a_forwarded_address_is_believed_from_a_trusted_proxy_only(
+    house: House, transport: str, trusted: tuple[str, ...], lines: list[str], seen: str
+) -> None:
+    url = await house.hub(msgspec.structs.replace(house.settings, trusted_proxies=trusted))
+    headers = CIMultiDict([("X-Forwarded-For", line) for line in lines])
+    query = f"/socket.io/?EIO=4&transport={transport}"
+    async with aiohttp.ClientSession(headers=headers) as http:
+        if transport == "polling":
+            await (await http.get(url + query)).read()
+        else:
+            await http.ws_connect(url + query)
+        assert [session.remote for session in house.hubs[0].engine.sessions.values()] == [seen]

@@ -12,9 +12,9 @@ from config.settings import Settings
 from core.ids import uuid7
 from core.metrics import Metrics
 from core.publisher import Draft
-from realtime.bus import Bus
+from realtime.bus import EVERYBODY, Bus, Delivery, Kind
 from realtime.publisher import Publisher
-from tests.flow.conftest import Chatter, House, open_house, without_limits
+from tests.flow.conftest import PATIENCE, Chatter, House, open_house, without_limits
 
 NOWHERE = "redis://127.0.0.1:1"
 
@@ -79,6 +79,24 @@ async def test_without_redis_messages_are_stored_and_told_on_their_hub_and_reach
             await ann.heard.until("message:received", 2)
             await bob.heard.until("message:received", 2)
             assert contents(bob) == ["over the bus", "over the log"]
+
+
+async def test_whichever_bus_server_was_lost_for_a_moment_all_hubs_are_told_to_look_at_the_log(tmp_path: Path) -> None:
+    with embedded_redis(tmp_path / "one") as one, embedded_redis(tmp_path / "two") as two:
+        urls = [one.url, two.url]
+        heard: asyncio.Queue[Delivery] = asyncio.Queue()
+        hub = Bus(urls, Metrics(), deliver=heard.put_nowait, restored=lambda: None)
+        speaker = Bus(urls, Metrics(), deliver=lambda _: None, restored=lambda: None)
+        await hub.start()
+        await hub.subscribe([EVERYBODY])
+        await speaker.start()
+        for shard in speaker._shards:
+            shard._speaker.drop()
+            async with asyncio.timeout(PATIENCE):
+                mend = await heard.get()
+            assert (mend.kind, mend.key) == (Kind.MEND, b"")
+        await speaker.stop()
+        await hub.stop()
 
 
 async def test_join_with_since_gives_what_has_changed_and_with_limit_the_newest(house: House, hub: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families as parse
 
-from realtime.app import NotReadyError
+from realtime.ops import NotReadyError
 from tests.flow.conftest import House, serve_hub, without_limits
 
 
@@ -64,5 +64,5 @@ async def test_a_hub_that_cannot_hear_the_bus_is_not_ready(house: House, hub: st
             await asyncio.sleep(0.05)
     await one.ready()
     one._bus._shards[0].deaf = True
-    with pytest.raises(NotReadyError, match="bus"):
+    with pytest.raises(NotReadyError, match=r"not heard: .*redis\.sock"):
         await one.ready()

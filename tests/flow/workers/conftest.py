@@ -20,7 +20,10 @@ from workers.app import Worker, open_worker
 
 @dataclass
 class Mailbox:
-    """A mail server. It answers while it is `open`; what `refusals` holds comes first, one for each mail."""
+    """A mail server. It answers while it is `open`; what `refusals` holds comes first, one for each mail.
+
+    The mails that greet new users it takes at any time, and keeps apart.
+    """
 
     url: str = ""
     asked: asyncio.Event = field(default_factory=asyncio.Event)
@@ -28,22 +31,32 @@ class Mailbox:
     refusals: list[str] = field(default_factory=list)
     attempts: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
     mails: asyncio.Queue[EmailMessage] = field(default_factory=asyncio.Queue)
+    welcomes: asyncio.Queue[EmailMessage] = field(default_factory=asyncio.Queue)
 
     async def handle_DATA(self, _server: SMTP, _session: Any, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's
+        content = envelope.content
+        assert isinstance(content, bytes)
+        mail = message_from_bytes(content, policy=default)
+        if mail["Subject"].startswith("Your address"):
+            self.welcomes.put_nowait(mail)
+            return "250 OK"
         self.asked.set()
         await self.open.wait()
         answer = self.refusals.pop(0) if self.refusals else "250 OK"
         self.attempts.put_nowait(answer)
         if answer.startswith("250"):
-            content = envelope.content
-            assert isinstance(content, bytes)
-            self.mails.put_nowait(message_from_bytes(content, policy=default))
+            self.mails.put_nowait(mail)
         return answer
 
     async def next(self) -> EmailMessage:
         """Return the next mail that arrives."""
         async with asyncio.timeout(PATIENCE):
             return await self.mails.get()
+
+    async def next_welcome(self) -> EmailMessage:
+        """Return the next mail that greets a new user."""
+        async with asyncio.timeout(PATIENCE):
+            return await self.welcomes.get()
 
     async def next_answer(self) -> str:
         """Return what the next delivery was answered."""

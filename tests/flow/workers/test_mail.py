@@ -10,7 +10,7 @@ from config.settings import Settings
 from core.jobs import SendMail
 from tests.flow.conftest import PATIENCE, House
 from tests.flow.workers.conftest import Mailbox
-from workers import mail
+from workers import running
 from workers.app import Worker, open_worker
 
 LETTER = SendMail("ann@example.com", "Hello", "Grüße")
@@ -19,7 +19,7 @@ LETTER = SendMail("ann@example.com", "Hello", "Grüße")
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Try again soon."""
-    monkeypatch.setattr(mail, "RETRY_SECONDS", (0.01, 0.01, 0.01, 0.01))
+    monkeypatch.setattr(running, "RETRY_SECONDS", (0.01, 0.01, 0.01, 0.01))
 
 
 async def test_a_mail_that_is_put_off_is_sent_later(house: House, mailbox: Mailbox, worker: Worker) -> None:
@@ -39,7 +39,7 @@ async def test_a_mail_that_is_refused_for_good_is_dead_at_once(
     await house.resources.jobs.enqueue(SendMail("bob@example.com", "Second", "x"))
     assert (await mailbox.next())["Subject"] == "Second"
     assert [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR] == [
-        "a mail is dead after 1 tries: Hello: SMTPDataError"
+        "SendMail is dead after 1 tries: HopelessError: the mail server refuses 'Hello' (SMTPDataError)"
     ]
     caplog.clear()
 
@@ -52,7 +52,7 @@ async def test_a_mail_is_dead_after_its_last_try(
     assert [await mailbox.next_answer() for _ in range(5)] == ["451 later"] * 5
     await house.resources.jobs.enqueue(SendMail("bob@example.com", "Second", "x"))
     assert (await mailbox.next())["Subject"] == "Second"
-    assert "a mail is dead after 5 tries: Hello: SMTPDataError" in caplog.messages
+    assert "SendMail is dead after 5 tries: SMTPDataError: (451, 'later')" in caplog.messages
     caplog.clear()
 
 
@@ -89,14 +89,14 @@ async def test_a_job_that_runs_when_the_worker_stops_is_finished_and_not_run_aga
     await stopping
     assert (await mailbox.next())["Subject"] == "Hello"
     left = await house.resources.redis.zrange("arq:queue", 0, -1)
-    assert [job for job in left if not job.startswith(b"sweep")] == []
+    assert [job for job in left if b":" not in job] == [], "but for periodic work"
 
 
 async def test_the_death_of_the_worker_is_noticed(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(_settings: Settings) -> None:
         raise RuntimeError("no such queue")
 
-    monkeypatch.setattr("workers.app.arq_settings", broken)
+    monkeypatch.setattr("workers.app.queue", broken)
     async with open_worker(house.settings, house.resources, house.publisher) as worker:
         with pytest.raises(RuntimeError, match="no such queue"):
             await worker.wait()

@@ -21,17 +21,31 @@ def test_each_variable_sets_its_field() -> None:
         "GREENROOM_PUBLIC_URL": "https://chat.example.com",
         "GREENROOM_DATA_DIR": "/srv/with space",
         "GREENROOM_DATABASE_URL": "postgresql://u:p@a:1,b:2/name",
+        "GREENROOM_DATABASE_REPLICA_URL": "postgresql://replica/db",
+        "GREENROOM_DATABASE_STATEMENTS": "unnamed",
         "GREENROOM_DATABASE_POOL": "3",
-        "GREENROOM_REDIS_URLS": "redis://:p@one:1/0, unix:///run/two.sock?db=1",
+        "GREENROOM_REDIS_URLS": "redis://:p@one:1/0, unix:///run/two.sock?db=1,redis+sentinel://a:1,b,c:3/chat?db=1, rediss://d",
         "GREENROOM_JOBS_REDIS_URL": "redis://three",
+        "GREENROOM_S3_URL": "https://s3.example.com",
+        "GREENROOM_S3_BUCKET": "our-files",
+        "GREENROOM_S3_REGION": "eu-west-1",
+        "GREENROOM_S3_KEY": "key",
+        "GREENROOM_S3_SECRET": "hunter2",
+        "GREENROOM_S3_LINKS": "proxied",
+        "GREENROOM_CLAMD_URL": "tcp://clamd:3310",
         "GREENROOM_MARKETPLACES": "onswift,takeone",
         "GREENROOM_JWT_KEYS": f"{KEY},k0:{'/' * 40}",
+        "GREENROOM_OPERATOR_TOKENS": f"ann:{'o' * 32}",
         "GREENROOM_CORS_ORIGINS": "https://a.example,http://localhost:3000",
         "GREENROOM_TRUSTED_PROXIES": "10.0.0.0/8,::1",
         "GREENROOM_RATE_LIMITS": "off",
         "GREENROOM_SMTP_URL": "smtps://u:p@mail:465",
         "GREENROOM_MAIL_FROM": "Chat <chat@example.com>",
+        "GREENROOM_FCM_CREDENTIALS": "/srv/firebase.json",
         "GREENROOM_LOG_LEVEL": "DEBUG",
+        "GREENROOM_LOG_FORMAT": "json",
+        "GREENROOM_SENTRY_DSN": "https://key@sentry.example.com/1",
+        "GREENROOM_OTLP_ENDPOINT": "http://collector:4318",
     }
     assert set(environ) == set(FIELDS)
     assert load(environ) == Settings(
@@ -40,17 +54,36 @@ def test_each_variable_sets_its_field() -> None:
         public_url="https://chat.example.com",
         data_dir="/srv/with space",
         database_url="postgresql://u:p@a:1,b:2/name",
+        database_replica_url="postgresql://replica/db",
+        database_statements="unnamed",
         database_pool=3,
-        redis_urls=("redis://:p@one:1/0", "unix:///run/two.sock?db=1"),
+        redis_urls=(
+            "redis://:p@one:1/0",
+            "unix:///run/two.sock?db=1",
+            "redis+sentinel://a:1,b,c:3/chat?db=1",
+            "rediss://d",
+        ),
         jobs_redis_url="redis://three",
+        s3_url="https://s3.example.com",
+        s3_bucket="our-files",
+        s3_region="eu-west-1",
+        s3_key="key",
+        s3_secret="hunter2",
+        s3_links="proxied",
+        clamd_url="tcp://clamd:3310",
         marketplaces=("onswift", "takeone"),
         jwt_keys=(KEY, f"k0:{'/' * 40}"),
+        operator_tokens=(f"ann:{'o' * 32}",),
         cors_origins=("https://a.example", "http://localhost:3000"),
         trusted_proxies=("10.0.0.0/8", "::1"),
         rate_limits="off",
         smtp_url="smtps://u:p@mail:465",
         mail_from="Chat <chat@example.com>",
+        fcm_credentials="/srv/firebase.json",
         log_level="DEBUG",
+        log_format="json",
+        sentry_dsn="https://key@sentry.example.com/1",
+        otlp_endpoint="http://collector:4318",
     )
 
 
@@ -86,9 +119,19 @@ def test_an_unknown_variable_is_named_with_the_closest_known_one() -> None:
         ("DATABASE_POOL", "0"),
         ("REDIS_URLS", "localhost:6379"),
         ("REDIS_URLS", "redis://localhost:port"),
+        ("REDIS_URLS", "rediss://localhost:port"),
+        ("REDIS_URLS", "redis+sentinel://a:1,b:port/chat"),
+        ("REDIS_URLS", "redis+sentinel://a:1,b:2"),
+        ("REDIS_URLS", "redis+sentinel://a:1,b:2/?db=1"),
+        ("JOBS_REDIS_URL", "redis://a,b"),
         ("REDIS_URLS", "redis://a,redis://a"),
         ("REDIS_URLS", ","),
         ("JOBS_REDIS_URL", "amqp://localhost"),
+        ("S3_URL", "s3.example.com"),
+        ("S3_BUCKET", "Files"),
+        ("S3_LINKS", "yes"),
+        ("CLAMD_URL", "clamd:3310"),
+        ("CLAMD_URL", "tcp://clamd:port"),
         ("MARKETPLACES", "On Swift"),
         ("MARKETPLACES", "onswift,onswift"),
         ("JWT_KEYS", "too:short"),
@@ -130,7 +173,9 @@ def test_masked_settings_show_all_but_secrets() -> None:
             "GREENROOM_DATABASE_URL": "postgresql://user:hunt@er2@host/db?sslpassword=hunter2&application_name=x",
             "GREENROOM_REDIS_URLS": "redis://:hunter2@host:1/0,unix:///run/r.sock?db=1&password=hunter2",
             "GREENROOM_JOBS_REDIS_URL": "redis://user:hunter2@host",
+            "GREENROOM_S3_SECRET": "hunter2",
             "GREENROOM_JWT_KEYS": f"{KEY},k2:{'hunter2' * 9}",
+            "GREENROOM_OPERATOR_TOKENS": f"olga:{'hunter2:' * 9}",
             "GREENROOM_SMTP_URL": "smtp://user:hunter2@host:25",
         }
     )
@@ -141,6 +186,7 @@ def test_masked_settings_show_all_but_secrets() -> None:
     assert shown["GREENROOM_DATABASE_URL"] == "postgresql://user:***@host/db?sslpassword=***&application_name=x"
     assert shown["GREENROOM_REDIS_URLS"] == "redis://:***@host:1/0,unix:///run/r.sock?db=1&password=***"
     assert shown["GREENROOM_JWT_KEYS"] == "k1:***,k2:***"
+    assert shown["GREENROOM_OPERATOR_TOKENS"] == "olga:***"
     assert shown["GREENROOM_PORT"] == "8000"
 
 

@@ -8,14 +8,18 @@ from realtime.engine.handshake import read_upgrade, switching_protocols, websock
 from tests.flow.engine.serving import ACCEPT, KEY, upgrade_head
 
 PATHS = frozenset(("/ws", "/ws/"))
-HEAD = upgrade_head(80, "/ws?EIO=4&transport=websocket", "Origin: http://a", "User-Agent: me")[:-4]
+HEAD = upgrade_head(
+    80, "/ws?EIO=4&transport=websocket", "Origin: http://a", "User-Agent: me", "X-Forwarded-For: 9.9.9.9, 8.8.8.8"
+)[:-4]
 
 
 def test_the_parts_of_a_request_are_read() -> None:
     request = read_upgrade(HEAD, "1.2.3.4", PATHS)
     assert request is not None
     assert request.parameters() == {"EIO": "4", "transport": "websocket"}
-    assert request._replace(query="") == ("GET", "", KEY, "http://a", "127.0.0.1:80", "me", "1.2.3.4")
+    assert request._replace(query="") == (
+        "GET", "", KEY, "http://a", "127.0.0.1:80", "me", "1.2.3.4", "9.9.9.9, 8.8.8.8",
+    )  # fmt: skip
 
 
 def test_the_answer_is_the_one_of_the_standard() -> None:

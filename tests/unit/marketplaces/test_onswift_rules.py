@@ -3,8 +3,8 @@
 import pytest
 
 from core.identity import password_problems
+from core.paging import PageQuery, pagination
 from marketplaces.onswift import rules
-from marketplaces.onswift.structs import pagination
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_a_profile_is_complete_when_every_field_of_its_role_is_filled() -> None:
 
 
 def test_pages_are_counted() -> None:
-    assert pagination(1, 20, 0).total_pages == 0
-    assert [pagination(page, 20, 41).has_next for page in (1, 2, 3, 4)] == [True, True, False, False]
-    assert [pagination(page, 20, 41).has_prev for page in (1, 2)] == [False, True]
-    assert pagination(1, 20, 40).total_pages == 2
+    assert pagination(PageQuery(1), 0).total_pages == 0
+    assert [pagination(PageQuery(page), 41).has_next for page in (1, 2, 3, 4)] == [True, True, False, False]
+    assert [pagination(PageQuery(page), 41).has_prev for page in (1, 2)] == [False, True]
+    assert pagination(PageQuery(1), 40).total_pages == 2

@@ -1,0 +1,151 @@
+"""Files themselves: put and got by signed links, and by their own addresses. S3 is behind it, or one redirect away."""
+
+from collections.abc import AsyncIterator
+from uuid import UUID
+
+from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, hdrs, web
+from yarl import URL
+
+from api.auth import caller
+from api.middleware import ROUTE
+from core import errors
+from core.context import Resources
+from core.files import table
+from core.files.links import (
+    DOWNLOAD_PATH,
+    FOLLOWED_SECONDS,
+    UPLOAD_PATH,
+    Variant,
+    disposition,
+    object_of,
+    readable,
+)
+from core.files.table import File
+from core.files.urls import FILE_PATH
+from core.market import Marketplace
+
+CHUNK = 256 * 1024
+# Both ends of a transfer may be slow, but not silent.
+TIMEOUT = ClientTimeout(total=1800, sock_connect=3, sock_read=60)
+PUBLIC_SECONDS = 3600
+PASSED_ON = (hdrs.CONTENT_LENGTH, hdrs.CONTENT_RANGE, hdrs.ACCEPT_RANGES, hdrs.LAST_MODIFIED)
+# What someone uploaded runs nowhere, not even as what it says it is.
+SANDBOX = "sandbox; default-src 'none'"
+S3 = web.AppKey("s3", ClientSession)
+
+
+async def session(app: web.Application) -> AsyncIterator[None]:
+    """Keep the connections to S3 for as long as the application lives."""
+    async with ClientSession(timeout=TIMEOUT, auto_decompress=False) as app[S3]:
+        yield
+
+
+class Blobs:
+    """The files of one marketplace."""
+
+    def __init__(self, market: Marketplace, resources: Resources) -> None:
+        self._market = market
+        self._resources = resources
+        self._roles = frozenset(role for route in market.routes for role in route.who or ())
+
+    def routes(self, prefix: str) -> list[web.RouteDef]:
+        """Return the routes; they come after the marketplace's own."""
+        return [
+            web.put(prefix + UPLOAD_PATH, self._put),
+            web.get(prefix + DOWNLOAD_PATH, self._get_by_link, allow_head=False),
+            web.get(prefix + FILE_PATH, self._get_by_name, allow_head=False),
+        ]
+
+    async def _put(self, request: web.Request) -> web.Response:
+        """Pass a file on to S3; raises FORBIDDEN, FILE_ALREADY_UPLOADED, VALIDATION_ERROR, UNAVAILABLE."""
+        request[ROUTE] = UPLOAD_PATH
+        link = self._resources.keys.file_link(request.match_info["token"], "upload")
+        file = await table.FILE(self._resources.db, link.file_id)
+        if file is None or file.market != self._market.name:
+            raise errors.FILE_NOT_FOUND.error()
+        if file.status != "pending":
+            raise errors.FILE_ALREADY_UPLOADED.error()
+        _check_is(file, request)
+        url = await self._resources.storage.link_to_put(file.key, file.size, file.mime_type, FOLLOWED_SECONDS)
+        headers = {hdrs.CONTENT_TYPE: file.mime_type, hdrs.CONTENT_LENGTH: str(file.size)}
+        try:
+            target = URL(url, encoded=True)
+            async with request.app[S3].put(target, data=request.content, headers=headers) as answer:
+                if answer.status != 200:
+                    raise errors.UNAVAILABLE.error("The file could not be stored")
+        except (ClientError, TimeoutError, OSError) as error:
+            raise errors.UNAVAILABLE.error("The file could not be stored") from error
+        return web.Response(status=200)
+
+    async def _get_by_link(self, request: web.Request) -> web.StreamResponse:
+        """Give a file to who has a link, and may still read it."""
+        request[ROUTE] = DOWNLOAD_PATH
+        link = self._resources.keys.file_link(request.match_info["token"], "download")
+        return await self._give(request, link.file_id, link.user_id, link.variant)
+
+    async def _get_by_name(self, request: web.Request) -> web.StreamResponse:
+        """Give a file by its own address: to everybody if it is public, else to who is logged in and may read it."""
+        request[ROUTE] = FILE_PATH
+        user = None
+        if hdrs.AUTHORIZATION in request.headers:
+            user = (await caller(request, self._resources, self._market.name, self._roles)).id
+        variant: Variant = "thumbnail" if request.query.get("variant") == "thumbnail" else "original"
+        try:
+            file_id = UUID(request.match_info["fileId"])
+        except ValueError:
+            raise errors.FILE_NOT_FOUND.error() from None
+        return await self._give(request, file_id, user, variant)
+
+    async def _give(
+        self, request: web.Request, file_id: UUID, user_id: UUID | None, variant: Variant
+    ) -> web.StreamResponse:
+        resources = self._resources
+        file = await readable(resources.db, self._market.name, self._market.purposes, file_id, user_id)
+        is_public = any(one.name == file.purpose and one.may_read is None for one in self._market.purposes)
+        key, mime_type = object_of(file, variant)
+        shown = disposition(file, inline=is_public)
+        url = await resources.storage.link_to_get(key, mime_type, shown, FOLLOWED_SECONDS)
+        if resources.settings.s3_links == "direct":
+            cache = f"public, max-age={FOLLOWED_SECONDS // 2}" if is_public else "private, no-store"
+            return web.Response(status=302, headers={hdrs.LOCATION: url, hdrs.CACHE_CONTROL: cache})
+        headers = {
+            hdrs.CONTENT_TYPE: mime_type,
+            hdrs.CONTENT_DISPOSITION: shown,
+            hdrs.CACHE_CONTROL: f"public, max-age={PUBLIC_SECONDS}" if is_public else "private, no-store",
+            "Content-Security-Policy": SANDBOX,
+        }
+        return await _pass_through(request, url, headers)
+
+
+async def _pass_through(request: web.Request, url: str, headers: dict[str, str]) -> web.StreamResponse:
+    asked = {name: request.headers[name] for name in (hdrs.RANGE,) if name in request.headers}
+    try:
+        async with request.app[S3].get(URL(url, encoded=True), headers=asked) as answer:
+            if answer.status not in (200, 206, 416):
+                raise errors.UNAVAILABLE.error("The file could not be read")
+            headers |= {name: answer.headers[name] for name in PASSED_ON if name in answer.headers}
+            # rclone says 200 to a part, too.
+            status = 206 if answer.status == 200 and hdrs.CONTENT_RANGE in headers else answer.status
+            return await _stream(request, answer, web.StreamResponse(status=status, headers=headers))
+    except (ClientError, TimeoutError, OSError) as error:
+        raise errors.UNAVAILABLE.error("The file could not be read") from error
+
+
+async def _stream(request: web.Request, answer: ClientResponse, response: web.StreamResponse) -> web.StreamResponse:
+    await response.prepare(request)
+    try:
+        async for chunk in answer.content.iter_chunked(CHUNK):
+            await response.write(chunk)
+    except (ClientError, TimeoutError, OSError):
+        # Half of a file must not look like a whole one; an answer that has begun cannot become an error.
+        if request.transport:
+            request.transport.abort()
+    return response
+
+
+def _check_is(file: File, request: web.Request) -> None:
+    """Raise VALIDATION_ERROR unless a request says that it brings the file that was announced."""
+    if request.content_length != file.size:
+        raise errors.invalid("Content-Length", f"Must be {file.size}, as announced")
+    if request.content_type != file.mime_type:
+        raise errors.invalid("Content-Type", f"Must be {file.mime_type}, as announced")

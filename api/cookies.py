@@ -1,0 +1,110 @@
+"""Tokens in cookies, for web pages that want no script to hold them: asked for with `X-Token-Transport: cookie`.
+
+Browsers send cookies with what other sites make them send, too. So whoever is known by a cookie alone must bring, with all
+but reads, the token of his session in a header, which is in a cookie as well ("signed double submit"). Getting tokens, and
+refreshing by the cookie, needs the header above: another site cannot set it, unless it is in the list of CORS origins.
+"""
+
+import hmac
+from dataclasses import dataclass
+from uuid import UUID
+
+import msgspec
+from aiohttp import hdrs, web
+
+from core import csrf, errors
+from core.context import Resources
+from core.csrf import CsrfToken
+from core.sessions import Tokens
+from core.tokens import REFRESH_LIFETIME
+
+TRANSPORT = "X-Token-Transport"
+CSRF = "X-CSRF-Token"
+SAFE = (hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS)
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What a request shows of who sends it."""
+
+    token: str
+    is_cookie: bool
+
+
+class Cookies:
+    """The cookies of one marketplace. Browsers hold the prefixes to: Secure, of this host, and (`__Host-`) of all its paths."""
+
+    def __init__(self, market: str, resources: Resources) -> None:
+        secure = resources.settings.public_url.startswith("https:")
+        host, anywhere = ("__Host-", "__Secure-") if secure else ("", "")
+        self._access, self._csrf = f"{host}{market}-access", f"{host}{market}-csrf"
+        self._refresh = f"{anywhere}{market}-refresh"
+        self._keys = resources.keys
+        self._secure = secure
+
+    def credential(self, request: web.Request) -> Credential:
+        """Return the Bearer token, else the cookie's, else nothing."""
+        scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
+        if scheme.lower() == "bearer" and token.strip():
+            return Credential(token.strip(), is_cookie=False)
+        return Credential(request.cookies.get(self._access, ""), is_cookie=True)
+
+    def check_csrf(self, request: web.Request, session_id: UUID) -> None:
+        """Raise CSRF_TOKEN_INVALID unless a request that changes something brings the token of its session."""
+        if request.method in SAFE:
+            return
+        given, cookie = request.headers.get(CSRF, ""), request.cookies.get(self._csrf, "")
+        same = hmac.compare_digest(given.encode(errors="replace"), cookie.encode(errors="replace"))
+        if not same or self._keys.csrf(given).session_id != session_id:
+            raise errors.CSRF_TOKEN_INVALID.error()
+
+    def with_refresh_token(self, request: web.Request, raw: bytes, field: str) -> bytes:
+        """Return a body with the refresh token of the cookie, if it has none and the client keeps it there."""
+        token = request.cookies.get(self._refresh)
+        if not token or not wanted(request):
+            return raw
+        try:
+            fields = msgspec.json.decode(raw or b"{}", type=dict[str, msgspec.Raw])
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return raw  # whoever decodes it next says what is wrong
+        return msgspec.json.encode({field: token} | fields)
+
+    def give(self, request: web.Request, response: web.Response, result: object) -> None:
+        """Put what a client gets into its cookies: tokens, if it wants them there, and those against forged requests."""
+        if isinstance(result, CsrfToken):
+            self._set(response, self._csrf, result.csrf_token, script=True)
+        elif isinstance(result, Tokens) and wanted(request):
+            session_id = self._keys.access(result.access_token).session_id
+            self._set(response, self._access, result.access_token)
+            self._set(response, self._refresh, result.refresh_token, path=_folder(request))
+            self._set(response, self._csrf, csrf.issue(self._keys, session_id).csrf_token, script=True)
+
+    def take(self, request: web.Request, response: web.Response) -> None:
+        """Take a client's cookies away: its login is over."""
+        for name, path in ((self._access, "/"), (self._csrf, "/"), (self._refresh, _folder(request))):
+            if name in request.cookies:
+                response.del_cookie(name, path=path, secure=self._secure, samesite="Strict")
+
+    def _set(self, response: web.Response, name: str, value: str, *, path: str = "/", script: bool = False) -> None:
+        # Kept as long as the session can be, also that of the access token: an expired one asks for a refresh, none for a login.
+        age = int(REFRESH_LIFETIME.total_seconds())
+        response.set_cookie(
+            name, value, path=path, max_age=age, httponly=not script, secure=self._secure, samesite="Strict"
+        )
+
+
+def wanted(request: web.Request) -> bool:
+    """Say whether a client wants its tokens in cookies."""
+    return request.headers.get(TRANSPORT, "").lower() == "cookie"
+
+
+def without_tokens(result: Tokens) -> dict[str, object]:
+    """Return what else an answer holds."""
+    hidden = {field.encode_name for field in msgspec.structs.fields(Tokens)}
+    fields: dict[str, object] = msgspec.to_builtins(result)
+    return {name: value for name, value in fields.items() if name not in hidden}
+
+
+def _folder(request: web.Request) -> str:
+    """Return where the calls beside this one are: the refresh token goes there and nowhere else."""
+    return request.path.rpartition("/")[0] or "/"

@@ -1,0 +1,1 @@
+"""What operators may ask and do: `/ops`, behind the page `/console`. They are no users of a marketplace."""

@@ -1,0 +1,38 @@
+"""A row of the operators' table becomes an aiohttp handler, as those of the marketplaces do, but for who may call."""
+
+from dataclasses import fields
+
+from aiohttp import web
+
+from api.endpoint import Endpoint
+from api.ops.operators import OperatorCtx, Operators
+from core.context import Ctx, Resources, User
+from core.market import Marketplace, Route
+from core.publisher import Publisher
+from realtime.hubs import Hubs
+
+
+class OperatorEndpoint(Endpoint):
+    """One call of operators."""
+
+    def __init__(
+        self,
+        table: Marketplace,
+        route: Route,
+        resources: Resources,
+        publisher: Publisher,
+        hubs: Hubs,
+        operators: Operators,
+    ) -> None:
+        super().__init__(table, route, resources, publisher)
+        self._hubs = hubs
+        self._operators = operators
+
+    async def _context(self, request: web.Request) -> Ctx:
+        ctx = await super()._context(request)
+        name = await self._operators.authenticate(request, ctx)
+        usual = {field.name: getattr(ctx, field.name) for field in fields(ctx)}
+        return OperatorCtx(**usual, hubs=self._hubs, operator=name)
+
+    async def _caller(self, _request: web.Request) -> User | None:
+        return None

@@ -1,0 +1,19 @@
+"""One function for each row of the operators' table."""
+
+from api.ops.handlers.actions import drain, drop_jobs, end_session, list_jobs, retry_jobs, undrain
+from api.ops.handlers.looks import get_conversation, get_me, get_user, list_hubs, search, trace
+
+__all__ = [
+    "drain",
+    "drop_jobs",
+    "end_session",
+    "get_conversation",
+    "get_me",
+    "get_user",
+    "list_hubs",
+    "list_jobs",
+    "retry_jobs",
+    "search",
+    "trace",
+    "undrain",
+]

@@ -1,0 +1,68 @@
+"""What operators change. All of it is in the audit log, with the operator's name."""
+
+from uuid import UUID
+
+from api.ops.operators import OperatorCtx
+from api.ops.structs import Drained, JobIds, JobList, JobsDone, SessionEnded
+from core import clock, dead_jobs, errors
+from core.dead_jobs import DeadJob
+from core.sessions import END_LIVE_SESSION
+from core.unit_of_work import UnitOfWork, unit_of_work
+from realtime.questions import SetDrain
+
+MOST_JOBS = 200
+
+
+async def end_session(ctx: OperatorCtx, session_id: UUID) -> SessionEnded:
+    """End a session: its sockets are closed on every hub and its tokens are of no use any more."""
+    now = clock.now()
+    async with unit_of_work(ctx) as work:
+        user_id = await END_LIVE_SESSION(work.db, session_id, now, "ended by an operator")
+        if user_id is None:
+            raise errors.SESSION_NOT_FOUND.error()
+        await work.record("session.end", session_id, operator=ctx.operator, user_id=str(user_id))
+    ctx.publisher.end_sessions([session_id])
+    return SessionEnded(now)
+
+
+async def drain(ctx: OperatorCtx, hub_id: str) -> Drained:
+    """Empty a hub: it sends its clients away one by one, takes no new ones and is not ready, but stays up."""
+    return await _set_drain(ctx, hub_id, on=True)
+
+
+async def undrain(ctx: OperatorCtx, hub_id: str) -> Drained:
+    """Let a hub take clients again."""
+    return await _set_drain(ctx, hub_id, on=False)
+
+
+async def _set_drain(ctx: OperatorCtx, hub_id: str, *, on: bool) -> Drained:
+    if hub_id not in {one.id for one in await ctx.hubs.vitals()}:
+        raise errors.HUB_NOT_FOUND.error()
+    async with unit_of_work(ctx) as work:
+        await work.record("hub.drain" if on else "hub.undrain", None, operator=ctx.operator, hub=hub_id)
+    if (await ctx.hubs.ask(SetDrain(hub_id, on), hub_id)).unheard:
+        raise errors.UNAVAILABLE.error("The hub did not answer in time: look whether it has done it")
+    return Drained(on)
+
+
+async def list_jobs(ctx: OperatorCtx) -> JobList:
+    """List the oldest 200 jobs that failed in all their tries."""
+    return JobList(await dead_jobs.OLDEST(ctx.db, MOST_JOBS), await dead_jobs.COUNT(ctx.db) or 0)
+
+
+async def retry_jobs(ctx: OperatorCtx, body: JobIds) -> JobsDone:
+    """Have dead jobs tried again by the workers, within seconds; not those whose arguments were not kept."""
+    async with unit_of_work(ctx) as work:
+        return await _recorded(ctx, work, "job.retry", await dead_jobs.retry(work.db, body.ids))
+
+
+async def drop_jobs(ctx: OperatorCtx, body: JobIds) -> JobsDone:
+    """Forget dead jobs."""
+    async with unit_of_work(ctx) as work:
+        return await _recorded(ctx, work, "job.drop", await dead_jobs.DROP(work.db, body.ids))
+
+
+async def _recorded(ctx: OperatorCtx, work: UnitOfWork, action: str, jobs: list[DeadJob]) -> JobsDone:
+    for job in jobs:
+        await work.record(action, job.id, operator=ctx.operator, job=job.name)
+    return JobsDone([job.id for job in jobs])

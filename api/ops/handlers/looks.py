@@ -1,0 +1,120 @@
+"""What operators look at: how the hubs do, and where a user, a conversation, a message stands."""
+
+from uuid import UUID
+
+from api.ops.operators import OperatorCtx
+from api.ops.structs import (
+    ConversationPage,
+    Found,
+    Hub,
+    HubList,
+    HubTrace,
+    OneMember,
+    Operator,
+    RoomOnHub,
+    Search,
+    SocketOnHub,
+    Trace,
+    UserPage,
+)
+from api.ops.tracing import has_told, trace_member
+from core import errors, inspection
+from core.db import found
+from realtime.hubs import Answers
+from realtime.questions import RoomSeen, SeeRoom, SeeUser, UserSeen
+
+MOST_USERS = 20
+MOST_SESSIONS = 50
+MOST_CONVERSATIONS = 50
+MOST_MESSAGES = 20
+MOST_MEMBERS = 100
+
+
+async def get_me(ctx: OperatorCtx) -> Operator:
+    """Say which operator this is."""
+    return Operator(ctx.operator)
+
+
+async def list_hubs(ctx: OperatorCtx) -> HubList:
+    """Say how each hub does, also those that fell silent within the last minute."""
+    return HubList([Hub(one.is_silent, one) for one in await ctx.hubs.vitals()])
+
+
+async def search(ctx: OperatorCtx, query: Search) -> Found:
+    """Find users by id, e-mail address or how their names begin, a conversation or a message by id."""
+    text = query.q.replace("\0", "").strip()  # which Postgres stores nowhere
+    try:
+        return await _found_by_id(ctx, UUID(text))
+    except ValueError:
+        pass
+    if "@" in text:
+        markets = list(ctx.resources.settings.marketplaces)
+        return Found(await inspection.USERS_BY_EMAIL(ctx.db, markets, text))
+    return Found(await inspection.USERS_BY_NAME(ctx.db, _prefix(text), MOST_USERS) if text else [])
+
+
+async def _found_by_id(ctx: OperatorCtx, id: UUID) -> Found:
+    user = await inspection.USER(ctx.db, id)
+    conversation = await inspection.CONVERSATION(ctx.db, id)
+    return Found([user] if user else [], conversation, await inspection.MESSAGE(ctx.db, id))
+
+
+def _prefix(text: str) -> str:
+    """Return the pattern of what begins with a text, which has no wildcards itself."""
+    plain = text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
+    return f"{plain}%"
+
+
+async def get_user(ctx: OperatorCtx, user_id: UUID) -> UserPage:
+    """Show a user: her sessions, where their sockets are, and her newest conversations."""
+    user = found(await inspection.USER(ctx.db, user_id), errors.USER_NOT_FOUND.error())
+    answers = await ctx.hubs.ask(SeeUser(user_id))
+    return UserPage(
+        user,
+        await inspection.LOGINS(ctx.db, user_id, MOST_SESSIONS),
+        [
+            SocketOnHub(hub, one)
+            for hub, seen in answers.seen.items()
+            if isinstance(seen, UserSeen)
+            for one in seen.sockets
+        ],
+        await inspection.CONVERSATIONS_OF_USER(ctx.db, user_id, MOST_CONVERSATIONS),
+        answers.unheard,
+    )
+
+
+async def get_conversation(ctx: OperatorCtx, conversation_id: UUID) -> ConversationPage:
+    """Show a conversation: who has read least, the newest messages without their texts, and each hub's room."""
+    missing = errors.CONVERSATION_NOT_FOUND.error()
+    conversation = found(await inspection.CONVERSATION(ctx.db, conversation_id), missing)
+    members = await inspection.MEMBERS(ctx.db, conversation_id, None, MOST_MEMBERS)
+    answers = await ctx.hubs.ask(SeeRoom(conversation_id, [member.id for member in members]))
+    return ConversationPage(
+        conversation,
+        members,
+        await inspection.MESSAGES_AFTER(ctx.db, conversation_id, conversation.last_seq - MOST_MESSAGES),
+        [RoomOnHub(hub, room) for hub, room in _rooms(answers).items()],
+        answers.unheard,
+    )
+
+
+async def trace(ctx: OperatorCtx, message_id: UUID, query: OneMember) -> Trace:
+    """Follow a message: which hubs have told it, and what became of it for each member, or for one alone."""
+    message = found(await inspection.MESSAGE(ctx.db, message_id), errors.MESSAGE_NOT_FOUND.error())
+    missing = errors.CONVERSATION_NOT_FOUND.error()
+    members = await inspection.MEMBERS(ctx.db, message.conversation_id, query.user_id, MOST_MEMBERS)
+    answers = await ctx.hubs.ask(SeeRoom(message.conversation_id, [member.id for member in members]))
+    # Read after the hubs were asked: what has been told since then is told, not late.
+    conversation = found(await inspection.CONVERSATION(ctx.db, message.conversation_id), missing)
+    rooms = _rooms(answers)
+    return Trace(
+        message,
+        conversation,
+        [HubTrace(hub, has_told(room, message), room) for hub, room in rooms.items()],
+        [trace_member(member, message, rooms, heard_all=not answers.unheard) for member in members],
+        answers.unheard,
+    )
+
+
+def _rooms(answers: Answers) -> dict[str, RoomSeen]:
+    return {hub: seen for hub, seen in sorted(answers.seen.items()) if isinstance(seen, RoomSeen)}

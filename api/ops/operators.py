@@ -1,0 +1,45 @@
+"""Who is an operator: whoever knows one of the secrets of GREENROOM_OPERATOR_TOKENS."""
+
+import hmac
+from dataclasses import dataclass
+from hashlib import sha256
+
+from aiohttp import web
+
+from config.settings import Settings
+from core import errors, limits
+from core.context import Ctx
+from core.limits import Rate
+from realtime.hubs import Hubs
+
+GUESSES = Rate("operator_guesses", 10, 60)  # of one address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorCtx(Ctx):
+    """One call of an operator: a user of no marketplace, so `caller` is nobody."""
+
+    hubs: Hubs
+    operator: str = ""
+
+
+class Operators:
+    """The operators of the settings; secrets are kept and compared as their SHA-256."""
+
+    def __init__(self, settings: Settings) -> None:
+        pairs = [token.split(":", 1) for token in settings.operator_tokens]
+        self._names = [(name, _hashed(secret)) for name, secret in pairs]
+
+    async def authenticate(self, request: web.Request, ctx: Ctx) -> str:
+        """Return the operator's name; raises UNAUTHORIZED, or RATE_LIMITED after ten wrong secrets of an address a minute."""
+        scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+        await limits.take(ctx, GUESSES, ctx.remote)
+        known = [name for name, hashed in self._names if hmac.compare_digest(hashed, _hashed(secret.strip()))]
+        if scheme.lower() != "bearer" or not known:
+            raise errors.UNAUTHORIZED.error("This is no operator's token")
+        await limits.give_back(ctx, GUESSES, ctx.remote)
+        return known[0]
+
+
+def _hashed(secret: str) -> bytes:
+    return sha256(secret.encode(errors="surrogateescape")).digest()

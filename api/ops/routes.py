@@ -1,0 +1,54 @@
+"""The table of the operators' calls."""
+
+from aiohttp import web
+
+from api.ops import handlers
+from api.ops.endpoint import OperatorEndpoint
+from api.ops.operators import Operators
+from core import errors
+from core.context import Resources
+from core.limits import Rate
+from core.market import Marketplace, do, get
+from core.publisher import Publisher
+from realtime.hubs import Hubs
+
+OPERATOR = frozenset({"operator"})
+USUAL = Rate("operators", 1200, 60)  # a console asks every two seconds
+
+ROUTES = (
+    get("/ops/me", handlers.get_me, OPERATOR),
+    get("/ops/hubs", handlers.list_hubs, OPERATOR),
+    do("/ops/hubs/{hubId}/drain", handlers.drain, OPERATOR, errors.HUB_NOT_FOUND),
+    do("/ops/hubs/{hubId}/undrain", handlers.undrain, OPERATOR, errors.HUB_NOT_FOUND),
+    get("/ops/search", handlers.search, OPERATOR),
+    get("/ops/users/{userId}", handlers.get_user, OPERATOR, errors.USER_NOT_FOUND),
+    do("/ops/sessions/{sessionId}/end", handlers.end_session, OPERATOR, errors.SESSION_NOT_FOUND),
+    get("/ops/conversations/{conversationId}", handlers.get_conversation, OPERATOR, errors.CONVERSATION_NOT_FOUND),
+    get("/ops/messages/{messageId}/trace", handlers.trace, OPERATOR, errors.MESSAGE_NOT_FOUND),
+    get("/ops/jobs", handlers.list_jobs, OPERATOR),
+    do("/ops/jobs/retry", handlers.retry_jobs, OPERATOR),
+    do("/ops/jobs/drop", handlers.drop_jobs, OPERATOR),
+)
+# In the form of a marketplace, so that calls and documents are made as theirs are.
+OPS = Marketplace(
+    "ops",
+    "Operators",
+    ROUTES,
+    per_user=USUAL,
+    per_address=USUAL,
+    messages=USUAL,
+    purposes=(),
+    uploads=USUAL,
+    personal_data=(),
+)
+
+
+def routes(resources: Resources, publisher: Publisher, hubs: Hubs) -> list[web.RouteDef]:
+    """Return the calls of operators."""
+    operators = Operators(resources.settings)
+    return [
+        web.route(
+            route.method, route.path, OperatorEndpoint(OPS, route, resources, publisher, hubs, operators).__call__
+        )
+        for route in ROUTES
+    ]

@@ -1,0 +1,158 @@
+"""What the calls of operators take and give."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+import msgspec
+
+from core.dead_jobs import DeadJob
+from core.inspection import (
+    ConversationFound,
+    ConversationOfUser,
+    LoginRow,
+    MemberFound,
+    MessageFound,
+    UserFound,
+)
+from realtime.pulse import Vitals
+from realtime.questions import RoomSeen, SocketSeen
+
+Delivery = Literal["read", "delivered", "behind", "pending", "not_joined", "offline", "unknown"]
+
+
+class Operator(msgspec.Struct, frozen=True):
+    """Who asks."""
+
+    name: str
+
+
+class Hub(msgspec.Struct, frozen=True, rename="camel"):
+    """How a hub does; `silent`: it should have been heard of and was not."""
+
+    silent: bool
+    vitals: Vitals
+
+
+class HubList(msgspec.Struct, frozen=True):
+    """All hubs."""
+
+    hubs: list[Hub]
+
+
+class Search(msgspec.Struct, frozen=True, kw_only=True):
+    """An id, an e-mail address, or how a name begins."""
+
+    q: Annotated[str, msgspec.Meta(min_length=1, max_length=254)]
+
+
+class Found(msgspec.Struct, frozen=True):
+    """What was found, by its kind."""
+
+    users: list[UserFound] = []
+    conversation: ConversationFound | None = None
+    message: MessageFound | None = None
+
+
+class SocketOnHub(msgspec.Struct, frozen=True):
+    """A socket and the hub that has it."""
+
+    hub: str
+    socket: SocketSeen
+
+
+class UserPage(msgspec.Struct, frozen=True, rename="camel"):
+    """A user: her sessions, where their sockets are, her newest conversations. `unheard`: hubs that did not answer in time."""
+
+    user: UserFound
+    sessions: list[LoginRow]
+    sockets: list[SocketOnHub]
+    conversations: list[ConversationOfUser]
+    unheard: list[str]
+
+
+class RoomOnHub(msgspec.Struct, frozen=True):
+    """A conversation on one hub."""
+
+    hub: str
+    room: RoomSeen
+
+
+class ConversationPage(msgspec.Struct, frozen=True, rename="camel"):
+    """A conversation: the members who have read least, the newest messages, and each hub's room."""
+
+    conversation: ConversationFound
+    members: list[MemberFound]
+    messages: list[MessageFound]
+    rooms: list[RoomOnHub]
+    unheard: list[str]
+
+
+class OneMember(msgspec.Struct, frozen=True, rename="camel"):
+    """Of this member alone."""
+
+    user_id: UUID | None = None
+
+
+class HubTrace(msgspec.Struct, frozen=True, rename="camel"):
+    """A hub's part in a message; `has_told`: its room has written it, as it is now, to the sockets in it."""
+
+    hub: str
+    has_told: bool
+    room: RoomSeen
+
+
+class MemberTrace(msgspec.Struct, frozen=True, rename="camel"):
+    """What became of a message for one member.
+
+    read: she has read it or a later one. delivered: written to a socket of hers that has joined. behind: her sockets that have
+    joined do not take what they are sent, and are paged back. pending: joined on a hub that has not told it yet. not_joined:
+    connected, but without having joined, so she was told of the conversation only. offline: no socket anywhere. unknown: none on
+    the hubs that answered, but not all did.
+    """
+
+    member: MemberFound
+    state: Delivery
+    hubs: list[str]
+    seen_version: int
+
+
+class Trace(msgspec.Struct, frozen=True, rename="camel"):
+    """The way of a message to the members of its conversation; `last_seq` and `version` are the conversation's."""
+
+    message: MessageFound
+    conversation: ConversationFound
+    hubs: list[HubTrace]
+    members: list[MemberTrace]
+    unheard: list[str]
+
+
+class JobList(msgspec.Struct, frozen=True, rename="camel"):
+    """Dead jobs, the oldest first; `total` of them there are."""
+
+    jobs: list[DeadJob]
+    total: int
+
+
+class JobIds(msgspec.Struct, frozen=True):
+    """Which jobs."""
+
+    ids: Annotated[list[UUID], msgspec.Meta(min_length=1, max_length=200)]
+
+
+class JobsDone(msgspec.Struct, frozen=True):
+    """Those that it was done to; the others are not dead any more, or cannot be retried."""
+
+    ids: list[UUID]
+
+
+class SessionEnded(msgspec.Struct, frozen=True, rename="camel"):
+    """When it was ended."""
+
+    ended_at: datetime
+
+
+class Drained(msgspec.Struct, frozen=True, rename="camel"):
+    """Whether the hub drains now."""
+
+    draining: bool

@@ -1,0 +1,20 @@
+"""What only this data folder knows, where the settings name none: made once, so that tokens and logins outlive a restart."""
+
+import os
+import secrets
+from pathlib import Path
+
+SIGNING_KEY = "signing-key"
+OPERATOR_TOKEN = "operator-token"  # noqa: S105 - the name of a file
+
+
+def kept_secret(folder: Path, name: str) -> str:
+    """Return the secret of this name as `dev:secret`; the first time it is made, for its owner's eyes only."""
+    path = folder / name
+    if not path.exists():
+        unfinished = folder / f"{name}.unfinished"
+        unfinished.unlink(missing_ok=True)
+        with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(f"dev:{secrets.token_hex(32)}")
+        unfinished.rename(path)
+    return path.read_text()

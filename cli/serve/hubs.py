@@ -1,0 +1,71 @@
+"""`greenroom hub --processes N`: hubs on ports that follow one another, each started again when it dies.
+
+Not one port for all: the kernel would give the requests of one polling client to one hub after the other, and only one of them
+knows its session. nginx spreads clients over the ports, as it does over machines; Prometheus asks each.
+"""
+
+import asyncio
+import logging
+import shutil
+import signal
+import sys
+from asyncio.subprocess import DEVNULL, Process
+from collections.abc import Iterable
+from contextlib import suppress
+
+from cli.checks import check_settings
+from cli.errors import CommandError
+from cli.lifetime import run, until
+from cli.serve.listening import check_free
+from config.settings import Settings
+
+PAUSE_SECONDS = 1.0  # before one that has died starts again: what killed it may still be there
+
+log = logging.getLogger(__name__)
+
+
+def run_hubs(settings: Settings, count: int) -> None:
+    """Run so many hubs until a signal."""
+    ports = range(settings.port, settings.port + count)
+    if settings.port == 0 or ports[-1] > 65535:
+        raise CommandError(
+            f"{count} hubs need as many ports from GREENROOM_PORT={settings.port} on: choose another one"
+        )
+
+    async def main(stop: asyncio.Event) -> None:
+        await check_settings(settings)
+        for port in ports:
+            check_free(settings.host, port)
+        await until(stop, *(_keep_up(settings.host, port) for port in ports))
+
+    run(main)
+
+
+async def _keep_up(host: str, port: int) -> None:
+    """Keep one hub running; when this is cancelled, send its clients away and return when it has ended."""
+    while True:
+        process = await _start(host, port)
+        log.info("hub on port %d is process %d", port, process.pid)
+        try:
+            code = await process.wait()
+        except asyncio.CancelledError:
+            await _end(process)
+            raise
+        log.error("hub on port %d has ended (exit code %d): starting it again", port, code)
+        await asyncio.sleep(PAUSE_SECONDS)
+
+
+async def _start(host: str, port: int) -> Process:
+    # In a session of its own, so that Ctrl-C reaches it once, through us; and ended with us, however we end.
+    command = [*_dies_with_us(), sys.executable, "-m", "cli", "hub", "--host", host, "--port", str(port)]
+    return await asyncio.create_subprocess_exec(*command, stdin=DEVNULL, start_new_session=True)
+
+
+async def _end(process: Process) -> None:
+    with suppress(ProcessLookupError):
+        process.send_signal(signal.SIGTERM)
+    await process.wait()
+
+
+def _dies_with_us() -> Iterable[str]:
+    return ("setpriv", "--pdeathsig", "TERM") if shutil.which("setpriv") else ()

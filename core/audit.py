@@ -1,0 +1,21 @@
+"""The audit log: who did what to what, written in the transaction that does it. Rows are added, never changed."""
+
+from uuid import UUID
+
+from core import clock
+from core.context import Ctx
+from core.db import Connection, Run
+from core.ids import uuid7
+
+INSERT = Run(
+    """
+    insert into audit_log (id, market, actor_id, action, entity_id, facts, request_id, remote, recorded_at)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9)"""
+)
+
+
+async def record(ctx: Ctx, db: Connection, action: str, entity_id: UUID | None, facts: dict[str, object]) -> None:
+    """Write that the caller did `action` ("project.delete") to an entity; facts are JSON and hold no secrets."""
+    actor = ctx.caller.id if ctx.caller else None
+    id, now = uuid7(), clock.now()
+    await INSERT(db, id, ctx.market, actor, action, entity_id, facts, ctx.request_id, ctx.remote, now)

@@ -1,0 +1,28 @@
+"""Entity tags (RFC 9110): the version of what was read, by which a change can say what it is based on."""
+
+import hashlib
+
+from core import errors
+from core.context import Ctx
+
+
+def version_tag(version: int) -> str:
+    """Return the tag of an entity that counts its changes."""
+    return f'"{version}"'
+
+
+def body_tag(body: bytes) -> str:
+    """Return the tag of an answer that has no version of its own."""
+    return f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+
+
+def check_if_match(ctx: Ctx, tag: str) -> None:
+    """Raise PRECONDITION_FAILED if the caller wants to change another version than the one with this tag."""
+    if ctx.if_match and not matches(ctx.if_match, tag):
+        raise errors.PRECONDITION_FAILED.error()
+
+
+def matches(header: str, tag: str) -> bool:
+    """Say whether `If-Match` or `If-None-Match` names a tag. A weak tag counts: our bodies are equal byte by byte."""
+    names = [name.strip().removeprefix("W/") for name in header.split(",")]
+    return "*" in names or tag in names

@@ -1,0 +1,11 @@
+"""Files of users in S3: announced, uploaded, checked by a job, released, attached to what they belong to."""
+
+from core.files.attaching import FileView as FileView
+from core.files.attaching import attach as attach
+from core.files.attaching import detach as detach
+from core.files.attaching import views_of as views_of
+from core.files.purposes import MB as MB
+from core.files.purposes import ImageLimits as ImageLimits
+from core.files.purposes import Purpose as Purpose
+from core.files.purposes import kinds as kinds
+from core.files.table import File as File

@@ -1,0 +1,101 @@
+"""Files of entities: who owns an uploaded file gives it to something in the transaction that makes or changes that."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import msgspec
+
+from core import clock, errors
+from core.context import Ctx
+from core.db import Db
+from core.files import table
+from core.files.names import key_name
+from core.files.table import File, Status
+from core.files.urls import file_url, id_in
+from core.jobs import CheckFile
+from core.unit_of_work import UnitOfWork
+
+
+class FileView(msgspec.Struct, frozen=True, rename="camel"):
+    """A file as those see it who see what it is attached to. It can be read once its status is `released`."""
+
+    id: UUID
+    file_name: str
+    file_url: str
+    file_size: int
+    mime_type: str
+    status: Status
+    thumbnail_url: str | None = None
+
+
+async def attach(
+    ctx: Ctx,
+    work: UnitOfWork,
+    urls: Sequence[str],
+    purpose: str,
+    entity_id: UUID,
+    *,
+    folder: str,
+    stem: str = "",
+    field: str = "fileUrls",
+) -> list[FileView]:
+    """Give files that the caller has uploaded for this purpose to an entity; return them in the order of the urls.
+
+    Their objects go to `folder`, under their own names or that of `stem`. Raises VALIDATION_ERROR with `field` for what is
+    not there, not the caller's, of another purpose or attached already; UNAVAILABLE when the storage must be asked and is away.
+    """
+    ids = [id_in(ctx, url) for url in urls]
+    if None in ids or len(set(ids)) != len(ids):
+        raise errors.invalid(field, "Not a file that you have uploaded, or twice the same")
+    files = {file.id: file for file in await table.LOCKED(work.db, ids)}
+    for id in ids:
+        await _check(ctx, work, files.get(id) if id else None, purpose, field)
+    for file in files.values():
+        name = key_name(file.file_name, stem)
+        other = key_name(file.file_name, f"{stem or file.file_name.rpartition('.')[0]}-{file.id}")
+        await table.ATTACH(work.db, file.id, entity_id, f"{folder}/{name}", f"{folder}/{other}")
+        work.enqueue(CheckFile(str(file.id)))
+    views = {view.id: view for view in (await views_of(ctx, work.db, [entity_id]))[entity_id]}
+    return [views[id] for id in ids if id]
+
+
+async def views_of(ctx: Ctx, db: Db, entity_ids: Sequence[UUID]) -> dict[UUID, list[FileView]]:
+    """Return the files of each of these entities, the first uploaded first."""
+    views: dict[UUID, list[FileView]] = {id: [] for id in entity_ids}
+    for file in await table.OF_ENTITIES(db, list(views)):
+        assert file.entity_id  # noqa: S101 - that is how it was found
+        views[file.entity_id].append(view_of(ctx, file))
+    return views
+
+
+async def detach(work: UnitOfWork, entity_id: UUID) -> None:
+    """Take its files from an entity: nobody can read them any more, and a job deletes them."""
+    await table.DETACH(work.db, entity_id, clock.now())
+
+
+def view_of(ctx: Ctx, file: File) -> FileView:
+    """Return a file as users see it."""
+    url = file_url(ctx, file)
+    thumbnail = f"{url}?variant=thumbnail" if file.thumbnail_key else None
+    return FileView(file.id, file.file_name, url, file.size, file.mime_type, file.status, thumbnail)
+
+
+async def _check(ctx: Ctx, work: UnitOfWork, file: File | None, purpose: str, field: str) -> None:
+    if file is None or file.owner_id != ctx.user.id or file.market != ctx.market:
+        raise errors.invalid(field, "Not a file that you have uploaded")
+    if file.purpose != purpose:
+        raise errors.invalid(field, f"{file.file_name} was uploaded as {file.purpose}, not as {purpose}")
+    if file.entity_id is not None:
+        raise errors.invalid(field, f"{file.file_name} is in use already")
+    if file.status == "rejected":
+        raise errors.invalid(field, f"{file.file_name} was rejected")
+    if file.status == "pending" and not await confirm(ctx, work.db, file):
+        raise errors.invalid(field, f"{file.file_name} has not been uploaded, or not all of it")
+
+
+async def confirm(ctx: Ctx, db: Db, file: File) -> bool:
+    """Note that a file has arrived, if all of it is there; raises UNAVAILABLE."""
+    if await ctx.resources.storage.size_of(file.key) != file.size:
+        return False
+    await table.UPLOADED(db, file.id, clock.now())
+    return True

@@ -1,0 +1,114 @@
+"""The checks between the quarantine and everybody else. Whatever is not known to be good stays where it is.
+
+What was checked is a copy on this machine, and that copy is what is stored: the link that a file was put by may be used
+again, but reaches the quarantine only.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from io import BytesIO
+from tempfile import TemporaryFile
+from typing import IO
+from uuid import UUID
+
+from core import clock
+from core.clamd import scan
+from core.context import Ctx
+from core.files import images, table
+from core.files.attaching import view_of
+from core.files.events import FILE_REJECTED, FileRejected, FileReleased
+from core.files.images import Picture, RejectedError
+from core.files.links import THUMBNAIL_TYPE
+from core.files.purposes import Purpose
+from core.files.sniff import HEAD_BYTES, type_of
+from core.files.table import File
+from core.unit_of_work import unit_of_work
+
+
+async def check_file(ctx: Ctx, purposes: Sequence[Purpose], file_id: UUID) -> None:
+    """Check a file if it waits for that, and move it to where it belongs if it is released. Harmless to repeat.
+
+    `ctx` is of the file's market. Raises UNAVAILABLE and ScannerAwayError: the file is held, try again.
+    """
+    file = await table.FILE(ctx.db, file_id)
+    if file and file.status == "uploaded":
+        purpose = next(one for one in purposes if one.name == file.purpose)
+        try:
+            await _check(ctx, purpose, file)
+        except RejectedError as error:
+            await _reject(ctx, purpose, file, str(error))
+        file = await table.FILE(ctx.db, file_id)
+    if file and file.status == "released" and file.place and file.key != file.place:
+        await _move(ctx, file, file.place)
+
+
+def keys_of(file: File) -> set[str]:
+    """Return every key under which something of a file may be."""
+    keys = {file.key, f"quarantine/{file.id}", f"checked/{file.id}", *([file.place] if file.place else ())}
+    return keys | {thumbnail_key(key) for key in keys}
+
+
+def thumbnail_key(key: str) -> str:
+    """Return where the thumbnail of an object is."""
+    return f"{key}.thumbnail.jpg"
+
+
+async def _check(ctx: Ctx, purpose: Purpose, file: File) -> None:
+    with TemporaryFile() as content:
+        if not await ctx.resources.storage.fetch(file.key, content, limit=file.size) or content.tell() != file.size:
+            raise RejectedError("It is not as large as announced")
+        content.seek(0)
+        if type_of(content.read(HEAD_BYTES)) != file.mime_type:
+            raise RejectedError(f"It is no {file.mime_type}")
+        picture = None
+        if file.mime_type in images.FORMATS:
+            content.seek(0)
+            picture = await asyncio.to_thread(images.examine, content, file.mime_type, purpose.images)
+        if (url := ctx.resources.settings.clamd_url) and (malware := await scan(url, content)):
+            raise RejectedError(f"It contains malware ({malware})")
+        await _release(ctx, file, content, picture)
+
+
+async def _release(ctx: Ctx, file: File, content: IO[bytes], picture: Picture | None) -> None:
+    key = file.place or f"checked/{file.id}"
+    thumbnail = thumbnail_key(key) if picture else None
+    size = len(picture.content) if picture else file.size
+    await _store(ctx, file, key, content, picture)
+    async with unit_of_work(ctx) as work:
+        sides = (picture.width, picture.height) if picture else (None, None)
+        if not await table.RELEASE(work.db, file.id, clock.now(), key, size, *sides, thumbnail):
+            return  # another check was faster, or it is deleted: what is left over goes with the row
+        released = await table.FILE(work.db, file.id)
+        if released:
+            work.emit([file.owner_id], FileReleased(view_of(ctx, released)))
+    await ctx.resources.storage.delete([file.key])
+
+
+async def _store(ctx: Ctx, file: File, key: str, content: IO[bytes], picture: Picture | None) -> None:
+    storage = ctx.resources.storage
+    content.seek(0)
+    await storage.put(key, BytesIO(picture.content) if picture else content, file.mime_type)
+    if picture:
+        await storage.put(thumbnail_key(key), picture.thumbnail, THUMBNAIL_TYPE)
+
+
+async def _reject(ctx: Ctx, purpose: Purpose, file: File, reason: str) -> None:
+    async with unit_of_work(ctx) as work:
+        if not await table.REJECT(work.db, file.id, reason):
+            return
+        if file.entity_id and purpose.rejected:
+            await purpose.rejected(work.db, file)
+        work.emit([file.owner_id], FileRejected(file.id, file.file_name, reason))
+        await work.notify(FILE_REJECTED, [file.owner_id], file.id, file=file.file_name, reason=reason)
+    await ctx.resources.storage.delete([file.key])
+
+
+async def _move(ctx: Ctx, file: File, place: str) -> None:
+    storage = ctx.resources.storage
+    await storage.copy(file.key, place)
+    thumbnail = None
+    if file.thumbnail_key:
+        thumbnail = thumbnail_key(place)
+        await storage.copy(file.thumbnail_key, thumbnail)
+    await table.MOVED(ctx.db, file.id, place, thumbnail)
+    await storage.delete([key for key in (file.key, file.thumbnail_key) if key])

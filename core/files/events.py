@@ -1,0 +1,26 @@
+"""What becomes of an uploaded file, told to its owner."""
+
+from uuid import UUID
+
+from core.events import Event
+from core.files.attaching import FileView
+from core.notices import Notice
+
+
+class FileReleased(Event, frozen=True, rename="camel"):
+    """It has been checked and can be read."""
+
+    name = "file:released"
+    file: FileView
+
+
+class FileRejected(Event, frozen=True, rename="camel"):
+    """It was not what it should be, and has been deleted."""
+
+    name = "file:rejected"
+    file_id: UUID
+    file_name: str
+    reason: str
+
+
+FILE_REJECTED = Notice("file_rejected", "File Not Accepted", "{file} was not accepted: {reason}", "file")

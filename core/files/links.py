@@ -1,0 +1,102 @@
+"""Links to files: signed, for one user and some time. Who may read is checked when a link is made and when it is used."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Literal, TypeAlias
+from urllib.parse import quote
+from uuid import UUID
+
+import msgspec
+
+from core import clock, errors
+from core.context import Ctx
+from core.db import Db
+from core.files import table
+from core.files.purposes import Purpose, purpose_named
+from core.files.table import File
+from core.tokens import FileLink, Validity, expiry
+
+LIFETIME = timedelta(hours=1)
+# Of a link to S3 itself, which nobody can take back: long enough for a browser to follow it.
+FOLLOWED_SECONDS = 60
+UPLOAD_PATH = "/api/upload/blob/{token}"
+DOWNLOAD_PATH = "/api/files/blob/{token}"
+
+Variant: TypeAlias = Literal["original", "thumbnail"]
+THUMBNAIL_TYPE = "image/jpeg"
+
+
+class VariantQuery(msgspec.Struct, frozen=True):
+    """`thumbnail`: a small JPEG of an image."""
+
+    variant: Variant = "original"
+
+
+class Download(msgspec.Struct, frozen=True, rename="camel"):
+    """A link to download a file, and how many seconds it lasts; it ends at once for who may no longer read the file."""
+
+    download_url: str
+    expires_in: int
+
+
+async def upload_url(ctx: Ctx, file: File) -> str:
+    """Return where the owner puts a file: S3 itself, or this server in between."""
+    # Also where this server is in between: one that stores no files says so here.
+    direct = await ctx.resources.storage.link_to_put(file.key, file.size, file.mime_type, int(LIFETIME.total_seconds()))
+    if ctx.resources.settings.s3_links == "direct":
+        return direct
+    return _address(ctx, UPLOAD_PATH, FileLink(file.id, file.owner_id, **_validity(), kind="upload"))
+
+
+async def download(ctx: Ctx, purposes: Sequence[Purpose], file_id: UUID, variant: Variant) -> Download:
+    """Return a link for the caller; raises FILE_NOT_FOUND, FORBIDDEN, FILE_NOT_READY, FILE_REJECTED."""
+    file = await readable(ctx.db, ctx.market, purposes, file_id, ctx.user.id)
+    object_of(file, variant)
+    link = FileLink(file.id, ctx.user.id, **_validity(), kind="download", variant=variant)
+    return Download(_address(ctx, DOWNLOAD_PATH, link), int(LIFETIME.total_seconds()))
+
+
+async def readable(db: Db, market: str, purposes: Sequence[Purpose], file_id: UUID, user_id: UUID | None) -> File:
+    """Return a released file that this user (None: anybody) may read; raises as `download`."""
+    file = await table.FILE(db, file_id)
+    purpose = purpose_named(purposes, file.purpose) if file else None
+    if file is None or purpose is None or file.market != market:
+        raise errors.FILE_NOT_FOUND.error()
+    if not await _may_read(db, purpose, file, user_id):
+        raise errors.FORBIDDEN.error()
+    if file.status == "rejected":
+        raise errors.FILE_REJECTED.error()
+    if file.status != "released":
+        raise errors.FILE_NOT_READY.error()
+    return file
+
+
+def object_of(file: File, variant: Variant) -> tuple[str, str]:
+    """Return the key and the type of a variant of a file; raises FILE_NOT_FOUND."""
+    if variant == "original":
+        return file.key, file.mime_type
+    if file.thumbnail_key is None:
+        raise errors.FILE_NOT_FOUND.error("There is no thumbnail of it")
+    return file.thumbnail_key, THUMBNAIL_TYPE
+
+
+def disposition(file: File, *, inline: bool) -> str:
+    """Return the Content-Disposition of a file: what is not everybody's is saved, never shown in our origin."""
+    return f"{'inline' if inline else 'attachment'}; filename*=UTF-8''{quote(file.file_name, safe='')}"
+
+
+async def _may_read(db: Db, purpose: Purpose, file: File, user_id: UUID | None) -> bool:
+    if file.entity_id is None:
+        return user_id == file.owner_id
+    if purpose.may_read is None:
+        return True
+    return user_id is not None and await purpose.may_read(db, user_id, file)
+
+
+def _address(ctx: Ctx, path: str, link: FileLink) -> str:
+    here = f"{ctx.resources.settings.public_url}/{ctx.market}"
+    return here + path.format(token=ctx.resources.keys.sign(link))
+
+
+def _validity() -> Validity:
+    return expiry(clock.now(), LIFETIME)

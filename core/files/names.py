@@ -1,0 +1,35 @@
+"""Names of files: what users may call them, and what they are called in the storage."""
+
+import re
+
+MAX_NAME = 255
+# A path segment of the storage may be a file name of a disk.
+MAX_KEY_BYTES = 200
+
+# Separators of paths, control characters, and those that show a name in another order than it is written.
+_FORBIDDEN = re.compile(r"[/\\\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def problem_of(name: str) -> str:
+    """Say what is wrong with a file's name; nothing: it is fine."""
+    if not 1 <= len(name) <= MAX_NAME:
+        return f"1 to {MAX_NAME} characters"
+    if _FORBIDDEN.search(name):
+        return "No slashes and no invisible characters"
+    stem, dot, extension = name.rpartition(".")
+    if not (stem.strip(". ") and dot and extension.isalnum()):
+        return "A name with an extension, as in logo.png"
+    return ""
+
+
+def extension_of(name: str) -> str:
+    """Return a name's extension, in small letters."""
+    return name.rpartition(".")[2].lower()
+
+
+def key_name(name: str, stem: str = "") -> str:
+    """Return a file's name in the storage: its own, or that of `stem`, short enough for a disk."""
+    own, _, extension = name.rpartition(".")
+    ending = f".{extension.lower() if stem else extension}"
+    room = MAX_KEY_BYTES - len(ending.encode())
+    return (stem or own).encode()[:room].decode(errors="ignore") + ending

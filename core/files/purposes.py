@@ -1,0 +1,69 @@
+"""What files are for, as data of a marketplace: who may read one, and what it may be."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+from uuid import UUID
+
+from core.db import Db
+from core.files.table import File
+
+MB = 1024 * 1024
+
+# Says whether a user may read an attached file of a private purpose. Who owns one that is not attached always may.
+MayRead: TypeAlias = Callable[[Db, UUID, File], Awaitable[bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A type of files that is accepted: its extensions, the usual one first, and the greatest size in bytes."""
+
+    mime_type: str
+    extensions: tuple[str, ...]
+    max_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ImageLimits:
+    """The sides of an image in pixels, and how many pixels it may have: what is more is not even decoded."""
+
+    min_side: int = 1
+    max_side: int = 16_384
+    max_pixels: int = 100_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """What a file is for ("avatar"). may_read=None: everybody may, also without a login.
+
+    `rejected` undoes what attaching a file has done, in the transaction that rejects it.
+    """
+
+    name: str
+    kinds: tuple[Kind, ...]
+    may_read: MayRead | None
+    images: ImageLimits = ImageLimits()
+    rejected: Callable[[Db, File], Awaitable[None]] | None = None
+
+
+def purpose_named(purposes: Sequence[Purpose], name: str) -> Purpose | None:
+    """Return the purpose of this name, if there is one."""
+    return next((one for one in purposes if one.name == name), None)
+
+
+def kinds(max_bytes: int, *types: str) -> tuple[Kind, ...]:
+    """Return kinds of one greatest size, by their MIME types."""
+    return tuple(Kind(type, EXTENSIONS[type], max_bytes) for type in types)
+
+
+# The types whose content we can tell; see sniff.py.
+EXTENSIONS: dict[str, tuple[str, ...]] = {
+    "image/jpeg": ("jpg", "jpeg"),
+    "image/png": ("png",),
+    "image/gif": ("gif",),
+    "video/mp4": ("mp4", "m4v"),
+    "video/quicktime": ("mov", "qt"),
+    "application/pdf": ("pdf",),
+    "application/zip": ("zip",),
+    "application/x-rar-compressed": ("rar",),
+}

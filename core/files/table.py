@@ -1,0 +1,85 @@
+"""The table of files: its row, and every statement on it."""
+
+from datetime import datetime
+from typing import Literal, TypeAlias
+from uuid import UUID
+
+import msgspec
+
+from core.db import Many, One, Run, Scalar
+
+Status: TypeAlias = Literal["pending", "uploaded", "released", "rejected"]
+
+
+class File(msgspec.Struct, frozen=True):
+    """A file. `key`: where its object lies now; `place`: where it belongs; `entity_id`: what it is attached to."""
+
+    id: UUID
+    market: str
+    owner_id: UUID
+    purpose: str
+    key: str
+    place: str | None
+    file_name: str
+    mime_type: str
+    size: int
+    status: Status
+    entity_id: UUID | None
+    thumbnail_key: str | None
+    deleted_at: datetime | None
+
+
+class FileId(msgspec.Struct, frozen=True):
+    id: UUID
+
+
+_COLUMNS = """id, market, owner_id, purpose, key, place, file_name, mime_type, size, status, entity_id, thumbnail_key,
+        deleted_at"""
+
+INSERT = Run(
+    """
+    insert into files (id, market, owner_id, purpose, key, file_name, mime_type, size, created_at)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9)"""
+)
+MARKET = Scalar(str, "select market from files where id = $1 and deleted_at is null")
+FILE = One(File, f"select {_COLUMNS} from files where id = $1 and deleted_at is null")  # noqa: S608
+# In the order of their ids, so that two who want the same files do not wait for each other.
+LOCKED = Many(
+    File,
+    f"""
+    select {_COLUMNS} from files where id = any ($1::uuid[]) and deleted_at is null order by id for update""",  # noqa: S608
+)
+OF_ENTITIES = Many(
+    File,
+    f"""
+    select {_COLUMNS} from files
+    where entity_id = any ($1::uuid[]) and deleted_at is null order by entity_id, id""",  # noqa: S608
+)
+ATTACH = Run(
+    """
+    update files set entity_id = $2, place = case
+        when exists (select from files f where f.place = $3) then $4 else $3 end
+    where id = $1"""
+)
+DETACH = Run("update files set deleted_at = $2 where entity_id = $1 and deleted_at is null")
+UPLOADED = Run("update files set status = 'uploaded', uploaded_at = $2 where id = $1 and status = 'pending'")
+RELEASE = Run(
+    """
+    update files set status = 'released', released_at = $2, key = $3, size = $4, width = $5, height = $6, thumbnail_key = $7
+    where id = $1 and status = 'uploaded'"""
+)
+REJECT = Run("update files set status = 'rejected', reject_reason = $2 where id = $1 and status = 'uploaded'")
+MOVED = Run("update files set key = $2, thumbnail_key = $3 where id = $1 and status = 'released'")
+# What was not attached in time, and what was detached. Locked, so that nobody attaches it meanwhile.
+LEFTOVER = Many(
+    File,
+    f"""
+    select {_COLUMNS} from files
+    where deleted_at is not null or entity_id is null and created_at < $1
+    order by created_at limit $2 for update skip locked""",  # noqa: S608
+)
+DISCARD = Many(FileId, "delete from files where id = any ($1::uuid[]) and entity_id is null returning id")
+DELETE = Run("delete from files where id = any ($1::uuid[])")
+UNCHECKED = Many(
+    FileId, "select id from files where status = 'uploaded' and deleted_at is null and uploaded_at < $1 limit $2"
+)

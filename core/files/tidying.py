@@ -1,0 +1,31 @@
+"""Deletes files that nobody has attached in time or that were detached, and sends those to the check again that wait for it."""
+
+from datetime import timedelta
+
+from core import clock
+from core.context import Resources
+from core.db import transaction
+from core.files import table
+from core.files.checking import keys_of
+from core.jobs import CheckFile
+
+UNATTACHED = timedelta(hours=24)
+UNCHECKED = timedelta(hours=1)
+BATCH = 100
+
+
+async def tidy_files(resources: Resources) -> None:
+    """Delete what is left over, objects before rows; raises UNAVAILABLE when the storage is away."""
+    while await _delete_some(resources) == BATCH:
+        pass
+    for one in await table.UNCHECKED(resources.db, clock.now() - UNCHECKED, BATCH):
+        await resources.jobs.enqueue(CheckFile(str(one.id)))
+
+
+async def _delete_some(resources: Resources) -> int:
+    async with transaction(resources.db) as db:
+        files = await table.LEFTOVER(db, clock.now() - UNATTACHED, BATCH)
+        for file in files:
+            await resources.storage.delete(sorted(keys_of(file)))
+        await table.DELETE(db, [file.id for file in files])
+        return len(files)

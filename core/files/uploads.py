@@ -1,0 +1,137 @@
+"""Uploads: a file is announced with what it will be, put into the quarantine of the storage, and checked from there."""
+
+from collections.abc import Sequence
+from typing import IO
+from uuid import UUID
+
+import msgspec
+
+from core import clock, errors, limits
+from core.context import Ctx
+from core.db import found
+from core.fields import Text
+from core.files import names, table
+from core.files.attaching import FileView, confirm, view_of
+from core.files.links import upload_url
+from core.files.purposes import Kind, Purpose, purpose_named
+from core.files.table import File
+from core.files.urls import file_url
+from core.ids import uuid7
+from core.jobs import CheckFile
+from core.limits import Rate
+from core.unit_of_work import unit_of_work
+
+
+class NewUpload(msgspec.Struct, frozen=True, rename="camel"):
+    """What will be uploaded: `fileSize` in bytes, `uploadType` says what it is for."""
+
+    file_name: Text
+    file_size: int
+    mime_type: Text
+    upload_type: Text
+
+
+class Upload(msgspec.Struct, frozen=True, rename="camel"):
+    """Where to PUT the file, with its type as Content-Type, and its final address."""
+
+    upload_url: str
+    file_url: str
+    file_id: UUID
+
+
+async def announce(ctx: Ctx, purposes: Sequence[Purpose], rate: Rate, new: NewUpload) -> Upload:
+    """Take a file's announcement; raises VALIDATION_ERROR, FILE_TOO_LARGE, RATE_LIMITED, UNAVAILABLE."""
+    check_upload(purposes, new)
+    await count(ctx, rate)
+    file = new_file(ctx, new)
+    url = await upload_url(ctx, file)
+    await _insert(ctx, file)
+    return Upload(url, file_url(ctx, file), file.id)
+
+
+async def complete(ctx: Ctx, file_id: UUID) -> FileView:
+    """Note that a file of the caller's own has been put, and have it checked already; raises FILE_NOT_FOUND, VALIDATION_ERROR."""
+    async with unit_of_work(ctx) as work:
+        file = _own(ctx, await table.FILE(work.db, file_id))
+        if file.status == "pending":
+            if not await confirm(ctx, work.db, file):
+                raise errors.invalid("fileId", "It has not been uploaded, or not all of it")
+            work.enqueue(CheckFile(str(file.id)))
+        return view_of(ctx, _own(ctx, await table.FILE(work.db, file_id)))
+
+
+async def count(ctx: Ctx, rate: Rate) -> None:
+    """Count an upload of the caller's; raises RATE_LIMITED."""
+    await limits.take(ctx, rate, str(ctx.user.id))
+
+
+def new_file(ctx: Ctx, new: NewUpload) -> File:
+    """Return a file of the caller's that is not stored yet."""
+    id = uuid7()
+    return File(
+        id=id,
+        market=ctx.market,
+        owner_id=ctx.user.id,
+        purpose=new.upload_type,
+        key=f"quarantine/{id}",
+        place=None,
+        file_name=new.file_name,
+        mime_type=new.mime_type,
+        size=new.file_size,
+        status="pending",
+        entity_id=None,
+        thumbnail_key=None,
+        deleted_at=None,
+    )
+
+
+async def store(ctx: Ctx, file: File, content: IO[bytes]) -> None:
+    """Upload a file for the caller; raises UNAVAILABLE."""
+    await _insert(ctx, file)  # first, so that no object is ever without a row
+    await ctx.resources.storage.put(file.key, content, file.mime_type)
+    await table.UPLOADED(ctx.resources.db, file.id, clock.now())
+
+
+async def discard(ctx: Ctx, files: Sequence[File]) -> None:
+    """Forget those of these files that have not been attached."""
+    forgotten = await table.DISCARD(ctx.resources.db, [file.id for file in files])
+    gone = {one.id for one in forgotten}
+    await ctx.resources.storage.delete([file.key for file in files if file.id in gone])
+
+
+def check_upload(purposes: Sequence[Purpose], new: NewUpload) -> None:
+    """Raise VALIDATION_ERROR or FILE_TOO_LARGE unless it is something that may be uploaded for its purpose."""
+    purpose = purpose_named(purposes, new.upload_type)
+    if purpose is None:
+        raise errors.invalid("uploadType", f"One of {', '.join(one.name for one in purposes)}")
+    kind = next((one for one in purpose.kinds if one.mime_type == new.mime_type), None)
+    if kind is None:
+        raise errors.invalid("mimeType", f"One of {', '.join(one.mime_type for one in purpose.kinds)}")
+    _check_name(kind, new.file_name)
+    if new.file_size < 1:
+        raise errors.invalid("fileSize", "At least one byte")
+    if new.file_size > kind.max_bytes:
+        raise errors.FILE_TOO_LARGE.error(
+            f"{new.file_name}: at most {kind.max_bytes // 1024 // 1024} MB of {kind.mime_type}"
+        )
+
+
+def _check_name(kind: Kind, name: str) -> None:
+    if problem := names.problem_of(name):
+        raise errors.invalid("fileName", problem)
+    if names.extension_of(name) not in kind.extensions:
+        raise errors.invalid("fileName", f"The extension of {kind.mime_type} is {' or '.join(kind.extensions)}")
+
+
+async def _insert(ctx: Ctx, file: File) -> None:
+    row = (file.id, file.market, file.owner_id, file.purpose, file.key, file.file_name, file.mime_type, file.size)
+    await table.INSERT(ctx.resources.db, *row, clock.now())
+
+
+def _own(ctx: Ctx, file: File | None) -> File:
+    known = found(file, errors.FILE_NOT_FOUND.error())
+    if known.market != ctx.market:
+        raise errors.FILE_NOT_FOUND.error()
+    if known.owner_id != ctx.user.id:
+        raise errors.FORBIDDEN.error()
+    return known

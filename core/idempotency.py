@@ -1,0 +1,76 @@
+"""Idempotency keys: a call repeated with its key does nothing again and gets the first answer.
+
+The key is claimed and the answer stored in the transaction of the call itself, so that neither exists without the other. A
+repeat that comes while the first is running waits for it. A call that fails leaves nothing: its repeat is a first try.
+"""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import msgspec
+
+from core import clock, errors
+from core.context import Ctx
+from core.db import One, Run, Scalar, found
+from core.market import Answer
+from core.unit_of_work import unit_of_work
+
+KEPT = timedelta(hours=24)
+MAX_KEY = 128
+
+
+class KeptAnswer(msgspec.Struct, frozen=True):
+    fingerprint: bytes
+    status: int
+    body: bytes
+    etag: str
+
+
+CLAIM = Scalar(
+    str,
+    """
+    insert into idempotency_keys (user_id, key, fingerprint, created_at) values ($1, $2, $3, $4)
+    on conflict do nothing returning key""",
+)
+KEEP = Run("update idempotency_keys set status = $3, body = $4, etag = $5 where user_id = $1 and key = $2")
+KEPT_ANSWER = One(
+    KeptAnswer, "select fingerprint, status, body, etag from idempotency_keys where user_id = $1 and key = $2"
+)
+FORGET = Run(
+    """
+    delete from idempotency_keys where (user_id, key) in (
+        select user_id, key from idempotency_keys where created_at < $1 order by created_at limit $2
+    )"""
+)
+
+
+async def once(
+    ctx: Ctx, call: tuple[bytes, ...], do: Callable[[Ctx], Awaitable[Answer[bytes]]]
+) -> tuple[Answer[bytes], bool]:
+    """Do a user's call at most once for its key; return the answer, and whether it is that of an earlier call.
+
+    `call` is what makes it this call and no other. Raises IDEMPOTENCY_KEY_REUSED for another call with the same key.
+    """
+    key = ctx.idempotency_key
+    if not 1 <= len(key) <= MAX_KEY or "\0" in key:
+        raise errors.invalid("Idempotency-Key", f"1 to {MAX_KEY} characters")
+    fingerprint = _fingerprint(call)
+    async with unit_of_work(ctx) as work:
+        if await CLAIM(work.db, ctx.user.id, key, fingerprint, clock.now()):
+            answer = await do(replace(ctx, work=work))
+            await KEEP(work.db, ctx.user.id, key, answer.status, answer.body, answer.etag)
+            return answer, False
+    kept = found(await KEPT_ANSWER(ctx.db, ctx.user.id, key), errors.UNAVAILABLE.error())
+    if kept.fingerprint != fingerprint:
+        raise errors.IDEMPOTENCY_KEY_REUSED.error()
+    return Answer(kept.status, kept.body, kept.etag), True
+
+
+def _fingerprint(call: tuple[bytes, ...]) -> bytes:
+    digest = hashlib.sha256()
+    for part in call:
+        digest.update(len(part).to_bytes(8))
+        digest.update(part)
+    return digest.digest()

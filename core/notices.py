@@ -1,0 +1,81 @@
+"""Notices: what users are notified of, as data of the marketplace, and storing one in the transaction that causes it."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import msgspec
+
+from core import clock
+from core.db import Connection, Many
+from core.events import NotificationNew, NotificationView
+from core.ids import uuid7
+
+
+class Notice(msgspec.Struct, frozen=True):
+    """A kind of notification. `title` and `message` are templates for str.format, `entity_type` says what `entity_id` is.
+
+    `in_app`, `email` and `push`: whether users who have not chosen otherwise get it in their list, by mail, on their devices.
+    """
+
+    type: str
+    title: str
+    message: str
+    entity_type: str | None = None
+    in_app: bool = True
+    email: bool = False
+    push: bool = True
+
+
+class Notified(msgspec.Struct, frozen=True):
+    id: UUID
+    user_id: UUID
+    in_app: bool
+    goes_out: bool
+
+
+class Told(msgspec.Struct, frozen=True):
+    """What follows from a notice: an event for each user who has it in her list, and the notifications that go out."""
+
+    events: list[tuple[UUID, NotificationNew]]
+    going_out: list[UUID]
+
+
+INSERT = Many(
+    Notified,
+    """
+    with wanted as (
+        select n.id, n.user_id, coalesce(p.in_app, $9) as in_app,
+            coalesce(p.email, $10) or coalesce(p.push, $11) and exists (
+                select from devices d where d.user_id = n.user_id
+            ) as goes_out
+        from unnest($1::uuid[], $2::uuid[]) as n (id, user_id)
+        join users u on u.id = n.user_id and u.deleted_at is null
+        left join notification_preferences p on p.user_id = n.user_id and p.type = $3
+    ),
+    stored as (
+        insert into notifications (id, user_id, type, title, message, entity_type, entity_id, created_at, in_app)
+        select id, user_id, $3, $4, $5, $6, $7, $8, in_app from wanted where in_app or goes_out
+    )
+    select id, user_id, in_app, goes_out from wanted where in_app or goes_out""",
+)
+
+
+async def insert(
+    db: Connection, notice: Notice, user_ids: Sequence[UUID], entity_id: UUID | None, values: dict[str, object]
+) -> Told:
+    """Store a notification for each of these users who wants it somewhere."""
+    title, message = notice.title.format(**values), notice.message.format(**values)
+    people = list(dict.fromkeys(user_ids))
+    ids, now = [uuid7() for _ in people], clock.now()
+    channels = (notice.in_app, notice.email, notice.push)
+    entity_type = notice.entity_type if entity_id else None
+    rows = await INSERT(db, ids, people, notice.type, title, message, entity_type, entity_id, now, *channels)
+
+    def event(id: UUID) -> NotificationNew:
+        shown = (notice.type, title, message, entity_type, entity_id)
+        return NotificationNew(NotificationView(id, *shown, is_read=False, created_at=now))
+
+    return Told(
+        [(row.user_id, event(row.id)) for row in rows if row.in_app],
+        [row.id for row in rows if row.goes_out],
+    )

@@ -1,0 +1,96 @@
+"""The outbox: what a transaction wants told is committed with it and told right after it, or later if the process died.
+
+Telling may happen twice, so each effect is harmless to repeat.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TypeAlias
+from uuid import UUID
+
+import msgspec
+
+from core import clock, logs
+from core.context import Resources
+from core.db import Connection, Many, Pool, Run, transaction
+from core.events import Event
+from core.ids import uuid7
+from core.jobs import Job, Jobs
+from core.publisher import Publisher
+
+PAGE = 100
+OVERDUE = timedelta(seconds=5)  # whoever stored them tells them within milliseconds, if it lives
+
+
+class Emit(msgspec.Struct, frozen=True, tag="emit"):
+    """An event for all sockets of some users."""
+
+    user_ids: list[UUID]
+    name: str
+    payload: msgspec.Raw
+
+
+class Enqueue(msgspec.Struct, frozen=True, tag="enqueue"):
+    """A job for the workers."""
+
+    name: str
+    arguments: msgspec.Raw
+    request_id: str = ""
+
+
+Effect: TypeAlias = Emit | Enqueue
+
+
+class Kept(msgspec.Struct, frozen=True):
+    id: UUID
+    effects: str
+
+
+INSERT = Run("insert into outbox (id, effects, created_at) values ($1, $2, $3)")
+DELETE = Run("delete from outbox where id = any ($1::uuid[])")
+OVERDUE_EFFECTS = Many(
+    Kept,
+    f"select id, effects from outbox where created_at < $1 order by created_at limit {PAGE} for update skip locked",  # noqa: S608
+)
+
+
+def event_effect(user_ids: Sequence[UUID], event: Event) -> Emit:
+    """Return the effect that tells users of an event."""
+    return Emit(list(user_ids), event.name, msgspec.Raw(msgspec.json.encode(event)))
+
+
+def job_effect(job: Job) -> Enqueue:
+    """Return the effect that has a job done."""
+    return Enqueue(type(job).__name__, msgspec.Raw(msgspec.json.encode(job)), logs.request_id())
+
+
+async def store(db: Connection, effects: Sequence[Effect]) -> UUID:
+    """Keep effects with the transaction that causes them."""
+    id = uuid7()
+    await INSERT(db, id, msgspec.json.encode(effects).decode(), clock.now())
+    return id
+
+
+async def perform(effects: Sequence[Effect], publisher: Publisher, jobs: Jobs) -> None:
+    """Tell effects whose transaction is committed; raises redis.RedisError when a job cannot be queued."""
+    for effect in effects:
+        match effect:
+            case Emit():
+                publisher.emit_encoded(effect.user_ids, effect.name, bytes(effect.payload))
+            case Enqueue():
+                await jobs.enqueue_encoded(effect.name, bytes(effect.arguments), effect.request_id)
+
+
+async def forget(db: Pool, id: UUID) -> None:
+    """Note that effects have been told."""
+    await DELETE(db, [id])
+
+
+async def relay(resources: Resources, publisher: Publisher) -> int:
+    """Tell what nobody has told in time, and return how many transactions that was."""
+    async with transaction(resources.db) as db:
+        overdue = await OVERDUE_EFFECTS(db, clock.now() - OVERDUE)
+        for kept in overdue:
+            await perform(msgspec.json.decode(kept.effects, type=list[Effect]), publisher, resources.jobs)
+        await DELETE(db, [kept.id for kept in overdue])
+    return len(overdue)

@@ -1,0 +1,130 @@
+"""Reviews: what one user thinks of another, one in each context, and what they add up to. Who may is the marketplace's rule."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta
+
+from core import clock, errors
+from core.context import Ctx
+from core.db import Connection, Db, Many, One, Run, Scalar, found
+from core.ids import uuid7
+from core.paging import PageQuery
+from core.people import Person
+
+Stars = Annotated[int, Meta(ge=1, le=5)]
+
+
+class Review(msgspec.Struct, frozen=True):
+    """A review; `context_id` is what it is about besides its subject, as the marketplace says."""
+
+    id: UUID
+    subject_id: UUID
+    context_id: UUID | None
+    rating: int
+    text: str
+    created_at: datetime
+    updated_at: datetime
+    author_id: UUID
+    author_name: str
+    author_avatar_url: str | None
+
+    @property
+    def author(self) -> Person:
+        return Person(self.author_id, self.author_name, self.author_avatar_url)
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """All reviews of a subject: `average` with one decimal (0: there are none), and how many gave how many stars."""
+
+    average: float
+    total: int
+    five: int
+    four: int
+    three: int
+    two: int
+    one: int
+
+    @property
+    def distribution(self) -> dict[int, int]:
+        return {5: self.five, 4: self.four, 3: self.three, 2: self.two, 1: self.one}
+
+
+_REVIEW = """
+    select r.id, r.subject_id, r.context_id, r.rating, r.text, r.created_at, r.updated_at,
+        r.author_id, u.name as author_name, u.avatar_url as author_avatar_url
+    from reviews r join users u on u.id = r.author_id"""
+PAGE = Many(
+    Review,
+    f"{_REVIEW} where r.subject_id = $1 and r.deleted_at is null order by r.created_at desc, r.id desc limit $2 offset $3",
+)
+SUMMARY = One(
+    Summary,
+    """
+    select coalesce(round(avg(rating), 1), 0)::float8 as average, count(*) as total,
+        count(*) filter (where rating = 5) as five, count(*) filter (where rating = 4) as four,
+        count(*) filter (where rating = 3) as three, count(*) filter (where rating = 2) as two,
+        count(*) filter (where rating = 1) as one
+    from reviews where subject_id = $1 and deleted_at is null""",
+)
+REVIEW = One(Review, f"{_REVIEW} where r.id = $1")
+LOCKED = One(Review, f"{_REVIEW} where r.id = $1 and u.market = $2 and r.deleted_at is null for update of r")
+INSERT = Scalar(
+    UUID,
+    """
+    insert into reviews (id, subject_id, author_id, context_id, rating, text, created_at, updated_at)
+    values ($1, $2, $3, $4, $5, $6, $7, $7)
+    on conflict (subject_id, author_id, context_id) where deleted_at is null do nothing returning id""",
+)
+UPDATE = Run("update reviews set rating = $2, text = $3, updated_at = $4 where id = $1")
+DELETE = Run("update reviews set deleted_at = $2 where id = $1")
+ADD_UP = Run(
+    """
+    insert into ratings as r (subject_id, rating_sum, rating_count) values ($1, $2, $3)
+    on conflict (subject_id) do update set rating_sum = r.rating_sum + excluded.rating_sum,
+        rating_count = r.rating_count + excluded.rating_count"""
+)
+
+
+async def summary_of(db: Db, subject_id: UUID) -> Summary:
+    """Return what all reviews of a user add up to."""
+    return found(await SUMMARY(db, subject_id), errors.INTERNAL_ERROR.error())
+
+
+async def page_of(db: Db, subject_id: UUID, query: PageQuery) -> list[Review]:
+    """Return one page of a user's reviews, the latest first."""
+    return await PAGE(db, subject_id, query.limit, query.offset)
+
+
+async def write(
+    ctx: Ctx, db: Connection, subject_id: UUID, context_id: UUID | None, rating: int, text: str
+) -> Review | None:
+    """Store the caller's review of a user; None if she has one of him in this context already."""
+    id = await INSERT(db, uuid7(), subject_id, ctx.user.id, context_id, rating, text, clock.now())
+    if id is None:
+        return None
+    await ADD_UP(db, subject_id, rating, 1)
+    return await REVIEW(db, id)
+
+
+async def own(ctx: Ctx, db: Connection, id: UUID, to_do: str) -> Review:
+    """Lock a review that the caller wrote until the commit; raises REVIEW_NOT_FOUND, FORBIDDEN."""
+    review = found(await LOCKED(db, id, ctx.market), errors.REVIEW_NOT_FOUND.error())
+    if review.author_id != ctx.user.id:
+        raise errors.FORBIDDEN.error(f"Can only {to_do} own reviews")
+    return review
+
+
+async def change(db: Connection, before: Review, rating: int, text: str) -> Review:
+    """Give a locked review another rating and text."""
+    await UPDATE(db, before.id, rating, text, clock.now())
+    await ADD_UP(db, before.subject_id, rating - before.rating, 0)
+    return found(await REVIEW(db, before.id), errors.REVIEW_NOT_FOUND.error())
+
+
+async def delete(db: Connection, review: Review) -> None:
+    """Take back a locked review; its author may write another."""
+    await DELETE(db, review.id, clock.now())
+    await ADD_UP(db, review.subject_id, -review.rating, -1)

@@ -1,0 +1,26 @@
+"""Forgetting what nobody can use any more, a little at a time."""
+
+from datetime import timedelta
+
+from core import clock, dead_jobs, idempotency, identity, sessions
+from core.db import Pool, Run, Scalar
+from core.tokens import REFRESH_LIFETIME
+
+BATCH = 1000
+
+# Each statement deletes what is older than a moment ($1), so many rows at most ($2), and says how many that were.
+OLD: tuple[tuple[Run | Scalar[int], timedelta], ...] = (
+    (idempotency.FORGET, idempotency.KEPT),
+    (identity.FORGET_ONE_TIME_TOKENS, timedelta(0)),
+    (sessions.FORGET_ENDED, timedelta(days=30)),
+    (sessions.FORGET_EXPIRED, REFRESH_LIFETIME),
+    (dead_jobs.FORGET, timedelta(days=90)),
+)
+
+
+async def tidy(db: Pool) -> None:
+    """Delete what is too old; what a run does not get done the next one does."""
+    for forget, age in OLD:
+        moment = clock.now() - age
+        while await forget(db, moment, BATCH) == BATCH:
+            pass

@@ -1,0 +1,68 @@
+"""Who may do what with a project and all that belongs to it."""
+
+from uuid import UUID
+
+from core import errors
+from core.context import Ctx
+from core.db import Db, found
+from marketplaces.onswift.errors import ASSIGNEE_NOT_IN_TEAM, DELIVERABLE_NOT_FOUND, PROJECT_NOT_FOUND
+from marketplaces.onswift.queries import deliverables
+from marketplaces.onswift.queries import projects as queries
+from marketplaces.onswift.queries.deliverables import DeliverableRow
+from marketplaces.onswift.queries.projects import Standing
+
+
+async def project_seen(ctx: Ctx, project_id: UUID) -> Standing:
+    """Return a project that the caller may see: its creator or one of its team; raises PROJECT_NOT_FOUND, FORBIDDEN."""
+    return _seen(ctx, await queries.STANDING(ctx.db, project_id, ctx.user.id))
+
+
+async def project_shared(ctx: Ctx, db: Db, project_id: UUID) -> Standing:
+    """Lock a project that the caller may see until the commit; raises PROJECT_NOT_FOUND, FORBIDDEN."""
+    # Who is in the team is read after the lock: what is read with it is as old as the wait for it.
+    await queries.LOCKED_STANDING(db, project_id, ctx.user.id)
+    return _seen(ctx, await queries.STANDING(db, project_id, ctx.user.id))
+
+
+async def project_owned(ctx: Ctx, db: Db, project_id: UUID, to_do: str) -> Standing:
+    """Lock a project of the caller's own until the commit; raises PROJECT_NOT_FOUND, FORBIDDEN."""
+    standing = found(await queries.LOCKED_STANDING(db, project_id, ctx.user.id), PROJECT_NOT_FOUND.error())
+    if standing.creator_id != ctx.user.id:
+        raise errors.FORBIDDEN.error(f"Only the project creator can {to_do}")
+    return standing
+
+
+async def people(db: Db, project: Standing) -> list[UUID]:
+    """Return who hears of what happens in a project: its creator and its team."""
+    return [project.creator_id, *(row.id for row in await queries.TEAMS(db, [project.id]))]
+
+
+async def check_assignee(db: Db, project_id: UUID, user_id: UUID) -> None:
+    """Raise ASSIGNEE_NOT_IN_TEAM unless a user works on a project, which is locked."""
+    standing = await queries.STANDING(db, project_id, user_id)
+    if not (standing and standing.is_member):
+        raise ASSIGNEE_NOT_IN_TEAM.error()
+
+
+async def deliverable_seen(ctx: Ctx, db: Db, id: UUID) -> DeliverableRow:
+    """Return a deliverable that the caller may see: who submitted it and is in the team, or the project's creator.
+
+    Raises DELIVERABLE_NOT_FOUND, FORBIDDEN.
+    """
+    row = found(await deliverables.DELIVERABLE(db, id), DELIVERABLE_NOT_FOUND.error())
+    if not (row.creator_id == ctx.user.id or (row.submitted_by_id == ctx.user.id and row.in_team)):
+        raise errors.FORBIDDEN.error()
+    return row
+
+
+async def deliverable_shared(ctx: Ctx, db: Db, id: UUID) -> DeliverableRow:
+    """Lock a deliverable that the caller may see, with its project, until the commit; as deliverable_seen."""
+    await deliverables.LOCK_PROJECT(db, id)
+    return await deliverable_seen(ctx, db, id)
+
+
+def _seen(ctx: Ctx, standing: Standing | None) -> Standing:
+    project = found(standing, PROJECT_NOT_FOUND.error())
+    if not (project.is_member or project.creator_id == ctx.user.id):
+        raise errors.FORBIDDEN.error("Not authorized (not creator or team member)")
+    return project

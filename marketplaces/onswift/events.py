@@ -1,0 +1,106 @@
+"""The events that only OnSwift has; those of messages and notifications are the core's."""
+
+from uuid import UUID
+
+import msgspec
+
+from core.events import ClientEvent, Event
+from core.people import Person
+from marketplaces.onswift.structs.comments import CommentView
+from marketplaces.onswift.structs.deliverables import DeliverableView
+from marketplaces.onswift.structs.projects import Status
+from marketplaces.onswift.structs.tasks import TaskView
+
+
+class JoinProject(ClientEvent, frozen=True, rename="camel"):
+    """Hear a project; its people do so anyway, so this only says that the caller is one of them."""
+
+    name = "join:project"
+    project_id: UUID
+
+
+class ProjectJoined(msgspec.Struct, frozen=True, rename="camel"):
+    project_id: UUID
+
+
+class ProjectStatusChanged(Event, frozen=True, rename="camel"):
+    """Told to the creator and the team of a project."""
+
+    name = "project:status_changed"
+    project_id: UUID
+    status: Status
+
+
+class TaskAssigned(Event, frozen=True, rename="camel"):
+    """Told to the assignee."""
+
+    name = "task:assigned"
+    task: TaskView
+    assigned_by: Person
+
+
+class TaskCreated(Event, frozen=True, rename="camel"):
+    """Told to the creator and the team, like all that follow."""
+
+    name = "task:created"
+    task: TaskView
+
+
+class TaskUpdated(Event, frozen=True, rename="camel"):
+    """Anything but the status has changed."""
+
+    name = "task:updated"
+    task: TaskView
+
+
+class TaskStatusChanged(Event, frozen=True, rename="camel"):
+    name = "task:status_changed"
+    task_id: UUID
+    project_id: UUID
+    status: Status
+    updated_by: Person
+
+
+class TaskCommented(Event, frozen=True, rename="camel"):
+    name = "task:commented"
+    comment: CommentView
+    task_id: UUID
+    project_id: UUID
+
+
+class TaskCommentDeleted(Event, frozen=True, rename="camel"):
+    name = "task:comment_deleted"
+    comment_id: UUID
+    task_id: UUID
+    project_id: UUID
+
+
+class TaskDeleted(Event, frozen=True, rename="camel"):
+    name = "task:deleted"
+    task_id: UUID
+    project_id: UUID
+
+
+class DeliverableSubmitted(Event, frozen=True, rename="camel"):
+    """Told to the project's creator, also when it is submitted again."""
+
+    name = "deliverable:submitted"
+    deliverable: DeliverableView
+    project_id: UUID
+
+
+class DeliverableApproved(Event, frozen=True, rename="camel"):
+    """Told to the submitter."""
+
+    name = "deliverable:approved"
+    deliverable_id: UUID
+    approved_by: Person
+
+
+class RevisionRequested(Event, frozen=True, rename="camel"):
+    """Told to the submitter."""
+
+    name = "deliverable:revision_requested"
+    deliverable_id: UUID
+    feedback: str
+    requested_by: Person

@@ -1,0 +1,76 @@
+"""Reviews: creators say what talents were like to work with."""
+
+from uuid import UUID
+
+from core import errors, identity, reviews
+from core.context import Ctx
+from core.db import found
+from core.fields import changed
+from core.paging import pagination
+from core.reviews import Review
+from core.unit_of_work import unit_of_work
+from marketplaces.onswift import notices, rules
+from marketplaces.onswift.errors import ALREADY_REVIEWED, NO_COMPLETED_PROJECT
+from marketplaces.onswift.queries.reviews import COMPLETED_TOGETHER
+from marketplaces.onswift.structs.reviews import (
+    NewReview,
+    PublicReview,
+    ReviewChange,
+    ReviewPage,
+    ReviewQuery,
+    ReviewView,
+)
+
+
+async def list_reviews(ctx: Ctx, user_id: UUID, query: ReviewQuery) -> ReviewPage:
+    """Get the reviews of a talent, the latest first, and what they add up to"""
+    if await identity.role_of(ctx, user_id) != rules.TALENT:
+        raise errors.USER_NOT_FOUND.error()
+    summary = await reviews.summary_of(ctx.db, user_id)
+    page = await reviews.page_of(ctx.db, user_id, query)
+    return ReviewPage(
+        average_rating=summary.average,
+        total_reviews=summary.total,
+        review_distribution=summary.distribution,
+        reviews=[PublicReview(one.id, one.author, one.rating, one.text, one.created_at) for one in page],
+        pagination=pagination(query, summary.total),
+    )
+
+
+async def create_review(ctx: Ctx, body: NewReview) -> ReviewView:
+    """Review a talent with whom the creator has completed a project: this one, or any"""
+    async with unit_of_work(ctx) as work:
+        if not await COMPLETED_TOGETHER(work.db, ctx.user.id, body.talent_id, body.project_id):
+            raise NO_COMPLETED_PROJECT.error()
+        written = await reviews.write(ctx, work.db, body.talent_id, body.project_id, body.rating, body.text)
+        review = found(written, ALREADY_REVIEWED.error())
+        values = {"creator": review.author_name, "rating": review.rating}
+        await work.notify(notices.REVIEW_RECEIVED, [review.subject_id], review.context_id, **values)
+        return _view(review)
+
+
+async def update_review(ctx: Ctx, review_id: UUID, body: ReviewChange) -> ReviewView:
+    """Change an own review; what is not given stays"""
+    async with unit_of_work(ctx) as work:
+        before = await reviews.own(ctx, work.db, review_id, "update")
+        after = changed(before, body)
+        return _view(await reviews.change(work.db, before, after.rating, after.text))
+
+
+async def delete_review(ctx: Ctx, review_id: UUID) -> None:
+    """Take back an own review"""
+    async with unit_of_work(ctx) as work:
+        await reviews.delete(work.db, await reviews.own(ctx, work.db, review_id, "delete"))
+
+
+def _view(review: Review) -> ReviewView:
+    return ReviewView(
+        id=review.id,
+        talent_id=review.subject_id,
+        creator=review.author,
+        project_id=review.context_id,
+        rating=review.rating,
+        text=review.text,
+        created_at=review.created_at,
+        updated_at=review.updated_at,
+    )

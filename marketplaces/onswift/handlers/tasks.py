@@ -1,0 +1,148 @@
+"""Tasks: the creator of a project gives them to its team, whoever is assigned moves hers on."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from core import clock, files
+from core.context import Ctx
+from core.db import Db, found
+from core.fields import changed
+from core.ids import uuid7
+from core.paging import pagination
+from core.people import Person
+from core.unit_of_work import UnitOfWork, unit_of_work
+from marketplaces.onswift import access, notices, rules
+from marketplaces.onswift.errors import TASK_NOT_FOUND
+from marketplaces.onswift.events import TaskAssigned, TaskCreated, TaskDeleted, TaskStatusChanged, TaskUpdated
+from marketplaces.onswift.queries import deliverables
+from marketplaces.onswift.queries import tasks as queries
+from marketplaces.onswift.queries.projects import Standing
+from marketplaces.onswift.queries.tasks import TaskRow
+from marketplaces.onswift.structs.tasks import (
+    NewTask,
+    ProjectTaskQuery,
+    TaskChange,
+    TaskPage,
+    TaskQuery,
+    TaskView,
+)
+
+
+async def list_project_tasks(ctx: Ctx, project_id: UUID, query: ProjectTaskQuery) -> TaskPage:
+    """Get the tasks of a project, the next due first"""
+    await access.project_seen(ctx, project_id)
+    rows = await queries.LIST_OF_PROJECT(ctx.db, project_id, query.status, query.assignee_id, query.limit, query.offset)
+    total = await queries.COUNT_OF_PROJECT(ctx.db, project_id, query.status, query.assignee_id) or 0
+    return TaskPage(views(rows), pagination(query, total))
+
+
+async def list_tasks(ctx: Ctx, query: TaskQuery) -> TaskPage:
+    """Get tasks across projects (creator: of own projects, talent: own tasks), sorted; "-" before a field: descending"""
+    filters = (ctx.user.id, query.status, query.assignee_id, query.project_id)
+    rows = await queries.LIST_OF_USER[query.sort](ctx.db, *filters, query.limit, query.offset)
+    return TaskPage(views(rows), pagination(query, await queries.COUNT_OF_USER(ctx.db, *filters) or 0))
+
+
+async def create_task(ctx: Ctx, project_id: UUID, body: NewTask) -> TaskView:
+    """Create a task in a project for someone in its team"""
+    async with unit_of_work(ctx) as work:
+        project = await access.project_owned(ctx, work.db, project_id, "create tasks")
+        await access.check_assignee(work.db, project_id, body.assignee_id)
+        id, now = uuid7(), clock.now()
+        await queries.INSERT(work.db, id, project_id, body.name, body.description, body.assignee_id, body.due_date, now)
+        task = await _view(work.db, project_id, id)
+        work.emit(await access.people(work.db, project), TaskCreated(task))
+        await _tell_assignee(ctx, work, task)
+        return task
+
+
+async def get_task(ctx: Ctx, project_id: UUID, task_id: UUID) -> TaskView:
+    """Get a task's details"""
+    await access.project_seen(ctx, project_id)
+    return await _view(ctx.db, project_id, task_id)
+
+
+async def update_task(ctx: Ctx, project_id: UUID, task_id: UUID, body: TaskChange) -> TaskView:
+    """Change a task (creator: all of it, assignee: the status of own tasks); what is not given stays"""
+    async with unit_of_work(ctx) as work:
+        project = await access.project_shared(ctx, work.db, project_id)
+        before = found(await queries.TASK(work.db, project_id, task_id), TASK_NOT_FOUND.error())
+        me = ctx.user.id
+        rules.check_task_change(
+            body, before.status, creates=project.creator_id == me, assigned=before.assignee_id == me
+        )
+        after = changed(before, body)
+        if after == before:
+            return _as_view(before)
+        if after.assignee_id != before.assignee_id:
+            await access.check_assignee(work.db, project_id, after.assignee_id)
+        await queries.UPDATE(
+            work.db,
+            after.id,
+            after.name,
+            after.description,
+            after.status,
+            after.assignee_id,
+            after.due_date,
+            clock.now(),
+        )
+        task = await _view(work.db, project_id, task_id)
+        await _tell(ctx, work, project, before, task)
+        return task
+
+
+async def delete_task(ctx: Ctx, project_id: UUID, task_id: UUID) -> None:
+    """Delete a task and all that belongs to it"""
+    async with unit_of_work(ctx) as work:
+        project = await access.project_owned(ctx, work.db, project_id, "delete tasks")
+        for deliverable in await deliverables.OF_TASK(work.db, task_id):
+            await files.detach(work, deliverable.id)
+        if not await queries.DELETE(work.db, project_id, task_id):
+            raise TASK_NOT_FOUND.error()
+        work.emit(await access.people(work.db, project), TaskDeleted(task_id, project_id))
+        await work.record("task.delete", task_id, project=str(project_id))
+
+
+async def _tell(ctx: Ctx, work: UnitOfWork, project: Standing, before: TaskRow, task: TaskView) -> None:
+    people = await access.people(work.db, project)
+    if task.status != before.status:
+        work.emit(people, TaskStatusChanged(task.id, project.id, task.status, ctx.user.person))
+    if _rest(task) != _rest(_as_view(before)):
+        work.emit(people, TaskUpdated(task))
+    if task.assignee.id != before.assignee_id:
+        await _tell_assignee(ctx, work, task)
+
+
+def _rest(task: TaskView) -> tuple[object, ...]:
+    return task.name, task.description, task.assignee.id, task.due_date
+
+
+async def _tell_assignee(ctx: Ctx, work: UnitOfWork, task: TaskView) -> None:
+    work.emit([task.assignee.id], TaskAssigned(task, ctx.user.person))
+    values = {"task": task.name, "project": task.project_name}
+    await work.notify(notices.TASK_ASSIGNED, [task.assignee.id], task.id, **values)
+
+
+async def _view(db: Db, project_id: UUID, id: UUID) -> TaskView:
+    return _as_view(found(await queries.TASK(db, project_id, id), TASK_NOT_FOUND.error()))
+
+
+def views(rows: Sequence[TaskRow]) -> list[TaskView]:
+    """Return tasks as their people see them."""
+    return [_as_view(row) for row in rows]
+
+
+def _as_view(row: TaskRow) -> TaskView:
+    return TaskView(
+        id=row.id,
+        project_id=row.project_id,
+        project_name=row.project_name,
+        name=row.name,
+        description=row.description,
+        status=row.status,
+        assignee=Person(row.assignee_id, row.assignee_name, row.assignee_avatar),
+        due_date=row.due_date,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        completed_at=row.completed_at,
+    )

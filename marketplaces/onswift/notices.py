@@ -1,0 +1,55 @@
+"""What OnSwift's users are notified of ("Notification" types)."""
+
+from core.files.events import FILE_REJECTED
+from core.notices import Notice
+from core.notifications import MESSAGE_RECEIVED
+
+PROJECT_STATUS_CHANGED = Notice(
+    "project_status_changed", "Project Status Changed", "{project} is now {status}", "project"
+)
+TASK_ASSIGNED = Notice(
+    "task_assigned", "New Task Assigned", "You've been assigned to '{task}' in {project} project", "task", email=True
+)
+DELIVERABLE_SUBMITTED = Notice(
+    "deliverable_submitted",
+    "New Deliverable",
+    "{talent} submitted '{title}' in {project} project",
+    "deliverable",
+    email=True,
+)
+DELIVERABLE_APPROVED = Notice(
+    "deliverable_approved",
+    "Deliverable Approved",
+    "'{title}' was approved in {project} project",
+    "deliverable",
+    email=True,
+)
+REVISION_REQUESTED = Notice(
+    "revision_requested",
+    "Revision Requested",
+    "'{title}' needs a revision in {project} project",
+    "deliverable",
+    email=True,
+)
+REVIEW_RECEIVED = Notice(
+    "review_received", "New Review", "{creator} gave you {rating} of 5 stars", "project", email=True
+)
+TASK_COMMENTED = Notice("task_commented", "New Comment", "{author} commented on '{task}' in {project} project", "task")
+MENTIONED = Notice("mentioned", "You Were Mentioned", "{author} mentioned you on '{task}' in {project} project", "task")
+DEADLINE_APPROACHING = Notice(
+    "deadline_approaching", "Deadline Approaching", "'{task}' in {project} project is due on {day}", "task", email=True
+)
+
+ALL = (
+    MESSAGE_RECEIVED,
+    PROJECT_STATUS_CHANGED,
+    TASK_ASSIGNED,
+    TASK_COMMENTED,
+    MENTIONED,
+    DEADLINE_APPROACHING,
+    DELIVERABLE_SUBMITTED,
+    DELIVERABLE_APPROVED,
+    REVISION_REQUESTED,
+    REVIEW_RECEIVED,
+    FILE_REJECTED,
+)

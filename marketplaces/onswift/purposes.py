@@ -1,0 +1,47 @@
+"""What OnSwift's files are for ("File Type Whitelist", "File Size Limits")."""
+
+from uuid import UUID
+
+from core.db import Db
+from core.files import MB, File, ImageLimits, Purpose, kinds
+from marketplaces.onswift.avatars import take_off
+from marketplaces.onswift.queries import deliverables, samples
+
+IMAGES = ("image/jpeg", "image/png", "image/gif")
+ARCHIVES = ("application/zip", "application/x-rar-compressed")
+
+
+async def may_read_deliverable(db: Db, user_id: UUID, file: File) -> bool:
+    """Say whether a user sees the deliverable of a file: the creator of its project, or its submitter while in the team."""
+    return await deliverables.IS_SEEN_BY(db, file.entity_id, user_id) or False
+
+
+async def may_read_sample(db: Db, user_id: UUID, file: File) -> bool:
+    """Say whether a user sees the project of a sample: its creator and its team do."""
+    return await samples.IS_SEEN_BY(db, file.entity_id, user_id) or False
+
+
+AVATAR = Purpose(
+    name="avatar",
+    kinds=kinds(5 * MB, *IMAGES),
+    may_read=None,
+    images=ImageLimits(min_side=32, max_side=8192, max_pixels=40_000_000),
+    rejected=take_off,
+)
+
+DELIVERABLE = Purpose(
+    name="deliverable",
+    kinds=(
+        *kinds(50 * MB, *IMAGES, "application/pdf", *ARCHIVES),
+        *kinds(100 * MB, "video/mp4", "video/quicktime"),
+    ),
+    may_read=may_read_deliverable,
+)
+# The document gives no sizes for samples: those of deliverables.
+SAMPLE = Purpose(
+    name="sample",
+    kinds=(*kinds(50 * MB, *IMAGES, "application/pdf"), *kinds(100 * MB, "video/mp4")),
+    may_read=may_read_sample,
+)
+
+PURPOSES = (AVATAR, DELIVERABLE, SAMPLE)

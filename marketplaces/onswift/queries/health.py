@@ -1,0 +1,5 @@
+"""Health."""
+
+from core.db import Scalar
+
+ALIVE = Scalar(bool, "select true")

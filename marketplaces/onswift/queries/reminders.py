@@ -1,0 +1,33 @@
+"""Tasks whose assignee is to be reminded."""
+
+from datetime import date
+from uuid import UUID
+
+import msgspec
+
+from core.db import Many
+
+
+class Reminded(msgspec.Struct, frozen=True):
+    id: UUID
+    name: str
+    project_name: str
+    assignee_id: UUID
+    due_date: date
+
+
+# Marked as they are taken: what another worker holds, or somebody changes at this moment, is left for the next time.
+TAKE = Many(
+    Reminded,
+    """
+    with due as (
+        select t.id, p.name as project_name
+        from onswift.tasks t
+        join onswift.projects p on p.id = t.project_id and p.deleted_at is null
+        join onswift.project_team m on m.project_id = p.id and m.user_id = t.assignee_id and m.removed_at is null
+        where t.due_date between $1 and $2 and t.status <> 'completed' and t.reminded_at is null
+        order by t.due_date, t.id limit $3 for update of t skip locked
+    )
+    update onswift.tasks t set reminded_at = $4 from due where t.id = due.id
+    returning t.id, t.name, due.project_name, t.assignee_id, t.due_date""",
+)

@@ -1,0 +1,90 @@
+"""Tasks. Whoever asks sees her own projects: those that she has created, and those in whose team she is."""
+
+from datetime import date, datetime
+from uuid import UUID
+
+import msgspec
+
+from core.db import Many, One, Run, Scalar
+from marketplaces.onswift.structs.projects import Status
+from marketplaces.onswift.structs.tasks import Sort
+
+
+class TaskRow(msgspec.Struct, frozen=True):
+    id: UUID
+    project_id: UUID
+    project_name: str
+    name: str
+    description: str
+    status: Status
+    assignee_id: UUID
+    assignee_name: str
+    assignee_avatar: str | None
+    due_date: date
+    created_at: datetime
+    updated_at: datetime
+    completed_at: datetime | None
+
+
+COLUMNS = """t.id, t.project_id, p.name as project_name, t.name, t.description, t.status,
+        u.id as assignee_id, u.name as assignee_name, u.avatar_url as assignee_avatar,
+        t.due_date, t.created_at, t.updated_at, t.completed_at"""
+_TASKS = "onswift.tasks t join onswift.projects p on p.id = t.project_id join users u on u.id = t.assignee_id"
+# A user's own tasks ($1): all of the projects that she has created, and those that are assigned to her.
+OWN = """(
+        select t.* from onswift.projects p join onswift.tasks t on t.project_id = p.id
+        where p.creator_id = $1 and p.deleted_at is null
+        union all
+        select t.* from onswift.tasks t
+        join onswift.project_team m on m.project_id = t.project_id and m.user_id = $1 and m.removed_at is null
+        join onswift.projects p on p.id = t.project_id and p.deleted_at is null
+        where t.assignee_id = $1
+    ) t"""
+OWN_TASKS = f"{OWN} join onswift.projects p on p.id = t.project_id join users u on u.id = t.assignee_id"
+
+_OF_PROJECT = "t.project_id = $1 and ($2::text is null or t.status = $2) and ($3::uuid is null or t.assignee_id = $3)"
+LIST_OF_PROJECT = Many(
+    TaskRow,
+    f"""
+    select {COLUMNS} from {_TASKS} where {_OF_PROJECT}
+    order by t.due_date, t.created_at, t.id limit $4 offset $5""",  # noqa: S608
+)
+COUNT_OF_PROJECT = Scalar(int, f"select count(*) from onswift.tasks t where {_OF_PROJECT}")  # noqa: S608
+
+_FILTERED = """($2::text is null or t.status = $2) and ($3::uuid is null or t.assignee_id = $3)
+    and ($4::uuid is null or t.project_id = $4)"""
+_BY_STATUS = "array_position(array['planning', 'in-progress', 'completed'], t.status)"
+_ORDERS: dict[Sort, str] = {
+    "dueDate": "t.due_date, t.id",
+    "-dueDate": "t.due_date desc, t.id desc",
+    "createdAt": "t.created_at, t.id",
+    "-createdAt": "t.created_at desc, t.id desc",
+    "name": "lower(t.name), t.id",
+    "-name": "lower(t.name) desc, t.id desc",
+    "status": f"{_BY_STATUS}, t.due_date, t.id",
+    "-status": f"{_BY_STATUS} desc, t.due_date, t.id",
+}
+LIST_OF_USER: dict[Sort, Many[TaskRow]] = {
+    sort: Many(
+        TaskRow,
+        f"select {COLUMNS} from {OWN_TASKS} where {_FILTERED} order by {order} limit $5 offset $6",  # noqa: S608
+    )
+    for sort, order in _ORDERS.items()
+}
+COUNT_OF_USER = Scalar(int, f"select count(*) from {OWN} where {_FILTERED}")  # noqa: S608
+
+TASK = One(TaskRow, f"select {COLUMNS} from {_TASKS} where t.project_id = $1 and t.id = $2")  # noqa: S608
+INSERT = Run(
+    """
+    insert into onswift.tasks (id, project_id, name, description, assignee_id, due_date, created_at, updated_at)
+    values ($1, $2, $3, $4, $5, $6, $7, $7)"""
+)
+# Who gets a task or a new day for it is reminded anew.
+UPDATE = Run(
+    """
+    update onswift.tasks set name = $2, description = $3, status = $4, assignee_id = $5, due_date = $6, updated_at = $7,
+        completed_at = case when $4 = 'completed' then coalesce(completed_at, $7) end,
+        reminded_at = case when assignee_id = $5 and due_date = $6 then reminded_at end
+    where id = $1"""
+)
+DELETE = Run("delete from onswift.tasks where project_id = $1 and id = $2")

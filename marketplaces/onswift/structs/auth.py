@@ -1,0 +1,75 @@
+"""Accounts and sessions."""
+
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+from core.fields import Name
+from core.sessions import Account, SessionView, Tokens
+
+
+class SignUp(msgspec.Struct, frozen=True, rename="camel"):
+    email: str
+    password: str
+    name: str
+    user_type: Literal["creator", "talent"]
+    company_name: Name | None = None
+
+
+class LogIn(msgspec.Struct, frozen=True, rename="camel"):
+    email: str
+    password: str
+
+
+class RefreshToken(msgspec.Struct, frozen=True, rename="camel"):
+    refresh_token: str
+
+
+class LogOut(msgspec.Struct, frozen=True, rename="camel"):
+    """Without a refresh token the session of the access token ends."""
+
+    refresh_token: str | None = None
+
+
+class ForgotPassword(msgspec.Struct, frozen=True, rename="camel"):
+    email: str
+
+
+class VerifyEmail(msgspec.Struct, frozen=True):
+    token: str
+
+
+class ChangePassword(msgspec.Struct, frozen=True, rename="camel"):
+    current_password: str
+    new_password: str
+
+
+class SessionList(msgspec.Struct, frozen=True):
+    sessions: list[SessionView]
+
+
+class ResetPassword(msgspec.Struct, frozen=True, rename="camel"):
+    token: str
+    new_password: str
+
+
+class Done(msgspec.Struct, frozen=True):
+    message: str
+
+
+class UserView(msgspec.Struct, frozen=True, rename="camel"):
+    id: UUID
+    email: str
+    name: str
+    user_type: str
+
+
+class LoggedIn(Tokens, frozen=True, rename="camel"):
+    user: UserView
+
+
+def logged_in(account: Account, tokens: Tokens) -> LoggedIn:
+    """Return the answer to a login."""
+    user = UserView(account.id, account.email, account.name, account.role)
+    return LoggedIn(tokens.access_token, tokens.refresh_token, user)

@@ -1,0 +1,47 @@
+"""The calendar: what is due when."""
+
+from datetime import date
+from uuid import UUID
+
+import msgspec
+
+from core.fields import Text
+from marketplaces.onswift.structs.projects import Status
+from marketplaces.onswift.structs.tasks import TaskView
+
+
+class CalendarQuery(msgspec.Struct, frozen=True, rename="camel"):
+    """From the day `from` to the day `to`, both included."""
+
+    start: date | None = msgspec.field(default=None, name="from")
+    end: date | None = msgspec.field(default=None, name="to")
+    project_id: UUID | None = None
+
+
+class DueProject(msgspec.Struct, frozen=True, rename="camel"):
+    id: UUID
+    name: str
+    status: Status
+    due_date: date
+
+
+class CalendarDay(msgspec.Struct, frozen=True):
+    date: date
+    tasks: list[TaskView]
+    projects: list[DueProject]
+
+
+class Calendar(msgspec.Struct, frozen=True):
+    """The days on which something is due, in their order."""
+
+    days: list[CalendarDay]
+
+
+class FeedQuery(msgspec.Struct, frozen=True):
+    token: Text = ""
+
+
+class Feed(msgspec.Struct, frozen=True):
+    """A secret: whoever knows the address reads the calendar. There is none until the user asks for one."""
+
+    url: str | None

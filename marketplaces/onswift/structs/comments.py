@@ -1,0 +1,32 @@
+"""What people of a project say about its tasks."""
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from core.fields import MentionIds, Prose
+from core.paging import Pagination
+from core.people import Person
+
+
+class NewComment(msgspec.Struct, frozen=True, rename="camel"):
+    """`mentions`: ids of people of the project, who are notified."""
+
+    content: Prose
+    mentions: MentionIds = []
+
+
+class CommentView(msgspec.Struct, frozen=True, rename="camel"):
+    id: UUID
+    project_id: UUID
+    task_id: UUID
+    author: Person
+    content: str
+    mentions: list[UUID]
+    created_at: datetime
+
+
+class CommentPage(msgspec.Struct, frozen=True):
+    comments: list[CommentView]
+    pagination: Pagination

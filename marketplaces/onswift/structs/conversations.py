@@ -1,0 +1,49 @@
+"""Conversations and their members."""
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from core.conversations import LastMessage, Member
+from core.fields import Name, PersonIds
+from core.paging import Pagination
+from core.people import Person
+
+
+class NewConversation(msgspec.Struct, frozen=True, rename="camel"):
+    participant_id: UUID
+
+
+class NewGroup(msgspec.Struct, frozen=True, rename="camel"):
+    title: Name
+    participant_ids: PersonIds
+
+
+class NewMembers(msgspec.Struct, frozen=True, rename="camel"):
+    user_ids: PersonIds
+
+
+class ConversationView(msgspec.Struct, frozen=True, rename="camel"):
+    """A conversation as its caller sees it; a group has no `creator` and `talent`, one of two has no title.
+
+    `projectId`: it is that of the creator and the team of a project.
+    """
+
+    id: UUID
+    kind: str
+    title: str | None
+    creator: Person | None
+    talent: Person | None
+    members: list[Member]
+    member_count: int
+    last_message: LastMessage | None
+    unread_count: int
+    last_message_at: datetime | None
+    created_at: datetime
+    project_id: UUID | None
+
+
+class ConversationPage(msgspec.Struct, frozen=True):
+    conversations: list[ConversationView]
+    pagination: Pagination

@@ -1,0 +1,9 @@
+"""Health."""
+
+from typing import Literal
+
+import msgspec
+
+
+class Health(msgspec.Struct, frozen=True):
+    status: Literal["ok"]

@@ -1,0 +1,40 @@
+"""Notifications."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from core.devices import Device, DeviceToken, Platform
+from core.events import NotificationView
+from core.paging import PageQuery, Pagination
+from core.preferences import Preference, PreferenceChange
+
+
+class NotificationQuery(PageQuery, frozen=True, rename="camel"):
+    is_read: bool | None = None
+
+
+class NotificationPage(msgspec.Struct, frozen=True, rename="camel"):
+    notifications: list[NotificationView]
+    unread_count: int
+    pagination: Pagination
+
+
+class Preferences(msgspec.Struct, frozen=True):
+    preferences: list[Preference]
+
+
+class PreferenceChanges(msgspec.Struct, frozen=True):
+    preferences: Annotated[list[PreferenceChange], Meta(max_length=100)]
+
+
+class NewDevice(msgspec.Struct, frozen=True):
+    """The token is the registration token that Firebase gives to the app."""
+
+    platform: Platform
+    token: DeviceToken
+
+
+class DeviceList(msgspec.Struct, frozen=True):
+    devices: list[Device]

@@ -1,0 +1,70 @@
+"""Tasks of a project."""
+
+from datetime import date, datetime
+from typing import Annotated, Literal, TypeAlias
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from core.fields import Name
+from core.paging import Limit, PageQuery, Pagination
+from core.people import Person
+from marketplaces.onswift.structs.projects import Status
+
+Description = Annotated[str, Meta(max_length=10_000, pattern=r"^[^\x00]*$")]
+# "-": descending. By status: in the order in which the work goes.
+Sort: TypeAlias = Literal[
+    "dueDate", "-dueDate", "createdAt", "-createdAt", "name", "-name", "status", "-status"
+]  # fmt: skip
+
+
+class NewTask(msgspec.Struct, frozen=True, rename="camel"):
+    name: Name
+    assignee_id: UUID
+    due_date: date
+    description: Description = ""
+
+
+class TaskChange(msgspec.Struct, frozen=True, rename="camel"):
+    """The creator may change all of it, the assignee the status only."""
+
+    name: Name | UnsetType = UNSET
+    description: Description | UnsetType = UNSET
+    status: Status | UnsetType = UNSET
+    assignee_id: UUID | UnsetType = UNSET
+    due_date: date | UnsetType = UNSET
+
+
+class ProjectTaskQuery(PageQuery, frozen=True, rename="camel"):
+    """The document gives all tasks of a project at once: so pages are as long as they may be."""
+
+    limit: Limit = 100
+    status: Status | None = None
+    assignee_id: UUID | None = None
+
+
+class TaskQuery(PageQuery, frozen=True, rename="camel"):
+    status: Status | None = None
+    assignee_id: UUID | None = None
+    project_id: UUID | None = None
+    sort: Sort = "dueDate"
+
+
+class TaskView(msgspec.Struct, frozen=True, rename="camel"):
+    id: UUID
+    project_id: UUID
+    project_name: str
+    name: str
+    description: str
+    status: Status
+    assignee: Person
+    due_date: date
+    created_at: datetime
+    updated_at: datetime
+    completed_at: datetime | None
+
+
+class TaskPage(msgspec.Struct, frozen=True):
+    tasks: list[TaskView]
+    pagination: Pagination

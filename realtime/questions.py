@@ -1,0 +1,93 @@
+"""What operators ask the hubs over the bus, and what a hub answers. Rare, so it is JSON."""
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+
+class SeeUser(msgspec.Struct, frozen=True, tag="user"):
+    """Which sockets of this user are here?"""
+
+    user_id: UUID
+
+
+class SeeRoom(msgspec.Struct, frozen=True, tag="room"):
+    """How far has this conversation been delivered here, to the room and to these of its members?"""
+
+    conversation_id: UUID
+    user_ids: list[UUID]
+
+
+class SetDrain(msgspec.Struct, frozen=True, tag="drain"):
+    """Hub `hub`: send the clients away and take no new ones, or take them again."""
+
+    hub: str
+    on: bool
+
+
+Question = SeeUser | SeeRoom | SetDrain
+
+
+class SocketSeen(msgspec.Struct, frozen=True, rename="camel"):
+    """One socket of a user. `remote` is masked; `behind`: it does not take what it is sent."""
+
+    session_id: UUID
+    transport: str
+    remote: str
+    since: datetime
+    behind: bool
+    joined: int
+
+
+class UserSeen(msgspec.Struct, frozen=True, rename="camel", tag="user"):
+    """The sockets of a user on one hub."""
+
+    sockets: list[SocketSeen]
+
+
+class MemberSeen(msgspec.Struct, frozen=True, rename="camel"):
+    """A member on one hub: how many sockets, how many of them in the room, and up to which message they were told.
+
+    `behind`: those in the room do not take what they are sent, and are paged back from `seq` when they read again.
+    """
+
+    user_id: UUID
+    sockets: int
+    joined: int
+    behind: bool
+    seq: int
+    version: int
+
+
+class RoomSeen(msgspec.Struct, frozen=True, rename="camel", tag="room"):
+    """A conversation on one hub. All up to `flushed_seq` and `flushed_version` was written to the sockets in the room.
+
+    `held` changes wait for one before them; `behind` sockets stepped out because they do not read; `delivered_at` is when
+    the room last said something, to the second.
+    """
+
+    awake: bool
+    flushed_seq: int = 0
+    flushed_version: int = 0
+    held: int = 0
+    sockets: int = 0
+    behind: int = 0
+    delivered_at: datetime | None = None
+    members: list[MemberSeen] = []
+
+
+class DrainSet(msgspec.Struct, frozen=True, tag="drain"):
+    """It is done."""
+
+    on: bool
+
+
+Seen = UserSeen | RoomSeen | DrainSet
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What one hub answers."""
+
+    hub: str
+    seen: Seen

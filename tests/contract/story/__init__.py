@@ -1,0 +1,29 @@
+"""One story that makes every call of OnSwift, successfully, and keeps the answers; a chapter for each area."""
+
+from tests.contract.story import (
+    auth,
+    calendar,
+    conversations,
+    deliverables,
+    files,
+    projects,
+    reviews,
+    samples,
+    tasks,
+    users,
+)
+from tests.contract.story.telling import Story
+from tests.flow.api.conftest import Api
+from tests.flow.conftest import House
+
+CHAPTERS = (auth, users, files, conversations, projects, tasks, calendar, deliverables, samples, reviews)
+
+
+async def tell_story(api: Api, house: House) -> Story:
+    """Make every call at least once."""
+    ann, bob = await api.signed_up("creator", "Ann"), await api.signed_up("talent", "Bob")
+    story = Story(api, house, ann, bob, await api.signed_up("talent", "Eve"))
+    for chapter in CHAPTERS:
+        await chapter.tell(story)
+    await story.make(api.anyone, "GET", "/api/health")
+    return story

@@ -1,0 +1,36 @@
+"""Accounts and sessions."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from core.clock import now
+from core.identity import INSERT_ONE_TIME_TOKEN, RESET, digest
+from core.verification import VERIFY
+from tests.contract.story.telling import Story
+from tests.flow.api.conftest import PASSWORD
+
+
+async def tell(story: Story) -> None:
+    """Sign up, log in, set a new password, log out."""
+    anyone = story.api.anyone
+    email = "new@example.com"
+    await story.make(anyone, "POST", "/api/auth/signup", email=email, password=PASSWORD, name="New", userType="creator")
+    body = await story.make(anyone, "POST", "/api/auth/login", email=email, password=PASSWORD)
+    await story.make(anyone, "POST", "/api/auth/refresh", refreshToken=body["refreshToken"])
+    await story.make(anyone, "POST", "/api/auth/forgot-password", email=email)
+    expires, user_id = now() + timedelta(hours=1), UUID(body["user"]["id"])
+    for purpose in (RESET, VERIFY):
+        await INSERT_ONE_TIME_TOKEN(story.house.resources.db, digest(purpose), user_id, purpose, expires)
+    await story.make(anyone, "POST", "/api/auth/reset-password", token=RESET, newPassword=PASSWORD)
+    await story.make(anyone, "POST", "/api/auth/resend-verification", email=email)
+    await story.make(anyone, "POST", "/api/auth/verify-email", token=VERIFY)
+    ann = story.api.logged_in(await story.api.log_in(email))
+    passwords = {"currentPassword": PASSWORD, "newPassword": PASSWORD}
+    await story.make(ann, "POST", "/api/auth/change-password", **passwords)
+    other = story.api.logged_in(await story.api.log_in(email))
+    sessions = (await story.make(other, "GET", "/api/auth/sessions"))["sessions"]
+    await story.make(other, "DELETE", "/api/auth/sessions/{sessionId}", sessions[1]["id"])
+    await story.make(other, "DELETE", "/api/auth/sessions")
+    ann = story.api.logged_in(await story.api.log_in(email))
+    await story.make(ann, "GET", "/api/auth/csrf")
+    await story.make(ann, "POST", "/api/auth/logout")

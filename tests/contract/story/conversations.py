@@ -1,0 +1,55 @@
+"""Conversations, their messages, and being told of them."""
+
+from uuid import UUID
+
+from core.notifications import notify_members
+from tests.contract.story.telling import Story
+
+
+async def tell(story: Story) -> None:
+    """Talk to each other, in pairs and groups."""
+    for _ in range(2):
+        pair = await story.make(story.ann, "POST", "/api/conversations", participantId=story.bob.id)
+    await _messages(story, pair["id"])
+    await story.make(story.ann, "GET", "/api/conversations")
+    await _groups(story)
+    await _notifications(story, pair["id"])
+    await story.make(story.bob, "GET", "/api/sync")
+
+
+async def _messages(story: Story, pair: str) -> None:
+    ann, bob = story.ann, story.bob
+    path = "/api/conversations/{conversationId}/messages"
+    first = await story.make(ann, "POST", path, pair, content="hello", clientId="1")
+    await story.make(ann, "POST", path, pair, content="hello", clientId="1")
+    await story.make(bob, "POST", path, pair, content="hi", replyTo=first["id"], mentions=[ann.id])
+    await story.make(ann, "PUT", path + "/{messageId}", pair, first["id"], content="Hello!")
+    await story.make(bob, "PUT", path + "/{messageId}/reactions/{emoji}", pair, first["id"], "👍")
+    await story.make(bob, "GET", path, pair)
+    await story.make(bob, "DELETE", path + "/{messageId}/reactions/{emoji}", pair, first["id"], "👍")
+    await story.make(bob, "PUT", "/api/conversations/{conversationId}/read", pair, messageId=first["id"])
+    last = await story.make(ann, "POST", path, pair, content="bye")
+    await story.make(ann, "DELETE", path + "/{messageId}", pair, last["id"])
+    await story.make(ann, "GET", path, pair)
+
+
+async def _groups(story: Story) -> None:
+    ann, bob, eve = story.ann, story.bob, story.eve
+    group = await story.make(ann, "POST", "/api/conversations/groups", title="Team", participantIds=[bob.id])
+    path = "/api/conversations/{conversationId}"
+    await story.make(ann, "POST", path + "/members", group["id"], userIds=[eve.id])
+    await story.make(ann, "DELETE", path + "/members/{userId}", group["id"], eve.id)
+    await story.make(ann, "GET", path, group["id"])
+
+
+async def _notifications(story: Story, pair: str) -> None:
+    bob, house = story.bob, story.house
+    await notify_members(house.resources.db, house.publisher, [UUID(pair)])
+    page = await story.make(bob, "GET", "/api/notifications")
+    await story.make(bob, "PUT", "/api/notifications/{notificationId}/read", page["notifications"][0]["id"])
+    await story.make(bob, "PUT", "/api/notifications/read-all")
+    await story.make(bob, "GET", "/api/notifications/preferences")
+    await story.make(bob, "PUT", "/api/notifications/preferences", preferences=[{"type": "message_received"}])
+    device = await story.make(bob, "POST", "/api/notifications/devices", platform="fcm", token="token-1")
+    await story.make(bob, "GET", "/api/notifications/devices")
+    await story.make(bob, "DELETE", "/api/notifications/devices/{deviceId}", device["id"])

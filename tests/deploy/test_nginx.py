@@ -1,0 +1,106 @@
+"""What is shipped for nginx, before two real hubs and an API, with official clients and a crowd."""
+
+import asyncio
+import shutil
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+from tempfile import mkdtemp
+
+import aiohttp
+import pytest
+import socketio
+
+from tests.chaos.conftest import chaos_servers as chaos_servers
+from tests.chaos.conftest import stage as stage
+from tests.chaos.crowd import gathered
+from tests.chaos.hub import HubProcess
+from tests.chaos.journal import Refused
+from tests.chaos.stage import Stage, free_port
+from tests.deploy.nginx import open_nginx
+
+pytestmark = [
+    pytest.mark.chaos,
+    pytest.mark.timeout(90),
+    pytest.mark.skipif(not shutil.which("nginx"), reason="nginx is not installed"),
+]
+PATIENCE = 10.0
+
+
+@pytest.fixture
+async def door(stage: Stage) -> AsyncIterator[str]:
+    """Return the address of nginx before the stage's hubs and an API."""
+    folder = Path(mkdtemp(prefix="greenroom-nginx-"))
+    folder.chmod(0o755)
+    api = HubProcess(free_port(), stage.environ(stage.servers.redis.url), command="api")
+    await api.start()
+    try:
+        async with open_nginx(folder, stage.ports, [api.port]) as port:
+            stage.doors = [port]
+            yield f"http://127.0.0.1:{port}"
+    finally:
+        await api.end(signal.SIGTERM)
+        shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("transports", [["websocket"], ["polling"], ["polling", "websocket"]], ids="+".join)
+@pytest.mark.parametrize("path", ["socket.io", "ws"])
+async def test_clients_of_each_transport_talk_to_each_other(
+    stage: Stage, door: str, transports: list[str], path: str
+) -> None:
+    ann, bob = await stage.seed(2, 1, 1)
+    (conversation,) = ann.conversations
+    heard: asyncio.Queue[str] = asyncio.Queue()
+    sockets = [socketio.AsyncClient(reconnection=False) for _ in range(2)]
+    for socket, account in zip(sockets, (ann, bob), strict=True):
+        socket.on("message:received", lambda event: heard.put_nowait(event["message"]["content"]))
+        auth = {"token": account.token}
+        await socket.connect(door, auth=auth, transports=transports, socketio_path=path, wait_timeout=PATIENCE)
+        await socket.call("join:conversation", {"conversationId": conversation}, timeout=PATIENCE)
+    for socket in sockets:
+        await socket.call("message:send", {"conversationId": conversation, "content": "hello"}, timeout=PATIENCE)
+    async with asyncio.timeout(PATIENCE):
+        assert [await heard.get() for _ in range(4)] == ["hello"] * 4
+    for socket in sockets:
+        await socket.disconnect()
+
+
+async def test_the_api_and_the_page_are_behind_the_same_door_and_operations_are_not(door: str) -> None:
+    async with aiohttp.ClientSession() as session:
+        for path, status in {
+            "/": 200, "/onswift/api/health": 200, "/onswift/api/users/me": 401, "/healthz": 200, "/metrics": 404, "/readyz": 404,
+        }.items():  # fmt: skip
+            async with session.get(door + path) as response:
+                assert response.status == status, path
+
+
+async def test_a_rolling_restart_behind_nginx_loses_nothing_and_shows_no_error(stage: Stage, door: str) -> None:
+    async with gathered(stage) as crowd:
+        async with crowd.talking():
+            for hub in stage.hubs:
+                await crowd.said(60)
+                await hub.end(signal.SIGTERM)
+                await hub.start()
+            await crowd.said(60)
+        assert await crowd.settled() == []
+        assert crowd.count(Refused) == 0
+
+
+async def test_a_hub_that_is_killed_behind_nginx_is_passed_over(stage: Stage, door: str) -> None:
+    async with gathered(stage) as crowd:
+        async with crowd.talking():
+            await crowd.said(60)
+            await stage.hubs[0].end(signal.SIGKILL)
+            await crowd.said(120)
+            await stage.hubs[0].start()
+        assert await crowd.settled() == []
+
+
+async def test_the_log_holds_no_secrets_of_addresses(tmp_path: Path) -> None:
+    async with open_nginx(tmp_path, [free_port()], [free_port()]) as port, aiohttp.ClientSession() as http:
+        await http.get(f"http://127.0.0.1:{port}/healthz?token=unseen")
+        async with http.get(f"http://127.0.0.1:{port}/api/calendar.ics?token=secret") as answer:
+            assert answer.status == 502, "nobody is behind it"
+    logged = (tmp_path / "access.log").read_text()
+    assert '"GET /api/calendar.ics HTTP/1.1" 502' in logged
+    assert "secret" not in logged

@@ -1,0 +1,105 @@
+"""A streaming replica: older pages and searches are read from it while it keeps up, and from the primary when it does not."""
+
+import asyncio
+import shutil
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from cli.embedded.postgres import embedded_postgres
+from cli.embedded.process import Server
+from config.settings import Settings
+from tests.chaos.servers import Restartable
+from tests.deploy.test_runbook import pg
+from tests.flow.api.conftest import Api, Caller
+from tests.flow.api.conftest import api as api
+from tests.flow.conftest import House
+from tests.flow.conftest import house as house
+
+pytestmark = pytest.mark.timeout(90)
+
+
+@pytest.fixture
+async def replica(database_url: str, postgres: Server, servers_folder: Path) -> AsyncIterator[Restartable]:
+    """Return a replica of the tests' Postgres."""
+    folder = servers_folder / "replica"
+    await pg(
+        "pg_basebackup", "--write-recovery-conf", "--checkpoint=fast", "--pgdata", folder, "--dbname", postgres.url
+    )
+    for copied in folder.glob(".s.PGSQL.*"):  # the socket of the tests' Postgres lies in its folder
+        copied.unlink()
+    server = Restartable(lambda: embedded_postgres(folder, fsync=False))
+    server.start()
+    yield server
+    server.close()
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def settings(settings: Settings, replica: Restartable) -> Settings:
+    """Return the settings of processes that know the replica."""
+    return msgspec.structs.replace(settings, database_replica_url=replica.url.replace("/greenroom?", "/test?"))
+
+
+async def until(house: House, keeps_up: bool) -> None:
+    async with asyncio.timeout(20):
+        while house.resources.late_reads.keeps_up is not keeps_up:  # noqa: ASYNC110 - it is looked at every two seconds
+            await asyncio.sleep(0.1)
+
+
+async def talk(api: Api) -> tuple[Caller, str, list[str]]:
+    """Return someone with a conversation and the ids of its messages."""
+    ann, bob = await api.signed_up("creator", "Ann"), await api.signed_up("talent", "Bob")
+    conversation = (await ann.post("/conversations", participantId=bob.id)).body["id"]
+    path = f"/conversations/{conversation}/messages"
+    return ann, path, [(await ann.post(path, content=str(number))).body["id"] for number in range(5)]
+
+
+async def on_replica(house: House, statement: str) -> object:
+    replica = house.resources.late_reads._replica
+    assert replica
+    return await replica.fetchval(statement)
+
+
+async def test_older_pages_come_from_the_replica_while_it_keeps_up_and_the_newest_never(
+    house: House, api: Api, replica: Restartable
+) -> None:
+    ann, path, ids = await talk(api)
+    await until(house, True)
+    assert await on_replica(house, "select pg_is_in_recovery()")
+    await on_replica(house, "select pg_wal_replay_pause()")
+    await ann.put(f"{path}/{ids[0]}", content="better")
+    house.resources.late_reads.keeps_up = True  # what it was when replay stopped, however slow this machine is
+    assert await contents(ann, path, before=ids[1]) == ["0"], "from the replica, which has not heard of it"
+    assert await contents(ann, path) == ["better", "1", "2", "3", "4"], "one reads what one has written"
+    newer = [(await ann.post(path, content=content)).body["id"] for content in ("5", "6")]
+    house.resources.late_reads.keeps_up = True
+    assert (await contents(ann, path, before=newer[1]))[-2:] == ["4", "5"], "no hole where the replica lacks a message"
+    await until(house, False)
+    assert await contents(ann, path, before=ids[1]) == ["better"], "from the primary"
+    await on_replica(house, "select pg_wal_replay_resume()")
+    await until(house, True)
+    assert await contents(ann, path, before=ids[1]) == ["better"]
+
+
+async def test_a_replica_that_dies_is_not_noticed_by_callers_and_is_used_again_when_it_is_back(
+    house: House, api: Api, replica: Restartable
+) -> None:
+    ann, path, ids = await talk(api)
+    await until(house, True)
+    replica.end(signal.SIGKILL)
+    assert await contents(ann, path, before=ids[3]) == ["0", "1", "2"]
+    assert (await ann.get("/users/search", q="Bob")).status == 200
+    await until(house, False)
+    replica.start()
+    await until(house, True)
+    assert await contents(ann, path, before=ids[3]) == ["0", "1", "2"]
+
+
+async def contents(who: Caller, path: str, **query: str) -> list[str]:
+    reply = await who.get(path, **query)
+    assert reply.status == 200, reply
+    return [message["content"] for message in reply.body["messages"]]

@@ -1,0 +1,327 @@
+"""What operators see and do: two hubs, real clients, and the audit log."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID, uuid4
+
+import msgspec
+import pytest
+from aiohttp import ClientSession
+from aiohttp.test_utils import TestClient, TestServer
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from api.app import build_app
+from config.settings import Settings
+from core import dead_jobs
+from core.clock import now
+from realtime import hubs as asking
+from realtime.bus import QUESTIONS, Kind
+from realtime.engine.frames import text_frame
+from realtime.hubs import open_hubs
+from realtime.ops import NotReadyError
+from realtime.pulse import KEY, SILENT
+from realtime.questions import SeeUser
+from tests.flow.api.conftest import Api, Caller
+from tests.flow.conftest import Chatter, House
+from tests.flow.realtime.test_mending import raw_client
+
+SECRET = "an-operator-of-tests-whom-nobody-guesses"
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """Return the settings of a house with an operator."""
+    return msgspec.structs.replace(settings, operator_tokens=(f"olga:{SECRET}", f"omar:{SECRET[::-1]}"))
+
+
+@pytest.fixture
+async def operator(house: House) -> AsyncIterator[Caller]:
+    """Return the operator Olga."""
+    async with open_hubs(house.settings, house.resources) as hubs:
+        app = build_app(house.settings, house.resources, house.publisher, hubs)
+        async with TestClient(TestServer(app)) as client:
+            yield Caller(client, "/ops", access_token=SECRET)
+
+
+async def audited(house: House) -> list[tuple[str, UUID | None, dict[str, Any]]]:
+    rows = await house.resources.db.fetch("select action, entity_id, facts from audit_log order by id")
+    return [(row["action"], row["entity_id"], row["facts"]) for row in rows]
+
+
+async def trace(operator: Caller, sent: dict[str, Any], **query: str) -> Any:
+    reply = await operator.get(f"/messages/{sent['id']}/trace", **query)
+    assert reply.status == 200, reply
+    return reply.body
+
+
+def states(traced: Any) -> dict[str, str]:
+    return {one["member"]["name"]: one["state"] for one in traced["members"]}
+
+
+def id_of(house: House, place: int) -> str:
+    return house.hubs[place]._bus.origin.hex()
+
+
+async def test_only_who_knows_a_secret_is_an_operator(operator: Caller) -> None:
+    assert (await operator.get("/me")).body == {"name": "olga"}
+    other = Caller(operator.client, "/ops", access_token=SECRET[::-1])
+    assert (await other.get("/me")).body == {"name": "omar"}
+    for token in ("", "x", SECRET[:-1], f"olga:{SECRET}", SECRET.upper()):
+        for path in ("/me", "/hubs", f"/users/{uuid4()}", "/jobs"):
+            reply = await Caller(operator.client, "/ops", access_token=token, headers={"X": "x"}).get(path)
+            assert reply.status in (401, 429), (token, path)
+    assert reply.status == 429
+
+
+async def test_a_user_is_no_operator_however_often_she_asks_and_operators_go_on(operator: Caller, house: House) -> None:
+    _, token = await house.person("Ann", "creator")
+    assert (await Caller(operator.client, "/ops", access_token=token).get("/hubs")).code == "UNAUTHORIZED"
+    assert [(await operator.get("/me")).status for _ in range(40)] == [200] * 40
+
+
+async def test_without_operators_there_is_no_console(api: Api, house: House) -> None:
+    for path in ("/ops/me", "/ops/hubs", "/console", "/ops/docs"):
+        assert (await api.client.get(path, headers={"Authorization": f"Bearer {SECRET}"})).status == 404
+    nobody = msgspec.structs.replace(house.settings, operator_tokens=())
+    async with open_hubs(nobody, house.resources) as hubs:
+        assert hubs is None
+
+
+async def test_hubs_tell_how_they_do(operator: Caller, house: House, two_hubs: tuple[str, str]) -> None:
+    ann = await (await house.chatter("Ann", two_hubs[0])).connect()
+    room = await house.group(ann.user)
+    await ann.join(room)
+    await ann.send(room, "Hi")
+    await house.hubs[0]._pulse._beat()
+    listed = (await operator.get("/hubs")).body["hubs"]
+    assert {one["vitals"]["id"] for one in listed} == {id_of(house, 0), id_of(house, 1)}
+    assert not any(one["silent"] for one in listed)
+    (first,) = (one["vitals"] for one in listed if one["vitals"]["id"] == id_of(house, 0))
+    assert (first["connections"], first["users"], first["rooms"], first["slowSessions"]) == (1, 1, 1, 0)
+    assert first["messagesPerSecond"] > 0
+    assert first["deliveriesPerSecond"] > 0
+    assert (first["deaf"], first["draining"], first["journalWaiting"]) == (False, False, 0)
+    await house.hubs[1]._pulse.stop()
+    assert [one["vitals"]["id"] for one in (await operator.get("/hubs")).body["hubs"]] == [id_of(house, 0)]
+
+
+async def test_a_hub_that_died_is_silent_and_then_forgotten(
+    operator: Caller, house: House, hub: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await house.hubs[0]._pulse._beating.stop()
+    monkeypatch.setattr("realtime.pulse.now", lambda: now() + SILENT)
+    assert [one["silent"] for one in (await operator.get("/hubs")).body["hubs"]] == [True]
+    monkeypatch.setattr("realtime.pulse.now", lambda: now() + SILENT * 10)
+    assert (await operator.get("/hubs")).body == {"hubs": []}
+    assert await house.resources.redis.hlen(KEY) == 0  # type: ignore[misc]
+
+
+async def test_people_and_conversations_are_found(operator: Caller, house: House, hub: str) -> None:
+    ann, _ = await house.person("Ann 100%_ Example")
+    await house.person("Bob")
+    room = await house.group(ann)
+    chatter = Chatter(ann, house.token(ann), hub)
+    house.stack.push_async_callback(chatter.socket.disconnect)
+    await chatter.connect()
+    sent = await chatter.send(room, "secret words")
+
+    async def names(text: str) -> list[str]:
+        return [user["name"] for user in (await operator.get("/search", q=text)).body["users"]]
+
+    for text in (str(ann.id), ann.email, ann.email.upper(), " ann 100%", "ANN", "Ann 100%_"):
+        assert await names(text) == ["Ann 100%_ Example"], text
+    for text in ("%", "_", "nn", "\\", "nobody@example.com", str(uuid4()), " ", "\0"):
+        assert await names(text) == [], text
+    assert (await operator.get("/search", q=str(room))).body["conversation"]["id"] == str(room)
+    by_message = await operator.get("/search", q=sent["id"])
+    assert by_message.body["message"]["conversationId"] == str(room)
+    page = await operator.get(f"/conversations/{room}")
+    assert [one["seq"] for one in page.body["messages"]] == [1]
+    assert "secret words" not in f"{by_message.body}{page.body}", "operators see where things stand, not what was said"
+
+
+async def test_a_user_is_shown_with_sockets_on_every_hub(
+    operator: Caller, house: House, two_hubs: tuple[str, str]
+) -> None:
+    ann, token = await house.person("Ann")
+    room = await house.group(ann)
+    for url, transport in zip(two_hubs, ("websocket", "polling"), strict=True):
+        chatter = Chatter(ann, token, url)
+        house.stack.push_async_callback(chatter.socket.disconnect)
+        await chatter.connect((transport,))
+        await chatter.join(room)
+    page = (await operator.get(f"/users/{ann.id}")).body
+    assert page["user"]["email"] == ann.email
+    assert [one["id"] for one in page["sessions"]] == [str(ann.session_id)]
+    sockets = {one["hub"]: one["socket"] for one in page["sockets"]}
+    assert sockets[id_of(house, 0)]["transport"] == "websocket"
+    assert sockets[id_of(house, 1)]["transport"] == "polling"
+    assert {one["remote"] for one in sockets.values()} == {"127.0.0.0/24"}
+    assert {one["joined"] for one in sockets.values()} == {1}
+    assert [one["id"] for one in page["conversations"]] == [str(room)]
+    assert page["unheard"] == []
+
+
+async def test_a_trace_says_why_somebody_did_not_get_it(
+    operator: Caller, house: House, two_hubs: tuple[str, str]
+) -> None:
+    ann = await (await house.chatter("Ann", two_hubs[0])).connect()
+    reader = await (await house.chatter("Reader", two_hubs[1])).connect()
+    listener = await (await house.chatter("Listener", two_hubs[1])).connect()
+    elsewhere = await (await house.chatter("Elsewhere", two_hubs[0])).connect()
+    away, _ = await house.person("Away")
+    room = await house.group(ann.user, reader.user, listener.user, elsewhere.user, away)
+    for one in (ann, reader, listener):
+        await one.join(room)
+    sent = await ann.send(room, "Did you get it?")
+    for one in (reader, listener):
+        await one.heard.next("message:received")
+    await reader.call("conversation:read", conversationId=str(room), messageId=sent["id"])
+    traced = await trace(operator, sent)
+    assert states(traced) == {
+        "Ann": "read",
+        "Reader": "read",
+        "Listener": "delivered",
+        "Elsewhere": "not_joined",
+        "Away": "offline",
+    }
+    assert {one["hub"]: one["hasTold"] for one in traced["hubs"]} == {id_of(house, 0): True, id_of(house, 1): True}
+    assert [one["room"]["sockets"] for one in sorted(traced["hubs"], key=lambda one: one["room"]["sockets"])] == [1, 2]
+    assert traced["message"]["version"] == sent["version"]
+    assert states(await trace(operator, sent, userId=str(listener.user.id))) == {"Listener": "delivered"}
+    assert states(await trace(operator, sent, userId=str(uuid4()))) == {}
+
+
+async def test_a_trace_shows_who_does_not_read_and_up_to_where_she_was_told(
+    operator: Caller, house: House, hub: str
+) -> None:
+    ann = await (await house.chatter("Ann", hub)).connect()
+    slow, token = await house.person("Slow")
+    room = await house.group(ann.user, slow)
+    _, writer = await raw_client(hub, token, room)
+    first = await ann.send(room, "first")
+    session = list(house.hubs[0].engine.sessions.values())[1]
+    session.write(text_frame(b"4" + b"x" * 8_000_000))
+    assert session.behind
+    second = await ann.send(room, "second")
+    assert states(await trace(operator, first, userId=str(slow.id))) == {"Slow": "delivered"}
+    traced = await trace(operator, second, userId=str(slow.id))
+    assert states(traced) == {"Slow": "behind"}
+    assert traced["members"][0]["seenVersion"] == first["version"]
+    assert [(one["hasTold"], one["room"]["behind"]) for one in traced["hubs"]] == [(True, 1)]
+    await house.hubs[0]._pulse._beat()
+    (vitals,) = (one["vitals"] for one in (await operator.get("/hubs")).body["hubs"])
+    assert vitals["slowSessions"] == 1
+    writer.close()
+
+
+async def test_nobody_is_called_offline_while_a_hub_does_not_answer(
+    operator: Caller, house: House, two_hubs: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "GATHER_SECONDS", 0.2)
+    ann = await (await house.chatter("Ann", two_hubs[0])).connect()
+    away, _ = await house.person("Away")
+    room = await house.group(ann.user, away)
+    sent = await ann.send(room, "Hi")
+    monkeypatch.setattr(house.hubs[1]._bus, "publish", lambda *_args, **_more: None)
+    traced = await trace(operator, sent)
+    assert states(traced) == {"Ann": "read", "Away": "unknown"}
+    assert traced["unheard"] == [id_of(house, 1)]
+
+
+async def test_hubs_are_asked_on_while_redis_does_not_say_which_there_are(
+    house: House, two_hubs: tuple[str, str]
+) -> None:
+    nobody = SeeUser(uuid4())
+    async with open_hubs(house.settings, house.resources) as hubs:
+        assert hubs
+        kept, hubs._redis = hubs._redis, Redis(port=1)
+        with pytest.raises(RedisError):
+            await hubs.ask(nobody)
+        hubs._redis = kept
+        await hubs.vitals()
+        hubs._redis = Redis(port=1)
+        answers = await hubs.ask(nobody)
+        assert set(answers.seen) == {id_of(house, 0), id_of(house, 1)}
+        assert answers.unheard == []
+
+
+async def test_a_question_of_a_newer_process_does_not_harm_a_hub(house: House, hub: str) -> None:
+    async with open_hubs(house.settings, house.resources) as hubs:
+        assert hubs
+        for frame in (b"", b"{}", b'{"type":"of tomorrow"}', b"\xff"):
+            hubs._bus.publish(QUESTIONS, Kind.ASK, frame, subject=bytes(16))
+        assert set((await hubs.ask(SeeUser(uuid4()))).seen) == {id_of(house, 0)}
+        assert not house.hubs[0].deaf
+
+
+async def test_a_session_that_an_operator_ends_has_no_sockets_left_and_it_is_audited(
+    operator: Caller, house: House, two_hubs: tuple[str, str]
+) -> None:
+    ann = await (await house.chatter("Ann", two_hubs[1])).connect()
+    reply = await operator.post(f"/sessions/{ann.user.session_id}/end")
+    assert reply.status == 200, reply
+    await ann.heard.next("session:ended")
+    await ann.heard.next("disconnect")
+    assert (await operator.post(f"/sessions/{ann.user.session_id}/end")).code == "SESSION_NOT_FOUND"
+    assert (await operator.post(f"/sessions/{uuid4()}/end")).code == "SESSION_NOT_FOUND"
+    assert await audited(house) == [
+        ("session.end", ann.user.session_id, {"operator": "olga", "user_id": str(ann.user.id)})
+    ]
+
+
+async def test_a_drained_hub_sends_its_clients_away_takes_none_and_comes_back(
+    operator: Caller, house: House, two_hubs: tuple[str, str]
+) -> None:
+    ann = await (await house.chatter("Ann", two_hubs[0])).connect()
+    bob = await (await house.chatter("Bob", two_hubs[1])).connect()
+    drained, other = house.hubs
+    for _ in range(2):
+        assert (await operator.post(f"/hubs/{id_of(house, 0)}/drain")).body == {"draining": True}
+    await ann.heard.next("server:restarting")
+    await ann.heard.next("disconnect")
+    with pytest.raises(NotReadyError):
+        await drained.ready()
+    await other.ready()
+    handshake = f"{two_hubs[0]}/socket.io/?EIO=4&transport=polling"
+    async with ClientSession() as client, client.get(handshake) as response:
+        assert response.status == 503
+    await drained._pulse._beat()
+    listed = {one["vitals"]["id"]: one["vitals"]["draining"] for one in (await operator.get("/hubs")).body["hubs"]}
+    assert listed == {id_of(house, 0): True, id_of(house, 1): False}
+    assert bob.socket.connected
+
+    assert (await operator.post(f"/hubs/{id_of(house, 0)}/undrain")).body == {"draining": False}
+    await drained.ready()
+    await ann.connect()
+    assert (await operator.post("/hubs/nowhere/drain")).code == "HUB_NOT_FOUND"
+    facts = {"operator": "olga", "hub": id_of(house, 0)}
+    assert await audited(house) == [("hub.drain", None, facts)] * 2 + [("hub.undrain", None, facts)]
+
+
+async def test_dead_jobs_are_listed_retried_and_dropped(operator: Caller, house: House) -> None:
+    db = house.resources.db
+    for name, arguments in (("NotifyMembers", '{"conversation_ids":[]}'), ("SendMail", None), ("CheckFile", "{}")):
+        await dead_jobs.bury(db, name, arguments, "it broke", 3, "request")
+    listed = (await operator.get("/jobs")).body
+    assert listed["total"] == 3
+    ids = {job["name"]: job["id"] for job in listed["jobs"]}
+    assert (await operator.post("/jobs/retry", ids=[])).code == "VALIDATION_ERROR"
+    retried = await operator.post("/jobs/retry", ids=[ids["NotifyMembers"], ids["SendMail"], str(uuid4())])
+    assert retried.body == {"ids": [ids["NotifyMembers"]]}
+    assert await db.fetchval("select count(*) from outbox") == 1
+    assert (await operator.post("/jobs/drop", ids=[ids["CheckFile"]])).body == {"ids": [ids["CheckFile"]]}
+    assert [job["name"] for job in (await operator.get("/jobs")).body["jobs"]] == ["SendMail"]
+    assert await audited(house) == [
+        ("job.retry", UUID(ids["NotifyMembers"]), {"operator": "olga", "job": "NotifyMembers"}),
+        ("job.drop", UUID(ids["CheckFile"]), {"operator": "olga", "job": "CheckFile"}),
+    ]
+
+
+async def test_what_does_not_exist_is_not_found(operator: Caller) -> None:
+    assert (await operator.get(f"/users/{uuid4()}")).code == "USER_NOT_FOUND"
+    assert (await operator.get(f"/conversations/{uuid4()}")).code == "CONVERSATION_NOT_FOUND"
+    assert (await operator.get(f"/messages/{uuid4()}/trace")).code == "MESSAGE_NOT_FOUND"
+    assert (await operator.get("/users/x")).code == "VALIDATION_ERROR"
+    assert (await operator.get("/search", q="")).code == "VALIDATION_ERROR"

@@ -1,0 +1,97 @@
+"""What nobody can use any more is forgotten; what somebody can is not."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from core import clock, dead_jobs, tidy
+from core.ids import uuid7
+from tests.flow.conftest import House
+
+
+class Attic:
+    """A user's old things."""
+
+    def __init__(self, house: House, user_id: UUID) -> None:
+        self.db = house.resources.db
+        self.user_id = user_id
+
+    async def session(self, *tokens: datetime, ended: datetime | None = None) -> UUID:
+        id = uuid7()
+        await self.db.execute(
+            "insert into sessions (id, user_id, ended_at) values ($1, $2, $3)", id, self.user_id, ended
+        )
+        for issued in tokens:
+            await self.db.execute(
+                "insert into refresh_tokens (id, session_id, issued_at) values ($1, $2, $3)", uuid7(), id, issued
+            )
+        return id
+
+    async def key(self, name: str, created: datetime) -> None:
+        await self.db.execute(
+            "insert into idempotency_keys (user_id, key, fingerprint, created_at) values ($1, $2, '', $3)",
+            self.user_id, name, created,
+        )  # fmt: skip
+
+    async def code(self, hash: bytes, expires: datetime) -> None:
+        await self.db.execute(
+            "insert into one_time_tokens (hash, user_id, purpose, expires_at) values ($1, $2, 'x', $3)",
+            hash, self.user_id, expires,
+        )  # fmt: skip
+
+    async def all(self, column: str, table: str) -> set[object]:
+        return {value for (value,) in await self.db.fetch(f"select {column} from {table}")}
+
+
+@pytest.fixture
+async def attic(house: House) -> Attic:
+    ann, _ = await house.person("Ann")
+    await house.resources.db.execute("delete from sessions")
+    return Attic(house, ann.id)
+
+
+def days_ago(days: float) -> datetime:
+    return clock.now() - timedelta(days=days)
+
+
+async def test_answers_and_codes_are_forgotten_when_they_are_good_for_nothing(attic: Attic) -> None:
+    await attic.key("old", days_ago(1.01))
+    await attic.key("new", days_ago(0.99))
+    await attic.code(b"old", days_ago(0.01))
+    await attic.code(b"new", days_ago(-0.01))
+    await tidy.tidy(attic.db)
+    assert await attic.all("key", "idempotency_keys") == {"new"}
+    assert await attic.all("hash", "one_time_tokens") == {b"new"}
+
+
+async def test_sessions_are_forgotten_a_month_after_they_ended_or_lapsed(attic: Attic) -> None:
+    await attic.session(days_ago(20), ended=days_ago(31))
+    await attic.session(days_ago(40), days_ago(31))
+    ended = await attic.session(days_ago(29), ended=days_ago(29))
+    used = await attic.session(days_ago(31), days_ago(29))
+    without_tokens = await attic.session()
+    await tidy.tidy(attic.db)
+    assert await attic.all("id", "sessions") == {ended, used, without_tokens}
+    assert await attic.all("session_id", "refresh_tokens") == {ended, used}
+    assert len(await attic.all("id", "refresh_tokens")) == 2
+
+
+async def test_more_than_a_batch_is_forgotten_in_one_go(attic: Attic, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tidy, "BATCH", 2)
+    for number in range(5):
+        await attic.key(f"k{number}", days_ago(2))
+        await attic.session(days_ago(40), days_ago(39))
+    await tidy.tidy(attic.db)
+    for table in ("idempotency_keys", "sessions", "refresh_tokens"):
+        assert await attic.all("*", table) == set(), table
+
+
+async def test_dead_jobs_are_kept_for_a_season(attic: Attic, monkeypatch: pytest.MonkeyPatch) -> None:
+    moments = {"J91": days_ago(91), "J89": days_ago(89)}
+    for name, moment in moments.items():
+        with monkeypatch.context() as patch:
+            patch.setattr(clock, "now", lambda moment=moment: moment)
+            await dead_jobs.bury(attic.db, name, "{}", "no", 1, "")
+    await tidy.tidy(attic.db)
+    assert await attic.all("name", "dead_jobs") == {"J89"}

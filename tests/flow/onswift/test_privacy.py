@@ -1,0 +1,181 @@
+"""Everything that is known of a user can be had, and erased."""
+
+import asyncio
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+import marketplaces
+from core import privacy
+from core.db import Scalar
+from core.identity import INSERT_ONE_TIME_TOKEN
+from core.privacy import DELETED_NAME, PersonalData
+from marketplaces.onswift.personal_data import PERSONAL_DATA
+from tests.contract.story.telling import Story
+from tests.flow.api.conftest import PASSWORD, Api, Caller
+from tests.flow.conftest import House
+
+REGISTRY: tuple[PersonalData, ...] = (*privacy.CORE, *PERSONAL_DATA)
+PROFILE: dict[str, Any] = {
+    "professionalTitle": "Zyxwvut Editor", "bio": "Zyxwvut bio", "skills": ["Figma"], "hourlyRate": 75,
+    "portfolioLinks": ["https://zyxwvut.com"], "linkedinUrl": "https://linkedin.com/in/zyxwvut",
+}  # fmt: skip
+# A name that is nowhere else; in what she writes to others stands "said".
+NAME = "Zyxwvut Nobody"
+NAMES_A_USER = """
+select distinct a.attrelid::regclass::text
+from pg_attribute a join pg_class c on c.oid = a.attrelid and c.relkind = 'r' join pg_namespace n on n.oid = c.relnamespace
+left join pg_constraint f on f.conrelid = c.oid and a.attnum = any (f.conkey) and f.confrelid = 'users'::regclass
+where n.nspname in ('public', 'onswift') and a.attnum > 0 and not a.attisdropped
+    and (f.oid is not null or a.attname ~ '(user|owner|author|sender|actor|creator|assignee|subject)_id$'
+        or a.attname ~ '_by(_id)?$')"""
+TABLES = "select format('%I.%I', schemaname, tablename) from pg_tables where schemaname in ('public', 'onswift')"
+
+
+@pytest.fixture
+async def story(api: Api, house: House) -> Story:
+    """Return a story in which Bob has left traces everywhere."""
+    ann, bob = await api.signed_up("creator", "Ann"), await api.signed_up("talent", NAME)
+    story = Story(api, house, ann, bob, await api.signed_up("talent", "Eve"))
+    assert (await bob.put("/users/me", **PROFILE)).status == 200
+    pair = (await bob.post("/conversations", participantId=story.ann.id)).body["id"]
+    sent = (await bob.post(f"/conversations/{pair}/messages", content="said")).body
+    await bob.call("PUT", f"/conversations/{pair}/messages/{sent['id']}/reactions/👍")
+    project = (await story.ann.post("/projects", name="Film", description="x", dueDate="2999-12-31")).body["id"]
+    await story.ann.post(f"/projects/{project}/team", userId=bob.id)
+    task = await story.ann.post(
+        f"/projects/{project}/tasks", name="Cut", description="x", assigneeId=bob.id, dueDate="2999-12-31"
+    )
+    assert task.status == 201, task.body
+    sql = """
+        insert into reviews (id, subject_id, author_id, rating, text, created_at, updated_at)
+        values ($1, $2, $3, 5, $4, now(), now())"""
+    for subject, author in ((bob, story.ann), (story.eve, bob)):
+        await house.resources.db.execute(
+            sql, UUID(int=int(UUID(subject.id)) ^ 1), subject.id, author.id, "Good Zyxwvut"
+        )
+    await house.resources.db.execute("insert into ratings values ($1, 5, 1)", bob.id)
+    await INSERT_ONE_TIME_TOKEN(house.resources.db, b"code", UUID(bob.id), "reset", (await now(house)))
+    group = {"title": "Two", "participantIds": [story.eve.id]}
+    kept = await bob.call("POST", "/conversations/groups", json=group, headers={"Idempotency-Key": "once"})
+    assert kept.status == 201, kept.body
+    return story
+
+
+async def now(house: House) -> Any:
+    return await house.resources.db.fetchval("select now() + interval '1 hour'")
+
+
+async def tables_with(house: House, text: str) -> set[str]:
+    """Return the tables in which a text is found anywhere."""
+    db = house.resources.db
+    names = [name for (name,) in await db.fetch(TABLES)]
+    sql = "select exists (select from {} t where t::text ilike '%' || $1 || '%')"
+    return {name.removeprefix("public.") for name in names if await db.fetchval(sql.format(name), text)}
+
+
+async def test_every_table_that_names_users_is_in_the_registry_once(house: House) -> None:
+    found = {name for (name,) in await house.resources.db.fetch(NAMES_A_USER)}
+    registered = [table for one in REGISTRY for table in one.tables]
+    assert len(registered) == len(set(registered))
+    assert found - set(registered) == set()
+    assert all(one.erase or one.kept for one in REGISTRY)
+    assert all(market.personal_data for market in marketplaces.ALL.values())
+
+
+async def test_an_export_holds_what_is_known_and_nothing_of_others(story: Story) -> None:
+    reply = await story.bob.get("/users/me/export")
+    assert reply.status == 200
+    data = reply.body["data"]
+    assert (data["account"][0]["name"], data["account"][0]["email"]) == (NAME, story.bob.email)
+    assert data["profile"][0]["bio"] == PROFILE["bio"]
+    assert data["profile"][0]["professionalTitle"] == PROFILE["professionalTitle"]
+    assert [one["body"] for one in data["messages"]] == ["said"]
+    assert {one["ip"] for one in data["sessions"]} == {"127.0.0.1"}
+    assert [one["name"] for one in data["tasks"]] == ["Cut"]
+    assert len(data["reviews"]) == 2
+    assert {one.name for one in REGISTRY if isinstance(one.export, Scalar)} == data.keys()
+    assert story.ann.email not in str(reply.body)
+    assert "password" not in str(reply.body).lower()
+
+
+async def test_an_export_can_be_asked_for_some_times_an_hour(api: Api) -> None:
+    ann = await api.signed_up()
+    assert [(await ann.get("/users/me/export")).status for _ in range(6)] == [200] * 5 + [429]
+
+
+async def test_of_a_deleted_user_nothing_is_left_but_what_others_have(story: Story, house: House) -> None:
+    bob = story.bob
+    traces = {"users", "onswift.profiles", "onswift.talents", "reviews"}
+    assert await tables_with(house, "zyxwvut") >= traces, "the test would notice"
+    assert (await bob.delete("/users/me")).status == 204
+    reviews_of_others = {"reviews"}  # the text that she wrote about Eve
+    assert await tables_with(house, "zyxwvut") <= {"notifications"} | reviews_of_others
+    assert await tables_with(house, bob.email) == set()
+    assert await house.resources.db.fetchval("select text from reviews where subject_id = $1", bob.id) == ""
+    allowed = {table for one in REGISTRY if one.kept for table in one.tables}
+    assert await tables_with(house, bob.id) <= allowed
+    assert (
+        await house.resources.db.fetchval("select count(*) from audit_log where remote <> '' and actor_id = $1", bob.id)
+        == 0
+    )
+
+
+async def test_others_keep_what_they_have_of_a_deleted_user_under_no_name(story: Story) -> None:
+    bob, ann = story.bob, story.ann
+    await bob.delete("/users/me")
+    (conversation,) = (await ann.get("/conversations")).body["conversations"]
+    assert conversation["talent"]["name"] == DELETED_NAME
+    (message,) = (await ann.get(f"/conversations/{conversation['id']}/messages")).body["messages"]
+    assert (message["content"], message["sender"]["name"]) == ("said", DELETED_NAME)
+    assert (await ann.get(f"/users/{bob.id}")).code == "USER_NOT_FOUND"
+    assert (await ann.get("/users/search", q="Zyxwvut")).body["users"] == []
+    (project,) = (await ann.get("/projects")).body["projects"]
+    assert project["teamMembers"] == []
+    assert (await ann.post("/conversations", participantId=bob.id)).code == "USER_NOT_FOUND"
+
+
+async def test_a_deleted_creators_projects_are_gone(api: Api, story: Story) -> None:
+    assert (await story.ann.delete("/users/me")).status == 204
+    assert (await story.bob.get("/projects")).body["projects"] == []
+
+
+async def test_a_deleted_user_is_out_at_once_everywhere(api: Api, house: House, hub: str) -> None:
+    chatter = await house.chatter("Ann", hub)
+    await chatter.connect()
+    ann = api.anyone
+    ann.access_token = chatter.token
+    assert (await ann.delete("/users/me")).status == 204
+    await chatter.heard.next("session:ended")
+    await chatter.heard.next("disconnect")
+    assert (await ann.get("/users/me")).code == "SESSION_ENDED"
+
+
+async def test_a_deleted_user_cannot_come_back_but_her_address_can(api: Api) -> None:
+    ann = await api.signed_up()
+    assert (await ann.delete("/users/me")).status == 204
+    assert (await api.log_in(ann.email)).code == "INVALID_CREDENTIALS"
+    assert (await api.anyone.post("/auth/refresh", refreshToken=ann.refresh_token)).status == 401
+    again = await api.anyone.post("/auth/signup", email=ann.email, password=PASSWORD, name="Ann", userType="talent")
+    assert again.status == 201
+    assert again.body["user"]["id"] != ann.id
+
+
+async def test_two_users_without_an_address_are_no_conflict(api: Api) -> None:
+    for caller in (await api.signed_up(), await api.signed_up()):
+        assert (await caller.delete("/users/me")).status == 204
+
+
+async def test_who_logs_in_while_the_account_is_deleted_is_out_too(api: Api) -> None:
+    ann = await api.signed_up()
+
+    async def log_in() -> Caller | None:
+        reply = await api.log_in(ann.email)
+        return api.logged_in(reply) if reply.status == 200 else None
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(ann.delete("/users/me"))
+        logins = [group.create_task(log_in()) for _ in range(4)]
+    opened = [one for one in (task.result() for task in logins) if one]
+    assert [(await one.get("/users/me")).status for one in opened] == [401] * len(opened)

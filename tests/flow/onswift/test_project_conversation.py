@@ -1,0 +1,107 @@
+"""The conversation of a project: its people are those of the project, always."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.flow.api.conftest import Caller
+from tests.flow.conftest import House
+from tests.flow.onswift.conftest import NOWHERE, Cast
+from tests.flow.onswift.test_tasks import add, ear
+
+
+async def group(cast: Cast) -> str:
+    id: str = (await cast.creator.post(f"{cast.path}/conversations")).body["id"]
+    return id
+
+
+async def people(caller: Caller, conversation: str) -> set[str]:
+    return {one["id"] for one in (await caller.get(f"/conversations/{conversation}")).body["members"]}
+
+
+async def said(caller: Caller, conversation: str) -> list[str]:
+    page = (await caller.get(f"/conversations/{conversation}/messages")).body
+    return [one["content"] for one in page["messages"]]
+
+
+async def test_the_first_call_makes_the_conversation_and_the_others_get_it(cast: Cast) -> None:
+    first = await cast.talent.post(f"{cast.path}/conversations")
+    assert (first.status, first.body["kind"], first.body["title"]) == (201, "group", "Film")
+    assert first.body["projectId"] == cast.project
+    assert {one["id"]: one["role"] for one in first.body["members"]} == {
+        cast.creator.id: "owner",
+        cast.talent.id: "member",
+    }
+    again = await cast.creator.post(f"{cast.path}/conversations")
+    assert (again.status, again.body["id"]) == (200, first.body["id"])
+
+
+async def test_of_many_who_make_it_at_once_all_get_the_same_one(cast: Cast) -> None:
+    replies = await asyncio.gather(*(one.post(f"{cast.path}/conversations") for one in (cast.creator, cast.talent) * 3))
+    assert sorted(reply.status for reply in replies) == [200] * 5 + [201]
+    assert len({reply.body["id"] for reply in replies}) == 1
+
+
+async def test_strangers_neither_make_nor_enter_it(cast: Cast) -> None:
+    id = await group(cast)
+    for caller in cast.strangers:
+        assert (await caller.post(f"{cast.path}/conversations")).status == 403
+        assert (await caller.get(f"/conversations/{id}")).code == "NOT_A_MEMBER"
+    assert (await cast.creator.post(f"/projects/{NOWHERE}/conversations")).code == "PROJECT_NOT_FOUND"
+
+
+async def test_who_joins_the_team_joins_the_conversation_and_who_is_removed_is_out_of_it_at_once(
+    house: House, hub: str, cast: Cast
+) -> None:
+    id = await group(cast)
+    dan = await ear(house, hub, cast.other_talent)
+    await add(cast, cast.other_talent)
+    assert (await dan.heard.next("conversation:members"))["isMember"] is True
+    assert await people(cast.creator, id) == {cast.creator.id, cast.talent.id, cast.other_talent.id}
+    await dan.call("join:conversation", conversationId=id)
+    assert "error" not in await dan.call("message:send", conversationId=id, content="hello")
+    await cast.creator.delete(f"{cast.path}/team/{cast.other_talent.id}")
+    assert (await dan.heard.next("conversation:members"))["isMember"] is False
+    assert (await dan.call("message:send", conversationId=id, content="still here"))["error"]["code"] == "NOT_A_MEMBER"
+    assert (await cast.other_talent.get(f"/conversations/{id}/messages")).status == 403
+    assert await people(cast.creator, id) == {cast.creator.id, cast.talent.id}
+    assert await said(cast.creator, id) == ["Ann added Dan", "hello", "Ann removed Dan"]
+
+
+async def test_nobody_adds_removes_or_leaves_but_by_the_team(cast: Cast) -> None:
+    id = await group(cast)
+    tries: list[Any] = [
+        cast.creator.post(f"/conversations/{id}/members", userIds=[cast.other_talent.id]),
+        cast.creator.delete(f"/conversations/{id}/members/{cast.talent.id}"),
+        cast.talent.delete(f"/conversations/{id}/members/{cast.talent.id}"),
+    ]
+    for refused in await asyncio.gather(*tries):
+        assert (refused.status, refused.code) == (403, "FORBIDDEN")
+        assert refused.body["error"]["message"] == "The members of this conversation are those of its project"
+    assert await people(cast.creator, id) == {cast.creator.id, cast.talent.id}
+
+
+async def test_it_is_called_as_its_project_is(cast: Cast) -> None:
+    id = await group(cast)
+    await cast.creator.put(cast.path, name="Short film")
+    assert (await cast.talent.get(f"/conversations/{id}")).body["title"] == "Short film"
+
+
+async def test_it_stays_when_the_project_is_deleted(cast: Cast) -> None:
+    id = await group(cast)
+    await cast.creator.post(f"/conversations/{id}/messages", content="hello")
+    await cast.creator.delete(cast.path)
+    assert await said(cast.talent, id) == ["hello"]
+    assert (await cast.creator.post(f"{cast.path}/conversations")).code == "PROJECT_NOT_FOUND"
+
+
+@pytest.mark.parametrize("comes", [True, False])
+async def test_making_it_while_the_team_changes_leaves_both_the_same(cast: Cast, comes: bool) -> None:
+    if comes:
+        change = cast.creator.post(f"{cast.path}/team", userId=cast.other_talent.id)
+    else:
+        change = cast.creator.delete(f"{cast.path}/team/{cast.talent.id}")
+    made, _ = await asyncio.gather(cast.creator.post(f"{cast.path}/conversations"), change)
+    team = {one["id"] for one in (await cast.creator.get(cast.path)).body["teamMembers"]}
+    assert await people(cast.creator, made.body["id"]) == team | {cast.creator.id}

@@ -1,0 +1,159 @@
+"""Creators search talents."""
+
+from typing import Any
+
+import pytest
+
+from marketplaces.onswift import rules
+from tests.flow.api.conftest import Api, Caller
+from tests.flow.conftest import House
+
+MANY = """
+insert into users (id, market, email, password_hash, name, role)
+select gen_random_uuid(), 'onswift', n || '@example.com', '', 'Talent ' || n, 'talent' from generate_series(1, $1::int) n"""
+EDITOR = {
+    "professionalTitle": "Video Editor", "bio": "I cut documentaries.", "skills": ["Video Editing", "Color Grading"],
+    "hourlyRate": 80, "availability": "available_now",
+}  # fmt: skip
+DESIGNER = {
+    "professionalTitle": "UI/UX Designer", "bio": "Mobile apps; some video, too.", "skills": ["Figma", "UI Design"],
+    "hourlyRate": 65.5, "availability": "available_1_2_weeks",
+}  # fmt: skip
+
+
+@pytest.fixture
+async def ann(api: Api) -> Caller:
+    """Return a creator among an editor, a designer and a talent who says nothing of himself."""
+    for name, profile in (("Jane Smith", DESIGNER), ("John Miller", EDITOR), ("Nick Nobody", {})):
+        talent = await api.signed_up("talent", name)
+        assert (await talent.put("/users/me", name=name, **profile)).status == 200
+    return await api.signed_up("creator", "Jane Creator")
+
+
+async def names(ann: Caller, **query: str | int) -> list[str]:
+    reply = await ann.get("/users/search", **query)
+    assert reply.status == 200, reply.body
+    return [user["name"] for user in reply.body["users"]]
+
+
+async def rate(house: House, name: str, stars: int, reviews: int) -> None:
+    sql = "insert into ratings (subject_id, rating_sum, rating_count) select id, $2, $3 from users where name = $1"
+    await house.resources.db.execute(sql, name, stars, reviews)
+
+
+async def test_without_a_query_all_talents_are_found_the_latest_first(ann: Caller) -> None:
+    reply = await ann.get("/users/search")
+    assert [user["name"] for user in reply.body["users"]] == ["Nick Nobody", "John Miller", "Jane Smith"]
+    assert reply.body["users"][2] == {
+        "id": reply.body["users"][2]["id"], "name": "Jane Smith", "professionalTitle": "UI/UX Designer",
+        "avatarUrl": None, "skills": ["Figma", "UI Design"], "hourlyRate": 65.5, "availability": "available_1_2_weeks",
+        "averageRating": 0.0, "totalReviews": 0,
+    }  # fmt: skip
+    assert reply.body["pagination"] == {
+        "page": 1, "limit": 20, "total": 3, "totalPages": 1, "hasNext": False, "hasPrev": False,
+    }  # fmt: skip
+    assert reply.body["totalIsExact"] is True
+
+
+@pytest.mark.parametrize(
+    ("q", "found"),
+    [
+        ("Jane", ["Jane Smith"]), ("jane SMITH", ["Jane Smith"]), ("editors", ["John Miller"]),
+        ("documentary", ["John Miller"]), ("video", ["John Miller", "Jane Smith"]), ("video designer", ["Jane Smith"]),
+        ("", ["Nick Nobody", "John Miller", "Jane Smith"]), ("  ", ["Nick Nobody", "John Miller", "Jane Smith"]),
+        ("John Designer", []), ("the", []), ("'; drop table users; --", []), ("!&|<->:*", []), ("a:* & b", []),
+    ],
+)  # fmt: skip
+async def test_words_are_looked_for_in_name_title_and_bio_the_most_telling_place_first(
+    ann: Caller, q: str, found: list[str]
+) -> None:
+    assert await names(ann, q=q) == found
+
+
+async def test_a_name_with_a_typing_error_is_found_when_nothing_else_is(ann: Caller) -> None:
+    assert await names(ann, q="John Miler") == ["John Miller"]
+    assert await names(ann, q="Jane Smiht") == ["Jane Smith"]
+    assert await names(ann, q="Jane Smiht", minRate=100) == []
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("skills[]=Figma", ["Jane Smith"]), ("skills=figma", ["Jane Smith"]),
+        ("skills[]=Figma&skills[]=UI Design", ["Jane Smith"]),
+        ("skills[]=Figma&skills[]=Video Editing", []), ("skills[]=Witchcraft", []), ("skills[]=available_now", []),
+        ("minRate=65.5", ["John Miller", "Jane Smith"]), ("minRate=66", ["John Miller"]), ("maxRate=65.5", ["Jane Smith"]),
+        ("minRate=70&maxRate=80", ["John Miller"]), ("availability=available_now", ["John Miller"]),
+        ("availability=not_available", []), ("minRating=1", ["John Miller"]), ("minRating=4.6", []),
+        ("q=video&maxRate=70&skills[]=Figma&availability=available_1_2_weeks", ["Jane Smith"]),
+    ],
+)  # fmt: skip
+async def test_filters_narrow_what_is_found(ann: Caller, house: House, query: str, found: list[str]) -> None:
+    await rate(house, "John Miller", 9, 2)
+    reply = await ann.call("GET", f"/users/search?{query}")
+    assert (reply.status, [user["name"] for user in reply.body["users"]]) == (200, found)
+    assert reply.body["pagination"]["total"] == len(found)
+
+
+async def test_the_best_rated_come_first_and_ratings_have_one_decimal(ann: Caller, house: House) -> None:
+    await rate(house, "Jane Smith", 14, 3)
+    await rate(house, "John Miller", 9, 2)
+    reply = await ann.get("/users/search")
+    assert [(user["name"], user["averageRating"], user["totalReviews"]) for user in reply.body["users"]] == [
+        ("Jane Smith", 4.7, 3), ("John Miller", 4.5, 2), ("Nick Nobody", 0, 0),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("limit=51", "limit"), ("page=0", "page"), ("minRating=6", "minRating"), ("minRate=-1", "minRate"),
+        ("maxRate=x", "maxRate"),
+        ("minRate=nan", "minRate"), ("minRate=inf", "minRate"), ("minRate=20&maxRate=10", "maxRate"),
+        ("availability=soon", "availability"),
+        ("q=" + "x" * 201, "q"), ("q=a%00b", "q"), ("skills[]=%00", "skills"), ("&".join(["skills[]=Figma"] * 11), "skills"),
+    ],
+)  # fmt: skip
+async def test_a_wrong_query_is_refused_with_its_field(api: Api, query: str, field: str) -> None:
+    ann = await api.signed_up("creator")
+    refused = await ann.call("GET", f"/users/search?{query}")
+    assert (refused.status, refused.fields) == (400, [field])
+
+
+async def test_only_creators_search(api: Api) -> None:
+    assert (await (await api.signed_up("talent")).get("/users/search")).code == "FORBIDDEN"
+    assert (await api.anyone.get("/users/search")).status == 401
+
+
+async def test_what_changes_is_found_at_once(api: Api, ann: Caller, house: House) -> None:
+    talent = await api.signed_up("talent", "Old Name")
+    await talent.put("/users/me", name="Newer Name", professionalTitle="Colorist")
+    assert await names(ann, q="colorist") == await names(ann, q="newer") == ["Newer Name"]
+    assert await names(ann, q="old") == []
+    await house.resources.db.execute("update users set deleted_at = now() where name = 'Newer Name'")
+    assert await names(ann, q="colorist") == []
+
+
+async def test_pages_of_a_long_result_hold_each_talent_once_and_its_total_grows_on_the_way(
+    api: Api, house: House
+) -> None:
+    ann = await api.signed_up("creator")
+    await house.resources.db.execute(MANY, rules.SEARCH_BLOCK + 30)
+    seen: list[Any] = []
+    totals, has_next = [], []
+    for page in range(1, 7):
+        body = (await ann.get("/users/search", q="talent", page=page, limit=40)).body
+        seen += [user["id"] for user in body["users"]]
+        totals.append((body["pagination"]["total"], body["totalIsExact"]))
+        has_next.append(body["pagination"]["hasNext"])
+    assert len(set(seen)) == len(seen) == rules.SEARCH_BLOCK + 30
+    assert totals == [(200, False)] * 4 + [(230, True)] * 2
+    assert has_next == [True] * 5 + [False]
+
+
+async def test_a_search_ends_somewhere(api: Api, house: House) -> None:
+    ann = await api.signed_up("creator")
+    await house.resources.db.execute(MANY, rules.SEARCH_END + 1)
+    last = (await ann.get("/users/search", page=rules.SEARCH_END // 50, limit=50)).body
+    assert (len(last["users"]), last["pagination"]["hasNext"], last["totalIsExact"]) == (50, False, False)
+    assert (await ann.get("/users/search", page=10_000, limit=50)).body["users"] == []

@@ -1,0 +1,136 @@
+"""A login that has ended has no sockets, whoever heard of its end; and a socket belongs to the login that it goes on with."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import cast
+from urllib.parse import unquote, urlsplit
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from config.settings import Settings
+from core.db import Pool
+from core.ids import uuid7
+from core.rooms import LIVE_SESSIONS, Login
+from realtime import logins
+from realtime.publisher import open_publisher
+from tests.chaos.proxy import Proxy, open_proxy
+from tests.flow.conftest import Chatter, House
+from tests.flow.realtime.test_connect import refused
+
+
+async def behind_proxy(house: House) -> tuple[Settings, Proxy]:
+    """Return the settings of a process that reaches Redis through a proxy."""
+    address = unquote(urlsplit(house.settings.redis_urls[0]).path)
+    proxy, port = await house.stack.enter_async_context(open_proxy(address))
+    return msgspec.structs.replace(house.settings, redis_urls=(f"redis://127.0.0.1:{port}",)), proxy
+
+
+async def end_login(house: House, session_id: UUID) -> None:
+    await house.resources.db.execute("update sessions set ended_at = now() where id = $1", session_id)
+
+
+async def put_out(chatter: Chatter) -> None:
+    """Return when the client was told that its login has ended, and was disconnected."""
+    assert (await chatter.heard.next("session:ended"))["reason"]
+    await chatter.heard.next("disconnect")
+
+
+async def heard_up_to_here(house: House, chatter: Chatter) -> None:
+    """Return when the client has heard something that the bus carried after all else."""
+    house.publisher.emit_encoded([chatter.user.id], "test:mark", b"{}")
+    await chatter.heard.next("test:mark")
+
+
+async def test_a_login_that_ends_while_a_hub_cannot_hear_has_no_sockets_there_once_it_can(house: House) -> None:
+    settings, proxy = await behind_proxy(house)
+    ann = await (await house.chatter("Ann", await house.hub(settings))).connect()
+    bob = await (await house.chatter("Bob", ann.url)).connect()
+    proxy.cut()
+    await end_login(house, ann.user.session_id)
+    house.publisher.end_sessions([ann.user.session_id])
+
+    proxy.mend()
+
+    await put_out(ann)
+    assert bob.socket.connected
+
+
+async def test_a_login_whose_end_is_told_into_a_dead_connection_has_no_sockets_once_there_is_another(
+    house: House, hub: str
+) -> None:
+    settings, proxy = await behind_proxy(house)
+    publisher = await house.stack.enter_async_context(open_publisher(settings, house.resources))
+    ann = await (await house.chatter("Ann", hub)).connect()
+    bob = await (await house.chatter("Bob", hub)).connect()
+    proxy.cut()
+    await end_login(house, ann.user.session_id)
+    publisher.end_sessions([ann.user.session_id])
+
+    proxy.mend()
+
+    await put_out(ann)
+    assert bob.socket.connected
+
+
+async def test_a_login_whose_end_nobody_tells_has_no_sockets_after_the_next_sweep(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logins, "SWEEP_SECONDS", 0.1)
+    ann = await (await house.chatter("Ann", await house.hub())).connect()
+    bob = await (await house.chatter("Bob", ann.url)).connect()
+    await end_login(house, ann.user.session_id)
+    await put_out(ann)
+    assert bob.socket.connected
+
+
+async def test_a_sweep_that_the_database_does_not_answer_is_made_up_for(
+    house: House, hub: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = await (await house.chatter("Ann", hub)).connect()
+    failed: list[object] = []
+
+    async def fail_once(db: Pool, ids: Sequence[UUID]) -> Sequence[Login]:
+        if not failed:
+            failed.append(ids)
+            raise ConnectionRefusedError("no database just now")
+        return await LIVE_SESSIONS(db, ids)
+
+    monkeypatch.setattr(logins, "LIVE_SESSIONS", fail_once)
+    await end_login(house, ann.user.session_id)
+    house.hubs[0]._gateway.logins.recheck()
+    await put_out(ann)
+    assert failed
+
+
+async def test_a_login_that_ends_while_its_client_is_on_the_way_in_gets_no_socket(
+    house: House, hub: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = await house.chatter("Ann", hub)
+
+    async def ended_meanwhile(db: Pool, ids: Sequence[UUID]) -> Sequence[Login]:
+        found = await LIVE_SESSIONS(db, ids)
+        house.hubs[0]._gateway.end_session(ann.user.session_id.bytes)
+        return found
+
+    monkeypatch.setattr(logins, "LIVE_SESSIONS", ended_meanwhile)
+    assert (await refused(hub, {"token": ann.token}))["data"]["error"]["code"] == "SESSION_ENDED"  # type: ignore[index]
+
+
+async def test_a_client_that_goes_on_with_another_login_ends_with_that_one_and_not_with_the_first(
+    house: House, hub: str
+) -> None:
+    ann = await (await house.chatter("Ann", hub)).connect()
+    first, second = ann.user.session_id, uuid7()
+    await house.resources.db.execute("insert into sessions (id, user_id) values ($1, $2)", second, ann.user.id)
+    token = house.token(replace(ann.user, session_id=second), timedelta(hours=2))
+    assert cast("dict[str, str]", await ann.call("auth:refresh", token=token))["expiresAt"]
+
+    house.publisher.end_sessions([first])
+    await heard_up_to_here(house, ann)
+    assert not ann.heard.all("session:ended")
+
+    house.publisher.end_sessions([second])
+    await put_out(ann)

@@ -1,0 +1,278 @@
+"""What becomes of an uploaded file: checked, released, rejected, held. A real worker, a scanner that speaks clamd."""
+
+import asyncio
+import io
+import struct
+import zlib
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+import pytest
+from PIL import Image
+
+from cli.embedded.s3 import S3Server
+from config.settings import Settings
+from core.clamd import ScannerAwayError
+from core.files.tidying import tidy_files
+from tests.flow.api.conftest import Api, Caller
+from tests.flow.conftest import Chatter, House
+from tests.flow.onswift.uploading import announce, check, file_of, get, image, put, upload
+from tests.flow.workers.clamd import MALWARE, Scanner
+from workers import running
+from workers.app import Worker
+
+PDF = b"%PDF-1.7\n" + b"x" * 100
+
+
+@pytest.fixture
+async def scanner() -> AsyncIterator[Scanner]:
+    """Return a virus scanner."""
+    scanner = Scanner()
+    scanner.open.set()
+    server = await asyncio.start_server(scanner.serve, "127.0.0.1", 0)
+    scanner.url = f"tcp://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    yield scanner
+    server.close()
+    await server.wait_closed()
+
+
+@pytest.fixture
+def settings(settings: Settings, scanner: Scanner) -> Settings:
+    return msgspec.structs.replace(settings, clamd_url=scanner.url)
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Try jobs again soon."""
+    monkeypatch.setattr(running, "RETRY_SECONDS", (0.05,) * 100)
+
+
+async def sent(caller: Caller, content: bytes, name: str = "a.pdf", mime_type: str = "application/pdf") -> str:
+    """Upload a deliverable and say so; return its id."""
+    uploaded = await upload(caller, content, fileName=name, mimeType=mime_type, uploadType="deliverable")
+    assert (await caller.post(f"/files/{uploaded['fileId']}/complete")).status == 200
+    id: str = uploaded["fileId"]
+    return id
+
+
+async def listening(house: House, hub: str, caller: Caller) -> Chatter:
+    """Return a client that hears what the caller is told."""
+    chatter = Chatter(None, caller.access_token, hub)  # type: ignore[arg-type]  # the token says who she is
+    house.stack.push_async_callback(chatter.socket.disconnect)
+    return await chatter.connect()
+
+
+async def reason(house: House, id: str) -> str:
+    """Return why a file was rejected."""
+    why: str = await house.resources.db.fetchval("select reject_reason from files where id = $1::text::uuid", id)
+    return why
+
+
+async def test_the_owner_hears_at_once_what_becomes_of_a_file(api: Api, house: House, hub: str, worker: Worker) -> None:
+    ann = await api.signed_up("talent")
+    chatter = await listening(house, hub, ann)
+    good, bad = await sent(ann, PDF), await sent(ann, b"<html>" + PDF)
+    released, rejected = await chatter.heard.next("file:released"), await chatter.heard.next("file:rejected")
+    assert (released["file"]["id"], released["file"]["status"]) == (good, "released")
+    assert rejected == {"fileId": bad, "fileName": "a.pdf", "reason": "It is no application/pdf"}
+
+
+async def test_malware_is_rejected_and_deleted(api: Api, house: House, scanner: Scanner) -> None:
+    ann = await api.signed_up("talent")
+    id = await sent(ann, PDF + MALWARE)
+    await check(house, id)
+    assert (await file_of(house, id)).status == "rejected"
+    assert await reason(house, id) == "It contains malware (Test.Malware)"
+    assert await house.resources.storage.size_of(f"quarantine/{id}") is None
+    assert (await ann.get(f"/files/{id}/download-url")).code == "FILE_REJECTED"
+    assert scanner.scanned == [PDF + MALWARE]
+
+
+async def test_a_file_is_held_while_the_scanner_is_away_and_released_when_it_is_back(
+    api: Api, house: House, hub: str, worker: Worker, scanner: Scanner
+) -> None:
+    scanner.answers += [b"INSTREAM size limit exceeded. ERROR", b"", b"stream: maybe", b"\xff\xfe"]
+    ann = await api.signed_up("talent")
+    chatter = await listening(house, hub, ann)
+    id = await sent(ann, PDF)
+    assert (await chatter.heard.next("file:released"))["file"]["id"] == id
+    assert (scanner.answers, len(scanner.scanned)) == ([], 5)
+
+
+async def test_a_scanner_that_is_slow_or_gone_passes_nothing(
+    api: Api, house: House, scanner: Scanner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = await api.signed_up("talent")
+    id = await sent(ann, PDF)
+    scanner.open.clear()
+    monkeypatch.setattr("core.clamd.ANSWER_SECONDS", 0.2)
+    with pytest.raises(ScannerAwayError):
+        await check(house, id)
+    away = msgspec.structs.replace(house.settings, clamd_url="tcp://127.0.0.1:1")
+    monkeypatch.setattr(house, "resources", replaced(house, away))
+    with pytest.raises(ScannerAwayError):
+        await check(house, id)
+    assert (await file_of(house, id)).status == "uploaded"
+    assert (await ann.get(f"/files/{id}/download-url")).code == "FILE_NOT_READY"
+
+
+def replaced(house: House, settings: Settings) -> Any:
+    """Return the resources of a house with other settings."""
+    return replace(house.resources, settings=settings)
+
+
+async def test_a_large_file_goes_to_the_scanner_whole(api: Api, house: House, scanner: Scanner) -> None:
+    ann = await api.signed_up("talent")
+    film = b"\0\0\0\x20ftypisom" + bytes(3_000_000)
+    id = await sent(ann, film, "a.mp4", "video/mp4")
+    await check(house, id)
+    assert scanner.scanned == [film]
+    assert (await file_of(house, id)).status == "released"
+
+
+def bomb(width: int = 60_000, height: int = 60_000) -> bytes:
+    """Return a PNG of a few bytes that says it has 3.6 thousand million pixels."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "mime_type", "why"),
+    [
+        (bomb(), "a.png", "image/png", "each side must have 1 to 16384"),
+        (bomb(16_000, 16_000), "a.png", "image/png", "at most 100 million are allowed"),
+        (image()[:-30], "a.png", "image/png", "cannot be read as an image"),
+        (image()[:40], "a.png", "image/png", "cannot be read as an image"),
+        (image("JPEG")[:200], "a.jpg", "image/jpeg", "cannot be read as an image"),
+        (b"\x89PNG\r\n\x1a\n<script>alert(1)</script>", "a.png", "image/png", "cannot be read as an image"),
+        (image("JPEG"), "a.png", "image/png", "It is no image/png"),
+        (b"MZ\x90\0" + bytes(100), "a.zip", "application/zip", "It is no application/zip"),
+        (b"<svg onload=alert(1)>", "a.gif", "image/gif", "It is no image/gif"),
+        (b"\0\0\0\x18ftypheic" + bytes(50), "a.mp4", "video/mp4", "It is no video/mp4"),
+    ],
+)  # fmt: skip
+async def test_what_is_not_what_it_says_is_rejected(
+    api: Api, house: House, content: bytes, name: str, mime_type: str, why: str
+) -> None:
+    ann = await api.signed_up("talent")
+    id = await sent(ann, content, name, mime_type)
+    await check(house, id)
+    assert (await file_of(house, id)).status == "rejected"
+    assert why in await reason(house, id)
+
+
+async def test_an_avatar_of_wrong_size_is_rejected(api: Api, house: House) -> None:
+    ann = await api.signed_up()
+    for size in ((16, 16), (9000, 40)):
+        uploaded = await upload(ann, image(size=size))
+        await ann.post(f"/files/{uploaded['fileId']}/complete")
+        await check(house, uploaded["fileId"])
+        assert "each side must have 32 to 8192" in await reason(house, uploaded["fileId"])
+
+
+async def test_a_picture_tells_no_more_where_it_was_taken(api: Api, house: House) -> None:
+    exif = Image.Exif()
+    exif[0x010E], exif[0x0112] = "52.5200N 13.4050E", 6
+    told = image("JPEG", (90, 30), exif=exif) + b"PK\x03\x04 a zip behind it"
+    ann = await api.signed_up("talent")
+    id = await sent(ann, told, "a.jpg", "image/jpeg")
+    await check(house, id)
+    link = (await ann.get(f"/files/{id}/download-url")).body["downloadUrl"]
+    _, content, _ = await get(ann, link)
+    assert b"52.5200N" in told
+    assert b"52.5200N" not in content
+    assert b"a zip" not in content
+    file = await file_of(house, id)
+    assert file.size == len(content)
+    sides = await house.resources.db.fetchrow("select width, height from files where id = $1", file.id)
+    assert tuple(sides) == (30, 90), "as it is seen"
+    link = (await ann.get(f"/files/{id}/download-url", variant="thumbnail")).body["downloadUrl"]
+    with Image.open(io.BytesIO((await get(ann, link))[1])) as thumbnail:
+        assert (thumbnail.format, thumbnail.size) == ("JPEG", (30, 90))
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
+async def test_pictures_of_every_kind_are_released(api: Api, house: House, mode: str) -> None:
+    content = io.BytesIO()
+    Image.new(mode, (400, 300)).save(content, "PNG")
+    ann = await api.signed_up("talent")
+    id = await sent(ann, content.getvalue(), "a.png", "image/png")
+    await check(house, id)
+    assert (await file_of(house, id)).status == "released"
+    moving = io.BytesIO()
+    frames = [Image.new("P", (40, 40), shade) for shade in range(5)]
+    frames[0].save(moving, "GIF", save_all=True, append_images=frames[1:])
+    id = await sent(ann, moving.getvalue(), "a.gif", "image/gif")
+    await check(house, id)
+    link = (await ann.get(f"/files/{id}/download-url")).body["downloadUrl"]
+    assert (await get(ann, link))[1] == moving.getvalue()
+
+
+async def test_what_is_put_after_the_check_reaches_nobody(api: Api, house: House, s3: S3Server) -> None:
+    ann = await api.signed_up("talent")
+    new = {"fileName": "a.pdf", "mimeType": "application/pdf", "uploadType": "deliverable"}
+    announced = (await announce(ann, PDF, **new)).body
+    id = announced["fileId"]
+    direct = await house.resources.storage.link_to_put(f"quarantine/{id}", len(PDF), "application/pdf", 60)
+    await put(ann, announced["uploadUrl"], PDF, "application/pdf")
+    await ann.post(f"/files/{id}/complete")
+    await check(house, id)
+    evil = PDF[:-7] + b"MALWARE"
+    async with ann.client.session.put(direct, data=evil, headers={"Content-Type": "application/pdf"}) as response:
+        assert response.status == 200, "whoever has a link to S3 may still use it"
+    link = (await ann.get(f"/files/{id}/download-url")).body["downloadUrl"]
+    assert (await get(ann, link))[1] == PDF
+
+
+async def test_a_file_of_another_size_than_announced_is_not_taken_from_s3_either(api: Api, house: House) -> None:
+    ann = await api.signed_up("talent")
+    id = await sent(ann, PDF)
+    await house.resources.storage.put(f"quarantine/{id}", PDF + b"more", "application/pdf")
+    await check(house, id)
+    assert await reason(house, id) == "It is not as large as announced"
+
+
+async def test_checks_of_one_file_at_once_release_it_once(api: Api, house: House) -> None:
+    ann = await api.signed_up()
+    uploaded = await upload(ann, image())
+    id = uploaded["fileId"]
+    await ann.post(f"/files/{id}/complete")
+    await asyncio.gather(
+        ann.post("/users/me/avatar", fileUrl=uploaded["fileUrl"]), *(check(house, id) for _ in range(5))
+    )
+    await check(house, id)
+    assert (await file_of(house, id)).key == f"avatars/{ann.id}/avatar.png"
+    assert (await get(api.anyone, uploaded["fileUrl"]))[:2] == (200, image())
+    for left in ("quarantine", "checked"):
+        assert await house.resources.storage.size_of(f"{left}/{id}") is None
+
+
+async def test_a_file_that_was_checked_early_is_moved_when_it_is_used(api: Api, house: House) -> None:
+    ann = await api.signed_up()
+    uploaded = await upload(ann, image())
+    await ann.post(f"/files/{uploaded['fileId']}/complete")
+    await check(house, uploaded["fileId"])
+    assert (await file_of(house, uploaded["fileId"])).key == f"checked/{uploaded['fileId']}"
+    await ann.post("/users/me/avatar", fileUrl=uploaded["fileUrl"])
+    assert (await get(api.anyone, uploaded["fileUrl"]))[0] == 200, "before the move"
+    await check(house, uploaded["fileId"])
+    assert (await file_of(house, uploaded["fileId"])).key == f"avatars/{ann.id}/avatar.png"
+    assert (await get(api.anyone, uploaded["fileUrl"]))[0] == 200
+    assert (await get(api.anyone, uploaded["fileUrl"] + "?variant=thumbnail"))[0] == 200
+
+
+async def test_a_file_whose_check_was_lost_is_checked_later(api: Api, house: House, hub: str, worker: Worker) -> None:
+    ann = await api.signed_up("talent")
+    chatter = await listening(house, hub, ann)
+    uploaded = await upload(ann, PDF, fileName="a.pdf", mimeType="application/pdf", uploadType="deliverable")
+    await house.resources.db.execute("update files set status = 'uploaded', uploaded_at = now() - interval '2 hours'")
+    await tidy_files(house.resources)
+    assert (await chatter.heard.next("file:released"))["file"]["id"] == uploaded["fileId"]

@@ -1,0 +1,37 @@
+/** The four values that tell how a hub does, as numbers with a line each. */
+import { el } from "../dom.js";
+import { Series } from "./sparkline.js";
+
+const NUMBER = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
+const count = (value) => NUMBER.format(value);
+const rate = (value) => `${NUMBER.format(value)}/s`;
+const milliseconds = (value) => `${NUMBER.format(value * 1000)} ms`;
+const sum = (values) => values.reduce((total, value) => total + value, 0);
+const worst = (values) => Math.max(0, ...values);
+
+/** [label, in words, of one hub, of several] */
+const VALUES = [
+  ["Connections", count, ({ connections }) => connections, sum],
+  ["Messages", rate, ({ messagesPerSecond }) => messagesPerSecond, sum],
+  ["Deliveries", rate, ({ deliveriesPerSecond }) => deliveriesPerSecond, sum],
+  ["Loop lag", milliseconds, ({ loopLagSeconds }) => loopLagSeconds, worst],
+];
+
+export class Charts {
+  #series = VALUES.map(([label, words]) => new Series(label, words));
+  #numbers = VALUES.map(() => el("b"));
+
+  constructor() {
+    const tile = ([label], place) => el("div.tile", el("span", label), this.#numbers[place], this.#series[place].node);
+    this.node = el("div.tiles", VALUES.map(tile));
+  }
+
+  /** Add what one hub, or several together, tell now. */
+  add(vitals) {
+    VALUES.forEach(([, words, read, fold], place) => {
+      const value = fold(vitals.map(read));
+      this.#series[place].add(value);
+      this.#numbers[place].textContent = words(value);
+    });
+  }
+}

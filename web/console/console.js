@@ -1,0 +1,150 @@
+/** The console: who looks, at what, and again every few seconds. The address says at what: `#/users/{id}`. */
+import { Failure, explain } from "../api.js";
+import { el } from "../dom.js";
+import { conversationView } from "./conversation.js";
+import { findView } from "./find.js";
+import { hubsView } from "./hubs.js";
+import { jobsView } from "./jobs.js";
+import { loginView } from "./login.js";
+import { forgetToken, hasToken, keepToken, look } from "./ops.js";
+import { traceView } from "./trace.js";
+import { userView } from "./user.js";
+
+const VIEWS = {
+  hubs: hubsView,
+  find: findView,
+  users: userView,
+  conversations: conversationView,
+  messages: traceView,
+  jobs: jobsView,
+};
+const NAV_OF = { users: "find", conversations: "find", messages: "find" };
+
+const stage = document.querySelector("#view");
+const trouble = document.querySelector("#trouble");
+const places = document.querySelector("#places");
+const operator = document.querySelector("#operator");
+const leave = document.querySelector("#leave");
+let timer = 0;
+let shown = 0; // counts what was shown: an answer that comes late is for something else
+
+/** Show what the address names. A view has a `node`, may `load` and `draw` what is loaded, again every `seconds`. */
+async function show() {
+  clearTimeout(timer);
+  const turn = ++shown;
+  trouble.textContent = "";
+  if (takeToken() || !hasToken()) return hasToken() ? enter() : ask();
+  const [name, id, query] = location.hash.slice(2).split(/[/?]/);
+  const place = Object.hasOwn(VIEWS, name) ? name : "hubs";
+  mark(NAV_OF[place] ?? place);
+  const view = VIEWS[place](id && decodeURIComponent(id), new URLSearchParams(query));
+  document.title = `${view.title} · Greenroom console`;
+  stage.replaceChildren(view.node);
+  stage.scrollTop = 0;
+  await refresh(view, turn);
+}
+
+async function refresh(view, turn) {
+  clearTimeout(timer);
+  try {
+    const state = document.hidden && view.stamp ? null : await view.load();
+    if (turn !== shown) return;
+    if (state) redraw(view, state, () => refresh(view, turn));
+    trouble.textContent = "";
+  } catch (error) {
+    if (turn !== shown) return;
+    if (!complain(error, view)) return;
+  }
+  if (view.seconds) timer = setTimeout(() => refresh(view, turn), view.seconds * 1000);
+}
+
+/** Draw what has changed; the focus stays in its place, and a selected text selected while nothing changes. */
+function redraw(view, state, again) {
+  const minute = Math.floor(Date.now() / 60_000); // "a minute ago" must not stay
+  const stamp = JSON.stringify([minute, state]);
+  if (stamp === view.stamp) return;
+  view.stamp = stamp;
+  const focused = pathTo(document.activeElement, view.node);
+  view.draw(state, again);
+  if (focused && !view.node.contains(document.activeElement)) at(view.node, focused)?.focus({ preventScroll: true });
+}
+
+function pathTo(node, root) {
+  if (!root.contains(node) || node === root) return null;
+  const path = [];
+  for (let one = node; one !== root; one = one.parentNode) path.unshift([...one.parentNode.children].indexOf(one));
+  return path;
+}
+
+function at(root, path) {
+  return path.reduce((node, place) => node?.children[place], root);
+}
+
+/** Say what went wrong; returns whether trying again may help. */
+function complain(error, view) {
+  const message = explain(error); // throws what is a bug
+  if (error.code === "UNAUTHORIZED") {
+    forgetToken();
+    ask("This token is not known any more.");
+    return false;
+  }
+  if (error.isRetryable) {
+    trouble.textContent = `${message} What you see may be old; trying again.`;
+    return true;
+  }
+  view.node.replaceChildren(el("p.empty", { role: "alert" }, message));
+  return false;
+}
+
+/** A link may bring the token along, as the one that `greenroom dev` prints does. */
+function takeToken() {
+  const token = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (!token) return false;
+  keepToken(token);
+  history.replaceState(null, "", `${location.pathname}#/hubs`);
+  return true;
+}
+
+async function enter() {
+  try {
+    operator.textContent = (await look("me")).name;
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    if (error.code === "UNAUTHORIZED") forgetToken();
+    return ask(error.code === "UNAUTHORIZED" ? "This is no operator’s token." : explain(error));
+  }
+  for (const node of [places, operator, leave]) node.hidden = false;
+  return show();
+}
+
+function ask(problem = "") {
+  clearTimeout(timer);
+  shown += 1;
+  for (const node of [places, operator, leave]) node.hidden = true;
+  document.title = "Log in · Greenroom console";
+  const view = loginView(problem, (token) => {
+    keepToken(token);
+    enter();
+  });
+  stage.replaceChildren(view);
+  view.querySelector("input").focus();
+}
+
+function mark(place) {
+  for (const link of places.children) {
+    if (link.hash === `#/${place}`) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+}
+
+leave.addEventListener("click", () => {
+  forgetToken();
+  ask();
+});
+addEventListener("hashchange", () => {
+  if (location.hash === "#view") return stage.focus();
+  return show();
+});
+
+if (hasToken() && !location.hash.includes("token=")) enter();
+else show();

@@ -1,0 +1,81 @@
+/** One conversation: where it stands, on which hubs it is awake, who has read how far. */
+import { el } from "../dom.js";
+import { look } from "./ops.js";
+import { badge, facts, hubName, moment, shortId, table, to, unheardNote } from "./parts.js";
+
+export function conversationView(id) {
+  const node = el("div.page", { ariaBusy: "true" });
+  return { title: "Conversation", node, seconds: 5, load: () => look(`conversations/${id}`), draw: (page) => draw(node, page) };
+}
+
+function draw(node, { conversation, members, messages, rooms, unheard }) {
+  const awake = rooms.filter(({ room }) => room.awake);
+  node.ariaBusy = "false";
+  node.replaceChildren(
+    ...[
+      el("h1", conversation.title ?? `A ${conversation.kind}`),
+      facts([
+        ["Kind", `${conversation.kind}, ${conversation.market}`],
+        ["Messages", String(conversation.lastSeq)],
+        ["Version", String(conversation.version)],
+        ["Members", String(conversation.memberCount)],
+        ["Newest message", moment(conversation.lastMessageAt)],
+        ["Id", el("code", conversation.id)],
+      ]),
+      unheardNote(unheard),
+      table("Hubs on which it is awake", roomColumns(conversation.version), awake, "It sleeps: nobody has it open."),
+      table("Newest messages", MESSAGE, messages, "Nothing was said yet."),
+      table(membersTitle(conversation, members), memberColumns(conversation, rooms), members, "Nobody is in it."),
+    ].filter(Boolean),
+  );
+}
+
+/** What a hub knows of a conversation that is at `version`; for the view of a message too. */
+export function roomColumns(version) {
+  return [
+    ["Hub", ({ hub }) => hubName(hub)],
+    ["Told up to", ({ room }) => standing(room, version)],
+    ["Sockets in it", ({ room }) => String(room.sockets), "number"],
+    ["Slow", ({ room }) => (room.behind ? badge(String(room.behind), "warn") : "0"), "number"],
+    ["Last told", ({ room }) => moment(room.deliveredAt)],
+  ];
+}
+
+function standing({ flushedVersion, held }, version) {
+  const late = version - flushedVersion;
+  if (late <= 0) return [`version ${flushedVersion} `, badge("Up to date", "good")];
+  const waits = held ? `, ${held} held back until the log has filled a hole` : "";
+  return [`version ${flushedVersion} `, badge(`${late} behind${waits}`, "bad")];
+}
+
+const MESSAGE = [
+  ["Number", ({ id, seq }) => to(`messages/${id}`, `Message ${seq}`, "Who got it?")],
+  ["From", ({ senderId, senderName }) => to(`users/${senderId}`, senderName)],
+  ["Sent", ({ sentAt }) => moment(sentAt)],
+  ["Note", ({ kind, editedAt, deletedAt }) => note(kind, editedAt, deletedAt)],
+];
+
+function note(kind, editedAt, deletedAt) {
+  if (deletedAt) return badge("Deleted");
+  if (editedAt) return badge("Edited");
+  return kind === "system" ? badge("System") : "";
+}
+
+function membersTitle({ memberCount }, members) {
+  return members.length < memberCount ? `Members: the ${members.length} who have read least` : "Members";
+}
+
+function memberColumns({ lastSeq }, rooms) {
+  const on = ({ id }) => rooms.flatMap(({ hub, room }) => room.members.filter(({ userId }) => userId === id).map((one) => ({ hub, one })));
+  return [
+    ["Name", ({ id, name }) => to(`users/${id}`, name)],
+    ["Has read", ({ lastReadSeq }) => `${lastReadSeq} of ${lastSeq}`, "number"],
+    ["Connected to", (member) => on(member).map(({ hub, one }) => where(hub, one))],
+    ["Last seen", (member) => (on(member).length ? "now" : moment(member.lastSeenAt))],
+  ];
+}
+
+function where(hub, { joined, behind }) {
+  const state = joined ? "listens" : "has not opened it";
+  return el("div", `${hubName(hub)}, ${state} `, behind && badge("Slow", "warn"));
+}

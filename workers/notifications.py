@@ -1,0 +1,43 @@
+"""Brings a notification to its user outside of the app: by mail, or to a device."""
+
+from uuid import UUID
+
+import marketplaces
+from config.settings import Settings
+from core import deliveries, devices
+from core.db import Pool
+from core.jobs import MailNotification, PushNotification
+from workers.mail import compose, send
+from workers.push import PushProvider, UnregisteredError
+
+TEXT = """{message}
+
+{link}
+
+You can switch mails like this one off in the settings of your notifications at {title}.
+"""
+
+
+async def mail_notification(settings: Settings, db: Pool, job: MailNotification) -> None:
+    """Mail a notification to its user, unless she has deleted her account."""
+    mail = await deliveries.MAIL(db, UUID(job.notification_id))
+    if mail is None or not settings.smtp_url:  # of which the worker warns when it starts
+        return
+    title = marketplaces.ALL[mail.market].title
+    text = TEXT.format(message=mail.message, link=settings.public_url, title=title)
+    message = compose(settings, mail.email, f"{mail.title} - {title}", text)
+    # A worker that dies before it can say that the mail is out sends it again: so mail programs see that it is the same.
+    message["Message-ID"] = f"<{job.notification_id}@{settings.mail_from.rpartition('@')[2].rstrip('>')}>"
+    await send(settings, message)
+
+
+async def push_notification(provider: PushProvider, db: Pool, job: PushNotification) -> None:
+    """Send a notification to a device, and forget the device when it is gone."""
+    device_id = UUID(job.device_id)
+    push = await deliveries.PUSH(db, UUID(job.notification_id), device_id)
+    if push is None:
+        return
+    try:
+        await provider.send(push)
+    except UnregisteredError:
+        await devices.FORGET(db, device_id)

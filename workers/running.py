@@ -1,0 +1,143 @@
+"""Runs a job: tries it again for a while when it fails, and keeps what is dead for people to look at."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias, TypeVar
+
+import msgspec
+from arq import Retry, func
+from arq.cron import CronJob
+from arq.typing import WorkerCoroutine
+from arq.worker import Function
+
+from core import dead_jobs, logs, tracing
+from core.context import Resources
+from core.db import UNAVAILABLE_ERRORS
+from core.ids import uuid7
+from core.jobs import HopelessError, Job
+from core.logs import Origin
+
+# Also how long a job of a worker that was killed stays put.
+JOB_SECONDS = 30
+# One wait after each try but the last: what was restarted is back within minutes.
+RETRY_SECONDS = (5, 30, 120, 600)
+# While a new version rolls out, its jobs reach old workers, too: they leave them to the new ones.
+UNKNOWN_SECONDS = 15
+UNKNOWN_TRIES = 40
+# A job that ends its worker is never seen to fail.
+MOST_TRIES = 100
+
+J = TypeVar("J", bound=Job)
+ArqContext: TypeAlias = dict[Any, Any]
+Run: TypeAlias = Callable[[object], Awaitable[None]]
+
+log = logging.getLogger(__name__)
+
+
+class Functions(dict[str, Function | CronJob]):
+    """arq's table of functions; one that is not in it puts its job back instead of losing it."""
+
+    def __init__(self, resources: Resources, of_time: dict[str, Function | CronJob]) -> None:
+        super().__init__(of_time)
+        self._resources = resources
+
+    def add(self, kind: type[J], run: Callable[[J], Awaitable[None]]) -> None:
+        """Have jobs of a kind run by a function."""
+
+        async def decode_and_run(arguments: object) -> None:
+            await run(msgspec.convert(arguments, kind))
+
+        self[kind.__name__] = self._function(kind.__name__, decode_and_run, is_secret=kind.is_secret)
+
+    def __missing__(self, name: str) -> Function:
+        return self._function(name, _unknown, is_secret=False)
+
+    def _function(self, name: str, run: Run, *, is_secret: bool) -> Function:
+        return func(_attempts(self._resources, name, run, is_secret=is_secret), name=name)
+
+
+def periodic(resources: Resources, name: str, run: Callable[[], Awaitable[None]]) -> WorkerCoroutine:
+    """Return what arq calls for work that comes back by itself: a failure is logged, and made up for by the next time."""
+
+    async def attempt(ctx: ArqContext, *_: object, **__: object) -> None:  # noqa: ARG001 - arq names it
+        outcome, id = "failed", str(uuid7())
+        with logs.on_behalf(Origin(id)), tracing.span(name, "job", greenroom__request_id=id):
+            try:
+                await run()
+                outcome = "done"
+            finally:
+                resources.metrics.jobs.labels(name, outcome).inc()
+
+    return attempt
+
+
+class UnknownJobError(Exception):
+    """This version has no function for the job."""
+
+
+async def _unknown(_arguments: object) -> None:
+    raise UnknownJobError("this worker does not know the job")
+
+
+def _attempts(resources: Resources, name: str, run: Run, *, is_secret: bool) -> WorkerCoroutine:
+    async def attempt(
+        ctx: ArqContext, arguments: object, request_id: str = "", traceparent: str = "", **_: object
+    ) -> None:
+        tries, outcome = ctx["job_try"], "failed"
+        with (
+            logs.on_behalf(Origin(request_id or f"job-{ctx['job_id']}")),
+            tracing.span(name, "job", traceparent, greenroom__request_id=request_id, greenroom__try=tries) as span,
+        ):
+            try:
+                await _try(run, arguments, tries)
+                outcome = "done"
+            except Exception as error:
+                wait = _wait(error, tries)
+                span.failed()
+                if wait is None:
+                    kept = None if is_secret else msgspec.json.encode(arguments).decode()
+                    await _bury(resources, name, kept, error, tries, request_id)
+                    return
+                outcome = "retried"
+                log.warning("%s failed and is tried again in %s s: %s", name, wait, told(error))
+                raise Retry(defer=wait) from error
+            finally:
+                resources.metrics.jobs.labels(name, outcome).inc()
+
+    return attempt
+
+
+async def _try(run: Run, arguments: object, tries: int) -> None:
+    if tries > MOST_TRIES:
+        raise HopelessError("it was begun too often without an end")
+    # arq's own limit would end the job before it could be tried again.
+    async with asyncio.timeout(JOB_SECONDS):
+        await run(arguments)
+
+
+def _wait(error: Exception, tries: int) -> float | None:
+    """Return after how many seconds to try again; None: never."""
+    if isinstance(error, HopelessError):
+        return None
+    if isinstance(error, UnknownJobError):
+        return UNKNOWN_SECONDS if tries < UNKNOWN_TRIES else None
+    return RETRY_SECONDS[tries - 1] if tries <= len(RETRY_SECONDS) else None
+
+
+async def _bury(
+    resources: Resources, name: str, arguments: str | None, error: Exception, tries: int, request_id: str
+) -> None:
+    reason = logs.masked(told(error))
+    try:
+        await dead_jobs.bury(resources.db, name, arguments, reason, tries, request_id)
+    except UNAVAILABLE_ERRORS as away:
+        raise Retry(defer=RETRY_SECONDS[-1]) from away
+    log.error("%s is dead after %d tries: %s", name, tries, reason, exc_info=error)
+
+
+def told(error: Exception) -> str:
+    """Say what went wrong, with what it came from."""
+    said = f"{type(error).__name__}: {error}".rstrip(": ")
+    cause = error.__cause__
+    return f"{said} ({type(cause).__name__})" if cause and str(cause) not in said else said
