@@ -8,11 +8,12 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 import pytest
-from playwright.sync_api import Browser, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, ViewportSize, expect, sync_playwright
 
 from tests.browser.page import Visit
 from tests.browser.server import DevServer
 
+expect.set_options(timeout=15_000)  # whatever else keeps the machine busy; what is there is not waited for
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = (
     "--no-sandbox",

@@ -5,7 +5,7 @@ from time import monotonic
 from playwright.sync_api import Page, Route, WebSocketRoute
 
 SOCKETS = "**/socket.io/**"
-PATIENCE = 8
+PATIENCE = 15
 UPGRADED = "5"  # Engine.IO's packet with which a client moves from polling to the WebSocket
 
 

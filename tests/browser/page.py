@@ -82,7 +82,7 @@ class Visit:
         self.url = url
         self.problems: list[str] = []
         self.context: BrowserContext = browser.new_context(viewport=viewport, reduced_motion="reduce")
-        self.context.set_default_timeout(8000)
+        self.context.set_default_timeout(15_000)
         self.context.on("request", self._requested)
         self.context.on("console", self._logged)
         self.context.on("weberror", lambda error: self.problems.append(str(error.error)))

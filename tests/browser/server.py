@@ -13,7 +13,7 @@ from urllib.request import urlopen
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 20
 STOP_SECONDS = 10
-PATIENCE = 8
+PATIENCE = 15
 
 
 class DevServer:

@@ -1,11 +1,11 @@
 /** One conversation: where it stands, on which hubs it is awake, who has read how far. */
 import { el } from "../dom.js";
-import { look } from "./ops.js";
+import { lookOnHubs } from "./ops.js";
 import { badge, facts, hubName, moment, shortId, table, to, unheardNote } from "./parts.js";
 
 export function conversationView(id) {
   const node = el("div.page", { ariaBusy: "true" });
-  return { title: "Conversation", node, seconds: 5, load: () => look(`conversations/${id}`), draw: (page) => draw(node, page) };
+  return { title: "Conversation", node, seconds: 5, load: () => lookOnHubs(`conversations/${id}`), draw: (page) => draw(node, page) };
 }
 
 function draw(node, { conversation, members, messages, rooms, unheard }) {

@@ -1,5 +1,6 @@
 /** The calls of an operator, and the token that they are made with: kept for as long as the tab is open. */
-import { call } from "../api.js";
+import { call, Failure } from "../api.js";
+import { learnHubs } from "./parts.js";
 
 const KEY = "greenroom.operator";
 
@@ -18,6 +19,17 @@ export function forgetToken() {
 /** Throws Failure. */
 export function look(path) {
   return call("GET", `/ops/${path}`, undefined, sessionStorage.getItem(KEY));
+}
+
+/** Look at what names hubs, and learn what they are called: a hub may have come up since. Throws Failure. */
+export async function lookOnHubs(path) {
+  const [page] = await Promise.all([look(path), look("hubs").then(({ hubs }) => learnHubs(hubs), ignoreFailure)]);
+  return page;
+}
+
+/** While Redis is away nobody says what hubs are called, and the page is worth seeing nevertheless. */
+function ignoreFailure(error) {
+  if (!(error instanceof Failure)) throw error;
 }
 
 /** Throws Failure. */

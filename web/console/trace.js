@@ -1,7 +1,7 @@
 /** One message: which hubs have told it, and what became of it for each member. "Why did she not get it?" */
 import { el } from "../dom.js";
 import { roomColumns } from "./conversation.js";
-import { look } from "./ops.js";
+import { lookOnHubs } from "./ops.js";
 import { badge, facts, hubName, moment, table, to, unheardNote } from "./parts.js";
 
 /** [in short, tone, in a sentence] */
@@ -19,7 +19,7 @@ export function traceView(id, query) {
   const node = el("div.page", { ariaBusy: "true" });
   const only = query.get("userId");
   const path = `messages/${id}/trace${only ? `?userId=${encodeURIComponent(only)}` : ""}`;
-  return { title: "Message", node, seconds: 3, load: () => look(path), draw: (trace) => draw(node, trace, only) };
+  return { title: "Message", node, seconds: 3, load: () => lookOnHubs(path), draw: (trace) => draw(node, trace, only) };
 }
 
 function draw(node, { message, conversation, hubs, members, unheard }, only) {

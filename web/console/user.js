@@ -2,14 +2,14 @@
 import { confirmation } from "../dialogs.js";
 import { el } from "../dom.js";
 import { whileBusy } from "../forms.js";
-import { act, look } from "./ops.js";
+import { act, lookOnHubs } from "./ops.js";
 import { badge, facts, hubName, moment, shortId, table, to, unheardNote } from "./parts.js";
 
 export function userView(id) {
   const node = el("div.page", { ariaBusy: "true" });
   const problem = el("p.problem", { role: "alert" });
   const draw = (page, again) => drawUser(node, page, problem, again);
-  return { title: "User", node, seconds: 5, load: () => look(`users/${id}`), draw };
+  return { title: "User", node, seconds: 5, load: () => lookOnHubs(`users/${id}`), draw };
 }
 
 function drawUser(node, page, problem, again) {
