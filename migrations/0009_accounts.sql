@@ -9,6 +9,7 @@ alter table sessions add column remote text not null default '';
 create index sessions_familiar on sessions (user_id, remote);
 
 -- What the search for talents looks at, one row for each talent: kept by triggers, whoever changes name, profile or rating.
+-- 0012_talents enters those who are there already.
 create table onswift.talents (
     user_id uuid primary key references users on delete cascade,
     name text not null,
@@ -112,5 +113,3 @@ begin
     end if;
     return next;
 end $$;
-
-update users set name = name where market = 'onswift' and role = 'talent';
