@@ -8,16 +8,19 @@ import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Mapping
+from pathlib import Path
 
+ROOT = Path(__file__).parents[2]
 START_SECONDS = 30.0
 END_SECONDS = 10.0
 
 
 class HubProcess:
-    """One hub, and all that it has logged. `command`: hub, or another one of the same form."""
+    """One hub, and all that it has logged. `command`: hub, or another one of the same form; `tree`: where its code is."""
 
-    def __init__(self, port: int, environ: Mapping[str, str], command: str = "hub") -> None:
+    def __init__(self, port: int, environ: Mapping[str, str], command: str = "hub", tree: Path = ROOT) -> None:
         self.port = port
+        self.tree = tree
         self.output: list[str] = []
         self._command = command
         self.environ = environ
@@ -31,7 +34,7 @@ class HubProcess:
         dies_with_us = ("setpriv", "--pdeathsig", "KILL") if shutil.which("setpriv") else ()
         self._process = await asyncio.create_subprocess_exec(
             *dies_with_us, sys.executable, "-m", "cli", self._command, "--port", str(self.port),
-            env={**os.environ, **self.environ}, stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE, start_new_session=True,
+            cwd=self.tree, env={**os.environ, **self.environ}, stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE, start_new_session=True,
         )  # fmt: skip
         self._reading = asyncio.create_task(self._read(self._process), name="output of a hub")
         async with asyncio.timeout(START_SECONDS):

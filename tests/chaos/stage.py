@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from config.settings import Settings
 from core.clock import now
 from core.ids import uuid7
 from core.tokens import Access, KeyRing, expiry
-from tests.chaos.hub import HubProcess
+from tests.chaos.hub import ROOT, HubProcess
 from tests.chaos.promises import Log, Stored, log_of
 from tests.chaos.proxy import Proxy, open_proxy
 from tests.chaos.servers import Servers
@@ -116,9 +117,9 @@ async def _store(connection: asyncpg.Connection, keys: KeyRing, name: str, group
 
 @asynccontextmanager
 async def open_stage(
-    servers: Servers, seed: int, hubs: int = 2, redis_urls: Sequence[str] = ()
+    servers: Servers, seed: int, hubs: int = 2, redis_urls: Sequence[str] = (), tree: Path = ROOT
 ) -> AsyncIterator[Stage]:
-    """Open a stage on servers that run; `redis_urls` are those of the hubs, if not the one behind the proxies."""
+    """Open a stage on servers that run. Of its hubs: `redis_urls`, if not the one behind the proxies; `tree`: their code."""
     stage = Stage(servers, random.Random(seed))
     address = unquote(urlsplit(servers.redis.url).path)
     async with AsyncExitStack() as stack:
@@ -126,7 +127,7 @@ async def open_stage(
             proxy, port = await stack.enter_async_context(open_proxy(address))
             stage.proxies.append(proxy)
             urls = redis_urls or [f"redis://127.0.0.1:{port}"]
-            stage.hubs.append(HubProcess(free_port(), stage.environ(",".join(urls))))
+            stage.hubs.append(HubProcess(free_port(), stage.environ(",".join(urls)), tree=tree))
         for hub in stage.hubs:
             stack.push_async_callback(hub.end, signal.SIGKILL)
             await hub.start()
