@@ -22,6 +22,13 @@ class RoomMember(msgspec.Struct, frozen=True):
     last_read_seq: int
 
 
+class Membership(msgspec.Struct, frozen=True):
+    """Somebody is in a conversation."""
+
+    conversation_id: UUID
+    user_id: UUID
+
+
 class Login(msgspec.Struct, frozen=True):
     """A session and the person behind it."""
 
@@ -46,6 +53,13 @@ ROOM_MEMBERS = Many(
     """
     select conversation_id, user_id, last_read_seq from members
     where conversation_id = any ($1::uuid[]) and left_at is null""",
+)
+MEMBERSHIPS = Many(
+    Membership,
+    """
+    select m.conversation_id, m.user_id from unnest($1::uuid[], $2::uuid[]) as asked (conversation_id, user_id)
+    join members m on m.conversation_id = asked.conversation_id and m.user_id = asked.user_id
+    where m.left_at is null""",
 )
 LIVE_SESSIONS = Many(
     Login,

@@ -227,18 +227,29 @@ class Handlers:
     def _in_room(self, client: Client, id: UUID, reply: Reply, command: Callable[[Room], None]) -> None:
         """Run a command in the room of a conversation that the client is a member of, when it is awake."""
 
-        def run(room: Room) -> None:
+        def run(room: Room, is_member: bool | errors.AppError) -> None:
             try:
-                if room.market != client.user.market:
-                    raise errors.CONVERSATION_NOT_FOUND.error()
-                if client.user_key not in room.members:
+                if isinstance(is_member, errors.AppError):
+                    raise is_member
+                if not is_member:
                     raise errors.NOT_A_MEMBER.error()
                 if not client.gone:
                     command(room)
             except errors.AppError as error:
                 reply.refuse(error)
 
-        self._rooms.room(id).post(run, reply.refuse)
+        def enter(room: Room) -> None:
+            try:
+                if room.market != client.user.market:
+                    raise errors.CONVERSATION_NOT_FOUND.error()
+                if client.user_key in room.members:
+                    run(room, is_member=True)
+                else:
+                    self._rooms.admit(room, client.user.id, partial(run, room))
+            except errors.AppError as error:
+                reply.refuse(error)
+
+        self._rooms.room(id).post(enter, reply.refuse)
 
     def _run(self, work: Coroutine[None, None, msgspec.Struct], reply: Reply) -> None:
         """Do what needs the database, beside the hot path, and reply with what comes of it."""

@@ -1,13 +1,13 @@
 """Which rooms are awake on this hub: waking them, flushing them once a turn, mending their holes, letting them sleep again."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from uuid import UUID
 
 from core import errors
 from core.db import Pool
-from core.rooms import ROOM_MEMBERS, ROOM_STATES, RoomState
+from core.rooms import MEMBERSHIPS, ROOM_MEMBERS, ROOM_STATES, RoomState
 from realtime.batch import Batch
 from realtime.bus import NOBODY, Bus, conversation_channel
 from realtime.catchup import Log, frame_of
@@ -39,6 +39,7 @@ class Rooms:
         self._waking = Batch(self._wake)
         self._mending = Batch(self._mend)
         self._reloading = Batch(self._reload)
+        self._admitting = Batch(self._admit)
         self._dirty: list[Room] = []
         self._holes: set[Room] = set()
         self._signalling: list[Room] = []
@@ -113,6 +114,16 @@ class Rooms:
             self._reloading.add(room, partial(self._reloaded, room))
         elif room:
             self._outdated.add(key)  # who is in it may have been read already; again when it is awake
+
+    def admit(self, room: Room, user_id: UUID, done: Callable[[bool | errors.AppError], None]) -> None:
+        """Say whether somebody whom a room does not know is a member: she may have been told so before the room was."""
+        self._admitting.add((room, user_id), done)
+
+    async def _admit(self, asked: list[tuple[Room, UUID]]) -> Sequence[bool]:
+        rows = await MEMBERSHIPS(self._db, [room.id for room, _ in asked], [user_id for _, user_id in asked])
+        members = {(row.conversation_id, row.user_id) for row in rows}
+        await self._load_members({room for room, user_id in asked if (room.id, user_id) in members})
+        return [user_id.bytes in room.members for room, user_id in asked]
 
     def _reloaded(self, room: Room, answer: errors.AppError | None) -> None:
         if answer is None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from core.conversations import remove_member
+from core.conversations import add_members, remove_member
 from core.db import Pool
 from core.rooms import ROOM_MEMBERS, RoomMember
 from realtime import rooms
@@ -38,3 +38,19 @@ async def test_a_member_removed_while_the_hub_cannot_read_who_is_left_is_out_soo
 
     assert failed
     assert typed["error"]["code"] == "NOT_A_MEMBER"
+
+
+async def test_who_hears_that_she_was_added_before_the_room_does_is_let_in(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub = await house.hub()
+    ann, bob, eve = [await (await house.chatter(name, hub)).connect() for name in ("Ann", "Bob", "Eve")]
+    room = await house.group(ann.user, bob.user)
+    await ann.join(room)
+    assert (await eve.send(room, "Hello?"))["error"]["code"] == "NOT_A_MEMBER"
+    monkeypatch.setattr(rooms.Rooms, "members_changed", lambda _rooms, _key: None)  # the room's word is on its way
+    await add_members(house.ctx(ann.user), room, [eve.user.id])
+    await eve.heard.next("conversation:members")
+    assert (await eve.join(room))["lastSeq"] == 1
+    assert "error" not in await eve.send(room, "Hello!")
+    await ann.heard.until("message:received", 2)
