@@ -19,8 +19,6 @@ LOCK = 0x67726E726D  # "grnrm": two processes that start together must not both 
 LOCK_MILLISECONDS = 500
 RETRY_SECONDS = 1.0
 TRIES = 120
-# Those of migrations that were changed nevertheless, before their first release: 0012_talents does what was taken out.
-FORMER_CHECKSUMS = {"0009_accounts": "ebdb077c03aae672488cda30d0e4782148ec4dd370525b308d6008a82be08fa4"}
 
 
 class MigrationBlockedError(Exception):
@@ -76,6 +74,6 @@ async def _apply(connection: asyncpg.Connection, path: Path) -> bool:
             await connection.execute(
                 "insert into schema_migrations (name, checksum) values ($1, $2)", path.stem, checksum
             )
-        elif applied not in (checksum, FORMER_CHECKSUMS.get(path.stem)):
+        elif applied != checksum:
             raise MigrationChangedError(f"{path.name} was changed after it was applied: write a new migration instead")
     return applied is None

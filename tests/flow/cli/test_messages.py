@@ -11,7 +11,6 @@ import pytest
 
 from cli.embedded.postgres import embedded_postgres
 from config.settings import Settings
-from core.migrate import FORMER_CHECKSUMS
 from tests.flow.cli.commands import ROOT, greenroom
 
 JWT_KEYS = "test:a-secret-of-tests-that-is-long-enough"
@@ -111,16 +110,6 @@ async def test_a_migration_that_was_changed(environ: dict[str, str]) -> None:
     await connection.execute("update schema_migrations set checksum = 'another' where name = '0001_core'")
     await connection.close()
     assert_refused(greenroom("migrate", **environ), "0001_core.sql was changed")
-
-
-async def test_a_migration_that_was_applied_before_it_was_changed_with_our_knowledge(environ: dict[str, str]) -> None:
-    connection = await asyncpg.connect(environ["DATABASE_URL"])
-    assert await connection.execute(
-        "update schema_migrations set checksum = former from unnest($1::text[], $2::text[]) as f (changed, former)"
-        " where name = changed", list(FORMER_CHECKSUMS), list(FORMER_CHECKSUMS.values()),
-    ) == "UPDATE 1"  # fmt: skip
-    await connection.close()
-    assert greenroom("migrate", **environ).stdout == "nothing to do: the database is up to date\n"
 
 
 def test_a_redis_that_is_not_there(environ: dict[str, str], free_port: int) -> None:
