@@ -65,6 +65,14 @@ async def test_clients_of_each_transport_talk_to_each_other(
         await socket.disconnect()
 
 
+async def test_a_page_may_connect_to_where_it_is_from_and_not_from_elsewhere(door: str) -> None:
+    async with aiohttp.ClientSession() as session:
+        for origin, status in ((door, 200), ("https://elsewhere.example", 403), (door.rpartition(":")[0], 403)):
+            url = f"{door}/socket.io/?EIO=4&transport=polling"
+            async with session.get(url, headers={"Origin": origin}) as response:
+                assert response.status == status, origin
+
+
 async def test_the_api_and_the_page_are_behind_the_same_door_and_operations_are_not(door: str) -> None:
     async with aiohttp.ClientSession() as session:
         for path, status in {
