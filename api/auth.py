@@ -18,5 +18,5 @@ async def caller(request: web.Request, resources: Resources, market: str, who: R
     if credential.is_cookie:
         cookies.check_csrf(request, user.session_id)
     if user.role not in who:
-        raise errors.FORBIDDEN.error()
+        raise errors.FORBIDDEN.error(f"Only {' and '.join(f'{role}s' for role in sorted(who))} can do this")
     return user

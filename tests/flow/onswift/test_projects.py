@@ -35,6 +35,12 @@ async def test_a_project_that_lacks_something_is_not_made(api: Api, change: dict
     assert (await ann.get("/projects")).body["projects"] == []
 
 
+async def test_who_may_not_make_one_is_told_who_may(api: Api) -> None:
+    bob = await api.signed_up("talent")
+    refused = await bob.post("/projects", **NEW_PROJECT)
+    assert (refused.status, refused.body["error"]["message"]) == (403, "Only creators can do this")
+
+
 async def test_today_is_too_late_for_a_due_date(api: Api) -> None:
     ann = await api.signed_up("creator")
     assert (await ann.post("/projects", **NEW_PROJECT | {"dueDate": clock.today().isoformat()})).status == 400
