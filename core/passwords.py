@@ -5,14 +5,14 @@ import asyncio
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-_hasher = PasswordHasher()
+HASHER = PasswordHasher()
 # Verified when the account does not exist, so that the answer takes as long as for a wrong password.
-_NOBODY = _hasher.hash("nobody's password")
+_NOBODY = HASHER.hash("nobody's password")
 
 
 async def hash_password(password: str) -> str:
     """Hash a password (about 50 ms of one core, in a thread: argon2 releases the interpreter)."""
-    return await asyncio.to_thread(_hasher.hash, password)
+    return await asyncio.to_thread(HASHER.hash, password)
 
 
 async def verify_password(stored: str | None, password: str) -> bool:
@@ -22,6 +22,6 @@ async def verify_password(stored: str | None, password: str) -> bool:
 
 def _verify(stored: str, password: str) -> bool:
     try:
-        return _hasher.verify(stored, password)
+        return HASHER.verify(stored, password)
     except (VerificationError, InvalidHashError):
         return False

@@ -10,6 +10,7 @@ from tempfile import mkdtemp
 import asyncpg
 import pytest
 import uvloop
+from argon2 import PasswordHasher
 from redis import Redis
 
 from cli.embedded.postgres import embedded_postgres
@@ -17,6 +18,7 @@ from cli.embedded.process import Server
 from cli.embedded.redis import embedded_redis
 from cli.embedded.s3 import S3Server, embedded_s3, with_s3
 from config.settings import Settings
+from core import passwords
 from core.migrate import migrate
 
 BUCKET = "tests"  # keys are made of ids, so tests do not meet in it
@@ -33,6 +35,14 @@ def servers_folder() -> Iterator[Path]:
     folder = Path(mkdtemp(prefix="greenroom-tests-"))
     yield folder
     shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def light_passwords() -> Iterator[None]:
+    """Hash passwords with next to no work, which was half of the time of the tests that log people in."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        yield
 
 
 @pytest.fixture(scope="session")

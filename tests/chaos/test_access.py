@@ -15,7 +15,7 @@ from tests.chaos.person import Person
 from tests.chaos.promises import REMOVAL_SECONDS, Removal
 from tests.chaos.stage import Stage, free_port
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(90)]
+pytestmark = pytest.mark.chaos
 
 Remove = Callable[[Stage, Person, Person, str], Awaitable[None]]
 TALK_ON_SECONDS = REMOVAL_SECONDS + 1.5

@@ -16,7 +16,7 @@ from realtime.publisher import Publisher
 from tests.chaos.crowd import Crowd, gathered
 from tests.chaos.stage import KEY, Stage
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(90)]
+pytestmark = pytest.mark.chaos
 
 
 class ShufflingBus(Bus):

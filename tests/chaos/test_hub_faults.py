@@ -9,7 +9,7 @@ from tests.chaos.crowd import gathered
 from tests.chaos.journal import Connected, Disconnected, Refused
 from tests.chaos.stage import Stage
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(90)]
+pytestmark = pytest.mark.chaos
 
 
 async def test_nobody_is_disconnected_or_misses_anything_when_nothing_breaks(stage: Stage) -> None:

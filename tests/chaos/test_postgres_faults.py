@@ -8,7 +8,7 @@ from tests.chaos.crowd import gathered
 from tests.chaos.journal import Refused
 from tests.chaos.stage import Stage
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(90)]
+pytestmark = pytest.mark.chaos
 
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL], ids=["fast shutdown", "kill"])

@@ -8,7 +8,7 @@ import pytest
 from tests.chaos.crowd import gathered
 from tests.chaos.stage import Stage
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(90)]
+pytestmark = pytest.mark.chaos
 
 
 async def test_nothing_is_lost_when_redis_restarts_while_the_last_words_are_said(stage: Stage) -> None:

@@ -17,7 +17,7 @@ from tests.flow.conftest import House
 from tests.flow.conftest import house as house
 from tests.flow.conftest import two_hubs as two_hubs
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(90)]
+pytestmark = pytest.mark.chaos
 DDL = (MIGRATIONS / "optional" / "partitioned_messages.sql").read_text()
 
 

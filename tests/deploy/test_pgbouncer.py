@@ -23,7 +23,6 @@ from tests.flow.conftest import two_hubs as two_hubs
 
 pytestmark = [
     pytest.mark.skipif(not shutil.which("pgbouncer", path="/usr/sbin:/usr/bin"), reason="pgbouncer is not installed"),
-    pytest.mark.timeout(90),
 ]
 PROGRAM = shutil.which("pgbouncer", path="/usr/sbin:/usr/bin") or ""
 CONNECTIONS = 3

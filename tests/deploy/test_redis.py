@@ -35,7 +35,7 @@ from tests.deploy.redis_servers import (
 from tests.flow.conftest import open_house
 from workers.app import open_worker
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.chaos
 SECRET = quote(PASSWORD, safe="")
 
 

@@ -19,8 +19,6 @@ from tests.flow.api.conftest import api as api
 from tests.flow.conftest import House
 from tests.flow.conftest import house as house
 
-pytestmark = pytest.mark.timeout(90)
-
 
 @pytest.fixture
 async def replica(database_url: str, postgres: Server, servers_folder: Path) -> AsyncIterator[Restartable]:

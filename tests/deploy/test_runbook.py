@@ -28,7 +28,7 @@ from tests.chaos.stage import LOG, Stage, free_port, open_stage
 from tests.flow.api.conftest import Api
 from tests.flow.conftest import House, open_house
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.chaos
 # What a later version may add: columns to the tables of the hot path, also with a default, a table, an index.
 LATER = """
     alter table messages add column later text;

@@ -32,11 +32,10 @@ from tests.flow.workers.conftest import mailbox as mailbox
 
 pytestmark = [
     pytest.mark.chaos,
-    pytest.mark.timeout(120),
     pytest.mark.skipif(not in_history(), reason=f"there is no git history here that has {PREVIOUS}"),
 ]
 NEW = ROOT
-PATIENCE = 10.0
+PATIENCE = 20.0
 
 
 @pytest.fixture(scope="module")

@@ -29,7 +29,7 @@ from realtime.app import Hub, open_hub
 from realtime.engine.door import open_door
 from realtime.publisher import Publisher, open_publisher
 
-PATIENCE = 5.0
+PATIENCE = 20.0
 MARKETS = [replace(onswift.MARKETPLACE, messages=Rate("messages", 30, 60))]
 
 

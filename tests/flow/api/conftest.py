@@ -103,7 +103,7 @@ class Api:
 
 
 @pytest.fixture
-async def api(house: House) -> AsyncIterator[Api]:
+async def api(house: House, light_passwords: None) -> AsyncIterator[Api]:
     """Return the API of a house."""
     app = build_app(house.settings, house.resources, house.publisher)
     async with TestClient(TestServer(app)) as client:

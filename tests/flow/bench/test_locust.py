@@ -14,7 +14,6 @@ LOCUST = shutil.which("locust", path=str(FOLDER / ".venv" / "bin")) or shutil.wh
 
 pytestmark = [
     pytest.mark.skipif(LOCUST is None, reason="needs Locust in an environment of its own: see bench/README.md"),
-    pytest.mark.timeout(60),
 ]
 
 
@@ -32,7 +31,7 @@ def test_people_sign_up_and_talk_without_an_error(free_port: int, tmp_path: Path
     assert done.returncode == 0, done.stderr
     rows = csv.DictReader((tmp_path / "load_stats.csv").read_text().splitlines())
     counts = {row["Name"]: int(row["Request Count"]) for row in rows}
-    assert counts["connect"] >= 1
+    assert counts["connect and join"] >= 1
     assert counts["message:send"] >= 1
     assert counts["message:received"] >= 1
     assert counts["/api/conversations"] >= 1

@@ -16,8 +16,6 @@ from tests.flow.cli.test_processes import call
 from tests.flow.conftest import House
 from tests.flow.conftest import house as house
 
-pytestmark = pytest.mark.timeout(90)  # three processes start for each test
-
 
 @pytest.fixture
 def port() -> int:

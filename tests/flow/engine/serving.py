@@ -14,7 +14,7 @@ from realtime.engine.door import open_door
 from realtime.engine.server import Config, Engine
 from realtime.engine.session import Layer, Session
 
-PATIENCE = 5.0
+PATIENCE = 20.0
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 ACCEPT = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="  # the answer to KEY that RFC 6455 gives
 

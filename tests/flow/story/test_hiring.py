@@ -16,7 +16,6 @@ import socketio
 
 from tests.flow.story.test_story import start
 
-pytestmark = pytest.mark.timeout(120)
 PATIENCE = 20.0
 PASSWORD = "Correct-horse-7"
 

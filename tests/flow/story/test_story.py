@@ -18,7 +18,6 @@ NODE = shutil.which("node") or shutil.which("node", path=str(Path(sys.executable
 pytestmark = [
     pytest.mark.skipif(NODE is None, reason="no node: `make install` fetches one where npm is missing"),
     pytest.mark.skipif(not (ROOT / "web/node_modules/socket.io-client").exists(), reason="run `make install`"),
-    pytest.mark.timeout(120),
 ]
 
 
