@@ -33,12 +33,12 @@ class Operators:
     async def authenticate(self, request: web.Request, ctx: Ctx) -> str:
         """Return the operator's name; raises UNAUTHORIZED, or RATE_LIMITED after ten wrong secrets of an address a minute."""
         scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
-        await limits.take(ctx, GUESSES, ctx.remote)
         known = [name for name, hashed in self._names if hmac.compare_digest(hashed, _hashed(secret.strip()))]
-        if scheme.lower() != "bearer" or not known:
-            raise errors.UNAUTHORIZED.error("This is no operator's token")
-        await limits.give_back(ctx, GUESSES, ctx.remote)
-        return known[0]
+        if scheme.lower() == "bearer" and known:
+            return known[0]
+        # Only what was wrong counts: others behind the same address must not keep an operator out.
+        await limits.take(ctx, GUESSES, ctx.remote)
+        raise errors.UNAUTHORIZED.error("This is no operator's token")
 
 
 def _hashed(secret: str) -> bytes:

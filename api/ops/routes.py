@@ -18,8 +18,8 @@ USUAL = Rate("operators", 1200, 60)  # a console asks every two seconds
 ROUTES = (
     get("/ops/me", handlers.get_me, OPERATOR),
     get("/ops/hubs", handlers.list_hubs, OPERATOR),
-    do("/ops/hubs/{hubId}/drain", handlers.drain, OPERATOR, errors.HUB_NOT_FOUND),
-    do("/ops/hubs/{hubId}/undrain", handlers.undrain, OPERATOR, errors.HUB_NOT_FOUND),
+    do("/ops/hubs/{hubId}/drain", handlers.drain, OPERATOR, errors.HUB_NOT_FOUND, errors.HUB_SILENT),
+    do("/ops/hubs/{hubId}/undrain", handlers.undrain, OPERATOR, errors.HUB_NOT_FOUND, errors.HUB_SILENT),
     get("/ops/search", handlers.search, OPERATOR),
     get("/ops/users/{userId}", handlers.get_user, OPERATOR, errors.USER_NOT_FOUND),
     do("/ops/sessions/{sessionId}/end", handlers.end_session, OPERATOR, errors.SESSION_NOT_FOUND),

@@ -16,6 +16,7 @@ from realtime.app import Hub
 from realtime.engine.door import open_door
 
 REQUEST_SECONDS = 1.0  # what a request under way has left when its process ends
+MAX_LINE = 32 * 1024  # of a head; aiohttp answers longer ones, and to it 8 KB are long, with a text instead of our JSON
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +30,7 @@ def operations(resources: Resources, **checks: ops.Check) -> list[web.RouteDef]:
 @asynccontextmanager
 async def runner_of(app: web.Application) -> AsyncIterator[web.AppRunner]:
     """Yield the runner of an application, to which routes may still be added until it listens."""
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=REQUEST_SECONDS)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=REQUEST_SECONDS, max_line_size=MAX_LINE)
     try:
         yield runner
     finally:

@@ -36,11 +36,16 @@ async def undrain(ctx: OperatorCtx, hub_id: str) -> Drained:
 
 
 async def _set_drain(ctx: OperatorCtx, hub_id: str, *, on: bool) -> Drained:
-    if hub_id not in {one.id for one in await ctx.hubs.vitals()}:
+    known = {one.id: one for one in await ctx.hubs.vitals()}
+    if hub_id not in known:
         raise errors.HUB_NOT_FOUND.error()
+    if known[hub_id].is_silent:
+        raise errors.HUB_SILENT.error()
+    action = "hub.drain" if on else "hub.undrain"
     async with unit_of_work(ctx) as work:
-        await work.record("hub.drain" if on else "hub.undrain", None, operator=ctx.operator, hub=hub_id)
-    if (await ctx.hubs.ask(SetDrain(hub_id, on), hub_id)).unheard:
+        answered = not (await ctx.hubs.ask(SetDrain(hub_id, on), hub_id)).unheard
+        await work.record(action, None, operator=ctx.operator, hub=hub_id, answered=answered)
+    if not answered:
         raise errors.UNAVAILABLE.error("The hub did not answer in time: look whether it has done it")
     return Drained(on)
 

@@ -1,19 +1,23 @@
 """The REST application on a real port, and people who call it."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient, TestServer
 from multidict import CIMultiDictProxy
 
 from api.app import build_app
+from config.settings import Settings
+from realtime.hubs import open_hubs
 from tests.flow.conftest import House
 
 PASSWORD = "Correct-horse-7"
+SECRET = "an-operator-of-tests-whom-nobody-guesses"
 
 
 @dataclass
@@ -108,3 +112,29 @@ async def api(house: House, light_passwords: None) -> AsyncIterator[Api]:
     app = build_app(house.settings, house.resources, house.publisher)
     async with TestClient(TestServer(app)) as client:
         yield Api(client)
+
+
+@pytest.fixture
+async def operator(house: House) -> AsyncIterator[Caller]:
+    """Return the operator Olga."""
+    settings = with_operators(house.settings)
+    async with open_hubs(settings, house.resources) as hubs:
+        app = build_app(settings, replace(house.resources, settings=settings), house.publisher, hubs)
+        async with TestClient(TestServer(app)) as client:
+            yield Caller(client, "/ops", access_token=SECRET)
+
+
+def with_operators(settings: Settings) -> Settings:
+    """Return the settings of a house that has the operators Olga and Omar."""
+    return msgspec.structs.replace(settings, operator_tokens=(f"olga:{SECRET}", f"omar:{SECRET[::-1]}"))
+
+
+async def audited(house: House) -> list[tuple[str, UUID | None, dict[str, Any]]]:
+    """Return the actions in the audit log, of which entities, and their facts."""
+    rows = await house.resources.db.fetch("select action, entity_id, facts from audit_log order by id")
+    return [(row["action"], row["entity_id"], row["facts"]) for row in rows]
+
+
+def id_of(house: House, place: int) -> str:
+    """Return the id of a hub."""
+    return house.hubs[place]._bus.origin.hex()

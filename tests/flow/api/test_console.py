@@ -1,18 +1,13 @@
 """What operators see and do: two hubs, real clients, and the audit log."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID, uuid4
 
-import msgspec
 import pytest
 from aiohttp import ClientSession
-from aiohttp.test_utils import TestClient, TestServer
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from api.app import build_app
-from config.settings import Settings
 from core import dead_jobs
 from core.clock import now
 from realtime import hubs as asking
@@ -22,31 +17,9 @@ from realtime.hubs import open_hubs
 from realtime.ops import NotReadyError
 from realtime.pulse import KEY, SILENT
 from realtime.questions import SeeUser
-from tests.flow.api.conftest import Api, Caller
+from tests.flow.api.conftest import SECRET, Api, Caller, audited, id_of, with_operators
 from tests.flow.conftest import Chatter, House
 from tests.flow.realtime.test_mending import raw_client
-
-SECRET = "an-operator-of-tests-whom-nobody-guesses"
-
-
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    """Return the settings of a house with an operator."""
-    return msgspec.structs.replace(settings, operator_tokens=(f"olga:{SECRET}", f"omar:{SECRET[::-1]}"))
-
-
-@pytest.fixture
-async def operator(house: House) -> AsyncIterator[Caller]:
-    """Return the operator Olga."""
-    async with open_hubs(house.settings, house.resources) as hubs:
-        app = build_app(house.settings, house.resources, house.publisher, hubs)
-        async with TestClient(TestServer(app)) as client:
-            yield Caller(client, "/ops", access_token=SECRET)
-
-
-async def audited(house: House) -> list[tuple[str, UUID | None, dict[str, Any]]]:
-    rows = await house.resources.db.fetch("select action, entity_id, facts from audit_log order by id")
-    return [(row["action"], row["entity_id"], row["facts"]) for row in rows]
 
 
 async def trace(operator: Caller, sent: dict[str, Any], **query: str) -> Any:
@@ -57,10 +30,6 @@ async def trace(operator: Caller, sent: dict[str, Any], **query: str) -> Any:
 
 def states(traced: Any) -> dict[str, str]:
     return {one["member"]["name"]: one["state"] for one in traced["members"]}
-
-
-def id_of(house: House, place: int) -> str:
-    return house.hubs[place]._bus.origin.hex()
 
 
 async def test_only_who_knows_a_secret_is_an_operator(operator: Caller) -> None:
@@ -83,8 +52,7 @@ async def test_a_user_is_no_operator_however_often_she_asks_and_operators_go_on(
 async def test_without_operators_there_is_no_console(api: Api, house: House) -> None:
     for path in ("/ops/me", "/ops/hubs", "/console", "/ops/docs"):
         assert (await api.client.get(path, headers={"Authorization": f"Bearer {SECRET}"})).status == 404
-    nobody = msgspec.structs.replace(house.settings, operator_tokens=())
-    async with open_hubs(nobody, house.resources) as hubs:
+    async with open_hubs(house.settings, house.resources) as hubs:
         assert hubs is None
 
 
@@ -234,7 +202,7 @@ async def test_hubs_are_asked_on_while_redis_does_not_say_which_there_are(
     house: House, two_hubs: tuple[str, str]
 ) -> None:
     nobody = SeeUser(uuid4())
-    async with open_hubs(house.settings, house.resources) as hubs:
+    async with open_hubs(with_operators(house.settings), house.resources) as hubs:
         assert hubs
         kept, hubs._redis = hubs._redis, Redis(port=1)
         with pytest.raises(RedisError):
@@ -248,7 +216,7 @@ async def test_hubs_are_asked_on_while_redis_does_not_say_which_there_are(
 
 
 async def test_a_question_of_a_newer_process_does_not_harm_a_hub(house: House, hub: str) -> None:
-    async with open_hubs(house.settings, house.resources) as hubs:
+    async with open_hubs(with_operators(house.settings), house.resources) as hubs:
         assert hubs
         for frame in (b"", b"{}", b'{"type":"of tomorrow"}', b"\xff"):
             hubs._bus.publish(QUESTIONS, Kind.ASK, frame, subject=bytes(16))
@@ -296,7 +264,7 @@ async def test_a_drained_hub_sends_its_clients_away_takes_none_and_comes_back(
     await drained.ready()
     await ann.connect()
     assert (await operator.post("/hubs/nowhere/drain")).code == "HUB_NOT_FOUND"
-    facts = {"operator": "olga", "hub": id_of(house, 0)}
+    facts = {"operator": "olga", "hub": id_of(house, 0), "answered": True}
     assert await audited(house) == [("hub.drain", None, facts)] * 2 + [("hub.undrain", None, facts)]
 
 
