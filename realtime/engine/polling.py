@@ -5,14 +5,21 @@ from base64 import b64decode, b64encode
 from typing import Final
 
 from realtime.engine.frames import TEXT, unwrap
-from realtime.engine.session import PARSE_ERROR, PING_TIMEOUT, TRANSPORT_CLOSE, TRANSPORT_ERROR, Session
+from realtime.engine.session import (
+    PARSE_ERROR,
+    PING_TIMEOUT,
+    SHUTTING_DOWN,
+    TRANSPORT_CLOSE,
+    TRANSPORT_ERROR,
+    Session,
+)
 from realtime.engine.websocket import FAREWELL, HIGH_WATER
 
 OVERFLOW: Final = 16 * HIGH_WATER  # bytes that may wait for a client that does not poll
 SEPARATOR: Final = "\x1e"
 _CLOSE, _NOOP = "1", "6"
 _UPGRADED: Final = "upgraded"
-_NOT_OUR_END: Final = (TRANSPORT_CLOSE, _UPGRADED)
+_WITHOUT_CLOSE: Final = (TRANSPORT_CLOSE, _UPGRADED, SHUTTING_DOWN)
 _ABRUPT: Final = (TRANSPORT_CLOSE, TRANSPORT_ERROR, PARSE_ERROR, PING_TIMEOUT)
 
 
@@ -54,7 +61,8 @@ class Polling:
         """Answer the poll that waits.
 
         A client that did nothing wrong may fetch what was said last, and then the close packet: in one payload the
-        official client would act on the second first.
+        official client would act on the second first. Of a server that stops it gets no close packet: the official
+        Python client takes that for an order to stay away, and an unknown session for what it should come back from.
         """
         self.ended = reason
         if reason not in _ABRUPT and (self._frames or self._waiter is None):
@@ -107,11 +115,13 @@ class Polling:
             packets = [self._empty()]
         elif self.session.behind:
             self.session.catch_up()
+        if self.ended == SHUTTING_DOWN:
+            self.due()
         return SEPARATOR.join(packets)
 
     def _empty(self) -> str:
         """The packet to answer with when there is nothing to say."""
-        if not self.ended or self.ended in _NOT_OUR_END:
+        if not self.ended or self.ended in _WITHOUT_CLOSE:
             return _NOOP
         self.due()
         return _CLOSE

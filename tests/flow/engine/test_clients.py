@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 import socketio
 
+from realtime.engine.frames import GOING_AWAY
 from realtime.engine.server import Config
+from realtime.engine.session import SHUTTING_DOWN
 from tests.flow.engine.apps import greeters
 from tests.flow.engine.serving import PATIENCE, Served, serving
 
@@ -58,3 +60,18 @@ async def test_the_python_client_is_served(served: Served, transports: list[str]
         assert await client.call("send", "x" * 900_000) == 900_011
         await client.emit("ask")
         assert await client.receive(PATIENCE) == ["answered", 1, [42]]
+
+
+@pytest.mark.parametrize("transports", [["websocket"], ["polling"], ["polling", "websocket"]])
+async def test_the_python_client_comes_back_when_the_server_sends_it_away(
+    served: Served, transports: list[str]
+) -> None:
+    client, welcomed = socketio.AsyncClient(reconnection_delay=0.01), asyncio.Queue[object]()
+    client.on("welcome", welcomed.put_nowait)
+    await client.connect(served.url, transports=transports, auth={"token": "right"})
+    async with asyncio.timeout(PATIENCE):
+        await welcomed.get()
+        (session,) = served.engine.sessions.values()
+        session.close(SHUTTING_DOWN, GOING_AWAY)
+        await welcomed.get()
+    await client.disconnect()

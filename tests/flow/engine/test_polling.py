@@ -10,7 +10,7 @@ import pytest
 from realtime.engine.frames import text_frame
 from realtime.engine.polling import OVERFLOW, Polling
 from realtime.engine.server import Config
-from realtime.engine.session import Session
+from realtime.engine.session import SHUTTING_DOWN, Session
 from realtime.engine.websocket import HIGH_WATER
 from tests.flow.engine.apps import Story, recorder
 from tests.flow.engine.serving import Served, connected, serving
@@ -148,6 +148,20 @@ async def test_the_last_words_wait_for_a_client_that_does_not_poll_just_now(
     for expected in ("4bye", "1"):
         async with http.get(url(served, session)) as answer:
             assert await answer.text() == expected
+    assert served.engine.partings == {}
+
+
+@pytest.mark.parametrize("said", [b"restarting", b""])
+async def test_a_server_that_stops_forgets_the_session_after_the_last_words(
+    served: Served, session: Session, http: aiohttp.ClientSession, said: bytes
+) -> None:
+    if said:
+        session.send(said)
+    session.close(SHUTTING_DOWN)
+    async with http.get(url(served, session)) as answer:
+        assert await answer.text() == (f"4{said.decode()}" if said else "6")
+    async with http.get(url(served, session)) as answer:
+        assert answer.status == 400, "no close packet, after which a Python client does not come back"
     assert served.engine.partings == {}
 
 
