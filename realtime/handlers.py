@@ -119,9 +119,9 @@ class Handlers:
         self._run(self._joined(client, event, room), reply)
 
     async def _joined(self, client: Client, event: wire.JoinConversation, room: Room) -> wire.Joined:
-        # What the room is now. What comes later she hears live, and not before this answer: who loses the connection in between
+        # What the room has told. What comes later she hears live, and not before this answer: who loses the connection in between
         # would join again from the version of a live event, and never miss what this answer was to give her.
-        seq, version, read = room.seq, room.version, room.members.get(client.user_key, 0)
+        (seq, version), read = room.flushed, room.members.get(client.user_key, 0)
         ids = room.ids
         positions = [ReadPosition(id, room.members.get(key, 0)) for key, id in ids.items()]
         online = await self._presence.online(frozenset(ids)) if ids else set[bytes]()

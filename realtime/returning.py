@@ -85,7 +85,7 @@ class Returning:
     async def _return_to(self, client: Client, room: Room) -> None:
         """Send one page of a room, or go back into it: in the very turn in which nothing is missing."""
         seq, version = room.away[client.session]
-        until = room.version
+        until = room.flushed[1]
         if client.user_key not in room.members:
             client.leave(room)
         elif version >= until:

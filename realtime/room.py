@@ -84,8 +84,11 @@ class Room:
         return [session for session, client in self.sockets.items() if client.user_key != user_key]
 
     def enter(self, client: "Client", seq: int, version: int) -> None:
-        """Let a client that has seen all up to `version` hear what comes live; it stays away while it misses something."""
-        if version < self.version or client.session.behind:
+        """Let a client that has seen all up to `version` hear what comes live; it stays away while it misses something.
+
+        What waits for the end of the turn she hears, so what counts is what has been flushed.
+        """
+        if version < self.flushed[1] or client.session.behind:
             self.away[client.session] = (seq, version)
         else:
             self.away.pop(client.session, None)
@@ -121,6 +124,8 @@ class Room:
         if version > self.version:
             self.frames.extend(frames)
             self.seq, self.version = seq, version
+            if not self.frames:
+                self.flushed = (seq, version)
             self._release()
 
     def gathered(self) -> bytes:

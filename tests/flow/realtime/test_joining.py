@@ -1,6 +1,10 @@
 """What is said while somebody joins."""
 
 import json
+from contextlib import suppress
+from typing import Any
+
+import pytest
 
 from tests.chaos.websocket import WebSocket
 from tests.flow.conftest import House
@@ -27,3 +31,29 @@ async def test_the_answer_to_a_join_comes_before_what_is_said_meanwhile(house: H
     assert [message["content"] for message in answer["messages"]] == ["before"]
     assert (said[0], said[1]["message"]["content"]) == ("message:received", "meanwhile")
     socket.abort()
+
+
+async def test_who_catches_up_in_the_turn_in_which_something_is_said_hears_it_once(
+    house: House, hub: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is said waits for the end of the turn, and is in memory already for those who catch up."""
+    ann, bob = [await (await house.chatter(name, hub)).connect() for name in ("Ann", "Bob")]
+    room_id = await house.group(ann.user, bob.user)
+    for person in (ann, bob):
+        await person.join(room_id)
+    one = house.hubs[0]
+    room = await one._rooms.awake(room_id)
+    (client,) = [client for client in room.sockets.values() if client.user_key == bob.user.id.bytes]
+    client.on_behind()
+    apply = one._rooms.apply
+
+    def apply_and_catch_up(*change: Any) -> None:
+        apply(*change)
+        with suppress(StopIteration):  # it has run to its end: it had to wait for nothing
+            one._gateway._returning._catch_up(client).send(None)
+
+    monkeypatch.setattr(one._rooms, "apply", apply_and_catch_up)
+    for content in ("once", "after"):
+        await ann.send(room_id, content)
+    heard = await bob.heard.until("message:received", 2)
+    assert [one["message"]["content"] for one in heard] == ["once", "after"]
