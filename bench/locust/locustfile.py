@@ -15,18 +15,22 @@ import os
 import random
 import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import gevent
 import requests
 import socketio
+from gevent.event import AsyncResult, Event
 from locust import HttpUser, User, between, task
+from socketio.exceptions import SocketIOError
 
 PASSWORD = "Load-test-1"  # noqa: S105 - of users made for the test
 ROLES = ("creator", "talent")
 RENEW_SECONDS = 600  # an access token is good for 900
 TIMEOUT_SECONDS = 10
+PATIENCE_SECONDS = 60
 WORDS = ("the", "part", "is", "yours", "if", "you", "can", "come", "on", "Friday", "bring", "a", "song", "and", "shoes")
 
 
@@ -90,7 +94,11 @@ def text() -> str:
 
 
 class ChatUser(User):
-    """Someone with the chat open: joins, says something now and then, types before and reads after."""
+    """Someone with the chat open: joins, says something now and then, types before and reads after.
+
+    The client is one as people have: it comes back by itself when the connection is lost, joins with what it has seen, and sends
+    again what was not acknowledged. What it measures begins with the first try.
+    """
 
     wait_time = between(2, 10)
     weight = 3
@@ -98,14 +106,20 @@ class ChatUser(User):
     def on_start(self) -> None:
         """Log in, connect and join."""
         self.person = Person(self.host)
+        self.versions: dict[str, int] = {}  # the newest that was seen of each conversation
         self.sent: dict[str, float] = {}
-        self.socket = socketio.Client(reconnection=False)
-        self.socket.on("message:received", self._received)
-        self.socket.on("conversation:created", self._created)
-        self._connect(limit=50)
+        self.here, self.gone = Event(), Event()
+        self.staying = gevent.spawn(self._stay)
+        self.here.wait(PATIENCE_SECONDS)
 
     def on_stop(self) -> None:
-        """Leave."""
+        """Leave; what one has said oneself and not heard by then is lost."""
+        deadline = time.monotonic() + TIMEOUT_SECONDS
+        while self.sent and time.monotonic() < deadline:
+            gevent.sleep(0.1)
+        for started in self.sent.values():
+            self._report("message:received", started, LookupError("never heard"))
+        self.staying.kill()
         self.socket.disconnect()
 
     @task(5)
@@ -113,49 +127,105 @@ class ChatUser(User):
         """Type, and send; the delay until one's own message is heard is reported as `message:received`."""
         if self.person.conversations:
             conversation, client_id = random.choice(self.person.conversations), uuid.uuid4().hex
-            self._call("conversation:typing", {"conversationId": conversation, "isTyping": True})
+            self._tell("conversation:typing", {"conversationId": conversation, "isTyping": True})
             gevent.sleep(random.uniform(0.5, 3))
-            self.sent[client_id] = time.perf_counter()
+            self.sent[client_id] = started = time.perf_counter()
             message = {"conversationId": conversation, "content": text(), "clientId": client_id}
-            self._call("message:send", message)
+            failure = self._send(message)
+            self._report("message:send", started, failure)
+            if failure:
+                self.sent.pop(client_id, None)
 
     @task(1)
     def come_back(self) -> None:
-        """Lose the connection and join again, as people on the road do."""
-        self.socket.disconnect()
-        gevent.sleep(1)
-        self._connect(since=0)
+        """Lose the connection, as people on the road do."""
+        if self.here.is_set():
+            self.socket.disconnect()
 
-    def _connect(self, **position: int) -> None:
-        token = self.person.headers()["Authorization"].removeprefix("Bearer ")
-        with self.environment.events.request.measure("SOCKET", "connect"):
-            self.socket.connect(
-                self.host, auth={"token": token}, transports=["websocket"], wait_timeout=TIMEOUT_SECONDS
-            )
-        for conversation in self.person.conversations:
-            self._call("join:conversation", {"conversationId": conversation, **position})
+    def _stay(self) -> None:
+        """Connect and join, and again whenever the connection is lost; the time is that until one is back."""
+        while True:
+            started, tries = time.perf_counter(), 0
+            while not self._connected():
+                tries += 1
+                gevent.sleep(random.uniform(0.2, min(0.4 * 2**tries, 5)))
+            self._report("connect and join", started)
+            self.gone.wait()
+            gevent.sleep(random.uniform(0.2, 1))
 
-    def _call(self, event: str, data: dict[str, Any]) -> None:
-        with self.environment.events.request.measure("SOCKET", event):
-            answer = self.socket.call(event, data, timeout=TIMEOUT_SECONDS)
-            if "error" in answer:
-                raise RuntimeError(answer["error"]["code"])
+    def _connected(self) -> bool:
+        """Connect anew and join; returns whether that went well."""
+        self.gone.clear()
+        self.socket = socketio.Client(reconnection=False)
+        self.socket.on("disconnect", self._lost)
+        self.socket.on("message:received", lambda event: self._heard(event["message"]))
+        self.socket.on("conversation:created", lambda event: self._created(event["conversationId"]))
+        try:
+            self.socket.connect(self.host, auth=self._auth(), transports=["websocket"], wait_timeout=TIMEOUT_SECONDS)
+            for conversation in self.person.conversations:
+                self._join(conversation)
+        except (SocketIOError, requests.RequestException):
+            self.socket.disconnect()
+            return False
+        self.here.set()
+        return True
 
-    def _received(self, data: dict[str, Any]) -> None:
-        started = self.sent.pop(data["message"].get("clientId") or "", None)
-        if started is not None:
-            self.environment.events.request.fire(
-                request_type="SOCKET",
-                name="message:received",
-                response_time=(time.perf_counter() - started) * 1000,
-                response_length=0,
-                exception=None,
-                context={},
-            )
+    def _lost(self, _reason: str) -> None:
+        self.here.clear()
+        self.gone.set()
 
-    def _created(self, data: dict[str, str]) -> None:
-        self.person.conversations.append(data["conversationId"])
-        gevent.spawn(self._call, "join:conversation", {"conversationId": data["conversationId"], "limit": 50})
+    def _auth(self) -> dict[str, str]:
+        return {"token": self.person.headers()["Authorization"].removeprefix("Bearer ")}
+
+    def _join(self, conversation: str) -> None:
+        seen = self.versions.get(conversation)
+        place = {"limit": 50} if seen is None else {"since": seen}
+        answer = self.socket.call(
+            "join:conversation", {"conversationId": conversation, **place}, timeout=TIMEOUT_SECONDS
+        )
+        for message in answer["messages"]:
+            self._heard(message)
+        self.versions[conversation] = max(answer["version"], self.versions.get(conversation, 0))
+
+    def _send(self, message: dict[str, str]) -> Exception | None:
+        """Send until it is acknowledged, always with the same client id; returns why it was not."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while self.here.wait(max(deadline - time.monotonic(), 0)):
+            answer = AsyncResult()
+            with suppress(SocketIOError):
+                self.socket.emit("message:send", message, callback=answer.set)
+            gevent.wait([answer, self.gone], TIMEOUT_SECONDS, count=1)
+            code = answer.get_nowait().get("error", {}).get("code") if answer.ready() else "UNAVAILABLE"
+            if code != "UNAVAILABLE":
+                return RuntimeError(code) if code else None
+            gevent.sleep(0.2)
+        return TimeoutError("not acknowledged")
+
+    def _tell(self, event: str, data: dict[str, Any]) -> None:
+        with suppress(SocketIOError):
+            self.socket.emit(event, data)
+
+    def _heard(self, message: dict[str, Any]) -> None:
+        conversation = message["conversationId"]
+        self.versions[conversation] = max(message["version"], self.versions.get(conversation, 0))
+        if started := self.sent.pop(message.get("clientId") or "", None):
+            self._report("message:received", started)
+
+    def _created(self, conversation: str) -> None:
+        self.person.conversations.append(conversation)
+        with suppress(SocketIOError):
+            self._join(conversation)
+
+    def _report(self, name: str, started: float, failure: Exception | None = None) -> None:
+        milliseconds = (time.perf_counter() - started) * 1000
+        self.environment.events.request.fire(
+            request_type="SOCKET",
+            name=name,
+            response_time=milliseconds,
+            response_length=0,
+            exception=failure,
+            context={},
+        )
 
 
 class RestUser(HttpUser):
