@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeAlias
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
@@ -38,8 +38,12 @@ class Metrics:
             buckets=SECONDS,
             registry=self.registry,
         )
+        # Not "job": that is Prometheus' own name for what it scrapes.
         self.jobs = Counter(
-            "greenroom_jobs", "Jobs run, by kind and outcome", ["job", "outcome"], registry=self.registry
+            "greenroom_jobs", "Jobs run, by kind and outcome", ["name", "outcome"], registry=self.registry
+        )
+        self.ready = Gauge(
+            "greenroom_ready", "Whether it can do this part of its work", ["check"], registry=self.registry
         )
 
     def watch(self, name: str, what: str, read: Callable[[], float], **labels: str) -> None:

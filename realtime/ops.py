@@ -40,6 +40,9 @@ def routes(checks: Mapping[str, Check], metrics: Metrics, optional: Mapping[str,
         )
 
     async def scrape(_request: web.Request) -> web.Response:
+        missing = await _problems(checks)
+        for name in checks:
+            metrics.ready.labels(name).set(name not in missing)
         return web.Response(body=generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     return [web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", scrape)]

@@ -69,6 +69,7 @@ def periodic(resources: Resources, name: str, run: Callable[[], Awaitable[None]]
             finally:
                 resources.metrics.jobs.labels(name, outcome).inc()
 
+    _count_from_zero(resources, name, "done", "failed")
     return attempt
 
 
@@ -105,7 +106,14 @@ def _attempts(resources: Resources, name: str, run: Run, *, is_secret: bool) -> 
             finally:
                 resources.metrics.jobs.labels(name, outcome).inc()
 
+    _count_from_zero(resources, name, "done", "retried", "failed")
     return attempt
+
+
+def _count_from_zero(resources: Resources, name: str, *outcomes: str) -> None:
+    # Of a counter that begins with its first failure, Prometheus sees no increase.
+    for outcome in outcomes:
+        resources.metrics.jobs.labels(name, outcome)
 
 
 async def _try(run: Run, arguments: object, tries: int) -> None:

@@ -8,9 +8,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from prometheus_client import generate_latest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
 
 from config.settings import Settings
+from realtime import ops
 from realtime.app import open_hub
 from tests.flow.conftest import MARKETS, House
 from tests.flow.conftest import house as house
@@ -24,12 +26,36 @@ BOARD = (DEPLOY / "grafana/dashboards/greenroom.json").read_text()
 
 @pytest.fixture
 async def scrape(house: House, settings: Settings) -> str:
-    """Return what hub, api and worker tell Prometheus."""
-    async with open_hub(settings, house.resources, MARKETS), open_worker(settings, house.resources, house.publisher):
-        house.resources.metrics.requests.labels("GET", "/", 200).observe(0.1)
-        house.resources.metrics.errors.labels("FORBIDDEN").inc()
-        house.resources.metrics.jobs.labels("SendMail", "done").inc()
-        return generate_latest(house.resources.metrics.registry).decode()
+    """Return what hub, api and worker tell Prometheus; of what they need, Postgres is away."""
+    metrics = house.resources.metrics
+
+    async def fails() -> None:
+        raise ConnectionRefusedError
+
+    app = web.Application()
+    app.add_routes(ops.routes({"redis": house.resources.redis.ping, "database": fails}, metrics))
+    async with (
+        open_hub(settings, house.resources, MARKETS),
+        open_worker(settings, house.resources, house.publisher),
+        TestClient(TestServer(app)) as client,
+    ):
+        metrics.requests.labels("GET", "/", 200).observe(0.1)
+        return await (await client.get("/metrics")).text()
+
+
+def test_a_process_tells_what_it_cannot_reach_when_it_is_asked(scrape: str) -> None:
+    assert 'greenroom_ready{check="redis"} 1.0' in scrape
+    assert 'greenroom_ready{check="database"} 0.0' in scrape
+
+
+def test_what_may_fail_is_counted_from_zero_on_so_that_the_first_failure_is_an_increase(scrape: str) -> None:
+    assert 'greenroom_jobs_total{name="SendMail",outcome="failed"} 0.0' in scrape
+    assert 'greenroom_jobs_total{name="tidy",outcome="failed"} 0.0' in scrape
+    assert 'greenroom_errors_total{code="UNAVAILABLE"} 0.0' in scrape
+
+
+def test_no_metric_has_a_label_that_prometheus_gives_itself(scrape: str) -> None:
+    assert re.findall(r"^greenroom_\w+\{[^}]*\b(?:job|instance)=", scrape, re.MULTILINE) == []
 
 
 async def test_each_metric_of_the_alerts_and_the_dashboard_is_given(scrape: str) -> None:
@@ -41,7 +67,8 @@ async def test_each_metric_of_the_alerts_and_the_dashboard_is_given(scrape: str)
 
 @pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is not installed")
 async def test_prometheus_takes_our_rules_and_our_metrics(scrape: str) -> None:
-    await asyncio.to_thread(check, ["config", str(DEPLOY / "prometheus/prometheus.yml")], "")
+    for config in ("prometheus.yml", "processes.yml"):
+        await asyncio.to_thread(check, ["config", str(DEPLOY / "prometheus" / config)], "")
     await asyncio.to_thread(check, ["metrics"], scrape)
 
 
