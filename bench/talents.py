@@ -5,6 +5,7 @@ import sys
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from textwrap import wrap
 
 import asyncpg
 import uvloop
@@ -60,28 +61,7 @@ select id, name, setweight(to_tsvector('english', name), 'A') || setweight(to_ts
     skills, rate, availability, case when reviews > 0 then stars else 0 end, reviews
 from people
 """
-SYLLABLES = [
-    "ba",
-    "ce",
-    "di",
-    "fo",
-    "gu",
-    "ha",
-    "ke",
-    "li",
-    "mo",
-    "nu",
-    "pa",
-    "re",
-    "si",
-    "to",
-    "vu",
-    "wa",
-    "ze",
-    "jo",
-    "la",
-    "mi",
-]
+SYLLABLES = wrap("bacedifoguhakelimonuparesitovuwazejolami", 2)
 # What is asked: q, traits, lowest and highest rate, lowest rating.
 SEARCHES: dict[str, tuple[str, list[str], float | None, float | None, float | None]] = {
     "nothing": ("", [], None, None, None),

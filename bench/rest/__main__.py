@@ -26,7 +26,7 @@ OURS, PEER = "Greenroom", "FastAPI + SQLAlchemy"
 SIZES = {"quick": (10_000, 100_000), "normal": (100_000, 1_000_000), "full": (1_000_000, 10_000_000)}
 SECONDS = 6
 RATE = 200
-WORDS = ("editor", "photographer", "music videos", "typography", "senior animator", "podcasts", "Ada", "mobile apps")
+WORDS = ("editor", "photographer", "music videos", "typography", "senior animator", "podcasts", "Bace", "mobile apps")
 
 
 Serve = Callable[[House, Crowd], AbstractContextManager[tuple[int, int]]]
