@@ -34,8 +34,8 @@ def build_app(
         app.add_routes(pages.console_routes())
         app.add_routes(docs.routes(OPS, "/ops"))
         app.add_routes(operators_routes(resources, publisher, hubs))
-    checks = {"database": lambda: resources.db.fetchval("select 1"), "redis": resources.redis.ping}
-    app.add_routes(ops.routes(checks, resources.metrics, optional={"files": resources.storage.check}))
+    files = {"files": resources.storage.check}
+    app.add_routes(ops.routes(ops.usual_checks(resources), resources.metrics, optional=files))
     markets = marketplaces.configured(settings.marketplaces)
     for market in markets:
         app.add_routes(docs.routes(market, f"/{market.name}"))

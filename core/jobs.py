@@ -1,5 +1,6 @@
 """Typed enqueueing of jobs over arq; jobs cross Redis as msgpack, not as pickles."""
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -7,6 +8,7 @@ from typing import ClassVar
 
 import msgspec
 from arq.connections import ArqRedis
+from arq.constants import default_queue_name
 
 from config.settings import Settings
 from core import logs, tracing
@@ -87,6 +89,11 @@ class Jobs:
     async def ping(self) -> None:
         """Raise redis.RedisError when the queue does not answer."""
         await self._redis.ping()
+
+    async def waiting(self) -> int:
+        """Return how many jobs are due and not done, those that run included; raises redis.RedisError."""
+        due: int = await self._redis.zcount(default_queue_name, "-inf", time.time() * 1000)
+        return due
 
     async def _enqueue(self, name: str, arguments: object, request_id: str) -> None:
         await self._redis.enqueue_job(name, arguments, request_id=request_id, traceparent=tracing.parent())

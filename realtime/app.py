@@ -1,11 +1,8 @@
 """The hub: its parts put together, from the bus up to the door, and taken down again."""
 
-import os
-import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
-from importlib.metadata import version
 
 from aiohttp import web
 
@@ -24,14 +21,15 @@ from realtime.engine.session import Session
 from realtime.engine.sockets import socketio
 from realtime.gateway import Gateway
 from realtime.handlers import Handlers
+from realtime.heart import Mean, Pace, Pulse, who
 from realtime.inspector import Inspector
 from realtime.limits import Limiter
 from realtime.local import Local
 from realtime.loop_lag import LoopLag
-from realtime.ops import NotReadyError
+from realtime.ops import NotReadyError, usual_checks
 from realtime.presence import Presence
 from realtime.publisher import Publisher
-from realtime.pulse import Pace, Pulse, Vitals
+from realtime.pulse import KEY, Vitals
 from realtime.recovery import Recovery
 from realtime.returning import Returning
 from realtime.rooms import Rooms
@@ -86,7 +84,8 @@ class Hub:
         self._lag = LoopLag(resources.metrics)
         self._drain = Drain(self.engine)
         inspector = Inspector(hub_id, self._bus, rooms, users, self._drain.set)
-        self._pulse = Pulse(hub_id, resources.redis, self._vitals_of(hub_id, settings, users))
+        vitals = self._vitals_of(hub_id, settings, users)
+        self._pulse = Pulse(KEY, hub_id, resources.redis, usual_checks(resources), vitals)
         self._measure(resources.metrics, users)
 
     def _measure(self, metrics: Metrics, users: Users) -> None:
@@ -98,20 +97,19 @@ class Hub:
         metrics.count("greenroom_bus_gaps", "Holes in a room that were filled from the log", lambda: rooms.holes)
         metrics.watch("greenroom_slow_sessions", "Sessions that are behind", lambda: len(self.engine.slow))
 
-    def _vitals_of(self, hub_id: str, settings: Settings, users: Users) -> Callable[[], Vitals]:
-        started, name, release = now(), f"{socket.gethostname()}:{settings.port}", version("greenroom")
+    def _vitals_of(self, hub_id: str, settings: Settings, users: Users) -> Callable[[dict[str, str]], Vitals]:
+        this = who(hub_id, settings.port)
         messages, deliveries = Pace(lambda: self._publisher.committed), Pace(lambda: self._rooms.deliveries)
+        bus_lag = Mean(self.metrics.bus_seconds)
 
-        def vitals() -> Vitals:
+        def vitals(missing: dict[str, str]) -> Vitals:
             return Vitals(
-                id=hub_id,
-                name=name,
-                pid=os.getpid(),
-                version=release,
-                started_at=started,
+                **this,
                 beat_at=now(),
+                missing={**missing, **({"hub": self._trouble} if self._trouble else {})},
                 draining=self._drain.is_on,
                 deaf=self.deaf,
+                deaf_to=self._bus.unheard,
                 deaf_seconds=self._bus.deaf_seconds(),
                 connections=len(self.engine.sessions),
                 users=len(users),
@@ -120,6 +118,7 @@ class Hub:
                 messages_per_second=messages.take(),
                 deliveries_per_second=deliveries.take(),
                 loop_lag_seconds=self._lag.take_worst(),
+                bus_lag_seconds=bus_lag.take(),
                 journal_waiting=self._publisher.waiting,
                 bus_gaps=self._rooms.holes,
             )
@@ -162,10 +161,14 @@ class Hub:
 
     async def ready(self) -> None:
         """Raise NotReadyError while clients are better off on another hub."""
+        if self._trouble:
+            raise NotReadyError(self._trouble)
+
+    @property
+    def _trouble(self) -> str:
         if unheard := self._bus.unheard:
-            raise NotReadyError(f"not heard: {', '.join(unheard)}")
-        if self._drain.is_on:
-            raise NotReadyError("an operator drains it")
+            return f"not heard: {', '.join(unheard)}"
+        return "an operator drains it" if self._drain.is_on else ""
 
     def _client(self, session: Session) -> Client:
         return self._gateway.client(session)

@@ -1,29 +1,27 @@
-"""The pulse of a hub: how it does, written to Redis every two seconds, for the operators' console.
+"""The pulse of a process: how it does, kept in Redis for the operators' console; realtime/heart.py writes it.
 
-In Redis: the hash `vitals`, by hub id. A hub that goes down in order takes itself out; one that is killed shows as silent for
-a minute.
+In Redis: the hash `vitals` of hubs and the hash `processes` of all others, by id. A process that goes down in order takes
+itself out; one that is killed shows as late, then as silent for a minute.
 """
 
-import contextlib
-import time
-from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Literal, TypeVar
 
 import msgspec
 from redis.asyncio import Redis
 
-from core.away import REDIS_AWAY
 from core.clock import now
-from realtime.periodic import Periodic
 
 KEY = "vitals"
+PROCESSES = "processes"
 PULSE_SECONDS = 2.0
+LATE = timedelta(seconds=5)  # two pulses did not come
 SILENT = timedelta(seconds=8)
 FORGOTTEN = timedelta(seconds=60)
 
 
-class Vitals(msgspec.Struct, frozen=True, rename="camel"):
-    """How a hub does. Rates and `loop_lag_seconds` (the worst) are of the time since the pulse before."""
+class Beat(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """What every process says of itself; `missing`: what keeps it from being ready, as `/readyz` names it."""
 
     id: str
     name: str
@@ -31,8 +29,28 @@ class Vitals(msgspec.Struct, frozen=True, rename="camel"):
     version: str
     started_at: datetime
     beat_at: datetime
+    missing: dict[str, str] = {}
+
+    @property
+    def is_late(self) -> bool:
+        """Whether its figures are old, although it may live."""
+        return now() - self.beat_at > LATE
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether it has not been heard of for so long that it counts as dead."""
+        return now() - self.beat_at > SILENT
+
+
+class Vitals(Beat, frozen=True, rename="camel", kw_only=True):
+    """How a hub does. Rates and lags are of the time since the pulse before: the worst of the loop, the mean of the bus.
+
+    `deafTo`: the Redis servers that it does not hear now.
+    """
+
     draining: bool
     deaf: bool
+    deaf_to: list[str] = []
     deaf_seconds: float
     connections: int
     users: int
@@ -41,65 +59,38 @@ class Vitals(msgspec.Struct, frozen=True, rename="camel"):
     messages_per_second: float
     deliveries_per_second: float
     loop_lag_seconds: float
+    bus_lag_seconds: float = 0.0
     journal_waiting: int
     bus_gaps: int
 
-    @property
-    def is_silent(self) -> bool:
-        """Whether it has not been heard of for so long that it counts as dead."""
-        return now() - self.beat_at > SILENT
+
+class Process(Beat, frozen=True, rename="camel", kw_only=True):
+    """How an api or a worker does; what the other kind has is null. `jobsWaiting` and `jobsDead` are those of all workers."""
+
+    kind: Literal["api", "worker"]
+    requests_per_second: float | None = None
+    jobs_running: int | None = None
+    jobs_waiting: int | None = None
+    jobs_dead: int | None = None
 
 
-class Pace:
-    """How fast a counter grows, a second, between one look and the next."""
-
-    def __init__(self, read: Callable[[], float]) -> None:
-        self._read = read
-        self._count = 0.0
-        self._moment = time.monotonic()
-
-    def take(self) -> float:
-        """Look."""
-        count, moment = self._read(), time.monotonic()
-        pace = (count - self._count) / max(moment - self._moment, 0.001)
-        self._count, self._moment = count, moment
-        return pace
-
-
-class Pulse:
-    """Writes what `take` says of this hub."""
-
-    def __init__(self, hub_id: str, redis: Redis, take: Callable[[], Vitals]) -> None:
-        self._hub = hub_id
-        self._redis = redis
-        self._take = take
-        self._beating = Periodic(self._beat, PULSE_SECONDS)
-
-    async def start(self) -> None:
-        """Begin."""
-        await self._beat()
-        self._beating.start()
-
-    async def stop(self) -> None:
-        """End, and leave the list of hubs."""
-        await self._beating.stop()
-        with contextlib.suppress(*REDIS_AWAY):
-            await self._redis.hdel(KEY, self._hub)  # type: ignore[misc] # redis-py types the sync client too
-
-    async def _beat(self) -> None:
-        vitals = msgspec.json.encode(self._take()).decode()
-        with contextlib.suppress(*REDIS_AWAY):
-            async with self._redis.pipeline(transaction=False) as pipe:
-                pipe.hset(KEY, self._hub, vitals)
-                pipe.expire(KEY, FORGOTTEN)
-                await pipe.execute()
+B = TypeVar("B", bound=Beat)
 
 
 async def read_vitals(redis: Redis) -> list[Vitals]:
     """Return how each hub does, by name, and forget those that have been silent for a minute."""
-    kept = await redis.hgetall(KEY)  # type: ignore[misc]
-    all_known = [msgspec.json.decode(vitals, type=Vitals) for vitals in kept.values()]
+    return await _read(redis, KEY, Vitals)
+
+
+async def read_processes(redis: Redis) -> list[Process]:
+    """Return how each api and worker does, likewise."""
+    return await _read(redis, PROCESSES, Process)
+
+
+async def _read(redis: Redis, key: str, kind: type[B]) -> list[B]:
+    kept = await redis.hgetall(key)  # type: ignore[misc] # redis-py types the sync client too
+    all_known = [msgspec.json.decode(beat, type=kind) for beat in kept.values()]
     forgotten = [one.id for one in all_known if now() - one.beat_at > FORGOTTEN]
     if forgotten:
-        await redis.hdel(KEY, *forgotten)  # type: ignore[misc]
+        await redis.hdel(key, *forgotten)  # type: ignore[misc]
     return sorted((one for one in all_known if one.id not in forgotten), key=lambda one: (one.name, one.started_at))

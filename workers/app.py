@@ -61,9 +61,20 @@ class Worker:
         self._push_provider = push_provider
         self._swept = clock.now() - FIRST_SWEEP
         self._running: asyncio.Task[None] | None = None
-        self._dead = 0
+        self._dead: int | None = None
+        self._arq: ArqWorker | None = None
         self._counting = Periodic(self._count_dead, COUNT_SECONDS)
-        resources.metrics.watch("greenroom_dead_jobs", "Jobs that failed for good", lambda: self._dead)
+        resources.metrics.watch("greenroom_dead_jobs", "Jobs that failed for good", lambda: self._dead or 0)
+
+    @property
+    def running(self) -> int:
+        """How many jobs run here, those of the clock included."""
+        return len(self._arq.tasks) if self._arq else 0
+
+    @property
+    def dead(self) -> int | None:
+        """How many jobs of all workers failed for good; None as long as they have not been counted."""
+        return self._dead
 
     def start(self) -> None:
         """Begin to take jobs."""
@@ -94,7 +105,7 @@ class Worker:
 
     async def _run_until_redis_fails(self) -> None:
         redis = queue(self._settings)
-        arq = self._make_arq(redis)
+        arq = self._arq = self._make_arq(redis)
         try:
             await arq.main()
         finally:

@@ -15,7 +15,7 @@ from core.inspection import (
     MessageFound,
     UserFound,
 )
-from realtime.pulse import Vitals
+from realtime.pulse import Process, Vitals
 from realtime.questions import RoomSeen, SocketSeen
 
 Delivery = Literal["read", "delivered", "behind", "pending", "not_joined", "offline", "unknown"]
@@ -28,16 +28,26 @@ class Operator(msgspec.Struct, frozen=True):
 
 
 class Hub(msgspec.Struct, frozen=True, rename="camel"):
-    """How a hub does; `silent`: it should have been heard of and was not."""
+    """How a hub does; `late`: its figures are old, `silent`: it counts as dead."""
 
+    late: bool
     silent: bool
     vitals: Vitals
 
 
+class OtherProcess(msgspec.Struct, frozen=True, rename="camel"):
+    """How an api or a worker does, likewise."""
+
+    late: bool
+    silent: bool
+    vitals: Process
+
+
 class HubList(msgspec.Struct, frozen=True):
-    """All hubs."""
+    """All hubs, and the processes beside them."""
 
     hubs: list[Hub]
+    processes: list[OtherProcess]
 
 
 class Search(msgspec.Struct, frozen=True, kw_only=True):

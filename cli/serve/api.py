@@ -6,6 +6,7 @@ from api.app import build_app
 from cli.checks import check_settings, warn_of_files
 from cli.lifetime import run
 from cli.serve.listening import listening, runner_of
+from cli.serve.pulses import api_pulse
 from config.settings import Settings
 from core.resources import open_resources
 from realtime.hubs import open_hubs
@@ -23,6 +24,7 @@ def run_api(settings: Settings) -> None:
             open_hubs(settings, resources) as hubs,
             runner_of(build_app(settings, resources, publisher, hubs)) as runner,
             listening(settings, runner),
+            api_pulse(settings, resources, runner),
         ):
             await warn_of_files(settings, resources.storage)
             await stop.wait()

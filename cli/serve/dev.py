@@ -18,6 +18,7 @@ from cli.mail_sink import mail_sink
 from cli.migrate import migrate_database
 from cli.progress import step
 from cli.serve.listening import hub_listening, runner_of
+from cli.serve.pulses import api_pulse, worker_pulse
 from config.settings import Settings, own_url
 from core.resources import open_resources
 from realtime.app import open_hub
@@ -76,6 +77,8 @@ async def _processes(settings: Settings) -> AsyncIterator[tuple[int, Worker]]:
         runner_of(build_app(settings, resources, publisher, hubs)) as runner,
         open_hub(settings, resources, manifests) as hub,
         hub_listening(settings, runner, hub) as port,
+        api_pulse(settings, resources, runner),
+        worker_pulse(settings, resources, worker),
     ):
         yield port, worker
 

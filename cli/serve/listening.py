@@ -23,8 +23,7 @@ log = logging.getLogger(__name__)
 
 def operations(resources: Resources, **checks: ops.Check) -> list[web.RouteDef]:
     """Return `/healthz`, `/readyz` with these checks beside the usual ones, and `/metrics`."""
-    usual = {"database": lambda: resources.db.fetchval("select 1"), "redis": resources.redis.ping}
-    return ops.routes({**usual, **checks}, resources.metrics)
+    return ops.routes({**ops.usual_checks(resources), **checks}, resources.metrics)
 
 
 @asynccontextmanager

@@ -8,6 +8,7 @@ from aiohttp import web
 from cli.checks import check_settings, warn_of_files
 from cli.lifetime import run, until
 from cli.serve.listening import listening, operations, runner_of
+from cli.serve.pulses import worker_pulse
 from config.settings import Settings
 from core.resources import open_resources
 from realtime.publisher import open_publisher
@@ -28,7 +29,7 @@ def run_worker(settings: Settings) -> None:
             open_worker(settings, resources, publisher) as worker,
         ):
             runner.app.add_routes(operations(resources, queue=resources.jobs.ping))
-            async with listening(settings, runner):
+            async with listening(settings, runner), worker_pulse(settings, resources, worker):
                 if not settings.smtp_url:
                     log.warning("GREENROOM_SMTP_URL is not set: no mail will be sent")
                 await warn_of_files(settings, resources.storage)

@@ -11,6 +11,7 @@ from api.ops.structs import (
     HubTrace,
     OneMember,
     Operator,
+    OtherProcess,
     RoomOnHub,
     Search,
     SocketOnHub,
@@ -19,8 +20,11 @@ from api.ops.structs import (
 )
 from api.ops.tracing import has_told, trace_member
 from core import errors, inspection
+from core.away import REDIS_AWAY
 from core.db import found
+from core.redis_pool import server_name
 from realtime.hubs import Answers
+from realtime.pulse import read_processes
 from realtime.questions import RoomSeen, SeeRoom, SeeUser, UserSeen
 
 MOST_USERS = 20
@@ -36,8 +40,16 @@ async def get_me(ctx: OperatorCtx) -> Operator:
 
 
 async def list_hubs(ctx: OperatorCtx) -> HubList:
-    """Say how each hub does, also those that fell silent within the last minute."""
-    return HubList([Hub(one.is_silent, one) for one in await ctx.hubs.vitals()])
+    """Say how each hub, api and worker does, also those that fell silent within the last minute."""
+    try:
+        hubs, others = await ctx.hubs.vitals(), await read_processes(ctx.resources.redis)
+    except REDIS_AWAY as error:
+        server = server_name(ctx.resources.settings.redis_urls[0])
+        raise errors.UNAVAILABLE.error(f"Redis {server}, which knows how the hubs do, does not answer.") from error
+    return HubList(
+        [Hub(one.is_late, one.is_silent, one) for one in hubs],
+        [OtherProcess(one.is_late, one.is_silent, one) for one in others],
+    )
 
 
 async def search(ctx: OperatorCtx, query: Search) -> Found:

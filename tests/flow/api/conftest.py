@@ -1,6 +1,7 @@
 """The REST application on a real port, and people who call it."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID, uuid4
@@ -117,6 +118,13 @@ async def api(house: House, light_passwords: None) -> AsyncIterator[Api]:
 @pytest.fixture
 async def operator(house: House) -> AsyncIterator[Caller]:
     """Return the operator Olga."""
+    async with operating(house) as operator:
+        yield operator
+
+
+@asynccontextmanager
+async def operating(house: House) -> AsyncIterator[Caller]:
+    """Yield the operator Olga of a house."""
     settings = with_operators(house.settings)
     async with open_hubs(settings, house.resources) as hubs:
         app = build_app(settings, replace(house.resources, settings=settings), house.publisher, hubs)

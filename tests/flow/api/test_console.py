@@ -81,7 +81,7 @@ async def test_a_hub_that_died_is_silent_and_then_forgotten(
     monkeypatch.setattr("realtime.pulse.now", lambda: now() + SILENT)
     assert [one["silent"] for one in (await operator.get("/hubs")).body["hubs"]] == [True]
     monkeypatch.setattr("realtime.pulse.now", lambda: now() + SILENT * 10)
-    assert (await operator.get("/hubs")).body == {"hubs": []}
+    assert (await operator.get("/hubs")).body == {"hubs": [], "processes": []}
     assert await house.resources.redis.hlen(KEY) == 0  # type: ignore[misc]
 
 

@@ -1,0 +1,162 @@
+"""What the list of hubs says while something is wrong, and the processes beside the hubs."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import msgspec
+import pytest
+from aiohttp import ClientSession
+
+from api.app import build_app
+from cli.serve.listening import listening, runner_of
+from cli.serve.pulses import api_pulse, worker_pulse
+from config.settings import Settings
+from core import dead_jobs
+from core.clock import now
+from core.jobs import SendMail
+from realtime import heart
+from realtime.ops import problems
+from realtime.pulse import LATE, SILENT
+from tests.chaos.proxy import Proxy, open_proxy
+from tests.flow.api.conftest import Caller, operating
+from tests.flow.conftest import House, open_house
+from workers.app import open_worker
+
+PATIENCE = 15.0
+
+
+@pytest.fixture(autouse=True)
+def fast_pulse(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have processes look at themselves often."""
+    monkeypatch.setattr(heart, "PULSE_SECONDS", 0.05)
+
+
+@pytest.fixture
+async def far_postgres(settings: Settings) -> AsyncIterator[tuple[Proxy, Settings]]:
+    """Return the network between a hub and its Postgres, and the settings of such a hub."""
+    parts = urlsplit(settings.database_url)
+    server = parse_qs(parts.query)
+    async with open_proxy(f"{server['host'][0]}/.s.PGSQL.{server['port'][0]}") as (proxy, port):
+        url = f"postgresql://{parts.username}@127.0.0.1:{port}{parts.path}?sslmode=disable"
+        yield proxy, msgspec.structs.replace(settings, database_url=url)
+        proxy.heal()
+
+
+async def listed(operator: Caller, is_so: Callable[[Any], object]) -> Any:
+    """Return the list of hubs as soon as something is so."""
+    async with asyncio.timeout(PATIENCE):
+        while not is_so(answer := (await operator.get("/hubs")).body):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)  # nothing signals from there to here but the list itself
+    return answer
+
+
+def missing(listed: Any) -> dict[str, str]:
+    problems: dict[str, str] = listed["hubs"][0]["vitals"]["missing"]
+    return problems
+
+
+async def test_a_hub_that_postgres_does_not_answer_says_so_and_its_pulse_is_not_late(
+    operator: Caller, house: House, far_postgres: tuple[Proxy, Settings]
+) -> None:
+    proxy, settings = far_postgres
+    await house.hub(settings)
+    assert missing(await listed(operator, lambda seen: seen["hubs"])) == {}
+    proxy.pause()
+    away = await listed(operator, missing)
+    assert missing(away) == {"database": "TimeoutError"}
+    beat = away["hubs"][0]["vitals"]["beatAt"]
+    # It hangs for longer than any look at it takes, and the pulse goes on.
+    await listed(operator, lambda seen: seen["hubs"][0]["vitals"]["beatAt"] > beat)
+    proxy.resume()
+    await listed(operator, lambda seen: not missing(seen))
+
+
+async def test_a_check_that_cannot_be_cancelled_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("realtime.ops.CHECK_SECONDS", 0.05)
+    end = asyncio.Event()
+
+    async def hang() -> None:
+        try:
+            await end.wait()
+        finally:
+            await end.wait()
+
+    async with asyncio.timeout(PATIENCE):
+        assert await problems({"database": hang}) == {"database": "TimeoutError"}
+    end.set()
+
+
+async def test_a_hub_that_is_deaf_names_the_server(operator: Caller, house: House, hub: str) -> None:
+    one = house.hubs[0]
+    await listed(operator, lambda seen: not missing(seen))
+    await one._pulse._beating.stop()
+    (server,) = (shard.name for shard in one._bus._shards)
+    one._bus._shards[0].deaf = True
+    await one._pulse._beat()
+    (vitals,) = (entry["vitals"] for entry in (await operator.get("/hubs")).body["hubs"])
+    assert (vitals["deaf"], vitals["deafTo"]) == (True, [server])
+    assert vitals["missing"] == {"hub": f"not heard: {server}"}
+
+
+async def test_a_hub_that_misses_two_pulses_is_late_before_it_is_silent(
+    operator: Caller, house: House, hub: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await house.hubs[0]._pulse._beating.stop()
+    states = []
+    for age in (LATE / 2, LATE, SILENT):
+        monkeypatch.setattr("realtime.pulse.now", lambda age=age: now() + age)
+        (entry,) = (await operator.get("/hubs")).body["hubs"]
+        states.append((entry["late"], entry["silent"]))
+    assert states == [(False, False), (True, False), (True, True)]
+
+
+async def test_apis_and_workers_are_listed_until_they_end(operator: Caller, house: House) -> None:
+    await dead_jobs.bury(house.resources.db, "SendMail", None, "it broke", 3, "request")
+    async with AsyncExitStack() as stack:
+        app = build_app(house.settings, house.resources, house.publisher)
+        runner = await stack.enter_async_context(runner_of(app))
+        port = await stack.enter_async_context(listening(house.settings, runner))
+        await stack.enter_async_context(api_pulse(house.settings, house.resources, runner))
+        async with ClientSession() as client, client.get(f"http://127.0.0.1:{port}/healthz"):
+            pass
+        asked = await listed(
+            operator, lambda seen: any(one["vitals"]["requestsPerSecond"] for one in seen["processes"])
+        )
+        (api,) = (one["vitals"] for one in asked["processes"])
+        assert (api["kind"], api["missing"], api["jobsRunning"]) == ("api", {}, None)
+        assert api["name"].endswith(f":{house.settings.port}")
+
+        worker = await stack.enter_async_context(open_worker(house.settings, house.resources, house.publisher))
+        await worker._counting.stop()
+        await worker._count_dead()
+        await stack.enter_async_context(worker_pulse(house.settings, house.resources, worker))
+        both = await listed(operator, lambda seen: len(seen["processes"]) == 2)
+        (of_worker,) = (one for one in both["processes"] if one["vitals"]["kind"] == "worker")
+        assert (of_worker["late"], of_worker["silent"], of_worker["vitals"]["jobsDead"]) == (False, False, 1)
+    assert (await operator.get("/hubs")).body == {"hubs": [], "processes": []}
+
+
+async def test_jobs_that_wait_are_counted_and_those_for_later_are_not(house: House) -> None:
+    assert await house.resources.jobs.waiting() == 0
+    await house.resources.jobs.enqueue(SendMail("ann@example.com", "now", ""))
+    await house.resources.jobs._redis.enqueue_job("SendMail", _defer_by=600)
+    assert await house.resources.jobs.waiting() == 1
+
+
+async def test_while_the_first_redis_is_away_the_error_names_it_without_its_password(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = urlsplit(settings.redis_urls[0]).path
+    async with open_proxy(path) as (proxy, port):
+        far = msgspec.structs.replace(settings, redis_urls=(f"redis://127.0.0.1:{port}",))
+        async with open_house(far) as house, operating(house) as operator:
+            assert (await operator.get("/hubs")).status == 200
+            proxy.cut()
+            reply = await operator.get("/hubs")
+            assert (reply.status, reply.code) == (503, "UNAVAILABLE")
+            assert f"Redis 127.0.0.1:{port}" in reply.body["error"]["message"]
+            proxy.mend()
+            assert (await operator.get("/hubs")).status == 200
