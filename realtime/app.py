@@ -133,7 +133,7 @@ class Hub:
         """Listen to the bus before there are clients."""
         await self._bus.start()
         self._bus.listen(EVERYBODY)
-        self._bus.listen(QUESTIONS)
+        self._bus.listen_everywhere(QUESTIONS)
         await self._publisher.start()
         await self._presence.start()
         self._rooms.start()

@@ -4,7 +4,8 @@ What crosses is one frame behind a header of 34 bytes, so that a receiving hub p
 process that sent it), subject (16: an id), number (8), flags (1); what they mean depends on the kind, see `Kind`.
 Channels: `c` + 16 bytes of a conversation's id, `u` + 16 bytes of a user's id, `a` (every hub), `h` + origin (beacons),
 `q` (operators' questions to every hub), `r` + origin (the answers to who asked).
-Each channel belongs to one of the Redis servers by rendezvous hashing, so that adding a server moves only its share.
+Each channel belongs to one of the Redis servers by rendezvous hashing, so that adding a server moves only its share; `q` and `r`
+are on all of them: when a server is away, somebody wants to look.
 Each process publishes a beacon twice a second to itself on every server: one that does not come back means deaf, hence reconnect.
 """
 
@@ -134,6 +135,11 @@ class Bus:
         """Send a frame to whoever listens to the channel."""
         self._shard(channel).publish(channel, HEADER.pack(kind, self.origin, subject, number, flags) + frame)
 
+    def publish_everywhere(self, channel: bytes, kind: Kind, frame: bytes, subject: bytes) -> None:
+        """Send a frame over every server: it comes through while any of them works, and as often as there are servers."""
+        for shard in self._shards:
+            shard.publish(channel, HEADER.pack(kind, self.origin, subject, 0, 0) + frame)
+
     def store(self, *commands: tuple[bytes, ...]) -> None:
         """Have the first server run commands, without hearing what came of them."""
         for command in commands:
@@ -148,6 +154,11 @@ class Bus:
     def listen(self, channel: bytes) -> None:
         """Listen to a channel, from some moment soon."""
         self._shard(channel).subscribe(channel)
+
+    def listen_everywhere(self, channel: bytes) -> None:
+        """Listen on every server to a channel that is published everywhere, from some moment soon."""
+        for shard in self._shards:
+            shard.subscribe(channel)
 
     def unsubscribe(self, channel: bytes) -> None:
         """Stop listening to a channel."""

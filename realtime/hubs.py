@@ -23,29 +23,40 @@ _decode = msgspec.json.Decoder(Answer).decode
 
 
 class Gathering:
-    """The answers to one question, until all hubs that should have answered."""
+    """The answers to one question."""
 
-    def __init__(self, expected: set[str]) -> None:
+    def __init__(self) -> None:
         self.seen: dict[str, Seen] = {}
-        self.complete = asyncio.Event()
-        self._expected = expected
-        self._check()
+        self._news = asyncio.Event()
 
     def add(self, answer: Answer) -> None:
         """Note what a hub has answered."""
         self.seen[answer.hub] = answer.seen
-        self._check()
+        self._news.set()
 
-    def _check(self) -> None:
-        if self._expected <= self.seen.keys():
-            self.complete.set()
+    async def until(self, expected: set[str] | None) -> None:
+        """Return when these hubs have answered; never if it is not known which should."""
+        while expected is None or not expected <= self.seen.keys():
+            self._news.clear()
+            await self._news.wait()
+
+
+class Roll(msgspec.Struct, frozen=True):
+    """The ids of all hubs, and of those whose pulse was felt lately."""
+
+    everybody: set[str]
+    alive: set[str]
 
 
 class Answers(msgspec.Struct, frozen=True):
-    """What hubs have answered, by their ids, and those that should have and did not."""
+    """What hubs have answered, by their ids, and those that should have and did not.
+
+    `heard_all`: no hub is missing; without it nobody can be called offline. It may be unknown which hubs there are.
+    """
 
     seen: Mapping[str, Seen]
     unheard: list[str]
+    heard_all: bool
 
 
 class Hubs:
@@ -53,7 +64,7 @@ class Hubs:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._alive: set[str] | None = None
+        self._roll: Roll | None = None
         self._bus: Bus
         self._gatherings: dict[bytes, Gathering] = {}
 
@@ -62,7 +73,7 @@ class Hubs:
         # Metrics of its own: this bus would count as a second one of the process.
         self._bus = Bus(settings.redis_urls, Metrics(), self._heard, restored=lambda: None)
         await self._bus.start()
-        self._bus.listen(answers_channel(self._bus.origin))
+        self._bus.listen_everywhere(answers_channel(self._bus.origin))
 
     async def stop(self) -> None:
         """Disconnect."""
@@ -71,30 +82,31 @@ class Hubs:
     async def vitals(self) -> list[Vitals]:
         """Return how each hub does, also those that fell silent within the last minute; raises what Redis raises."""
         vitals = await read_vitals(self._redis)
-        self._alive = {one.id for one in vitals if not one.is_silent}
+        # None at all: that is a Redis which has just started, and will be told within two seconds.
+        alive = {one.id for one in vitals if not one.is_silent}
+        self._roll = Roll({one.id for one in vitals}, alive) if vitals else None
         return vitals
 
     async def ask(self, question: Question, *hubs: str) -> Answers:
-        """Return what hubs answer within half a second; `hubs`: whom to wait for, else all that live."""
-        expected = set(hubs) or await self._living()
+        """Return what hubs answer within half a second; `hubs`: whom it is for, else all: those alive are waited for."""
         number = self._bus.origin + os.urandom(8)
-        gathering = self._gatherings[number] = Gathering(expected)
-        self._bus.publish(QUESTIONS, Kind.ASK, _encode(question), subject=number)
+        gathering = self._gatherings[number] = Gathering()
+        self._bus.publish_everywhere(QUESTIONS, Kind.ASK, _encode(question), number)
         try:
+            roll = Roll(set(hubs), set(hubs)) if hubs else await self._call_roll()
             with suppress(TimeoutError):
-                await asyncio.wait_for(gathering.complete.wait(), GATHER_SECONDS)
+                async with asyncio.timeout(GATHER_SECONDS):
+                    await gathering.until(roll.alive if roll else None)
         finally:
             del self._gatherings[number]
-        return Answers(gathering.seen, sorted(expected - gathering.seen.keys()))
+        unheard = sorted(roll.everybody - gathering.seen.keys()) if roll else []
+        return Answers(gathering.seen, unheard, heard_all=roll is not None and not unheard)
 
-    async def _living(self) -> set[str]:
-        """Return the hubs that live; while Redis is away those that lived, so that nobody is called offline on no grounds."""
-        try:
+    async def _call_roll(self) -> Roll | None:
+        """Return which hubs there are; while Redis is away as it was before, None if that is not known."""
+        with suppress(*REDIS_AWAY):
             await self.vitals()
-        except REDIS_AWAY:
-            if self._alive is None:
-                raise
-        return self._alive or set()
+        return self._roll
 
     def _heard(self, delivery: Delivery) -> None:
         if delivery.kind == Kind.ANSWER and (gathering := self._gatherings.get(delivery.subject)):

@@ -1,14 +1,13 @@
 """The hub's side of an operator's questions: it looks at its own rooms and sockets, and answers over the bus."""
 
-import asyncio
+from collections import deque
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from uuid import UUID
 
 import msgspec
 
 from core.address import masked
-from core.clock import now
 from realtime.bus import Bus, Delivery, Kind, answers_channel
 from realtime.client import Client
 from realtime.questions import (
@@ -28,6 +27,8 @@ from realtime.room import Room
 from realtime.rooms import Rooms
 from realtime.users import Users
 
+MOST_AT_ONCE = 100  # questions that are on the way over several servers
+
 _decode = msgspec.json.Decoder(Question).decode
 _encode = msgspec.json.Encoder().encode
 
@@ -41,34 +42,39 @@ class Inspector:
         self._rooms = rooms
         self._users = users
         self._set_drain = set_drain
+        self._answered: deque[bytes] = deque(maxlen=MOST_AT_ONCE)
 
     def asked(self, delivery: Delivery) -> None:
-        """Answer a question, unless it is for another hub."""
+        """Answer a question, unless it is for another hub; once, though it comes over every server."""
+        if delivery.subject in self._answered:
+            return
+        self._answered.append(delivery.subject)
         try:
             seen = self._look(_decode(delivery.frame))
         except msgspec.DecodeError:  # a newer process asks what is not known here
             return
         if seen:
             frame = _encode(Answer(self._hub, seen))
-            self._bus.publish(answers_channel(delivery.subject), Kind.ANSWER, frame, subject=delivery.subject)
+            self._bus.publish_everywhere(answers_channel(delivery.subject), Kind.ANSWER, frame, delivery.subject)
 
     def _look(self, question: Question) -> Seen | None:
         match question:
             case SeeUser(user_id):
                 return UserSeen([_socket(client) for client in self._users.of(user_id.bytes)])
-            case SeeRoom(conversation_id, user_ids):
-                return self._room(conversation_id, user_ids)
+            case SeeRoom():
+                return self._room(question)
             case SetDrain(hub, on) if hub == self._hub:
                 self._set_drain(on)
                 return DrainSet(on)
             case _:
                 return None
 
-    def _room(self, id: UUID, user_ids: list[UUID]) -> RoomSeen:
-        room = self._rooms.get(id.bytes)
+    def _room(self, question: SeeRoom) -> RoomSeen:
+        key = question.conversation_id.bytes
+        room, passage = self._rooms.get(key), self._rooms.passages.of(key, question.version)
+        here = [user_id for user_id in question.user_ids if user_id.bytes in self._users]
         if room is None or not room.awake:
-            online = [self._member(None, user_id) for user_id in user_ids if user_id.bytes in self._users]
-            return RoomSeen(awake=False, members=online)
+            return RoomSeen(awake=False, passage=passage, members=[self._member(None, user_id) for user_id in here])
         return RoomSeen(
             awake=True,
             flushed_seq=room.flushed[0],
@@ -76,8 +82,8 @@ class Inspector:
             held=len(room.held),
             sockets=len(room.sockets),
             behind=len(room.away),
-            delivered_at=_moment(room.told_offset_at),
-            members=[self._member(room, user_id) for user_id in user_ids if user_id.bytes in self._users],
+            passage=passage,
+            members=[self._member(room, user_id) for user_id in here],
         )
 
     def _member(self, room: Room | None, user_id: UUID) -> MemberSeen:
@@ -95,8 +101,3 @@ def _socket(client: Client) -> SocketSeen:
     since = datetime.fromtimestamp(client.since, UTC)
     name = session.transport.name
     return SocketSeen(client.user.session_id, name, masked(session.remote), since, session.behind, len(client.rooms))
-
-
-def _moment(loop_time: float) -> datetime | None:
-    """Return when it was on the clock; None for a room that has told nothing yet."""
-    return now() - timedelta(seconds=asyncio.get_running_loop().time() - loop_time) if loop_time else None

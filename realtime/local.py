@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from realtime.bus import MEMBERS_CHANGED, USER_CHANGED, Delivery, Kind
+from realtime.questions import Way
 from realtime.rooms import Rooms
 from realtime.users import Users
 
@@ -30,7 +31,7 @@ class Local:
         """Do what another process has published."""
         match delivery.kind:
             case Kind.CHANGE:
-                self.change(delivery.key, delivery.number, delivery.frame, delivery.subject, delivery.flags)
+                self.change(delivery.key, delivery.number, delivery.frame, delivery.subject, delivery.flags, "bus")
             case Kind.SIGNAL:
                 self.signal(delivery.key, delivery.subject, delivery.number, delivery.frame)
             case Kind.EMIT:
@@ -42,9 +43,11 @@ class Local:
             case Kind.ASK:
                 self._asked(delivery)
 
-    def change(self, conversation: bytes, version: int, frame: bytes, author: bytes, flags: int) -> None:
+    def change(
+        self, conversation: bytes, version: int, frame: bytes, author: bytes, flags: int, way: Way = "own"
+    ) -> None:
         """Deliver a committed change of a conversation."""
-        self._rooms.apply(conversation, version, frame, author)
+        self._rooms.apply(conversation, version, frame, author, way)
         if flags & MEMBERS_CHANGED:
             self._rooms.members_changed(conversation)
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from time import time
 from uuid import UUID
 
 from core import errors
@@ -12,7 +13,9 @@ from realtime.batch import Batch
 from realtime.bus import NOBODY, Bus, conversation_channel
 from realtime.catchup import Log, frame_of
 from realtime.engine.outbox import Outbox
+from realtime.passages import Passages
 from realtime.periodic import Periodic
+from realtime.questions import Way
 from realtime.recovery import offset_frame
 from realtime.room import Room
 
@@ -35,6 +38,7 @@ class Rooms:
         self._log = log
         self._bus = bus
         self._outbox = outbox
+        self.passages = Passages()
         self._rooms: dict[bytes, Room] = {}
         self._waking = Batch(self._wake)
         self._mending = Batch(self._mend)
@@ -81,13 +85,15 @@ class Rooms:
         self.room(id).post(woken.set_result, woken.set_exception)
         return await woken
 
-    def apply(self, key: bytes, version: int, frame: bytes, author: bytes) -> None:
+    def apply(self, key: bytes, version: int, frame: bytes, author: bytes, way: Way) -> None:
         """Take a committed change of a conversation, if anyone here listens to it."""
         room = self._rooms.get(key)
         if room is None:
             return
         if author != NOBODY:
             self._log.recent.add(key, version, frame)
+        if version > room.version:
+            self.passages.arrivals.append((room.key, version - 1, version, time(), way))
         if room.apply(version, frame, author):
             self._notice_hole(room)
         self._gathered(room)
@@ -197,7 +203,7 @@ class Rooms:
 
     def _flush(self) -> None:
         dirty, self._dirty = self._dirty, []
-        moment = asyncio.get_running_loop().time()
+        moment, written = asyncio.get_running_loop().time(), time()
         offset = offset_frame()
         for room in dirty:
             room.dirty = False
@@ -205,6 +211,7 @@ class Rooms:
                 room.told_offset_at = moment
                 room.frames.append(offset)
             self.deliveries += len(room.frames) * len(room.sockets)
+            self.passages.writings.append((room.key, room.flushed[1], room.version, written, len(room.sockets)))
             self._outbox.broadcast(room.sockets, room.gathered())
 
     def _flush_signals(self) -> None:
@@ -246,12 +253,17 @@ class Rooms:
             frames = [frame_of(message, room.seq) for message in missed]
             seq = max([room.seq, *(message.seq for message in missed)])
             if complete:
-                room.jump(max(seq, state.last_seq), state.version, frames)
+                self._jump(room, max(seq, state.last_seq), state.version, frames)
             else:
-                room.jump(seq, page.messages[-1].version, frames)
-            self._gathered(room)
+                self._jump(room, seq, page.messages[-1].version, frames)
             if any(message.kind == "system" for message in missed):
                 self.members_changed(room.key)
+
+    def _jump(self, room: Room, seq: int, version: int, frames: list[bytes]) -> None:
+        if version > room.version:
+            self.passages.arrivals.append((room.key, room.version, version, time(), "log"))
+        room.jump(seq, version, frames)
+        self._gathered(room)
 
     async def _sweep(self) -> None:
         for key in list(self._rooms):

@@ -72,13 +72,17 @@ class SocketOnHub(msgspec.Struct, frozen=True):
 
 
 class UserPage(msgspec.Struct, frozen=True, rename="camel"):
-    """A user: her sessions, where their sockets are, her newest conversations. `unheard`: hubs that did not answer in time."""
+    """A user: her sessions, where their sockets are, her newest conversations.
+
+    `unheard`: hubs that did not answer in time; without `heardAll` there may be others, and she may be connected to one.
+    """
 
     user: UserFound
     sessions: list[LoginRow]
     sockets: list[SocketOnHub]
     conversations: list[ConversationOfUser]
     unheard: list[str]
+    heard_all: bool
 
 
 class RoomOnHub(msgspec.Struct, frozen=True):
@@ -89,13 +93,14 @@ class RoomOnHub(msgspec.Struct, frozen=True):
 
 
 class ConversationPage(msgspec.Struct, frozen=True, rename="camel"):
-    """A conversation: the members who have read least, the newest messages, and each hub's room."""
+    """A conversation: the members who have read least, the newest messages, and each hub's room with its newest change."""
 
     conversation: ConversationFound
     members: list[MemberFound]
     messages: list[MessageFound]
     rooms: list[RoomOnHub]
     unheard: list[str]
+    heard_all: bool
 
 
 class OneMember(msgspec.Struct, frozen=True, rename="camel"):
@@ -105,7 +110,7 @@ class OneMember(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class HubTrace(msgspec.Struct, frozen=True, rename="camel"):
-    """A hub's part in a message; `has_told`: its room has written it, as it is now, to the sockets in it."""
+    """A hub's part in a message: `room.passage`. `hasTold`: it has written it, as it is now, to the sockets in the room."""
 
     hub: str
     has_told: bool
@@ -118,7 +123,7 @@ class MemberTrace(msgspec.Struct, frozen=True, rename="camel"):
     read: she has read it or a later one. delivered: written to a socket of hers that has joined. behind: her sockets that have
     joined do not take what they are sent, and are paged back. pending: joined on a hub that has not told it yet. not_joined:
     connected, but without having joined, so she was told of the conversation only. offline: no socket anywhere. unknown: none on
-    the hubs that answered, but not all did.
+    the hubs that answered, but not all did, or nobody knows which there are.
     """
 
     member: MemberFound
@@ -128,13 +133,19 @@ class MemberTrace(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Trace(msgspec.Struct, frozen=True, rename="camel"):
-    """The way of a message to the members of its conversation; `last_seq` and `version` are the conversation's."""
+    """The way of a message, as it is now, to the members of its conversation.
+
+    `committedAt`: when its last change was, by the database's clock; the passages of the hubs are of the same change, each by the
+    hub's own clock.
+    """
 
     message: MessageFound
+    committed_at: datetime
     conversation: ConversationFound
     hubs: list[HubTrace]
     members: list[MemberTrace]
     unheard: list[str]
+    heard_all: bool
 
 
 class JobList(msgspec.Struct, frozen=True, rename="camel"):

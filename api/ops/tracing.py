@@ -1,6 +1,6 @@
 """The answer to "why did she not get it?": what became of a message for one member, from what the hubs have seen.
 
-Told is told in the order of versions, so nothing needs to be noted per message: a room that has told version v, or a slow socket
+Told is told in the order of versions, so this needs no note of each message: a room that has told version v, or a slow socket
 that was told up to it, has all before. `version` of a message is that of its last change.
 """
 
@@ -13,7 +13,7 @@ from realtime.questions import MemberSeen, RoomSeen
 
 def has_told(room: RoomSeen, message: MessageFound) -> bool:
     """Whether a hub has written the message, as it is now, to the sockets in its room."""
-    return room.awake and room.flushed_version >= message.version
+    return room.passage.written_at is not None or (room.awake and room.flushed_version >= message.version)
 
 
 def trace_member(

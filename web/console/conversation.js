@@ -1,14 +1,16 @@
 /** One conversation: where it stands, on which hubs it is awake, who has read how far. */
 import { el } from "../dom.js";
+import { heardNote } from "./heard.js";
 import { lookOnHubs } from "./ops.js";
-import { badge, facts, hubName, moment, shortId, table, to, unheardNote } from "./parts.js";
+import { badge, facts, hubName, moment, shortId, table, to } from "./parts.js";
 
 export function conversationView(id) {
   const node = el("div.page", { ariaBusy: "true" });
   return { title: "Conversation", node, seconds: 5, load: () => lookOnHubs(`conversations/${id}`), draw: (page) => draw(node, page) };
 }
 
-function draw(node, { conversation, members, messages, rooms, unheard }) {
+function draw(node, page) {
+  const { conversation, members, messages, rooms } = page;
   const awake = rooms.filter(({ room }) => room.awake);
   node.ariaBusy = "false";
   node.replaceChildren(
@@ -22,7 +24,7 @@ function draw(node, { conversation, members, messages, rooms, unheard }) {
         ["Newest message", moment(conversation.lastMessageAt)],
         ["Id", el("code", conversation.id)],
       ]),
-      unheardNote(unheard),
+      heardNote(page),
       table("Hubs on which it is awake", roomColumns(conversation.version), awake, "It sleeps: nobody has it open."),
       table("Newest messages", MESSAGE, messages, "Nothing was said yet."),
       table(membersTitle(conversation, members), memberColumns(conversation, rooms), members, "Nobody is in it."),
@@ -30,18 +32,22 @@ function draw(node, { conversation, members, messages, rooms, unheard }) {
   );
 }
 
-/** What a hub knows of a conversation that is at `version`; for the view of a message too. */
-export function roomColumns(version) {
+function roomColumns(version) {
   return [
     ["Hub", ({ hub }) => hubName(hub)],
     ["Told up to", ({ room }) => standing(room, version)],
     ["Sockets in it", ({ room }) => String(room.sockets), "number"],
-    ["Slow", ({ room }) => (room.behind ? badge(String(room.behind), "warn") : "0"), "number"],
-    ["Last told", ({ room }) => moment(room.deliveredAt)],
+    ["Slow", ({ room }) => slowOnes(room), "number"],
+    ["Last change told", ({ room: { passage } }) => (passage.writtenAt ? moment(passage.writtenAt) : "not known")],
   ];
 }
 
-function standing({ flushedVersion, held }, version) {
+export function slowOnes({ behind }) {
+  return behind ? badge(String(behind), "warn") : "0";
+}
+
+/** How far a hub has told a conversation that is, or whose message is, at `version`. */
+export function standing({ flushedVersion, held }, version) {
   const late = version - flushedVersion;
   if (late <= 0) return [`version ${flushedVersion} `, badge("Up to date", "good")];
   const waits = held ? `, ${held} held back until the log has filled a hole` : "";

@@ -1,8 +1,10 @@
 /** One message: which hubs have told it, and what became of it for each member. "Why did she not get it?" */
 import { el } from "../dom.js";
-import { roomColumns } from "./conversation.js";
+import { heardNote } from "./heard.js";
 import { lookOnHubs } from "./ops.js";
-import { badge, facts, hubName, moment, table, to, unheardNote } from "./parts.js";
+import { badge, facts, hubName, moment, table, to } from "./parts.js";
+import { passageColumns } from "./passage.js";
+import { exactly } from "./times.js";
 
 /** [in short, tone, in a sentence] */
 const STATES = {
@@ -22,24 +24,26 @@ export function traceView(id, query) {
   return { title: "Message", node, seconds: 3, load: () => lookOnHubs(path), draw: (trace) => draw(node, trace, only) };
 }
 
-function draw(node, { message, conversation, hubs, members, unheard }, only) {
-  const awake = hubs.filter(({ room }) => room.awake);
+function draw(node, trace, only) {
+  const { message, committedAt, conversation, hubs, members } = trace;
+  const passed = hubs.filter(({ room }) => room.awake || room.passage.arrivedAt || room.passage.writtenAt);
   node.ariaBusy = "false";
   node.replaceChildren(
     ...[
       el("h1", `Message ${message.seq} of `, to(`conversations/${conversation.id}`, conversation.title ?? `a ${conversation.kind}`)),
       facts([
         ["From", to(`users/${message.senderId}`, message.senderName)],
-        ["Committed", moment(message.sentAt)],
+        ["Committed", exactly(message.sentAt)],
+        ["Last change committed", committedAt === message.sentAt ? null : exactly(committedAt)],
         ["Edited", message.editedAt && moment(message.editedAt)],
         ["Deleted", message.deletedAt && moment(message.deletedAt)],
         ["Version", `${message.version}; the conversation: ${conversation.version}`],
         ["Id", el("code", message.id)],
       ]),
-      unheardNote(unheard),
+      heardNote(trace),
       el("p.verdict", { role: "status" }, verdict(members)),
       table("What became of it", memberColumns(message, only), members, "Nobody of these is a member now."),
-      table("Hubs that tell the conversation", roomColumns(message.version), awake, "On no hub is it open."),
+      table("Its way through the hubs", passageColumns(trace), passed, "It passed through no hub that knows of it."),
     ].filter(Boolean),
   );
 }

@@ -2,8 +2,9 @@
 import { confirmation } from "../dialogs.js";
 import { el } from "../dom.js";
 import { whileBusy } from "../forms.js";
+import { heardNote } from "./heard.js";
 import { act, lookOnHubs } from "./ops.js";
-import { badge, facts, hubName, moment, shortId, table, to, unheardNote } from "./parts.js";
+import { badge, facts, hubName, moment, shortId, table, to } from "./parts.js";
 
 export function userView(id) {
   const node = el("div.page", { ariaBusy: "true" });
@@ -13,11 +14,11 @@ export function userView(id) {
 }
 
 function drawUser(node, page, problem, again) {
-  const { user, sockets, conversations, unheard } = page;
+  const { user, sockets, conversations, heardAll } = page;
   node.ariaBusy = "false";
   node.replaceChildren(
     ...[
-      el("h1", user.name, " ", presence(sockets, unheard)),
+      el("h1", user.name, " ", presence(sockets, heardAll)),
       facts([
         ["E-mail", user.email],
         ["Role", `${user.role}, ${user.market}`],
@@ -26,7 +27,7 @@ function drawUser(node, page, problem, again) {
         ["Deleted", user.deletedAt && moment(user.deletedAt)],
         ["Id", el("code", user.id)],
       ]),
-      unheardNote(unheard),
+      heardNote(page),
       problem,
       sessionsOf(page, problem, again),
       table("Conversations", CONVERSATION, conversations, "Not in any conversation."),
@@ -34,9 +35,9 @@ function drawUser(node, page, problem, again) {
   );
 }
 
-function presence(sockets, unheard) {
+function presence(sockets, heardAll) {
   if (sockets.length) return badge("Online", "good");
-  return unheard.length ? badge("Unknown", "warn") : badge("Offline");
+  return heardAll ? badge("Offline") : badge("Unknown", "warn");
 }
 
 function sessionsOf({ user, sessions, sockets }, problem, again) {

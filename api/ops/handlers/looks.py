@@ -92,6 +92,7 @@ async def get_user(ctx: OperatorCtx, user_id: UUID) -> UserPage:
         ],
         await inspection.CONVERSATIONS_OF_USER(ctx.db, user_id, MOST_CONVERSATIONS),
         answers.unheard,
+        answers.heard_all,
     )
 
 
@@ -100,13 +101,15 @@ async def get_conversation(ctx: OperatorCtx, conversation_id: UUID) -> Conversat
     missing = errors.CONVERSATION_NOT_FOUND.error()
     conversation = found(await inspection.CONVERSATION(ctx.db, conversation_id), missing)
     members = await inspection.MEMBERS(ctx.db, conversation_id, None, MOST_MEMBERS)
-    answers = await ctx.hubs.ask(SeeRoom(conversation_id, [member.id for member in members]))
+    ids = [member.id for member in members]
+    answers = await ctx.hubs.ask(SeeRoom(conversation_id, ids, conversation.version))
     return ConversationPage(
         conversation,
         members,
         await inspection.MESSAGES_AFTER(ctx.db, conversation_id, conversation.last_seq - MOST_MESSAGES),
         [RoomOnHub(hub, room) for hub, room in _rooms(answers).items()],
         answers.unheard,
+        answers.heard_all,
     )
 
 
@@ -115,16 +118,19 @@ async def trace(ctx: OperatorCtx, message_id: UUID, query: OneMember) -> Trace:
     message = found(await inspection.MESSAGE(ctx.db, message_id), errors.MESSAGE_NOT_FOUND.error())
     missing = errors.CONVERSATION_NOT_FOUND.error()
     members = await inspection.MEMBERS(ctx.db, message.conversation_id, query.user_id, MOST_MEMBERS)
-    answers = await ctx.hubs.ask(SeeRoom(message.conversation_id, [member.id for member in members]))
+    ids = [member.id for member in members]
+    answers = await ctx.hubs.ask(SeeRoom(message.conversation_id, ids, message.version))
     # Read after the hubs were asked: what has been told since then is told, not late.
     conversation = found(await inspection.CONVERSATION(ctx.db, message.conversation_id), missing)
     rooms = _rooms(answers)
     return Trace(
         message,
+        message.changed_at,
         conversation,
         [HubTrace(hub, has_told(room, message), room) for hub, room in rooms.items()],
-        [trace_member(member, message, rooms, heard_all=not answers.unheard) for member in members],
+        [trace_member(member, message, rooms, heard_all=answers.heard_all) for member in members],
         answers.unheard,
+        answers.heard_all,
     )
 
 

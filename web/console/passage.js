@@ -1,0 +1,25 @@
+/** How the last change of a message passed through each hub: when it came and which way, when it was written, to how many sockets. */
+import { el } from "../dom.js";
+import { slowOnes, standing } from "./conversation.js";
+import { hubName } from "./parts.js";
+import { after } from "./times.js";
+
+const WAYS = { own: "committed here", bus: "over the bus", log: "read from the log" };
+const FORGOTTEN = "The conversation was opened there later, or 50,000 changes have passed through this hub since.";
+
+export function passageColumns({ message, committedAt }) {
+  return [
+    ["Hub", ({ hub }) => hubName(hub)],
+    ["Arrived", (one) => when(one.room.passage.arrivedAt, committedAt, one)],
+    ["Way", ({ room }) => WAYS[room.passage.way] ?? ""],
+    ["Written", (one) => when(one.room.passage.writtenAt, committedAt, one)],
+    ["To sockets", ({ room }) => String(room.passage.sockets ?? ""), "number"],
+    ["Told up to", ({ room }) => (room.awake ? standing(room, message.version) : "asleep: nobody has it open")],
+    ["Slow", ({ room }) => slowOnes(room), "number"],
+  ];
+}
+
+function when(moment, committedAt, { hasTold, room }) {
+  if (moment) return after(moment, committedAt);
+  return room.awake && !hasTold ? "not yet" : el("span", { title: FORGOTTEN }, "no longer known");
+}
