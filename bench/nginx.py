@@ -4,39 +4,32 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-TEMPLATE = Path(__file__).parents[1] / "deploy" / "nginx" / "greenroom.conf.template"
-MAIN = """
-daemon off;
-pid {folder}/nginx.pid;
-error_log stderr error;
-events {{ worker_connections 4096; }}
-http {{
-    access_log off;
+SHIPPED = Path(__file__).parents[1] / "deploy" / "nginx"
+HERE = """http {{
     client_body_temp_path {folder}/body;
     proxy_temp_path {folder}/proxy;
     fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    include {folder}/greenroom.conf;
-}}
-"""
+    scgi_temp_path {folder}/scgi;"""
 
 
-def command(folder: Path, port: int, hubs: Sequence[int], apis: Sequence[int]) -> list[str]:
-    """Write a configuration for hubs and APIs on these ports, and return the command that serves it.
+def command(folder: Path, port: int, hubs: Sequence[int], apis: Sequence[int], name: str = "127.0.0.1") -> list[str]:
+    """Write a configuration for hubs and APIs on these ports of `name`, and return the command that serves it.
 
-    The log of requests is access.log in the folder.
+    The log of requests is access.log in the folder, that of errors error.log.
     """
-    configure(folder, port, hubs, apis)
-    return ["nginx", "-c", str(folder / "nginx.conf")]
+    configure(folder, port, hubs, apis, name)
+    return ["nginx", "-c", str(folder / "nginx.conf"), "-g", f"daemon off; pid {folder}/nginx.pid;"]
 
 
-def configure(folder: Path, port: int, hubs: Sequence[int], apis: Sequence[int]) -> None:
+def configure(folder: Path, port: int, hubs: Sequence[int], apis: Sequence[int], name: str = "127.0.0.1") -> None:
     """Write the configuration; an nginx that runs reads it again at SIGHUP."""
-    hub, api = ("; server ".join(f"127.0.0.1:{one} fail_timeout=1s" for one in ports) for ports in (hubs, apis))
-    config = filled(TEMPLATE.read_text(), HUBS=hub, APIS=api, PORT=f"127.0.0.1:{port}")
-    (folder / "greenroom.conf").write_text(config.replace("/dev/stdout", f"{folder}/access.log"))
-    (folder / "nginx.conf").write_text(MAIN.format(folder=folder))
+    hub, api = ("; server ".join(f"{name}:{one} max_fails=0" for one in ports) for ports in (hubs, apis))
+    site = filled((SHIPPED / "greenroom.conf.template").read_text(), HUBS=hub, APIS=api, PORT=f"127.0.0.1:{port}")
+    (folder / "greenroom.conf").write_text(site.replace("/dev/stdout", f"{folder}/access.log"))
+    main = (SHIPPED / "nginx.conf").read_text().replace("http {", HERE.format(folder=folder))
+    main = main.replace("/dev/stderr", f"{folder}/error.log").replace("/etc/nginx/conf.d/*", f"{folder}/greenroom")
+    (folder / "nginx.conf").write_text(main)
 
 
 def filled(template: str, **values: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from bench import nginx
 from config.settings import load
 
 ROOT = Path(__file__).parents[2]
@@ -69,6 +70,23 @@ async def test_our_processes_may_do_no_more_than_they_need(services: dict[str, A
         assert "ports" not in service, "everything comes through nginx"
     published = {name for name, service in services.items() if "ports" in service}
     assert published == {"nginx", "prometheus", "grafana"}
+
+
+async def test_what_is_needed_runs_twice_and_what_hangs_is_noticed(services: dict[str, Any]) -> None:
+    for name in ("hub", "api", "worker"):
+        assert services[name]["deploy"]["replicas"] == 2
+    everything = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    unseen = {name for name, service in everything.items() if "test" not in service.get("healthcheck", {})}
+    assert unseen == set(OURS), "whose check is in their image"
+
+
+async def test_nginx_gets_the_settings_that_are_tested(services: dict[str, Any], tmp_path: Path) -> None:
+    nginx.configure(tmp_path, 8080, [8000], [8000], name="api")
+    given = services["nginx"]["environment"]
+    assert f"server {given['APIS']};" in (tmp_path / "greenroom.conf").read_text()
+    assert given["HUBS"] == given["APIS"].replace("api", "hub")
+    mounted = {one.split(":")[1]: ROOT / one.split(":")[0] for one in services["nginx"]["volumes"]}
+    assert mounted["/etc/nginx/nginx.conf"] == nginx.SHIPPED / "nginx.conf"
 
 
 def test_the_image_runs_a_user_without_rights_and_looks_after_its_health() -> None:

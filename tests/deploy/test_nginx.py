@@ -17,12 +17,12 @@ from tests.chaos.crowd import gathered
 from tests.chaos.hub import HubProcess
 from tests.chaos.journal import Refused
 from tests.chaos.stage import Stage, free_port
-from tests.deploy.nginx import open_nginx
+from tests.deploy.nginx import NEEDS_NGINX, open_nginx
 
 pytestmark = [
     pytest.mark.chaos,
     pytest.mark.timeout(90),
-    pytest.mark.skipif(not shutil.which("nginx"), reason="nginx is not installed"),
+    NEEDS_NGINX,
 ]
 PATIENCE = 10.0
 
@@ -111,4 +111,4 @@ async def test_the_log_holds_no_secrets_of_addresses(tmp_path: Path) -> None:
             assert answer.status == 502, "nobody is behind it"
     logged = (tmp_path / "access.log").read_text()
     assert '"GET /api/calendar.ics HTTP/1.1" 502' in logged
-    assert "secret" not in logged
+    assert "secret" not in logged + (tmp_path / "error.log").read_text()
