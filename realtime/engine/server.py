@@ -92,6 +92,10 @@ class Engine:
                 await asyncio.wait_for(self._all_left.wait(), STOP_TIME)
         self.wheel.finish()
 
+    @property
+    def _takes_nobody(self) -> bool:
+        return self.refusing or self._all_left is not None
+
     def leaving(self, websocket: WebSocket) -> None:
         """A WebSocket waits for its peer to hang up."""
         self._leaving.add(websocket)
@@ -127,7 +131,7 @@ class Engine:
             raise Refused(UNSUPPORTED_VERSION)
         if (transport == "websocket") != bool(request.key):
             raise Refused(BAD_REQUEST)
-        if self.refusing or self._all_left is not None:
+        if self._takes_nobody:
             raise Refused(BAD_REQUEST, 503)
         return None
 
@@ -136,7 +140,8 @@ class Engine:
         if session is None and request.method == "GET" and not request.key:
             session = self.partings.get(sid)
         if session is None:
-            raise Refused(SESSION_UNKNOWN)
+            # While it sends clients away, those whose address leads here are on another hub: 503 has nginx ask that.
+            raise Refused(SESSION_UNKNOWN, 503 if self._takes_nobody else 400)
         if not request.key and session.transport.name != transport:
             raise Refused(BAD_REQUEST)
         return session

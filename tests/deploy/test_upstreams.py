@@ -11,11 +11,16 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+import socketio
 from aiohttp import web
 
+from realtime.engine.server import Config
 from tests.chaos.stage import free_port
 from tests.chaos.websocket import WebSocket
 from tests.deploy.nginx import NEEDS_NGINX, open_nginx
+from tests.flow.engine.apps import greeters
+from tests.flow.engine.serving import PATIENCE
+from tests.flow.engine.serving import serving as engine_serving
 
 pytestmark = [pytest.mark.chaos, NEEDS_NGINX]
 OF_A_WORKER = 1024  # connections that nginx takes where nobody says more
@@ -119,3 +124,18 @@ async def test_polling_stays_with_one_of_the_hubs_that_a_name_stands_for(tmp_pat
                 answered[f"{path == POLL} {await got.text()}"] += 1
     assert sorted(answered.values(), reverse=True)[0] == 10, "all polls"
     assert len(answered) == 1 + len(ELSEWHERE), "and what may go anywhere goes everywhere"
+
+
+async def test_polling_goes_on_while_the_hub_that_the_address_leads_to_is_drained(tmp_path: Path) -> None:
+    async with (
+        engine_serving(Config(), greeters) as one,
+        engine_serving(Config(), greeters) as other,
+        open_nginx(tmp_path, [one.port, other.port], [free_port()]) as port,
+    ):
+        for drained in (one, other):  # the address leads to one of them
+            drained.engine.refusing = True
+            async with socketio.AsyncSimpleClient(reconnection=False) as client:
+                await client.connect(f"http://127.0.0.1:{port}", transports=["polling"], auth={"token": "right"})
+                for _ in range(5):
+                    assert await client.call("send", "hello", timeout=PATIENCE) == len('["send","hello"]')
+            drained.engine.refusing = False
