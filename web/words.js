@@ -5,7 +5,9 @@ const TIME = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-di
 const DAY = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
 const SHORT_DAY = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
 const FULL = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
+const STAMP = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", hour: "numeric", minute: "2-digit", second: "2-digit" });
 const AGO = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
+const SECONDS_AGO = new Intl.RelativeTimeFormat(undefined, { numeric: "auto", style: "narrow" });
 const LINK = /https?:\/\/[^\s<>"']+[^\s<>"'.,;:!?)\]}]/;
 const DAY_MS = 86_400_000;
 
@@ -15,6 +17,11 @@ export function timeOf(iso) {
 
 export function fullTimeOf(iso) {
   return FULL.format(new Date(iso));
+}
+
+/** To the second, for lists. */
+export function stampOf(iso) {
+  return STAMP.format(new Date(iso));
 }
 
 export function dayOf(iso) {
@@ -32,6 +39,12 @@ export function agoOf(iso) {
   if (minutes < 1) return "just now";
   if (minutes < 60) return AGO.format(-minutes, "minute");
   return minutes < 24 * 60 ? AGO.format(-Math.round(minutes / 60), "hour") : dayOf(iso);
+}
+
+/** The same, to the second within a minute: for a text that is kept up to date. */
+export function secondsAgoOf(iso) {
+  const seconds = Math.round((Date.now() - new Date(iso)) / 1000);
+  return seconds < 60 ? SECONDS_AGO.format(-Math.max(seconds, 0), "second") : agoOf(iso);
 }
 
 export function namesOf(people) {

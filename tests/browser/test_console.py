@@ -5,15 +5,17 @@ import os
 import re
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import msgspec
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, ViewportSize, expect
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Route, ViewportSize, expect
 
 from tests.browser.conftest import running_server
 from tests.browser.people import Person, connect_and_join
@@ -96,6 +98,19 @@ class Console:
         """Return the card of a hub."""
         return self.page.get_by_role("article").filter(has=self.page.get_by_role("heading", name=name))
 
+    def told_of(self, name: str, change: Callable[[dict[str, Any]], object]) -> None:
+        """Have the page told something else of a hub than what is so."""
+
+        def answer(route: Route) -> None:
+            response = route.fetch()
+            listed = response.json()
+            for entry in listed["hubs"]:
+                if entry["vitals"]["name"] == name:
+                    change(entry)
+            route.fulfill(response=response, json=listed)
+
+        self.page.route("**/ops/hubs", answer)
+
     def confirm(self, button: str) -> None:
         """Agree to the question that is asked."""
         self.page.get_by_role("dialog").get_by_role("button", name=button).click()
@@ -119,6 +134,7 @@ def console(scene: Scene, browser: Browser) -> Iterator[Console]:
     context = browser.new_context(viewport=DESKTOP, reduced_motion="reduce")
     one = Console(context, scene)
     yield one
+    one.page.unroute_all(behavior="wait")
     context.close()
     assert one.problems == []
 
@@ -178,6 +194,65 @@ def test_both_hubs_are_shown_live_and_the_one_with_a_slow_client_says_so(
     assert "token" not in console.page.url
 
 
+def test_apis_and_workers_are_shown_beside_the_hubs(console: Console, scene: Scene) -> None:
+    console.open()
+    api, worker = (console.row("APIs and workers", kind) for kind in ("API ", "Worker "))
+    expect(api).to_contain_text(re.compile(r"Ready.*requests/s"))
+    expect(worker).to_contain_text(re.compile(r"Ready.*jobs running; of all workers \d+ due, \d+ dead"))
+
+
+def test_a_hub_that_is_not_ready_says_why_and_which_servers_it_does_not_hear(console: Console, scene: Scene) -> None:
+    missing = {"database": "TimeoutError", "hub": "not heard: cache-2:6379"}
+    console.told_of(
+        scene.second, lambda entry: entry["vitals"].update(missing=missing, deaf=True, deafTo=["cache-2:6379"])
+    )
+    console.open()
+    second = console.hub(scene.second)
+    expect(second).to_contain_text("Not ready")
+    expect(second).to_contain_text("Postgres does not answer (TimeoutError)")
+    expect(second).to_contain_text("not heard: cache-2:6379")
+    expect(second).to_contain_text("Deaf")
+    expect(second).not_to_contain_text("Ready")
+
+
+def test_a_late_hub_is_left_out_of_the_sums_and_the_seconds_since_it_was_heard_are_counted(
+    console: Console, scene: Scene, told: list[str]
+) -> None:
+    def be_late(entry: dict[str, Any]) -> None:
+        entry["late"] = True
+        entry["vitals"]["beatAt"] = (datetime.now(UTC) - timedelta(seconds=6)).isoformat()
+
+    console.told_of(scene.second, be_late)
+    console.open()
+    second = console.hub(scene.second)
+    expect(second).to_contain_text(re.compile(r"Late\s*last heard \d+s ago"))
+    whole = console.page.get_by_role("region", name="All hubs together")
+    expect(whole.get_by_role("img", name=re.compile("^Connections: 0; between 0 and 0 "))).to_be_visible()
+    console.page.route("**/ops/**", lambda route: route.abort())
+    expect(second).to_contain_text(re.compile(r"last heard [1-5]\ds ago"))
+    console.forgive("net::ERR_FAILED")
+
+
+def test_while_the_first_redis_is_away_it_is_named_and_the_hubs_stay_as_they_were_seen(
+    console: Console, scene: Scene
+) -> None:
+    console.open()
+    expect(console.page.get_by_role("article")).to_have_count(2)
+    error = {"code": "UNAVAILABLE", "message": "Redis cache:6379 does not answer.", "details": []}
+    console.page.route("**/ops/hubs", lambda route: route.fulfill(status=503, json={"error": error}))
+    trouble = console.page.locator("#trouble")
+    expect(trouble).to_have_text("Redis cache:6379 does not answer. What you see may be old; trying again.")
+    console.page.get_by_role("link", name="Find").click()
+    expect(trouble).to_be_empty()
+    console.page.get_by_role("link", name="Hubs").click()
+    expect(trouble).to_contain_text("may be old")
+    expect(console.page.get_by_role("article")).to_have_count(2)
+    console.page.reload()
+    expect(trouble).to_have_text("Redis cache:6379 does not answer. Trying again.")
+    expect(console.page.get_by_role("article")).to_have_count(0)
+    console.forgive("503 (Service Unavailable)")
+
+
 def test_why_she_did_not_get_it_is_found_from_her_name(console: Console, scene: Scene, told: list[str]) -> None:
     console.open()
     console.page.get_by_role("link", name="Find").click()
@@ -194,8 +269,22 @@ def test_why_she_did_not_get_it_is_found_from_her_name(console: Console, scene: 
     sam = console.row("What became of it", "Sam Slow")
     expect(sam).to_contain_text("takes nothing at the moment")
     expect(sam).to_contain_text(re.compile(r"Told up to version \d+; this is version \d+"))
+    way = console.row("Its way through the hubs", scene.second)
+    expect(way).to_contain_text(re.compile(r"\d\.\d{3}.*\+\d+ ms.*over the bus.*\d\.\d{3}.*\+\d+ ms"))
     console.page.goto(f"{scene.server.url}/console#/messages/{told[0]}")
     expect(console.row("What became of it", "Sam Slow")).to_contain_text("Delivered")
+
+
+def test_while_nobody_knows_which_hubs_there_are_nobody_is_called_offline(console: Console, scene: Scene) -> None:
+    def answer(route: Route) -> None:
+        response = route.fetch()
+        unknown = {"sockets": [], "unheard": [], "heardAll": False}
+        route.fulfill(response=response, json=response.json() | unknown)
+
+    console.page.route(f"**/ops/users/{scene.ann.id}", answer)
+    console.open(f"users/{scene.ann.id}")
+    expect(console.page.get_by_role("heading", name="Ann Archer")).to_contain_text("Unknown")
+    expect(console.page.get_by_text("does not say which hubs there are")).to_be_visible()
 
 
 def test_a_page_that_is_opened_without_the_list_of_hubs_calls_them_by_name(

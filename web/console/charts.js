@@ -3,9 +3,9 @@ import { el } from "../dom.js";
 import { Series } from "./sparkline.js";
 
 const NUMBER = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
-const count = (value) => NUMBER.format(value);
+export const count = (value) => NUMBER.format(value);
 const rate = (value) => `${NUMBER.format(value)}/s`;
-const milliseconds = (value) => `${NUMBER.format(value * 1000)} ms`;
+export const milliseconds = (value) => `${NUMBER.format(value * 1000)} ms`;
 const sum = (values) => values.reduce((total, value) => total + value, 0);
 const worst = (values) => Math.max(0, ...values);
 

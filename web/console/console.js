@@ -7,6 +7,7 @@ import { hubsView } from "./hubs.js";
 import { jobsView } from "./jobs.js";
 import { loginView } from "./login.js";
 import { forgetToken, hasToken, keepToken, look } from "./ops.js";
+import { tick } from "./parts.js";
 import { traceView } from "./trace.js";
 import { userView } from "./user.js";
 
@@ -28,7 +29,10 @@ const leave = document.querySelector("#leave");
 let timer = 0;
 let shown = 0; // counts what was shown: an answer that comes late is for something else
 
-/** Show what the address names. A view has a `node`, may `load` and `draw` what is loaded, again every `seconds`. */
+/**
+ * Show what the address names. A view has a `node`, may `load` and `draw` what is loaded, again every `seconds`; `last` is
+ * what it knows from before and shows while nothing can be loaded.
+ */
 async function show() {
   clearTimeout(timer);
   const turn = ++shown;
@@ -53,6 +57,7 @@ async function refresh(view, turn) {
     trouble.textContent = "";
   } catch (error) {
     if (turn !== shown) return;
+    if (error.isRetryable && view.last && !view.stamp) redraw(view, view.last, () => refresh(view, turn));
     if (!complain(error, view)) return;
   }
   if (view.seconds) timer = setTimeout(() => refresh(view, turn), view.seconds * 1000);
@@ -60,8 +65,7 @@ async function refresh(view, turn) {
 
 /** Draw what has changed; the focus stays in its place, and a selected text selected while nothing changes. */
 function redraw(view, state, again) {
-  const minute = Math.floor(Date.now() / 60_000); // "a minute ago" must not stay
-  const stamp = JSON.stringify([minute, state]);
+  const stamp = JSON.stringify(state);
   if (stamp === view.stamp) return;
   view.stamp = stamp;
   const focused = pathTo(document.activeElement, view.node);
@@ -89,7 +93,8 @@ function complain(error, view) {
     return false;
   }
   if (error.isRetryable) {
-    trouble.textContent = `${message} What you see may be old; trying again.`;
+    const sentence = /[.!?]$/.test(message) ? message : `${message}.`;
+    trouble.textContent = `${sentence} ${view.stamp ? "What you see may be old; trying" : "Trying"} again.`;
     return true;
   }
   view.node.replaceChildren(el("p.empty", { role: "alert" }, message));
@@ -145,6 +150,8 @@ addEventListener("hashchange", () => {
   if (location.hash === "#view") return stage.focus();
   return show();
 });
+
+setInterval(() => tick(stage), 1000);
 
 if (hasToken() && !location.hash.includes("token=")) enter();
 else show();

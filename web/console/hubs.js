@@ -2,35 +2,43 @@
 import { confirmation } from "../dialogs.js";
 import { el, reconcile } from "../dom.js";
 import { whileBusy } from "../forms.js";
-import { Charts } from "./charts.js";
+import { Charts, milliseconds } from "./charts.js";
+import { troublesOf } from "./health.js";
 import { act, look } from "./ops.js";
-import { badge, facts, hubName, learnHubs, moment } from "./parts.js";
+import { badge, datedMoment, facts, hubName, learnHubs } from "./parts.js";
+import { processesTable } from "./processes.js";
 
-const LATE_SECONDS = 0.1;
+const BUSY_SECONDS = 0.1;
 const cards = new Map(); // by hub id; they outlive the view: the lines are there when one comes back
 const whole = new Charts();
+let last = null; // what was drawn last; when nothing can be loaded the view begins with it
 
 export function hubsView() {
   const list = el("div.hubs");
   const none = el("p.empty", { hidden: true }, "No hub is running.");
-  const all = el("section.block", { ariaLabel: "All hubs together" }, el("h2", "All together"), whole.node);
-  const node = el("div.page", el("h1", "Hubs"), all, list, none);
-  const draw = ({ hubs }, again) => {
-    none.hidden = hubs.length > 0;
-    drawHubs(list, hubs, again);
+  const all = el("section.block", { ariaLabel: "All hubs together", hidden: true }, el("h2", "All together"), whole.node);
+  const others = el("div");
+  const node = el("div.page", el("h1", "Hubs"), all, list, none, others);
+  const draw = (state, again) => {
+    const isNew = state !== last;
+    last = state;
+    all.hidden = false;
+    none.hidden = state.hubs.length > 0;
+    if (isNew) whole.add(state.hubs.filter(({ late }) => !late).map(({ vitals }) => vitals));
+    drawHubs(list, state.hubs, isNew, again);
+    others.replaceChildren(processesTable(state.processes));
   };
-  return { title: "Hubs", node, seconds: 2, load: () => look("hubs"), draw };
+  return { title: "Hubs", node, seconds: 2, load: () => look("hubs"), draw, last };
 }
 
-function drawHubs(list, hubs, again) {
+function drawHubs(list, hubs, isNew, again) {
   learnHubs(hubs);
-  whole.add(hubs.filter(({ silent }) => !silent).map(({ vitals }) => vitals));
   for (const id of cards.keys()) if (!hubs.some(({ vitals }) => vitals.id === id)) cards.delete(id);
   for (const { vitals } of hubs) if (!cards.has(vitals.id)) cards.set(vitals.id, new HubCard());
   reconcile(list, hubs, {
     key: ({ vitals }) => vitals.id,
     create: ({ vitals }) => cards.get(vitals.id).node,
-    update: (_, hub) => cards.get(hub.vitals.id).update(hub, again),
+    update: (_, hub) => cards.get(hub.vitals.id).update(hub, isNew, again),
   });
 }
 
@@ -47,13 +55,14 @@ class HubCard {
     this.node = el("article.hub", head, this.#charts.node, this.#facts, el("footer", this.#button, this.#problem));
   }
 
-  update({ vitals, silent }, again) {
+  update(hub, isNew, again) {
+    const { vitals, late, silent } = hub;
     this.vitals = vitals;
     this.again = again;
-    this.node.classList.toggle("silent", silent);
+    this.node.classList.toggle("late", late);
     this.#title.textContent = hubName(vitals.id);
-    this.#states.replaceChildren(...statesOf(vitals, silent));
-    if (!silent) this.#charts.add([vitals]);
+    this.#states.replaceChildren(...statesOf(hub));
+    if (isNew && !late) this.#charts.add([vitals]);
     this.#facts.replaceChildren(factsOf(vitals));
     this.#button.textContent = vitals.draining ? "Let clients in again" : "Drain";
     this.#button.hidden = silent;
@@ -76,15 +85,19 @@ class HubCard {
   }
 }
 
-function statesOf({ draining, deaf, slowSessions, loopLagSeconds, beatAt }, silent) {
-  if (silent) return [badge("Silent", "bad"), el("small", "last heard ", moment(beatAt))];
+function statesOf(hub) {
+  const { draining, deaf, deafTo, slowSessions, loopLagSeconds, missing } = hub.vitals;
+  const { hub: own, ...others } = missing;
+  const [trouble, ...why] = troublesOf(hub, draining && !deaf ? others : missing);
+  if (hub.late) return [trouble, ...why];
   const states = [
+    trouble,
     draining && badge("Draining", "warn", "It takes no new clients"),
-    deaf && badge("Deaf", "bad", "It does not hear the bus: it reads the log instead, every two seconds"),
-    loopLagSeconds > LATE_SECONDS && badge("Late", "warn", "Its event loop has more to do than it can in time"),
+    deaf && badge("Deaf", "bad", `It does not hear ${deafTo.join(", ")}: it reads the log instead, every two seconds`),
+    loopLagSeconds > BUSY_SECONDS && badge("Busy", "warn", "Its event loop has more to do than it can in time"),
     slowSessions > 0 && badge(`${slowSessions} slow`, "warn", "Clients that do not take what they are sent"),
   ].filter(Boolean);
-  return states.length ? states : [badge("Ready", "good")];
+  return states.length ? [...states, ...why] : [badge("Ready", "good")];
 }
 
 function factsOf(vitals) {
@@ -93,9 +106,12 @@ function factsOf(vitals) {
     ["Rooms awake", String(vitals.rooms)],
     ["Slow sessions", String(vitals.slowSessions)],
     ["Journal waiting", String(vitals.journalWaiting)],
+    ["Bus lag", milliseconds(vitals.busLagSeconds)],
+    ["Does not hear", vitals.deafTo.join(", ")],
     ["Deaf in all", `${vitals.deafSeconds} s`],
     ["Bus gaps mended", String(vitals.busGaps)],
-    ["Started", moment(vitals.startedAt)],
-    ["Version", `${vitals.version}, process ${vitals.pid}`],
+    ["Started", datedMoment(vitals.startedAt)],
+    ["Version", vitals.version],
+    ["Process", String(vitals.pid)],
   ]);
 }

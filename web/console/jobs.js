@@ -3,7 +3,7 @@ import { confirmation } from "../dialogs.js";
 import { el } from "../dom.js";
 import { whileBusy } from "../forms.js";
 import { act, look } from "./ops.js";
-import { badge, moment, table } from "./parts.js";
+import { badge, datedMoment, table } from "./parts.js";
 
 export function jobsView() {
   const chosen = new Set();
@@ -55,7 +55,7 @@ function drawJobs(list, { jobs, total }, chosen, changed) {
     ["Job", ({ name }) => el("b", name)],
     ["Error", ({ error }) => el("code.error", error), "wide"],
     ["Tries", ({ tries }) => String(tries), "number"],
-    ["Failed", ({ failedAt }) => moment(failedAt)],
+    ["Failed", ({ failedAt }) => datedMoment(failedAt)],
     ["Arguments", argumentsOf, "wide"],
   ];
   const title = jobs.length < total ? `The oldest ${jobs.length} of ${total}` : "All";

@@ -1,6 +1,6 @@
 /** What the views of the console share: tables, badges, facts, links. */
 import { el } from "../dom.js";
-import { agoOf, fullTimeOf } from "../words.js";
+import { fullTimeOf, secondsAgoOf, stampOf } from "../words.js";
 
 /** A table that becomes a list of cards on a narrow screen: `columns` are [heading, cell(row), ...classes]. */
 export function table(caption, columns, rows, empty) {
@@ -34,8 +34,22 @@ export function to(path, text, title = "") {
   return el("a", { href: `#/${path}`, title }, text);
 }
 
+/** How long ago that is; `tick` keeps it true. */
 export function moment(iso) {
-  return iso ? el("time", { dateTime: iso, title: fullTimeOf(iso) }, agoOf(iso)) : "never";
+  return iso ? el("time.ago", { dateTime: iso, title: fullTimeOf(iso) }, secondsAgoOf(iso)) : "never";
+}
+
+/** How long ago, and when: for what is looked for in logs, too. */
+export function datedMoment(iso) {
+  return [moment(iso), el("small.when", stampOf(iso))];
+}
+
+/** Bring the moments in `root` up to date, but only those that have changed: a selected text stays selected. */
+export function tick(root) {
+  for (const node of root.querySelectorAll("time.ago")) {
+    const text = secondsAgoOf(node.dateTime);
+    if (node.textContent !== text) node.textContent = text;
+  }
 }
 
 /** An id that can be selected as a whole; shown short, the rest is in the title. */
