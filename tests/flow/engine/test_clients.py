@@ -6,6 +6,7 @@ import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import aiohttp
 import pytest
 import socketio
 
@@ -66,12 +67,14 @@ async def test_the_python_client_is_served(served: Served, transports: list[str]
 async def test_the_python_client_comes_back_when_the_server_sends_it_away(
     served: Served, transports: list[str]
 ) -> None:
-    client, welcomed = socketio.AsyncClient(reconnection_delay=0.01), asyncio.Queue[object]()
-    client.on("welcome", welcomed.put_nowait)
-    await client.connect(served.url, transports=transports, auth={"token": "right"})
-    async with asyncio.timeout(PATIENCE):
-        await welcomed.get()
-        (session,) = served.engine.sessions.values()
-        session.close(SHUTTING_DOWN, GOING_AWAY)
-        await welcomed.get()
-    await client.disconnect()
+    welcomed = asyncio.Queue[object]()
+    async with aiohttp.ClientSession() as http:  # its own, if it has one, it loses when it reconnects
+        client = socketio.AsyncClient(http_session=http, reconnection_delay=0.01)
+        client.on("welcome", welcomed.put_nowait)
+        await client.connect(served.url, transports=transports, auth={"token": "right"})
+        async with asyncio.timeout(PATIENCE):
+            await welcomed.get()
+            (session,) = served.engine.sessions.values()
+            session.close(SHUTTING_DOWN, GOING_AWAY)
+            await welcomed.get()
+        await client.disconnect()
