@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
+from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -113,29 +113,49 @@ async def test_a_hub_that_misses_two_pulses_is_late_before_it_is_silent(
     assert states == [(False, False), (True, False), (True, True)]
 
 
-async def test_apis_and_workers_are_listed_until_they_end(operator: Caller, house: House) -> None:
-    await dead_jobs.bury(house.resources.db, "SendMail", None, "it broke", 3, "request")
-    async with AsyncExitStack() as stack:
-        app = build_app(house.settings, house.resources, house.publisher)
-        runner = await stack.enter_async_context(runner_of(app))
-        port = await stack.enter_async_context(listening(house.settings, runner))
-        await stack.enter_async_context(api_pulse(house.settings, house.resources, runner))
-        async with ClientSession() as client, client.get(f"http://127.0.0.1:{port}/healthz"):
-            pass
-        asked = await listed(
-            operator, lambda seen: any(one["vitals"]["requestsPerSecond"] for one in seen["processes"])
-        )
-        (api,) = (one["vitals"] for one in asked["processes"])
+@asynccontextmanager
+async def asking(url: str) -> AsyncIterator[None]:
+    """Ask an address again and again for the time of the block."""
+
+    async def ask() -> None:
+        async with ClientSession() as client:
+            while True:
+                async with client.get(url):
+                    await asyncio.sleep(0)
+
+    task = asyncio.create_task(ask())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def test_apis_tell_how_much_they_are_asked_until_they_end(operator: Caller, house: House) -> None:
+    app = build_app(house.settings, house.resources, house.publisher)
+    async with (
+        runner_of(app) as runner,
+        listening(house.settings, runner) as port,
+        api_pulse(house.settings, house.resources, runner),
+        asking(f"http://127.0.0.1:{port}/healthz"),
+    ):
+        seen = await listed(operator, lambda seen: any(one["vitals"]["requestsPerSecond"] for one in seen["processes"]))
+        (api,) = (one["vitals"] for one in seen["processes"])
         assert (api["kind"], api["missing"], api["jobsRunning"]) == ("api", {}, None)
         assert api["name"].endswith(f":{house.settings.port}")
+    assert (await operator.get("/hubs")).body == {"hubs": [], "processes": []}
 
-        worker = await stack.enter_async_context(open_worker(house.settings, house.resources, house.publisher))
+
+async def test_workers_tell_how_many_jobs_there_are_until_they_end(operator: Caller, house: House) -> None:
+    await dead_jobs.bury(house.resources.db, "SendMail", None, "it broke", 3, "request")
+    async with open_worker(house.settings, house.resources, house.publisher) as worker:
         await worker._counting.stop()
-        await worker._count_dead()
-        await stack.enter_async_context(worker_pulse(house.settings, house.resources, worker))
-        both = await listed(operator, lambda seen: len(seen["processes"]) == 2)
-        (of_worker,) = (one for one in both["processes"] if one["vitals"]["kind"] == "worker")
-        assert (of_worker["late"], of_worker["silent"], of_worker["vitals"]["jobsDead"]) == (False, False, 1)
+        async with worker_pulse(house.settings, house.resources, worker):
+            await listed(operator, lambda seen: [one["vitals"]["jobsDead"] for one in seen["processes"]] == [None])
+            await worker._count_dead()
+            await listed(operator, lambda seen: [one["vitals"]["jobsDead"] for one in seen["processes"]] == [1])
+            (one,) = (await operator.get("/hubs")).body["processes"]
+            assert (one["late"], one["silent"], one["vitals"]["kind"]) == (False, False, "worker")
     assert (await operator.get("/hubs")).body == {"hubs": [], "processes": []}
 
 
@@ -146,17 +166,16 @@ async def test_jobs_that_wait_are_counted_and_those_for_later_are_not(house: Hou
     assert await house.resources.jobs.waiting() == 1
 
 
-async def test_while_the_first_redis_is_away_the_error_names_it_without_its_password(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_while_the_first_redis_is_away_the_error_names_it_without_its_password(settings: Settings) -> None:
     path = urlsplit(settings.redis_urls[0]).path
     async with open_proxy(path) as (proxy, port):
-        far = msgspec.structs.replace(settings, redis_urls=(f"redis://127.0.0.1:{port}",))
+        far = msgspec.structs.replace(settings, redis_urls=(f"redis://default:secret@127.0.0.1:{port}",))
         async with open_house(far) as house, operating(house) as operator:
             assert (await operator.get("/hubs")).status == 200
             proxy.cut()
             reply = await operator.get("/hubs")
             assert (reply.status, reply.code) == (503, "UNAVAILABLE")
             assert f"Redis 127.0.0.1:{port}" in reply.body["error"]["message"]
+            assert "secret" not in f"{reply}"
             proxy.mend()
             assert (await operator.get("/hubs")).status == 200
