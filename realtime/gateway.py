@@ -66,7 +66,7 @@ class Gateway:
         self._recovery = recovery
         self._own_events = own_events
         self._events = handlers.table() | dict([entry(wire.RefreshAuth, self.refresh_auth)])
-        for code in errors.TABLE:  # from 0 on: Prometheus sees no increase in a counter that begins with its first error
+        for code in errors.TABLE:  # from 0 on: Prometheus sees no increase in what begins with its first error
             resources.metrics.errors.labels(code)
 
     def count_error(self, code: str) -> None:
