@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench import report
-from bench.cases import connections, fanout, growth, hubs
+from bench.cases import commits, connections, door, fanout, growth, hubs, shapes
 from bench.house import House, open_house
 from bench.load.client import Bench
 from bench.machine import QUIET_LOAD, cores, description, today, wait_until_quiet
@@ -37,6 +37,9 @@ def cases(size: str) -> dict[str, Case]:
         "huge-room": fanout.huge_room,
         "open-loop": fanout.open_loop,
         "hubs": hubs.hubs,
+        "shapes": shapes.shapes,
+        "door": door.door,
+        "commits": commits.commits,
         "idle": connections.idle,
         "connects": connections.connects,
         "storm": connections.storm,

@@ -4,6 +4,8 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import partial
+from itertools import cycle
 from pathlib import Path
 
 import msgspec
@@ -25,30 +27,27 @@ Serve = Callable[[House, Crowd], AbstractContextManager[Running]]
 
 
 @contextmanager
-def hub(house: House, crowd: Crowd) -> Iterator[Running]:
-    """Run one hub: tokens are checked, and each message is committed before it is acknowledged or told."""
-    with _hubs(house, crowd, 1) as running:
-        yield running
-
-
-@contextmanager
-def two_hubs(house: House, crowd: Crowd) -> Iterator[Running]:
-    """Run two hubs over the same database and Redis."""
-    with _hubs(house, crowd, 2) as running:
-        yield running
-
-
-@contextmanager
-def _hubs(house: House, crowd: Crowd, count: int) -> Iterator[Running]:
+def _hubs(house: House, crowd: Crowd, *, count: int) -> Iterator[Running]:
     environment = house.environment(crowd.database_url)
     ports = tuple(free_port() for _ in range(count))
     with ExitStack() as stack:
         pids = []
-        for port, core in zip(ports, house.cores.hubs, strict=False):
+        for port, core in zip(ports, cycle(house.cores.hubs), strict=False):
             command = [sys.executable, "-m", "cli", "hub", "--port", str(port)]
             log = house.folder / "hub.log"
             pids.append(stack.enter_context(serving(command, port, core, log, environment)))
         yield Running(ports, tuple(pids))
+
+
+def hubs(count: int) -> Serve:
+    """Return what runs so many hubs over the same database and Redis.
+
+    Tokens are checked, and each message is committed before it is acknowledged or told.
+    """
+    return partial(_hubs, count=count)
+
+
+hub = hubs(1)
 
 
 @contextmanager

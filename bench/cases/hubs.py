@@ -7,11 +7,12 @@ from bench.house import House
 from bench.load.client import Result, Shape
 from bench.process import progress
 from bench.results import Line
-from bench.servers import Serve, hub, two_hubs
+from bench.servers import Serve
+from bench.servers import hubs as so_many
 
 ONE, TWO = "one hub", "two hubs"
 MEMBERS = 10
-SERVERS: dict[str, Serve] = {ONE: hub, TWO: two_hubs}
+SERVERS: dict[str, Serve] = {ONE: so_many(1), TWO: so_many(2)}
 
 
 def hubs(house: House) -> list[Line]:
