@@ -14,9 +14,13 @@ STYLE = """
     svg { font: 12px system-ui, sans-serif; background: #fff } text { fill: #333 } .grid { stroke: #e4e4e4 }
     .event { stroke: #b35900; stroke-dasharray: 3 3 } .number { fill: #b35900; font-weight: 600; text-anchor: middle }
     polyline { fill: none; stroke-width: 1.8; stroke-linejoin: round } .p50 { stroke: #1a6fb5 } .p99 { stroke: #b5301a }
-    text.p50 { fill: #1a6fb5; stroke: none } text.p99 { fill: #b5301a; stroke: none }
+    tspan.p50 { fill: #1a6fb5; stroke: none } tspan.p99 { fill: #b5301a; stroke: none }
     .right { text-anchor: end } .middle { text-anchor: middle }
 """
+LEGEND = (
+    "From sending a message to hearing it, ms, in the last ten seconds: "
+    '<tspan class="p50">half of them</tspan>, <tspan class="p99">99 of 100</tspan>'
+)
 
 
 class Point(msgspec.Struct, frozen=True):
@@ -34,8 +38,7 @@ def chart(points: Sequence[Point], happenings: Sequence[Happening], seconds: flo
         *(_event(number, one, seconds) for number, one in enumerate(happenings, 1)),
         _line("p99", points, lambda point: point.p99, seconds),
         _line("p50", points, lambda point: point.p50, seconds),
-        f'<text x="{LEFT}" y="18">From sending a message to hearing it, ms, in the last ten seconds:</text>',
-        '<text class="p50" x="450" y="18">half of them</text><text class="p99" x="540" y="18">99 of 100</text>',
+        f'<text x="{LEFT}" y="18">{LEGEND}</text>',
         f'<text class="middle" x="{(LEFT + RIGHT) / 2}" y="334">seconds</text>',
     ]
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img">'
