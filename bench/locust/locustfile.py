@@ -234,8 +234,9 @@ class RestUser(HttpUser):
     wait_time = between(2, 10)
 
     def on_start(self) -> None:
-        """Log in."""
+        """Log in, and open the list."""
         self.person = Person(self.host)
+        self.look()
 
     @task(3)
     def look(self) -> None:
