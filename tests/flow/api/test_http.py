@@ -20,7 +20,7 @@ from core.migrate import migrate
 from core.resources import open_resources
 from realtime.publisher import open_publisher
 from tests.flow.api.conftest import Api, Caller, read
-from tests.flow.conftest import House
+from tests.flow.conftest import PATIENCE, House
 
 JSON = {"Content-Type": "application/json"}
 
@@ -244,8 +244,15 @@ async def test_a_call_that_hangs_is_given_up(api: Api, house: House, monkeypatch
 
 async def test_health_and_readiness_are_answered(api: Api) -> None:
     for path in ("/healthz", "/readyz", "/api/health"):
-        async with api.client.get(path) as response:
-            assert (response.status, (await response.json())["status"]) == (200, "ok")
+        async with asyncio.timeout(PATIENCE):
+            while (found := await answered(api, path)) != (200, "ok"):
+                assert found == (503, "unavailable"), path
+                await asyncio.sleep(0.1)
+
+
+async def answered(api: Api, path: str) -> tuple[int, str]:
+    async with api.client.get(path) as response:
+        return response.status, (await response.json())["status"]
 
 
 async def test_the_page_and_its_files_are_served_and_nothing_else_of_their_folder(api: Api) -> None:
