@@ -1,15 +1,12 @@
 """The servers that chaos tests break: not those that other tests use."""
 
 import asyncio
-import shutil
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
-from tempfile import mkdtemp
 
 import pytest
 
 from core.migrate import migrate
-from tests.chaos.servers import Servers
+from tests.chaos.servers import Servers, open_servers
 from tests.chaos.stage import Stage, open_stage
 
 SEED = 20261121
@@ -18,16 +15,10 @@ SEED = 20261121
 @pytest.fixture(scope="session")
 def chaos_servers() -> Iterator[Servers]:
     """Return servers with a migrated database; each scenario leaves them running, with people of its own in them."""
-    folder = Path(mkdtemp(prefix="greenroom-chaos-"))
-    servers = Servers(folder)
-    try:
-        servers.start()
+    with open_servers() as servers:
         with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
             runner.run(migrate(servers.postgres.url))
         yield servers
-    finally:
-        servers.close()
-        shutil.rmtree(folder)
 
 
 @pytest.fixture

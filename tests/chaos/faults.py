@@ -26,8 +26,7 @@ async def _freeze_a_hub(stage: Stage, _crowd: Crowd) -> None:
 
 async def _restart_both_hubs(stage: Stage, _crowd: Crowd) -> None:
     for hub in stage.hubs:
-        await hub.end(signal.SIGTERM)
-        await hub.start()
+        await hub.restart()
 
 
 async def _restart_redis(stage: Stage, _crowd: Crowd) -> None:

@@ -52,6 +52,11 @@ class HubProcess:
             if self._reading:
                 await self._reading
 
+    async def restart(self) -> None:
+        """End it as an operator does, and start it again."""
+        await self.end(signal.SIGTERM)
+        await self.start()
+
     def freeze(self) -> None:
         """Stop it where it is."""
         assert self._process

@@ -1,10 +1,12 @@
 """A Postgres and a Valkey of the chaos tests' own: they can be killed, stopped and started again on the same data."""
 
+import shutil
 import signal
 import subprocess
-from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
+from tempfile import mkdtemp
 
 from cli.embedded.postgres import embedded_postgres
 from cli.embedded.process import Server
@@ -44,6 +46,7 @@ class Servers:
     """The servers of one folder."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         # Without fsync a crash of the machine could lose what was committed; that of a process cannot.
         self.postgres = Restartable(lambda: embedded_postgres(folder / "postgres", fsync=False))
         self.redis = Restartable(lambda: embedded_redis(folder / "redis"))
@@ -57,3 +60,16 @@ class Servers:
         """End both."""
         self.redis.close()
         self.postgres.close()
+
+
+@contextmanager
+def open_servers() -> Iterator[Servers]:
+    """Start both in a folder of their own, which goes when they end."""
+    folder = Path(mkdtemp(prefix="greenroom-chaos-"))
+    servers = Servers(folder)
+    try:
+        servers.start()
+        yield servers
+    finally:
+        servers.close()
+        shutil.rmtree(folder)

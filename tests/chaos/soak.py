@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import shutil
 import time
 from pathlib import Path
 from tempfile import mkdtemp
@@ -11,7 +10,7 @@ from core.migrate import migrate
 from tests.chaos.crowd import Crowd, gathered
 from tests.chaos.faults import FAULTS
 from tests.chaos.journal import Acked, Connected, Heard, Refused
-from tests.chaos.servers import Servers
+from tests.chaos.servers import Servers, open_servers
 from tests.chaos.stage import Stage, open_stage
 
 ROUND_SECONDS = 30.0
@@ -78,11 +77,5 @@ def _summary(crowd: Crowd) -> str:
 
 def soak(minutes: float, seed: int, first: int) -> int:
     """Run on servers of its own; return an exit code."""
-    folder = Path(mkdtemp(prefix="greenroom-soak-"))
-    servers = Servers(folder)
-    try:
-        servers.start()
+    with open_servers() as servers:
         return asyncio.run(Soak(seed, minutes).run(servers, first))
-    finally:
-        servers.close()
-        shutil.rmtree(folder)

@@ -126,6 +126,5 @@ async def test_a_hub_starts_while_one_of_the_servers_is_dead(sharded: Stage) -> 
 
 async def restart(hub: HubProcess, redis_urls: str) -> None:
     """Start a hub anew with these servers of the bus."""
-    await hub.end(signal.SIGTERM)
     hub.environ = {**hub.environ, "GREENROOM_REDIS_URLS": redis_urls}
-    await hub.start()
+    await hub.restart()

@@ -87,8 +87,7 @@ async def test_a_rolling_restart_behind_nginx_loses_nothing_and_shows_no_error(s
         async with crowd.talking():
             for hub in stage.hubs:
                 await crowd.said(60)
-                await hub.end(signal.SIGTERM)
-                await hub.start()
+                await hub.restart()
             await crowd.said(60)
         assert await crowd.settled() == []
         assert crowd.count(Refused) == 0

@@ -2,13 +2,11 @@
 
 import asyncio
 import shlex
-import shutil
 import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from tempfile import mkdtemp
 
 import asyncpg
 import pytest
@@ -18,40 +16,29 @@ from core.migrate import migrate
 from tests.chaos.conftest import SEED
 from tests.chaos.crowd import Crowd, gathered
 from tests.chaos.promises import Log, broken
-from tests.chaos.servers import Restartable, Servers
+from tests.chaos.servers import Restartable, open_servers
 from tests.chaos.stage import Stage, open_stage
-from tests.deploy.test_runbook import pg, stored
+from tests.deploy.postgres import base_backup
+from tests.deploy.test_runbook import stored
 
 pytestmark = pytest.mark.chaos
 PATIENCE = 30.0
 
 
 @pytest.fixture
-def folder() -> Iterator[Path]:
-    """Return a folder that whoever runs Postgres may enter, with one in it that it may write to: the archive."""
-    folder = Path(mkdtemp(prefix="greenroom-moment-"))
-    folder.chmod(0o755)
-    (folder / "archive").mkdir()
-    (folder / "archive").chmod(0o777)
-    yield folder
-    shutil.rmtree(folder)
-
-
-@pytest.fixture
-async def stage(folder: Path) -> AsyncIterator[Stage]:
-    """Return a stage on a Postgres that archives its log."""
-    servers = Servers(folder)
-    try:
-        servers.start()
+async def stage() -> AsyncIterator[Stage]:
+    """Return a stage on a Postgres that archives its log, in a folder to which whoever runs it may write."""
+    with open_servers() as servers:
+        archive = servers.folder / "archive"
+        archive.mkdir()
+        archive.chmod(0o777)
         await migrate(servers.postgres.url)
-        await run(servers.postgres.url, f"alter system set archive_command = 'cp %p {folder}/archive/%f'")
+        await run(servers.postgres.url, f"alter system set archive_command = 'cp %p {archive}/%f'")
         await run(servers.postgres.url, "alter system set archive_mode = on")
         servers.postgres.end(signal.SIGINT)
         servers.start()
         async with open_stage(servers, SEED) as stage:
             yield stage
-    finally:
-        servers.close()
 
 
 async def run(url: str, statement: str) -> object:
@@ -96,8 +83,6 @@ def restored(folder: Path, moment: datetime) -> Iterator[str]:
     with (base / "postgresql.auto.conf").open("a") as file:
         file.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
     (base / "recovery.signal").touch()
-    for copied in base.glob(".s.PGSQL.*"):  # the socket of the other Postgres lies in its folder
-        copied.unlink()
     server = Restartable(lambda: embedded_postgres(base, fsync=False))
     server.start()
     try:
@@ -107,13 +92,13 @@ def restored(folder: Path, moment: datetime) -> Iterator[str]:
 
 
 async def test_a_database_goes_back_to_a_moment_and_has_all_that_was_acked_until_then_and_nothing_later(
-    stage: Stage, folder: Path
+    stage: Stage,
 ) -> None:
     url = stage.servers.postgres.url
     async with gathered(stage) as crowd:
         async with crowd.talking():
             await crowd.said(60)
-            await pg("pg_basebackup", "--checkpoint=fast", "--pgdata", folder / "base", "--dbname", url)
+            await base_backup(url, stage.servers.folder / "base")
             await crowd.said(60)
         assert await crowd.settled() == []
         moment, then = await quiet_moment(url, crowd)
@@ -121,7 +106,7 @@ async def test_a_database_goes_back_to_a_moment_and_has_all_that_was_acked_until
             await crowd.said(60)
         assert await crowd.settled() == []
         await archived(url)
-        with restored(folder, moment) as copy:
+        with restored(stage.servers.folder, moment) as copy:
             async with asyncio.timeout(PATIENCE):
                 while await run(copy, "select pg_is_in_recovery()"):  # noqa: ASYNC110
                     await asyncio.sleep(0.1)

@@ -13,7 +13,7 @@ from cli.embedded.postgres import embedded_postgres
 from cli.embedded.process import Server
 from config.settings import Settings
 from tests.chaos.servers import Restartable
-from tests.deploy.test_runbook import pg
+from tests.deploy.postgres import base_backup
 from tests.flow.api.conftest import Api, Caller
 from tests.flow.api.conftest import api as api
 from tests.flow.conftest import House
@@ -24,11 +24,7 @@ from tests.flow.conftest import house as house
 async def replica(database_url: str, postgres: Server, servers_folder: Path) -> AsyncIterator[Restartable]:
     """Return a replica of the tests' Postgres."""
     folder = servers_folder / "replica"
-    await pg(
-        "pg_basebackup", "--write-recovery-conf", "--checkpoint=fast", "--pgdata", folder, "--dbname", postgres.url
-    )
-    for copied in folder.glob(".s.PGSQL.*"):  # the socket of the tests' Postgres lies in its folder
-        copied.unlink()
+    await base_backup(postgres.url, folder, "--write-recovery-conf")
     server = Restartable(lambda: embedded_postgres(folder, fsync=False))
     server.start()
     yield server

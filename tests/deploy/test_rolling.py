@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -118,8 +117,7 @@ async def test_everybody_is_back_after_each_hub_was_restarted(stage: Stage, tmp_
     ):
         await crowd.all_here()
         for hub in stage.hubs:
-            await hub.end(signal.SIGTERM)
-            await hub.start()
+            await hub.restart()
             await crowd.all_here()
         for client, account in zip(pollers, accounts, strict=True):
             await comes_back(client, account)

@@ -1,13 +1,11 @@
 """docs/runbook.md, step by step: a migration under load, backup and restore, new signing keys."""
 
 import asyncio
-import os
 import shutil
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from tempfile import mkdtemp
 
 import asyncpg
 import msgspec
@@ -16,15 +14,15 @@ import socketio
 from aiohttp.test_utils import TestClient, TestServer
 
 from api.app import build_app
-from cli.embedded.binaries import postgres_binaries
 from config.settings import Settings
 from core import migrate as migrations
 from tests.chaos.conftest import SEED
 from tests.chaos.crowd import gathered
 from tests.chaos.hub import HubProcess
 from tests.chaos.promises import Log, Stored, broken, log_of
-from tests.chaos.servers import Servers
+from tests.chaos.servers import open_servers
 from tests.chaos.stage import LOG, Stage, free_port, open_stage
+from tests.deploy.postgres import pg
 from tests.flow.api.conftest import Api
 from tests.flow.conftest import House, open_house
 
@@ -46,16 +44,10 @@ TABLES = """
 @pytest.fixture
 async def stage() -> AsyncIterator[Stage]:
     """Return a stage on servers of its own, because their schema is changed."""
-    folder = Path(mkdtemp(prefix="greenroom-runbook-"))
-    servers = Servers(folder)
-    try:
-        servers.start()
+    with open_servers() as servers:
         await migrations.migrate(servers.postgres.url)
         async with open_stage(servers, SEED) as stage:
             yield stage
-    finally:
-        servers.close()
-        shutil.rmtree(folder)
 
 
 @pytest.fixture
@@ -77,8 +69,7 @@ async def test_this_version_works_on_the_schema_of_a_later_one_applied_while_peo
             assert await migrations.migrate(stage.servers.postgres.url) == [later]
             await crowd.said(60)
             for hub in stage.hubs:  # as after going back to it
-                await hub.end(signal.SIGTERM)
-                await hub.start()
+                await hub.restart()
             await crowd.said(60)
         assert await crowd.settled() == []
 
@@ -99,16 +90,6 @@ async def test_a_migration_that_has_to_wait_for_a_long_query_does_not_keep_peopl
             await crowd.said(60)
         assert await crowd.settled() == []
     await reader.close()
-
-
-async def pg(program: str, *arguments: str | Path) -> None:
-    """Run one of Postgres' programs to its end."""
-    folder, _ = postgres_binaries()
-    process = await asyncio.create_subprocess_exec(
-        folder / program, *map(str, arguments), stderr=asyncio.subprocess.PIPE, env={"PATH": os.defpath}
-    )
-    _, complaints = await process.communicate()
-    assert process.returncode == 0, complaints.decode()
 
 
 async def contents(url: str) -> dict[str, tuple[int, str]]:

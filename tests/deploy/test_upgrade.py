@@ -1,12 +1,10 @@
 """docs/runbook.md, "Upgrade", with the code of the version before: there and back, process by process, while people talk."""
 
 import asyncio
-import shutil
 import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any, cast
 from uuid import UUID
 
@@ -21,7 +19,7 @@ from tests.chaos.conftest import SEED
 from tests.chaos.crowd import gathered
 from tests.chaos.hub import ROOT, HubProcess
 from tests.chaos.journal import Refused
-from tests.chaos.servers import Servers
+from tests.chaos.servers import open_servers
 from tests.chaos.stage import KEY, Stage, free_port, open_stage
 from tests.deploy.previous import PREVIOUS, export, in_history, migrate
 from tests.deploy.test_runbook import told
@@ -47,23 +45,16 @@ def old(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 async def stage(old: Path) -> AsyncIterator[Stage]:
     """Return a stage of the previous version, on servers of its own."""
-    folder = Path(mkdtemp(prefix="greenroom-upgrade-"))
-    servers = Servers(folder)
-    try:
-        servers.start()
+    with open_servers() as servers:
         await migrate(old, {"GREENROOM_DATABASE_URL": servers.postgres.url})
         async with open_stage(servers, SEED, tree=old) as stage:
             yield stage
-    finally:
-        servers.close()
-        shutil.rmtree(folder)
 
 
 async def replace(process: HubProcess, tree: Path) -> None:
     """Start the version of a folder in the place of a process."""
-    await process.end(signal.SIGTERM)
     process.tree = tree
-    await process.start()
+    await process.restart()
 
 
 async def test_hubs_are_replaced_and_put_back_one_by_one_while_people_talk(stage: Stage, old: Path) -> None:
