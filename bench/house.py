@@ -68,21 +68,31 @@ class House:
 
     def settings(self, database_url: str) -> Settings:
         """Return the settings of a process on that database."""
-        return Settings(database_url=database_url, redis_urls=(self.redis.url,), jwt_keys=(KEY,), rate_limits="off")
+        return settings(database_url, self.redis.url)
 
     def environment(self, database_url: str) -> dict[str, str]:
         """Return the same as environment variables."""
-        return {
-            **os.environ,
-            "GREENROOM_DATABASE_URL": database_url,
-            "GREENROOM_REDIS_URLS": self.redis.url,
-            "GREENROOM_JWT_KEYS": KEY,
-            "GREENROOM_RATE_LIMITS": "off",
-            "GREENROOM_LOG_LEVEL": "WARNING",
-        }
+        return environment(database_url, self.redis.url)
 
     def _url(self, database: str) -> str:
         return self.postgres.url.replace("/greenroom?", f"/{database}?")
+
+
+def settings(database_url: str, *redis_urls: str) -> Settings:
+    """Return the settings of a process on these servers."""
+    return Settings(database_url=database_url, redis_urls=redis_urls, jwt_keys=(KEY,), rate_limits="off")
+
+
+def environment(database_url: str, *redis_urls: str) -> dict[str, str]:
+    """Return the same as environment variables."""
+    return {
+        **os.environ,
+        "GREENROOM_DATABASE_URL": database_url,
+        "GREENROOM_REDIS_URLS": ",".join(redis_urls),
+        "GREENROOM_JWT_KEYS": KEY,
+        "GREENROOM_RATE_LIMITS": "off",
+        "GREENROOM_LOG_LEVEL": "WARNING",
+    }
 
 
 @contextmanager

@@ -10,14 +10,12 @@ from pathlib import Path
 import uvloop
 
 from bench import nginx
+from bench.house import environment, settings
 from bench.process import free_port, serving
 from cli.embedded.postgres import embedded_postgres
 from cli.embedded.redis import embedded_redis
 from cli.seed import seed
-from config.settings import Settings
 from core.migrate import migrate
-
-KEY = "load:a-signing-key-that-is-known-to-everybody"
 
 
 class Deployment:
@@ -50,13 +48,8 @@ class Deployment:
 
     def seed(self, users: int, conversations: int) -> None:
         """Store users who have logged in, and write tokens.txt and conversations.txt into the folder."""
-        settings = Settings(
-            database_url=self.database_url,
-            redis_urls=tuple(self.redis_urls.values()),
-            jwt_keys=(KEY,),
-            rate_limits="off",
-        )
-        uvloop.run(seed(settings, "onswift", users, conversations, self.folder))
+        here = settings(self.database_url, *self.redis_urls.values())
+        uvloop.run(seed(here, "onswift", users, conversations, self.folder))
 
     def start_redis(self, name: str) -> None:
         """Start a Redis; one that was stopped comes back at its address."""
@@ -112,16 +105,9 @@ class Deployment:
     def _greenroom(self, name: str) -> AbstractContextManager[int]:
         port = self.ports[name]
         command = [sys.executable, "-m", "cli", name.partition("-")[0], "--port", str(port)]
-        environment = {
-            **os.environ,
-            "GREENROOM_DATABASE_URL": self.database_url,
-            "GREENROOM_REDIS_URLS": ",".join(self.redis_urls.values()),
-            "GREENROOM_JWT_KEYS": KEY,
-            "GREENROOM_RATE_LIMITS": "off",
-            "GREENROOM_TRUSTED_PROXIES": "127.0.0.0/8",
-            "GREENROOM_LOG_LEVEL": "WARNING",
-        }
-        return serving(command, port, None, self.folder / f"{name}.log", environment)
+        here = environment(self.database_url, *self.redis_urls.values())
+        here["GREENROOM_TRUSTED_PROXIES"] = "127.0.0.0/8"
+        return serving(command, port, None, self.folder / f"{name}.log", here)
 
     def _ports_of_hubs(self) -> list[int]:
         return [self.ports[name] for name in self._hubs]
