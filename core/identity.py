@@ -10,12 +10,12 @@ from uuid import UUID
 import msgspec
 
 from core import clock, errors, limits, sessions
+from core.budget import Rate
 from core.context import Ctx
 from core.db import Connection, One, Run, Scalar, transaction
 from core.errors import Detail
 from core.ids import uuid7
 from core.jobs import SendMail
-from core.limits import Rate
 from core.passwords import hash_password, verify_password
 from core.sessions import Account, Tokens
 

@@ -6,20 +6,13 @@ import logging
 import msgspec
 
 from core.away import REDIS_AWAY
+from core.budget import Rate
 from core.context import Ctx
 from core.errors import RATE_LIMITED, AppError
 
 TIMEOUT_SECONDS = 2.0
 
 log = logging.getLogger(__name__)
-
-
-class Rate(msgspec.Struct, frozen=True):
-    """A burst of `count`, refilled evenly over `seconds`."""
-
-    name: str
-    count: int
-    seconds: int
 
 
 class Allowance(msgspec.Struct, frozen=True):

@@ -6,11 +6,11 @@ from typing import ClassVar, Generic, TypeVar
 
 import msgspec
 
+from core.budget import Rate
 from core.context import Ctx
 from core.errors import FILE_TOO_LARGE, ErrorCode
 from core.events import ClientEvent
 from core.files.purposes import Purpose
-from core.limits import Rate
 from core.privacy import PersonalData
 
 Body = TypeVar("Body")

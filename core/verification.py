@@ -8,11 +8,11 @@ from uuid import UUID
 
 from core import clock, errors, identity, limits
 from core.away import REDIS_AWAY
+from core.budget import Rate
 from core.context import Ctx
 from core.db import UNAVAILABLE_ERRORS, Run, transaction
 from core.identity import INSERT_ONE_TIME_TOKEN, USE_ONE_TIME_TOKEN, USER_BY_EMAIL, VOID_ONE_TIME_TOKENS, digest
 from core.jobs import SendMail
-from core.limits import Rate
 from core.sessions import Account
 
 MAIL_SECONDS = 2.0

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 
 from core import errors
-from core.limits import Rate
+from core.budget import Rate
 from realtime import wire
 
 # Everything but messages: typing, reading, joining. Generous: it only stops a client that has gone wrong.

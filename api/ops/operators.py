@@ -8,8 +8,8 @@ from aiohttp import web
 
 from config.settings import Settings
 from core import errors, limits
+from core.budget import Rate
 from core.context import Ctx
-from core.limits import Rate
 from realtime.hubs import Hubs
 
 GUESSES = Rate("operator_guesses", 10, 60)  # of one address

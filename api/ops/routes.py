@@ -6,8 +6,8 @@ from api.ops import handlers
 from api.ops.endpoint import OperatorEndpoint
 from api.ops.operators import Operators
 from core import errors
+from core.budget import Rate
 from core.context import Resources
-from core.limits import Rate
 from core.market import Marketplace, do, get
 from core.publisher import Publisher
 from realtime.hubs import Hubs

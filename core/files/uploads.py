@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from core import clock, errors, limits
+from core.budget import Rate
 from core.context import Ctx
 from core.db import found
 from core.fields import Text
@@ -18,7 +19,6 @@ from core.files.table import File
 from core.files.urls import file_url
 from core.ids import uuid7
 from core.jobs import CheckFile
-from core.limits import Rate
 from core.unit_of_work import unit_of_work
 
 

@@ -8,10 +8,10 @@ import msgspec
 from msgspec import UNSET
 
 from core import errors
+from core.budget import Rate
 from core.fields import given
 from core.hosts import is_public
 from core.identity import LoginRates, PasswordPolicy
-from core.limits import Rate
 from core.subjects import Subject
 from marketplaces.onswift.errors import MAX_REVISIONS, WRONG_STATUS
 from marketplaces.onswift.skills import unknown

@@ -15,11 +15,11 @@ import socketio
 from aiohttp import web
 
 from config.settings import Settings
+from core.budget import Rate
 from core.clock import now
 from core.context import Ctx, Resources, User
 from core.conversations import create_group
 from core.ids import uuid7
-from core.limits import Rate
 from core.market import Marketplace
 from core.people import Person
 from core.resources import open_resources

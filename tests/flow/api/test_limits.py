@@ -6,8 +6,9 @@ import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from core import limits
+from core.budget import Rate
 from core.context import Ctx
-from core.limits import Rate, RateLimitedError, give_back, take
+from core.limits import RateLimitedError, give_back, take
 from tests.flow.conftest import House
 
 RATE = Rate("test", count=3, seconds=60)

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
+from core.budget import Rate
 from core.identity import LoginRates
-from core.limits import Rate
 from marketplaces.onswift import rules
 from tests.flow.api.conftest import PASSWORD, Api
 from tests.flow.conftest import House

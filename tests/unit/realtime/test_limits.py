@@ -2,8 +2,8 @@
 
 import pytest
 
+from core.budget import Rate
 from core.errors import AppError
-from core.limits import Rate
 from realtime import wire
 from realtime.limits import Limiter
 
