@@ -16,8 +16,16 @@ from redis import Redis
 
 from bench.house import Crowd, House, run
 from bench.machine import usage
-from bench.neighbours import attacks
-from bench.neighbours.attacks import OF_SOCKETS, WITH_LOGIN, WITHOUT_LOGIN, Attack, Target
+from bench.neighbours.attacks import (
+    OF_SOCKETS,
+    TEN_WITH_LOGIN,
+    TEN_WITHOUT_LOGIN,
+    WITH_LOGIN,
+    WITHOUT_LOGIN,
+    Attack,
+    Target,
+    calendar,
+)
 from bench.neighbours.honest import Honest, Waits, percentile
 from bench.process import free_port, progress, serving
 from bench.results import Line, at_most
@@ -39,6 +47,19 @@ FILL_CALENDAR = """
     from project, generate_series(1, $2) i"""
 
 
+class Attackers(msgspec.Struct, frozen=True):
+    """Who is beside the honest user."""
+
+    name: str
+    attacks: tuple[Attack, ...] = ()
+    with_login: bool = False
+
+    @property
+    def title(self) -> str:
+        """How its lines are called."""
+        return f"{self.name}, {'with' if self.with_login else 'without'} login" if self.attacks else self.name
+
+
 class Beside(msgspec.Struct, frozen=True):
     """What came of one attack: the honest user's waits, and how much the processes have grown, in bytes."""
 
@@ -47,13 +68,19 @@ class Beside(msgspec.Struct, frozen=True):
 
 
 def neighbours(house: House, seconds: float) -> list[Line]:
-    """Run every attack, without login and with one, beside ours and, where it serves such a thing, beside Node."""
+    """Run every attack alone, and ten at once, without login and with one; beside Node too where it serves such a thing."""
     crowd = house.crowd(40, 4)
     run(_fill_calendar(crowd))
-    lines = _lines("nobody else", _beside(house, crowd, None, with_login=False, seconds=seconds))
-    for with_login, attack in [(False, one) for one in WITHOUT_LOGIN] + [(True, one) for one in WITH_LOGIN]:
-        title = f"{_name(attack)}, {'with' if with_login else 'without'} login"
-        lines += _lines(title, _beside(house, crowd, attack, with_login=with_login, seconds=seconds))
+    lines: list[Line] = []
+    for attackers in (
+        Attackers("nobody else"),
+        *(Attackers(_name(one), (one,)) for one in WITHOUT_LOGIN),
+        *(Attackers(_name(one), (one,), with_login=True) for one in WITH_LOGIN),
+        Attackers("ten at once", TEN_WITHOUT_LOGIN),
+        Attackers("ten at once", TEN_WITH_LOGIN, with_login=True),
+    ):
+        progress(f"  {attackers.title}")
+        lines += _lines(attackers.title, beside(house, crowd, attackers, seconds))
     return lines
 
 
@@ -61,32 +88,30 @@ def _name(attack: Attack) -> str:
     return attack.__name__.replace("_", " ")
 
 
-def _beside(
-    house: House, crowd: Crowd, attack: Attack | None, *, with_login: bool, seconds: float
-) -> dict[str, Beside]:
-    progress(f"  {_name(attack) if attack else 'nobody'}{', with login' if with_login else ''}")
-    results = {OURS: _ours(house, crowd, attack, with_login=with_login, seconds=seconds)}
-    if attack is None or attack in OF_SOCKETS:
+def beside(house: House, crowd: Crowd, attackers: Attackers, seconds: float) -> dict[str, Beside]:
+    """Measure the honest user beside attackers, of ours and, where it serves what they attack, of Node."""
+    results = {OURS: ours(house, crowd, attackers, seconds)}
+    if OF_SOCKETS.issuperset(attackers.attacks):
         with node(house, crowd) as running:
             (port,) = running.ports
-            target = Target(port, port, "node" if with_login else "", "room")
-            results[NODE] = _measure(
-                running, attack, target, Honest(port, f"http://127.0.0.1:{port}/", "", "room"), seconds
-            )
+            target = Target(port, port, "node" if attackers.with_login else "", "room")
+            honest = Honest(port, f"http://127.0.0.1:{port}/", "", "room")
+            results[NODE] = _measure(running, attackers, target, honest, seconds)
     return results
 
 
-def _ours(house: House, crowd: Crowd, attack: Attack | None, *, with_login: bool, seconds: float) -> Beside:
+def ours(house: House, crowd: Crowd, attackers: Attackers, seconds: float) -> Beside:
+    """Measure the honest user of our own hub and API."""
     _forget_limits(house)
     tokens = [msgspec.json.decode(line)["token"] for line in crowd.tokens.read_text().splitlines()]
     honest, attacker = tokens[4], tokens[0]  # of one room
     room = crowd.conversations.read_text().split()[0]
     with serving_ours(house, crowd, honest) as running:
         hub, api = running.ports
-        feed = _feed(api, attacker) if attack is attacks.calendar else ""
-        target = Target(hub, api, attacker if with_login else "", room, feed)
+        feed = _feed(api, attacker) if calendar in attackers.attacks else ""
+        target = Target(hub, api, attacker if attackers.with_login else "", room, feed)
         page = f"http://127.0.0.1:{api}/api/conversations/{room}/messages?limit=50"
-        return _measure(running, attack, target, Honest(hub, page, honest, room), seconds)
+        return _measure(running, attackers, target, Honest(hub, page, honest, room), seconds)
 
 
 @contextmanager
@@ -107,7 +132,7 @@ def serving_ours(house: House, crowd: Crowd, honest: str) -> Iterator[Running]:
         yield Running(ports, tuple(pids))
 
 
-def _measure(running: Running, attack: Attack | None, target: Target, honest: Honest, seconds: float) -> Beside:
+def _measure(running: Running, attackers: Attackers, target: Target, honest: Honest, seconds: float) -> Beside:
     before = usage(running.pids).memory
 
     async def both() -> tuple[Waits, int]:
@@ -116,7 +141,7 @@ def _measure(running: Running, attack: Attack | None, target: Target, honest: Ho
         watching.cancel()
         return waits, await watching
 
-    with _attacking(attack, target):
+    with _attacking(attackers, target):
         waits, most = run(both())
     return Beside(waits, max(most - before, 0))
 
@@ -133,11 +158,9 @@ async def _watch(running: Running) -> int:
 
 
 @contextmanager
-def _attacking(attack: Attack | None, target: Target) -> Iterator[None]:
-    if attack is None:
-        yield
-        return
-    command = [sys.executable, "-m", "bench.neighbours.attacks", attack.__name__]
+def _attacking(attackers: Attackers, target: Target) -> Iterator[None]:
+    names = [one.__name__ for one in attackers.attacks]
+    command = [sys.executable, "-m", "bench.neighbours.attacks", *names]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:  # noqa: S603
         try:
             assert process.stdin  # noqa: S101 - it is a pipe

@@ -1,4 +1,4 @@
-"""Clients that do their worst, one at a time: `python -m bench.neighbours.attacks NAME < target.json`, until they are ended.
+"""Clients that do their worst: `python -m bench.neighbours.attacks NAME ... < target.json`, until they are ended.
 
 Each stands for a kind of abuse; none sends anything that a parser chokes on, only very much of what is cheap to send.
 """
@@ -6,7 +6,7 @@ Each stands for a kind of abuse; none sends anything that a parser chokes on, on
 import asyncio
 import itertools
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
 import msgspec
@@ -336,6 +336,30 @@ WITH_LOGIN: tuple[Attack, ...] = (
     calendar,
     groups,
 )
+TEN_WITHOUT_LOGIN: tuple[Attack, ...] = (
+    payload_of_many_packets,
+    frames,
+    wrong_tokens,
+    polling_sessions,
+    half_heads,
+    no_http,
+    form_of_many_parts,
+    resets,
+    wrong_bearers,
+    readiness,
+)
+TEN_WITH_LOGIN: tuple[Attack, ...] = (
+    payload_of_events,
+    unknown_events,
+    messages,
+    edits,
+    typing,
+    joins,
+    sockets,
+    form_of_many_parts,
+    pages,
+    calendar,
+)
 # What Node's Socket.IO serves too.
 OF_SOCKETS: frozenset[Attack] = frozenset(
     (
@@ -345,17 +369,17 @@ OF_SOCKETS: frozenset[Attack] = frozenset(
 )  # fmt: skip
 
 
-def main(name: str) -> None:
-    """Run an attack until the process is ended."""
+def main(names: Sequence[str]) -> None:
+    """Run attacks, all at once, until the process is ended."""
     target = msgspec.json.decode(sys.stdin.buffer.read(), type=Target)
-    attack = next(one for one in (*WITHOUT_LOGIN, *WITH_LOGIN) if one.__name__ == name)
+    chosen = [attack for attack in {*WITHOUT_LOGIN, *WITH_LOGIN} if attack.__name__ in names]
 
     async def run() -> None:
-        await attack(target)
+        await asyncio.gather(*(attack(target) for attack in chosen))
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run())
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1:])
