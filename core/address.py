@@ -1,33 +1,93 @@
-"""Where a client comes from, seen through the proxies that we trust."""
+"""Where a client comes from, seen through the proxies that we trust, and which of its neighbours share its limits."""
 
+import re
 from collections.abc import Sequence
-from ipaddress import ip_address, ip_network
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Final, TypeAlias
+
+from core.errors import MALFORMED_REQUEST, AppError
+
+Address: TypeAlias = IPv4Address | IPv6Address
+Network: TypeAlias = IPv4Network | IPv6Network
+
+SUBJECT_BITS: Final = 64  # of IPv6: what one customer gets at the least, who then has any address in it
+WIDER_BITS: Final = 48  # what one customer gets at the most
+
+_MAPPED: Final = ip_network("::ffff:0:0/96")
+_WITH_PORT: Final = re.compile(r"(?:\[(?P<six>[^\]]+)\]|(?P<four>[0-9.]+))(?::[0-9]{1,5})?")
+
+
+class ForwardedError(AppError, ValueError):
+    """MALFORMED_REQUEST: a proxy that we trust forwards for what is no address. A ValueError to the engine, which knows no AppErrors."""
+
+    def __init__(self) -> None:
+        super().__init__(MALFORMED_REQUEST, "X-Forwarded-For holds something that is no address", ())
+
+
+def parse(text: str) -> Address:
+    """Read an address as peers and proxies write it: also `a:port`, `[v6]:port`, with a zone, IPv4 as IPv6. Raises ValueError."""
+    with_port = _WITH_PORT.fullmatch(text)
+    host = (with_port["six"] or with_port["four"]) if with_port else text
+    address = ip_address(host.partition("%")[0])
+    return (isinstance(address, IPv6Address) and address.ipv4_mapped) or address
 
 
 def client_address(peer: str, forwarded: str, proxies: Sequence[str]) -> str:
     """Return the address nearest to us that is not a trusted proxy's: what is left of it anyone may have made up.
 
-    `forwarded` is X-Forwarded-For, its lines joined by commas; `proxies` are networks.
+    `forwarded` is X-Forwarded-For, its lines joined by commas; `proxies` are networks. Raises ForwardedError. A peer that has no
+    address (on a Unix socket) stays what it is.
     """
-    address = peer
+    try:
+        address = parse(peer)
+    except ValueError:
+        return peer
+    networks = _networks(tuple(proxies))
     for hop in reversed(forwarded.split(",")):
-        if not _within(address, proxies) or not hop.strip():
+        if not any(address in network for network in networks) or not hop.strip():
             break
-        address = hop.strip()
-    return address
+        try:
+            address = parse(hop.strip())
+        except ValueError:
+            raise ForwardedError from None
+    return str(address)
+
+
+def subject(address: str) -> str:
+    """Return whose limits an address counts against: an IPv4 address, or the /64 of an IPv6 one."""
+    return _network(address, SUBJECT_BITS) or address
+
+
+def wider_subject(address: str) -> str:
+    """Return the /48 of an IPv6 address, whose limits are wider, so that nobody goes through its /64s; "" for any other."""
+    return _network(address, WIDER_BITS)
 
 
 def masked(address: str) -> str:
-    """Return where an address is from without saying whose it is: its network, /24 or /48."""
+    """Return where an address (or a network of `subject`) is from without saying whose it is: its network, /24 or /48."""
     try:
-        bits = 24 if ip_address(address).version == 4 else 48
+        parsed = parse(address.partition("/")[0])
     except ValueError:
         return ""
-    return str(ip_network(f"{address.partition('%')[0]}/{bits}", strict=False))
+    return str(ip_network((parsed, 24 if parsed.version == 4 else 48), strict=False))
 
 
-def _within(address: str, networks: Sequence[str]) -> bool:
+def _network(address: str, bits: int) -> str:
     try:
-        return any(ip_address(address) in ip_network(network) for network in networks)
+        parsed = parse(address)
     except ValueError:
-        return False
+        return ""
+    return str(ip_network((parsed, bits), strict=False)) if parsed.version == 6 else ""
+
+
+@lru_cache(maxsize=8)
+def _networks(proxies: tuple[str, ...]) -> tuple[Network, ...]:
+    return tuple(_unmapped(ip_network(proxy)) for proxy in proxies)
+
+
+def _unmapped(network: Network) -> Network:
+    """Return IPv4 that is written as IPv6 as what `parse` makes of its addresses."""
+    if isinstance(network, IPv6Network) and network.subnet_of(_MAPPED):
+        return IPv4Network((int(network.network_address) & 0xFFFFFFFF, network.prefixlen - 96))
+    return network
