@@ -12,14 +12,16 @@ Address: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network
 
 SUBJECT_BITS: Final = 64  # of IPv6: what one customer gets at the least, who then has any address in it
-WIDER_BITS: Final = 48  # what one customer gets at the most
+WIDER_BITS: Final = (
+    48  # what one customer gets at the most: all its /64s together have WIDER_FACTOR times what each has
+)
+WIDER_FACTOR: Final = 8
 
-_MAPPED: Final = ip_network("::ffff:0:0/96")
 _WITH_PORT: Final = re.compile(r"(?:\[(?P<six>[^\]]+)\]|(?P<four>[0-9.]+))(?::[0-9]{1,5})?")
 
 
 class ForwardedError(AppError, ValueError):
-    """MALFORMED_REQUEST: a proxy that we trust forwards for what is no address. A ValueError to the engine, which knows no AppErrors."""
+    """MALFORMED_REQUEST: a trusted proxy forwards for what is no address. A ValueError to the engine, which knows no AppError."""
 
     def __init__(self) -> None:
         super().__init__(MALFORMED_REQUEST, "X-Forwarded-For holds something that is no address", ())
@@ -88,6 +90,6 @@ def _networks(proxies: tuple[str, ...]) -> tuple[Network, ...]:
 
 def _unmapped(network: Network) -> Network:
     """Return IPv4 that is written as IPv6 as what `parse` makes of its addresses."""
-    if isinstance(network, IPv6Network) and network.subnet_of(_MAPPED):
-        return IPv4Network((int(network.network_address) & 0xFFFFFFFF, network.prefixlen - 96))
+    if isinstance(network, IPv6Network) and network.prefixlen >= 96 and network.network_address.ipv4_mapped:
+        return IPv4Network((network.network_address.ipv4_mapped, network.prefixlen - 96))
     return network

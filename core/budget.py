@@ -76,6 +76,10 @@ class Bucket:
         """Take `cost`, also if that is more than there is: later ones wait until it is paid. Less than 0 is put back."""
         self.full_at = max(self.full_at, now) + cost * self._interval
 
+    def left(self, now: float) -> int:
+        """Return how many can be taken."""
+        return max(0, int((self.rate.seconds - max(self.full_at - now, 0.0)) / self._interval + 0.001))
+
     def is_full(self, now: float) -> bool:
         """Whether nothing is owed, so that the bucket may be forgotten."""
         return self.full_at <= now
@@ -111,6 +115,45 @@ class WindowLog(Bucket):
         for _ in range(min(-int(cost), len(self._moments))):
             self._moments.pop()
         self.full_at = self._moments[-1] + self.rate.seconds if self._moments else 0.0
+
+    def left(self, now: float) -> int:
+        """Return how many still fit in."""
+        return self.rate.count - sum(moment > now - self.rate.seconds for moment in self._moments)
+
+
+class Balance(Bucket):
+    """A bucket that several processes share: each decides by what it knows of it, and settles with the one that knows all.
+
+    `key` says which one that is, `owed` is what was spent here and is not known there.
+    """
+
+    __slots__ = ("key", "owed")
+
+    def __init__(self, rate: Rate, key: str) -> None:
+        super().__init__(rate)
+        self.key = key
+        self.owed = 0.0
+
+    def spend(self, now: float, cost: float) -> float:
+        """Take, as `take` does, and owe it."""
+        wait = self.take(now, cost)
+        if wait == 0.0:
+            self.owed += cost
+        return wait
+
+    def overspend(self, now: float, cost: float) -> None:
+        """Take also what is not there, and owe it."""
+        self.charge(now, cost)
+        self.owed += cost
+
+    def settle(self) -> float:
+        """Return what is to be charged where all is known; it is not owed any more."""
+        owed, self.owed = self.owed, 0.0
+        return owed
+
+    def learn(self, now: float, full_in: float) -> None:
+        """Note in how many seconds the shared one is full, all but what was spent here meanwhile."""
+        self.full_at = max(self.full_at, now + full_in + self.owed * self._interval)
 
 
 B = TypeVar("B", bound=Bucket)

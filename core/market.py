@@ -12,6 +12,7 @@ from core.errors import FILE_TOO_LARGE, ErrorCode
 from core.events import ClientEvent
 from core.files.purposes import Purpose
 from core.privacy import PersonalData
+from core.weights import Weight
 
 Body = TypeVar("Body")
 JSON = "application/json"
@@ -44,6 +45,7 @@ class Route:
     Answer.
     `uploads`: the call may also come as multipart/form-data, whose other parts are the fields of `body`.
     `ends_login`: after it the caller is logged in no more.
+    `weight`: what the call costs of the caller's `messages`, which her sockets pay from too; see core/weights.py.
     `keeps_answer`: repeated with its Idempotency-Key, the call is not done again; see core/idempotency.py.
     """
 
@@ -56,6 +58,7 @@ class Route:
     keeps_answer: bool = False
     uploads: tuple[FilePart, ...] = ()
     ends_login: bool = False
+    weight: Weight | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +154,11 @@ def put(path: str, handler: Handler, who: Roles | None, *errors: ErrorCode, stat
 def ending_login(route: Route) -> Route:
     """Return the route of a call after which the caller is logged in no more."""
     return replace(route, ends_login=True)
+
+
+def weighing(weight: Weight, route: Route) -> Route:
+    """Return the route of a call by users that costs something of their `messages`."""
+    return replace(route, weight=weight)
 
 
 def delete(path: str, handler: Handler, who: Roles | None, *errors: ErrorCode) -> Route:
