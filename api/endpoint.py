@@ -114,7 +114,7 @@ class Endpoint:
     async def _limit(self, ctx: Ctx) -> Allowance:
         if ctx.caller:
             return await limits.take(ctx, self._market.per_user, str(ctx.caller.id))
-        return await limits.take_address(ctx, self._market.per_address)
+        return await limits.take(ctx, self._market.per_address, ctx.remote)
 
     async def _weigh(self, ctx: Ctx, body: object) -> None:
         if weight := self._route.weight:

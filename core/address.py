@@ -6,6 +6,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final, TypeAlias
 
+from core.budget import MOST_SUBJECTS, Bucket, Buckets, Rate
 from core.errors import MALFORMED_REQUEST, AppError
 
 Address: TypeAlias = IPv4Address | IPv6Address
@@ -58,12 +59,48 @@ def client_address(peer: str, forwarded: str, proxies: Sequence[str]) -> str:
 
 def subject(address: str) -> str:
     """Return whose limits an address counts against: an IPv4 address, or the /64 of an IPv6 one."""
-    return _network(address, SUBJECT_BITS) or address
+    try:
+        parsed = parse(address)
+    except ValueError:
+        return address
+    return _network(parsed, SUBJECT_BITS) if parsed.version == 6 else str(parsed)
 
 
 def wider_subject(address: str) -> str:
     """Return the /48 of an IPv6 address, whose limits are wider, so that nobody goes through its /64s; "" for any other."""
-    return _network(address, WIDER_BITS)
+    try:
+        parsed = parse(address)
+    except ValueError:
+        return ""
+    return _network(parsed, WIDER_BITS) if parsed.version == 6 else ""
+
+
+class AddressBuckets:
+    """The buckets of addresses in this process, each of its `subject` within its `wider_subject`; otherwise as `Buckets`."""
+
+    def __init__(self, rate: Rate, most: int = MOST_SUBJECTS) -> None:
+        self._near = Buckets(rate, most)
+        self._wider = Buckets(rate.times(WIDER_FACTOR), most)
+
+    def take(self, address: str, now: float, cost: float = 1.0) -> float:
+        """Take from both and return 0.0, or from none and return the seconds to wait."""
+        wait = self.wait(address, now, cost)
+        if wait <= 0.0:
+            self.charge(address, now, cost)
+        return max(wait, 0.0)
+
+    def wait(self, address: str, now: float, cost: float = 1.0) -> float:
+        """Return the seconds after which both have so much; 0.0 or less: now."""
+        return max(bucket.wait(now, cost) for bucket in self._of(address, now))
+
+    def charge(self, address: str, now: float, cost: float = 1.0) -> None:
+        """Take from both, also if there is not enough."""
+        for bucket in self._of(address, now):
+            bucket.charge(now, cost)
+
+    def _of(self, address: str, now: float) -> list[Bucket]:
+        near, wider = self._near.of(subject(address), now), wider_subject(address)
+        return [near, self._wider.of(wider, now)] if wider else [near]
 
 
 def masked(address: str) -> str:
@@ -72,15 +109,11 @@ def masked(address: str) -> str:
         parsed = parse(address.partition("/")[0])
     except ValueError:
         return ""
-    return str(ip_network((parsed, 24 if parsed.version == 4 else 48), strict=False))
+    return _network(parsed, 24 if parsed.version == 4 else 48)
 
 
-def _network(address: str, bits: int) -> str:
-    try:
-        parsed = parse(address)
-    except ValueError:
-        return ""
-    return str(ip_network((parsed, bits), strict=False)) if parsed.version == 6 else ""
+def _network(address: Address, bits: int) -> str:
+    return str(ip_network((address, bits), strict=False))
 
 
 @lru_cache(maxsize=8)

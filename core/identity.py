@@ -139,16 +139,16 @@ async def login(ctx: Ctx, email: str, password: str, rates: LoginRates) -> tuple
     has logged in before.
     """
     known = await USER_BY_EMAIL(ctx.db, ctx.market, email.strip()) if _storable(email) else None
-    is_familiar = known is not None and await IS_FAMILIAR(ctx.db, known.id, ctx.remote)
+    taken = [(rates.address, ctx.remote)]
+    if not (known and await IS_FAMILIAR(ctx.db, known.id, ctx.remote)):
+        taken.append((rates.account, email.strip().lower()))
     # Taken before the check and given back on success: attempts that run at once must not all slip through.
-    await limits.take_address(ctx, rates.address)
-    if not is_familiar:
-        await limits.take(ctx, rates.account, email.strip().lower())
+    for rate, subject in taken:
+        await limits.take(ctx, rate, subject)
     if not await verify_password(known.password_hash if known else None, password) or known is None:
         raise errors.INVALID_CREDENTIALS.error()
-    await limits.give_back_address(ctx, rates.address)
-    if not is_familiar:
-        await limits.give_back(ctx, rates.account, email.strip().lower())
+    for rate, subject in taken:
+        await limits.give_back(ctx, rate, subject)
     account = Account(known.id, known.email, known.name, known.role)
     async with transaction(ctx.db) as db:
         # A reset that was committed meanwhile has ended all sessions: none may come up by the old password after it.

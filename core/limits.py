@@ -5,7 +5,7 @@ from math import ceil
 
 import msgspec
 
-from core.address import WIDER_FACTOR, subject, wider_subject
+from core import address
 from core.budget import Rate
 from core.context import Ctx
 from core.errors import RATE_LIMITED, AppError
@@ -29,29 +29,24 @@ class RateLimitedError(AppError):
 
 
 async def take(ctx: Ctx, rate: Rate, subject: str, cost: float = 1.0, more: float = 0.0) -> Allowance:
-    """Take `cost` from the subject's bucket, and `more` even if it is not there; raise RateLimitedError when `cost` is not."""
-    return await _take(ctx, rate, [Demand(ctx.market, rate, subject, cost, more)])
+    """Take `cost` from the subject's bucket, and `more` even if it is not there; raise RateLimitedError when `cost` is not.
 
-
-async def take_address(ctx: Ctx, rate: Rate) -> Allowance:
-    """Take one from the bucket of where the call comes from: an IPv4 address, or a /64 of IPv6 within its /48."""
-    return await _take(ctx, rate, _of_address(ctx, rate, 1.0))
+    The subject `ctx.remote` is its IPv4 address, or the /64 of its IPv6 address within its /48.
+    """
+    return await _take(ctx, rate, _demands(ctx, rate, subject, cost, more))
 
 
 async def give_back(ctx: Ctx, rate: Rate, subject: str) -> None:
     """Put back what `take` took: it turned out not to count. Of a Window the latest that was taken."""
-    await _take(ctx, rate, [Demand(ctx.market, rate, subject, -1.0)])
+    await _take(ctx, rate, _demands(ctx, rate, subject, -1.0, 0.0))
 
 
-async def give_back_address(ctx: Ctx, rate: Rate) -> None:
-    """Put back what `take_address` took."""
-    await _take(ctx, rate, _of_address(ctx, rate, -1.0))
-
-
-def _of_address(ctx: Ctx, rate: Rate, cost: float) -> list[Demand]:
-    demands = [Demand(ctx.market, rate, subject(ctx.remote), cost)]
-    if wider := wider_subject(ctx.remote):
-        demands.append(Demand(ctx.market, rate.times(WIDER_FACTOR), wider, cost))
+def _demands(ctx: Ctx, rate: Rate, subject: str, cost: float, more: float) -> list[Demand]:
+    if subject != ctx.remote:
+        return [Demand(ctx.market, rate, subject, cost, more)]
+    demands = [Demand(ctx.market, rate, address.subject(subject), cost, more)]
+    if wider := address.wider_subject(subject):
+        demands.append(Demand(ctx.market, rate.times(address.WIDER_FACTOR), wider, cost, more))
     return demands
 
 

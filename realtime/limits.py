@@ -10,8 +10,8 @@ from typing import Final, NoReturn
 from uuid import UUID
 
 from core import errors, weights
-from core.address import WIDER_FACTOR, subject, wider_subject
-from core.budget import Bucket, Buckets, Rate, Subjects
+from core.address import AddressBuckets, subject
+from core.budget import Bucket, Rate, Subjects
 from core.context import User
 from core.offenders import Offenders
 from core.shared_limits import MOST_HERE, SharedLimits
@@ -47,8 +47,7 @@ class Limiter:
         self._is_on = messages is not None
         self._messages = {market: shared.balances(market, rate) for market, rate in (messages or {}).items()}
         self._others = Subjects(self._other_events, MOST_HERE)
-        self._failed = Buckets(FAILED_CONNECTS)
-        self._failed_wider = Buckets(FAILED_CONNECTS.times(WIDER_FACTOR))
+        self._failed = AddressBuckets(FAILED_CONNECTS)
 
     def take(self, user: bytes, market: str, event: str) -> None:
         """Pay for an event before it is looked at; raises RATE_LIMITED."""
@@ -81,21 +80,13 @@ class Limiter:
 
     def knock(self, address: str) -> None:
         """Raise RATE_LIMITED if too many CONNECTs from there have failed."""
-        now = monotonic()
-        for buckets, whose in self._failures_of(address):
-            wait = buckets.of(whose, now).wait(now)
-            if self._is_on and wait > 0.0:
-                self._refuse(FAILED_CONNECTS.name, whose, wait)
+        wait = self._failed.wait(address, monotonic()) if self._is_on else 0.0
+        if wait > 0.0:
+            self._refuse(FAILED_CONNECTS.name, subject(address), wait)
 
     def failed(self, address: str) -> None:
         """Count a CONNECT that has failed."""
-        now = monotonic()
-        for buckets, whose in self._failures_of(address):
-            buckets.of(whose, now).charge(now)
-
-    def _failures_of(self, address: str) -> list[tuple[Buckets, str]]:
-        wider = wider_subject(address)
-        return [(self._failed, subject(address)), *([(self._failed_wider, wider)] if wider else ())]
+        self._failed.charge(address, monotonic())
 
     def _other_events(self, user: str | bytes) -> Bucket:
         assert isinstance(user, bytes)  # noqa: S101

@@ -37,7 +37,7 @@ class Operators:
         if scheme.lower() == "bearer" and known:
             return known[0]
         # Only what was wrong counts: others behind the same address must not keep an operator out.
-        await limits.take_address(ctx, GUESSES)
+        await limits.take(ctx, GUESSES, ctx.remote)
         raise errors.UNAUTHORIZED.error("This is no operator's token")
 
 

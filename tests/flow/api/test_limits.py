@@ -1,16 +1,17 @@
 """Limits of calls: buckets and windows in Redis, and in the process while Redis is of no use."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
+from typing import cast
 
 import pytest
-from redis.asyncio import Redis
+from redis import Redis
 
 from core import limits, shared_limits
 from core.budget import Rate, Window
 from core.context import Ctx
-from core.limits import Allowance, RateLimitedError, give_back, give_back_address, take, take_address
+from core.limits import Allowance, RateLimitedError, give_back, take
 from core.shared_limits import SharedLimits, key_of
 from tests.flow.conftest import House, without_limits
 
@@ -32,15 +33,23 @@ async def wait_of(taking: Awaitable[Allowance]) -> int:
     return 0
 
 
+def take_there(ctx: Ctx, address: str, rate: Rate = RATE) -> Awaitable[Allowance]:
+    """Take from the buckets of an address."""
+    return take(replace(ctx, remote=address), rate, address)
+
+
 async def pass_time(ctx: Ctx, key: str, milliseconds: float) -> None:
     """Have a bucket or a log of moments stand as if so much time had passed."""
     redis = ctx.resources.redis
     if await redis.type(key) == b"string":
         await redis.set(key, float(await redis.get(key)) - milliseconds)
         return
-    moments = [float(moment) - milliseconds for moment in await redis.lrange(key, 0, -1)]
+    moments = [
+        float(moment) - milliseconds for moment in await cast("Awaitable[list[bytes]]", redis.lrange(key, 0, -1))
+    ]
     await redis.delete(key)
-    await redis.rpush(key, *moments)
+    for moment in moments:
+        await cast("Awaitable[int]", redis.rpush(key, str(moment)))
 
 
 async def test_a_bucket_gives_what_it_holds_and_says_what_is_left(ctx: Ctx) -> None:
@@ -112,29 +121,28 @@ async def test_a_key_is_short_whatever_the_subject(ctx: Ctx) -> None:
 
 async def test_addresses_of_one_64_share_a_bucket_and_those_of_one_48_a_wider_one(ctx: Ctx) -> None:
     for host in range(3):
-        await take_address(replace(ctx, remote=f"2001:db8:1:1::{host}"), RATE)
-    assert await wait_of(take_address(replace(ctx, remote="2001:db8:1:1::99"), RATE)) > 0
+        await take_there(ctx, f"2001:db8:1:1::{host}")
+    assert await wait_of(take_there(ctx, "2001:db8:1:1::99")) > 0
     for net in range(2, 9):
         for _ in range(3):
-            await take_address(replace(ctx, remote=f"2001:db8:1:{net}::1"), RATE)
-    assert await wait_of(take_address(replace(ctx, remote="2001:db8:1:9::1"), RATE)) > 0, "24 were taken of the /48"
-    assert await wait_of(take_address(replace(ctx, remote="2001:db8:2:1::1"), RATE)) == 0
-    assert await wait_of(take_address(replace(ctx, remote="192.0.2.1"), RATE)) == 0
+            await take_there(ctx, f"2001:db8:1:{net}::1")
+    assert await wait_of(take_there(ctx, "2001:db8:1:9::1")) > 0, "24 were taken of the /48"
+    assert await wait_of(take_there(ctx, "2001:db8:2:1::1")) == 0
+    assert await wait_of(take_there(ctx, "192.0.2.1")) == 0
 
 
 async def test_a_64_that_is_refused_takes_nothing_from_its_48(ctx: Ctx) -> None:
-    flooder = replace(ctx, remote="2001:db8:1:1::1")
-    assert sum([await wait_of(take_address(flooder, RATE)) > 0 for _ in range(50)]) == 47
+    assert sum([await wait_of(take_there(ctx, "2001:db8:1:1::1")) > 0 for _ in range(50)]) == 47
     for _ in range(3):
-        assert await wait_of(take_address(replace(ctx, remote="2001:db8:1:2::1"), RATE)) == 0
+        assert await wait_of(take_there(ctx, "2001:db8:1:2::1")) == 0
 
 
 async def test_what_an_address_gets_back_goes_to_both_of_its_buckets(ctx: Ctx) -> None:
     there = replace(ctx, remote="2001:db8:1:1::1")
     for _ in range(30):
-        await take_address(there, GUESSES)
-        await give_back_address(there, GUESSES)
-    assert (await take_address(there, GUESSES)).remaining == 2
+        await take(there, GUESSES, there.remote)
+        await give_back(there, GUESSES, there.remote)
+    assert (await take(there, GUESSES, there.remote)).remaining == 2
 
 
 async def test_a_raised_user_may_do_so_many_times_as_much_but_not_guess_more(ctx: Ctx) -> None:
@@ -153,47 +161,53 @@ async def test_without_limits_nothing_is_asked(ctx: Ctx) -> None:
     assert await ctx.resources.redis.dbsize() == 0
 
 
-async def full(redis: Redis) -> None:
-    await redis.config_set("maxmemory", 1)
+def is_away(shared: SharedLimits) -> bool:
+    return shared._away
 
 
-async def read_only(redis: Redis) -> None:
-    await redis.execute_command("REPLICAOF", "127.0.0.1", "1")
+def full(redis: Redis) -> None:
+    redis.config_set("maxmemory", 1)
 
 
-async def hung(redis: Redis) -> None:
-    await redis.execute_command("CLIENT", "PAUSE", 60_000, "ALL")
+def read_only(redis: Redis) -> None:
+    redis.replicaof("127.0.0.1", 1)
+
+
+def hung(redis: Redis) -> None:
+    redis.client_pause(60_000, all=False)  # what writes, as our scripts do
+
+
+def mend(redis: Redis) -> None:
+    redis.client_unpause()
+    redis.config_set("maxmemory", 0)
+    redis.replicaof("NO", "ONE")
 
 
 @pytest.fixture
-async def mended(redis_url: str) -> object:
-    """Mend the Redis of all tests after one that has broken it."""
-    yield
-    async with Redis.from_url(redis_url) as redis:
-        await redis.execute_command("CLIENT", "UNPAUSE")
-        await redis.config_set("maxmemory", 0)
-        await redis.execute_command("REPLICAOF", "NO", "ONE")
+def server(redis_url: str) -> Iterator[Redis]:
+    """Return a way to break the Redis of all tests, which is mended afterwards."""
+    with Redis.from_url(redis_url) as redis:
+        yield redis
+        mend(redis)
 
 
-@pytest.mark.usefixtures("mended")
 @pytest.mark.parametrize("broken", [full, read_only, hung])
 @pytest.mark.parametrize("rate", [RATE, GUESSES])
 async def test_a_redis_that_is_full_read_only_or_hangs_is_replaced_by_the_process(
-    ctx: Ctx, monkeypatch: pytest.MonkeyPatch, broken: Callable[[Redis], Awaitable[None]], rate: Rate
+    ctx: Ctx, server: Redis, monkeypatch: pytest.MonkeyPatch, broken: Callable[[Redis], None], rate: Rate
 ) -> None:
     monkeypatch.setattr(shared_limits, "ANSWER_SECONDS", 0.1)
     monkeypatch.setattr(shared_limits, "AWAY_SECONDS", 3600.0)
-    await broken(ctx.resources.redis)
+    broken(server)
     assert [(await take(ctx, rate, "ann")).remaining for _ in range(3)] == [2, 1, 0]
     assert await wait_of(take(ctx, rate, "ann")) > 0
     await give_back(ctx, rate, "ann")
     assert (await take(ctx, rate, "ann")).remaining == 0
-    assert await wait_of(take_address(replace(ctx, remote="2001:db8:1:1::1"), rate)) == 0
+    assert await wait_of(take_there(ctx, "2001:db8:1:1::1", rate)) == 0
 
 
-@pytest.mark.usefixtures("mended")
 async def test_one_call_waits_for_a_redis_that_hangs_and_the_next_do_not(
-    ctx: Ctx, monkeypatch: pytest.MonkeyPatch
+    ctx: Ctx, server: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shared_limits, "ANSWER_SECONDS", 0.1)
     asked = 0
@@ -206,29 +220,27 @@ async def test_one_call_waits_for_a_redis_that_hangs_and_the_next_do_not(
 
     monkeypatch.setattr(SharedLimits, "_ask", counted)
     monkeypatch.setattr(shared_limits, "AWAY_SECONDS", 3600.0)
-    await hung(ctx.resources.redis)
+    hung(server)
     for _ in range(100):
         await wait_of(take(ctx, RATE, "ann"))
     assert asked == 1
 
 
-@pytest.mark.usefixtures("mended")
 @pytest.mark.parametrize("broken", [full, read_only])
 async def test_when_redis_is_back_it_is_told_what_was_spent_meanwhile(
-    ctx: Ctx, monkeypatch: pytest.MonkeyPatch, broken: Callable[[Redis], Awaitable[None]]
+    ctx: Ctx, server: Redis, monkeypatch: pytest.MonkeyPatch, broken: Callable[[Redis], None]
 ) -> None:
     monkeypatch.setattr(shared_limits, "AWAY_SECONDS", 0.05)
-    redis, mine = ctx.resources.redis, ctx.resources.limits
-    await broken(redis)
+    mine = ctx.resources.limits
+    broken(server)
     await take(ctx, RATE, "ann")
-    assert mine._away
-    await redis.config_set("maxmemory", 0)
-    await redis.execute_command("REPLICAOF", "NO", "ONE")
+    assert is_away(mine)
+    mend(server)
     await take(ctx, RATE, "ann")
     async with asyncio.timeout(20):
         await mine.settled()
-    assert not mine._away
-    other = replace(ctx, resources=replace(ctx.resources, limits=SharedLimits(redis, {})))
+    assert not is_away(mine)
+    other = replace(ctx, resources=replace(ctx.resources, limits=SharedLimits(ctx.resources.redis, {})))
     assert (await take(other, RATE, "ann")).remaining <= 1
 
 
