@@ -129,9 +129,10 @@ def post(
     *errors: ErrorCode,
     status: int = 201,
     uploads: tuple[FilePart, ...] = (),
+    weight: Weight | None = None,
 ) -> Route:
     """Create, once for each Idempotency-Key."""
-    return Route("POST", path, handler, who, (status,), errors, who is not None, uploads)
+    return Route("POST", path, handler, who, (status,), errors, who is not None, uploads, weight=weight)
 
 
 def do(
@@ -141,14 +142,22 @@ def do(
     *errors: ErrorCode,
     statuses: tuple[int, ...] = (200,),
     uploads: tuple[FilePart, ...] = (),
+    weight: Weight | None = None,
 ) -> Route:
     """Do something that is no creation, or that is safe to repeat by itself; the first status is the usual one."""
-    return Route("POST", path, handler, who, statuses, errors, uploads=uploads)
+    return Route("POST", path, handler, who, statuses, errors, uploads=uploads, weight=weight)
 
 
-def put(path: str, handler: Handler, who: Roles | None, *errors: ErrorCode, status: int = 200) -> Route:
+def put(
+    path: str,
+    handler: Handler,
+    who: Roles | None,
+    *errors: ErrorCode,
+    status: int = 200,
+    weight: Weight | None = None,
+) -> Route:
     """Change; calling it twice is harmless."""
-    return Route("PUT", path, handler, who, (status,), errors)
+    return Route("PUT", path, handler, who, (status,), errors, weight=weight)
 
 
 def ending_login(route: Route) -> Route:
@@ -156,11 +165,6 @@ def ending_login(route: Route) -> Route:
     return replace(route, ends_login=True)
 
 
-def weighing(weight: Weight, route: Route) -> Route:
-    """Return the route of a call by users that costs something of their `messages`."""
-    return replace(route, weight=weight)
-
-
-def delete(path: str, handler: Handler, who: Roles | None, *errors: ErrorCode) -> Route:
+def delete(path: str, handler: Handler, who: Roles | None, *errors: ErrorCode, weight: Weight | None = None) -> Route:
     """Take away."""
-    return Route("DELETE", path, handler, who, (204,), errors)
+    return Route("DELETE", path, handler, who, (204,), errors, weight=weight)

@@ -1,6 +1,6 @@
 """What each thing that a user does to others weighs: ONE budget pays for all of it, the market's `messages` rate.
 
-It is the same budget for events of sockets (realtime/limits.py says which event weighs what) and for calls (`weighing` in a
+It is the same budget for events of sockets (realtime/limits.py says which event weighs what) and for calls (`weight=` in a
 marketplace's routes). What is not here weighs nothing: calls have the rate `per_user`, other events have realtime/limits.py's.
 """
 
