@@ -73,6 +73,9 @@ FILE_TOO_LARGE = ErrorCode("FILE_TOO_LARGE", 413, "The file is too large")
 UNSUPPORTED_MEDIA_TYPE = ErrorCode("UNSUPPORTED_MEDIA_TYPE", 415, "Send application/json")
 IDEMPOTENCY_KEY_REUSED = ErrorCode("IDEMPOTENCY_KEY_REUSED", 422, "This key was used for another call")
 RATE_LIMITED = ErrorCode("RATE_LIMITED", 429, "Rate limit exceeded", retryable=True)
+TOO_MANY_CONNECTIONS = ErrorCode(
+    "TOO_MANY_CONNECTIONS", 429, "Too many connections of one user: close one", retryable=True
+)
 INTERNAL_ERROR = ErrorCode("INTERNAL_ERROR", 500, "Internal server error", retryable=True)
 UNAVAILABLE = ErrorCode("UNAVAILABLE", 503, "The service is not available right now", retryable=True)
 

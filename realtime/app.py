@@ -69,7 +69,8 @@ class Hub:
         returning = Returning(history, rooms, recovery)
         handlers = Handlers(resources, history, rooms, presence, self._publisher, recovery, returning)
         messages = {market.name: market.messages for market in markets}
-        limiter = Limiter(messages if settings.rate_limits == "on" else None)
+        is_limited = settings.rate_limits == "on"
+        limiter = Limiter(resources.limits, resources.offenders, messages if is_limited else None)
         gateway = self._gateway = Gateway(
             resources,
             frozenset(market.name for market in markets),

@@ -81,6 +81,10 @@ class Client(Socket):
         """Count an error."""
         self._gateway.count_error(error.kind.code)
 
+    def charge(self, cost: float) -> None:
+        """Charge the user for what an event weighs beyond what was taken for it."""
+        self._gateway.limiter.charge(self.user_key, self.user.market, cost)
+
     def tell(self, event: Event) -> None:
         """Send one of the server's own events."""
         self.emit_raw(packets.event_raw(event.name, _encode(event)))

@@ -42,7 +42,8 @@ def _peer(peer: str, _forwarded: str) -> str:
 class Config(msgspec.Struct, frozen=True):
     """Times in seconds, sizes in bytes; `origins` may speak with us from a browser, "*" is any.
 
-    `address` says where a client is, given the peer's address and what X-Forwarded-For claims, which alone nobody believes.
+    `address` says where a client is, given the peer's address and what X-Forwarded-For claims, which alone nobody believes;
+    it raises ValueError for what is none, and that session is refused.
     """
 
     ping_interval: float = 25.0
@@ -133,6 +134,10 @@ class Engine:
             raise Refused(BAD_REQUEST)
         if self._takes_nobody:
             raise Refused(BAD_REQUEST, 503)
+        try:
+            self.config.address(request.remote, request.forwarded)
+        except ValueError:
+            raise Refused(BAD_REQUEST) from None
         return None
 
     def _session_of(self, sid: str, transport: str, request: Request) -> Session:
