@@ -134,47 +134,48 @@ class WebSocket(asyncio.Protocol):
             self.work()
 
     def work(self) -> float:
-        """Take up the frames that are there, as many as a turn and the budget allow; returns the units spent."""
-        tail = self._tail
+        """Take up the frames that wait, as many as a turn and the budget allow; returns the units spent."""
         self._paused &= ~_TURN
-        if tail is None or self._paused:  # it is None from the end on
+        if self.closing or self._paused:
             return 0.0
-        spent, wait = 0.0, 0.0
-        at = 0
+        if self._tail is None:
+            self.transport.resume_reading()
+            return 0.0
         try:
-            while len(tail) - at >= self._need and spent < SLICE and not self._paused:
-                if self.budget.credit < 1.0 and (wait := self.budget.refill()) > 0.0:
-                    break
-                frame = read_frame(tail, at, self.engine.config.max_payload)
-                if isinstance(frame, int):
-                    self._need = frame
-                else:
-                    first, payload, at = frame
-                    units = 1.0 + len(payload) / UNIT
-                    self.budget.credit -= units
-                    spent += units
-                    self._need = SHORTEST
-                    self._take(first, payload)
-                    if self.closing:
-                        return spent
+            return self._work_off(self._tail)
         except BrokenFrame as broken:
             self._fail(broken.code)
-            return spent
-        del tail[:at]  # not copied: a frame of many small segments must not cost the square of its size
-        if self.budget.credit < 0.0:
-            wait = self.budget.refill()
-        self._wait(wait, is_more=len(tail) >= self._need)
-        if not tail:
-            self._tail = None
+            return SLICE
+
+    def _work_off(self, tail: bytearray) -> float:
+        spent, at, budget = 0.0, 0, self.budget
+        while spent < SLICE and len(tail) - at >= self._need and not self._paused:
+            if budget.credit < 1.0 and budget.refill() > 0.0:
+                break
+            frame = read_frame(tail, at, self.engine.config.max_payload)
+            if isinstance(frame, int):
+                self._need = frame
+                continue
+            first, payload, at = frame
+            units = 1.0 + len(payload) / UNIT
+            budget.credit -= units
+            spent += units
+            self._need = SHORTEST
+            self._take(first, payload)
+        if not self.closing:
+            del tail[:at]  # not copied: a frame of many small segments must not cost the square of its size
+            self._tail = tail or None
+            self._go_on(is_more=len(tail) >= self._need)
         return spent
 
-    def _wait(self, wait: float, *, is_more: bool) -> None:
-        """Read on, or go on with what there is in a later turn, or after `wait` seconds."""
+    def _go_on(self, *, is_more: bool) -> None:
+        """Read on, or go on with what there is: in a later turn, or when there is credit again."""
+        wait = self.budget.refill() if self.budget.credit < is_more else 0.0
         if wait > 0.0:
             self.budget.hold()
             self._pause(_RATE)
             asyncio.get_running_loop().call_later(wait, self._resume, _RATE)
-        elif not self._paused and is_more:
+        elif is_more and not self._paused:
             self._pause(_TURN)
             self.engine.turns.add(self)
         elif not self._paused:

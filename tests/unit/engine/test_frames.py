@@ -8,9 +8,9 @@ from aiohttp._websocket.reader_py import WebSocketReader
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from realtime.engine import frames
 from core.budget import Rate
-from realtime.engine.budget import Budget
+from realtime.engine import frames
+from realtime.engine.budget import TRAFFIC, Budget
 from realtime.engine.frames import BrokenFrame, binary_frame, read_frame, text_frame, unwrap
 from realtime.engine.server import Config, Engine
 from realtime.engine.session import Layer, Session
@@ -89,10 +89,10 @@ def _no_layer(_: Session) -> Layer:
     raise AssertionError("no session is opened here")
 
 
-def feed(pieces: list[bytes], **limits: Rate) -> tuple[list[object], bytes]:
+def feed(pieces: list[bytes], traffic: Rate = TRAFFIC) -> tuple[list[object], bytes]:
     """What is heard and written when a WebSocket is sent these pieces, as fast as it reads them."""
     wire, listener = Wire(), Listener()
-    config = Config(max_payload=LIMIT, **limits)
+    config = Config(max_payload=LIMIT, traffic=traffic)
     engine = Engine(config, _no_layer)
     websocket = WebSocket(engine, wire, Budget(config, ""))
     websocket.taker = listener
