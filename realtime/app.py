@@ -41,7 +41,9 @@ class Hub:
 
     def __init__(self, settings: Settings, resources: Resources, markets: Sequence[Marketplace]) -> None:
         config = Config(
-            origins=settings.cors_origins, address=partial(client_address, proxies=settings.trusted_proxies)
+            origins=settings.cors_origins,
+            address=partial(client_address, proxies=settings.trusted_proxies),
+            rates=settings.rate_limits == "on",
         )
         self.metrics = resources.metrics
         self.engine = Engine(config, socketio({"/": self._client}))

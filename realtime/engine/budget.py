@@ -32,7 +32,9 @@ CONNECT_REFUSED: Final = 10.0  # refusals that a refused CONNECT counts for: six
 SLICE: Final = 16.0
 TURN: Final = 64.0
 
-EXCUSES: Final = 5  # pings in a row that may stay unanswered because we did not read: then the client is gone for all we know
+EXCUSES: Final = (
+    5  # pings in a row that may stay unanswered because we did not read: then the client is gone for all we know
+)
 
 
 class Budget:

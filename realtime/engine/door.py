@@ -22,7 +22,9 @@ async def open_door(
     engine: Engine, server: web.Server, host: str, port: int, *, reuse_port: bool = False
 ) -> asyncio.Server:
     """Listen for everybody; what is not a WebSocket of the engine goes to the application of `server`."""
-    return await _listen(partial(Door, engine.guard, partial(Http, server, engine.guard), engine), host, port, reuse_port)
+    return await _listen(
+        partial(Door, engine.guard, partial(Http, server, engine.guard), engine), host, port, reuse_port
+    )
 
 
 async def open_http(guard: Guard, server: web.Server, host: str, port: int) -> asyncio.Server:

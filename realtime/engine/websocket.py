@@ -170,7 +170,7 @@ class WebSocket(asyncio.Protocol):
 
     def _go_on(self, *, is_more: bool) -> None:
         """Read on, or go on with what there is: in a later turn, or when there is credit again."""
-        wait = self.budget.refill() if self.budget.credit < is_more else 0.0
+        wait = self.budget.refill() if self.budget.credit < (1.0 if is_more else 0.0) else 0.0
         if wait > 0.0:
             self.budget.hold()
             self._pause(_RATE)

@@ -43,7 +43,7 @@ class HandLoop:
 def by_hand() -> Iterator[HandLoop]:
     """Put a hand-driven loop and clock in place of the real ones."""
     loop = HandLoop()
-    with mock.patch("realtime.engine.budget.monotonic", lambda: loop.now):
+    with mock.patch("realtime.engine.budget.monotonic", side_effect=lambda: loop.now):
         asyncio._set_running_loop(cast("asyncio.AbstractEventLoop", loop))
         try:
             yield loop
