@@ -57,6 +57,15 @@ def client_address(peer: str, forwarded: str, proxies: Sequence[str]) -> str:
     return str(address)
 
 
+def is_trusted(address: str, proxies: Sequence[str]) -> bool:
+    """Say whether an address is a trusted proxy's, which speaks for many."""
+    try:
+        parsed = parse(address)
+    except ValueError:
+        return False
+    return any(parsed in network for network in _networks(tuple(proxies)))
+
+
 def subject(address: str) -> str:
     """Return whose limits an address counts against: an IPv4 address, or the /64 of an IPv6 one."""
     try:

@@ -112,8 +112,9 @@ class Reply:
             self._client.emit_raw(packets.ack_raw(self._ack, _encode(answer)))
 
     def refuse(self, error: errors.AppError) -> None:
-        """Send the error."""
+        """Send the error; a client that is refused again and again is cut off."""
         self._client.refused(error)
+        self._client.session.count_refusal()
         if self._ack is not None:
             self._client.ack(self._ack, errors.answer(error))
         else:

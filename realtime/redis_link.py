@@ -59,7 +59,9 @@ class RedisLink(asyncio.Protocol):
         self._stopped = True
         self._flush()
         if self._connecting:
-            if not self.connected:  # one that has just connected is done in the next turn; cancelled, it would never say so
+            if (
+                not self.connected
+            ):  # one that has just connected is done in the next turn; cancelled, it would never say so
                 self._connecting.cancel()
             await asyncio.wait([self._connecting])
         if self._transport:

@@ -11,7 +11,9 @@ async def test_a_command_in_the_turn_in_which_the_connection_is_dropped_raises_n
     await link.start()
     await opened.get()
     link.drop()
-    link.send((b"PUBLISH", b"nobody", b""))  # an error in its callback would fail the test: see nothing_goes_wrong_unseen
+    link.send(
+        (b"PUBLISH", b"nobody", b"")
+    )  # an error in its callback would fail the test: see nothing_goes_wrong_unseen
     await opened.get()
     assert link.connected
     await link.stop()
