@@ -6,7 +6,7 @@ import marketplaces
 from api import blobs, docs, pages
 from api.blobs import Blobs
 from api.endpoint import Endpoint
-from api.middleware import add_headers, answer_errors, cors, observe
+from api.middleware import add_headers, answer_errors, cors, observe, refuse_encoded
 from api.ops.routes import OPS
 from api.ops.routes import routes as operators_routes
 from config.settings import Settings
@@ -24,8 +24,9 @@ def build_app(
 ) -> web.Application:
     """Put the application together; it opens nothing and closes nothing. Without `hubs` there is no console."""
     app = web.Application(
-        middlewares=[observe(resources.metrics), cors(settings.cors_origins), answer_errors],
+        middlewares=[observe(resources.metrics), cors(settings.cors_origins), answer_errors, refuse_encoded],
         client_max_size=MAX_BODY,
+        handler_args={"auto_decompress": False},  # or aiohttp has decompressed some before refuse_encoded is asked
     )
     app.on_response_prepare.append(add_headers)
     app.cleanup_ctx.append(blobs.session)

@@ -100,6 +100,19 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
         return _answer(errors.INTERNAL_ERROR.error())
 
 
+@web.middleware
+async def refuse_encoded(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Take no compressed bodies: a few kilobytes of one become as much work as its sender likes."""
+    check_not_encoded(request.headers.get(hdrs.CONTENT_ENCODING, ""))
+    return await handler(request)
+
+
+def check_not_encoded(encoding: str) -> None:
+    """Raise UNSUPPORTED_MEDIA_TYPE unless a body, or a part of one, comes as it is; `encoding` is its Content-Encoding."""
+    if encoding.strip().lower() not in ("", "identity"):
+        raise errors.UNSUPPORTED_MEDIA_TYPE.error("Send the body as it is, without a Content-Encoding")
+
+
 def cors(origins: Sequence[str]) -> Middleware:
     """Let web pages of other origins call."""
 
