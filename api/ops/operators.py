@@ -6,6 +6,7 @@ from hashlib import sha256
 
 from aiohttp import web
 
+from api.admission import ADMISSION
 from config.settings import Settings
 from core import errors, limits
 from core.budget import Rate
@@ -37,6 +38,7 @@ class Operators:
         if scheme.lower() == "bearer" and known:
             return known[0]
         # Only what was wrong counts: others behind the same address must not keep an operator out.
+        request.app[ADMISSION].take(ctx.remote)  # before Redis is asked
         await limits.take(ctx, GUESSES, ctx.remote)
         raise errors.UNAUTHORIZED.error("This is no operator's token")
 
