@@ -48,18 +48,21 @@ class Admission:
 
         @web.middleware
         async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
-            resource = request.match_info.route.resource
-            request[ADDRESS] = address = address_of(request, self._settings.trusted_proxies)
-            if resource is None or resource in self._guarded:
-                try:
-                    request[ADMITTED] = self.take(address, shown_token(request))
-                except RateLimitedError as error:
-                    response = answer(error)
-                    response.force_close()  # with all that the client has sent ahead
-                    return response
+            try:
+                self._let_in(request)
+            except AppError as error:
+                response = answer(error)
+                response.force_close()  # with all that the client has sent ahead
+                return response
             return await handler(request)
 
         return admit
+
+    def _let_in(self, request: web.Request) -> None:
+        resource = request.match_info.route.resource
+        request[ADDRESS] = address = address_of(request, self._settings.trusted_proxies)
+        if resource is None or resource in self._guarded:
+            request[ADMITTED] = self.take(address, shown_token(request))
 
     def take(self, address: str, token: str = "") -> str:
         """Count one request and return for whom; raise RateLimitedError.

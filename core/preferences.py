@@ -9,6 +9,7 @@ from core import errors
 from core.context import Ctx
 from core.db import Many, Run, transaction
 from core.errors import Detail
+from core.fields import Short
 from core.notices import Notice
 
 
@@ -24,7 +25,7 @@ class Preference(msgspec.Struct, frozen=True, rename="camel"):
 class PreferenceChange(msgspec.Struct, frozen=True, rename="camel"):
     """A choice; what is not given stays."""
 
-    type: str
+    type: Short
     in_app: bool | UnsetType = UNSET
     email: bool | UnsetType = UNSET
     push: bool | UnsetType = UNSET
