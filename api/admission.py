@@ -28,10 +28,10 @@ log = logging.getLogger(__name__)
 class Admission:
     """The budgets of all addresses in one process."""
 
-    def __init__(self, resources: Resources, requests: Rate = REQUESTS) -> None:
+    def __init__(self, resources: Resources) -> None:
         self._settings = resources.settings
         self._keys = resources.keys
-        self._buckets = Buckets(requests)
+        self._buckets = Buckets(REQUESTS)
         self._lines = Buckets(LINES)
         self._guarded: frozenset[web.AbstractResource] = frozenset()
         self._refused = 0
