@@ -11,6 +11,7 @@ from typing import IO
 
 import msgspec
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from multipart import MultipartError, ParserLimitReached, PushMultipartParser, parse_options_header
 
 from api.form_parts import MAX_FILES, MAX_TEXT, Form, FormReader
@@ -28,6 +29,8 @@ MAX_HEADERS = 8  # of a part; RFC 7578 knows three
 MAX_HEADER = 4096  # bytes of a line: the name of a file, percent-encoded, fits in
 CHUNK = 64 * 1024  # bytes that are parsed in one turn of the loop
 LINE_END = b"\r\n"
+# The parser's own errors, texts that are none, and what aiohttp raises at a body that breaks off.
+MALFORMED = (MultipartError, UnicodeDecodeError, RuntimeError, HttpProcessingError, EOFError)
 
 
 @asynccontextmanager
@@ -39,7 +42,7 @@ async def reading(request: web.Request, ctx: Ctx, market: Marketplace, route: Ro
             await _read(request, _parser(request), reader, _Bytes(most_bytes(market, route), route))
         except ParserLimitReached:
             raise errors.PAYLOAD_TOO_LARGE.error() from None
-        except (MultipartError, UnicodeDecodeError):
+        except MALFORMED:
             raise errors.MALFORMED_REQUEST.error("The body is not valid multipart/form-data") from None
         yield reader.form
 
@@ -62,7 +65,7 @@ def _parser(request: web.Request) -> PushMultipartParser:
         max_header_size=MAX_HEADER,
         max_header_count=MAX_HEADERS,
         max_segment_count=MAX_PARTS,
-        strict=True,  # no text before the first part, no headers of many lines
+        strict=True,  # what comes before the first part is not read through, and no header has many lines
     )
 
 
