@@ -31,4 +31,4 @@ class OperatorEndpoint(Endpoint):
     async def _identified(self, request: web.Request, ctx: Ctx) -> Ctx:
         name = await self._operators.authenticate(request, ctx)
         usual = {field.name: getattr(ctx, field.name) for field in fields(ctx)}
-        return OperatorCtx(**usual, hubs=self._hubs, operator=name)
+        return OperatorCtx(**usual, hubs=self._hubs, looks=self._operators.looks, operator=name)
