@@ -20,6 +20,8 @@ from core.metrics import Metrics
 
 REQUEST_ID = web.RequestKey("request_id", str)
 ROUTE = web.RequestKey("route", str)  # of a call of a marketplace: its row in the table
+AN_ID = re.compile(r"[0-9a-f]{8}[0-9a-f-]{8,28}")
+PLAIN = re.compile(r"[A-Za-z0-9._%-]{0,40}")
 GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 OF_STATUS = {
     404: errors.NOT_FOUND,
@@ -160,9 +162,18 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
 
 
 def _path(request: web.Request) -> str:
-    """Return a request's path for the log, without what opens something to who reads it there."""
-    route = request.get(ROUTE, "")
-    return route if "{token}" in route else request.rel_url.raw_path
+    """Return a request's path for the log: its ids, but no token, no name of a file, nothing else that a client has written.
+
+    Where nothing is at a path, only what is short and plain of it.
+    """
+    resource = request.match_info.route.resource
+    if resource is None:
+        return "/".join(part if PLAIN.fullmatch(part) else "*" for part in request.rel_url.raw_path.split("/"))
+    path = resource.canonical
+    for name, value in request.match_info.items():
+        if AN_ID.fullmatch(value):
+            path = path.replace(f"{{{name}}}", value)
+    return path
 
 
 def answer(error: AppError, allow: Sequence[str] = ()) -> web.Response:
