@@ -93,6 +93,14 @@ class Cookies:
         )
 
 
+def shown_token(request: web.Request) -> str:
+    """Return the access token of a request, of whichever marketplace; not verified."""
+    scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
+    if scheme.lower() == "bearer":
+        return token.strip()
+    return next((value for name, value in request.cookies.items() if name.endswith("-access")), "")
+
+
 def wanted(request: web.Request) -> bool:
     """Say whether a client wants its tokens in cookies."""
     return request.headers.get(TRANSPORT, "").lower() == "cookie"

@@ -1,21 +1,24 @@
 """A row of a marketplace's table becomes an aiohttp handler: authenticate, limit, decode, call, encode."""
 
 import asyncio
+from dataclasses import replace
 
 import msgspec
 from aiohttp import hdrs, web
 
 from api import multipart
+from api.admission import ADDRESS, ADMISSION, ADMITTED
 from api.auth import caller
 from api.cookies import Cookies, wanted, without_tokens
-from api.middleware import REQUEST_ID, ROUTE
+from api.middleware import NO_STORE, REQUEST_ID, REVALIDATED, ROUTE
 from api.signature import Parameter, signature_of
 from core import errors, idempotency, limits, logs
-from core.address import client_address
-from core.context import Ctx, Resources, User
+from core.context import Ctx, Resources
+from core.csrf import CsrfToken
+from core.errors import AppError
 from core.etag import body_tag, matches
 from core.limits import Allowance
-from core.market import Answer, Marketplace, Route, Text
+from core.market import PUBLIC, Answer, Marketplace, Route, Text
 from core.publisher import Publisher
 from core.sessions import Tokens
 from core.validation import as_error
@@ -36,6 +39,8 @@ class Endpoint:
         self._publisher = publisher
         self._signature = signature_of(route)
         self._cookies = Cookies(market.name, resources)
+        # What needs a login is personal. Clients may still ask with If-None-Match about what they keep themselves.
+        self._may_be_kept = (route.method, route.who) == ("GET", PUBLIC) and self._signature.answer is not CsrfToken
         self._decode_body = msgspec.json.Decoder(self._signature.body).decode if self._signature.body else None
 
     async def __call__(self, request: web.Request) -> web.Response:
@@ -43,11 +48,14 @@ class Endpoint:
         request[ROUTE] = self._route.path
         brings_files = bool(self._route.uploads) and request.content_type == "multipart/form-data"
         async with asyncio.timeout(UPLOAD_SECONDS if brings_files else CALL_SECONDS):
-            ctx = await self._context(request)
+            ctx = await self._identified(request, self._context(request))
             logs.identify(ctx.market, str(ctx.caller.id) if ctx.caller else "")
             allowance = await self._limit(ctx)
+            if ctx.caller:
+                request.app[ADMISSION].give_back(request[ADMITTED])
             response = await (self._answer_files if brings_files else self._answer)(request, ctx)
         response.headers.update(_rate_headers(allowance))
+        response.headers[hdrs.CACHE_CONTROL] = REVALIDATED if self._may_be_kept else NO_STORE
         return response
 
     async def _answer(self, request: web.Request, ctx: Ctx) -> web.Response:
@@ -89,27 +97,29 @@ class Endpoint:
             response.headers["Idempotency-Replayed"] = "true"
         return response
 
-    async def _context(self, request: web.Request) -> Ctx:
+    def _context(self, request: web.Request) -> Ctx:
         return Ctx(
             resources=self._resources,
             publisher=self._publisher,
             market=self._market.name,
             request_id=request[REQUEST_ID],
-            remote=self._address(request),
+            remote=request[ADDRESS],
             user_agent=request.headers.get("User-Agent", ""),
             access_token=self._cookies.credential(request).token,
-            caller=await self._caller(request),
             idempotency_key=request.headers.get("Idempotency-Key", ""),
             if_match=request.headers.get(hdrs.IF_MATCH, ""),
         )
 
-    async def _caller(self, request: web.Request) -> User | None:
-        who = self._route.who
-        return await caller(request, self._resources, self._market.name, who) if who else None
-
-    def _address(self, request: web.Request) -> str:
-        forwarded = ",".join(request.headers.getall(hdrs.X_FORWARDED_FOR, []))
-        return client_address(request.remote or "", forwarded, self._resources.settings.trusted_proxies)
+    async def _identified(self, request: web.Request, ctx: Ctx) -> Ctx:
+        """Return the context with the caller in it, if the route is for users; who is none has made a public call."""
+        if not self._route.who:
+            return ctx
+        try:
+            user = await caller(request, self._resources, self._market.name, self._route.who)
+        except AppError:
+            await limits.take(ctx, self._market.per_address, ctx.remote)
+            raise
+        return replace(ctx, caller=user)
 
     async def _limit(self, ctx: Ctx) -> Allowance:
         if ctx.caller:

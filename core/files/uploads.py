@@ -111,9 +111,7 @@ def check_upload(purposes: Sequence[Purpose], new: NewUpload) -> None:
     if new.file_size < 1:
         raise errors.invalid("fileSize", "At least one byte")
     if new.file_size > kind.max_bytes:
-        raise errors.FILE_TOO_LARGE.error(
-            f"{new.file_name}: at most {kind.max_bytes // 1024 // 1024} MB of {kind.mime_type}"
-        )
+        raise errors.FILE_TOO_LARGE.error(f"At most {kind.max_bytes // 1024 // 1024} MB of {kind.mime_type}")
 
 
 def _check_name(kind: Kind, name: str) -> None:

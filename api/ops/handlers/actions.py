@@ -6,6 +6,7 @@ from api.ops.operators import OperatorCtx
 from api.ops.structs import Drained, JobIds, JobList, JobsDone, SessionEnded
 from core import clock, dead_jobs, errors
 from core.dead_jobs import DeadJob
+from core.fields import Short
 from core.sessions import END_LIVE_SESSION
 from core.unit_of_work import UnitOfWork, unit_of_work
 from realtime.questions import SetDrain
@@ -25,12 +26,12 @@ async def end_session(ctx: OperatorCtx, session_id: UUID) -> SessionEnded:
     return SessionEnded(now)
 
 
-async def drain(ctx: OperatorCtx, hub_id: str) -> Drained:
+async def drain(ctx: OperatorCtx, hub_id: Short) -> Drained:
     """Empty a hub: it sends its clients away one by one, takes no new ones and is not ready, but stays up."""
     return await _set_drain(ctx, hub_id, on=True)
 
 
-async def undrain(ctx: OperatorCtx, hub_id: str) -> Drained:
+async def undrain(ctx: OperatorCtx, hub_id: Short) -> Drained:
     """Let a hub take clients again."""
     return await _set_drain(ctx, hub_id, on=False)
 
