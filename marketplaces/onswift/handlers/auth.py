@@ -54,7 +54,7 @@ async def refresh(ctx: Ctx, body: RefreshToken) -> Tokens:
 
 async def log_out(ctx: Ctx, body: LogOut | None = None) -> None:
     """End a session: its refresh token, its access tokens and its sockets"""
-    await sessions.end(ctx, body.refresh_token if body else None)
+    await sessions.log_out(ctx, body.refresh_token if body else None)
 
 
 async def verify_email(ctx: Ctx, body: VerifyEmail) -> Done:
@@ -94,7 +94,7 @@ async def end_session(ctx: Ctx, session_id: UUID) -> None:
 
 async def end_other_sessions(ctx: Ctx) -> None:
     """End all of the user's sessions but this one"""
-    ctx.publisher.end_sessions(await sessions.end_others(ctx, ctx.db, "ended by its user"))
+    await sessions.end_others(ctx)
 
 
 async def forgot_password(ctx: Ctx, body: ForgotPassword) -> Done:
