@@ -130,8 +130,8 @@ HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
     (identity.USER_BY_EMAIL, ("onswift", "1@example.com"), {"users_email"}),
     (identity.IS_FAMILIAR, (USER, "127.0.0.1"), {"sessions_familiar"}),
     (sessions.LIST_OF_USER, (USER, USER, MOMENT), {"refresh_tokens_session"}),
-    (sessions.END, (USER, USER, MOMENT, ""), {"sessions_pkey"}),
-    (sessions.END_OF_USER, (USER, USER, MOMENT, ""), {"sessions_live"}),
+    (sessions.END, (USER, None, MOMENT, ""), {"sessions_pkey"}),
+    (sessions.END_OF_USER, (USER, USER, MOMENT, ""), set()),  # either index by user: here each has one session
     (sessions.LOCK_REFRESH_TOKEN, (USER, "onswift"), {"refresh_tokens_pkey"}),
     (notifications.LIST_OF_USER, (USER, None, 20, 0), {"notifications_user"}),
     (notifications.WRITTEN_SINCE, (UUID(int=2**128 - 1),), {"messages_id"}),
