@@ -121,7 +121,8 @@ CORE = (
         frozenset({"members", "conversations"}),
         rows_of(
             """
-            select c.id, c.kind, case when m.left_at is null then c.title end as title, m.role, m.joined_at, m.left_at, m.last_read_at
+            select c.id, c.kind, case when m.left_at is null then c.title end as title, m.role, m.joined_at, m.left_at,
+                m.last_read_at
             from members m join conversations c on c.id = m.conversation_id where m.user_id = $1 order by m.joined_at"""
         ),
         kept="That someone was a member, without her name.",

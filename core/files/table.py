@@ -76,7 +76,7 @@ END_UNUSED = Run(
     update files set deleted_at = now()
     where session_id = any ($1::uuid[]) and entity_id is null and deleted_at is null"""
 )
-# What was not attached in time ($1), and what was detached; not while its link to S3 may still bring its object ($3).
+# What was not attached in time ($1), and what was detached; not while what its link has begun may still bring its object ($3).
 # Locked, so that nobody attaches it meanwhile.
 LEFTOVER = Many(
     File,

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from core import clock, errors, feeds, sessions
-from core.files.links import DIRECT_UPLOAD
+from core.files.links import LIFETIME
 from core.files.tidying import tidy_files
 from core.identity import INSERT_ONE_TIME_TOKEN, RESET, digest
 from core.tokens import KeyRing
@@ -242,7 +242,7 @@ async def test_the_row_of_an_ended_upload_waits_for_what_its_link_to_s3_may_stil
     known = "select count(*) from files where id = $1"
     await tidy_files(house.resources)
     assert await house.resources.db.fetchval(known, UUID(file["fileId"])) == 1
-    later = clock.now() + DIRECT_UPLOAD
+    later = clock.now() + LIFETIME
     monkeypatch.setattr(clock, "now", lambda: later)
     await tidy_files(house.resources)
     assert await house.resources.db.fetchval(known, UUID(file["fileId"])) == 0

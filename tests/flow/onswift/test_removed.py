@@ -13,7 +13,7 @@ from core.notifications import notify_members
 from marketplaces.onswift.routes import ROUTES
 from tests.flow.api.conftest import Api, Caller
 from tests.flow.conftest import Chatter, House
-from tests.flow.onswift.conftest import NOWHERE
+from tests.flow.onswift.conftest import NOWHERE, Cast
 
 LATER = "Zyxwvut"  # in all that comes after she has gone, and nowhere before
 NUMBERS = {"lastSeq", "version", "unreadCount", "memberCount"}
@@ -181,3 +181,12 @@ async def test_who_comes_back_into_a_group_sees_all_of_it(group: Group) -> None:
     assert [one["content"] for one in history["messages"] if one["kind"] == "text"] == [f"{LATER}?", f"{LATER}!"]
     (told,) = (await group.eve.caller.get("/sync", cursor=cursor)).body["conversations"]
     assert told["isMember"]
+
+
+async def test_the_export_of_who_has_left_names_no_conversation_by_what_it_is_called_later(cast: Cast) -> None:
+    assert (await cast.creator.post(f"{cast.path}/conversations")).status == 201
+    assert (await cast.creator.delete(f"{cast.path}/team/{cast.talent.id}")).status == 204
+    assert (await cast.creator.put(cast.path, name=LATER)).status == 200
+    assert LATER in str((await cast.creator.get("/conversations")).body)
+    export = (await cast.talent.get("/users/me/export")).body
+    assert (len(export["data"]["conversations"]), LATER in str(export)) == (1, False)

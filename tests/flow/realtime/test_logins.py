@@ -12,7 +12,7 @@ import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from config.settings import Settings
-from core import clock, outbox, sessions
+from core import outbox, sessions
 from core.db import Pool
 from core.ids import uuid7
 from core.jobs import NotifyMembers
@@ -23,6 +23,7 @@ from realtime.publisher import open_publisher
 from tests.chaos.proxy import Proxy, open_proxy
 from tests.flow.conftest import Chatter, House
 from tests.flow.realtime.test_connect import refused
+from workers.app import open_worker
 
 
 async def behind_proxy(house: House) -> tuple[Settings, Proxy]:
@@ -161,12 +162,11 @@ async def test_a_login_whose_process_dies_after_the_commit_has_no_sockets_once_t
         patch.setattr(outbox, "perform", dies)
         await sessions.end_one(house.ctx(user), user.session_id)
     assert [one.heard.all("session:ended") for one in sockets] == [[], []]
-    later = clock.now() + outbox.OVERDUE * 2
-    monkeypatch.setattr(clock, "now", lambda: later)
-    assert await outbox.relay(house.resources, house.publisher) == 1
-    for one in sockets:
-        await put_out(one)
-    assert await outbox.relay(house.resources, house.publisher) == 0
+    monkeypatch.setattr(outbox, "OVERDUE", timedelta(0))
+    async with open_worker(house.settings, house.resources, house.publisher):
+        for one in sockets:
+            await put_out(one)
+    assert await house.resources.db.fetchval("select count(*) from outbox") == 0
 
 
 async def test_a_login_whose_end_is_not_committed_keeps_its_sockets(
