@@ -8,7 +8,7 @@ alter table feeds add column nonce bytea;
 update feeds set hash = sha256(convert_to(token, 'UTF8')), token = null;
 alter table feeds alter column hash set not null;
 
--- The login that announced a file. Null: one of the version before.
+-- Last, so that no upload waits for the above. The login that announced a file. Null: one of the version before.
 alter table files add column session_id uuid;
 -- files.END_UNUSED
 create index files_session on files (session_id) where entity_id is null and deleted_at is null;
