@@ -1,5 +1,6 @@
 """Who is removed from a conversation learns nothing of what comes later, whichever way she asks."""
 
+import asyncio
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ from core import sessions
 from core.notifications import notify_members
 from marketplaces.onswift.routes import ROUTES
 from tests.flow.api.conftest import Api, Caller
-from tests.flow.conftest import Chatter, House
+from tests.flow.conftest import PATIENCE, Chatter, House
 from tests.flow.onswift.conftest import NOWHERE, Cast
 
 LATER = "Zyxwvut"  # in all that comes after she has gone, and nowhere before
@@ -58,8 +59,12 @@ class Group:
         for socket in self.eve.sockets:
             assert not (await socket.heard.next("conversation:members"))["isMember"]
             # What the hub has of the members is read anew: refused means that she is out.
-            while "error" not in await socket.call("conversation:typing", conversationId=self.id, isTyping=True):
-                pass
+            async with asyncio.timeout(PATIENCE):
+                while "NOT_A_MEMBER" not in str(await self.typing(socket)):
+                    pass
+
+    async def typing(self, socket: Chatter) -> Any:
+        return await socket.call("conversation:typing", conversationId=self.id, isTyping=True)
 
     async def goes_on(self) -> None:
         """Do everything that can happen in a conversation, with the marker wherever there is text."""
