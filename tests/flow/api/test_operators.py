@@ -38,8 +38,8 @@ async def test_a_query_that_is_far_too_long_gets_an_error_like_all_others(house:
         ClientSession(headers={"Authorization": f"Bearer {SECRET}"}) as client,
         client.get(f"http://127.0.0.1:{port}/ops/search?q={'x' * 20_000}") as response,
     ):
-        assert response.status == 400
-        assert (await response.json())["error"]["code"] == "VALIDATION_ERROR"
+        assert response.status == 431
+        assert (await response.json())["error"]["code"] == "HEADERS_TOO_LARGE"
 
 
 async def test_a_silent_hub_is_not_told_to_drain_and_nothing_is_said_to_have_happened(
