@@ -43,8 +43,8 @@ async def test_a_query_that_is_far_too_long_gets_an_error_like_all_others(house:
         ClientSession(headers={"Authorization": f"Bearer {SECRET}"}) as client,
         client.get(f"http://127.0.0.1:{port}/ops/search?q={'x' * 10_000}") as response,
     ):
-        assert response.status == 400
-        assert (await response.json())["error"]["code"] == "VALIDATION_ERROR"
+        assert response.status == 431
+        assert (await response.json())["error"]["code"] == "HEADERS_TOO_LARGE"
 
 
 async def test_what_an_operator_is_shown_of_people_is_in_the_audit_log_with_her_name(
