@@ -13,6 +13,8 @@ from core.budget import Rate, Window
 from core.context import Ctx
 from core.limits import Allowance, RateLimitedError, give_back, take
 from core.shared_limits import SharedLimits, key_of
+from marketplaces.onswift import rules
+from tests.flow.api.conftest import Api
 from tests.flow.conftest import House, without_limits
 
 RATE = Rate("test", count=3, seconds=60)
@@ -96,6 +98,21 @@ async def test_of_a_window_nothing_comes_back_before_the_first_is_a_window_old(c
     assert (await take(ctx, GUESSES, "ann")).remaining == 0
     assert 49 <= await wait_of(take(ctx, GUESSES, "ann")) <= 50
     assert 0 < await ctx.resources.redis.pttl(key) <= 60_000
+
+
+async def test_the_sixth_failed_login_within_fifteen_minutes_is_refused(ctx: Ctx, api: Api) -> None:
+    ann = await api.signed_up()
+    key = key_of("onswift", rules.LOGIN.address, "127.0.0.1")
+    for _ in range(5):
+        assert (await api.log_in(ann.email, "Wrong-horse-7")).status == 401
+        await pass_time(ctx, key, 2.5 * 60_000)
+    refused = await api.log_in(ann.email)
+    assert (refused.status, refused.code) == (429, "RATE_LIMITED")
+    assert 100 < int(refused.headers["Retry-After"]) <= 150, "the first was 12 minutes and a half ago"
+    await pass_time(ctx, key, 2.5 * 60_000)
+    assert [(await api.log_in(ann.email)).status for _ in range(3)] == [200] * 3, "successes do not count"
+    assert (await api.log_in(ann.email, "Wrong-horse-7")).status == 401
+    assert (await api.log_in(ann.email)).status == 429
 
 
 async def test_what_weighs_more_is_charged_into_debt_and_paid_before_the_next(ctx: Ctx) -> None:
