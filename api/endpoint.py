@@ -9,6 +9,7 @@ from aiohttp import hdrs, web
 from api import multipart
 from api.admission import ADDRESS, ADMISSION, ADMITTED
 from api.auth import caller
+from api.body import read_body
 from api.cookies import Cookies, wanted, without_tokens
 from api.middleware import NO_STORE, REQUEST_ID, REVALIDATED, ROUTE
 from api.signature import Parameter, signature_of
@@ -60,9 +61,10 @@ class Endpoint:
 
     async def _answer(self, request: web.Request, ctx: Ctx) -> web.Response:
         arguments = self._arguments(request)
+        raw = await read_body(request)
         if self._decode_body:
-            arguments["body"] = await self._body(request)
-        return await self._call(request, ctx, arguments, await request.read())
+            arguments["body"] = self._body(request, raw)
+        return await self._call(request, ctx, arguments, raw)
 
     async def _answer_files(self, request: web.Request, ctx: Ctx) -> web.Response:
         arguments = self._arguments(request)
@@ -131,8 +133,7 @@ class Endpoint:
             arguments["query"] = _query(request, self._signature.query, self._signature.query_lists)
         return arguments
 
-    async def _body(self, request: web.Request) -> object:
-        raw = await request.read()
+    def _body(self, request: web.Request, raw: bytes) -> object:
         if not raw and self._signature.body_optional:
             return None
         if self._signature.refresh_token:
