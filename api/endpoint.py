@@ -75,6 +75,7 @@ class Endpoint:
             return await self._call(request, ctx, arguments | {"body": body}, form.digest)
 
     async def _call(self, request: web.Request, ctx: Ctx, arguments: dict[str, object], content: bytes) -> web.Response:
+        await self._weigh(ctx, arguments.get("body"))
         if ctx.idempotency_key and self._route.keeps_answer:
             return await self._call_once(request, ctx, arguments, content)
         result = await self._route.handler(ctx, **arguments)
@@ -126,6 +127,10 @@ class Endpoint:
         if ctx.caller:
             return await limits.take(ctx, self._market.per_user, str(ctx.caller.id))
         return await limits.take(ctx, self._market.per_address, ctx.remote)
+
+    async def _weigh(self, ctx: Ctx, body: object) -> None:
+        if weight := self._route.weight:
+            await limits.take(ctx, self._market.messages, str(ctx.user.id), weight.base, weight.rest(body))
 
     def _arguments(self, request: web.Request) -> dict[str, object]:
         arguments = {part.argument: _path_value(part, request.match_info[part.name]) for part in self._signature.path}

@@ -10,9 +10,11 @@ from config.settings import Settings
 from core.db import Db, Pool
 from core.jobs import Jobs
 from core.metrics import Metrics
+from core.offenders import Offenders
 from core.people import Person
 from core.publisher import Publisher
 from core.replica import LateReads
+from core.shared_limits import SharedLimits
 from core.storage import Storage
 from core.tokens import KeyRing
 
@@ -32,6 +34,8 @@ class Resources:
     keys: KeyRing
     storage: Storage
     metrics: Metrics
+    limits: SharedLimits
+    offenders: Offenders
 
 
 @dataclass(frozen=True, slots=True)

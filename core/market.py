@@ -12,6 +12,7 @@ from core.errors import FILE_TOO_LARGE, ErrorCode
 from core.events import ClientEvent
 from core.files.purposes import Purpose
 from core.privacy import PersonalData
+from core.weights import Weight
 
 Body = TypeVar("Body")
 JSON = "application/json"
@@ -44,6 +45,7 @@ class Route:
     Answer.
     `uploads`: the call may also come as multipart/form-data, whose other parts are the fields of `body`.
     `ends_login`: after it the caller is logged in no more.
+    `weight`: what the call costs of the caller's `messages`, which her sockets pay from too; see core/weights.py.
     `keeps_answer`: repeated with its Idempotency-Key, the call is not done again; see core/idempotency.py.
     """
 
@@ -56,6 +58,7 @@ class Route:
     keeps_answer: bool = False
     uploads: tuple[FilePart, ...] = ()
     ends_login: bool = False
+    weight: Weight | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +129,10 @@ def post(
     *errors: ErrorCode,
     status: int = 201,
     uploads: tuple[FilePart, ...] = (),
+    weight: Weight | None = None,
 ) -> Route:
     """Create, once for each Idempotency-Key."""
-    return Route("POST", path, handler, who, (status,), errors, who is not None, uploads)
+    return Route("POST", path, handler, who, (status,), errors, who is not None, uploads, weight=weight)
 
 
 def do(
@@ -138,14 +142,22 @@ def do(
     *errors: ErrorCode,
     statuses: tuple[int, ...] = (200,),
     uploads: tuple[FilePart, ...] = (),
+    weight: Weight | None = None,
 ) -> Route:
     """Do something that is no creation, or that is safe to repeat by itself; the first status is the usual one."""
-    return Route("POST", path, handler, who, statuses, errors, uploads=uploads)
+    return Route("POST", path, handler, who, statuses, errors, uploads=uploads, weight=weight)
 
 
-def put(path: str, handler: Handler, who: Roles | None, *errors: ErrorCode, status: int = 200) -> Route:
+def put(
+    path: str,
+    handler: Handler,
+    who: Roles | None,
+    *errors: ErrorCode,
+    status: int = 200,
+    weight: Weight | None = None,
+) -> Route:
     """Change; calling it twice is harmless."""
-    return Route("PUT", path, handler, who, (status,), errors)
+    return Route("PUT", path, handler, who, (status,), errors, weight=weight)
 
 
 def ending_login(route: Route) -> Route:
@@ -153,6 +165,6 @@ def ending_login(route: Route) -> Route:
     return replace(route, ends_login=True)
 
 
-def delete(path: str, handler: Handler, who: Roles | None, *errors: ErrorCode) -> Route:
+def delete(path: str, handler: Handler, who: Roles | None, *errors: ErrorCode, weight: Weight | None = None) -> Route:
     """Take away."""
-    return Route("DELETE", path, handler, who, (204,), errors)
+    return Route("DELETE", path, handler, who, (204,), errors, weight=weight)

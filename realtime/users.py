@@ -63,6 +63,10 @@ class Users:
         """Return the sockets of a user."""
         return list(self._sockets.get(user_key, ()))
 
+    def count(self, user_key: bytes) -> int:
+        """Return how many sockets a user has."""
+        return len(self._sockets.get(user_key, ()))
+
     def of_session(self, session_key: bytes) -> "list[Client]":
         """Return the sockets of one login."""
         return [client for client in self.clients() if client.user.session_id.bytes == session_key]

@@ -1,5 +1,6 @@
 """The table of OnSwift's calls: what, where, who, and what may go wrong."""
 
+from core import weights
 from core.errors import (
     CONVERSATION_NOT_FOUND,
     DEVICE_NOT_FOUND,
@@ -123,6 +124,7 @@ ROUTES: tuple[Route, ...] = (
         ROLES,
         *NOT_MY_PROJECT,
         statuses=(201, 200),
+        weight=weights.CONVERSATION,
     ),
     get("/api/tasks", tasks.list_tasks, ROLES),
     get(PROJECT + "/tasks", tasks.list_project_tasks, ROLES, *NOT_MY_PROJECT),
@@ -147,8 +149,9 @@ ROUTES: tuple[Route, ...] = (
         SAME_USER_TYPE,
         USER_NOT_FOUND,
         statuses=(201, 200),
+        weight=weights.CONVERSATION,
     ),
-    post("/api/conversations/groups", conversations.create_group, ROLES, USER_NOT_FOUND),
+    post("/api/conversations/groups", conversations.create_group, ROLES, USER_NOT_FOUND, weight=weights.GROUP),
     get("/api/conversations/{conversationId}", conversations.get_conversation, ROLES, *NOT_MINE),
     do(
         "/api/conversations/{conversationId}/members",
@@ -157,6 +160,7 @@ ROUTES: tuple[Route, ...] = (
         *NOT_MINE,
         FORBIDDEN,
         USER_NOT_FOUND,
+        weight=weights.MEMBERS,
     ),
     delete(
         "/api/conversations/{conversationId}/members/{userId}",
@@ -165,6 +169,7 @@ ROUTES: tuple[Route, ...] = (
         *NOT_MINE,
         FORBIDDEN,
         USER_NOT_FOUND,
+        weight=weights.REMOVAL,
     ),
     get("/api/conversations/{conversationId}/messages", messages.list_messages, ROLES, *NOT_MY_MESSAGE),
     do(
@@ -174,12 +179,13 @@ ROUTES: tuple[Route, ...] = (
         *NOT_MY_MESSAGE,
         *BAD_TEXT,
         statuses=(201, 200),
+        weight=weights.MESSAGE,
     ),
     put("/api/conversations/{conversationId}/read", messages.mark_read, ROLES, *NOT_MY_MESSAGE, status=204),
-    put(MESSAGE, messages.edit_message, ROLES, *NOT_MY_MESSAGE, *BAD_TEXT, FORBIDDEN),
-    delete(MESSAGE, messages.delete_message, ROLES, *NOT_MY_MESSAGE, FORBIDDEN),
-    put(MESSAGE + "/reactions/{emoji}", messages.add_reaction, ROLES, *NOT_MY_MESSAGE),
-    delete(MESSAGE + "/reactions/{emoji}", messages.remove_reaction, ROLES, *NOT_MY_MESSAGE),
+    put(MESSAGE, messages.edit_message, ROLES, *NOT_MY_MESSAGE, *BAD_TEXT, FORBIDDEN, weight=weights.EDIT),
+    delete(MESSAGE, messages.delete_message, ROLES, *NOT_MY_MESSAGE, FORBIDDEN, weight=weights.DELETE),
+    put(MESSAGE + "/reactions/{emoji}", messages.add_reaction, ROLES, *NOT_MY_MESSAGE, weight=weights.REACTION),
+    delete(MESSAGE + "/reactions/{emoji}", messages.remove_reaction, ROLES, *NOT_MY_MESSAGE, weight=weights.REACTION),
     get("/api/deliverables", deliverables.list_deliverables, ROLES),
     post(
         "/api/deliverables",

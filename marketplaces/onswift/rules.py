@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET
 
 from core import errors
-from core.budget import Rate
+from core.budget import Rate, Window
 from core.fields import given
 from core.hosts import is_public
 from core.identity import LoginRates, PasswordPolicy
@@ -38,8 +38,8 @@ PASSWORDS = PasswordPolicy(
     },
 )
 
-LOGIN = LoginRates(Rate("login", count=5, seconds=15 * 60), Rate("login-account", count=20, seconds=15 * 60))
-PASSWORD_CHANGE = Rate("password-change", count=5, seconds=15 * 60)
+LOGIN = LoginRates(Window("login", count=5, seconds=15 * 60), Rate("login-account", count=20, seconds=15 * 60))
+PASSWORD_CHANGE = Window("password-change", count=5, seconds=15 * 60)
 EXPORT = Rate("export", count=5, seconds=60 * 60)
 VERIFICATION = Rate("verification", count=3, seconds=60 * 60)
 PASSWORD_RESET = Rate("password-reset", count=3, seconds=60 * 60)
@@ -47,7 +47,7 @@ PER_USER = Rate("user", count=100, seconds=60)
 # The document gives no number for callers without an account. Several people may share one address.
 PER_ADDRESS = Rate("address", count=300, seconds=60)
 UPLOADS = Rate("uploads", count=10, seconds=60 * 60)
-# A burst of 30, then one each second.
+# A burst of 30, then one each second; what else weighs how many messages is in core/weights.py.
 MESSAGES = Rate("messages", count=30, seconds=30)
 
 # The fields that make a profile complete; each counts the same.

@@ -162,7 +162,7 @@ async def test_messages_have_a_rate_of_their_own(api: Api) -> None:
     while 429 not in codes[-10:] and len(codes) < 90:  # it refills meanwhile
         sends = (ann.post(f"/conversations/{id}/messages", content="x") for _ in range(10))
         codes += [reply.status for reply in await asyncio.gather(*sends)]
-    assert codes.count(201) >= 30
+    assert codes.count(201) >= 28, "two of the burst paid for the conversation"
     assert codes.count(429) >= 1
     assert (await ann.get("/users/me")).status == 200
 
@@ -188,6 +188,7 @@ async def test_a_forwarded_address_is_believed_from_a_trusted_proxy_only(house: 
     for _ in range(5):
         assert not await locked_out(behind, "6.6.6.6, 1.2.3.4, 10.0.0.1")
     assert await locked_out(behind, "7.7.7.7, 1.2.3.4"), "what the client made up before it does not count"
+    assert await locked_out(behind, "1.2.3.4:4711"), "nor does the port"
     assert not await locked_out(behind, "1.2.3.5")
     for _ in range(5):
         assert not await locked_out(house.settings, "1.2.3.4"), "here it is 127.0.0.1 that calls"

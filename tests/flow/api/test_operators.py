@@ -39,7 +39,7 @@ async def test_a_query_that_is_far_too_long_gets_an_error_like_all_others(house:
     async with (
         open_hubs(settings, house.resources) as hubs,
         runner_of(build_app(settings, resources, house.publisher, hubs)) as runner,
-        listening(settings, runner) as port,
+        listening(settings, runner, resources.offenders) as port,
         ClientSession(headers={"Authorization": f"Bearer {SECRET}"}) as client,
         client.get(f"http://127.0.0.1:{port}/ops/search?q={'x' * 20_000}") as response,
     ):
