@@ -18,6 +18,7 @@ from core.ids import uuid7
 from core.jobs import SendMail
 from core.passwords import hash_password, verify_password
 from core.sessions import Account, Tokens
+from core.unit_of_work import unit_of_work
 
 # The addr-spec of RFC 5322 without quoted names, comments and bare host names: what people have as an address today.
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
@@ -180,19 +181,17 @@ async def mail_reset(ctx: Ctx, email: str, title: str, rate: Rate) -> None:
 
 
 async def reset_password(ctx: Ctx, token: str, password: str, policy: PasswordPolicy) -> None:
-    """Set a new password with a mailed code and end all sessions; raises VALIDATION_ERROR, INVALID_RESET_TOKEN."""
+    """Set a new password with a mailed code and end all credentials; raises VALIDATION_ERROR, INVALID_RESET_TOKEN."""
     if problems := password_problems("newPassword", password, policy):
         raise errors.VALIDATION_ERROR.error(details=problems)
     password_hash = await hash_password(password)
     now = clock.now()
-    async with transaction(ctx.db) as db:
-        user_id = await USE_ONE_TIME_TOKEN(db, digest(token), RESET, ctx.market, now)
+    async with unit_of_work(ctx) as work:
+        user_id = await USE_ONE_TIME_TOKEN(work.db, digest(token), RESET, ctx.market, now)
         if user_id is None:
             raise errors.INVALID_RESET_TOKEN.error()
-        await VOID_ONE_TIME_TOKENS(db, user_id, RESET, now)
-        await SET_PASSWORD(db, user_id, password_hash, now)
-        ended = await sessions.end_all(db, user_id, "password reset")
-    ctx.publisher.end_sessions(ended)
+        await SET_PASSWORD(work.db, user_id, password_hash, now)
+        await sessions.end_all(work, user_id, "password reset")
 
 
 async def change_password(ctx: Ctx, current: str, new: str, policy: PasswordPolicy, rate: Rate) -> None:
@@ -205,12 +204,10 @@ async def change_password(ctx: Ctx, current: str, new: str, policy: PasswordPoli
     if problems := password_problems("newPassword", new, policy):
         raise errors.VALIDATION_ERROR.error(details=problems)
     password_hash, now = await hash_password(new), clock.now()
-    async with transaction(ctx.db) as db:
-        if not await REPLACE_PASSWORD(db, ctx.user.id, stored, password_hash, now):
+    async with unit_of_work(ctx) as work:
+        if not await REPLACE_PASSWORD(work.db, ctx.user.id, stored, password_hash, now):
             raise _wrong_password()
-        await VOID_ONE_TIME_TOKENS(db, ctx.user.id, RESET, now)
-        ended = await sessions.end_others(ctx, db, "password changed")
-    ctx.publisher.end_sessions(ended)
+        await sessions.end_all(work, ctx.user.id, "password changed", keep=ctx.user.session_id)
 
 
 def password_problems(field: str, password: str, policy: PasswordPolicy) -> list[Detail]:

@@ -63,7 +63,7 @@ class Csrf(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class FileLink(msgspec.Struct, frozen=True, rename="camel"):
-    """Claims of a link by which a file is uploaded or downloaded, for as long as its user may."""
+    """Claims of a link by which a file is uploaded or downloaded, for as long as its user may and her login lasts."""
 
     file_id: UUID
     user_id: UUID
@@ -71,6 +71,7 @@ class FileLink(msgspec.Struct, frozen=True, rename="camel"):
     exp: int
     kind: Literal["upload", "download"]
     variant: Literal["original", "thumbnail"] = "original"
+    session_id: UUID | None = None  # None: signed by the version before, so good for an hour
 
 
 class _Header(msgspec.Struct):
@@ -99,6 +100,11 @@ class KeyRing:
         """Sign claims; the same claims and key give the same token."""
         signed = self._header + b"." + _base64(msgspec.json.encode(claims))
         return (signed + b"." + self._signature(self._signer, signed)).decode()
+
+    def derive(self, name: bytes) -> list[str]:
+        """Return the secret that each key makes of a name, the signer's first: what is derived need not be stored."""
+        # No token of ours is signed over these bytes: each begins with the base64 of its header.
+        return [self._signature(key, b"derived:" + name).decode() for key in self._keys]
 
     def access(self, token: str) -> Access:
         """Verify an access token; raise UNAUTHORIZED or TOKEN_EXPIRED."""

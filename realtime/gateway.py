@@ -1,6 +1,6 @@
 """The gateway: who may connect, and how fast and in what form clients may talk."""
 
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -60,7 +60,8 @@ class Gateway:
         self._markets = markets
         self._users = users
         self.logins = Logins(resources.db, users, self._end)
-        self._ended: set[bytes] = set()  # the last logins that ended: some of their clients may be on the way in
+        # The last logins that ended: some of their clients may be on the way in.
+        self._ended = OrderedDict[bytes, None]()
         self.limiter = limiter
         self._recovering = defaultdict[bytes, int](int)  # sockets of a user that are let in and not among `users` yet
         self._returning = returning
@@ -143,7 +144,7 @@ class Gateway:
                     raise errors.FORBIDDEN.error("The token is another user's")
             except errors.AppError as error:
                 return reply.refuse(error)
-            client.user = user
+            self._users.go_on(client, user)
             self._watch(client, claims)
             return reply.done(wire.Authorized(datetime.fromtimestamp(claims.exp, UTC)))
 
@@ -201,9 +202,9 @@ class Gateway:
 
     def end_session(self, session: bytes) -> None:
         """Close the sockets of a login that has ended elsewhere."""
-        if len(self._ended) >= ENDED_REMEMBERED:
-            self._ended.clear()
-        self._ended.add(session)
+        self._ended[session] = None
+        if len(self._ended) > ENDED_REMEMBERED:
+            self._ended.popitem(last=False)
         for client in self._users.of_session(session):
             self._end(client)
 

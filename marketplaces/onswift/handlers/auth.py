@@ -54,7 +54,7 @@ async def refresh(ctx: Ctx, body: RefreshToken) -> Tokens:
 
 async def log_out(ctx: Ctx, body: LogOut | None = None) -> None:
     """End a session: its refresh token, its access tokens and its sockets"""
-    await sessions.end(ctx, body.refresh_token if body else None)
+    await sessions.log_out(ctx, body.refresh_token if body else None)
 
 
 async def verify_email(ctx: Ctx, body: VerifyEmail) -> Done:
@@ -70,7 +70,7 @@ async def resend_verification(ctx: Ctx, body: ForgotPassword) -> Done:
 
 
 async def change_password(ctx: Ctx, body: ChangePassword) -> Done:
-    """Set a new password; ends all other sessions"""
+    """Set a new password; ends all other sessions, the address of the calendar feed and codes that were mailed"""
     await identity.change_password(
         ctx, body.current_password, body.new_password, rules.PASSWORDS, rules.PASSWORD_CHANGE
     )
@@ -93,8 +93,8 @@ async def end_session(ctx: Ctx, session_id: UUID) -> None:
 
 
 async def end_other_sessions(ctx: Ctx) -> None:
-    """End all of the user's sessions but this one"""
-    ctx.publisher.end_sessions(await sessions.end_others(ctx, ctx.db, "ended by its user"))
+    """End all of the user's sessions but this one, the address of the calendar feed and codes that were mailed"""
+    await sessions.end_others(ctx)
 
 
 async def forgot_password(ctx: Ctx, body: ForgotPassword) -> Done:
@@ -104,6 +104,6 @@ async def forgot_password(ctx: Ctx, body: ForgotPassword) -> Done:
 
 
 async def reset_password(ctx: Ctx, body: ResetPassword) -> Done:
-    """Set a new password with the token from the e-mail; ends all sessions"""
+    """Set a new password with the token from the e-mail; ends all sessions and whatever else opened the account"""
     await identity.reset_password(ctx, body.token, body.new_password, rules.PASSWORDS)
     return Done("Password reset successful")
