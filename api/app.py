@@ -6,7 +6,6 @@ import marketplaces
 from api import blobs, docs, pages
 from api.admission import ADMISSION, Admission
 from api.blobs import Blobs
-from api.body import READ_BYTES
 from api.endpoint import Endpoint
 from api.middleware import add_headers, answer_errors, cors, observe, preflight, refuse_encoded
 from api.ops.routes import OPS
@@ -36,8 +35,7 @@ def build_app(
             refuse_encoded,
         ],
         client_max_size=MAX_BODY,
-        # Without the first, aiohttp has decompressed some before refuse_encoded is asked.
-        handler_args={"auto_decompress": False, "read_bufsize": READ_BYTES},
+        handler_args={"auto_decompress": False},  # or aiohttp has decompressed some before refuse_encoded is asked
     )
     app.on_response_prepare.append(add_headers)
     app.cleanup_ctx.append(blobs.session)

@@ -7,9 +7,6 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from core import errors
 
-READ_BYTES = (
-    32 * 1024
-)  # of one connection that aiohttp parses in a turn: at most twice that, and a fourth as many chunks
 # What aiohttp raises at a body that breaks off, or is not what its head says.
 BROKEN = (HttpProcessingError, RuntimeError, EOFError)
 

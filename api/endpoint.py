@@ -7,7 +7,7 @@ import msgspec
 from aiohttp import hdrs, web
 
 from api import multipart
-from api.admission import ADDRESS, ADMISSION, ADMITTED
+from api.admission import ADDRESS, ADMITTED
 from api.auth import caller
 from api.body import read_body
 from api.cookies import Cookies, wanted, without_tokens
@@ -53,7 +53,7 @@ class Endpoint:
             logs.identify(ctx.market, str(ctx.caller.id) if ctx.caller else "")
             allowance = await self._limit(ctx)
             if ctx.caller:
-                request.app[ADMISSION].give_back(request[ADMITTED])
+                request[ADMITTED].give_back()
             response = await (self._answer_files if brings_files else self._answer)(request, ctx)
         response.headers.update(_rate_headers(allowance))
         response.headers[hdrs.CACHE_CONTROL] = REVALIDATED if self._may_be_kept else NO_STORE
