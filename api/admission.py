@@ -4,25 +4,31 @@ Who turns out to be a user is counted as one instead (core/limits.py), and her a
 behind it. All else stays counted: pages, files, public calls, and what fails, such as wrong tokens and ended sessions.
 """
 
-import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from math import ceil
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from api.cookies import shown_token
 from api.middleware import answer
-from core.address import client_address, masked
+from core.address import AddressBuckets, client_address
 from core.budget import Buckets, Rate
 from core.context import Resources
 from core.errors import AppError
 from core.limits import RateLimitedError
 
 REQUESTS = Rate("requests", 1200, 60)  # of one address and process
-LINES = Rate("lines", 1, 60)  # in the log, of one address
 
-log = logging.getLogger(__name__)
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """One request that was counted; `give_back` makes that undone, once."""
+
+    give_back: Callable[[], None]
 
 
 class Admission:
@@ -31,13 +37,10 @@ class Admission:
     def __init__(self, resources: Resources) -> None:
         self._settings = resources.settings
         self._keys = resources.keys
-        self._buckets = Buckets(REQUESTS)
-        self._lines = Buckets(LINES)
+        self._offenders = resources.offenders
+        self._addresses = AddressBuckets(REQUESTS)
+        self._users = Buckets(REQUESTS)
         self._guarded: frozenset[web.AbstractResource] = frozenset()
-        self._refused = 0
-        resources.metrics.count(
-            "greenroom_http_refused", "Requests refused because their address asks too much", lambda: self._refused
-        )
 
     def guard(self, resources: Iterable[web.AbstractResource]) -> None:
         """Count requests for these, and for what is not there; others answer for themselves: health, operators, the engine."""
@@ -64,29 +67,19 @@ class Admission:
         if resource is None or resource in self._guarded:
             request[ADMITTED] = self.take(address, shown_token(request))
 
-    def take(self, address: str, token: str = "") -> str:
-        """Count one request and return for whom; raise RateLimitedError.
+    def take(self, address: str, token: str = "") -> Admitted:
+        """Count one request; raise RateLimitedError.
 
         Strangers at an address do not lock out its users: when it has nothing left, who shows a token that we have signed has a
         budget of her own. That asks no database yet.
         """
-        if self._settings.rate_limits == "off":
-            return address
         now = time.monotonic()
-        wait = self._buckets.take(address, now)
-        if wait > 0 and (user := self._signed(token)) and self._buckets.take(user, now) <= 0:
-            return user
-        if wait > 0:
-            self._refused += 1
-            if self._lines.take(address, now) <= 0:
-                log.warning("%s asks too much: it is refused for now", masked(address))
-            raise RateLimitedError(int(wait) + 1)
-        return address
-
-    def give_back(self, subject: str) -> None:
-        """Put back what `take` took."""
-        now = time.monotonic()
-        self._buckets.of(subject, now).charge(now, -1)
+        if self._settings.rate_limits == "off" or (wait := self._addresses.take(address, now)) <= 0:
+            return Admitted(partial(self._addresses.charge, address, now, -1.0))
+        if (user := self._signed(token)) and self._users.take(user, now) <= 0:
+            return Admitted(partial(self._users.of(user, now).charge, now, -1.0))
+        self._offenders.limited(REQUESTS.name, user or address)
+        raise RateLimitedError(ceil(wait))
 
     def _signed(self, token: str) -> str:
         try:
@@ -96,7 +89,7 @@ class Admission:
 
 
 ADDRESS = web.RequestKey("address", str)
-ADMITTED = web.RequestKey("admitted", str)  # the subject that was counted; unset: nobody was
+ADMITTED = web.RequestKey("admitted", Admitted)
 ADMISSION = web.AppKey("admission", Admission)
 
 

