@@ -96,6 +96,7 @@ class Endpoint:
             request_id=request[REQUEST_ID],
             remote=self._address(request),
             user_agent=request.headers.get("User-Agent", ""),
+            device=self._cookies.device(request),
             access_token=self._cookies.credential(request).token,
             caller=await self._caller(request),
             idempotency_key=request.headers.get("Idempotency-Key", ""),

@@ -3,8 +3,8 @@
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
-from typing import ClassVar
+from datetime import datetime, timedelta
+from typing import ClassVar, Literal
 
 import msgspec
 from arq.connections import ArqRedis
@@ -33,6 +33,32 @@ class SendMail(Job, frozen=True):
     to: str
     subject: str
     text: str
+
+
+class MailCode(Job, frozen=True):
+    """Mail a code to whoever has an account with this address, if it is of use: who asks for one does not learn that."""
+
+    is_secret = True  # an address
+
+    market: str
+    email: str
+    purpose: Literal["password reset", "email verification"]
+
+
+class MailVerification(Job, frozen=True):
+    """Mail a new user the code that verifies her address."""
+
+    user_id: str
+
+
+class MailAlert(Job, frozen=True):
+    """Tell a user of something done to her account: what (a key of workers/accounts.py), when, and roughly from where."""
+
+    user_id: str
+    about: Literal["login", "password changed", "password reset"]
+    at: datetime
+    device: str
+    network: str
 
 
 class CheckFile(Job, frozen=True):

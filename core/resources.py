@@ -10,6 +10,7 @@ from core.context import Resources
 from core.db import open_pool
 from core.jobs import open_jobs
 from core.metrics import Metrics
+from core.passwords import open_passwords
 from core.redis_pool import redis_pool
 from core.replica import open_late_reads
 from core.storage import Storage
@@ -36,4 +37,5 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
         stack.push_async_callback(storage.close)
         metrics = Metrics()
         late = await stack.enter_async_context(open_late_reads(settings, db, metrics))
-        yield Resources(settings, db, late, redis, jobs, KeyRing(settings), storage, metrics)
+        passwords = await stack.enter_async_context(open_passwords(metrics))
+        yield Resources(settings, db, late, redis, jobs, KeyRing(settings), storage, metrics, passwords)
