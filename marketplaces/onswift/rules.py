@@ -52,6 +52,8 @@ PASSWORD_CHANGE = Rate("password-change", count=5, seconds=15 * 60)
 EXPORT = Rate("export", count=5, seconds=60 * 60)
 # Mails that the clients of one address have sent to whomever: as many as may sign up there.
 MAILS = Rate("mails", count=100, seconds=60 * 60)
+# A bucket of its own: else the mails that are left to ask for would tell that somebody has just signed up.
+WELCOME = MailRates(MAILS, Rate("welcome", count=3, seconds=60 * 60))
 VERIFICATION = MailRates(MAILS, Rate("verification", count=3, seconds=60 * 60))
 PASSWORD_RESET = MailRates(MAILS, Rate("password-reset", count=3, seconds=60 * 60))
 PER_USER = Rate("user", count=100, seconds=60)

@@ -34,7 +34,7 @@ async def sign_up(ctx: Ctx, body: SignUp) -> LoggedIn:
         raise errors.invalid("companyName", "Only creators have a company")
     new = identity.checked(NewAccount(body.email, body.password, body.name, body.user_type), rules.PASSWORDS)
     password_hash = await identity.hash_for_signup(ctx, new, rules.SIGN_UPS)
-    is_mailed = await verification.may_welcome(ctx, new.email, rules.VERIFICATION)
+    is_mailed = await verification.may_welcome(ctx, new.email, rules.WELCOME)
     async with unit_of_work(ctx) as work:
         account = await identity.create_account(ctx, work.db, new, password_hash)
         if body.company_name:
