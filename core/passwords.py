@@ -25,9 +25,9 @@ _NOBODY = HASHER.hash("nobody's password")
 
 # Half of the cores, two at most: the rest is for everybody else's requests.
 WIDTH: Final = max(1, min(2, (os.cpu_count() or 1) // 2))
-# A class that logs in or signs up at once gets through; the last one waits for two seconds.
-MOST_LOGINS: Final = 40
-MOST_OTHERS: Final = 20  # sign-ups, new passwords, passwords asked for once more
+# Of each kind: logins, and everything else (sign-ups, new passwords, passwords asked for once more). A class that logs in or
+# signs up at once gets through; its last one waits for two seconds.
+MOST_WAITING: Final = 40
 
 Result = TypeVar("Result")
 
@@ -38,7 +38,7 @@ class Passwords:
     def __init__(self, threads: ThreadPoolExecutor, metrics: Metrics) -> None:
         self._threads = threads
         self._free = WIDTH
-        self._logins, self._others = FairQueue(MOST_LOGINS), FairQueue(MOST_OTHERS)
+        self._logins, self._others = FairQueue(MOST_WAITING), FairQueue(MOST_WAITING)
         self._queues = cycle((self._logins, self._others))
         for kind, queue in (("login", self._logins), ("other", self._others)):
             _measure(metrics, queue, kind)

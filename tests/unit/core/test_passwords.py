@@ -55,8 +55,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
     gate = Gate()
     monkeypatch.setattr(passwords, "HASHER", gate)
     monkeypatch.setattr(passwords, "WIDTH", 1)
-    monkeypatch.setattr(passwords, "MOST_LOGINS", 4)
-    monkeypatch.setattr(passwords, "MOST_OTHERS", 4)
+    monkeypatch.setattr(passwords, "MOST_WAITING", 4)
     yield gate
     gate.opened.release(100)
 
