@@ -19,6 +19,7 @@ from core.errors import Detail
 from core.ids import uuid7
 from core.jobs import MailCode
 from core.sessions import Account, Tokens
+from core.tokens import Device
 from core.unit_of_work import unit_of_work
 
 MAX_NAME = 255
@@ -182,20 +183,21 @@ async def login(ctx: Ctx, email: str, password: str, rates: LoginRates) -> tuple
     address = emails.canonical(email)
     agent = sessions.storable(ctx.user_agent)
     row = await LOGIN_BY_EMAIL(ctx.db, ctx.market, address, ctx.remote, agent) if address else None
-    device = known_devices.known(ctx.resources.keys, ctx.device, row.id, row.devices_forgotten_at) if row else None
-    async with attempt(ctx, *_counted(ctx, address, row, device, rates)):
+    device = ctx.resources.keys.device(ctx.device)
+    known = device if row and known_devices.is_known(device, row.id, row.devices_forgotten_at) else None
+    async with attempt(ctx, *_counted(ctx, address, row, known, rates)):
         stored = row.password_hash if row else None
         if not await ctx.resources.passwords.verify_login(stored, password, ctx.remote) or row is None:
             raise errors.INVALID_CREDENTIALS.error()
-    return await _open_session(ctx, row, is_new_device=not device and not row.is_usual)
+    return await _open_session(ctx, row, is_new_device=not known and not row.is_usual)
 
 
 def _counted(
-    ctx: Ctx, address: str | None, row: LoginRow | None, device: UUID | None, rates: LoginRates
+    ctx: Ctx, address: str | None, row: LoginRow | None, device: Device | None, rates: LoginRates
 ) -> list[tuple[Rate, str]]:
     """Return the buckets that a failed login counts in. What is no address is the subject of none."""
     if row and device:
-        return [(rates.device, f"{row.id}:{device}")]
+        return [(rates.device, f"{row.id}:{device.device}")]
     is_account_counted = address and not (row and row.is_familiar)
     return [(rates.address, ctx.remote), *([(rates.account, str(address))] if is_account_counted else [])]
 

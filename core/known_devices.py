@@ -27,13 +27,10 @@ def renewed(keys: KeyRing, token: str, user_id: UUID) -> str:
     return keys.sign(Device(before.device if before else uuid7(), latest, **expiry(now, LIFETIME)))
 
 
-def known(keys: KeyRing, token: str, user_id: UUID, forgotten_at: datetime | None) -> UUID | None:
-    """Return the id of a device that a user has been logged in on since hers were forgotten; None: it is not known."""
-    device = keys.device(token)
+def is_known(device: Device | None, user_id: UUID, forgotten_at: datetime | None) -> bool:
+    """Say whether a user has been logged in on a device since hers were forgotten."""
     since = device.users.get(user_id) if device else None
-    if device is None or since is None or (forgotten_at and since < _microseconds(forgotten_at)):
-        return None
-    return device.device
+    return since is not None and not (forgotten_at and since < _microseconds(forgotten_at))
 
 
 def _microseconds(moment: datetime) -> int:
