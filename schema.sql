@@ -17,9 +17,12 @@ create table users (
     updated_at timestamptz not null default now(),
     last_seen_at timestamptz,
     deleted_at timestamptz,
-    email_verified_at timestamptz
+    email_verified_at timestamptz,
+    devices_forgotten_at timestamptz
 );
--- identity.USER_BY_EMAIL; and one account per address
+-- identity.USER_BY_EMAIL; and one account per address, in the form of core/emails.py
+create unique index users_email_canonical on users (market, lower(email collate "C")) where deleted_at is null;
+-- For the version before 0013, which names it.
 create unique index users_email on users (market, lower(email)) where deleted_at is null;
 -- inspection.USERS_BY_NAME
 create index users_name on users (lower(name) text_pattern_ops) where deleted_at is null;

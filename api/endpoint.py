@@ -107,6 +107,7 @@ class Endpoint:
             request_id=request[REQUEST_ID],
             remote=request[ADDRESS],
             user_agent=request.headers.get("User-Agent", ""),
+            device=self._cookies.device(request),
             access_token=self._cookies.credential(request).token,
             idempotency_key=request.headers.get("Idempotency-Key", ""),
             if_match=request.headers.get(hdrs.IF_MATCH, ""),

@@ -43,7 +43,8 @@ SECURITY_HEADERS = {
 PREFLIGHT = {
     hdrs.ACCESS_CONTROL_ALLOW_METHODS: "GET, POST, PUT, DELETE",
     hdrs.ACCESS_CONTROL_ALLOW_HEADERS: (
-        "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-CSRF-Token, X-Request-Id, X-Token-Transport"
+        "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-CSRF-Token, X-Device-Token, X-Request-Id,"
+        " X-Token-Transport"
     ),
     hdrs.ACCESS_CONTROL_MAX_AGE: "600",
 }
@@ -130,7 +131,7 @@ def cors(origins: Sequence[str]) -> Middleware:
         response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = origin
         response.headers[hdrs.ACCESS_CONTROL_ALLOW_CREDENTIALS] = "true"
         response.headers[hdrs.ACCESS_CONTROL_EXPOSE_HEADERS] = (
-            "ETag, Idempotency-Replayed, X-Request-Id, Retry-After, RateLimit, RateLimit-Policy"
+            "ETag, Idempotency-Replayed, X-Device-Token, X-Request-Id, Retry-After, RateLimit, RateLimit-Policy"
         )
         response.headers.add(hdrs.VARY, hdrs.ORIGIN)
         return response

@@ -6,7 +6,7 @@ A new kind joins with one statement here, so that whatever ends logins ends it t
 from collections.abc import Sequence
 from uuid import UUID
 
-from core import devices, feeds
+from core import devices, feeds, known_devices
 from core.db import Connection, Run
 from core.files import table as files
 
@@ -20,7 +20,7 @@ END_ONE_TIME_TOKENS = Run(
 # Each takes the ids of sessions that have ended ($1). Links to files carry their session and need no statement.
 OF_SESSIONS: tuple[Run, ...] = (devices.END, files.END_UNUSED)
 # Each takes the id of a user ($1) whose sessions, all or all but one, have ended.
-OF_USER: tuple[Run, ...] = (feeds.END, END_ONE_TIME_TOKENS)
+OF_USER: tuple[Run, ...] = (feeds.END, known_devices.FORGET, END_ONE_TIME_TOKENS)
 
 
 async def end_of_sessions(db: Connection, session_ids: Sequence[UUID]) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
 from typing import ClassVar, Generic, TypeVar
+from uuid import UUID
 
 import msgspec
 
@@ -66,12 +67,14 @@ class Answer(Generic[Body]):
     """An answer whose status the handler chooses among those of its route (0: the usual one), or that names its version.
 
     `etag` is the version of what is answered: clients give it back as `If-Match`, see core/etag.py.
+    `device_of`: whose device the client is from now on, though it gets no tokens; see core/known_devices.py.
     """
 
     status: int
     body: Body
     etag: str = ""
     media_type: str = JSON
+    device_of: UUID | None = None
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from core.db import open_pool
 from core.jobs import open_jobs
 from core.metrics import Metrics
 from core.offenders import Offenders
+from core.passwords import open_passwords
 from core.redis_pool import redis_pool
 from core.replica import open_late_reads
 from core.shared_limits import SharedLimits, raised
@@ -41,4 +42,5 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
         limits = SharedLimits(redis, raised(settings.raised_limits))
         stack.push_async_callback(limits.stop)
         keys, offenders = KeyRing(settings), Offenders(metrics)
-        yield Resources(settings, db, late, redis, jobs, keys, storage, metrics, limits, offenders)
+        passwords = await stack.enter_async_context(open_passwords(metrics))
+        yield Resources(settings, db, late, redis, jobs, keys, storage, metrics, limits, offenders, passwords)

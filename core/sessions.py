@@ -128,7 +128,7 @@ async def start(ctx: Ctx, db: Connection, account: Account) -> Tokens:
     """Open a session."""
     now = clock.now()
     session_id, token_id = uuid7(), uuid7()
-    await INSERT_SESSION(db, session_id, account.id, _storable(ctx.user_agent), ctx.remote, now)
+    await INSERT_SESSION(db, session_id, account.id, storable(ctx.user_agent), ctx.remote, now)
     await INSERT_REFRESH_TOKEN(db, token_id, session_id, now)
     return _sign(ctx, account, session_id, token_id, now)
 
@@ -226,6 +226,6 @@ def _sign(ctx: Ctx, account: Account, session_id: UUID, token_id: UUID, issued: 
     return Tokens(keys.sign(access), keys.sign(refresh))
 
 
-def _storable(header: str) -> str:
+def storable(header: str) -> str:
     """Headers are bytes: what is not UTF-8 in them cannot be stored."""
     return header[:MAX_USER_AGENT].encode(errors="replace").decode().replace("\0", "")

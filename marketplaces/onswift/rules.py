@@ -9,6 +9,7 @@ from msgspec import UNSET
 
 from core import errors
 from core.budget import Rate, Window
+from core.emails import MailRates
 from core.fields import given
 from core.hosts import is_public
 from core.identity import LoginRates, PasswordPolicy
@@ -38,11 +39,23 @@ PASSWORDS = PasswordPolicy(
     },
 )
 
-LOGIN = LoginRates(Window("login", count=5, seconds=15 * 60), Rate("login-account", count=20, seconds=15 * 60))
+LOGIN = LoginRates(
+    address=Window("login", count=5, seconds=15 * 60),
+    account=Rate("login-account", count=20, seconds=15 * 60),
+    device=Window("login-device", count=5, seconds=15 * 60),
+)
+# A school class or an event behind one address gets through. Each hashes once and mails once.
+SIGN_UPS = Rate("sign-up", count=100, seconds=60 * 60)
+# Wrong codes, of mails, that come from one address.
+CODES = Window("codes", count=20, seconds=15 * 60)
 PASSWORD_CHANGE = Window("password-change", count=5, seconds=15 * 60)
 EXPORT = Rate("export", count=5, seconds=60 * 60)
-VERIFICATION = Rate("verification", count=3, seconds=60 * 60)
-PASSWORD_RESET = Rate("password-reset", count=3, seconds=60 * 60)
+# Mails that the clients of one address have sent to whomever: as many as may sign up there.
+MAILS = Rate("mails", count=100, seconds=60 * 60)
+# A bucket of its own: else the mails that are left to ask for would tell that somebody has just signed up.
+WELCOME = MailRates(MAILS, Rate("welcome", count=3, seconds=60 * 60))
+VERIFICATION = MailRates(MAILS, Rate("verification", count=3, seconds=60 * 60))
+PASSWORD_RESET = MailRates(MAILS, Rate("password-reset", count=3, seconds=60 * 60))
 PER_USER = Rate("user", count=100, seconds=60)
 # The document gives no number for callers without an account. Several people may share one address.
 PER_ADDRESS = Rate("address", count=300, seconds=60)

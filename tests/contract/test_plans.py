@@ -110,7 +110,7 @@ HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
     (rooms.ROOM_STATES, ([CONVERSATION],), {"conversations_pkey"}),
     (rooms.ROOM_MEMBERS, ([CONVERSATION],), {"members_pkey"}),
     (inspection.USERS_BY_NAME, ("ann%", 20), {"users_name"}),
-    (inspection.USERS_BY_EMAIL, (["onswift"], "1@example.com"), {"users_email"}),
+    (inspection.USERS_BY_EMAIL, (["onswift"], "1@example.com"), {"users_email_canonical"}),
     (inspection.MEMBERS, (CONVERSATION, None, 100), {"members_pkey"}),
     (inspection.MESSAGES_AFTER, (CONVERSATION, 15), {"messages_pkey"}),
     (inspection.MESSAGE, (UUID(int=3),), {"messages_id"}),
@@ -127,8 +127,12 @@ HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
     (devices.END, ([USER],), {"devices_session"}),
     (credentials.END_ONE_TIME_TOKENS, (USER,), {"one_time_tokens_user"}),
     (files.UNCHECKED, (MOMENT, 100), {"files_unchecked"}),
-    (identity.USER_BY_EMAIL, ("onswift", "1@example.com"), {"users_email"}),
-    (identity.IS_FAMILIAR, (USER, "127.0.0.1"), {"sessions_familiar"}),
+    (identity.USER_BY_EMAIL, ("onswift", "1@example.com"), {"users_email_canonical"}),
+    (
+        identity.LOGIN_BY_EMAIL,
+        ("onswift", "1@example.com", "127.0.0.1", ""),
+        {"users_email_canonical", "sessions_familiar"},
+    ),
     (sessions.LIST_OF_USER, (USER, USER, MOMENT), {"refresh_tokens_session"}),
     (sessions.END, (USER, None, MOMENT, ""), {"sessions_pkey"}),
     (sessions.END_OF_USER, (USER, USER, MOMENT, ""), set()),  # either index by user: here each has one session

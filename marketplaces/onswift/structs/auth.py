@@ -45,6 +45,12 @@ class ChangePassword(msgspec.Struct, frozen=True, rename="camel"):
     new_password: Short
 
 
+class Reauthentication(msgspec.Struct, frozen=True):
+    """What cannot be undone asks for the password, unless the login is younger than five minutes."""
+
+    password: str | None = None
+
+
 class SessionList(msgspec.Struct, frozen=True):
     sessions: list[SessionView]
 

@@ -14,9 +14,8 @@ import pytest
 from core import clock, errors, feeds, sessions
 from core.files.links import LIFETIME
 from core.files.tidying import tidy_files
-from core.identity import INSERT_ONE_TIME_TOKEN, RESET, digest
+from core.identity import INSERT_ONE_TIME_TOKEN, RESET, VERIFY, digest
 from core.tokens import KeyRing
-from core.verification import VERIFY
 from marketplaces.onswift.handlers.calendar import FEED
 from tests.flow.api.conftest import PASSWORD, Api, Caller, audited, operating
 from tests.flow.conftest import Chatter, House
