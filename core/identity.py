@@ -15,7 +15,7 @@ from core.context import Ctx
 from core.db import Connection, One, Run, Scalar, transaction
 from core.errors import Detail
 from core.ids import uuid7
-from core.jobs import SendMail
+from core.jobs import MailUser
 from core.passwords import hash_password, verify_password
 from core.sessions import Account, Tokens
 
@@ -87,6 +87,7 @@ USER_BY_EMAIL = One(
 )
 IS_FAMILIAR = Scalar(bool, "select exists (select from sessions where user_id = $1 and remote = $2)")
 PASSWORD_IS_STILL = Scalar(bool, "select password_hash = $2 from users where id = $1 and deleted_at is null for share")
+ADDRESS = Scalar(str, "select email from users where id = $1 and deleted_at is null")
 ROLE_OF = Scalar(str, "select role from users where id = $1 and market = $2 and deleted_at is null")
 # A statement of its own: what another change has committed meanwhile is seen by the next one only.
 LOCK_USER = Scalar(UUID, "select id from users where id = $1 and deleted_at is null for no key update")
@@ -176,7 +177,7 @@ async def mail_reset(ctx: Ctx, email: str, title: str, rate: Rate) -> None:
     # Queued before the commit: if Redis is away, nothing is stored and the caller is told to try again.
     async with transaction(ctx.db) as db:
         await INSERT_ONE_TIME_TOKEN(db, digest(token), known.id, RESET, clock.now() + RESET_LIFETIME)
-        await ctx.resources.jobs.enqueue(_reset_mail(ctx, known.email, title, token))
+        await ctx.resources.jobs.enqueue(_reset_mail(ctx, known.id, title, token))
 
 
 async def reset_password(ctx: Ctx, token: str, password: str, policy: PasswordPolicy) -> None:
@@ -251,6 +252,6 @@ def _wrong_password() -> errors.AppError:
     return errors.invalid("currentPassword", "Wrong password")
 
 
-def _reset_mail(ctx: Ctx, to: str, title: str, token: str) -> SendMail:
+def _reset_mail(ctx: Ctx, to: UUID, title: str, token: str) -> MailUser:
     link = f"{ctx.resources.settings.public_url}/#reset={token}"
-    return SendMail(to, f"Your new password at {title}", RESET_TEXT.format(title=title, link=link, token=token))
+    return MailUser(str(to), f"Your new password at {title}", RESET_TEXT.format(title=title, link=link, token=token))

@@ -12,7 +12,7 @@ from core.budget import Rate
 from core.context import Ctx
 from core.db import UNAVAILABLE_ERRORS, Run, transaction
 from core.identity import INSERT_ONE_TIME_TOKEN, USE_ONE_TIME_TOKEN, USER_BY_EMAIL, VOID_ONE_TIME_TOKENS, digest
-from core.jobs import SendMail
+from core.jobs import MailUser
 from core.sessions import Account
 
 MAIL_SECONDS = 2.0
@@ -38,7 +38,7 @@ async def welcome(ctx: Ctx, account: Account, title: str) -> None:
     """Mail a new user a code that verifies her address; if that is not possible now, she asks for another one later."""
     try:
         async with asyncio.timeout(MAIL_SECONDS):
-            await _mail_verification(ctx, account.id, account.email, title)
+            await _mail_verification(ctx, account.id, title)
     except (*REDIS_AWAY, *UNAVAILABLE_ERRORS) as error:
         log.warning("a new user got no mail: %r", error)
 
@@ -49,7 +49,7 @@ async def mail_verification(ctx: Ctx, email: str, title: str, rate: Rate) -> Non
     await limits.take(ctx, rate, email.lower())
     known = await USER_BY_EMAIL(ctx.db, ctx.market, email)
     if known and not known.is_verified:
-        await _mail_verification(ctx, known.id, known.email, title)
+        await _mail_verification(ctx, known.id, title)
 
 
 async def verify_email(ctx: Ctx, token: str) -> None:
@@ -63,10 +63,10 @@ async def verify_email(ctx: Ctx, token: str) -> None:
         await VOID_ONE_TIME_TOKENS(db, user_id, VERIFY, now)
 
 
-async def _mail_verification(ctx: Ctx, user_id: UUID, email: str, title: str) -> None:
+async def _mail_verification(ctx: Ctx, user_id: UUID, title: str) -> None:
     token = secrets.token_urlsafe(32)
     link = f"{ctx.resources.settings.public_url}/#verify={token}"
     text = VERIFY_TEXT.format(title=title, link=link, token=token)
     async with transaction(ctx.db) as db:
         await INSERT_ONE_TIME_TOKEN(db, digest(token), user_id, VERIFY, clock.now() + VERIFY_LIFETIME)
-        await ctx.resources.jobs.enqueue(SendMail(email, f"Your address at {title}", text))
+        await ctx.resources.jobs.enqueue(MailUser(str(user_id), f"Your address at {title}", text))
