@@ -20,6 +20,7 @@ from core.metrics import Metrics
 
 REQUEST_ID = web.RequestKey("request_id", str)
 ROUTE = web.RequestKey("route", str)  # of a call of a marketplace: its row in the table
+ID = re.compile(r"[0-9a-fA-F-]{36}")
 GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 OF_STATUS = {
     404: errors.NOT_FOUND,
@@ -131,9 +132,12 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
 
 
 def _path(request: web.Request) -> str:
-    """Return a request's path for the log, without what opens something to who reads it there."""
-    route = request.get(ROUTE, "")
-    return route if "{token}" in route else request.rel_url.raw_path
+    """Return a request's path for the log: of what is filled into its route only the ids, no tokens, names of files or emoji."""
+    resource = request.match_info.route.resource
+    if ROUTE not in request or resource is None:
+        return request.rel_url.raw_path
+    filled = request.match_info.items()
+    return resource.canonical.format_map({name: value if ID.fullmatch(value) else f"{{{name}}}" for name, value in filled})
 
 
 def _answer(error: AppError, allow: Sequence[str] = ()) -> web.Response:

@@ -1,6 +1,7 @@
 """Rate limits that all processes share: buckets in Redis. While Redis is away nothing is limited: people come first."""
 
 import asyncio
+import hashlib
 import logging
 
 import msgspec
@@ -64,11 +65,16 @@ async def give_back(ctx: Ctx, rate: Rate, subject: str) -> None:
     await _ask(ctx, rate, subject, -1)
 
 
+def key_of(market: str, name: str, subject: str) -> str:
+    """Return where a bucket is; the subject is hashed, because it may be an address of somebody, or of any length."""
+    return f"limit:{market}:{name}:{hashlib.sha256(subject.encode()).hexdigest()[:32]}"
+
+
 async def _ask(ctx: Ctx, rate: Rate, subject: str, cost: int) -> list[int] | None:
     if ctx.resources.settings.rate_limits == "off":
         return None
     bucket = ctx.resources.redis.register_script(_BUCKET)
-    key = f"limit:{ctx.market}:{rate.name}:{subject}"
+    key = key_of(ctx.market, rate.name, subject)
     try:
         async with asyncio.timeout(TIMEOUT_SECONDS):
             answer: list[int] = await bucket(keys=[key], args=[rate.count, rate.seconds * 1000, cost])

@@ -247,7 +247,7 @@ CORE = (
         rows_of(
             """
             select id, subject_id, author_id, context_id, rating, text, created_at, updated_at
-            from reviews where $1 in (subject_id, author_id) and deleted_at is null"""
+            from reviews where subject_id = $1 and deleted_at is null or author_id = $1"""
         ),
         (
             Run("update reviews set text = '', deleted_at = coalesce(deleted_at, now()) where subject_id = $1"),

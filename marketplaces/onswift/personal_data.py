@@ -47,12 +47,22 @@ PERSONAL_DATA = (
     PersonalData(
         "teams",
         frozenset({"onswift.project_team"}),
-        rows_of("select project_id, role, joined_at, removed_at from onswift.project_team where user_id = $1"),
+        rows_of(
+            """
+            select m.project_id, m.user_id, m.role, m.joined_at, m.removed_at
+            from onswift.project_team m join onswift.projects p on p.id = m.project_id
+            where m.user_id = $1 or p.creator_id = $1 order by m.joined_at"""
+        ),
         (
             Run(
                 """
                 update onswift.project_team set role = null, removed_at = coalesce(removed_at, now())
                 where user_id = $1 and (role is not null or removed_at is null)"""
+            ),
+            Run(
+                """
+                update onswift.project_team m set role = null from onswift.projects p
+                where p.id = m.project_id and p.creator_id = $1 and m.role is not null"""
             ),
         ),
         kept="That someone was in the team, without a name.",

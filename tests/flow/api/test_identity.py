@@ -7,6 +7,7 @@ import pytest
 
 from core import clock
 from core.db import Scalar
+from core.limits import key_of
 from tests.flow.api.conftest import PASSWORD, Api
 from tests.flow.conftest import House
 
@@ -114,7 +115,7 @@ async def test_five_failed_logins_lock_their_address_out_and_nobody_else(api: Ap
     assert (locked_out.status, locked_out.code) == (429, "RATE_LIMITED")
     assert 1 <= int(locked_out.headers["Retry-After"]) <= 15 * 60
     assert (await ann.get("/users/me")).status == 200
-    await house.resources.redis.delete("limit:onswift:login:127.0.0.1")
+    await house.resources.redis.delete(key_of("onswift", "login", "127.0.0.1"))
     assert (await api.log_in(ann.email)).status == 200
 
 

@@ -8,7 +8,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from core import limits
 from core.budget import Rate
 from core.context import Ctx
-from core.limits import RateLimitedError, give_back, take
+from core.limits import RateLimitedError, give_back, key_of, take
 from tests.flow.conftest import House
 
 RATE = Rate("test", count=3, seconds=60)
@@ -47,7 +47,7 @@ async def test_a_bucket_fills_up_again_and_then_leaves_nothing_behind(ctx: Ctx) 
     fast = Rate("fast", count=2, seconds=1)
     for _ in range(2):
         await take(ctx, fast, "ann")
-    key = "limit:onswift:fast:ann"
+    key = key_of("onswift", "fast", "ann")
     assert 0 < await ctx.resources.redis.pttl(key) <= 1000
     full_at = float(await ctx.resources.redis.get(key))
     await ctx.resources.redis.set(key, full_at - 500)  # half a window passes
