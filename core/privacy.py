@@ -236,8 +236,8 @@ CORE = (
         frozenset({"files"}),
         rows_of(
             """
-            select id, purpose, file_name, mime_type, size, status, entity_id, created_at
-            from files where owner_id = $1 and deleted_at is null"""
+            select id, purpose, file_name, mime_type, size, status, entity_id, created_at, deleted_at
+            from files where owner_id = $1 order by created_at"""
         ),
         kept="The content of what she handed in with work for others, under a name that tells its type only.",
     ),
