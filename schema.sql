@@ -23,7 +23,7 @@ create table users (
 create unique index users_email on users (market, lower(email)) where deleted_at is null;
 -- inspection.USERS_BY_NAME
 create index users_name on users (lower(name) text_pattern_ops) where deleted_at is null;
--- privacy.ERASED_SINCE
+-- erasure.ERASED_SINCE
 create index users_deleted on users (deleted_at) where deleted_at is not null;
 
 -- A login. Its refresh tokens are one family: a reuse ends the session.
@@ -61,6 +61,8 @@ create table one_time_tokens (
 );
 -- identity.VOID_ONE_TIME_TOKENS
 create index one_time_tokens_user on one_time_tokens (user_id, purpose) where used_at is null;
+-- export and erasure: the used ones too
+create index one_time_tokens_owner on one_time_tokens (user_id);
 
 -- last_seq: the place of the newest message. version: counts every change in the conversation, changed_at: when the last one was.
 -- A conversation with a subject (OnSwift: a project) has the people of that as its members: nobody else adds or removes them.

@@ -228,7 +228,12 @@ CORE = (
     PersonalData(
         "reactions",
         frozenset({"reactions"}),
-        rows_of("select conversation_id, seq, emoji, created_at from reactions where user_id = $1"),
+        rows_of(
+            """
+            select r.conversation_id, r.seq, r.emoji, r.created_at from members c
+            join reactions r on r.conversation_id = c.conversation_id and r.user_id = c.user_id
+            where c.user_id = $1 order by r.created_at"""
+        ),
         kept="As messages.",
     ),
     PersonalData(

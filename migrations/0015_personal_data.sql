@@ -10,7 +10,9 @@ $$;
 
 -- tidy: earlier texts that are too old
 create index message_edits_replaced on message_edits (replaced_at);
--- privacy.ERASED_SINCE
+-- export and erasure: the used ones too
+create index one_time_tokens_owner on one_time_tokens (user_id);
+-- erasure.ERASED_SINCE
 create index users_deleted on users (deleted_at) where deleted_at is not null;
 
 -- Who was erased by the version before this one is erased by this one's rules: its workers take these jobs.
