@@ -10,10 +10,13 @@ import msgspec
 import pytest
 
 from core import erasure, errors, notices
+from core.context import User
 from core.db import transaction
 from core.files import checking
 from core.ids import uuid7
 from core.jobs import FinishErasure, MailUser
+from core.notifications import notify_members
+from core.people import Person
 from core.privacy import DELETED_NAME, LOCK_OUT
 from core.storage import Storage
 from marketplaces import onswift
@@ -103,16 +106,14 @@ async def test_texts_name_people_as_they_are_called_now(api: Api, house: House) 
     ann, bob = await api.signed_up(), await api.signed_up("talent", "Bob")
     group = await group_of(bob, ann)
     await bob.delete(f"/conversations/{group}/members/{bob.id}")
-    await erasure_notice(house, ann, bob)
+    await notice_of(house, ann, bob)
     await bob.put("/users/me", name="Robert {0}")
     assert await contents(ann, group) == ["Robert {0} left"]
     (one,) = (await ann.get("/notifications")).body["notifications"]
     assert one["message"] == "Robert {0} gave you 5 of 5 stars"
 
 
-async def erasure_notice(house: House, to: Caller, about: Caller) -> None:
-    from core.people import Person
-
+async def notice_of(house: House, to: Caller, about: Caller) -> None:
     values = {"creator": Person(UUID(about.id), "old name"), "rating": 5}
     async with transaction(house.resources.db) as db:
         await notices.insert(db, REVIEW_RECEIVED, [UUID(to.id)], None, values)
@@ -154,8 +155,6 @@ async def test_no_notification_is_stored_for_who_is_being_erased(api: Api, house
 
 
 async def test_who_is_erased_is_told_of_no_message(api: Api, house: House) -> None:
-    from core.notifications import notify_members
-
     ann, bob = await api.signed_up(), await api.signed_up("talent", "Bob")
     pair = (await bob.post("/conversations", participantId=ann.id)).body["id"]
     await delete(house, ann)
@@ -173,7 +172,7 @@ async def test_much_is_erased_a_little_at_a_time(api: Api, house: House, monkeyp
         said = await bob.post(f"/conversations/{groups[0]}/messages", content="first", clientId=f"c{number}")
         await bob.put(f"/conversations/{groups[0]}/messages/{said.body['id']}", content="second")
     await bob.delete("/users/me")
-    ctx, market = house.ctx(house_user(bob)), onswift.MARKETPLACE
+    ctx, market = house.ctx(user_of(bob)), onswift.MARKETPLACE
     runs = 0
     while not await erasure.finish(ctx, market.personal_data, market.purposes, UUID(bob.id)):
         runs += 1
@@ -185,10 +184,7 @@ async def test_much_is_erased_a_little_at_a_time(api: Api, house: House, monkeyp
     assert [await contents(ann, group) for group in groups[1:]] == [[f"{DELETED_NAME} left"]] * 2
 
 
-def house_user(caller: Caller) -> Any:
-    from core.context import User
-    from core.people import Person
-
+def user_of(caller: Caller) -> User:
     return User(UUID(caller.id), "onswift", "talent", "", uuid7(), Person(UUID(caller.id), ""))
 
 
@@ -277,7 +273,7 @@ async def test_a_check_that_began_before_the_erasure_brings_no_name_back(cast: C
     await delete(house, cast.talent)
     assert before.place
     late = msgspec.structs.replace(before, key=(await file_of(house, id)).key)
-    await checking._move(house.ctx(house_user(cast.talent)), late, before.place)
+    await checking._move(house.ctx(user_of(cast.talent)), late, before.place)
     assert not any("bob-smith" in key for key in await objects(house))
     assert (await file_of(house, id)).key in await objects(house)
 
