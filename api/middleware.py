@@ -137,7 +137,9 @@ def _path(request: web.Request) -> str:
     if ROUTE not in request or resource is None:
         return request.rel_url.raw_path
     filled = request.match_info.items()
-    return resource.canonical.format_map({name: value if ID.fullmatch(value) else f"{{{name}}}" for name, value in filled})
+    return resource.canonical.format_map(
+        {name: value if ID.fullmatch(value) else f"{{{name}}}" for name, value in filled}
+    )
 
 
 def _answer(error: AppError, allow: Sequence[str] = ()) -> web.Response:

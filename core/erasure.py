@@ -3,9 +3,10 @@
 The worker does it right after the commit, and again for an hour: a call of hers that was under way may have stored something.
 """
 
-from collections.abc import Sequence
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
-from typing import TypeVar
+from functools import partial
 from uuid import UUID
 
 import msgspec
@@ -18,12 +19,11 @@ from core.jobs import FinishErasure
 from core.privacy import CORE, DELETED_NAME, PersonalData, erase_at_once
 
 BATCH = 500
+GROUPS = 50
 FILES = 20
-# Batches of one job, which has seconds: what is left is the next one's.
-MOST_BATCHES = 200
+# For how long one job begins batches: what is left is the next one's, so that others have their turn.
+SECONDS = 10.0
 AGAIN = timedelta(hours=1)
-
-T = TypeVar("T")
 
 
 class Erased(msgspec.Struct, frozen=True):
@@ -66,15 +66,17 @@ async def again(resources: Resources) -> None:
 
 
 async def _in_batches(ctx: Ctx, own: Sequence[PersonalData], purposes: Sequence[Purpose], user_id: UUID) -> bool:
-    left = MOST_BATCHES
-    while left and await conversations.leave_some(ctx, user_id, BATCH) == BATCH:
-        left -= 1
-    while left and await files.erase_some(ctx, purposes, user_id, FILES) == FILES:
-        left -= 1
-    for statement in (statement for one in (*own, *CORE) for statement in one.later):
-        while left and await statement(ctx.db, user_id, BATCH) == BATCH:
-            left -= 1
-    return left > 0
+    steps: list[tuple[Callable[[], Awaitable[int]], int]] = [
+        (partial(conversations.leave_some, ctx, user_id, GROUPS), GROUPS),
+        (partial(files.erase_some, ctx, purposes, user_id, FILES), FILES),
+        *((partial(later, ctx.db, user_id, BATCH), BATCH) for one in (*own, *CORE) for later in one.later),
+    ]
+    end = time.monotonic() + SECONDS
+    for step, most in steps:
+        while await step() == most:
+            if time.monotonic() >= end:
+                return False
+    return True
 
 
 async def _rewrite_answers(ctx: Ctx, user_id: UUID) -> None:

@@ -288,8 +288,13 @@ CORE = (
             select n.id, n.type, n.title, {shown("n", "message")} as message, n.entity_type, n.entity_id, n.created_at, n.read_at
             from notifications n where n.user_id = $1 order by n.created_at"""  # noqa: S608 - no input in it
         ),
-        (Run("delete from notifications where user_id = $1"),),
         later=(
+            Run(
+                """
+                delete from notifications where id in (
+                    select id from notifications where user_id = $1 order by id limit $2 for update skip locked
+                )"""
+            ),
             # What the version before this one has stored for others names her.
             Run(
                 """

@@ -133,6 +133,7 @@ async def test_a_notification_that_is_being_stored_is_erased_with_its_user(api: 
         deleting = group.create_task(ann.delete("/users/me"))
         await blocked(house)
     assert deleting.result().status == 204
+    await finish(house, ann)
     assert await house.resources.db.fetchval("select count(*) from notifications") == 0
 
 
@@ -165,7 +166,8 @@ async def test_who_is_erased_is_told_of_no_message(api: Api, house: House) -> No
 
 async def test_much_is_erased_a_little_at_a_time(api: Api, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(erasure, "BATCH", 2)
-    monkeypatch.setattr(erasure, "MOST_BATCHES", 1)
+    monkeypatch.setattr(erasure, "GROUPS", 1)
+    monkeypatch.setattr(erasure, "SECONDS", 0.0)
     ann, bob = await api.signed_up(), await api.signed_up("talent", "Bob")
     groups = [await group_of(bob, ann) for _ in range(3)]
     for number in range(5):
