@@ -12,7 +12,7 @@ from core.logs import JsonLines
 from core.privacy import DELETED_NAME
 from tests.flow.api.conftest import Api, Caller
 from tests.flow.conftest import PATIENCE, House
-from tests.flow.onswift.walk import chapters
+from tests.flow.onswift.walk import accounts, deliveries, projects, talks
 from tests.flow.onswift.walk.fields import EVENTS_WALKED, NOT_FREE, ROUTES_WALKED, texts_of_event, texts_of_route
 from tests.flow.onswift.walk.marks import Mark, all_places, found
 from tests.flow.onswift.walk.walker import Record, Walker
@@ -91,8 +91,8 @@ def missing(walker: Walker, export: str) -> list[str]:
 async def walkers(api: Api, house: House, hub: str, lines: list[str]) -> tuple[Walker, Walker]:
     """Return a creator and a talent who have left markers everywhere."""
     record = Record()
-    creator = await chapters.signed_up(api, house, record, "creator", "c")
-    talent = await chapters.signed_up(api, house, record, "talent", "t")
+    creator = await accounts.signed_up(api, house, record, "creator", "c")
+    talent = await accounts.signed_up(api, house, record, "talent", "t")
     return creator, talent
 
 
@@ -102,13 +102,13 @@ async def test_of_an_erased_user_nothing_is_left_but_what_others_have(
     max_, pia = await api.signed_up("creator", "Max Stays"), await api.signed_up("talent", "Pia Stays")
     creator, talent = walkers
     for walker in walkers:
-        await chapters.profile(walker)
-        await chapters.settings(walker)
-    projects = await chapters.create(creator, pia), await chapters.work(talent, max_)
-    await chapters.talk(creator, pia, max_)
-    await chapters.talk(talent, max_, pia)
-    for walker, project, other, third in zip(walkers, projects, (pia, max_), (max_, pia), strict=True):
-        await chapters.on_the_socket(walker, hub, other, third, project)
+        await accounts.profile(walker)
+        await accounts.settings(walker)
+    shared = await projects.create(creator, pia), await deliveries.work(talent, max_)
+    await talks.talk(creator, pia, max_)
+    await talks.talk(talent, max_, pia)
+    for walker, project, other, third in zip(walkers, shared, (pia, max_), (max_, pia), strict=True):
+        await talks.on_the_socket(walker, hub, other, third, project)
     async with open_worker(house.settings, house.resources, house.publisher):
         for walker, other in ((creator, pia), (talent, max_)):
             await told(other, f"{name_of(walker)} Somebody: ")
@@ -116,7 +116,7 @@ async def test_of_an_erased_user_nothing_is_left_but_what_others_have(
             await told(other, f"{name_of(walker)} Somebody mentioned you on ")
         await idle(house)
         for walker in walkers:
-            await chapters.read_notifications(walker)
+            await accounts.read_notifications(walker)
         seen = await places(house, lines)
         for walker in walkers:
             name = Mark(name_of(walker), "name")

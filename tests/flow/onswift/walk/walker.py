@@ -5,8 +5,8 @@ from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
-import msgspec
-
+from core.context import User
+from core.people import Person
 from tests.flow.api.conftest import Api, Caller, Reply
 from tests.flow.conftest import Chatter, House
 from tests.flow.onswift.uploading import put
@@ -76,14 +76,10 @@ class Walker:
 
     async def chatter(self, url: str) -> Chatter:
         """Connect with an official client."""
-        user = msgspec.structs  # only the token counts
-        chatter = Chatter(user, self.caller.access_token, url)  # type: ignore[arg-type]
+        user = User(UUID(self.id), "onswift", self.role, "", UUID(int=0), Person(UUID(self.id), ""))  # the token counts
+        chatter = Chatter(user, self.caller.access_token, url)
         self.house.stack.push_async_callback(chatter.socket.disconnect)
         return await chatter.connect()
-
-    @property
-    def uuid(self) -> UUID:
-        return UUID(self.id)
 
     async def _send(self, is_creation: bool, method: str, path: str, options: dict[str, Any]) -> Reply:
         headers = dict(self.headers)
