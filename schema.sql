@@ -26,6 +26,8 @@ create unique index users_email_canonical on users (market, lower(email collate 
 create unique index users_email on users (market, lower(email)) where deleted_at is null;
 -- inspection.USERS_BY_NAME
 create index users_name on users (lower(name) text_pattern_ops) where deleted_at is null;
+-- erasure.ERASED_SINCE
+create index users_deleted on users (deleted_at) where deleted_at is not null;
 
 -- A login. Its refresh tokens are one family: a reuse ends the session.
 create table sessions (
@@ -62,6 +64,8 @@ create table one_time_tokens (
 );
 -- identity.VOID_ONE_TIME_TOKENS
 create index one_time_tokens_user on one_time_tokens (user_id, purpose) where used_at is null;
+-- export and erasure: the used ones too
+create index one_time_tokens_owner on one_time_tokens (user_id);
 
 -- last_seq: the place of the newest message. version: counts every change in the conversation, changed_at: when the last one was.
 -- A conversation with a subject (OnSwift: a project) has the people of that as its members: nobody else adds or removes them.
@@ -101,6 +105,7 @@ create index members_user on members (user_id);
 
 -- The log. No foreign keys: append_messages holds the conversation's row and has seen the sender's membership,
 -- and a trigger per row and key would cost as much as the insert.
+-- What the system says names people: see told_text. `body` says it without names.
 create table messages (
     conversation_id uuid not null,
     seq bigint not null,
@@ -115,6 +120,8 @@ create table messages (
     created_at timestamptz not null,
     edited_at timestamptz,
     deleted_at timestamptz,
+    wording text[],
+    people uuid[],
     primary key (conversation_id, seq)
 );
 -- messages.BY_ID and the reply_to, read positions and `before` cursors that name a message
@@ -124,7 +131,7 @@ create index messages_version on messages (conversation_id, version);
 -- append_messages: a send repeated with its client id is found, at any later time
 create unique index messages_repeat on messages (conversation_id, sender_id, client_id) where client_id is not null;
 
--- Earlier texts of edited and deleted messages, for moderators.
+-- Earlier texts of edited and deleted messages, for moderators and for a while.
 create table message_edits (
     conversation_id uuid not null,
     seq bigint not null,
@@ -134,6 +141,8 @@ create table message_edits (
     replaced_at timestamptz not null default now(),
     primary key (conversation_id, seq, version)
 );
+-- tidy: earlier texts that are too old
+create index message_edits_replaced on message_edits (replaced_at);
 
 create table reactions (
     conversation_id uuid not null,
@@ -154,6 +163,7 @@ create table mentions (
 -- fold_key and fold_seq: one unread notification per thing (say, a conversation), told up to this seq.
 -- In the list or not (a user may want a type by mail only), and when it went out by mail and to devices; a folded one is
 -- pushed again when it changes, but mailed once.
+-- One that names people has a wording, see told_text; `message` says it without names.
 create table notifications (
     id uuid primary key,
     user_id uuid not null references users on delete cascade,
@@ -168,7 +178,9 @@ create table notifications (
     read_at timestamptz,
     in_app boolean not null default true,
     mailed_at timestamptz,
-    pushed_at timestamptz
+    pushed_at timestamptz,
+    wording text[],
+    people uuid[]
 );
 -- notifications.LIST_OF_USER
 create index notifications_user on notifications (user_id, created_at desc);
@@ -331,6 +343,13 @@ create table ratings (
     rating_sum int not null,
     rating_count int not null
 );
+
+-- Texts that name people: `wording` is the text in pieces, and behind each but the last stands one of `people`, by the name that she
+-- has now. So a name that is gone is gone everywhere.
+create function told_text(wording text[], people uuid[]) returns text language sql stable as $$
+    select string_agg(coalesce(t.piece, '') || coalesce(u.name, ''), '' order by t.place)
+    from unnest(wording, people) with ordinality as t (piece, person, place) left join users u on u.id = t.person
+$$;
 
 -- Appends messages to their conversations: the only statement that does.
 --

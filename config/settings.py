@@ -128,6 +128,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             description="Proxies that are believed when they say whom they forward, as addresses or networks (10.0.0.0/8)"
         ),
     ] = ()
+    edits_retention_days: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=3650,
+            description="Days that earlier texts of edited and deleted messages are kept for moderators, 0 to 3650; 0: minutes",
+        ),
+    ] = 30
     rate_limits: Annotated[Literal["on", "off"], Meta(description="on or off (off: for load tests)")] = "on"
     raised_limits: Annotated[
         tuple[RaisedLimit, ...],

@@ -13,9 +13,13 @@ from core.events import ConversationCreated, MembersChanged, Message, MessageRec
 from core.ids import uuid7
 from core.people import Person
 from core.unit_of_work import UnitOfWork, unit_of_work
+from core.wording import shown, worded
 
 MEMBERS_SHOWN = 50
 MAX_MEMBERS_AT_ONCE = 1000
+NAMED = 3
+# What the log's own notes say in `body`, where nobody is named.
+MEMBERS_HAVE_CHANGED = "Members changed"
 
 
 class Member(msgspec.Struct, frozen=True, rename="camel"):
@@ -94,6 +98,10 @@ class Place(msgspec.Struct, frozen=True):
     at: datetime
 
 
+class GroupId(msgspec.Struct, frozen=True):
+    id: UUID
+
+
 class Standing(msgspec.Struct, frozen=True):
     """Where a user stands with a conversation that exists; one with a subject is that of core/subjects.py."""
 
@@ -102,14 +110,14 @@ class Standing(msgspec.Struct, frozen=True):
     subject_type: str | None
 
 
-_SEEN_BY_USER = """
+_SEEN_BY_USER = f"""
     select c.id, c.kind, c.title, c.last_seq, c.version, s.last_read_seq,
         (select count(*) from members n where n.conversation_id = c.id and n.left_at is null) as member_count,
-        c.last_message_at, c.created_at, m.id as message_id, m.body as content, m.sender_id, c.subject_id
+        c.last_message_at, c.created_at, m.id as message_id, {shown("m", "body")} as content, m.sender_id, c.subject_id
     from members s
     join conversations c on c.id = s.conversation_id
     left join messages m on m.conversation_id = c.id and m.seq = c.last_seq
-    where s.user_id = $1 and s.left_at is null"""
+    where s.user_id = $1 and s.left_at is null"""  # noqa: S608 - no input in it
 
 LIST_OF_USER = Many(
     ConversationRow, _SEEN_BY_USER + " order by coalesce(c.last_message_at, c.created_at) desc, c.id limit $2 offset $3"
@@ -175,6 +183,13 @@ PASS_OWNERSHIP = Run(
         order by joined_at, user_id limit 1
     ) and not exists (select from members where conversation_id = $1 and left_at is null and role = 'owner')"""
 )
+# Groups that a user is in: which are left, some ($2) at a time, when the account is erased.
+GROUPS_OF = Many(
+    GroupId,
+    """
+    select c.id from members m join conversations c on c.id = m.conversation_id and c.kind = 'group'
+    where m.user_id = $1 and m.left_at is null limit $2""",
+)
 NEXT_PLACE = One(
     Place,
     """
@@ -184,8 +199,9 @@ NEXT_PLACE = One(
 )
 APPEND_SYSTEM_MESSAGE = Run(
     """
-    insert into messages (conversation_id, seq, version, changed_at, id, sender_id, kind, body, created_at)
-    values ($1, $2, $3, $7, $4, $5, 'system', $6, $7)"""
+    insert into messages
+        (conversation_id, seq, version, changed_at, id, sender_id, kind, body, created_at, wording, people)
+    values ($1, $2, $3, $7, $4, $5, 'system', $6, $7, $8, $9)"""
 )
 
 
@@ -272,17 +288,31 @@ async def remove_member(ctx: Ctx, id: UUID, user_id: UUID) -> None:
         await say_left(ctx, work, id, gone)
 
 
+async def leave_some(ctx: Ctx, user_id: UUID, most: int) -> int:
+    """Take a user whose account is erased out of groups, each in a unit of its own; return how many these were."""
+    groups = await GROUPS_OF(ctx.db, user_id, most)
+    for group in groups:
+        async with unit_of_work(ctx) as work:
+            if gone := await REMOVE_MEMBER(work.db, group.id, user_id):
+                await PASS_OWNERSHIP(work.db, group.id)
+                await _log(work, group.id, gone, "{actor} left")
+    return len(groups)
+
+
 async def say_joined(ctx: Ctx, work: UnitOfWork, id: UUID, people: Sequence[Person]) -> None:
     """Tell a group, and these people, that the caller has added them."""
     if people:
-        await _log(work, ctx, id, f"{ctx.user.person.name} added {_names(people)}")
+        shown_ones = {f"person{place}": person for place, person in enumerate(people[:NAMED])}
+        names = ", ".join(f"{{{place}}}" for place in shown_ones)
+        more = f" and {len(people) - NAMED} more" if len(people) > NAMED else ""
+        await _log(work, id, ctx.user.person, "{actor} added " + names + more, **shown_ones)
         _tell(work, id, people, is_member=True)
 
 
 async def say_left(ctx: Ctx, work: UnitOfWork, id: UUID, person: Person) -> None:
     """Tell a group, and someone who is out of it, that she has left or was removed by the caller."""
-    did = "left" if person.id == ctx.user.id else f"removed {person.name}"
-    await _log(work, ctx, id, f"{ctx.user.person.name} {did}")
+    template = "{actor} left" if person.id == ctx.user.id else "{actor} removed {person}"
+    await _log(work, id, ctx.user.person, template, person=person)
     _tell(work, id, [person], is_member=False)
 
 
@@ -291,10 +321,12 @@ def _tell(work: UnitOfWork, id: UUID, people: Sequence[Person], *, is_member: bo
         work.emit([person.id], MembersChanged(id, person.id, is_member))
 
 
-async def _log(work: UnitOfWork, ctx: Ctx, id: UUID, text: str) -> None:
+async def _log(work: UnitOfWork, id: UUID, actor: Person, template: str, **people: Person) -> None:
+    text = worded(template, {"actor": actor, **people})
     place = found(await NEXT_PLACE(work.db, id), errors.CONVERSATION_NOT_FOUND.error())
-    notice = Message(uuid7(), id, place.seq, place.version, ctx.user.person, text, place.at, kind="system")
-    await APPEND_SYSTEM_MESSAGE(work.db, id, place.seq, place.version, notice.id, ctx.user.id, text, place.at)
+    notice = Message(uuid7(), id, place.seq, place.version, actor, text.text(), place.at, kind="system")
+    numbers = (place.seq, place.version, notice.id, actor.id, MEMBERS_HAVE_CHANGED, place.at)
+    await APPEND_SYSTEM_MESSAGE(work.db, id, *numbers, text.pieces, text.ids)
     work.changed(id, place.version, MessageReceived(notice, id))
 
 
@@ -339,8 +371,3 @@ def _as_conversation(row: ConversationRow, members: list[Member]) -> Conversatio
         members=members,
         subject_id=row.subject_id,
     )
-
-
-def _names(people: Sequence[Person]) -> str:
-    shown = ", ".join(person.name for person in people[:3])
-    return shown if len(people) <= 3 else f"{shown} and {len(people) - 3} more"

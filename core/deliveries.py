@@ -12,6 +12,7 @@ from core.db import Many, One
 from core.devices import Platform
 from core.jobs import MailNotification, PushNotification
 from core.unit_of_work import unit_of_work
+from core.wording import shown
 
 
 class Claimed(msgspec.Struct, frozen=True):
@@ -66,19 +67,20 @@ CLAIM = Many(
 )
 MAIL = One(
     Mail,
-    """
-    select u.market, u.email, n.title, n.message
-    from notifications n join users u on u.id = n.user_id and u.deleted_at is null where n.id = $1""",
+    f"""
+    select u.market, u.email, n.title, {shown("n", "message")} as message
+    from notifications n join users u on u.id = n.user_id and u.deleted_at is null where n.id = $1""",  # noqa: S608
 )
 PUSH = One(
     Push,
-    """
-    select d.platform, d.token, n.id, n.type, n.title, n.message, n.entity_type, n.entity_id, n.fold_key, n.created_at
+    f"""
+    select d.platform, d.token, n.id, n.type, n.title, {shown("n", "message")} as message, n.entity_type, n.entity_id,
+        n.fold_key, n.created_at
     from notifications n
     join users u on u.id = n.user_id and u.deleted_at is null
     join devices d on d.user_id = n.user_id and d.id = $2
     join sessions s on s.id = d.session_id and s.ended_at is null
-    where n.id = $1""",
+    where n.id = $1""",  # noqa: S608
 )
 
 

@@ -110,6 +110,7 @@ LOGIN_BY_EMAIL = One(
 )
 SESSION_BEGAN = Scalar(datetime, "select created_at from sessions where id = $1")
 PASSWORD_IS_STILL = Scalar(bool, "select password_hash = $2 from users where id = $1 and deleted_at is null for share")
+ADDRESS = Scalar(str, "select email from users where id = $1 and deleted_at is null")
 ROLE_OF = Scalar(str, "select role from users where id = $1 and market = $2 and deleted_at is null")
 # A statement of its own: what another change has committed meanwhile is seen by the next one only.
 LOCK_USER = Scalar(UUID, "select id from users where id = $1 and deleted_at is null for no key update")

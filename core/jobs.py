@@ -29,11 +29,21 @@ class Job(msgspec.Struct, frozen=True):
 
 
 class SendMail(Job, frozen=True):
-    """Send one mail over SMTP."""
+    """Send one mail to an address over SMTP; users get theirs by MailUser, so that no address waits in the queue."""
 
     is_secret = True  # mails carry codes
 
     to: str
+    subject: str
+    text: str
+
+
+class MailUser(Job, frozen=True):
+    """Send one mail to a user, at the address that she has by then; to nobody if the account is erased."""
+
+    is_secret = True
+
+    user_id: str
     subject: str
     text: str
 
@@ -50,6 +60,12 @@ class MailCode(Job, frozen=True):
 
 class MailVerification(Job, frozen=True):
     """Mail a new user the code that verifies her address."""
+
+    user_id: str
+
+
+class FinishErasure(Job, frozen=True):
+    """Erase the rest of what is known of a user whose account is deleted."""
 
     user_id: str
 

@@ -9,9 +9,10 @@ import msgspec
 from core import errors
 from core.context import Ctx
 from core.conversations import require_member
-from core.db import Db, Many, One, Scalar, found, transaction
+from core.db import Db, Many, One, Run, Scalar, found, transaction
 from core.events import ConversationRead, Message, MessageDeleted, MessageEdited, MessageReacted, Reaction
 from core.people import Person
+from core.wording import shown
 
 MAX_CHARACTERS = 10_000
 MAX_EMOJI_CHARACTERS = 32
@@ -82,7 +83,7 @@ _REACTIONS = """coalesce((
     ), '[]')"""
 SHOWN = f"""
     select m.id, m.conversation_id, m.seq, m.version, u.id as sender_id, u.name as sender_name,
-        u.avatar_url as sender_avatar_url, m.body as content, m.created_at as sent_at, m.edited_at, m.deleted_at,
+        u.avatar_url as sender_avatar_url, {shown("m", "body")} as content, m.created_at as sent_at, m.edited_at, m.deleted_at,
         m.kind, m.client_id, m.reply_to,
         array(
             select t.user_id from mentions t where t.conversation_id = m.conversation_id and t.seq = m.seq
@@ -180,6 +181,13 @@ UNREACT = One(
     update messages set version = $3, changed_at = $4
     where conversation_id = $1 and id = $2 and deleted_at is null returning seq, version""",
 )
+# Earlier texts from before a moment ($1), so many at most ($2).
+FORGET_EARLIER_TEXTS = Run(
+    """
+    delete from message_edits where (conversation_id, seq, version) in (
+        select conversation_id, seq, version from message_edits where replaced_at < $1 order by replaced_at limit $2
+    )"""
+)
 MARK_READ = Many(
     ReadMark,
     # Members are only changed under their conversation's lock, and those are taken in id order: no deadlock with sends.
@@ -241,7 +249,7 @@ async def get(ctx: Ctx, conversation_id: UUID, id: UUID) -> Message:
 
 
 async def edit(ctx: Ctx, conversation_id: UUID, id: UUID, content: str) -> Message:
-    """Change the text of one's own message; earlier texts are kept for moderators."""
+    """Change the text of one's own message; earlier texts are kept for moderators, for a while."""
     check_content(content)
     await _require_author(ctx, conversation_id, id)
     place = await _change(ctx, EDIT, conversation_id, id, content, ctx.user.id)

@@ -9,10 +9,13 @@ from core import clock
 from core.db import Connection, Many
 from core.events import NotificationNew, NotificationView
 from core.ids import uuid7
+from core.wording import worded
 
 
 class Notice(msgspec.Struct, frozen=True):
-    """A kind of notification. `title` and `message` are templates for str.format, `entity_type` says what `entity_id` is.
+    """A kind of notification. `title` and `message` are templates as for str.format, `entity_type` says what `entity_id` is.
+
+    A `message` may name people, by the names that they have when it is read; a `title` may not.
 
     `in_app`, `email` and `push`: whether users who have not chosen otherwise get it in their list, by mail, on their devices.
     """
@@ -51,10 +54,12 @@ INSERT = Many(
         from unnest($1::uuid[], $2::uuid[]) as n (id, user_id)
         join users u on u.id = n.user_id and u.deleted_at is null
         left join notification_preferences p on p.user_id = n.user_id and p.type = $3
+        for key share of u -- as the foreign key will: an account that is being erased has been by then, or waits for us
     ),
     stored as (
-        insert into notifications (id, user_id, type, title, message, entity_type, entity_id, created_at, in_app)
-        select id, user_id, $3, $4, $5, $6, $7, $8, in_app from wanted where in_app or goes_out
+        insert into notifications
+            (id, user_id, type, title, message, entity_type, entity_id, created_at, in_app, wording, people)
+        select id, user_id, $3, $4, $5, $6, $7, $8, in_app, $12, $13 from wanted where in_app or goes_out
     )
     select id, user_id, in_app, goes_out from wanted where in_app or goes_out""",
 )
@@ -64,15 +69,17 @@ async def insert(
     db: Connection, notice: Notice, user_ids: Sequence[UUID], entity_id: UUID | None, values: dict[str, object]
 ) -> Told:
     """Store a notification for each of these users who wants it somewhere."""
-    title, message = notice.title.format(**values), notice.message.format(**values)
+    title, text = notice.title.format(**values), worded(notice.message, values)
     people = list(dict.fromkeys(user_ids))
     ids, now = [uuid7() for _ in people], clock.now()
     channels = (notice.in_app, notice.email, notice.push)
     entity_type = notice.entity_type if entity_id else None
-    rows = await INSERT(db, ids, people, notice.type, title, message, entity_type, entity_id, now, *channels)
+    wording = (text.pieces, text.ids) if text.people else (None, None)
+    stored = (notice.type, title, text.nameless(), entity_type, entity_id, now)
+    rows = await INSERT(db, ids, people, *stored, *channels, *wording)
 
     def event(id: UUID) -> NotificationNew:
-        shown = (notice.type, title, message, entity_type, entity_id)
+        shown = (notice.type, title, text.text(), entity_type, entity_id)
         return NotificationNew(NotificationView(id, *shown, is_read=False, created_at=now))
 
     return Told(

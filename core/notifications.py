@@ -13,6 +13,7 @@ from core.events import ConversationUpdated, NotificationNew, NotificationView
 from core.notices import Notice
 from core.people import Person
 from core.publisher import Publisher
+from core.wording import SOMEONE, shown
 
 CHUNK = 50
 MESSAGE_RECEIVED = Notice("message_received", "New message", "{sender}: {preview}", "message")
@@ -64,7 +65,7 @@ _IS_READ = """n.read_at is not null or exists (
 LIST_OF_USER = Many(
     NotificationView,
     f"""
-    select n.id, n.type, n.title, n.message, n.entity_type, n.entity_id, r.is_read, n.created_at
+    select n.id, n.type, n.title, {shown("n", "message")} as message, n.entity_type, n.entity_id, r.is_read, n.created_at
     from notifications n cross join lateral (select {_IS_READ}) r
     where n.user_id = $1 and n.in_app and ($2::bool is null or r.is_read = $2)
     order by n.created_at desc, n.id desc limit $3 offset $4""",  # noqa: S608 - no input in it
@@ -90,11 +91,12 @@ MARK_ALL_READ = Run(
 # Who wants none in her list has one all the same, that her list of conversations is told by; defaults: MESSAGE_RECEIVED.
 FOLD_MESSAGES = Many(
     Told,
-    """
-    with newest as (
+    f"""
+    with last as (
         select c.id as conversation_id, c.last_seq, m.id as message_id, m.created_at as last_message_at,
-            case when m.deleted_at is null then left(m.body, 140) else 'Message deleted' end as preview,
-            m.kind, u.id as sender_id, u.name as sender_name, u.avatar_url as sender_avatar_url,
+            case when m.deleted_at is null then left({shown("m", "body")}, 140) else 'Message deleted' end as preview,
+            m.kind = 'system' as is_note, m.body, m.wording, m.people,
+            u.id as sender_id, u.name as sender_name, u.avatar_url as sender_avatar_url,
             (
                 select count(*) from (
                     select from members n where n.conversation_id = c.id and n.left_at is null limit 101
@@ -105,6 +107,15 @@ FOLD_MESSAGES = Many(
         join messages m on m.conversation_id = c.id and m.seq = c.last_seq
         join users u on u.id = m.sender_id
         where c.id = any ($1::uuid[])
+    ),
+    newest as (
+        select l.conversation_id, l.last_seq, l.message_id, l.last_message_at, l.preview, l.small, l.milliseconds,
+            l.sender_id, l.sender_name, l.sender_avatar_url,
+            case when l.is_note then l.preview else l.sender_name || ': ' || l.preview end as message,
+            case when l.is_note then left(l.body, 140) else '{SOMEONE}: ' || l.preview end as nameless,
+            case when l.is_note then l.wording else array['', ': ' || l.preview] end as wording,
+            case when l.is_note then l.people else array[l.sender_id] end as people
+        from last l
     ),
     unread as (
         select n.conversation_id, s.user_id, n.last_seq - s.last_read_seq as unread_count
@@ -119,7 +130,8 @@ FOLD_MESSAGES = Many(
     ),
     folded as (
         insert into notifications as o
-            (id, user_id, type, title, message, entity_type, entity_id, fold_key, fold_seq, created_at, in_app)
+            (id, user_id, type, title, message, entity_type, entity_id, fold_key, fold_seq, created_at, in_app, wording,
+            people)
         select
             encode(
                 set_byte(
@@ -128,10 +140,11 @@ FOLD_MESSAGES = Many(
                 ),
                 'hex'
             )::uuid,
-            r.user_id, 'message_received', 'New message',
-            case when n.kind = 'system' then n.preview else n.sender_name || ': ' || n.preview end,
-            'message', n.message_id, n.conversation_id, n.last_seq, $2, coalesce(w.in_app, true)
+            r.user_id, 'message_received', 'New message', n.nameless,
+            'message', n.message_id, n.conversation_id, n.last_seq, $2, coalesce(w.in_app, true),
+            n.wording, n.people
         from unread r join newest n using (conversation_id)
+        join users u on u.id = r.user_id and u.deleted_at is null
         left join notification_preferences w on w.user_id = r.user_id and w.type = 'message_received'
         cross join lateral (select uuid_send(gen_random_uuid()) as random, r.user_id) b
         where not exists (
@@ -139,19 +152,21 @@ FOLD_MESSAGES = Many(
             where p.user_id = r.user_id and p.fold_key = n.conversation_id and p.fold_seq >= n.last_seq
         )
         order by r.conversation_id, r.user_id
+        for key share of u -- as the foreign key does: see notices.INSERT
         on conflict (user_id, type, fold_key) where read_at is null and fold_key is not null
-        do update set message = excluded.message, entity_id = excluded.entity_id, fold_seq = excluded.fold_seq,
-            created_at = excluded.created_at, in_app = excluded.in_app, pushed_at = null
+        do update set message = excluded.message, wording = excluded.wording, people = excluded.people,
+            entity_id = excluded.entity_id, fold_seq = excluded.fold_seq, created_at = excluded.created_at,
+            in_app = excluded.in_app, pushed_at = null
             where o.fold_seq < excluded.fold_seq
-        returning o.id, o.user_id, o.fold_key as conversation_id, o.title, o.message, o.created_at, o.in_app
+        returning o.id, o.user_id, o.fold_key as conversation_id, o.title, o.created_at, o.in_app
     )
-    select f.id, f.user_id, conversation_id, f.title, f.message, f.created_at, n.message_id, n.last_seq, r.unread_count,
+    select f.id, f.user_id, conversation_id, f.title, n.message, f.created_at, n.message_id, n.last_seq, r.unread_count,
         n.last_message_at, n.preview, n.sender_id, n.sender_name, n.sender_avatar_url, f.in_app,
         coalesce(w.email, false) or coalesce(w.push, true) and exists (
             select from devices d where d.user_id = f.user_id
         ) as goes_out
     from folded f join newest n using (conversation_id) join unread r using (conversation_id, user_id)
-    left join notification_preferences w on w.user_id = f.user_id and w.type = 'message_received'""",
+    left join notification_preferences w on w.user_id = f.user_id and w.type = 'message_received'""",  # noqa: S608 - no input in it
 )
 # Ids are UUIDv7: from the first of a moment on is since that moment.
 WRITTEN_SINCE = Many(Written, "select distinct conversation_id from messages where id >= $1")

@@ -2,6 +2,9 @@
 
 Each table that names users is in one entry of the registry; a test holds that. Who is gone stays as a row without anything
 personal, so that what others have (conversations, projects) stays whole, under the name DELETED_NAME.
+
+What opens anything or shows who she was goes in the transaction of the call. All that may be much or holds what others wait for
+follows in a job, a little at a time (core/erasure.py).
 """
 
 import re
@@ -14,9 +17,12 @@ import msgspec
 
 from core import clock, files, sessions
 from core.context import Ctx
-from core.db import Run, Scalar
+from core.conversations import MEMBERS_HAVE_CHANGED
+from core.db import Connection, Run, Scalar
 from core.identity import LOCK_USER
+from core.jobs import FinishErasure
 from core.unit_of_work import unit_of_work
+from core.wording import shown
 
 DELETED_NAME = "Deleted user"
 
@@ -25,13 +31,15 @@ DELETED_NAME = "Deleted user"
 class PersonalData:
     """What some tables know of users.
 
-    `export` is made by `rows_of`, `erase` are statements on a user's id ($1). `kept` says why something stays and what.
+    `export` is made by `rows_of`, `erase` are statements on a user's id ($1). `later` are those for what may be much: they erase
+    so many rows ($2) at most, and run until they find less. `kept` says why something stays and what.
     """
 
     name: str
     tables: frozenset[str]
     export: Scalar[str] | None = None
     erase: tuple[Run, ...] = ()
+    later: tuple[Run, ...] = ()
     kept: str = ""
 
 
@@ -62,8 +70,18 @@ async def erase(ctx: Ctx, own: Sequence[PersonalData]) -> None:
         await sessions.end_all(work, user_id, "account deleted")
         await work.record("user.delete", user_id)
         await files.detach(work, user_id)
-        for statement in (statement for one in (*own, *CORE) for statement in one.erase):
-            await statement(work.db, user_id)
+        await erase_at_once(work.db, own, user_id)
+        # Waits for all who are storing something of hers at this moment, and lets nobody begin. Taken after all other locks.
+        await LOCK_OUT(work.db, user_id)
+        await erase_at_once(work.db, own, user_id)
+        work.enqueue(FinishErasure(str(user_id)))
+
+
+async def erase_at_once(db: Connection, own: Sequence[PersonalData], user_id: UUID) -> None:
+    """Run all statements of `erase`; harmless to repeat."""
+    for one in (*own, *CORE):
+        for statement in one.erase:
+            await statement(db, user_id)
 
 
 def _read(rows: str | None) -> msgspec.Raw:
@@ -78,6 +96,8 @@ def _camel(name: str) -> str:
     return re.sub(r"_(\w)", lambda letter: letter[1].upper(), name)
 
 
+LOCK_OUT = Scalar(UUID, "select id from users where id = $1 for update")
+
 CORE = (
     PersonalData(
         "sessions",
@@ -88,27 +108,28 @@ CORE = (
         (Run("delete from sessions where user_id = $1"),),
     ),
     PersonalData(
-        "codes and repeated calls",
-        frozenset({"one_time_tokens", "idempotency_keys"}),
-        erase=(
-            Run("delete from one_time_tokens where user_id = $1"),
-            Run("delete from idempotency_keys where user_id = $1"),
-        ),
+        "codes",
+        frozenset({"one_time_tokens"}),
+        rows_of("select purpose, expires_at, used_at from one_time_tokens where user_id = $1"),
+        (Run("delete from one_time_tokens where user_id = $1"),),
     ),
     PersonalData(
-        "notifications",
-        frozenset({"notifications", "notification_preferences", "devices"}),
-        rows_of(
-            """
-            select id, type, title, message, entity_type, entity_id, created_at, read_at
-            from notifications where user_id = $1 order by created_at"""
-        ),
-        (
-            Run("delete from notifications where user_id = $1"),
-            Run("delete from notification_preferences where user_id = $1"),
-            Run("delete from devices where user_id = $1"),
-        ),
-        kept="Those of other people, which may tell what she did by the name she had, in their own lists.",
+        "repeatable calls",
+        frozenset({"idempotency_keys"}),
+        rows_of("select key, status, created_at from idempotency_keys where user_id = $1 order by created_at"),
+        (Run("delete from idempotency_keys where user_id = $1"),),
+    ),
+    PersonalData(
+        "devices",
+        frozenset({"devices"}),
+        rows_of("select id, platform, token, created_at from devices where user_id = $1 order by created_at"),
+        (Run("delete from devices where user_id = $1"),),
+    ),
+    PersonalData(
+        "notification preferences",
+        frozenset({"notification_preferences"}),
+        rows_of("select type, in_app, email, push from notification_preferences where user_id = $1 order by type"),
+        (Run("delete from notification_preferences where user_id = $1"),),
     ),
     PersonalData(
         "feeds",
@@ -125,23 +146,91 @@ CORE = (
                 m.last_read_at
             from members m join conversations c on c.id = m.conversation_id where m.user_id = $1 order by m.joined_at"""
         ),
-        kept="That someone was a member, without her name.",
+        kept="That someone was a member, without her name; the titles of groups, which all of a group have.",
     ),
     PersonalData(
         "messages",
-        frozenset({"messages", "message_edits", "mentions"}),
+        frozenset({"messages"}),
         rows_of(
-            """
-            select m.id, m.conversation_id, m.seq, m.kind, m.body, m.reply_to, m.created_at, m.edited_at, m.deleted_at
+            f"""
+            select m.id, m.conversation_id, m.seq, m.kind, {shown("m", "body")} as body, m.client_id, m.reply_to, m.created_at,
+                m.edited_at, m.deleted_at
             from members c join messages m on m.conversation_id = c.conversation_id and m.sender_id = c.user_id
-            where c.user_id = $1 order by m.id"""
+            where c.user_id = $1 order by m.id"""  # noqa: S608 - no input in it
+        ),
+        later=(
+            Run(
+                """
+                update messages set client_id = null where (conversation_id, seq) in (
+                    select m.conversation_id, m.seq from members c
+                    join messages m on m.conversation_id = c.conversation_id and m.sender_id = c.user_id
+                    where c.user_id = $1 and m.client_id is not null
+                    order by m.conversation_id, m.seq limit $2 for update of m skip locked
+                )"""
+            ),
+            # What the version before this one writes names everybody who comes and goes.
+            Run(
+                f"""
+                update messages set body = '{MEMBERS_HAVE_CHANGED}' where (conversation_id, seq) in (
+                    select m.conversation_id, m.seq from members c join messages m on m.conversation_id = c.conversation_id
+                    where c.user_id = $1 and m.kind = 'system' and m.wording is null and m.body <> '{MEMBERS_HAVE_CHANGED}'
+                    order by m.conversation_id, m.seq limit $2 for update of m skip locked
+                )"""  # noqa: S608 - no input in it
+            ),
         ),
         kept="What she wrote to others is theirs too; it stays, without her name.",
     ),
     PersonalData(
+        "earlier texts",
+        frozenset({"message_edits"}),
+        rows_of(
+            """
+            select e.conversation_id, e.seq, e.version, e.body, e.replaced_at
+            from members c join message_edits e on e.conversation_id = c.conversation_id
+            join messages m on m.conversation_id = e.conversation_id and m.seq = e.seq and m.sender_id = c.user_id
+            where c.user_id = $1 order by e.replaced_at"""
+        ),
+        later=(
+            Run(
+                """
+                delete from message_edits where (conversation_id, seq, version) in (
+                    select e.conversation_id, e.seq, e.version
+                    from members c join message_edits e on e.conversation_id = c.conversation_id
+                    join messages m on m.conversation_id = e.conversation_id and m.seq = e.seq and m.sender_id = c.user_id
+                    where c.user_id = $1 limit $2
+                )"""
+            ),
+        ),
+    ),
+    PersonalData(
+        "mentions",
+        frozenset({"mentions"}),
+        rows_of(
+            """
+            select t.conversation_id, t.seq from members c
+            join mentions t on t.conversation_id = c.conversation_id and t.user_id = c.user_id
+            where c.user_id = $1 order by t.conversation_id, t.seq"""
+        ),
+        later=(
+            Run(
+                """
+                delete from mentions where (conversation_id, seq, user_id) in (
+                    select t.conversation_id, t.seq, t.user_id from members c
+                    join mentions t on t.conversation_id = c.conversation_id and t.user_id = c.user_id
+                    where c.user_id = $1 limit $2
+                )"""
+            ),
+        ),
+    ),
+    PersonalData(
         "reactions",
         frozenset({"reactions"}),
-        rows_of("select conversation_id, seq, emoji, created_at from reactions where user_id = $1"),
+        rows_of(
+            """
+            select r.conversation_id, r.seq, r.emoji, r.created_at from members c
+            join reactions r on r.conversation_id = c.conversation_id and r.user_id = c.user_id
+            where c.user_id = $1 order by r.created_at"""
+        ),
         kept="As messages.",
     ),
     PersonalData(
@@ -149,10 +238,10 @@ CORE = (
         frozenset({"files"}),
         rows_of(
             """
-            select id, purpose, file_name, mime_type, size, status, entity_id, created_at
-            from files where owner_id = $1 and deleted_at is null"""
+            select id, purpose, file_name, mime_type, size, status, entity_id, created_at, deleted_at
+            from files where owner_id = $1 order by created_at"""
         ),
-        kept="What she handed in with work for others. What is attached to nothing is deleted within a day, as always.",
+        kept="The content of what she handed in with work for others, under a name that tells its type only.",
     ),
     PersonalData(
         "reviews",
@@ -160,10 +249,11 @@ CORE = (
         rows_of(
             """
             select id, subject_id, author_id, context_id, rating, text, created_at, updated_at
-            from reviews where $1 in (subject_id, author_id) and deleted_at is null"""
+            from reviews where subject_id = $1 and deleted_at is null or author_id = $1"""
         ),
         (
             Run("update reviews set text = '', deleted_at = coalesce(deleted_at, now()) where subject_id = $1"),
+            Run("update reviews set text = '' where author_id = $1 and deleted_at is not null"),
             Run("delete from ratings where subject_id = $1"),
         ),
         kept="What she wrote about others, without her name.",
@@ -171,9 +261,49 @@ CORE = (
     PersonalData(
         "audit log",
         frozenset({"audit_log"}),
-        rows_of("select action, entity_id, facts, remote as ip, recorded_at from audit_log where actor_id = $1"),
-        (Run("update audit_log set remote = '' where actor_id = $1"),),
+        rows_of(
+            """
+            select action, entity_id, facts, request_id, remote as ip, recorded_at from audit_log where actor_id = $1
+            order by recorded_at"""
+        ),
+        later=(
+            Run(
+                """
+                update audit_log set remote = '', request_id = '', facts = '{}' where id in (
+                    select id from audit_log
+                    where actor_id = $1 and (remote <> '' or request_id <> '' or facts <> '{}') limit $2
+                )"""
+            ),
+        ),
         kept="What was done, by an id that has no name any more.",
+    ),
+    PersonalData(
+        "notifications",
+        frozenset({"notifications"}),
+        rows_of(
+            f"""
+            select n.id, n.type, n.title, {shown("n", "message")} as message, n.entity_type, n.entity_id, n.created_at, n.read_at
+            from notifications n where n.user_id = $1 order by n.created_at"""  # noqa: S608 - no input in it
+        ),
+        later=(
+            Run(
+                """
+                delete from notifications where id in (
+                    select id from notifications where user_id = $1 order by id limit $2 for update skip locked
+                )"""
+            ),
+            # What the version before this one has stored for others names her.
+            Run(
+                """
+                update notifications set message = 'New message' where id in (
+                    select n.id from members c join members o on o.conversation_id = c.conversation_id
+                    join notifications n on n.user_id = o.user_id and n.fold_key = c.conversation_id
+                    where c.user_id = $1 and n.wording is null and n.message <> 'New message'
+                    order by n.id limit $2 for update of n skip locked
+                )"""
+            ),
+        ),
+        kept="Those of other people, in which she has no name any more: names are filled in when they are read.",
     ),
     # The last: ratings are locked before the rows that follow them, as reviews do it.
     PersonalData(
@@ -188,7 +318,8 @@ CORE = (
             Run(
                 f"""
                 update users set email = '', password_hash = '', name = '{DELETED_NAME}', avatar_url = null,
-                    last_seen_at = null, email_verified_at = null, updated_at = now(), deleted_at = now()
+                    last_seen_at = null, email_verified_at = null, updated_at = coalesce(deleted_at, now()),
+                    deleted_at = coalesce(deleted_at, now())
                 where id = $1"""  # noqa: S608
             ),
         ),

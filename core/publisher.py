@@ -56,6 +56,10 @@ class Publisher(Protocol):
         """Tell them likewise of an event that is JSON already."""
         ...
 
+    def forget(self, conversation_ids: Sequence[UUID]) -> None:
+        """Have what was said in these conversations a moment ago read anew: someone in it has no name any more."""
+        ...
+
     def end_sessions(self, session_ids: Sequence[UUID]) -> None:
         """Close the sockets of sessions that have ended. An effect of units of work only, so that no crash leaves one open."""
         ...

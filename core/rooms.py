@@ -79,4 +79,4 @@ CIRCLES = Many(
     ) m
     group by mine.conversation_id having count(*) between 2 and 100""",
 )
-SEEN = Run("update users set last_seen_at = $2 where id = any ($1::uuid[])")
+SEEN = Run("update users set last_seen_at = $2 where id = any ($1::uuid[]) and deleted_at is null")

@@ -2,11 +2,12 @@
 
 from datetime import timedelta
 
-from core import clock, dead_jobs, idempotency, identity, sessions
+from core import clock, dead_jobs, idempotency, identity, messages, sessions
 from core.db import Pool, Run, Scalar
 from core.tokens import REFRESH_LIFETIME
 
 BATCH = 1000
+EARLIER_TEXTS = timedelta(days=30)  # unless the settings say otherwise
 
 # Each statement deletes what is older than a moment ($1), so many rows at most ($2), and says how many that were.
 OLD: tuple[tuple[Run | Scalar[int], timedelta], ...] = (
@@ -18,9 +19,9 @@ OLD: tuple[tuple[Run | Scalar[int], timedelta], ...] = (
 )
 
 
-async def tidy(db: Pool) -> None:
-    """Delete what is too old; what a run does not get done the next one does."""
-    for forget, age in OLD:
+async def tidy(db: Pool, earlier_texts: timedelta = EARLIER_TEXTS) -> None:
+    """Delete what is too old; what a run does not get done the next one does. `earlier_texts`: how long those are kept."""
+    for forget, age in (*OLD, (messages.FORGET_EARLIER_TEXTS, earlier_texts)):
         moment = clock.now() - age
         while await forget(db, moment, BATCH) == BATCH:
             pass

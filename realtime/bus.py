@@ -50,6 +50,7 @@ class Kind(enum.IntEnum):
 
 
 MEMBERS_CHANGED = 1  # the flag of a change after which members must be loaded anew
+FORGOTTEN = 1  # the flag of a mend before which the frames that are kept of the conversation must be dropped
 USER_CHANGED = 1  # the flag of an event after which its user must be loaded anew
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from realtime.bus import MEMBERS_CHANGED, USER_CHANGED, Delivery, Kind
+from realtime.bus import FORGOTTEN, MEMBERS_CHANGED, USER_CHANGED, Delivery, Kind
 from realtime.questions import Way
 from realtime.rooms import Rooms
 from realtime.users import Users
@@ -39,6 +39,8 @@ class Local:
             case Kind.SESSION_ENDED:
                 self.end_session(delivery.subject)
             case Kind.MEND:
+                if delivery.flags & FORGOTTEN:
+                    self.forget(delivery.key)
                 self.mend(delivery.key)
             case Kind.ASK:
                 self._asked(delivery)
@@ -50,6 +52,10 @@ class Local:
         self._rooms.apply(conversation, version, frame, author, way)
         if flags & MEMBERS_CHANGED:
             self._rooms.members_changed(conversation)
+
+    def forget(self, conversation: bytes) -> None:
+        """Drop the frames that are kept of a conversation."""
+        self._rooms.drop_recent(conversation)
 
     def mend(self, conversation: bytes) -> None:
         """Compare a conversation with the log, or all that is here if none is named."""

@@ -25,6 +25,7 @@ from core.jobs import NotifyMembers
 from core.publisher import Draft, Stored, as_message
 from realtime.bus import (
     EVERYBODY,
+    FORGOTTEN,
     MEMBERS_CHANGED,
     NOBODY,
     USER_CHANGED,
@@ -116,6 +117,13 @@ class Publisher:
         if self._local:
             self._local.emit(user, frames, unless_joined, flags)
         self._bus.publish(user_channel(user), Kind.EMIT, frames, subject=unless_joined, flags=flags)
+
+    def forget(self, conversation_ids: Sequence[UUID]) -> None:
+        """Have all hubs drop the frames of these conversations that they keep."""
+        for id in conversation_ids:
+            if self._local:
+                self._local.forget(id.bytes)
+            self._bus.publish(conversation_channel(id.bytes), Kind.MEND, flags=FORGOTTEN)
 
     def end_sessions(self, session_ids: Sequence[UUID]) -> None:
         """Close the sockets of logins that have ended."""

@@ -1,7 +1,8 @@
 """What was said a moment ago, in memory: who was away for a short while catches up without the database.
 
-That message number so and so of a conversation was said at version v never becomes untrue. So nothing here is ever taken back:
-an edit or a deletion is a version that is not here, and whoever asks across it is sent to the log.
+That message number so and so of a conversation was said at version v never becomes untrue. So nothing here is taken back one by
+one: an edit or a deletion is a version that is not here, and whoever asks across it is sent to the log. Only when somebody's name
+is erased all that is here of a conversation is dropped.
 """
 
 from collections import deque
@@ -47,6 +48,10 @@ class Recent:
         except msgspec.DecodeError:  # from a hub of another release
             return None
 
+    def drop(self, conversation: bytes) -> None:
+        """Forget the frames of a conversation. Their room is free once it is their turn."""
+        self._frames.pop(conversation, None)
+
     def _message(self, frames: dict[int, bytes | Message], place: int) -> Message:
         found = frames[place]
         if isinstance(found, bytes):
@@ -55,8 +60,7 @@ class Recent:
         return found
 
     def _forget(self, conversation: bytes, version: int, size: int) -> None:
-        frames = self._frames[conversation]
-        del frames[version]
-        if not frames:
-            del self._frames[conversation]
         self._left += size
+        frames = self._frames.get(conversation, {})
+        if frames.pop(version, None) is not None and not frames:
+            del self._frames[conversation]

@@ -98,6 +98,10 @@ class Rooms:
             self._notice_hole(room)
         self._gathered(room)
 
+    def drop_recent(self, key: bytes) -> None:
+        """Forget what was said in a conversation a moment ago: the log knows it, with the names of today."""
+        self._log.recent.drop(key)
+
     def signal(self, key: bytes, user_key: bytes, position: int, frame: bytes) -> None:
         """Take a read position, or typing (position 0); of each kind and user, the latest within 50 ms wins."""
         room = self._rooms.get(key)
@@ -191,6 +195,7 @@ class Rooms:
         self._bus.unsubscribe(conversation_channel(room.key))
         self._rooms.pop(room.key, None)
         self._outdated.discard(room.key)
+        self.drop_recent(room.key)  # from now on nobody says here that it must be dropped
 
     # delivering
 

@@ -11,7 +11,7 @@ from core import clock, emails
 from core.context import Resources
 from core.db import transaction
 from core.identity import INSERT_ONE_TIME_TOKEN, RESET, USER_BY_EMAIL, USER_BY_ID, VERIFY, Known, digest
-from core.jobs import MailAlert, MailCode, MailVerification, SendMail
+from core.jobs import MailAlert, MailCode, MailUser, MailVerification
 
 
 class Code(msgspec.Struct, frozen=True):
@@ -100,7 +100,7 @@ async def mail_alert(resources: Resources, job: MailAlert) -> None:
     network = job.network or "unknown"
     link = resources.settings.public_url
     text = ALERT_TEXT.format(what=what, at=job.at, device=job.device, network=network, link=link)
-    await resources.jobs.enqueue(SendMail(user.email, subject, text))
+    await resources.jobs.enqueue(MailUser(str(user.id), subject, text))
 
 
 async def _send_code(resources: Resources, user: Known, purpose: str) -> None:
@@ -110,4 +110,4 @@ async def _send_code(resources: Resources, user: Known, purpose: str) -> None:
     # Queued before the commit: if Redis is away, nothing is stored, and the job is tried again.
     async with transaction(resources.db) as db:
         await INSERT_ONE_TIME_TOKEN(db, digest(token), user.id, purpose, clock.now() + code.lifetime)
-        await resources.jobs.enqueue(SendMail(user.email, code.subject.format(title=title), text))
+        await resources.jobs.enqueue(MailUser(str(user.id), code.subject.format(title=title), text))

@@ -21,7 +21,7 @@ from redis.exceptions import RedisError
 
 import marketplaces
 from config.settings import Settings
-from core import clock, dead_jobs, logs
+from core import clock, dead_jobs, erasure, logs
 from core.context import Ctx, Resources
 from core.db import UNAVAILABLE_ERRORS
 from core.deliveries import send_out
@@ -29,9 +29,11 @@ from core.errors import AppError
 from core.files.tidying import tidy_files
 from core.jobs import (
     CheckFile,
+    FinishErasure,
     MailAlert,
     MailCode,
     MailNotification,
+    MailUser,
     MailVerification,
     NotifyMembers,
     PushNotification,
@@ -46,8 +48,9 @@ from core.publisher import Publisher
 from core.tidy import tidy
 from realtime.periodic import Periodic
 from workers.accounts import mail_alert, mail_code, mail_verification
+from workers.erasure import finish_erasure
 from workers.files import check_file
-from workers.mail import send_mail
+from workers.mail import mail_user, send_mail
 from workers.notifications import mail_notification, push_notification
 from workers.push import PushProvider, open_push
 from workers.running import JOB_SECONDS, Functions, periodic
@@ -150,9 +153,11 @@ class Worker:
     def _functions(self, of_time: dict[str, Function | CronJob]) -> Functions:
         functions = Functions(self._resources, of_time)
         functions.add(SendMail, self._send_mail)
+        functions.add(MailUser, self._mail_user)
         functions.add(MailCode, partial(mail_code, self._resources))
         functions.add(MailVerification, partial(mail_verification, self._resources))
         functions.add(MailAlert, partial(mail_alert, self._resources))
+        functions.add(FinishErasure, self._finish_erasure)
         functions.add(CheckFile, self._check_file)
         functions.add(NotifyMembers, self._notify_members)
         functions.add(SendOut, self._send_out)
@@ -184,6 +189,12 @@ class Worker:
 
     async def _send_mail(self, job: SendMail) -> None:
         await send_mail(self._settings, job)
+
+    async def _mail_user(self, job: MailUser) -> None:
+        await mail_user(self._settings, self._resources.db, job)
+
+    async def _finish_erasure(self, job: FinishErasure) -> None:
+        await finish_erasure(self._resources, self._publisher, job)
 
     async def _check_file(self, job: CheckFile) -> None:
         await check_file(self._resources, self._publisher, UUID(job.file_id))
@@ -219,7 +230,8 @@ class Worker:
         await relay(self._resources, self._publisher)
 
     async def _tidy(self) -> None:
-        await tidy(self._resources.db)
+        await tidy(self._resources.db, timedelta(days=self._settings.edits_retention_days))
+        await erasure.again(self._resources)
 
     async def _tidy_files(self) -> None:
         with contextlib.suppress(AppError):  # the storage is away; it has said so

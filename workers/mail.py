@@ -3,11 +3,14 @@
 import logging
 from email.message import EmailMessage
 from urllib.parse import unquote, urlsplit
+from uuid import UUID
 
 import aiosmtplib
 
 from config.settings import Settings
-from core.jobs import HopelessError, SendMail
+from core import identity
+from core.db import Pool
+from core.jobs import HopelessError, MailUser, SendMail
 
 TIMEOUT_SECONDS = 10.0
 PERMANENT = 500
@@ -21,6 +24,12 @@ async def send_mail(settings: Settings, mail: SendMail) -> None:
         log.error("a mail was not sent, because GREENROOM_SMTP_URL is not set: %s", mail.subject)
         return
     await send(settings, compose(settings, mail.to, mail.subject, mail.text))
+
+
+async def mail_user(settings: Settings, db: Pool, mail: MailUser) -> None:
+    """Send one mail to a user, unless the account is erased; raises as `send` does."""
+    if address := await identity.ADDRESS(db, UUID(mail.user_id)):
+        await send_mail(settings, SendMail(address, mail.subject, mail.text))
 
 
 def compose(settings: Settings, to: str, subject: str, text: str) -> EmailMessage:

@@ -110,5 +110,7 @@ async def _move(ctx: Ctx, file: File, place: str) -> None:
     if file.thumbnail_key:
         thumbnail = thumbnail_key(place)
         await storage.copy(file.thumbnail_key, thumbnail)
-    await table.MOVED(ctx.db, file.id, place, thumbnail)
-    await storage.delete([key for key in (file.key, file.thumbnail_key) if key])
+    if await table.MOVED(ctx.db, file.id, place, thumbnail):
+        await storage.delete([key for key in (file.key, file.thumbnail_key) if key])
+    else:  # it belongs elsewhere by now, or is deleted
+        await storage.delete([place, thumbnail_key(place)])

@@ -36,7 +36,8 @@ class ImageLimits:
 class Purpose:
     """What a file is for ("avatar"). may_read=None: everybody may, also without a login.
 
-    `rejected` undoes what attaching a file has done, in the transaction that rejects it.
+    `rejected` undoes what attaching a file has done, in the transaction that rejects it. `is_shared`: what a file is attached
+    to is also somebody else's, so that its content stays when its owner's account is erased.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Purpose:
     may_read: MayRead | None
     images: ImageLimits = ImageLimits()
     rejected: Callable[[Db, File], Awaitable[None]] | None = None
+    is_shared: bool = False
 
 
 def purpose_named(purposes: Sequence[Purpose], name: str) -> Purpose | None:

@@ -69,7 +69,8 @@ RELEASE = Run(
     where id = $1 and status = 'uploaded'"""
 )
 REJECT = Run("update files set status = 'rejected', reject_reason = $2 where id = $1 and status = 'uploaded'")
-MOVED = Run("update files set key = $2, thumbnail_key = $3 where id = $1 and status = 'released'")
+# Unless it belongs elsewhere by now.
+MOVED = Run("update files set key = $2, thumbnail_key = $3 where id = $1 and status = 'released' and place = $2")
 # What sessions that have ended have uploaded, and nothing uses yet.
 END_UNUSED = Run(
     """
@@ -86,6 +87,24 @@ LEFTOVER = Many(
     order by created_at limit $2 for update skip locked""",  # noqa: S608
 )
 DISCARD = Many(FileId, "delete from files where id = any ($1::uuid[]) and entity_id is null returning id")
+# Files of a user that are neither renamed (they are named for their id) nor emptied; both is done under the lock.
+OF_OWNER = Many(
+    File,
+    f"""
+    select {_COLUMNS} from files
+    where owner_id = $1 and (place is null or place not like '%/' || id || '.%') and (deleted_at is null or status <> 'pending')
+    order by id limit $2 for update skip locked""",  # noqa: S608
+)
+RENAME = Run(
+    "update files set file_name = $2, key = $3, place = $4, thumbnail_key = $5, reject_reason = null where id = $1"
+)
+# Pending again: an upload link of hers may still put something into the quarantine.
+EMPTY = Run(
+    """
+    update files set file_name = $2, key = $3, place = null, thumbnail_key = null, reject_reason = null, entity_id = null,
+        status = 'pending', deleted_at = coalesce(deleted_at, now())
+    where id = $1"""
+)
 DELETE = Run("delete from files where id = any ($1::uuid[])")
 UNCHECKED = Many(
     FileId, "select id from files where status = 'uploaded' and deleted_at is null and uploaded_at < $1 limit $2"

@@ -36,6 +36,7 @@ DELIVERABLE = Purpose(
         *kinds(100 * MB, "video/mp4", "video/quicktime"),
     ),
     may_read=may_read_deliverable,
+    is_shared=True,
 )
 # The document gives no sizes for samples: those of deliverables.
 SAMPLE = Purpose(

@@ -14,10 +14,12 @@ from core import (
     credentials,
     deliveries,
     devices,
+    erasure,
     identity,
     inspection,
     messages,
     notifications,
+    privacy,
     reviews,
     rooms,
     sessions,
@@ -26,6 +28,7 @@ from core.clock import now
 from core.db import Query
 from core.files import table as files
 from core.ids import uuid7
+from marketplaces.onswift.personal_data import PERSONAL_DATA
 from marketplaces.onswift.queries import deliverables, samples
 
 USER = UUID(int=1)
@@ -56,6 +59,15 @@ select id, type, false from users, unnest(array['message_received', 'x', 'y']) t
 insert into devices (id, user_id, session_id, platform, token, created_at) select id, id, id, 'fcm', id, now() from users;
 insert into onswift.projects (id, creator_id, name, description, due_date, created_at, updated_at)
 select id, id, 'x', 'x', now(), now(), now() from users;
+insert into message_edits (conversation_id, seq, version, body, replaced_by)
+select id, n, n, 'x', id from conversations, generate_series(1, 5) n;
+insert into audit_log (id, market, actor_id, action, recorded_at)
+select gen_random_uuid(), 'onswift', id, 'x', now() from users, generate_series(1, 5);
+insert into one_time_tokens (hash, user_id, purpose, expires_at) select id::text::bytea, id, 'x', now() from users;
+insert into idempotency_keys (user_id, key, fingerprint, created_at) select id, 'x', '', now() from users;
+insert into feeds (user_id, token, created_at) select id, id, now() from users;
+insert into ratings (subject_id, rating_sum, rating_count) select id, 5, 1 from users;
+insert into onswift.profiles (user_id) select id from users;
 insert into onswift.project_team (id, project_id, user_id, joined_at)
 select gen_random_uuid(), pg_temp.id(n), pg_temp.id((n + k * 37) % 3000 + 1), now()
 from generate_series(1, 3000) n, generate_series(0, 3) k;
@@ -64,6 +76,8 @@ select id, id, 'x', id, now(), now(), now() from users;
 insert into onswift.deliverables
     (id, project_id, task_id, submitted_by_id, title, description, submitted_at, updated_at)
 select gen_random_uuid(), id, id, id, 'x', 'x', now(), now() from users, generate_series(1, 5);
+insert into onswift.task_comments (id, task_id, author_id, content, created_at)
+select gen_random_uuid(), id, id, 'x', now() from users, generate_series(1, 5);
 insert into onswift.project_samples (id, project_id, name, type, url, created_at)
 select gen_random_uuid(), id, 'x', 'link', 'x', now() from users, generate_series(1, 5);
 insert into reviews (id, subject_id, author_id, rating, text, created_at, updated_at)
@@ -126,6 +140,10 @@ HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
     (files.END_UNUSED, ([USER],), {"files_session"}),
     (devices.END, ([USER],), {"devices_session"}),
     (credentials.END_ONE_TIME_TOKENS, (USER,), {"one_time_tokens_user"}),
+    (files.OF_OWNER, (USER, 20), {"files_owner"}),
+    (messages.FORGET_EARLIER_TEXTS, (MOMENT, 100), {"message_edits_replaced"}),
+    (erasure.ERASED_SINCE, (MOMENT,), {"users_deleted"}),
+    (conversations.GROUPS_OF, (USER, 100), {"members_user", "conversations_pkey"}),
     (files.UNCHECKED, (MOMENT, 100), {"files_unchecked"}),
     (identity.USER_BY_EMAIL, ("onswift", "1@example.com"), {"users_email_canonical"}),
     (
@@ -164,6 +182,25 @@ async def test_the_hot_queries_use_their_indexes_and_scan_no_table(connection: a
         plan = await plan_of(connection, query, *args)
         assert indexes <= {step.get("Index Name", "") for step in plan}, query.sql
         assert [step["Relation Name"] for step in plan if step["Node Type"] == "Seq Scan"] == [], query.sql
+
+
+# Those that grow with what is said and done; of the others an erasure may read the whole.
+LARGE = {
+    "audit_log", "conversations", "files", "idempotency_keys", "members", "mentions", "message_edits", "messages",
+    "notifications", "reactions", "sessions", "users",
+}  # fmt: skip
+
+
+async def test_what_exports_and_erasures_run_reads_no_large_table_as_a_whole(connection: asyncpg.Connection) -> None:
+    await connection.execute(
+        "set enable_seqscan = off"
+    )  # some of these tables are small enough here to be read as a whole
+    for one in (*privacy.CORE, *PERSONAL_DATA):
+        statements = [(query, (USER,)) for query in (*([one.export] if one.export else []), *one.erase)]
+        for query, args in (*statements, *((later, (USER, 100)) for later in one.later)):
+            plan = await plan_of(connection, query, *args)
+            read = {step["Relation Name"] for step in plan if step["Node Type"] == "Seq Scan"}
+            assert read & LARGE == set(), query.sql
 
 
 READ = """

@@ -65,7 +65,7 @@ def _check_mentions(mentions: Sequence[UUID], people: Sequence[UUID]) -> None:
 
 
 async def _notify(work: UnitOfWork, task: TaskRow, comment: CommentView, concerned: Sequence[UUID]) -> None:
-    values = {"author": comment.author.name, "task": task.name, "project": task.project_name}
+    values = {"author": comment.author, "task": task.name, "project": task.project_name}
     await work.notify(notices.MENTIONED, comment.mentions, task.id, **values)
     await work.notify(notices.TASK_COMMENTED, concerned, task.id, **values)
 

@@ -155,9 +155,7 @@ async def _submitted(ctx: Ctx, work: UnitOfWork, id: UUID) -> Answer[Deliverable
     row = await access.deliverable_seen(ctx, work.db, id)
     submitted = await answer_with(ctx, work.db, row)
     work.emit([row.creator_id], DeliverableSubmitted(submitted.body, row.project_id))
-    await work.notify(
-        notices.DELIVERABLE_SUBMITTED, [row.creator_id], row.id, talent=row.submitted_by_name, **_values(row)
-    )
+    await work.notify(notices.DELIVERABLE_SUBMITTED, [row.creator_id], row.id, talent=row.submitted_by, **_values(row))
     return submitted
 
 

@@ -44,7 +44,7 @@ async def create_review(ctx: Ctx, body: NewReview) -> ReviewView:
             raise NO_COMPLETED_PROJECT.error()
         written = await reviews.write(ctx, work.db, body.talent_id, body.project_id, body.rating, body.text)
         review = found(written, ALREADY_REVIEWED.error())
-        values = {"creator": review.author_name, "rating": review.rating}
+        values = {"creator": review.author, "rating": review.rating}
         await work.notify(notices.REVIEW_RECEIVED, [review.subject_id], review.context_id, **values)
         return _view(review)
 

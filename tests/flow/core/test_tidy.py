@@ -95,3 +95,13 @@ async def test_dead_jobs_are_kept_for_a_season(attic: Attic, monkeypatch: pytest
             await dead_jobs.bury(attic.db, name, "{}", "no", 1, "")
     await tidy.tidy(attic.db)
     assert await attic.all("name", "dead_jobs") == {"J89"}
+
+
+async def test_earlier_texts_are_kept_for_as_long_as_the_settings_say(attic: Attic) -> None:
+    sql = "insert into message_edits values ($1, 1, $2, 'earlier', $3, $4)"
+    for days in (31, 29, 2):
+        await attic.db.execute(sql, attic.user_id, days, attic.user_id, days_ago(days))
+    await tidy.tidy(attic.db, timedelta(days=30))
+    assert await attic.all("version", "message_edits") == {29, 2}
+    await tidy.tidy(attic.db, timedelta(0))
+    assert await attic.all("version", "message_edits") == set()

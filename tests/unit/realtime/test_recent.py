@@ -78,3 +78,18 @@ def test_what_is_larger_than_all_that_may_be_kept_is_not_kept() -> None:
     recent = Recent(10)
     recent.add(ROOMS[0].bytes, 1, frame(ROOMS[0], 1))
     assert recent.since(ROOMS[0].bytes, 0, 1) is None
+
+
+def test_a_conversation_is_forgotten_and_goes_on_and_its_room_is_free_again() -> None:
+    recent = Recent(3 * SIZE)
+    first, other = ROOMS[0].bytes, ROOMS[1].bytes
+    for version in (1, 2):
+        recent.add(first, version, frame(ROOMS[0], version))
+    recent.drop(first)
+    assert recent.since(first, 0, 2) is None
+    recent.add(first, 3, frame(ROOMS[0], 3))
+    assert recent.since(first, 2, 3) == [message(ROOMS[0], 3)]
+    for version in (1, 2, 3):
+        recent.add(other, version, frame(ROOMS[1], version))
+    assert recent.since(other, 0, 3) == [message(ROOMS[1], version) for version in (1, 2, 3)]
+    assert recent.since(first, 2, 3) is None

@@ -1,0 +1,58 @@
+"""Files of a user whose account is erased: what others have too keeps its content and gets a name that tells its type only."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from core.context import Ctx
+from core.db import Connection, transaction
+from core.files import table
+from core.files.checking import keys_of, thumbnail_key
+from core.files.names import extension_of
+from core.files.purposes import Purpose, purpose_named
+from core.files.table import File
+from core.storage import Storage
+
+NAME = "file"
+
+
+async def erase_some(ctx: Ctx, purposes: Sequence[Purpose], user_id: UUID, most: int) -> int:
+    """Erase or rename files of a user, and return how many these were; raises UNAVAILABLE when the storage is away.
+
+    Objects come before rows, under the lock of the row: if this process dies in between, the next one does it again.
+    """
+    async with transaction(ctx.db) as db:
+        files = await table.OF_OWNER(db, user_id, most)
+        for file in files:
+            if _is_shared(purposes, file):
+                await _rename(ctx.resources.storage, db, file)
+            else:
+                await _empty(ctx.resources.storage, db, file)
+    return len(files)
+
+
+def _is_shared(purposes: Sequence[Purpose], file: File) -> bool:
+    purpose = purpose_named(purposes, file.purpose)
+    is_had = file.entity_id is not None and file.deleted_at is None and file.status != "rejected"
+    return is_had and purpose is not None and purpose.is_shared
+
+
+async def _rename(storage: Storage, db: Connection, file: File) -> None:
+    place = f"{(file.place or '').rpartition('/')[0]}/{file.id}.{extension_of(file.file_name)}"
+    key, thumbnail = file.key, file.thumbnail_key
+    if file.status == "released":
+        key = place
+        await storage.copy(file.key, place)
+        if thumbnail:
+            await storage.copy(thumbnail, thumbnail_key(place))
+            thumbnail = thumbnail_key(place)
+        await storage.delete(sorted(keys_of(file) - {place, thumbnail_key(place)}))
+    await table.RENAME(db, file.id, _neutral(file), key, place, thumbnail)
+
+
+async def _empty(storage: Storage, db: Connection, file: File) -> None:
+    await storage.delete(sorted(keys_of(file)))
+    await table.EMPTY(db, file.id, _neutral(file), f"quarantine/{file.id}")
+
+
+def _neutral(file: File) -> str:
+    return f"{NAME}.{extension_of(file.file_name)}"

@@ -1,0 +1,328 @@
+"""What follows when an account is deleted: others see no name, nothing comes in behind it, and all of it may be done again."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from core import erasure, errors, notices
+from core.context import User
+from core.db import transaction
+from core.files import checking
+from core.ids import uuid7
+from core.jobs import FinishErasure, MailUser
+from core.notifications import notify_members
+from core.people import Person
+from core.privacy import DELETED_NAME, LOCK_OUT
+from core.storage import Storage
+from marketplaces import onswift
+from marketplaces.onswift.notices import REVIEW_RECEIVED
+from tests.flow.api.conftest import Api, Caller
+from tests.flow.conftest import PATIENCE, Chatter, House
+from tests.flow.onswift.conftest import Cast
+from tests.flow.onswift.delivering import desk_of
+from tests.flow.onswift.uploading import check, file_of, get, image, upload
+from workers.erasure import finish_erasure
+from workers.mail import mail_user
+
+BLOCKED = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+
+
+async def finish(house: House, caller: Caller) -> None:
+    """Do what the worker does once an account is deleted."""
+    await finish_erasure(house.resources, house.publisher, FinishErasure(caller.id))
+
+
+async def delete(house: House, caller: Caller) -> None:
+    assert (await caller.delete("/users/me")).status == 204
+    await finish(house, caller)
+
+
+async def connected(house: House, caller: Caller, hub: str) -> Chatter:
+    (user, _) = await house.person("nobody")
+    chatter = Chatter(user, caller.access_token, hub)
+    house.stack.push_async_callback(chatter.socket.disconnect)
+    return await chatter.connect()
+
+
+async def group_of(caller: Caller, *others: Caller) -> str:
+    body = {"title": "Group", "participantIds": [other.id for other in others]}
+    id: str = (await caller.post("/conversations/groups", **body)).body["id"]
+    return id
+
+
+async def contents(caller: Caller, group: str) -> list[str]:
+    return [one["content"] for one in (await caller.get(f"/conversations/{group}/messages")).body["messages"]]
+
+
+async def test_who_is_erased_leaves_groups_and_has_no_name_in_their_log(api: Api, house: House, hub: str) -> None:
+    ann, bob, eve = await api.signed_up(), await api.signed_up("talent", "Bob"), await api.signed_up("talent", "Eve")
+    group = await group_of(bob, ann)
+    chatter = await connected(house, ann, hub)
+    await chatter.join(UUID(group))
+    await bob.post(f"/conversations/{group}/members", userIds=[eve.id])
+    await bob.delete(f"/conversations/{group}/members/{eve.id}")
+    await bob.post(f"/conversations/{group}/messages", content="Hello")
+    await chatter.heard.until("message:received", 3)
+    assert await contents(ann, group) == ["Bob added Eve", "Bob removed Eve", "Hello"]
+    await delete(house, bob)
+    last = (await chatter.heard.until("message:received", 4))[-1]["message"]
+    assert (last["kind"], last["content"], last["sender"]["name"]) == ("system", f"{DELETED_NAME} left", DELETED_NAME)
+    now = [f"{DELETED_NAME} added Eve", f"{DELETED_NAME} removed Eve", "Hello", f"{DELETED_NAME} left"]
+    assert await contents(ann, group) == now
+    (shown,) = (await ann.get("/conversations")).body["conversations"]
+    assert shown["lastMessage"]["content"] == now[-1]
+    assert [(member["id"], member["role"]) for member in shown["members"]] == [(ann.id, "owner")], "ownership passes on"
+    await delete(house, eve)
+    assert (await contents(ann, group))[:2] == [f"{DELETED_NAME} {did} {DELETED_NAME}" for did in ("added", "removed")]
+
+
+async def test_hubs_forget_what_was_said_under_a_name_that_is_gone(api: Api, house: House, hub: str) -> None:
+    ann, bob = await api.signed_up(), await api.signed_up("talent", "Bob")
+    pair = (await bob.post("/conversations", participantId=ann.id)).body["id"]
+    chatter = await connected(house, ann, hub)
+    await chatter.join(UUID(pair))
+    await bob.post(f"/conversations/{pair}/messages", content="Hello")
+    await chatter.heard.next("message:received")
+
+    async def name() -> str:
+        (message,) = (await chatter.join(UUID(pair), since=0))["messages"]
+        assert message["content"] == "Hello"
+        shown: str = message["sender"]["name"]
+        return shown
+
+    assert (await name(), house.hubs[0]._rooms._log.recent.since(UUID(pair).bytes, 0, 1) is None) == ("Bob", False)
+    await delete(house, bob)
+    async with asyncio.timeout(PATIENCE):
+        while await name() != DELETED_NAME:
+            pass
+
+
+async def test_texts_name_people_as_they_are_called_now(api: Api, house: House) -> None:
+    ann, bob = await api.signed_up(), await api.signed_up("talent", "Bob")
+    group = await group_of(bob, ann)
+    await bob.delete(f"/conversations/{group}/members/{bob.id}")
+    await notice_of(house, ann, bob)
+    await bob.put("/users/me", name="Robert {0}")
+    assert await contents(ann, group) == ["Robert {0} left"]
+    (one,) = (await ann.get("/notifications")).body["notifications"]
+    assert one["message"] == "Robert {0} gave you 5 of 5 stars"
+
+
+async def notice_of(house: House, to: Caller, about: Caller) -> None:
+    values = {"creator": Person(UUID(about.id), "old name"), "rating": 5}
+    async with transaction(house.resources.db) as db:
+        await notices.insert(db, REVIEW_RECEIVED, [UUID(to.id)], None, values)
+
+
+async def blocked(house: House) -> None:
+    """Return when a statement waits for another transaction."""
+    async with asyncio.timeout(PATIENCE):
+        while not await house.resources.db.fetchval(BLOCKED):  # noqa: ASYNC110 - Postgres tells nobody
+            await asyncio.sleep(0.01)
+
+
+async def test_a_notification_that_is_being_stored_is_erased_with_its_user(api: Api, house: House) -> None:
+    ann = await api.signed_up()
+    async with asyncio.TaskGroup() as group, transaction(house.resources.db) as db:
+        await notices.insert(db, REVIEW_RECEIVED, [UUID(ann.id)], None, {"creator": "Bob", "rating": 5})
+        deleting = group.create_task(ann.delete("/users/me"))
+        await blocked(house)
+    assert deleting.result().status == 204
+    await finish(house, ann)
+    assert await house.resources.db.fetchval("select count(*) from notifications") == 0
+
+
+async def test_no_notification_is_stored_for_who_is_being_erased(api: Api, house: House) -> None:
+    ann = await api.signed_up()
+    group = await group_of(await api.signed_up("talent", "Bob"), ann)
+
+    async def insert() -> notices.Told:
+        async with transaction(house.resources.db) as db:
+            return await notices.insert(db, REVIEW_RECEIVED, [UUID(ann.id)], None, {"creator": "Bob", "rating": 5})
+
+    async with asyncio.TaskGroup() as tasks, transaction(house.resources.db) as db:
+        await LOCK_OUT(db, UUID(ann.id))
+        await db.execute("update users set deleted_at = now() where id = $1", UUID(ann.id))
+        storing = tasks.create_task(insert())
+        await blocked(house)
+    assert storing.result() == notices.Told([], [])
+    assert group
+    assert await house.resources.db.fetchval("select count(*) from notifications") == 0
+
+
+async def test_who_is_erased_is_told_of_no_message(api: Api, house: House) -> None:
+    ann, bob = await api.signed_up(), await api.signed_up("talent", "Bob")
+    pair = (await bob.post("/conversations", participantId=ann.id)).body["id"]
+    await delete(house, ann)
+    assert (await bob.post(f"/conversations/{pair}/messages", content="Are you there?")).status == 201
+    await notify_members(house.resources.db, house.publisher, [UUID(pair)])
+    assert await house.resources.db.fetchval("select count(*) from notifications where user_id = $1", ann.id) == 0
+
+
+async def test_much_is_erased_a_little_at_a_time(api: Api, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(erasure, "BATCH", 2)
+    monkeypatch.setattr(erasure, "GROUPS", 1)
+    monkeypatch.setattr(erasure, "SECONDS", 0.0)
+    ann, bob = await api.signed_up(), await api.signed_up("talent", "Bob")
+    groups = [await group_of(bob, ann) for _ in range(3)]
+    for number in range(5):
+        said = await bob.post(f"/conversations/{groups[0]}/messages", content="first", clientId=f"c{number}")
+        await bob.put(f"/conversations/{groups[0]}/messages/{said.body['id']}", content="second")
+    await bob.delete("/users/me")
+    ctx, market = house.ctx(user_of(bob)), onswift.MARKETPLACE
+    runs = 0
+    while not await erasure.finish(ctx, market.personal_data, market.purposes, UUID(bob.id)):
+        runs += 1
+    db = house.resources.db
+    assert runs > 3
+    assert await db.fetchval("select count(*) from message_edits") == 0
+    assert await db.fetchval("select count(*) from messages where client_id is not null") == 0
+    assert await db.fetchval("select count(*) from members where user_id = $1 and left_at is null", bob.id) == 0
+    assert [await contents(ann, group) for group in groups[1:]] == [[f"{DELETED_NAME} left"]] * 2
+
+
+def user_of(caller: Caller) -> User:
+    return User(UUID(caller.id), "onswift", "talent", "", uuid7(), Person(UUID(caller.id), ""))
+
+
+async def test_a_user_who_is_there_is_not_erased(api: Api, house: House) -> None:
+    ann = await api.signed_up()
+    await finish(house, ann)
+    assert (await ann.get("/users/me")).body["name"] == "Ann Example"
+
+
+async def test_what_was_stored_behind_an_erasure_is_erased_within_the_hour(api: Api, house: House) -> None:
+    ann, db = await api.signed_up(), house.resources.db
+    await delete(house, ann)
+    await db.execute("insert into notification_preferences (user_id, type) values ($1, 'mentioned')", UUID(ann.id))
+    await erasure.again(house.resources)
+    assert await house.resources.jobs.waiting() >= 1
+    await finish(house, ann)
+    assert await db.fetchval("select count(*) from notification_preferences") == 0
+
+
+async def test_what_the_version_before_has_stored_loses_its_names(api: Api, house: House) -> None:
+    ann, bob, db = await api.signed_up(), await api.signed_up("talent", "Bob"), house.resources.db
+    group = await group_of(bob, ann)
+    await bob.delete(f"/conversations/{group}/members/{bob.id}")
+    await db.execute("update messages set body = 'Bob left', wording = null, people = null")
+    await db.execute(
+        """
+        insert into notifications (id, user_id, type, title, message, fold_key)
+        values ($1, $2, 'message_received', 'New message', 'Bob: hi', $3)""",
+        uuid7(), UUID(ann.id), UUID(group),
+    )  # fmt: skip
+    assert await contents(ann, group) == ["Bob left"]
+    await delete(house, bob)
+    assert await contents(ann, group) == ["Members changed"]
+    (one,) = (await ann.get("/notifications")).body["notifications"]
+    assert "Bob" not in one["message"]
+
+
+async def test_comments_told_by_the_version_before_lose_their_names(cast: Cast, house: House) -> None:
+    db, creator = house.resources.db, cast.creator
+    old = ("Bob commented on 'Cut' in Film project", "Bob submitted 'Cut' in Film project")
+    for type, message in zip(("task_commented", "deliverable_submitted"), old, strict=True):
+        sql = "insert into notifications (id, user_id, type, title, message) values ($1, $2, $3, 'x', $4)"
+        await db.execute(sql, uuid7(), UUID(creator.id), type, message)
+    await delete(house, cast.talent)
+    shown = {one["message"] for one in (await creator.get("/notifications")).body["notifications"]}
+    assert shown == {text.replace("Bob", "Someone") for text in old}
+
+
+# files
+
+
+async def delivered(house: House, cast: Cast) -> tuple[str, str]:
+    """Return the path of something that was handed in, and its file."""
+    desk = await desk_of(cast)
+    file = await upload(cast.talent, image(), fileName="bob-smith.png", uploadType="deliverable")
+    path = f"/deliverables/{(await desk.submit(fileUrls=[file['fileUrl']])).body['id']}"
+    await check(house, file["fileId"])
+    return path, file["fileId"]
+
+
+async def objects(house: House) -> list[str]:
+    async with house.resources.storage._client() as s3:
+        pages = [page async for page in s3.get_paginator("list_objects_v2").paginate(Bucket=house.settings.s3_bucket)]
+    return [one["Key"] for page in pages for one in page.get("Contents", [])]
+
+
+async def test_what_others_have_can_be_read_under_a_name_that_tells_its_type_only(cast: Cast, house: House) -> None:
+    path, id = await delivered(house, cast)
+    await delete(house, cast.talent)
+    (shown,) = (await cast.creator.get(path)).body["files"]
+    assert shown["fileName"] == "file.png"
+    link = (await cast.creator.get(f"/files/{id}/download-url")).body["downloadUrl"]
+    status, _, headers = await get(cast.creator, link)
+    assert status in (200, 302)
+    file = await file_of(house, id)
+    assert file.key == file.place
+    assert file.key.endswith(f"/{id}.png")
+    left = [key for key in await objects(house) if file.key.rpartition("/")[0] in key]
+    assert sorted(left) == [file.key, f"{file.key}.thumbnail.jpg"]
+    assert "bob-smith" not in str(headers)
+
+
+async def test_a_check_that_began_before_the_erasure_brings_no_name_back(cast: Cast, house: House) -> None:
+    _, id = await delivered(house, cast)
+    before = await file_of(house, id)
+    await delete(house, cast.talent)
+    assert before.place
+    late = msgspec.structs.replace(before, key=(await file_of(house, id)).key)
+    await checking._move(house.ctx(user_of(cast.talent)), late, before.place)
+    assert not any("bob-smith" in key for key in await objects(house))
+    assert (await file_of(house, id)).key in await objects(house)
+
+
+async def test_files_are_renamed_although_the_storage_was_away_in_between(
+    cast: Cast, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, id = await delivered(house, cast)
+    real = Storage.delete
+
+    async def half(self: Storage, keys: Sequence[str]) -> None:
+        await real(self, keys[:1])
+        raise errors.UNAVAILABLE.error()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Storage, "delete", half)
+        with pytest.raises(errors.AppError):
+            await delete(house, cast.talent)
+    await finish(house, cast.talent)
+    file = await file_of(house, id)
+    assert file.key in await objects(house)
+    assert not any("bob-smith" in key for key in await objects(house))
+
+
+async def test_a_mail_that_waits_is_not_sent_to_who_is_erased(
+    api: Api, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[str] = []
+
+    async def send(_settings: object, mail: Any) -> None:
+        sent.append(mail.to)
+
+    monkeypatch.setattr("workers.mail.send_mail", send)
+    ann = await api.signed_up()
+    mail = MailUser(ann.id, "Hello", "a code")
+    await mail_user(house.settings, house.resources.db, mail)
+    await delete(house, ann)
+    await mail_user(house.settings, house.resources.db, mail)
+    assert sent == [ann.email]
+
+
+async def test_of_what_users_choose_no_path_in_the_log_tells(api: Api, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "api.access")
+    ann, nowhere = await api.signed_up(), uuid7()
+    await ann.put(f"/conversations/{nowhere}/messages/{nowhere}/reactions/secret")
+    await ann.get(f"/files/{nowhere}/secret.png")
+    said = [record.getMessage() for record in caplog.records if record.name == "api.access"]
+    assert any(f"/conversations/{nowhere}/messages/{nowhere}/reactions/{{emoji}} " in line for line in said)
+    assert any(f"/files/{nowhere}/{{fileName}} " in line for line in said)
+    assert "secret" not in str(said)

@@ -1,0 +1,76 @@
+"""Conversations, over REST and on the socket."""
+
+from tests.flow.api.conftest import Caller
+from tests.flow.conftest import Chatter
+from tests.flow.onswift.walk.walker import Walker
+
+CONVERSATION = "/api/conversations/{conversationId}"
+MESSAGES = CONVERSATION + "/messages"
+MESSAGE = MESSAGES + "/{messageId}"
+
+
+async def talk(walker: Walker, other: Caller, third: Caller) -> None:
+    """Talk in a pair and in groups, over REST."""
+    marks = walker.marks
+    pair = (await walker.make("POST", "/api/conversations", participantId=other.id))["id"]
+    asked = (
+        await other.post(f"/conversations/{pair}/messages", content="What do you think?", mentions=[walker.id])
+    ).body
+    first = await walker.make(
+        "POST", MESSAGES, pair, content=marks.own("earlier text"), clientId=marks.own("client id"), replyTo=asked["id"]
+    )
+    await walker.make("PUT", MESSAGE, pair, first["id"], content=marks.shared("edited", "messages", "notifications"))
+    gone = await walker.make("POST", MESSAGES, pair, content=marks.own("deleted text"))
+    await walker.make("DELETE", MESSAGE, pair, gone["id"])
+    emoji = marks.shared("reaction", "reactions")
+    await walker.make("PUT", MESSAGE + "/reactions/{emoji}", pair, asked["id"], emoji)
+    back = marks.passing("reaction taken back")
+    await walker.make("PUT", MESSAGE + "/reactions/{emoji}", pair, asked["id"], back)
+    await walker.make("DELETE", MESSAGE + "/reactions/{emoji}", pair, asked["id"], back)
+    await walker.make("PUT", CONVERSATION + "/read", pair, messageId=asked["id"])
+    await walker.make("GET", MESSAGES, pair)
+    await walker.make("GET", "/api/conversations")
+    title = marks.shared("title of a group", "conversations")
+    group = (await walker.make("POST", "/api/conversations/groups", title=title, participantIds=[other.id]))["id"]
+    await walker.make("POST", CONVERSATION + "/members", group, userIds=[third.id])
+    await walker.make("DELETE", CONVERSATION + "/members/{userId}", group, third.id)
+    await walker.make("GET", CONVERSATION, group)
+    await walker.make("GET", "/api/sync")
+    # Others name her: in the log of their group, and in answers that are kept for them.
+    body = {"title": "Others", "participantIds": [walker.id]}
+    kept = await other.call("POST", "/conversations/groups", json=body, headers={"Idempotency-Key": walker.id})
+    assert walker.marks.in_(str(kept.body)), "it names her"
+    await other.post(f"/conversations/{kept.body['id']}/members", userIds=[third.id])
+    await other.delete(f"/conversations/{kept.body['id']}/members/{walker.id}")
+    await other.post(f"/conversations/{kept.body['id']}/members", userIds=[walker.id])
+
+
+async def on_the_socket(walker: Walker, hub: str, other: Caller, third: Caller, project: str) -> Chatter:
+    """Do all that there is on the socket, and stay connected."""
+    marks, say = walker.marks, walker.say
+    chatter = await walker.chatter(hub)
+    title = marks.shared("title on the socket", "conversations")
+    made = await say(chatter, "conversation:create", participantIds=[other.id], title=title)
+    room = {"conversationId": made["conversationId"]}
+    await say(chatter, "join:user", userId=walker.id)
+    await say(chatter, "join:project", projectId=project)
+    await say(chatter, "join:conversation", **room)
+    text, id = marks.own("earlier text on the socket"), marks.own("client id on the socket")
+    sent = await say(chatter, "message:send", **room, content=text, clientId=id)
+    message = {**room, "messageId": sent["id"]}
+    await say(
+        chatter, "message:edit", **message, content=marks.shared("edited on the socket", "messages", "notifications")
+    )
+    await say(chatter, "message:react", **message, emoji=marks.shared("reaction on the socket", "reactions"))
+    await say(chatter, "conversation:typing", **room, isTyping=True)
+    await say(chatter, "conversation:read", **message)
+    await say(chatter, "conversation:add", **room, userIds=[third.id])
+    await say(chatter, "conversation:remove", **room, userId=third.id)
+    gone = await say(chatter, "message:send", **room, content=marks.own("deleted on the socket"))
+    await say(chatter, "message:delete", **room, messageId=gone["id"])
+    await say(chatter, "sync")
+    await say(chatter, "leave:conversation", **room)
+    renewed = await walker.make("POST", "/api/auth/refresh", refreshToken=walker.caller.refresh_token)
+    walker.caller.access_token = renewed["accessToken"]
+    await say(chatter, "auth:refresh", token=renewed["accessToken"])
+    return chatter

@@ -1,0 +1,21 @@
+"""The job that erases the rest of a user."""
+
+from uuid import UUID
+
+from core import erasure, logs
+from core.context import Ctx, Resources
+from core.jobs import FinishErasure
+from core.publisher import Publisher
+from marketplaces import configured
+
+
+async def finish_erasure(resources: Resources, publisher: Publisher, job: FinishErasure) -> None:
+    """Erase what is left of a user as her marketplace wants, and have the next job go on if that is much."""
+    user_id = UUID(job.user_id)
+    market = await erasure.ERASED_IN(resources.db, user_id)
+    if market is None:
+        return
+    (manifest,) = configured((market,))
+    ctx = Ctx(resources, publisher, market, logs.request_id())
+    if not await erasure.finish(ctx, manifest.personal_data, manifest.purposes, user_id):
+        await resources.jobs.enqueue(job)
