@@ -133,6 +133,8 @@ STANDING = One(
     left join members m on m.conversation_id = c.id and m.user_id = $2 and m.left_at is null
     where c.id = $1 and c.market = $3""",
 )
+# Members, versions and invitations of a conversation are changed under its lock.
+LOCK = Scalar(UUID, "select id from conversations where id = $1 for no key update")
 CREATE_PAIR = Scalar(
     UUID,
     """

@@ -178,8 +178,9 @@ class Handlers:
             seq = position(mark)
         except errors.AppError as error:
             return reply.refuse(error)
-        event = ConversationRead(mark.conversation_id, mark.user_id, mark.message_id, seq)
-        self._publisher.signal(mark.conversation_id, event)
+        if mark.moved:
+            event = ConversationRead(mark.conversation_id, mark.user_id, mark.message_id, seq)
+            self._publisher.signal(mark.conversation_id, event)
         return reply.done(wire.Read(seq))
 
     def edit(self, client: Client, event: wire.EditMessage, reply: Reply) -> None:
