@@ -41,8 +41,8 @@ async def converse(
         existing = await _conversation(ctx, work, subject)
         assert existing, "a conversation that could not be made is there"  # noqa: S101
         return existing, False
-    await ADD_MEMBERS(work.db, created, [owner_id], "owner", ctx.market)
-    await ADD_MEMBERS(work.db, created, list(user_ids), "member", ctx.market)
+    await ADD_MEMBERS(work.db, created, [owner_id], "owner", ctx.market, ctx.user.id)
+    await ADD_MEMBERS(work.db, created, list(user_ids), "member", ctx.market, ctx.user.id)
     work.emit([owner_id, *user_ids], ConversationCreated(created))
     return created, True
 
@@ -50,7 +50,7 @@ async def converse(
 async def join(ctx: Ctx, work: UnitOfWork, subject: Subject, user_id: UUID) -> None:
     """Let someone new into the conversation of a subject's people, if they have one."""
     if id := await _conversation(ctx, work, subject):
-        added = await ADD_MEMBERS(work.db, id, [user_id], "member", ctx.market)
+        added = await ADD_MEMBERS(work.db, id, [user_id], "member", ctx.market, ctx.user.id)
         await conversations.say_joined(ctx, work, id, added)
 
 

@@ -67,7 +67,8 @@ class Hub:
         )
         recovery = Recovery(resources.redis, self._bus)
         returning = Returning(history, rooms, recovery)
-        handlers = Handlers(resources, history, rooms, presence, self._publisher, recovery, returning)
+        acquainted = {market.name: market.acquainted for market in markets}
+        handlers = Handlers(resources, history, rooms, presence, self._publisher, recovery, returning, acquainted)
         messages = {market.name: market.messages for market in markets}
         limiter = Limiter(messages if settings.rate_limits == "on" else None)
         gateway = self._gateway = Gateway(

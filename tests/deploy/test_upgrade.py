@@ -13,7 +13,7 @@ import pytest
 from aiohttp.test_utils import TestClient
 
 from config.settings import Settings
-from core.conversations import remove_member
+from core import groups
 from core.ids import uuid7
 from tests.chaos.conftest import SEED
 from tests.chaos.crowd import gathered
@@ -92,7 +92,7 @@ async def test_hubs_of_both_versions_understand_each_other(stage: Stage, house: 
     await say_everything(new, old, room)
     await old.call("conversation:remove", conversationId=room, userId=str(other_new.user.id))
     await put_out(other_new, room)
-    await remove_member(house.ctx(old.user), UUID(room), other_old.user.id)  # as an API of this version does
+    await groups.remove(house.ctx(old.user), UUID(room), other_old.user.id)  # as an API of this version does
     await put_out(other_old, room)
     house.publisher.end_sessions([person.user.session_id for person in people])
     for person in people:

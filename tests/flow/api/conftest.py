@@ -65,6 +65,12 @@ class Caller:
     async def delete(self, path: str) -> Reply:
         return await self.call("DELETE", path)
 
+    async def accept_all(self) -> None:
+        """Accept all invitations."""
+        for one in (await self.get("/invitations")).body["invitations"]:
+            reply = await self.post(f"/invitations/{one['id']}/accept")
+            assert reply.status == 200, reply
+
     async def call(self, method: str, path: str, **options: Any) -> Reply:
         headers = self.headers | options.pop("headers", {})
         if self.access_token:

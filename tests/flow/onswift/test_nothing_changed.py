@@ -28,9 +28,9 @@ class Told:
     def __init__(self, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
         self.events: list[str] = []
         publisher = house.publisher
-        monkeypatch.setattr(publisher, "changed", lambda id, version, event: self.events.append(event.name))
-        monkeypatch.setattr(publisher, "signal", lambda id, event: self.events.append(event.name))
-        monkeypatch.setattr(publisher, "emit_encoded", lambda users, name, payload: self.events.append(name))
+        monkeypatch.setattr(publisher, "changed", lambda _id, _version, event: self.events.append(event.name))
+        monkeypatch.setattr(publisher, "signal", lambda _id, event: self.events.append(event.name))
+        monkeypatch.setattr(publisher, "emit_encoded", lambda _users, name, _payload: self.events.append(name))
 
     def take(self) -> list[str]:
         taken, self.events = self.events, []
@@ -39,7 +39,7 @@ class Told:
 
 async def twice(caller: Caller, method: str, path: str, body: Any) -> tuple[Reply, Reply]:
     """Make a call twice at once."""
-    return await asyncio.gather(*(caller.call(method, path, json=body) for _ in range(2)))
+    return await asyncio.gather(caller.call(method, path, json=body), caller.call(method, path, json=body))
 
 
 async def test_of_two_equal_changes_at_once_one_counts_and_a_third_changes_nothing(
