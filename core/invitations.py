@@ -91,8 +91,12 @@ COUNT_MEMBERS = Scalar(int, "select count(*) from members where conversation_id 
 INVITE = Many(
     Asked,
     f"""
+    with people as materialized ( -- locked before their invitations, as the erasure of an account does it
+        select id from users where id = any ($2::uuid[]) and deleted_at is null order by id for key share
+    )
     insert into invitations as i (id, conversation_id, user_id, invited_by, created_at)
-    select a.id, $3, a.user_id, $4, $5 from unnest($1::uuid[], $2::uuid[]) as a (id, user_id) order by a.user_id
+    select a.id, $3, a.user_id, $4, $5
+    from unnest($1::uuid[], $2::uuid[]) as a (id, user_id) join people p on p.id = a.user_id order by a.user_id
     on conflict (conversation_id, user_id) do update
         set id = excluded.id, invited_by = $4, created_at = $5, answer = null, answered_at = null
         where i.answer is not null and i.created_at < $6 and (i.answer <> 'declined' or i.answered_at < $7)
