@@ -1,5 +1,5 @@
 /** Modal questions: are you sure, whom to talk to, who is in this group. */
-import { inventPerson } from "./demo.js";
+import { acceptInvitations, inventPerson } from "./demo.js";
 import { el, icon, iconButton } from "./dom.js";
 import { whileBusy } from "./forms.js";
 import { recallAll } from "./storage.js";
@@ -49,10 +49,41 @@ export function membersOf(session, conversation) {
     dialog.close();
     addMembers(session, conversation);
   };
+  const list = el("ul.people", conversation.members.map(row));
+  session.attempt(async () => list.append(...pendingRows(session, conversation, await session.pendingOf(conversation))));
   const dialog = openDialog(
     `${conversation.memberCount} members`,
-    el("ul.people", conversation.members.map(row)),
+    list,
     el("button.button.wide", { onclick: add }, icon("plus"), "Add people"),
+  );
+}
+
+/** Rows for those who are invited; who has invited them, or owns the group, may take that back. */
+function pendingRows(session, conversation, pending) {
+  const isOwner = conversation.members.some(({ id, role }) => id === session.me.id && role === "owner");
+  return pending.map(({ user, invitedBy }) => {
+    const takeBack = () =>
+      session.attempt(() => session.removeMember(conversation, user.id).then(() => node.remove()));
+    const node = el(
+      "li",
+      avatar(user),
+      el("span.grow", user.name, el("small", `invited by ${invitedBy.name}`)),
+      (isOwner || invitedBy.id === session.me.id) &&
+        iconButton("close", `Take back the invitation of ${user.name}`, takeBack),
+    );
+    return node;
+  });
+}
+
+/** Say who was invited, if anybody was. */
+function tellInvited(people) {
+  if (!people.length) return;
+  const row = (person) => el("li", avatar(person), el("span.grow", person.name, el("small", "invited")));
+  openDialog(
+    "Invited",
+    el("p", "You have nothing in common with them yet, so they are asked first. They are in when they accept."),
+    el("ul.people", people.map(row)),
+    el("div.buttons", el("button.button.primary", { type: "submit" }, "OK")),
   );
 }
 
@@ -69,6 +100,8 @@ function role({ role: name, userType }) {
 /** A list of people whom this browser knows, to choose from; others are found by their ID or invented. */
 class PeopleChoice {
   #list = el("ul.people");
+  #people = new Map(); // all that are offered, by id
+  #invented = new Map(); // accounts of those who were invented here, by id
   #id = el("input", { placeholder: "Paste somebody’s ID", ariaLabel: "ID of a person" });
 
   constructor(session, without) {
@@ -84,16 +117,29 @@ class PeopleChoice {
     return [...checked, this.#id.value.trim()].filter(Boolean);
   }
 
+  /** Return whom of these users the group has to wait for: people who were invented here accept at once. */
+  async waitFor(invited = []) {
+    const invented = invited.filter((id) => this.#invented.has(id));
+    for (const id of invented) await acceptInvitations(this.#invented.get(id));
+    const others = invited.filter((id) => !this.#invented.has(id));
+    return others.map((id) => this.#people.get(id) ?? { id, name: "Somebody" });
+  }
+
   #offer(person, checked = false) {
     if (this.without.has(person.id)) return;
     this.without.add(person.id);
+    this.#people.set(person.id, person);
     const box = el("input", { type: "checkbox", value: person.id, checked });
     const name = el("span.grow", person.name, el("small", person.userType ?? ""));
     this.#list.append(el("li", el("label", avatar(person), name, box)));
   }
 
   #inventButton(userType) {
-    const invent = async () => this.#offer((await inventPerson(userType)).user, true);
+    const invent = async () => {
+      const account = await inventPerson(userType);
+      this.#invented.set(account.user.id, account);
+      this.#offer(account.user, true);
+    };
     const button = el("button.button", icon("plus"), `New ${userType}`);
     button.addEventListener("click", () => whileBusy(button, this.status, invent));
     return button;
@@ -111,7 +157,12 @@ function choiceDialog(title, action, choice, act, ...more) {
     if (event.submitter.value !== "yes") return;
     event.preventDefault(); // stays open until it has worked
     choice.status.textContent = choice.ids.length ? "" : "Choose somebody first.";
-    if (choice.ids.length) whileBusy(event.submitter, choice.status, () => act(choice).then(() => dialog.close()));
+    const start = async () => {
+      const people = await choice.waitFor((await act(choice))?.invited);
+      dialog.close();
+      tellInvited(people);
+    };
+    if (choice.ids.length) whileBusy(event.submitter, choice.status, start);
   });
 }
 

@@ -24,8 +24,15 @@ class Person:
         """Make a group and return its id."""
         group = {"title": title, "participantIds": [one.id for one in others]}
         answer = self._post("/api/conversations/groups", group, self.token)
+        for one in others:
+            one.accept_all()
         id: str = answer["id"]
         return id
+
+    def accept_all(self) -> None:
+        """Accept all invitations."""
+        for one in self._call("/api/invitations", None, self.token)["invitations"]:
+            self._post(f"/api/invitations/{one['id']}/accept", {}, self.token)
 
     def say(self, conversation: str, text: str) -> str:
         """Send a message and return its id."""
@@ -34,8 +41,11 @@ class Person:
         return id
 
     def _post(self, path: str, body: object, token: str) -> Any:
+        return self._call(path, json.dumps(body).encode(), token)
+
+    def _call(self, path: str, body: bytes | None, token: str) -> Any:
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
-        with urlopen(Request(self._url + path, json.dumps(body).encode(), headers), timeout=10) as answer:
+        with urlopen(Request(self._url + path, body, headers), timeout=10) as answer:
             return json.load(answer)
 
 
