@@ -3,7 +3,7 @@ import { acceptInvitations, inventPerson } from "./demo.js";
 import { el, icon, iconButton } from "./dom.js";
 import { whileBusy } from "./forms.js";
 import { recallAll } from "./storage.js";
-import { avatar } from "./words.js";
+import { avatar, countOf } from "./words.js";
 
 /** Ask whether to do `action`; resolves with the answer. */
 export function confirmation(title, text, action) {
@@ -50,9 +50,9 @@ export function membersOf(session, conversation) {
     addMembers(session, conversation);
   };
   const list = el("ul.people", conversation.members.map(row));
-  session.attempt(async () => list.append(...pendingRows(session, conversation, await session.pendingOf(conversation))));
+  session.attempt(async () => list.append(...pendingRows(session, conversation, await session.pendingOf(conversation.id))));
   const dialog = openDialog(
-    `${conversation.memberCount} members`,
+    countOf(conversation.memberCount, "member"),
     list,
     el("button.button.wide", { onclick: add }, icon("plus"), "Add people"),
   );
@@ -100,11 +100,11 @@ function role({ role: name, userType }) {
 /** A list of people whom this browser knows, to choose from; others are found by their ID or invented. */
 class PeopleChoice {
   #list = el("ul.people");
-  #people = new Map(); // all that are offered, by id
   #invented = new Map(); // accounts of those who were invented here, by id
   #id = el("input", { placeholder: "Paste somebody’s ID", ariaLabel: "ID of a person" });
 
   constructor(session, without) {
+    this.session = session;
     this.without = new Set(without);
     this.status = el("p.problem", { role: "alert" });
     const row = el("div.field-row.two", this.#id, this.#inventButton("creator"), this.#inventButton("talent"));
@@ -117,18 +117,17 @@ class PeopleChoice {
     return [...checked, this.#id.value.trim()].filter(Boolean);
   }
 
-  /** Return whom of these users the group has to wait for: people who were invented here accept at once. */
-  async waitFor(invited = []) {
-    const invented = invited.filter((id) => this.#invented.has(id));
-    for (const id of invented) await acceptInvitations(this.#invented.get(id));
-    const others = invited.filter((id) => !this.#invented.has(id));
-    return others.map((id) => this.#people.get(id) ?? { id, name: "Somebody" });
+  /** Let people who were invented here accept at once; return for which others a group has to wait. */
+  async waitFor({ conversationId, invited = [] }) {
+    for (const id of invited) if (this.#invented.has(id)) await acceptInvitations(this.#invented.get(id));
+    if (!invited.length) return [];
+    const pending = await this.session.pendingOf(conversationId);
+    return pending.map(({ user }) => user).filter(({ id }) => invited.includes(id));
   }
 
   #offer(person, checked = false) {
     if (this.without.has(person.id)) return;
     this.without.add(person.id);
-    this.#people.set(person.id, person);
     const box = el("input", { type: "checkbox", value: person.id, checked });
     const name = el("span.grow", person.name, el("small", person.userType ?? ""));
     this.#list.append(el("li", el("label", avatar(person), name, box)));
@@ -158,7 +157,7 @@ function choiceDialog(title, action, choice, act, ...more) {
     event.preventDefault(); // stays open until it has worked
     choice.status.textContent = choice.ids.length ? "" : "Choose somebody first.";
     const start = async () => {
-      const people = await choice.waitFor((await act(choice))?.invited);
+      const people = await choice.waitFor(await act(choice));
       dialog.close();
       tellInvited(people);
     };

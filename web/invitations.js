@@ -1,16 +1,15 @@
 /** Invitations to groups, and the two answers to one. */
 import { el } from "./dom.js";
-import { avatar } from "./words.js";
+import { avatar, countOf } from "./words.js";
 
 /** A row for the list: to what, by whom, and the answers. */
 export function invitationRow(session, invitation) {
   const { conversationId: id, title, invitedBy, memberCount } = invitation;
-  const size = memberCount === 1 ? "1 member" : `${memberCount} members`;
   return el(
     "li.invitation",
     avatar({ id, name: title }),
     el("b", { dir: "auto" }, title),
-    el("span", { dir: "auto" }, `${invitedBy.name} invites you · ${size}`),
+    el("span", { dir: "auto" }, `${invitedBy.name} invites you · ${countOf(memberCount, "member")}`),
     answers(session, invitation),
   );
 }

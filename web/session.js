@@ -140,6 +140,7 @@ export class Session extends Model {
   async startPair(participantId) {
     const { id } = await this.api.call("POST", "/api/conversations", { participantId });
     await this.#arrive(id);
+    return { conversationId: id };
   }
 
   async startGroup(title, participantIds) {
@@ -149,7 +150,8 @@ export class Session extends Model {
   }
 
   async addMembers(conversation, userIds) {
-    return this.connection.ask("conversation:add", { conversationId: conversation.id, userIds });
+    const conversationId = conversation.id;
+    return { conversationId, ...(await this.connection.ask("conversation:add", { conversationId, userIds })) };
   }
 
   async removeMember(conversation, userId) {
@@ -157,8 +159,8 @@ export class Session extends Model {
   }
 
   /** Who is invited to a group and has not answered. */
-  async pendingOf(conversation) {
-    const path = `/api/conversations/${conversation.id}/invitations?limit=100`;
+  async pendingOf(conversationId) {
+    const path = `/api/conversations/${conversationId}/invitations?limit=100`;
     return (await this.api.call("GET", path)).invitations;
   }
 

@@ -23,15 +23,25 @@ class Person:
     def group(self, title: str, *others: "Person") -> str:
         """Make a group and return its id."""
         group = {"title": title, "participantIds": [one.id for one in others]}
-        answer = self._post("/api/conversations/groups", group, self.token)
+        id: str = self._post("/api/conversations/groups", group, self.token)["id"]
         for one in others:
             one.accept_all()
-        id: str = answer["id"]
         return id
+
+    def invite(self, title: str, stranger: str) -> str:
+        """Make a group to which somebody is invited, and return its id."""
+        group = {"title": title, "participantIds": [stranger]}
+        id: str = self._post("/api/conversations/groups", group, self.token)["id"]
+        return id
+
+    def invitations(self) -> list[dict[str, Any]]:
+        """Return the open invitations."""
+        page: list[dict[str, Any]] = self._call("/api/invitations", None, self.token)["invitations"]
+        return page
 
     def accept_all(self) -> None:
         """Accept all invitations."""
-        for one in self._call("/api/invitations", None, self.token)["invitations"]:
+        for one in self.invitations():
             self._post(f"/api/invitations/{one['id']}/accept", {}, self.token)
 
     def say(self, conversation: str, text: str) -> str:
