@@ -38,6 +38,12 @@ class Asked(msgspec.Struct, frozen=True):
     answer: str | None
 
 
+class Before(msgspec.Struct, frozen=True):
+    user_id: UUID
+    is_open: bool
+    spared: bool
+
+
 class InvitationRow(msgspec.Struct, frozen=True):
     id: UUID
     conversation_id: UUID
@@ -87,7 +93,15 @@ LIST_OF_GROUP = Many(
 COUNT_OF_GROUP = Scalar(int, "select count(*) from invitations where conversation_id = $1 and answer is null")
 COUNT_SINCE = Scalar(int, "select count(*) from invitations where invited_by = $1 and created_at > $2")
 COUNT_MEMBERS = Scalar(int, "select count(*) from members where conversation_id = $1 and left_at is null")
-# Users $2 are invited with ids $1; who was asked since $6, or has declined since $7, is left in peace.
+# Of users $2, who was asked to group $1 before; `spared`: since $3, has declined since $4, or has not answered.
+ASKED_BEFORE = Many(
+    Before,
+    """
+    select user_id, answer is null as is_open,
+        answer is null or created_at >= $3 or answer = 'declined' and answered_at >= $4 as spared
+    from invitations where conversation_id = $1 and user_id = any ($2::uuid[])""",
+)
+# Users $2 are invited with ids $1.
 INVITE = Many(
     Asked,
     f"""
@@ -99,12 +113,8 @@ INVITE = Many(
     from unnest($1::uuid[], $2::uuid[]) as a (id, user_id) join people p on p.id = a.user_id order by a.user_id
     on conflict (conversation_id, user_id) do update
         set id = excluded.id, invited_by = $4, created_at = $5, answer = null, answered_at = null
-        where i.answer is not null and i.created_at < $6 and (i.answer <> 'declined' or i.answered_at < $7)
+        where i.answer is not null
     returning {_ASKED}""",  # noqa: S608 - no input in it
-)
-INVITED_AMONG = Many(
-    Asked,
-    f"select {_ASKED} from invitations where conversation_id = $1 and user_id = any ($2::uuid[]) and answer is null",  # noqa: S608
 )
 OF_USER = One(Asked, f"select {_ASKED} from invitations where id = $1 and user_id = $2")  # noqa: S608 - no input in it
 _ANSWER = f"""update invitations set answer = $1, answered_at = $2 where answer is null and {{}} returning {_ASKED}"""  # noqa: S608
@@ -149,12 +159,15 @@ async def invite(ctx: Ctx, work: UnitOfWork, id: UUID, title: str, user_ids: Seq
     Raises RATE_LIMITED: the caller has invited too many today.
     """
     now = clock.now()
-    ids = [uuid7() for _ in user_ids]
-    new = await INVITE(work.db, ids, list(user_ids), id, ctx.user.id, now, now - PAUSE, now - PAUSE_AFTER_DECLINE)
-    if new:
-        await _check_day(ctx, work, now)
+    before = await ASKED_BEFORE(work.db, id, list(user_ids), now - PAUSE, now - PAUSE_AFTER_DECLINE)
+    spared = {row.user_id for row in before if row.spared}
+    invited = {row.user_id for row in before if row.is_open}
+    if strangers := [user_id for user_id in user_ids if user_id not in spared]:
+        await _check_day(ctx, work, now, len(strangers))
+        new = await INVITE(work.db, [uuid7() for _ in strangers], strangers, id, ctx.user.id, now)
         await _tell_invited(ctx, work, id, title, new)
-    return [row.user_id for row in await INVITED_AMONG(work.db, id, list(user_ids))]
+        invited |= {row.user_id for row in new}
+    return [user_id for user_id in user_ids if user_id in invited]
 
 
 async def accept(ctx: Ctx, id: UUID) -> Conversation:
@@ -211,10 +224,10 @@ async def require_room(work: UnitOfWork, id: UUID) -> None:
         raise errors.GROUP_FULL.error()
 
 
-async def _check_day(ctx: Ctx, work: UnitOfWork, now: datetime) -> None:
+async def _check_day(ctx: Ctx, work: UnitOfWork, now: datetime, more: int) -> None:
     if ctx.resources.settings.rate_limits == "off":
         return
-    if (await COUNT_SINCE(work.db, ctx.user.id, now - timedelta(days=1)) or 0) > MOST_A_DAY:
+    if (await COUNT_SINCE(work.db, ctx.user.id, now - timedelta(days=1)) or 0) + more > MOST_A_DAY:
         raise errors.RATE_LIMITED.error(f"At most {MOST_A_DAY} invitations a day")
 
 

@@ -95,3 +95,17 @@ async def test_dead_jobs_are_kept_for_a_season(attic: Attic, monkeypatch: pytest
             await dead_jobs.bury(attic.db, name, "{}", "no", 1, "")
     await tidy.tidy(attic.db)
     assert await attic.all("name", "dead_jobs") == {"J89"}
+
+
+async def test_an_answered_invitation_is_forgotten_when_it_may_be_repeated(attic: Attic, house: House) -> None:
+    room = await house.group((await house.person("Bob"))[0])
+    for answered in (None, days_ago(29), days_ago(31)):
+        eve, _ = await house.person("Eve")
+        await attic.db.execute(
+            """
+            insert into invitations (id, conversation_id, user_id, invited_by, created_at, answer, answered_at)
+            values ($1, $2, $3, $4, $5, case when $6::timestamptz is not null then 'declined' end, $6)""",
+            uuid7(), room, eve.id, attic.user_id, days_ago(60), answered,
+        )  # fmt: skip
+    await tidy.tidy(attic.db)
+    assert len(await attic.all("id", "invitations")) == 2

@@ -1,8 +1,12 @@
 """Invitations on sockets: who is asked on one hub answers on another, and hears nothing of the group before."""
 
+from datetime import date
 from uuid import UUID
 
 from core import invitations
+from marketplaces.onswift.handlers.projects import create_project
+from marketplaces.onswift.handlers.team import add_member
+from marketplaces.onswift.structs.projects import NewProject, NewTeamMember
 from tests.flow.conftest import House
 
 
@@ -60,3 +64,16 @@ async def test_an_invitation_that_is_taken_back_or_declined_is_told_on_every_hub
     assert (await bob.heard.next("invitation:answered"))["answer"] == "declined"
     assert len(ann.heard.all("invitation:answered")) == 1
     assert elsewhere.heard.all("invitation:received") == [], "it is nobody else's"
+
+
+async def test_who_works_on_a_project_with_the_caller_is_added_at_once(house: House, hub: str) -> None:
+    ann = await (await house.chatter("Ann", hub)).connect()
+    bob = await (await house.chatter("Bob", hub, "talent")).connect()
+    eve, _ = await house.person("Eve", "talent")
+    project = await create_project(house.ctx(ann.user), NewProject("Film", "A short one", date.max))
+    for talent in (bob.user, eve):
+        await add_member(house.ctx(ann.user), project.id, NewTeamMember(talent.id))
+    ids = {str(ann.user.id), str(eve.id)}
+    made = await bob.call("conversation:create", participantIds=list(ids), title="Team")
+    assert (set(made["added"]), made["invited"]) == (ids, [])
+    assert (await ann.heard.next("conversation:created"))["conversationId"] == made["conversationId"]
