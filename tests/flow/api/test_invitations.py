@@ -316,3 +316,47 @@ async def test_invitations_are_read_page_by_page(api: Api) -> None:
     pages = [(await bob.get("/invitations", limit=2, page=page)).body for page in (1, 2)]
     assert [[one["title"] for one in page["invitations"]] for page in pages] == [["Team 2", "Team 1"], ["Team 0"]]
     assert [page["pagination"]["hasNext"] for page in pages] == [True, False]
+
+
+async def test_whatever_happens_to_a_group_at_once_ends_in_an_answer(group: Group, api: Api, house: House) -> None:
+    others = [group.bob, group.eve, *[await api.signed_up("talent", f"T{number}") for number in range(4)]]
+    friends = others[3:]
+    for friend in friends:
+        await answer(group.ann, friend)
+    said = (await group.ann.post(f"{group.path}/messages", content="hello")).body["id"]
+
+    async def answer_all(caller: Caller, what: str) -> Reply | None:
+        reply = None
+        for one in (await caller.get("/invitations")).body["invitations"]:
+            reply = await caller.post(f"/invitations/{one['id']}/{what}")
+        return reply
+
+    for last in (False, False, True):
+        ids = [one.id for one in others]
+        calls = [
+            *(group.ann.post(f"{group.path}/members", userIds=order) for order in (ids, ids[::-1])),
+            *(one.post(f"{group.path}/members", userIds=ids) for one in friends),
+            *(answer_all(one, "accept") for one in others),
+            *(answer_all(one, "decline") for one in others[:2]),
+            *(one.put(f"{group.path}/read", messageId=said) for one in others),
+            *(one.post(f"{group.path}/messages", content="hi") for one in others),
+            *(one.delete(f"{group.path}/members/{one.id}") for one in friends),
+            *(group.ann.delete(f"{group.path}/members/{one.id}") for one in others[:3]),
+            group.ann.put(f"{group.path}/messages/{said}", content="Hello"),
+            group.ann.put(f"{group.path}/messages/{said}/reactions/x"),
+            *(one.delete("/users/me") for one in (others[0], friends[0]) if last),
+        ]
+        replies = await asyncio.gather(*calls)
+        assert {reply.status for reply in replies if reply} <= {200, 201, 204, 401, 403, 404}
+        await house.resources.db.execute("update invitations set created_at = created_at - interval '2 days'")
+    counted = await house.resources.db.fetchrow(
+        "select last_seq, (select count(*) from messages where conversation_id = c.id) from conversations c where id = $1",
+        UUID(group.id),
+    )
+    assert counted[0] == counted[1], "no hole"
+    left = await house.resources.db.fetchval(
+        """
+        select count(*) from invitations i join members m using (conversation_id, user_id)
+        where i.answer is null and m.left_at is null"""
+    )
+    assert left == 0, "who is in is not invited"
