@@ -87,7 +87,7 @@ async def add(ctx: Ctx, id: UUID, user_ids: Sequence[UUID], acquainted: Acquaint
         people, invited = await _admit(ctx, work, id, user_ids, acquainted)
         added = [person.id for person in people]
         if added:
-            await invitations.require_room(work, id)
+            await invitations.require_space(work, id)
             await invitations.added(work, id, added)
         await conversations.say_joined(ctx, work, id, people)
     return await conversations.get(ctx, id), Joining(added, invited)

@@ -118,7 +118,7 @@ INVITE = Many(
 )
 OF_USER = One(Asked, f"select {_ASKED} from invitations where id = $1 and user_id = $2")  # noqa: S608 - no input in it
 _ANSWER = f"""update invitations set answer = $1, answered_at = $2 where answer is null and {{}} returning {_ASKED}"""  # noqa: S608
-ANSWER = One(Asked, _ANSWER.format("id = $3"))
+ANSWER = One(Asked, _ANSWER.format("id = $3 and user_id = $4"))
 ANSWER_OF_USERS = Many(Asked, _ANSWER.format("conversation_id = $3 and user_id = any ($4::uuid[])"))
 WITHDRAW = One(Asked, _ANSWER.format("conversation_id = $3 and user_id = $4 and ($5::uuid is null or invited_by = $5)"))
 WITHDRAW_OF_INVITER = Many(Asked, _ANSWER.format("conversation_id = $3 and invited_by = $4"))
@@ -179,13 +179,13 @@ async def accept(ctx: Ctx, id: UUID) -> Conversation:
         await lock_caller(ctx, work)
         asked = found(await OF_USER(work.db, id, ctx.user.id), errors.INVITATION_NOT_FOUND.error())
         await LOCK(work.db, asked.conversation_id)
-        if answered := await ANSWER(work.db, "accepted", clock.now(), id):
+        if answered := await ANSWER(work.db, "accepted", clock.now(), id, ctx.user.id):
             me = [ctx.user.id]
             added = await ADD_MEMBERS(work.db, asked.conversation_id, me, "member", ctx.market, ctx.user.id)
-            await require_room(work, asked.conversation_id)
+            await require_space(work, asked.conversation_id)
             await conversations.say_joined(ctx, work, asked.conversation_id, added)
             await _tell_answer(work, asked.conversation_id, [answered])
-        elif asked.answer != "accepted" or not await _is_member(ctx, work, asked):
+        elif not await _is_member(ctx, work, asked):
             raise errors.INVITATION_NOT_FOUND.error()
     return await conversations.get(ctx, asked.conversation_id)
 
@@ -193,10 +193,11 @@ async def accept(ctx: Ctx, id: UUID) -> Conversation:
 async def decline(ctx: Ctx, id: UUID) -> None:
     """Decline an invitation of the caller's; doing it again changes nothing. Raises INVITATION_NOT_FOUND."""
     async with unit_of_work(ctx) as work:
-        asked = found(await OF_USER(work.db, id, ctx.user.id), errors.INVITATION_NOT_FOUND.error())
-        if answered := await ANSWER(work.db, "declined", clock.now(), id):
-            await _tell_answer(work, asked.conversation_id, [answered])
-        elif asked.answer != "declined":
+        if answered := await ANSWER(work.db, "declined", clock.now(), id, ctx.user.id):
+            await _tell_answer(work, answered.conversation_id, [answered])
+            return
+        asked = await OF_USER(work.db, id, ctx.user.id)
+        if asked is None or asked.answer != "declined":
             raise errors.INVITATION_NOT_FOUND.error()
 
 
@@ -218,7 +219,7 @@ async def withdraw_all(work: UnitOfWork, id: UUID, invited_by: UUID) -> None:
     await _tell_withdrawn(work, id, await WITHDRAW_OF_INVITER(work.db, "withdrawn", clock.now(), id, invited_by))
 
 
-async def require_room(work: UnitOfWork, id: UUID) -> None:
+async def require_space(work: UnitOfWork, id: UUID) -> None:
     """Raise GROUP_FULL if a locked group has more members than it can have."""
     if (await COUNT_MEMBERS(work.db, id) or 0) > MOST_MEMBERS:
         raise errors.GROUP_FULL.error()

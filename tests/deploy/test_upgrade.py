@@ -117,8 +117,8 @@ async def say_everything(who: Chatter, other: Chatter, room: str) -> None:
     # These are in no log: only the bus has them.
     await who.call("conversation:typing", conversationId=room, isTyping=True)
     assert (await other.heard.next("conversation:typing"))["userId"] == str(who.user.id)
-    await who.call("conversation:read", **about)
-    assert (await other.heard.next("conversation:read"))["userId"] == str(who.user.id)
+    await other.call("conversation:read", **about)  # who sent it has read it
+    assert (await who.heard.next("conversation:read"))["userId"] == str(other.user.id)
     other.heard.taken = {name: len(other.heard.all(name)) for name, _ in other.heard.events}
     who.heard.taken = {name: len(who.heard.all(name)) for name, _ in who.heard.events}
 
