@@ -1,7 +1,6 @@
-# syntax=docker/dockerfile:1
 # One image for all processes: `greenroom hub`, `api`, `worker`, `migrate`, `jobs`. Small, no compiler, no root, nothing to write to.
 
-FROM python:3.13-slim AS build
+FROM python:3.13-slim@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b AS build
 RUN apt-get update && apt-get install --yes --no-install-recommends nodejs npm && rm -rf /var/lib/apt/lists/*
 RUN python -m venv /build /srv/venv
 WORKDIR /source
@@ -23,7 +22,7 @@ COPY workers workers
 RUN /build/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir dist .
 RUN /srv/venv/bin/pip install --no-cache-dir --no-deps --no-index dist/*.whl
 
-FROM python:3.13-slim
+FROM python:3.13-slim@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b
 RUN useradd --system --uid 10001 --no-create-home greenroom
 COPY --from=build /srv/venv /srv/venv
 WORKDIR /srv

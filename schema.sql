@@ -17,9 +17,12 @@ create table users (
     updated_at timestamptz not null default now(),
     last_seen_at timestamptz,
     deleted_at timestamptz,
-    email_verified_at timestamptz
+    email_verified_at timestamptz,
+    devices_forgotten_at timestamptz
 );
--- identity.USER_BY_EMAIL; and one account per address
+-- identity.USER_BY_EMAIL; and one account per address, in the form of core/emails.py
+create unique index users_email_canonical on users (market, lower(email collate "C")) where deleted_at is null;
+-- For the version before 0013, which names it.
 create unique index users_email on users (market, lower(email)) where deleted_at is null;
 -- inspection.USERS_BY_NAME
 create index users_name on users (lower(name) text_pattern_ops) where deleted_at is null;
@@ -34,7 +37,7 @@ create table sessions (
     end_reason text,
     remote text not null default ''
 );
--- identity.END_ALL_SESSIONS
+-- sessions.END_OF_USER
 create index sessions_live on sessions (user_id) where ended_at is null;
 -- identity.IS_FAMILIAR
 create index sessions_familiar on sessions (user_id, remote);
@@ -220,10 +223,14 @@ create index devices_user on devices (user_id);
 create index devices_session on devices (session_id);
 
 -- The secret address of a user's feed. Calendars ask without a login, for years: so it is no signed token, which ends with its key.
+-- The address holds a token, which a signing key derives from the nonce; here is its SHA-256. No nonce: made by an earlier version.
+-- token: of an earlier version, always null.
 create table feeds (
     user_id uuid primary key references users on delete cascade,
-    token text not null unique,
-    created_at timestamptz not null
+    token text unique,
+    created_at timestamptz not null,
+    hash bytea not null unique,
+    nonce bytea
 );
 
 -- What a transaction wants told, until it has been told.
@@ -305,7 +312,8 @@ create table files (
     created_at timestamptz not null,
     uploaded_at timestamptz,
     released_at timestamptz,
-    deleted_at timestamptz
+    deleted_at timestamptz,
+    session_id uuid
 );
 -- files.OF_ENTITIES, files.DETACH
 create index files_entity on files (entity_id, id) where deleted_at is null;
@@ -315,6 +323,8 @@ create index files_leftover on files (created_at) where entity_id is null or del
 create index files_unchecked on files (uploaded_at) where status = 'uploaded' and deleted_at is null;
 -- what a user has uploaded
 create index files_owner on files (owner_id);
+-- files.END_UNUSED
+create index files_session on files (session_id) where entity_id is null and deleted_at is null;
 
 -- One user's opinion of another, in a context of the marketplace (OnSwift: a project) or none. Who may is the marketplace's rule.
 create table reviews (

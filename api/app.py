@@ -4,9 +4,10 @@ from aiohttp import web
 
 import marketplaces
 from api import blobs, docs, pages
+from api.admission import ADMISSION, Admission
 from api.blobs import Blobs
 from api.endpoint import Endpoint
-from api.middleware import add_headers, answer_errors, cors, observe
+from api.middleware import add_headers, answer_errors, cors, observe, preflight, refuse_encoded
 from api.ops.routes import OPS
 from api.ops.routes import routes as operators_routes
 from config.settings import Settings
@@ -23,19 +24,26 @@ def build_app(
     settings: Settings, resources: Resources, publisher: Publisher, hubs: Hubs | None = None
 ) -> web.Application:
     """Put the application together; it opens nothing and closes nothing. Without `hubs` there is no console."""
+    admission = Admission(resources)
     app = web.Application(
-        middlewares=[observe(resources.metrics), cors(settings.cors_origins), answer_errors],
+        middlewares=[
+            cors(settings.cors_origins),
+            admission.middleware(),
+            observe(resources.metrics),
+            answer_errors,
+            preflight(settings.cors_origins),
+            refuse_encoded,
+        ],
         client_max_size=MAX_BODY,
+        handler_args={"auto_decompress": False},  # or aiohttp has decompressed some before refuse_encoded is asked
     )
     app.on_response_prepare.append(add_headers)
     app.cleanup_ctx.append(blobs.session)
+    app[ADMISSION] = admission
     app.add_routes(pages.routes())
     if hubs:
         app.add_routes(pages.console_routes())
         app.add_routes(docs.routes(OPS, "/ops"))
-        app.add_routes(operators_routes(resources, publisher, hubs))
-    files = {"files": resources.storage.check}
-    app.add_routes(ops.routes(ops.usual_checks(resources), resources.metrics, optional=files))
     markets = marketplaces.configured(settings.marketplaces)
     for market in markets:
         app.add_routes(docs.routes(market, f"/{market.name}"))
@@ -43,6 +51,11 @@ def build_app(
     if len(markets) == 1:
         app.add_routes(docs.routes(markets[0], "/api"))
         app.add_routes(_routes("", markets[0], resources, publisher))
+    admission.guard(app.router.resources())
+    if hubs:
+        app.add_routes(operators_routes(resources, publisher, hubs))
+    files = {"files": resources.storage.check}
+    app.add_routes(ops.routes(ops.usual_checks(resources), resources.metrics, optional=files))
     return app
 
 

@@ -18,6 +18,7 @@ from core.files.links import (
     Variant,
     disposition,
     object_of,
+    opened,
     readable,
 )
 from core.files.table import File
@@ -59,7 +60,7 @@ class Blobs:
     async def _put(self, request: web.Request) -> web.Response:
         """Pass a file on to S3; raises FORBIDDEN, FILE_ALREADY_UPLOADED, VALIDATION_ERROR, UNAVAILABLE."""
         request[ROUTE] = UPLOAD_PATH
-        link = self._resources.keys.file_link(request.match_info["token"], "upload")
+        link = await opened(self._resources, request.match_info["token"], "upload")
         file = await table.FILE(self._resources.db, link.file_id)
         if file is None or file.market != self._market.name:
             raise errors.FILE_NOT_FOUND.error()
@@ -80,7 +81,7 @@ class Blobs:
     async def _get_by_link(self, request: web.Request) -> web.StreamResponse:
         """Give a file to who has a link, and may still read it."""
         request[ROUTE] = DOWNLOAD_PATH
-        link = self._resources.keys.file_link(request.match_info["token"], "download")
+        link = await opened(self._resources, request.match_info["token"], "download")
         return await self._give(request, link.file_id, link.user_id, link.variant)
 
     async def _get_by_name(self, request: web.Request) -> web.StreamResponse:

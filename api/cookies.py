@@ -7,19 +7,22 @@ refreshing by the cookie, needs the header above: another site cannot set it, un
 
 import hmac
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 import msgspec
 from aiohttp import hdrs, web
 
-from core import csrf, errors
+from core import csrf, errors, known_devices
 from core.context import Resources
 from core.csrf import CsrfToken
+from core.market import Answer
 from core.sessions import Tokens
 from core.tokens import REFRESH_LIFETIME
 
 TRANSPORT = "X-Token-Transport"
 CSRF = "X-CSRF-Token"
+DEVICE = "X-Device-Token"
 SAFE = (hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS)
 
 
@@ -38,7 +41,7 @@ class Cookies:
         secure = resources.settings.public_url.startswith("https:")
         host, anywhere = ("__Host-", "__Secure-") if secure else ("", "")
         self._access, self._csrf = f"{host}{market}-access", f"{host}{market}-csrf"
-        self._refresh = f"{anywhere}{market}-refresh"
+        self._refresh, self._device = f"{anywhere}{market}-refresh", f"{anywhere}{market}-device"
         self._keys = resources.keys
         self._secure = secure
 
@@ -48,6 +51,10 @@ class Cookies:
         if scheme.lower() == "bearer" and token.strip():
             return Credential(token.strip(), is_cookie=False)
         return Credential(request.cookies.get(self._access, ""), is_cookie=True)
+
+    def device(self, request: web.Request) -> str:
+        """Return the token that shows that this browser or app was logged in before; see core/known_devices.py."""
+        return request.headers.get(DEVICE) or request.cookies.get(self._device, "")
 
     def check_csrf(self, request: web.Request, session_id: UUID) -> None:
         """Raise CSRF_TOKEN_INVALID unless a request that changes something brings the token of its session."""
@@ -73,11 +80,15 @@ class Cookies:
         """Put what a client gets into its cookies: tokens, if it wants them there, and those against forged requests."""
         if isinstance(result, CsrfToken):
             self._set(response, self._csrf, result.csrf_token, script=True)
-        elif isinstance(result, Tokens) and wanted(request):
-            session_id = self._keys.access(result.access_token).session_id
-            self._set(response, self._access, result.access_token)
-            self._set(response, self._refresh, result.refresh_token, path=_folder(request))
-            self._set(response, self._csrf, csrf.issue(self._keys, session_id).csrf_token, script=True)
+        elif isinstance(result, Answer) and result.device_of:
+            self._give_device(request, response, result.device_of)
+        elif isinstance(result, Tokens):
+            access = self._keys.access(result.access_token)
+            self._give_device(request, response, access.user_id)
+            if wanted(request):
+                self._set(response, self._access, result.access_token)
+                self._set(response, self._refresh, result.refresh_token, path=_folder(request))
+                self._set(response, self._csrf, csrf.issue(self._keys, access.session_id).csrf_token, script=True)
 
     def take(self, request: web.Request, response: web.Response) -> None:
         """Take a client's cookies away: its login is over."""
@@ -85,12 +96,37 @@ class Cookies:
             if name in request.cookies:
                 response.del_cookie(name, path=path, secure=self._secure, samesite="Strict")
 
-    def _set(self, response: web.Response, name: str, value: str, *, path: str = "/", script: bool = False) -> None:
+    def _give_device(self, request: web.Request, response: web.Response, user_id: UUID) -> None:
+        """Note on a device that a user was logged in there: in a cookie, or in the header where the client uses that."""
+        token = known_devices.renewed(self._keys, self.device(request), user_id)
+        if DEVICE in request.headers:
+            response.headers[DEVICE] = token
+        else:
+            self._set(response, self._device, token, path=_folder(request), age=known_devices.LIFETIME)
+
+    def _set(
+        self,
+        response: web.Response,
+        name: str,
+        value: str,
+        *,
+        path: str = "/",
+        script: bool = False,
+        age: timedelta = REFRESH_LIFETIME,
+    ) -> None:
         # Kept as long as the session can be, also that of the access token: an expired one asks for a refresh, none for a login.
-        age = int(REFRESH_LIFETIME.total_seconds())
+        seconds = int(age.total_seconds())
         response.set_cookie(
-            name, value, path=path, max_age=age, httponly=not script, secure=self._secure, samesite="Strict"
+            name, value, path=path, max_age=seconds, httponly=not script, secure=self._secure, samesite="Strict"
         )
+
+
+def shown_token(request: web.Request) -> str:
+    """Return the access token of a request, of whichever marketplace; not verified."""
+    scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
+    if scheme.lower() == "bearer":
+        return token.strip()
+    return next((value for name, value in request.cookies.items() if name.endswith("-access")), "")
 
 
 def wanted(request: web.Request) -> bool:

@@ -16,6 +16,7 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self';"
     " base-uri 'none'; frame-ancestors 'none'"
 )
+CACHE = {"Cache-Control": "no-cache"}  # the same for everybody, until the next release
 PAGE = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -45,13 +46,13 @@ def routes(market: Marketplace, prefix: str) -> list[web.RouteDef]:
     page = PAGE.format(title=market.title)
 
     async def get_openapi(_request: web.Request) -> web.Response:
-        return web.Response(body=openapi, content_type="application/json")
+        return web.Response(body=openapi, content_type="application/json", headers=CACHE)
 
     async def get_asyncapi(_request: web.Request) -> web.Response:
-        return web.Response(body=events, content_type="application/json")
+        return web.Response(body=events, content_type="application/json", headers=CACHE)
 
     async def get_page(_request: web.Request) -> web.Response:
-        return web.Response(text=page, content_type="text/html", headers={"Content-Security-Policy": POLICY})
+        return web.Response(text=page, content_type="text/html", headers=CACHE | {"Content-Security-Policy": POLICY})
 
     return [
         web.get(f"{prefix}/openapi.json", get_openapi),
@@ -63,11 +64,11 @@ def routes(market: Marketplace, prefix: str) -> list[web.RouteDef]:
 
 
 async def _get_start(_request: web.Request) -> web.Response:
-    return web.Response(text=START, content_type="text/javascript")
+    return web.Response(text=START, content_type="text/javascript", headers=CACHE)
 
 
 async def _get_swagger_file(request: web.Request) -> web.FileResponse:
     path = SWAGGER / request.match_info["name"]
     if path.name not in SWAGGER_FILES or not path.is_file():
         raise web.HTTPNotFound
-    return web.FileResponse(path)
+    return web.FileResponse(path, headers=CACHE)

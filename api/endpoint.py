@@ -1,21 +1,25 @@
 """A row of a marketplace's table becomes an aiohttp handler: authenticate, limit, decode, call, encode."""
 
 import asyncio
+from dataclasses import replace
 
 import msgspec
 from aiohttp import hdrs, web
 
 from api import multipart
+from api.admission import ADDRESS, ADMITTED
 from api.auth import caller
+from api.body import read_body
 from api.cookies import Cookies, wanted, without_tokens
-from api.middleware import REQUEST_ID, ROUTE
+from api.middleware import NO_STORE, REQUEST_ID, REVALIDATED, ROUTE
 from api.signature import Parameter, signature_of
 from core import errors, idempotency, limits, logs
-from core.address import client_address
-from core.context import Ctx, Resources, User
+from core.context import Ctx, Resources
+from core.csrf import CsrfToken
+from core.errors import AppError
 from core.etag import body_tag, matches
 from core.limits import Allowance
-from core.market import Answer, Marketplace, Route, Text
+from core.market import PUBLIC, Answer, Marketplace, Route, Text
 from core.publisher import Publisher
 from core.sessions import Tokens
 from core.validation import as_error
@@ -36,6 +40,8 @@ class Endpoint:
         self._publisher = publisher
         self._signature = signature_of(route)
         self._cookies = Cookies(market.name, resources)
+        # What needs a login is personal. Clients may still ask with If-None-Match about what they keep themselves.
+        self._may_be_kept = (route.method, route.who) == ("GET", PUBLIC) and self._signature.answer is not CsrfToken
         self._decode_body = msgspec.json.Decoder(self._signature.body).decode if self._signature.body else None
 
     async def __call__(self, request: web.Request) -> web.Response:
@@ -43,18 +49,22 @@ class Endpoint:
         request[ROUTE] = self._route.path
         brings_files = bool(self._route.uploads) and request.content_type == "multipart/form-data"
         async with asyncio.timeout(UPLOAD_SECONDS if brings_files else CALL_SECONDS):
-            ctx = await self._context(request)
+            ctx = await self._identified(request, self._context(request))
             logs.identify(ctx.market, str(ctx.caller.id) if ctx.caller else "")
             allowance = await self._limit(ctx)
+            if ctx.caller:
+                request[ADMITTED].give_back()
             response = await (self._answer_files if brings_files else self._answer)(request, ctx)
         response.headers.update(_rate_headers(allowance))
+        response.headers[hdrs.CACHE_CONTROL] = REVALIDATED if self._may_be_kept else NO_STORE
         return response
 
     async def _answer(self, request: web.Request, ctx: Ctx) -> web.Response:
         arguments = self._arguments(request)
+        raw = await read_body(request)
         if self._decode_body:
-            arguments["body"] = await self._body(request)
-        return await self._call(request, ctx, arguments, await request.read())
+            arguments["body"] = self._body(request, raw)
+        return await self._call(request, ctx, arguments, raw)
 
     async def _answer_files(self, request: web.Request, ctx: Ctx) -> web.Response:
         arguments = self._arguments(request)
@@ -65,6 +75,7 @@ class Endpoint:
             return await self._call(request, ctx, arguments | {"body": body}, form.digest)
 
     async def _call(self, request: web.Request, ctx: Ctx, arguments: dict[str, object], content: bytes) -> web.Response:
+        await self._weigh(ctx, arguments.get("body"))
         if ctx.idempotency_key and self._route.keeps_answer:
             return await self._call_once(request, ctx, arguments, content)
         result = await self._route.handler(ctx, **arguments)
@@ -88,32 +99,39 @@ class Endpoint:
             response.headers["Idempotency-Replayed"] = "true"
         return response
 
-    async def _context(self, request: web.Request) -> Ctx:
+    def _context(self, request: web.Request) -> Ctx:
         return Ctx(
             resources=self._resources,
             publisher=self._publisher,
             market=self._market.name,
             request_id=request[REQUEST_ID],
-            remote=self._address(request),
+            remote=request[ADDRESS],
             user_agent=request.headers.get("User-Agent", ""),
+            device=self._cookies.device(request),
             access_token=self._cookies.credential(request).token,
-            caller=await self._caller(request),
             idempotency_key=request.headers.get("Idempotency-Key", ""),
             if_match=request.headers.get(hdrs.IF_MATCH, ""),
         )
 
-    async def _caller(self, request: web.Request) -> User | None:
-        who = self._route.who
-        return await caller(request, self._resources, self._market.name, who) if who else None
-
-    def _address(self, request: web.Request) -> str:
-        forwarded = ",".join(request.headers.getall(hdrs.X_FORWARDED_FOR, []))
-        return client_address(request.remote or "", forwarded, self._resources.settings.trusted_proxies)
+    async def _identified(self, request: web.Request, ctx: Ctx) -> Ctx:
+        """Return the context with the caller in it, if the route is for users; who is none has made a public call."""
+        if not self._route.who:
+            return ctx
+        try:
+            user = await caller(request, self._resources, self._market.name, self._route.who)
+        except AppError:
+            await limits.take(ctx, self._market.per_address, ctx.remote)
+            raise
+        return replace(ctx, caller=user)
 
     async def _limit(self, ctx: Ctx) -> Allowance:
         if ctx.caller:
             return await limits.take(ctx, self._market.per_user, str(ctx.caller.id))
         return await limits.take(ctx, self._market.per_address, ctx.remote)
+
+    async def _weigh(self, ctx: Ctx, body: object) -> None:
+        if weight := self._route.weight:
+            await limits.take(ctx, self._market.messages, str(ctx.user.id), weight.base, weight.rest(body))
 
     def _arguments(self, request: web.Request) -> dict[str, object]:
         arguments = {part.argument: _path_value(part, request.match_info[part.name]) for part in self._signature.path}
@@ -121,8 +139,7 @@ class Endpoint:
             arguments["query"] = _query(request, self._signature.query, self._signature.query_lists)
         return arguments
 
-    async def _body(self, request: web.Request) -> object:
-        raw = await request.read()
+    def _body(self, request: web.Request, raw: bytes) -> object:
         if not raw and self._signature.body_optional:
             return None
         if self._signature.refresh_token:

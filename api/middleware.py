@@ -20,6 +20,8 @@ from core.metrics import Metrics
 
 REQUEST_ID = web.RequestKey("request_id", str)
 ROUTE = web.RequestKey("route", str)  # of a call of a marketplace: its row in the table
+AN_ID = re.compile(r"[0-9a-f]{8}[0-9a-f-]{8,28}")
+PLAIN = re.compile(r"[A-Za-z0-9._%-]{0,40}")
 GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 OF_STATUS = {
     404: errors.NOT_FOUND,
@@ -27,6 +29,8 @@ OF_STATUS = {
     413: errors.PAYLOAD_TOO_LARGE,
     415: errors.UNSUPPORTED_MEDIA_TYPE,
 }
+NO_STORE = "no-store"
+REVALIDATED = "private, no-cache"  # kept by the client alone, who asks each time whether it still holds
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -34,11 +38,13 @@ SECURITY_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Strict-Transport-Security": "max-age=31536000",
+    hdrs.CACHE_CONTROL: NO_STORE,  # what says nothing else may be personal
 }
 PREFLIGHT = {
     hdrs.ACCESS_CONTROL_ALLOW_METHODS: "GET, POST, PUT, DELETE",
     hdrs.ACCESS_CONTROL_ALLOW_HEADERS: (
-        "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-CSRF-Token, X-Request-Id, X-Token-Transport"
+        "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-CSRF-Token, X-Device-Token, X-Request-Id,"
+        " X-Token-Transport"
     ),
     hdrs.ACCESS_CONTROL_MAX_AGE: "600",
 }
@@ -89,15 +95,28 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
     except web.HTTPException as error:
         if error.status < 400:
             raise
-        return _answer(OF_STATUS.get(error.status, _other(error)).error(), error.headers.getall(hdrs.ALLOW, []))
+        return answer(OF_STATUS.get(error.status, _other(error)).error(), error.headers.getall(hdrs.ALLOW, []))
     except AppError as error:
-        return _answer(error)
+        return answer(error)
     except UNAVAILABLE as error:
         log.warning("%s %s is not possible right now: %r", request.method, _path(request), error)
-        return _answer(errors.UNAVAILABLE.error())
+        return answer(errors.UNAVAILABLE.error())
     except Exception:
         log.exception("%s %s failed", request.method, _path(request))
-        return _answer(errors.INTERNAL_ERROR.error())
+        return answer(errors.INTERNAL_ERROR.error())
+
+
+@web.middleware
+async def refuse_encoded(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Take no compressed bodies: a few kilobytes of one become as much work as its sender likes."""
+    check_not_encoded(request.headers.get(hdrs.CONTENT_ENCODING, ""))
+    return await handler(request)
+
+
+def check_not_encoded(encoding: str) -> None:
+    """Raise UNSUPPORTED_MEDIA_TYPE unless a body, or a part of one, comes as it is; `encoding` is its Content-Encoding."""
+    if encoding.strip().lower() not in ("", "identity"):
+        raise errors.UNSUPPORTED_MEDIA_TYPE.error("Send the body as it is, without a Content-Encoding")
 
 
 def cors(origins: Sequence[str]) -> Middleware:
@@ -108,13 +127,11 @@ def cors(origins: Sequence[str]) -> Middleware:
         origin = request.headers.get(hdrs.ORIGIN, "")
         if origin not in origins:
             return await handler(request)
-        # A route that takes OPTIONS itself (the engine's) answers its own preflights.
-        is_preflight = request.method == hdrs.METH_OPTIONS and request.match_info.http_exception
-        response = web.Response(status=204, headers=PREFLIGHT) if is_preflight else await handler(request)
+        response = await handler(request)
         response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = origin
         response.headers[hdrs.ACCESS_CONTROL_ALLOW_CREDENTIALS] = "true"
         response.headers[hdrs.ACCESS_CONTROL_EXPOSE_HEADERS] = (
-            "ETag, Idempotency-Replayed, X-Request-Id, Retry-After, RateLimit, RateLimit-Policy"
+            "ETag, Idempotency-Replayed, X-Device-Token, X-Request-Id, Retry-After, RateLimit, RateLimit-Policy"
         )
         response.headers.add(hdrs.VARY, hdrs.ORIGIN)
         return response
@@ -122,21 +139,46 @@ def cors(origins: Sequence[str]) -> Middleware:
     return allow_origins
 
 
+def preflight(origins: Sequence[str]) -> Middleware:
+    """Answer what browsers ask before they call; a request like all others, counted and logged."""
+
+    @web.middleware
+    async def answer_preflight(request: web.Request, handler: Handler) -> web.StreamResponse:
+        # A route that takes OPTIONS itself (the engine's) answers its own.
+        is_preflight = request.method == hdrs.METH_OPTIONS and request.match_info.http_exception
+        if is_preflight and request.headers.get(hdrs.ORIGIN, "") in origins:
+            return web.Response(status=204, headers=PREFLIGHT)
+        return await handler(request)
+
+    return answer_preflight
+
+
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
     """Add what every answer carries, whoever made it; a signal, because streams send their headers early."""
-    response.headers["X-Request-Id"] = request.get(REQUEST_ID, "")
+    if id := request.get(REQUEST_ID):  # what is refused at once gets none
+        response.headers["X-Request-Id"] = id
     response.headers[hdrs.SERVER] = "greenroom"  # aiohttp would tell its version
     for name, value in SECURITY_HEADERS.items():
         response.headers.setdefault(name, value)
 
 
 def _path(request: web.Request) -> str:
-    """Return a request's path for the log, without what opens something to who reads it there."""
-    route = request.get(ROUTE, "")
-    return route if "{token}" in route else request.rel_url.raw_path
+    """Return a request's path for the log: its ids, but no token, no name of a file, nothing else that a client has written.
+
+    Where nothing is at a path, only what is short and plain of it.
+    """
+    resource = request.match_info.route.resource
+    if resource is None:
+        return "/".join(part if PLAIN.fullmatch(part) else "*" for part in request.rel_url.raw_path.split("/"))
+    path = resource.canonical
+    for name, value in request.match_info.items():
+        if AN_ID.fullmatch(value):
+            path = path.replace(f"{{{name}}}", value)
+    return path
 
 
-def _answer(error: AppError, allow: Sequence[str] = ()) -> web.Response:
+def answer(error: AppError, allow: Sequence[str] = ()) -> web.Response:
+    """Return an error as a client is told it."""
     body = msgspec.json.encode(errors.answer(error))
     response = web.Response(body=body, status=error.kind.status, content_type="application/json")
     if isinstance(error, RateLimitedError):

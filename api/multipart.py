@@ -1,56 +1,110 @@
-"""Calls that bring files: multipart/form-data, read piece by piece. Files wait on disk until all of the call is known."""
+"""Calls that bring files: multipart/form-data, read piece by piece. Files wait on disk until all of the call is known.
 
-import hashlib
+One call must not hold up the others, so all of it is bounded before it is parsed: its bytes, its parts (also empty ones and those
+that nobody asked for), the headers of each, and what is parsed in one turn of the loop.
+"""
+
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
-from dataclasses import dataclass, field
-from pathlib import PurePosixPath
-from tempfile import TemporaryFile
 from typing import IO
 
 import msgspec
-from aiohttp import BodyPartReader, web
-from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp import web
+from multipart import MultipartError, ParserLimitReached, PushMultipartParser, parse_options_header
 
+from api.body import BROKEN
+from api.form_parts import MAX_FILES, MAX_TEXT, Form, FormReader
 from core import errors
 from core.context import Ctx
-from core.errors import AppError
-from core.files.names import extension_of
+from core.files.purposes import purpose_named
 from core.files.table import File
-from core.files.uploads import NewUpload, check_upload, count, discard, new_file, store
+from core.files.uploads import discard, new_file, store
 from core.files.urls import file_url
 from core.market import FilePart, Marketplace, Route
 from core.validation import as_error
 
-MAX_FILES = 10
-MAX_FIELDS = 50
-MAX_TEXT = 64 * 1024
-CHUNK = 64 * 1024
-UNKNOWN_TYPE = "application/octet-stream"
-# What aiohttp raises at forms that are none.
-MALFORMED = (ValueError, AssertionError, LookupError, RuntimeError, HttpProcessingError, EOFError)
-
-
-@dataclass
-class Form:
-    """What a multipart call holds: its texts by name, its files with the parts that they came in, a digest of all."""
-
-    texts: dict[str, str] = field(default_factory=dict)
-    files: list[tuple[FilePart, NewUpload, IO[bytes]]] = field(default_factory=list)
-    digest: bytes = b""
+MAX_PARTS = 50
+MAX_HEADERS = 8  # of a part; RFC 7578 knows three
+MAX_HEADER = 4096  # bytes of a line: the name of a file, percent-encoded, fits in
+CHUNK = 64 * 1024  # bytes that are parsed in one turn of the loop
+LINE_END = b"\r\n"
+MALFORMED = (MultipartError, UnicodeDecodeError, *BROKEN)
 
 
 @asynccontextmanager
 async def reading(request: web.Request, ctx: Ctx, market: Marketplace, route: Route) -> AsyncIterator[Form]:
     """Read a call; raises MALFORMED_REQUEST, VALIDATION_ERROR, FILE_TOO_LARGE, PAYLOAD_TOO_LARGE, RATE_LIMITED."""
     with ExitStack() as stack:
-        reader = _Reader(ctx, market, route, stack)
+        reader = FormReader(ctx, market, route, stack)
         try:
-            async for part in await request.multipart():
-                await reader.take(part)
+            await _read(request, _parser(request), reader, _Bytes(most_bytes(market, route), route))
+        except ParserLimitReached:
+            raise errors.PAYLOAD_TOO_LARGE.error() from None
         except MALFORMED:
             raise errors.MALFORMED_REQUEST.error("The body is not valid multipart/form-data") from None
         yield reader.form
+
+
+def most_bytes(market: Marketplace, route: Route) -> int:
+    """Return how long a multipart call of a route may be: its largest files, its texts, and what is around them."""
+    files = (_largest(market, part) * (MAX_FILES if part.many else 1) for part in route.uploads)
+    return sum(files) + MAX_TEXT + MAX_PARTS * MAX_HEADER
+
+
+def _largest(market: Marketplace, part: FilePart) -> int:
+    purpose = purpose_named(market.purposes, part.purpose)
+    return max(kind.max_bytes for kind in purpose.kinds) if purpose else 0
+
+
+def _parser(request: web.Request) -> PushMultipartParser:
+    _, options = parse_options_header(request.headers["Content-Type"])
+    return PushMultipartParser(
+        options.get("boundary", ""),
+        max_header_size=MAX_HEADER,
+        max_header_count=MAX_HEADERS,
+        max_segment_count=MAX_PARTS,
+        strict=True,  # what comes before the first part is not read through, and no header has many lines
+    )
+
+
+class _Bytes:
+    """Counts what comes in of a call."""
+
+    def __init__(self, most: int, route: Route) -> None:
+        self._left = most
+        self._too_large = route.uploads[0].too_large  # what the document says of a file: it is why a form is too long
+
+    def check(self, size: int) -> None:
+        """Raise the route's error if so many more are too many."""
+        if size > self._left:
+            raise self._too_large.error()
+
+    def count(self, size: int) -> None:
+        """Count what has come; raises the route's error."""
+        self.check(size)
+        self._left -= size
+
+
+async def _read(request: web.Request, parser: PushMultipartParser, reader: FormReader, bytes: _Bytes) -> None:
+    """Parse the body, a chunk in each turn of the loop: others have theirs in between, also when all of it is there already."""
+    bytes.check(request.content_length or 0)
+    held = b""
+    while chunk := await request.content.read(CHUNK):
+        bytes.count(len(chunk))
+        # The last two bytes wait for what follows. A form may end with a line end or without, and the parser does not take one
+        # that comes later than the last boundary.
+        chunk = held + chunk
+        held = chunk[-len(LINE_END) :]
+        await _take(parser, reader, chunk[: -len(LINE_END)])
+        await asyncio.sleep(0)
+    await _take(parser, reader, held.removesuffix(LINE_END))
+    parser.close()
+
+
+async def _take(parser: PushMultipartParser, reader: FormReader, chunk: bytes) -> None:
+    for event in parser.parse(chunk) if chunk else ():
+        await reader.take(event)
 
 
 @asynccontextmanager
@@ -81,78 +135,3 @@ def _decode(ctx: Ctx, form: Form, files: Sequence[tuple[FilePart, File, IO[bytes
     except msgspec.ValidationError as error:
         raise as_error(error) from None
     return decoded
-
-
-class _Reader:
-    """Takes the parts of a call, one after the other."""
-
-    def __init__(self, ctx: Ctx, market: Marketplace, route: Route, stack: ExitStack) -> None:
-        self.form = Form()
-        self._ctx = ctx
-        self._market = market
-        self._parts = {part.name.removesuffix("[]"): part for part in route.uploads}
-        self._stack = stack
-
-    async def take(self, part: object) -> None:
-        """Take a part; it is a text unless it has a file name and the route knows what for."""
-        if not isinstance(part, BodyPartReader) or not part.name:
-            raise errors.MALFORMED_REQUEST.error("Each part of a form has a name and no parts of its own")
-        if part.headers.get("Content-Transfer-Encoding", "binary").lower() not in ("binary", "8bit", "7bit"):
-            raise errors.MALFORMED_REQUEST.error("Parts are sent as they are, without a transfer encoding")
-        known = self._parts.get(part.name.removesuffix("[]"))
-        if known is None or part.filename is None:
-            await self._take_text(part, part.name)
-        elif part.filename:  # a form whose field for a file was left empty sends an empty name
-            await self._take_file(part, known)
-
-    async def _take_text(self, part: BodyPartReader, name: str) -> None:
-        raw = bytearray()
-        while chunk := await part.read_chunk(CHUNK):
-            raw += chunk
-            if len(raw) > MAX_TEXT or len(self.form.texts) >= MAX_FIELDS:
-                raise errors.PAYLOAD_TOO_LARGE.error()
-        self.form.texts[name] = raw.decode()
-        self._digest(name.encode(), bytes(raw))
-
-    async def _take_file(self, part: BodyPartReader, known: FilePart) -> None:
-        most = MAX_FILES if known.many else 1
-        if sum(1 for other, _, _ in self.form.files if other is known) >= most:
-            raise errors.invalid(known.name, f"At most {most}")
-        name = PurePosixPath((part.filename or "").replace("\\", "/")).name  # some browsers tell the whole path
-        new = NewUpload(name, 1, self._type_of(part, name, known), known.purpose)
-        self._check(known, new)
-        await count(self._ctx, self._market.uploads)
-        content = self._stack.enter_context(TemporaryFile())  # noqa: SIM115 - the stack closes it
-        sha, size = hashlib.sha256(), 0
-        while chunk := await part.read_chunk(CHUNK):
-            size += len(chunk)
-            new = msgspec.structs.replace(new, file_size=size)
-            self._check(known, new)  # before more of it is read
-            sha.update(chunk)
-            content.write(chunk)
-        self._check(known, msgspec.structs.replace(new, file_size=size))
-        content.seek(0)
-        self.form.files.append((known, new, content))
-        self._digest(known.name.encode(), name.encode(), sha.digest())
-
-    def _check(self, known: FilePart, new: NewUpload) -> None:
-        try:
-            check_upload(self._market.purposes, new)
-        except AppError as error:
-            if error.kind is errors.FILE_TOO_LARGE:
-                raise known.too_large.error(error.message) from None
-            raise
-
-    def _type_of(self, part: BodyPartReader, name: str, known: FilePart) -> str:
-        """Return the type that a part says it has; where it says none, that of its extension."""
-        said = part.headers.get("Content-Type", UNKNOWN_TYPE).partition(";")[0].strip().lower()
-        kinds = [kind for one in self._market.purposes if one.name == known.purpose for kind in one.kinds]
-        of_extension = (kind.mime_type for kind in kinds if extension_of(name) in kind.extensions)
-        return next(of_extension, said) if said == UNKNOWN_TYPE else said
-
-    def _digest(self, *parts: bytes) -> None:
-        sha = hashlib.sha256(self.form.digest)
-        for part in parts:
-            sha.update(len(part).to_bytes(8))
-            sha.update(part)
-        self.form.digest = sha.digest()

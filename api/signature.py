@@ -35,7 +35,7 @@ class Signature:
 
 def signature_of(route: Route) -> Signature:
     """Read a route's handler."""
-    hints = get_type_hints(route.handler)
+    hints = get_type_hints(route.handler, include_extras=True)
     answer = hints["return"]
     return Signature(
         path=tuple(Parameter(name, _snake(name), hints[_snake(name)]) for name in _PARAMETER.findall(route.path)),

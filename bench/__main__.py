@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench import report
-from bench.cases import commits, connections, door, fanout, growth, hubs, shapes
+from bench.cases import commits, connections, door, fanout, growth, hubs, neighbours, shapes
 from bench.house import House, open_house
 from bench.load.client import Bench
 from bench.machine import QUIET_LOAD, cores, description, today, wait_until_quiet
@@ -28,6 +28,8 @@ MESSAGES = {
     "full": (10_000, 100_000, 1_000_000, 10_000_000),
 }
 
+SECONDS_BESIDE = {"quick": 5, "normal": 20, "full": 20}
+
 
 def cases(size: str) -> dict[str, Case]:
     """Return the cases by name, in the order in which they are run."""
@@ -45,6 +47,7 @@ def cases(size: str) -> dict[str, Case]:
         "storm": connections.storm,
         "rooms": partial(growth.rooms, sizes=ROOMS[size]),
         "messages": partial(growth.messages, sizes=MESSAGES[size]),
+        "neighbours": partial(neighbours.neighbours, seconds=SECONDS_BESIDE[size]),
     }
 
 

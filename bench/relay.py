@@ -59,7 +59,7 @@ class Member(Socket):
 
 async def serve(port: int) -> None:
     """Serve until SIGINT or SIGTERM."""
-    engine = Engine(Config(), socketio({"/": Member}))
+    engine = Engine(Config(rates=False), socketio({"/": Member}))
     app = web.Application()
     app.add_routes(engine.routes())
     runner = web.AppRunner(app)

@@ -69,7 +69,7 @@ def _people(market: Marketplace, count: int) -> list[User]:
 async def _store(
     connection: asyncpg.Connection, market: Marketplace, people: Sequence[User], groups: Sequence[UUID]
 ) -> None:
-    password_hash = await hash_password(PASSWORD)
+    password_hash = hash_password(PASSWORD)
 
     def user(i: int) -> tuple[object, ...]:
         return people[i].id, market.name, people[i].email, password_hash, f"User {i}", people[i].role

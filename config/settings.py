@@ -22,6 +22,7 @@ ClamdUrl = Annotated[str, Meta(pattern=r"^(tcp|unix)://.")]
 HttpUrl = Annotated[str, Meta(pattern=r"^https?://[^/\s]+$")]
 HttpAddress = Annotated[str, Meta(pattern=r"^https?://[^/\s]+/\S+$")]
 SigningKey = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]+:.{32,}$")]
+RaisedLimit = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}:([1-9][0-9]{0,2}|1000)$")]
 OperatorToken = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._@-]+:.{32,}$")]
 MarketplaceName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]*$")]
 
@@ -128,6 +129,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = ()
     rate_limits: Annotated[Literal["on", "off"], Meta(description="on or off (off: for load tests)")] = "on"
+    raised_limits: Annotated[
+        tuple[RaisedLimit, ...],
+        Meta(
+            description="Users whose limits are raised (bots, integrations), as id:factor, factor 1 to 1000; what limits guesses"
+            " of passwords is not"
+        ),
+    ] = ()
     smtp_url: Annotated[
         SmtpUrl | Literal[""],
         Meta(description="smtp://user:password@host:port or smtps://...; empty: `greenroom dev` prints mails"),
@@ -162,6 +170,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 SECRETS_BY_NAME = ("jwt_keys", "operator_tokens")
+BY_NAME = (*SECRETS_BY_NAME, "raised_limits")  # name:value, each name once
 FIELDS: dict[str, FieldInfo] = {PREFIX + field.name.upper(): field for field in fields(Settings)}
 
 
@@ -216,7 +225,7 @@ def _check(field: str, values: object) -> None:
     """Check what a pattern cannot say: no list of nothing, no item twice, networks and ports that parse."""
     if not isinstance(values, list | tuple):
         return
-    names = [value.partition(":")[0] for value in values] if field in SECRETS_BY_NAME else values
+    names = [value.partition(":")[0] for value in values] if field in BY_NAME else values
     if len(set(names)) != len(names) or not names:
         raise ValueError
     for value in values:

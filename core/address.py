@@ -1,33 +1,137 @@
-"""Where a client comes from, seen through the proxies that we trust."""
+"""Where a client comes from, seen through the proxies that we trust, and which of its neighbours share its limits."""
 
+import re
 from collections.abc import Sequence
-from ipaddress import ip_address, ip_network
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Final, TypeAlias
+
+from core.budget import MOST_SUBJECTS, Bucket, Buckets, Rate
+from core.errors import MALFORMED_REQUEST, AppError
+
+Address: TypeAlias = IPv4Address | IPv6Address
+Network: TypeAlias = IPv4Network | IPv6Network
+
+SUBJECT_BITS: Final = 64  # of IPv6: what one customer gets at the least, who then has any address in it
+WIDER_BITS: Final = (
+    48  # what one customer gets at the most: all its /64s together have WIDER_FACTOR times what each has
+)
+WIDER_FACTOR: Final = 8
+
+_WITH_PORT: Final = re.compile(r"(?:\[(?P<six>[^\]]+)\]|(?P<four>[0-9.]+))(?::[0-9]{1,5})?")
+
+
+class ForwardedError(AppError, ValueError):
+    """MALFORMED_REQUEST: a trusted proxy forwards for what is no address. A ValueError to the engine, which knows no AppError."""
+
+    def __init__(self) -> None:
+        super().__init__(MALFORMED_REQUEST, "X-Forwarded-For holds something that is no address", ())
+
+
+def parse(text: str) -> Address:
+    """Read an address as peers and proxies write it: also `a:port`, `[v6]:port`, with a zone, IPv4 as IPv6. Raises ValueError."""
+    with_port = _WITH_PORT.fullmatch(text)
+    host = (with_port["six"] or with_port["four"]) if with_port else text
+    address = ip_address(host.partition("%")[0])
+    return (isinstance(address, IPv6Address) and address.ipv4_mapped) or address
 
 
 def client_address(peer: str, forwarded: str, proxies: Sequence[str]) -> str:
     """Return the address nearest to us that is not a trusted proxy's: what is left of it anyone may have made up.
 
-    `forwarded` is X-Forwarded-For, its lines joined by commas; `proxies` are networks.
+    `forwarded` is X-Forwarded-For, its lines joined by commas; `proxies` are networks. Raises ForwardedError. A peer that has no
+    address (on a Unix socket) stays what it is.
     """
-    address = peer
+    try:
+        address = parse(peer)
+    except ValueError:
+        return peer
+    networks = _networks(tuple(proxies))
     for hop in reversed(forwarded.split(",")):
-        if not _within(address, proxies) or not hop.strip():
+        if not any(address in network for network in networks) or not hop.strip():
             break
-        address = hop.strip()
-    return address
+        try:
+            address = parse(hop.strip())
+        except ValueError:
+            raise ForwardedError from None
+    return str(address)
+
+
+def is_trusted(address: str, proxies: Sequence[str]) -> bool:
+    """Say whether an address is a trusted proxy's, which speaks for many."""
+    try:
+        parsed = parse(address)
+    except ValueError:
+        return False
+    return any(parsed in network for network in _networks(tuple(proxies)))
+
+
+def subject(address: str) -> str:
+    """Return whose limits an address counts against: an IPv4 address, or the /64 of an IPv6 one."""
+    try:
+        parsed = parse(address)
+    except ValueError:
+        return address
+    return _network(parsed, SUBJECT_BITS) if parsed.version == 6 else str(parsed)
+
+
+def wider_subject(address: str) -> str:
+    """Return the /48 of an IPv6 address, whose limits are wider, so that nobody goes through its /64s; "" for any other."""
+    try:
+        parsed = parse(address)
+    except ValueError:
+        return ""
+    return _network(parsed, WIDER_BITS) if parsed.version == 6 else ""
+
+
+class AddressBuckets:
+    """The buckets of addresses in this process, each of its `subject` within its `wider_subject`; otherwise as `Buckets`."""
+
+    def __init__(self, rate: Rate, most: int = MOST_SUBJECTS) -> None:
+        self._near = Buckets(rate, most)
+        self._wider = Buckets(rate.times(WIDER_FACTOR), most)
+
+    def take(self, address: str, now: float, cost: float = 1.0) -> float:
+        """Take from both and return 0.0, or from none and return the seconds to wait."""
+        wait = self.wait(address, now, cost)
+        if wait <= 0.0:
+            self.charge(address, now, cost)
+        return max(wait, 0.0)
+
+    def wait(self, address: str, now: float, cost: float = 1.0) -> float:
+        """Return the seconds after which both have so much; 0.0 or less: now."""
+        return max(bucket.wait(now, cost) for bucket in self._of(address, now))
+
+    def charge(self, address: str, now: float, cost: float = 1.0) -> None:
+        """Take from both, also if there is not enough."""
+        for bucket in self._of(address, now):
+            bucket.charge(now, cost)
+
+    def _of(self, address: str, now: float) -> list[Bucket]:
+        near, wider = self._near.of(subject(address), now), wider_subject(address)
+        return [near, self._wider.of(wider, now)] if wider else [near]
 
 
 def masked(address: str) -> str:
-    """Return where an address is from without saying whose it is: its network, /24 or /48."""
+    """Return where an address (or a network of `subject`) is from without saying whose it is: its network, /24 or /48."""
     try:
-        bits = 24 if ip_address(address).version == 4 else 48
+        parsed = parse(address.partition("/")[0])
     except ValueError:
         return ""
-    return str(ip_network(f"{address.partition('%')[0]}/{bits}", strict=False))
+    return _network(parsed, 24 if parsed.version == 4 else 48)
 
 
-def _within(address: str, networks: Sequence[str]) -> bool:
-    try:
-        return any(ip_address(address) in ip_network(network) for network in networks)
-    except ValueError:
-        return False
+def _network(address: Address, bits: int) -> str:
+    return str(ip_network((address, bits), strict=False))
+
+
+@lru_cache(maxsize=8)
+def _networks(proxies: tuple[str, ...]) -> tuple[Network, ...]:
+    return tuple(_unmapped(ip_network(proxy)) for proxy in proxies)
+
+
+def _unmapped(network: Network) -> Network:
+    """Return IPv4 that is written as IPv6 as what `parse` makes of its addresses."""
+    if isinstance(network, IPv6Network) and network.prefixlen >= 96 and network.network_address.ipv4_mapped:
+        return IPv4Network((network.network_address.ipv4_mapped, network.prefixlen - 96))
+    return network

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from core import clock
 from core.context import Ctx
-from core.db import Connection, Run
+from core.db import Db, Run
 from core.ids import uuid7
 
 INSERT = Run(
@@ -14,8 +14,18 @@ INSERT = Run(
 )
 
 
-async def record(ctx: Ctx, db: Connection, action: str, entity_id: UUID | None, facts: dict[str, object]) -> None:
-    """Write that the caller did `action` ("project.delete") to an entity; facts are JSON and hold no secrets."""
-    actor = ctx.caller.id if ctx.caller else None
+async def record(
+    ctx: Ctx,
+    db: Db,
+    action: str,
+    entity_id: UUID | None,
+    facts: dict[str, object],
+    actor_id: UUID | None = None,
+) -> None:
+    """Write that the caller did `action` ("project.delete") to an entity; facts are JSON and hold no secrets.
+
+    `actor_id`: who did it, where there is no caller yet (a login).
+    """
+    actor = ctx.caller.id if ctx.caller else actor_id
     id, now = uuid7(), clock.now()
     await INSERT(db, id, ctx.market, actor, action, entity_id, facts, ctx.request_id, ctx.remote, now)

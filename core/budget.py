@@ -1,10 +1,12 @@
 """Budgets: how much one subject (a connection, an address, a user) may ask for. Plain arithmetic, without any I/O.
 
 Every limit is a `Rate`. Its bucket is one number, the moment at which it is full again (GCRA), so a bucket costs a float and
-works alike in memory (here) and in Redis (core/limits.py). docs/limits.md lists who asks which budget, and when.
+works alike in memory (here) and in Redis (core/shared_limits.py). docs/limits.md lists who asks which budget, and when.
 """
 
-from typing import Final
+from collections import deque
+from collections.abc import Callable
+from typing import Final, Generic, TypeVar
 
 import msgspec
 
@@ -23,21 +25,43 @@ class Rate(msgspec.Struct, frozen=True):
         """Seconds in which one is refilled."""
         return self.seconds / self.count
 
+    def times(self, factor: int) -> "Rate":
+        """Return a rate of `factor` times as much in the same time."""
+        return self if factor == 1 else msgspec.structs.replace(self, count=self.count * factor)
+
+    def bucket(self) -> "Bucket":
+        """Return a full bucket."""
+        return Bucket(self)
+
+
+class Window(Rate, frozen=True):
+    """At most `count` within any `seconds`: nothing is refilled before the first of them is so long ago. For guesses."""
+
+    def bucket(self) -> "Bucket":
+        """Return an empty log."""
+        return WindowLog(self)
+
 
 class Bucket:
     """What one subject has left of a rate; times are seconds of any clock that does not go back."""
 
-    __slots__ = ("full_at", "rate")
+    __slots__ = ("_interval", "_longest", "full_at", "rate")
 
     def __init__(self, rate: Rate) -> None:
         self.rate = rate
         self.full_at = 0.0
+        self._interval = rate.interval
+        self._longest = rate.seconds + 1e-9  # that an empty one takes to be full
 
     def take(self, now: float, cost: float = 1.0) -> float:
         """Take `cost` and return 0.0, or take nothing and return the seconds after which it can be taken.
 
         What costs more than the whole rate is allowed when the bucket is full, and paid for afterwards.
         """
+        full_at = (self.full_at if self.full_at > now else now) + cost * self._interval
+        if full_at - now <= self._longest:  # of every event of every client, so without further calls
+            self.full_at = full_at
+            return 0.0
         wait = self.wait(now, cost)
         if wait <= 0.0:
             self.charge(now, cost)
@@ -46,46 +70,133 @@ class Bucket:
 
     def wait(self, now: float, cost: float = 1.0) -> float:
         """Return the seconds after which `cost` can be taken; 0.0 or less: now."""
-        rate = self.rate
-        return max(self.full_at, now) + min(cost, rate.count) * rate.interval - now - rate.seconds - 1e-9
+        return max(self.full_at, now) + min(cost, self.rate.count) * self._interval - now - self._longest
 
     def charge(self, now: float, cost: float = 1.0) -> None:
-        """Take `cost`, also if that is more than there is: later ones wait until it is paid."""
-        self.full_at = max(self.full_at, now) + cost * self.rate.interval
+        """Take `cost`, also if that is more than there is: later ones wait until it is paid. Less than 0 is put back."""
+        self.full_at = max(self.full_at, now) + cost * self._interval
+
+    def left(self, now: float) -> int:
+        """Return how many can be taken."""
+        return max(0, int((self.rate.seconds - max(self.full_at - now, 0.0)) / self._interval + 0.001))
 
     def is_full(self, now: float) -> bool:
         """Whether nothing is owed, so that the bucket may be forgotten."""
         return self.full_at <= now
 
 
-class Buckets:
-    """The buckets of many subjects of one rate, at most `most`: full ones are forgotten first, then the oldest."""
+class WindowLog(Bucket):
+    """The moments that count in a `Window`, at most `count` of them; a cost is a whole number here."""
 
-    __slots__ = ("_buckets", "_most", "rate")
+    __slots__ = ("_moments",)
 
-    def __init__(self, rate: Rate, most: int = MOST_SUBJECTS) -> None:
-        self.rate = rate
+    def __init__(self, rate: Rate) -> None:
+        super().__init__(rate)
+        self._moments: deque[float] = deque(maxlen=rate.count)
+
+    def take(self, now: float, cost: float = 1.0) -> float:
+        """Note `cost` moments and return 0.0, or none and return the seconds after which they fit in."""
+        wait = self.wait(now, cost)
+        if wait <= 0.0:
+            self.charge(now, cost)
+            return 0.0
+        return wait
+
+    def wait(self, now: float, cost: float = 1.0) -> float:
+        """Return the seconds after which `cost` fit in; 0.0: now."""
+        while self._moments and self._moments[0] <= now - self.rate.seconds:
+            self._moments.popleft()
+        excess = len(self._moments) + min(int(cost), self.rate.count) - self.rate.count
+        return self._moments[excess - 1] + self.rate.seconds - now if excess > 0 else 0.0
+
+    def charge(self, now: float, cost: float = 1.0) -> None:
+        """Note `cost` moments; less than 0 takes the latest ones back."""
+        self._moments.extend([now] * int(cost))
+        for _ in range(min(-int(cost), len(self._moments))):
+            self._moments.pop()
+        self.full_at = self._moments[-1] + self.rate.seconds if self._moments else 0.0
+
+    def left(self, now: float) -> int:
+        """Return how many still fit in."""
+        return self.rate.count - sum(moment > now - self.rate.seconds for moment in self._moments)
+
+
+class Balance(Bucket):
+    """A bucket that several processes share: each decides by what it knows of it, and settles with the one that knows all.
+
+    `key` says which one that is, `owed` is what was spent here and is not known there.
+    """
+
+    __slots__ = ("key", "owed")
+
+    def __init__(self, rate: Rate, key: str) -> None:
+        super().__init__(rate)
+        self.key = key
+        self.owed = 0.0
+
+    def spend(self, now: float, cost: float) -> float:
+        """Take, as `take` does, and owe it."""
+        wait = self.take(now, cost)
+        if wait == 0.0:
+            self.owed += cost
+        return wait
+
+    def overspend(self, now: float, cost: float) -> None:
+        """Take also what is not there, and owe it."""
+        self.charge(now, cost)
+        self.owed += cost
+
+    def settle(self) -> float:
+        """Return what is to be charged where all is known; it is not owed any more."""
+        owed, self.owed = self.owed, 0.0
+        return owed
+
+    def learn(self, now: float, full_in: float) -> None:
+        """Note in how many seconds the shared one is full, all but what was spent here meanwhile."""
+        self.full_at = max(self.full_at, now + full_in + self.owed * self._interval)
+
+
+B = TypeVar("B", bound=Bucket)
+
+
+class Subjects(Generic[B]):
+    """The buckets of many subjects, as `make` makes them, at most `most`: full ones are forgotten first, then the oldest."""
+
+    __slots__ = ("_buckets", "_make", "_most")
+
+    def __init__(self, make: Callable[[str | bytes], B], most: int = MOST_SUBJECTS) -> None:
+        self._make = make
         self._most = most
-        self._buckets: dict[str | bytes, Bucket] = {}
+        self._buckets: dict[str | bytes, B] = {}
 
     def __len__(self) -> int:
         return len(self._buckets)
 
-    def of(self, subject: str | bytes, now: float) -> Bucket:
+    def of(self, subject: str | bytes, now: float) -> B:
         """Return the bucket of a subject."""
         bucket = self._buckets.get(subject)
         if bucket is None:
             if len(self._buckets) >= self._most:
                 self._forget(now)
-            bucket = self._buckets[subject] = Bucket(self.rate)
+            bucket = self._buckets[subject] = self._make(subject)
         return bucket
-
-    def take(self, subject: str | bytes, now: float, cost: float = 1.0) -> float:
-        """Take from the bucket of a subject, as `Bucket.take` does."""
-        return self.of(subject, now).take(now, cost)
 
     def _forget(self, now: float) -> None:
         """Make room for at least a tenth, so that a flood of subjects does not look at all of them each time."""
         owing = {subject: bucket for subject, bucket in self._buckets.items() if not bucket.is_full(now)}
         spare = len(owing) - self._most * 9 // 10
         self._buckets = dict(list(owing.items())[spare:]) if spare > 0 else owing
+
+
+class Buckets(Subjects[Bucket]):
+    """The buckets of many subjects of one rate."""
+
+    __slots__ = ("rate",)
+
+    def __init__(self, rate: Rate, most: int = MOST_SUBJECTS) -> None:
+        super().__init__(lambda _subject: rate.bucket(), most)
+        self.rate = rate
+
+    def take(self, subject: str | bytes, now: float, cost: float = 1.0) -> float:
+        """Take from the bucket of a subject, as `Bucket.take` does."""
+        return self.of(subject, now).take(now, cost)

@@ -10,9 +10,12 @@ from config.settings import Settings
 from core.db import Db, Pool
 from core.jobs import Jobs
 from core.metrics import Metrics
+from core.offenders import Offenders
+from core.passwords import Passwords
 from core.people import Person
 from core.publisher import Publisher
 from core.replica import LateReads
+from core.shared_limits import SharedLimits
 from core.storage import Storage
 from core.tokens import KeyRing
 
@@ -32,6 +35,9 @@ class Resources:
     keys: KeyRing
     storage: Storage
     metrics: Metrics
+    limits: SharedLimits
+    offenders: Offenders
+    passwords: Passwords
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,7 @@ class User:
 class Ctx:
     """One request, socket event or job: its resources, its user (None: anonymous), where it comes from.
 
+    `device` is the token by which a browser or app shows that it was logged in before: see known_devices.py.
     `access_token` is what the request shows, right or wrong: `caller` is who it turned out to be.
     `work` is the transaction that all of it happens in, if that was opened before the handler: see idempotency.py.
     """
@@ -60,6 +67,7 @@ class Ctx:
     request_id: str
     remote: str = ""
     user_agent: str = ""
+    device: str = ""
     access_token: str = ""
     caller: User | None = None
     idempotency_key: str = ""

@@ -50,6 +50,9 @@ INVALID_CREDENTIALS = ErrorCode("INVALID_CREDENTIALS", 401, "Invalid credentials
 INVALID_REFRESH_TOKEN = ErrorCode("INVALID_REFRESH_TOKEN", 401, "Invalid or expired refresh token")
 FORBIDDEN = ErrorCode("FORBIDDEN", 403, "Not authorized")
 CSRF_TOKEN_INVALID = ErrorCode("CSRF_TOKEN_INVALID", 403, "Send the session's CSRF token as X-CSRF-Token")
+REAUTHENTICATION_REQUIRED = ErrorCode(
+    "REAUTHENTICATION_REQUIRED", 403, "Send your password as `password`, or log in again: this cannot be undone"
+)
 NOT_A_MEMBER = ErrorCode("NOT_A_MEMBER", 403, "Not a participant in conversation")
 NOT_FOUND = ErrorCode("NOT_FOUND", 404, "Not found")
 USER_NOT_FOUND = ErrorCode("USER_NOT_FOUND", 404, "User not found")
@@ -64,6 +67,7 @@ DEVICE_NOT_FOUND = ErrorCode("DEVICE_NOT_FOUND", 404, "Device not found")
 FILE_NOT_FOUND = ErrorCode("FILE_NOT_FOUND", 404, "File not found")
 FILE_REJECTED = ErrorCode("FILE_REJECTED", 404, "The file was not accepted and has been deleted")
 METHOD_NOT_ALLOWED = ErrorCode("METHOD_NOT_ALLOWED", 405, "Method not allowed")
+REQUEST_TIMEOUT = ErrorCode("REQUEST_TIMEOUT", 408, "The request did not come in time", retryable=True)
 EMAIL_EXISTS = ErrorCode("EMAIL_EXISTS", 409, "An account with this email exists")
 GROUP_FULL = ErrorCode("GROUP_FULL", 409, "The group has as many members as it can have")
 HUB_SILENT = ErrorCode("HUB_SILENT", 409, "The hub is silent: nobody can tell it anything right now", retryable=True)
@@ -75,6 +79,10 @@ FILE_TOO_LARGE = ErrorCode("FILE_TOO_LARGE", 413, "The file is too large")
 UNSUPPORTED_MEDIA_TYPE = ErrorCode("UNSUPPORTED_MEDIA_TYPE", 415, "Send application/json")
 IDEMPOTENCY_KEY_REUSED = ErrorCode("IDEMPOTENCY_KEY_REUSED", 422, "This key was used for another call")
 RATE_LIMITED = ErrorCode("RATE_LIMITED", 429, "Rate limit exceeded", retryable=True)
+TOO_MANY_CONNECTIONS = ErrorCode(
+    "TOO_MANY_CONNECTIONS", 429, "Too many connections of one user: close one", retryable=True
+)
+HEADERS_TOO_LARGE = ErrorCode("HEADERS_TOO_LARGE", 431, "The headers of the request are too large")
 INTERNAL_ERROR = ErrorCode("INTERNAL_ERROR", 500, "Internal server error", retryable=True)
 UNAVAILABLE = ErrorCode("UNAVAILABLE", 503, "The service is not available right now", retryable=True)
 

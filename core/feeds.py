@@ -1,42 +1,75 @@
-"""The secret address under which a program that cannot log in (a calendar) reads what is a user's."""
+"""The secret address under which a program that cannot log in (a calendar) reads what is a user's.
+
+Its token is derived from a nonce by a key of the ring, so that its owner can be shown it again, and looked up by its hash, so
+that it outlives the key and a copy of the table opens nothing.
+"""
 
 import secrets
+from hashlib import sha256
 from uuid import UUID
+
+import msgspec
 
 from core import clock, errors
 from core.context import Ctx
-from core.db import Run, Scalar
+from core.db import One, Run, Scalar
 
-TOKEN_BYTES = 32
+NONCE_BYTES = 16
 
-TOKEN = Scalar(str, "select token from feeds where user_id = $1")
-SET_TOKEN = Run(
+
+class Feed(msgspec.Struct, frozen=True):
+    hash: bytes
+    nonce: bytes | None
+
+
+OF_USER = One(Feed, "select hash, nonce from feeds where user_id = $1")
+# A login that ends meanwhile waits for this, and then ends the feed as well; one that has ended makes none.
+RENEW = Run(
     """
-    insert into feeds (user_id, token, created_at) values ($1, $2, $3)
-    on conflict (user_id) do update set token = excluded.token, created_at = excluded.created_at"""
+    with login as (select user_id from sessions where id = $1 and ended_at is null for share)
+    insert into feeds (user_id, hash, nonce, created_at) select user_id, $2, $3, $4 from login
+    on conflict (user_id) do update set hash = excluded.hash, nonce = excluded.nonce, created_at = excluded.created_at"""
 )
 OWNER = Scalar(
     UUID,
     """
     select u.id from feeds f join users u on u.id = f.user_id
-    where f.token = $1 and u.market = $2 and u.deleted_at is null""",
+    where f.hash = $1 and u.market = $2 and u.deleted_at is null""",
 )
+END = Run("delete from feeds where user_id = $1")
 
 
 async def address(ctx: Ctx, path: str) -> str | None:
-    """Return the address of the caller's feed, which the marketplace serves under `path`; None: she has none yet."""
-    token = await TOKEN(ctx.db, ctx.user.id)
+    """Return the address of the caller's feed, which the marketplace serves under `path`.
+
+    None: she has none, or one that cannot be shown any more (its key is gone, or an earlier version made it).
+    """
+    feed = await OF_USER(ctx.db, ctx.user.id)
+    if feed is None or feed.nonce is None:
+        return None
+    token = next((token for token in _tokens(ctx, feed.nonce) if _hash(token) == feed.hash), None)
     return token and f"{ctx.resources.settings.public_url}/{ctx.market}{path}?token={token}"
 
 
 async def renew(ctx: Ctx) -> None:
-    """Give the caller's feed a new address; the old one is good for nothing from now on."""
-    await SET_TOKEN(ctx.db, ctx.user.id, secrets.token_urlsafe(TOKEN_BYTES), clock.now())
+    """Give the caller's feed a new address; the old one is good for nothing from now on. Raises SESSION_ENDED."""
+    nonce = secrets.token_bytes(NONCE_BYTES)
+    token = _tokens(ctx, nonce)[0]
+    if not await RENEW(ctx.db, ctx.user.session_id, _hash(token), nonce, clock.now()):
+        raise errors.SESSION_ENDED.error()
 
 
 async def owner(ctx: Ctx, token: str) -> UUID:
     """Return whose feed has this token; raises UNAUTHORIZED."""
-    user_id = await OWNER(ctx.db, token, ctx.market)
+    user_id = await OWNER(ctx.db, _hash(token), ctx.market)
     if user_id is None:
         raise errors.UNAUTHORIZED.error("This address is not valid any more: ask for a new one")
     return user_id
+
+
+def _tokens(ctx: Ctx, nonce: bytes) -> list[str]:
+    return ctx.resources.keys.derive(b"feed:" + ctx.user.id.bytes + nonce)
+
+
+def _hash(token: str) -> bytes:
+    return sha256(token.encode()).digest()

@@ -1,4 +1,7 @@
-"""Types of input fields that REST and socket events share. Postgres cannot store U+0000, so no text has it."""
+"""Types of input fields that REST and socket events share. Postgres cannot store U+0000, so no text has it.
+
+Every text and list is bounded here, before anything looks at what is in it; tests/contract/test_bounds.py walks all calls.
+"""
 
 from typing import Annotated, TypeVar
 from uuid import UUID
@@ -12,7 +15,10 @@ MOST_AT_ONCE = 100  # users whom one call puts into a group
 
 _STORABLE = r"^[^\x00]*$"
 
-Text = Annotated[str, Meta(pattern=_STORABLE)]
+Text = Annotated[str, Meta(max_length=2048, pattern=_STORABLE)]
+# Only how long: what they must be is said where they are used, with errors of its own.
+Short = Annotated[str, Meta(max_length=1024)]  # an e-mail address, a password, a token, a name
+Content = Annotated[str, Meta(max_length=100_000)]  # of a message
 Name = Annotated[str, Meta(max_length=255, pattern=r"^[^\x00]*[^\s\x00][^\x00]*$")]
 Line = Annotated[str, Meta(max_length=255, pattern=_STORABLE)]
 # http(s), a host with a dot, nobody's name and password; the last part because `$` also matches before a line end.

@@ -1,42 +1,33 @@
 """Accounts: signing up, logging in, and a new password by mail. What a password needs is the marketplace's to say."""
 
 import hashlib
-import re
-import secrets
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 import msgspec
 
-from core import clock, errors, limits, sessions
+from core import audit, clock, emails, errors, known_devices, limits, sessions
+from core.alerts import alert
+from core.attempts import attempt
 from core.budget import Rate
 from core.context import Ctx
-from core.db import Connection, One, Run, Scalar, transaction
+from core.db import Connection, One, Run, Scalar
+from core.emails import MailRates, take_mail
 from core.errors import Detail
 from core.ids import uuid7
-from core.jobs import SendMail
-from core.passwords import hash_password, verify_password
+from core.jobs import MailCode
 from core.sessions import Account, Tokens
+from core.tokens import Device
+from core.unit_of_work import unit_of_work
 
-# The addr-spec of RFC 5322 without quoted names, comments and bare host names: what people have as an address today.
-_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
-_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-EMAIL = re.compile(rf"(?=.{{1,64}}@){_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})+")
-MAX_EMAIL = 254
 MAX_NAME = 255
-RESET = "password reset"
-RESET_LIFETIME = timedelta(hours=1)
-RESET_TEXT = """Someone, hopefully you, asked for a new password at {title}.
-
-Choose it here, within the hour:
-{link}
-
-Or enter this code:
-{token}
-
-If it was not you, do nothing: your password stays as it is.
-"""
+RESET: Final = "password reset"
+VERIFY: Final = "email verification"
+# How young a login must be for what cannot be undone, if no password comes along.
+RECENT = timedelta(minutes=5)
+_WRONG_PASSWORD = Detail("password", "Wrong password")
 
 
 class PasswordPolicy(msgspec.Struct, frozen=True):
@@ -48,10 +39,13 @@ class PasswordPolicy(msgspec.Struct, frozen=True):
 
 
 class LoginRates(msgspec.Struct, frozen=True):
-    """How many failed logins an address may have, and an account from all addresses that its owner has not used."""
+    """How many failed logins may come from an address; for an account, from all addresses that its owner has not used; and
+    for an account from one device on which it was logged in before, which counts for neither.
+    """
 
     address: Rate
     account: Rate
+    device: Rate
 
 
 class NewAccount(msgspec.Struct, frozen=True):
@@ -63,13 +57,31 @@ class NewAccount(msgspec.Struct, frozen=True):
     role: str
 
 
-class Credentials(msgspec.Struct, frozen=True):
+class Known(msgspec.Struct, frozen=True):
+    id: UUID
+    market: str
+    email: str
+    name: str
+    role: str
+    is_verified: bool
+
+
+class LoginRow(msgspec.Struct, frozen=True):
+    """Who logs in, and whether she has from this address (`is_familiar`), by the same browser or app there (`is_usual`)."""
+
     id: UUID
     email: str
     name: str
     role: str
     password_hash: str
-    is_verified: bool
+    devices_forgotten_at: datetime | None
+    is_familiar: bool
+    is_usual: bool
+
+
+class CodeOwner(msgspec.Struct, frozen=True):
+    id: UUID
+    email: str
 
 
 INSERT_USER = Scalar(
@@ -77,20 +89,38 @@ INSERT_USER = Scalar(
     """
     insert into users (id, market, email, password_hash, name, role, created_at, updated_at)
     values ($1, $2, $3, $4, $5, $6, $7, $7)
-    on conflict (market, lower(email)) where deleted_at is null do nothing returning id""",
+    on conflict do nothing returning id""",
 )
-USER_BY_EMAIL = One(
-    Credentials,
-    """
-    select id, email, name, role, password_hash, email_verified_at is not null as is_verified from users
-    where market = $1 and lower(email) = lower($2) and deleted_at is null""",
+_KNOWN = "select id, market, email, name, role, email_verified_at is not null as is_verified from users"
+# $2 of these is an address in its canonical form.
+_OF_EMAIL = 'market = $1 and lower(email collate "C") = $2 and deleted_at is null'
+USER_BY_EMAIL = One(Known, f"{_KNOWN} where {_OF_EMAIL}")
+USER_BY_ID = One(Known, f"{_KNOWN} where id = $1 and deleted_at is null")
+# One statement, whether there is such an account or not.
+LOGIN_BY_EMAIL = One(
+    LoginRow,
+    f"""
+    select id, email, name, role, password_hash, devices_forgotten_at,
+        before.is_usual is not null as is_familiar, coalesce(before.is_usual, false) as is_usual
+    from users u left join lateral (
+        select bool_or(user_agent = $4) as is_usual from (
+            select user_agent from sessions where user_id = u.id and remote = $3 limit 100
+        ) s
+    ) before on true where {_OF_EMAIL}""",  # noqa: S608
 )
-IS_FAMILIAR = Scalar(bool, "select exists (select from sessions where user_id = $1 and remote = $2)")
+SESSION_BEGAN = Scalar(datetime, "select created_at from sessions where id = $1")
 PASSWORD_IS_STILL = Scalar(bool, "select password_hash = $2 from users where id = $1 and deleted_at is null for share")
 ROLE_OF = Scalar(str, "select role from users where id = $1 and market = $2 and deleted_at is null")
 # A statement of its own: what another change has committed meanwhile is seen by the next one only.
 LOCK_USER = Scalar(UUID, "select id from users where id = $1 and deleted_at is null for no key update")
 INSERT_ONE_TIME_TOKEN = Run("insert into one_time_tokens (hash, user_id, purpose, expires_at) values ($1, $2, $3, $4)")
+CODE_OWNER = One(
+    CodeOwner,
+    """
+    select u.id, u.email from one_time_tokens t join users u on u.id = t.user_id
+    where t.hash = $1 and t.purpose = $2 and t.used_at is null and t.expires_at > $4
+        and u.market = $3 and u.deleted_at is null""",
+)
 USE_ONE_TIME_TOKEN = Scalar(
     UUID,
     """
@@ -115,8 +145,8 @@ SET_PASSWORD = Run("update users set password_hash = $2, updated_at = $3 where i
 
 def checked(account: NewAccount, policy: PasswordPolicy) -> NewAccount:
     """Return the account with its texts trimmed; raises VALIDATION_ERROR that names everything that is wrong."""
-    email, name = account.email.strip(), account.name.strip()
-    details = _email_problems(email) + password_problems("password", account.password, policy)
+    email, name = emails.trimmed(account.email) or "", account.name.strip()
+    details = emails.problems(email) + password_problems("password", account.password, policy)
     if not 1 <= len(name) <= MAX_NAME or "\0" in name:
         details.append(Detail("name", f"Must have 1 to {MAX_NAME} characters"))
     if details:
@@ -124,37 +154,71 @@ def checked(account: NewAccount, policy: PasswordPolicy) -> NewAccount:
     return msgspec.structs.replace(account, email=email, name=name)
 
 
+async def hash_for_signup(ctx: Ctx, new: NewAccount, rate: Rate) -> str:
+    """Return the hash of a checked account's password; raises RATE_LIMITED, EMAIL_EXISTS before any work goes into it."""
+    await limits.take(ctx, rate, ctx.remote)
+    if await USER_BY_EMAIL(ctx.db, ctx.market, emails.canonical(new.email)):
+        raise _email_exists()
+    return await ctx.resources.passwords.hash(new.password, ctx.remote)
+
+
 async def create_account(ctx: Ctx, db: Connection, new: NewAccount, password_hash: str) -> Account:
     """Store a checked account; raises EMAIL_EXISTS. The hash comes from before the transaction: it takes long."""
     id = await INSERT_USER(db, uuid7(), ctx.market, new.email, password_hash, new.name, new.role, clock.now())
     if id is None:
-        raise errors.EMAIL_EXISTS.error(details=[Detail("email", "An account with this email exists")])
+        raise _email_exists()
     return Account(id, new.email, new.name, new.role)
 
 
 async def login(ctx: Ctx, email: str, password: str, rates: LoginRates) -> tuple[Account, Tokens]:
     """Open a session; raises INVALID_CREDENTIALS, or RATE_LIMITED after too many failures.
 
-    Whoever guesses from many addresses is stopped by the account's limit. Its owner is not: it does not count where she
-    has logged in before.
+    Strangers who guess from many addresses are stopped by the account's limit. Its owner is not: it does not count on a device,
+    or at an address, where she has logged in before.
     """
-    known = await USER_BY_EMAIL(ctx.db, ctx.market, email.strip()) if _storable(email) else None
-    taken = [(rates.address, ctx.remote)]
-    if not (known and await IS_FAMILIAR(ctx.db, known.id, ctx.remote)):
-        taken.append((rates.account, email.strip().lower()))
-    # Taken before the check and given back on success: attempts that run at once must not all slip through.
-    for rate, subject in taken:
-        await limits.take(ctx, rate, subject)
-    if not await verify_password(known.password_hash if known else None, password) or known is None:
-        raise errors.INVALID_CREDENTIALS.error()
-    for rate, subject in taken:
-        await limits.give_back(ctx, rate, subject)
-    account = Account(known.id, known.email, known.name, known.role)
-    async with transaction(ctx.db) as db:
-        # A reset that was committed meanwhile has ended all sessions: none may come up by the old password after it.
-        if not await PASSWORD_IS_STILL(db, known.id, known.password_hash):
+    address = emails.canonical(email)
+    agent = sessions.storable(ctx.user_agent)
+    row = await LOGIN_BY_EMAIL(ctx.db, ctx.market, address, ctx.remote, agent) if address else None
+    device = ctx.resources.keys.device(ctx.device)
+    known = device if row and known_devices.is_known(device, row.id, row.devices_forgotten_at) else None
+    async with attempt(ctx, *_counted(ctx, address, row, known, rates)):
+        stored = row.password_hash if row else None
+        if not await ctx.resources.passwords.verify_login(stored, password, ctx.remote) or row is None:
             raise errors.INVALID_CREDENTIALS.error()
-        return account, await sessions.start(ctx, db, account)
+    return await _open_session(ctx, row, is_new_device=not known and not row.is_usual)
+
+
+def _counted(
+    ctx: Ctx, address: str | None, row: LoginRow | None, device: Device | None, rates: LoginRates
+) -> list[tuple[Rate, str]]:
+    """Return the buckets that a failed login counts in. What is no address is the subject of none."""
+    if row and device:
+        return [(rates.device, f"{row.id}:{device.device}")]
+    is_account_counted = address and not (row and row.is_familiar)
+    return [(rates.address, ctx.remote), *([(rates.account, str(address))] if is_account_counted else [])]
+
+
+async def _open_session(ctx: Ctx, row: LoginRow, *, is_new_device: bool) -> tuple[Account, Tokens]:
+    account = Account(row.id, row.email, row.name, row.role)
+    mail = await alert(ctx, row.id, row.email, "login") if is_new_device else None
+    async with unit_of_work(ctx) as work:
+        # A reset that was committed meanwhile has ended all sessions: none may come up by the old password after it.
+        if not await PASSWORD_IS_STILL(work.db, row.id, row.password_hash):
+            raise errors.INVALID_CREDENTIALS.error()
+        if mail:
+            work.enqueue(mail)
+        await audit.record(ctx, work.db, "user.login", row.id, {"new_device": is_new_device}, row.id)
+        return account, await sessions.start(ctx, work.db, account)
+
+
+async def require_recent_login(ctx: Ctx, password: str | None, rate: Rate) -> None:
+    """Raise REAUTHENTICATION_REQUIRED unless the caller logged in a moment ago or gives her password: it cannot be undone."""
+    began = await SESSION_BEGAN(ctx.db, ctx.user.session_id)
+    if began and clock.now() - began <= RECENT:
+        return
+    if password is None:
+        raise errors.REAUTHENTICATION_REQUIRED.error()
+    await _verify_own(ctx, password, rate, errors.REAUTHENTICATION_REQUIRED.error(details=[_WRONG_PASSWORD]))
 
 
 async def role_of(ctx: Ctx, user_id: UUID) -> str:
@@ -165,52 +229,62 @@ async def role_of(ctx: Ctx, user_id: UUID) -> str:
     return role
 
 
-async def mail_reset(ctx: Ctx, email: str, title: str, rate: Rate) -> None:
-    """Mail a code that sets a new password, if there is such an account; the answer is the same if not."""
-    email = checked_email(email)
-    await limits.take(ctx, rate, email.lower())
-    known = await USER_BY_EMAIL(ctx.db, ctx.market, email)
-    if known is None:
-        return
-    token = secrets.token_urlsafe(32)
-    # Queued before the commit: if Redis is away, nothing is stored and the caller is told to try again.
-    async with transaction(ctx.db) as db:
-        await INSERT_ONE_TIME_TOKEN(db, digest(token), known.id, RESET, clock.now() + RESET_LIFETIME)
-        await ctx.resources.jobs.enqueue(_reset_mail(ctx, known.email, title, token))
+async def mail_reset(ctx: Ctx, email: str, rates: MailRates) -> None:
+    """Have a code mailed that sets a new password, if there is such an account; neither answer nor time tell."""
+    email = emails.checked(email)
+    await take_mail(ctx, email, rates)
+    await ctx.resources.jobs.enqueue(MailCode(ctx.market, email, RESET))
 
 
-async def reset_password(ctx: Ctx, token: str, password: str, policy: PasswordPolicy) -> None:
-    """Set a new password with a mailed code and end all sessions; raises VALIDATION_ERROR, INVALID_RESET_TOKEN."""
+async def reset_password(ctx: Ctx, token: str, password: str, policy: PasswordPolicy, codes: Rate) -> UUID:
+    """Set a new password with a mailed code, end all credentials and return whose they were.
+
+    Raises VALIDATION_ERROR, INVALID_RESET_TOKEN, RATE_LIMITED after too many wrong ones. Hashes for who has a right one only.
+    """
     if problems := password_problems("newPassword", password, policy):
         raise errors.VALIDATION_ERROR.error(details=problems)
-    password_hash = await hash_password(password)
-    now = clock.now()
-    async with transaction(ctx.db) as db:
-        user_id = await USE_ONE_TIME_TOKEN(db, digest(token), RESET, ctx.market, now)
-        if user_id is None:
+    async with attempt(ctx, (codes, ctx.remote)):
+        owner = await CODE_OWNER(ctx.db, digest(token), RESET, ctx.market, clock.now())
+        if owner is None:
             raise errors.INVALID_RESET_TOKEN.error()
-        await VOID_ONE_TIME_TOKENS(db, user_id, RESET, now)
-        await SET_PASSWORD(db, user_id, password_hash, now)
-        ended = await sessions.end_all(db, user_id, "password reset")
-    ctx.publisher.end_sessions(ended)
+    password_hash = await ctx.resources.passwords.hash(password, ctx.remote)
+    mail = await alert(ctx, owner.id, owner.email, "password reset")
+    now = clock.now()
+    async with unit_of_work(ctx) as work:
+        if await USE_ONE_TIME_TOKEN(work.db, digest(token), RESET, ctx.market, now) is None:
+            raise errors.INVALID_RESET_TOKEN.error()
+        await SET_PASSWORD(work.db, owner.id, password_hash, now)
+        await audit.record(ctx, work.db, "user.reset_password", owner.id, {}, owner.id)
+        if mail:
+            work.enqueue(mail)
+        await sessions.end_all(work, owner.id, "password reset")
+    return owner.id
 
 
 async def change_password(ctx: Ctx, current: str, new: str, policy: PasswordPolicy, rate: Rate) -> None:
     """Set a new password and end all other sessions; raises VALIDATION_ERROR, RATE_LIMITED after too many wrong ones."""
-    await limits.take(ctx, rate, str(ctx.user.id))
-    stored = await PASSWORD_HASH(ctx.db, ctx.user.id)
-    if not await verify_password(stored, current):
-        raise _wrong_password()
-    await limits.give_back(ctx, rate, str(ctx.user.id))
     if problems := password_problems("newPassword", new, policy):
         raise errors.VALIDATION_ERROR.error(details=problems)
-    password_hash, now = await hash_password(new), clock.now()
-    async with transaction(ctx.db) as db:
-        if not await REPLACE_PASSWORD(db, ctx.user.id, stored, password_hash, now):
+    stored = await _verify_own(ctx, current, rate, _wrong_password())
+    password_hash = await ctx.resources.passwords.hash(new, str(ctx.user.id))
+    mail = await alert(ctx, ctx.user.id, ctx.user.email, "password changed")
+    now = clock.now()
+    async with unit_of_work(ctx) as work:
+        if not await REPLACE_PASSWORD(work.db, ctx.user.id, stored, password_hash, now):
             raise _wrong_password()
-        await VOID_ONE_TIME_TOKENS(db, ctx.user.id, RESET, now)
-        ended = await sessions.end_others(ctx, db, "password changed")
-    ctx.publisher.end_sessions(ended)
+        await work.record("user.change_password", ctx.user.id)
+        if mail:
+            work.enqueue(mail)
+        await sessions.end_all(work, ctx.user.id, "password changed", keep=ctx.user.session_id)
+
+
+async def _verify_own(ctx: Ctx, password: str, rate: Rate, wrong: errors.AppError) -> str | None:
+    """Return the stored hash of the caller's password, if she gives it; raises `wrong`, and RATE_LIMITED after too many."""
+    async with attempt(ctx, (rate, str(ctx.user.id))):
+        stored = await PASSWORD_HASH(ctx.db, ctx.user.id)
+        if not await ctx.resources.passwords.verify(stored, password, str(ctx.user.id)):
+            raise wrong
+    return stored
 
 
 def password_problems(field: str, password: str, policy: PasswordPolicy) -> list[Detail]:
@@ -218,28 +292,11 @@ def password_problems(field: str, password: str, policy: PasswordPolicy) -> list
     problems = []
     if not policy.min_length <= len(password) <= policy.max_length:
         problems.append(Detail(field, f"Must have {policy.min_length} to {policy.max_length} characters"))
+    password = password[: policy.max_length]
     problems += [
         Detail(field, f"Must contain {kind}") for kind, fits in policy.kinds.items() if not any(map(fits, password))
     ]
     return problems
-
-
-def checked_email(email: str) -> str:
-    """Return an address without blanks around it; raises VALIDATION_ERROR."""
-    email = email.strip()
-    if problems := _email_problems(email):
-        raise errors.VALIDATION_ERROR.error(details=problems)
-    return email
-
-
-def _email_problems(email: str) -> list[Detail]:
-    if len(email) <= MAX_EMAIL and EMAIL.fullmatch(email):
-        return []
-    return [Detail("email", "Invalid email format")]
-
-
-def _storable(text: str) -> bool:
-    return "\0" not in text
 
 
 def digest(token: str) -> bytes:
@@ -251,6 +308,5 @@ def _wrong_password() -> errors.AppError:
     return errors.invalid("currentPassword", "Wrong password")
 
 
-def _reset_mail(ctx: Ctx, to: str, title: str, token: str) -> SendMail:
-    link = f"{ctx.resources.settings.public_url}/#reset={token}"
-    return SendMail(to, f"Your new password at {title}", RESET_TEXT.format(title=title, link=link, token=token))
+def _email_exists() -> errors.AppError:
+    return errors.EMAIL_EXISTS.error(details=[Detail("email", "An account with this email exists")])

@@ -86,7 +86,9 @@ _USER = "select id, market, role, name, email, created_at, last_seen_at, deleted
 USER = One(UserFound, _USER + " where id = $1")
 USERS_BY_EMAIL = Many(
     UserFound,
-    _USER + " where market = any ($1::text[]) and lower(email) = lower($2) and deleted_at is null order by id",
+    _USER
+    + """ where market = any ($1::text[]) and lower(email collate "C") = lower($2 collate "C") and deleted_at is null
+    order by id""",
 )
 # $1 is a pattern: how a name begins, its wildcards escaped, and a %.
 USERS_BY_NAME = Many(

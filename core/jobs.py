@@ -1,10 +1,11 @@
 """Typed enqueueing of jobs over arq; jobs cross Redis as msgpack, not as pickles."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
-from typing import ClassVar
+from datetime import datetime, timedelta
+from typing import ClassVar, Literal
 
 import msgspec
 from arq.connections import ArqRedis
@@ -17,6 +18,8 @@ from core.redis_pool import redis_pool
 # How long a job waits for a worker; arq would forget it after a day.
 KEPT = timedelta(days=30)
 CONNECT_SECONDS = 1.0
+# A Redis that is connected but deaf holds nobody up: what was committed is queued later.
+ENQUEUE_SECONDS = 2.0
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -33,6 +36,32 @@ class SendMail(Job, frozen=True):
     to: str
     subject: str
     text: str
+
+
+class MailCode(Job, frozen=True):
+    """Mail a code to whoever has an account with this address, if it is of use: who asks for one does not learn that."""
+
+    is_secret = True  # an address
+
+    market: str
+    email: str
+    purpose: Literal["password reset", "email verification"]
+
+
+class MailVerification(Job, frozen=True):
+    """Mail a new user the code that verifies her address."""
+
+    user_id: str
+
+
+class MailAlert(Job, frozen=True):
+    """Tell a user of something done to her account: what (a key of workers/accounts.py), when, and roughly from where."""
+
+    user_id: str
+    about: Literal["login", "password changed", "password reset"]
+    at: datetime
+    device: str
+    network: str
 
 
 class CheckFile(Job, frozen=True):
@@ -79,7 +108,7 @@ class Jobs:
         self._redis = redis
 
     async def enqueue(self, job: Job) -> None:
-        """Queue a job; raises redis.RedisError when Redis is away."""
+        """Queue a job; raises redis.RedisError or TimeoutError when Redis is away."""
         await self._enqueue(type(job).__name__, msgspec.to_builtins(job), logs.request_id())
 
     async def enqueue_encoded(self, name: str, arguments: bytes, request_id: str) -> None:
@@ -96,7 +125,8 @@ class Jobs:
         return due
 
     async def _enqueue(self, name: str, arguments: object, request_id: str) -> None:
-        await self._redis.enqueue_job(name, arguments, request_id=request_id, traceparent=tracing.parent())
+        async with asyncio.timeout(ENQUEUE_SECONDS):
+            await self._redis.enqueue_job(name, arguments, request_id=request_id, traceparent=tracing.parent())
 
 
 def queue(settings: Settings) -> ArqRedis:

@@ -1,18 +1,15 @@
-"""Rate limits that all processes share: buckets in Redis. While Redis is away nothing is limited: people come first."""
+"""Rate limits of calls: whose bucket, and the error when it is empty. Where the buckets are: core/shared_limits.py."""
 
-import asyncio
-import logging
+from collections.abc import Sequence
+from math import ceil
 
 import msgspec
 
-from core.away import REDIS_AWAY
+from core import address
 from core.budget import Rate
 from core.context import Ctx
 from core.errors import RATE_LIMITED, AppError
-
-TIMEOUT_SECONDS = 2.0
-
-log = logging.getLogger(__name__)
+from core.shared_limits import Demand
 
 
 class Allowance(msgspec.Struct, frozen=True):
@@ -31,48 +28,36 @@ class RateLimitedError(AppError):
         self.retry_after = retry_after
 
 
-# One number per bucket: the moment (ms) at which it is full again.
-# KEYS[1] the bucket; ARGV count, window in ms, cost (-1 puts one back).
-# Returns whether it was allowed, how many are left, and the ms until the next one (if refused) or until it is full.
-_BUCKET = """
-local count, window, cost = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local time = redis.call('TIME')
-local now = time[1] * 1000 + time[2] / 1000
-local full_at = math.max(tonumber(redis.call('GET', KEYS[1]) or now), now)
-local after = math.max(full_at + cost * window / count, now)
-local late = after - now - window
-if late > 0 then return {0, 0, math.ceil(late)} end
-redis.call('SET', KEYS[1], string.format('%.3f', after), 'PX', math.max(1, math.ceil(after - now)))
-return {1, math.floor((window - (after - now)) * count / window + 0.001), math.ceil(after - now)}
-"""
+async def take(ctx: Ctx, rate: Rate, subject: str, cost: float = 1.0, more: float = 0.0) -> Allowance:
+    """Take `cost` from the subject's bucket, and `more` even if it is not there; raise RateLimitedError when `cost` is not.
 
-
-async def take(ctx: Ctx, rate: Rate, subject: str) -> Allowance:
-    """Take one from the subject's bucket; raise RateLimitedError when it is empty."""
-    answer = await _ask(ctx, rate, subject, 1)
-    if answer is None:
-        return Allowance(rate, rate.count, 0)
-    allowed, remaining, milliseconds = answer
-    seconds = -(-milliseconds // 1000)
-    if not allowed:
-        raise RateLimitedError(seconds)
-    return Allowance(rate, remaining, seconds)
+    The subject `ctx.remote` is its IPv4 address, or the /64 of its IPv6 address within its /48.
+    """
+    return await _take(ctx, rate, _demands(ctx, rate, subject, cost, more))
 
 
 async def give_back(ctx: Ctx, rate: Rate, subject: str) -> None:
-    """Put back what `take` took: it turned out not to count."""
-    await _ask(ctx, rate, subject, -1)
+    """Put back what `take` took: it turned out not to count. Of a Window the latest that was taken."""
+    await _take(ctx, rate, _demands(ctx, rate, subject, -1.0, 0.0))
 
 
-async def _ask(ctx: Ctx, rate: Rate, subject: str, cost: int) -> list[int] | None:
-    if ctx.resources.settings.rate_limits == "off":
-        return None
-    bucket = ctx.resources.redis.register_script(_BUCKET)
-    key = f"limit:{ctx.market}:{rate.name}:{subject}"
-    try:
-        async with asyncio.timeout(TIMEOUT_SECONDS):
-            answer: list[int] = await bucket(keys=[key], args=[rate.count, rate.seconds * 1000, cost])
-    except REDIS_AWAY as error:
-        log.warning("no limits right now: %r", error)
-        return None
-    return answer
+def _demands(ctx: Ctx, rate: Rate, subject: str, cost: float, more: float) -> list[Demand]:
+    if subject != ctx.remote:
+        return [Demand(ctx.market, rate, subject, cost, more)]
+    demands = [Demand(ctx.market, rate, address.subject(subject), cost, more)]
+    if wider := address.wider_subject(subject):
+        demands.append(Demand(ctx.market, rate.times(address.WIDER_FACTOR), wider, cost, more))
+    return demands
+
+
+async def _take(ctx: Ctx, rate: Rate, demands: Sequence[Demand]) -> Allowance:
+    resources = ctx.resources
+    if resources.settings.rate_limits == "off":
+        return Allowance(rate, rate.count, 0)
+    verdicts = await resources.limits.take(demands)
+    for demand, verdict in zip(demands, verdicts, strict=True):
+        if verdict.wait > 0:
+            resources.offenders.limited(rate.name, demand.subject)
+            raise RateLimitedError(ceil(verdict.wait))
+    raised = resources.limits.rate_of(rate, demands[0].subject)
+    return Allowance(raised, verdicts[0].left, ceil(verdicts[0].full_in))

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
 from typing import ClassVar, Generic, TypeVar
+from uuid import UUID
 
 import msgspec
 
@@ -13,6 +14,7 @@ from core.events import ClientEvent
 from core.files.purposes import Purpose
 from core.groups import Acquainted, nobody
 from core.privacy import PersonalData
+from core.weights import Weight
 
 Body = TypeVar("Body")
 JSON = "application/json"
@@ -45,6 +47,7 @@ class Route:
     Answer.
     `uploads`: the call may also come as multipart/form-data, whose other parts are the fields of `body`.
     `ends_login`: after it the caller is logged in no more.
+    `weight`: what the call costs of the caller's `messages`, which her sockets pay from too; see core/weights.py.
     `keeps_answer`: repeated with its Idempotency-Key, the call is not done again; see core/idempotency.py.
     """
 
@@ -57,6 +60,7 @@ class Route:
     keeps_answer: bool = False
     uploads: tuple[FilePart, ...] = ()
     ends_login: bool = False
+    weight: Weight | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +68,14 @@ class Answer(Generic[Body]):
     """An answer whose status the handler chooses among those of its route (0: the usual one), or that names its version.
 
     `etag` is the version of what is answered: clients give it back as `If-Match`, see core/etag.py.
+    `device_of`: whose device the client is from now on, though it gets no tokens; see core/known_devices.py.
     """
 
     status: int
     body: Body
     etag: str = ""
     media_type: str = JSON
+    device_of: UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -128,9 +134,10 @@ def post(
     *errors: ErrorCode,
     status: int = 201,
     uploads: tuple[FilePart, ...] = (),
+    weight: Weight | None = None,
 ) -> Route:
     """Create, once for each Idempotency-Key."""
-    return Route("POST", path, handler, who, (status,), errors, who is not None, uploads)
+    return Route("POST", path, handler, who, (status,), errors, who is not None, uploads, weight=weight)
 
 
 def do(
@@ -140,14 +147,22 @@ def do(
     *errors: ErrorCode,
     statuses: tuple[int, ...] = (200,),
     uploads: tuple[FilePart, ...] = (),
+    weight: Weight | None = None,
 ) -> Route:
     """Do something that is no creation, or that is safe to repeat by itself; the first status is the usual one."""
-    return Route("POST", path, handler, who, statuses, errors, uploads=uploads)
+    return Route("POST", path, handler, who, statuses, errors, uploads=uploads, weight=weight)
 
 
-def put(path: str, handler: Handler, who: Roles | None, *errors: ErrorCode, status: int = 200) -> Route:
+def put(
+    path: str,
+    handler: Handler,
+    who: Roles | None,
+    *errors: ErrorCode,
+    status: int = 200,
+    weight: Weight | None = None,
+) -> Route:
     """Change; calling it twice is harmless."""
-    return Route("PUT", path, handler, who, (status,), errors)
+    return Route("PUT", path, handler, who, (status,), errors, weight=weight)
 
 
 def ending_login(route: Route) -> Route:
@@ -155,6 +170,6 @@ def ending_login(route: Route) -> Route:
     return replace(route, ends_login=True)
 
 
-def delete(path: str, handler: Handler, who: Roles | None, *errors: ErrorCode) -> Route:
+def delete(path: str, handler: Handler, who: Roles | None, *errors: ErrorCode, weight: Weight | None = None) -> Route:
     """Take away."""
-    return Route("DELETE", path, handler, who, (204,), errors)
+    return Route("DELETE", path, handler, who, (204,), errors, weight=weight)

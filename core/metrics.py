@@ -38,6 +38,9 @@ class Metrics:
             buckets=SECONDS,
             registry=self.registry,
         )
+        self.limited = Counter(
+            "greenroom_limited", "Refusals of what asked for more than a limit allows", ["kind"], registry=self.registry
+        )
         # Not "job": that is Prometheus' own name for what it scrapes.
         self.jobs = Counter(
             "greenroom_jobs", "Jobs run, by kind and outcome", ["name", "outcome"], registry=self.registry

@@ -38,7 +38,13 @@ class Enqueue(msgspec.Struct, frozen=True, tag="enqueue"):
     request_id: str = ""
 
 
-Effect: TypeAlias = Emit | Enqueue
+class EndSessions(msgspec.Struct, frozen=True, tag="end_sessions"):
+    """The sockets of sessions that have ended are to be closed."""
+
+    ids: list[UUID]
+
+
+Effect: TypeAlias = Emit | Enqueue | EndSessions
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -79,6 +85,8 @@ async def perform(effects: Sequence[Effect], publisher: Publisher, jobs: Jobs) -
                 publisher.emit_encoded(effect.user_ids, effect.name, bytes(effect.payload))
             case Enqueue():
                 await jobs.enqueue_encoded(effect.name, bytes(effect.arguments), effect.request_id)
+            case EndSessions():
+                publisher.end_sessions(effect.ids)
 
 
 async def forget(db: Pool, id: UUID) -> None:

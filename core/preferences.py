@@ -8,7 +8,7 @@ from msgspec import UNSET, UnsetType
 from core import errors
 from core.context import Ctx
 from core.db import Many, Run, transaction
-from core.errors import Detail
+from core.fields import Short
 from core.notices import Notice
 
 
@@ -24,7 +24,7 @@ class Preference(msgspec.Struct, frozen=True, rename="camel"):
 class PreferenceChange(msgspec.Struct, frozen=True, rename="camel"):
     """A choice; what is not given stays."""
 
-    type: str
+    type: Short
     in_app: bool | UnsetType = UNSET
     email: bool | UnsetType = UNSET
     push: bool | UnsetType = UNSET
@@ -58,9 +58,8 @@ async def of_user(ctx: Ctx, notices: Sequence[Notice]) -> list[Preference]:
 
 async def choose(ctx: Ctx, notices: Sequence[Notice], changes: Sequence[PreferenceChange]) -> None:
     """Store what the caller has chosen; raises VALIDATION_ERROR for a type that is not among these notices."""
-    if unknown := {change.type for change in changes} - {notice.type for notice in notices}:
-        details = [Detail("preferences", f"There is no type {type!r}") for type in sorted(unknown)]
-        raise errors.VALIDATION_ERROR.error(details=details)
+    if not {change.type for change in changes} <= {notice.type for notice in notices}:
+        raise errors.invalid("preferences", "There is no such type")
     async with transaction(ctx.db) as db:
         # In the order of types, so that two changes at once do not wait for each other.
         for change in sorted(changes, key=lambda change: change.type):

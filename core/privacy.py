@@ -12,7 +12,7 @@ from uuid import UUID
 
 import msgspec
 
-from core import clock, files
+from core import clock, files, sessions
 from core.context import Ctx
 from core.db import Run, Scalar
 from core.identity import LOCK_USER
@@ -59,12 +59,11 @@ async def erase(ctx: Ctx, own: Sequence[PersonalData]) -> None:
     user_id = ctx.user.id
     async with unit_of_work(ctx) as work:
         await LOCK_USER(work.db, user_id)
-        sessions = await SESSIONS(work.db, user_id)
+        await sessions.end_all(work, user_id, "account deleted")
         await work.record("user.delete", user_id)
         await files.detach(work, user_id)
         for statement in (statement for one in (*own, *CORE) for statement in one.erase):
             await statement(work.db, user_id)
-    ctx.publisher.end_sessions(msgspec.json.decode(sessions or "[]", type=list[UUID]))
 
 
 def _read(rows: str | None) -> msgspec.Raw:
@@ -78,10 +77,6 @@ def _read(rows: str | None) -> msgspec.Raw:
 def _camel(name: str) -> str:
     return re.sub(r"_(\w)", lambda letter: letter[1].upper(), name)
 
-
-SESSIONS = Scalar(
-    str, "select coalesce(json_agg(id), '[]')::text from sessions where user_id = $1 and ended_at is null"
-)
 
 CORE = (
     PersonalData(
@@ -126,7 +121,8 @@ CORE = (
         frozenset({"members", "conversations"}),
         rows_of(
             """
-            select c.id, c.kind, c.title, m.role, m.joined_at, m.left_at, m.last_read_at
+            select c.id, c.kind, case when m.left_at is null then c.title end as title, m.role, m.joined_at, m.left_at,
+                m.last_read_at
             from members m join conversations c on c.id = m.conversation_id where m.user_id = $1 order by m.joined_at"""
         ),
         kept="That someone was a member, without her name.",

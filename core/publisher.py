@@ -57,7 +57,7 @@ class Publisher(Protocol):
         ...
 
     def end_sessions(self, session_ids: Sequence[UUID]) -> None:
-        """Close the sockets of sessions that have ended."""
+        """Close the sockets of sessions that have ended. An effect of units of work only, so that no crash leaves one open."""
         ...
 
 

@@ -10,8 +10,11 @@ from core.context import Resources
 from core.db import open_pool
 from core.jobs import open_jobs
 from core.metrics import Metrics
+from core.offenders import Offenders
+from core.passwords import open_passwords
 from core.redis_pool import redis_pool
 from core.replica import open_late_reads
+from core.shared_limits import SharedLimits, raised
 from core.storage import Storage
 from core.telemetry import open_telemetry
 from core.tokens import KeyRing
@@ -36,4 +39,8 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
         stack.push_async_callback(storage.close)
         metrics = Metrics()
         late = await stack.enter_async_context(open_late_reads(settings, db, metrics))
-        yield Resources(settings, db, late, redis, jobs, KeyRing(settings), storage, metrics)
+        limits = SharedLimits(redis, raised(settings.raised_limits))
+        stack.push_async_callback(limits.stop)
+        keys, offenders = KeyRing(settings), Offenders(metrics)
+        passwords = await stack.enter_async_context(open_passwords(metrics))
+        yield Resources(settings, db, late, redis, jobs, keys, storage, metrics, limits, offenders, passwords)

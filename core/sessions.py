@@ -1,5 +1,7 @@
 """Sessions: one per login, with a family of refresh tokens that replace each other. A reuse ends the session.
 
+What ends a session ends all that it has made in the same transaction (credentials.py), and closes its sockets after it.
+
 A refresh token is good for one use. For a grace of seconds its second use gets the same successor, because two tabs refresh
 at once and answers get lost; after that, someone else has it, so nobody may go on with any token of the family.
 """
@@ -9,13 +11,14 @@ from uuid import UUID
 
 import msgspec
 
-from core import clock, errors
+from core import clock, credentials, errors
 from core.context import Ctx, Resources, User
-from core.db import Connection, Db, Many, One, Run, Scalar, found, transaction
+from core.db import Connection, Many, One, Run, Scalar, found
 from core.ids import uuid7
 from core.people import Person
 from core.rooms import LIVE_SESSIONS
 from core.tokens import ACCESS_LIFETIME, REFRESH_LIFETIME, Access, Refresh, expiry
+from core.unit_of_work import UnitOfWork, unit_of_work
 
 REUSE_GRACE = timedelta(seconds=10)
 MAX_USER_AGENT = 255
@@ -59,6 +62,10 @@ class RefreshRow(msgspec.Struct, frozen=True):
     role: str
 
 
+class Ended(msgspec.Struct, frozen=True):
+    id: UUID
+
+
 INSERT_SESSION = Run("insert into sessions (id, user_id, user_agent, remote, created_at) values ($1, $2, $3, $4, $5)")
 INSERT_REFRESH_TOKEN = Run("insert into refresh_tokens (id, session_id, issued_at) values ($1, $2, $3)")
 USE_REFRESH_TOKEN = Run("update refresh_tokens set used_at = $2, successor_id = $3 where id = $1")
@@ -84,29 +91,18 @@ LIST_OF_USER = Many(
     where s.user_id = $1 and s.ended_at is null group by s.id
     having coalesce(max(r.issued_at), s.created_at) > $3 order by last_seen_at desc, s.id""",
 )
-END_LIVE_SESSION = Scalar(
-    UUID, "update sessions set ended_at = $2, end_reason = $3 where id = $1 and ended_at is null returning user_id"
+# $2: whose it must be; null: anybody's.
+END = Scalar(
+    UUID,
+    """
+    update sessions set ended_at = $3, end_reason = $4
+    where id = $1 and ($2::uuid is null or user_id = $2) and ended_at is null returning user_id""",
 )
-END_SESSION = Run("update sessions set ended_at = $2, end_reason = $3 where id = $1 and ended_at is null")
-
-
-class Ended(msgspec.Struct, frozen=True):
-    id: UUID
-
-
-END_ALL_SESSIONS = Many(
-    Ended,
-    "update sessions set ended_at = $2, end_reason = $3 where user_id = $1 and ended_at is null returning id",
-)
-
-END_OWN_SESSION = Run(
-    "update sessions set ended_at = $3, end_reason = $4 where id = $1 and user_id = $2 and ended_at is null"
-)
-END_OTHER_SESSIONS = Many(
+END_OF_USER = Many(
     Ended,
     """
-    update sessions set ended_at = $3, end_reason = $4 where user_id = $1 and id <> $2 and ended_at is null
-    returning id""",
+    update sessions set ended_at = $3, end_reason = $4
+    where user_id = $1 and id is distinct from $2 and ended_at is null returning id""",
 )
 FORGET_ENDED = Run(
     "delete from sessions where id in (select id from sessions where ended_at < $1 order by ended_at limit $2)"
@@ -132,7 +128,7 @@ async def start(ctx: Ctx, db: Connection, account: Account) -> Tokens:
     """Open a session."""
     now = clock.now()
     session_id, token_id = uuid7(), uuid7()
-    await INSERT_SESSION(db, session_id, account.id, _storable(ctx.user_agent), ctx.remote, now)
+    await INSERT_SESSION(db, session_id, account.id, storable(ctx.user_agent), ctx.remote, now)
     await INSERT_REFRESH_TOKEN(db, token_id, session_id, now)
     return _sign(ctx, account, session_id, token_id, now)
 
@@ -141,10 +137,11 @@ async def refresh(ctx: Ctx, token: str) -> Tokens:
     """Replace a refresh token; raises INVALID_REFRESH_TOKEN, after ending the session if it was stolen."""
     claims = ctx.resources.keys.refresh(token)
     now = clock.now()
-    async with transaction(ctx.db) as db:
-        row = found(await LOCK_REFRESH_TOKEN(db, claims.token_id, ctx.market), errors.INVALID_REFRESH_TOKEN.error())
+    async with unit_of_work(ctx) as work:
+        db, unknown = work.db, errors.INVALID_REFRESH_TOKEN.error()
+        row = found(await LOCK_REFRESH_TOKEN(db, claims.token_id, ctx.market), unknown)
         if row.ended_at:
-            raise errors.INVALID_REFRESH_TOKEN.error()
+            raise unknown
         account = Account(row.id, row.email, row.name, row.role)
         if row.used_at is None or row.successor_id is None:
             successor_id = uuid7()
@@ -153,12 +150,33 @@ async def refresh(ctx: Ctx, token: str) -> Tokens:
             return _sign(ctx, account, row.session_id, successor_id, now)
         if now - row.used_at <= REUSE_GRACE:
             return _sign(ctx, account, row.session_id, row.successor_id, row.used_at)
-        await END_SESSION(db, row.session_id, now, "refresh token reused")
-    ctx.publisher.end_sessions([row.session_id])
+        await end(work, row.session_id, None, "refresh token reused")
     raise errors.INVALID_REFRESH_TOKEN.error("This refresh token was used before: log in again")
 
 
-async def end(ctx: Ctx, refresh_token: str | None) -> None:
+async def end(work: UnitOfWork, session_id: UUID, user_id: UUID | None, reason: str, **facts: object) -> UUID | None:
+    """End a live session (of this user; None: of anybody) with its sockets and all that it has made.
+
+    Returns whose it was; None: there is no such session. `facts` go to the audit log.
+    """
+    owner_id = await END(work.db, session_id, user_id, clock.now(), reason)
+    if owner_id:
+        await credentials.end_of_sessions(work.db, [session_id])
+        await work.record("session.end", session_id, user_id=str(owner_id), reason=reason, **facts)
+        work.end_sessions([session_id])
+    return owner_id
+
+
+async def end_all(work: UnitOfWork, user_id: UUID, reason: str, keep: UUID | None = None) -> None:
+    """End all sessions of a user, but for `keep`, with their sockets and all else that opens something for her."""
+    ended = [session.id for session in await END_OF_USER(work.db, user_id, keep, clock.now(), reason)]
+    await credentials.end_of_sessions(work.db, ended)
+    await credentials.end_of_user(work.db, user_id)
+    await work.record("session.end_all", user_id, reason=reason, sessions=[str(id) for id in ended])
+    work.end_sessions(ended)
+
+
+async def log_out(ctx: Ctx, refresh_token: str | None) -> None:
     """End the session of a refresh token of the caller, or the caller's own; raises INVALID_REFRESH_TOKEN."""
     session_id: UUID | None = ctx.user.session_id
     if refresh_token is not None:
@@ -166,8 +184,8 @@ async def end(ctx: Ctx, refresh_token: str | None) -> None:
         session_id = await SESSION_OF_REFRESH_TOKEN(ctx.db, token_id, ctx.user.id)
     if session_id is None:
         raise errors.INVALID_REFRESH_TOKEN.error()
-    await END_SESSION(ctx.db, session_id, clock.now(), "logged out")
-    ctx.publisher.end_sessions([session_id])
+    async with unit_of_work(ctx) as work:
+        await end(work, session_id, ctx.user.id, "logged out")
 
 
 async def list_of_user(ctx: Ctx) -> list[SessionView]:
@@ -177,20 +195,15 @@ async def list_of_user(ctx: Ctx) -> list[SessionView]:
 
 async def end_one(ctx: Ctx, session_id: UUID) -> None:
     """End one of the caller's sessions; raises SESSION_NOT_FOUND."""
-    if not await END_OWN_SESSION(ctx.db, session_id, ctx.user.id, clock.now(), "ended by its user"):
-        raise errors.SESSION_NOT_FOUND.error()
-    ctx.publisher.end_sessions([session_id])
+    async with unit_of_work(ctx) as work:
+        if not await end(work, session_id, ctx.user.id, "ended by its user"):
+            raise errors.SESSION_NOT_FOUND.error()
 
 
-async def end_others(ctx: Ctx, db: Db, reason: str) -> list[UUID]:
-    """End all sessions of the caller but this one; tell the publisher of them after the commit."""
-    own = ctx.user
-    return [ended.id for ended in await END_OTHER_SESSIONS(db, own.id, own.session_id, clock.now(), reason)]
-
-
-async def end_all(db: Connection, user_id: UUID, reason: str) -> list[UUID]:
-    """End all sessions of a user; tell the publisher of them after the commit."""
-    return [ended.id for ended in await END_ALL_SESSIONS(db, user_id, clock.now(), reason)]
+async def end_others(ctx: Ctx) -> None:
+    """End all sessions of the caller but this one, and all else that opens something for her."""
+    async with unit_of_work(ctx) as work:
+        await end_all(work, ctx.user.id, "ended by its user", keep=ctx.user.session_id)
 
 
 async def authenticate(resources: Resources, market: str, access_token: str) -> User:
@@ -213,6 +226,6 @@ def _sign(ctx: Ctx, account: Account, session_id: UUID, token_id: UUID, issued: 
     return Tokens(keys.sign(access), keys.sign(refresh))
 
 
-def _storable(header: str) -> str:
+def storable(header: str) -> str:
     """Headers are bytes: what is not UTF-8 in them cannot be stored."""
     return header[:MAX_USER_AGENT].encode(errors="replace").decode().replace("\0", "")

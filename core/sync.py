@@ -31,7 +31,11 @@ class ReadPosition(msgspec.Struct, frozen=True, rename="camel", gc=False):
 
 
 class ConversationChanges(msgspec.Struct, frozen=True, rename="camel"):
-    """What changed in one conversation. Not `complete`: more than fits; take a fresh page of its history instead."""
+    """What changed in one conversation. Not `complete`: more than fits; take a fresh page of its history instead.
+
+    Not `isMember`: the caller has left or was removed, and learns nothing of what came later: `lastSeq` is her own `lastReadSeq`,
+    `version` 0.
+    """
 
     conversation_id: UUID
     is_member: bool
@@ -143,8 +147,8 @@ def _changes(row: ChangedRow, messages: list[Message], positions: list[ReadPosit
     return ConversationChanges(
         conversation_id=row.id,
         is_member=row.is_member,
-        last_seq=row.last_seq,
-        version=row.version,
+        last_seq=row.last_seq if row.is_member else row.last_read_seq,
+        version=row.version if row.is_member else 0,
         last_read_seq=row.last_read_seq,
         unread_count=row.last_seq - row.last_read_seq if row.is_member else 0,
         messages=messages if complete else [],

@@ -62,8 +62,18 @@ class Csrf(msgspec.Struct, frozen=True, rename="camel"):
     kind: Literal["csrf"] = "csrf"
 
 
+class Device(msgspec.Struct, frozen=True):
+    """Claims of a browser or app: when (microseconds since 1970) which users were last logged in there."""
+
+    device: UUID
+    users: dict[UUID, int]
+    iat: int
+    exp: int
+    kind: Literal["device"] = "device"
+
+
 class FileLink(msgspec.Struct, frozen=True, rename="camel"):
-    """Claims of a link by which a file is uploaded or downloaded, for as long as its user may."""
+    """Claims of a link by which a file is uploaded or downloaded, for as long as its user may and her login lasts."""
 
     file_id: UUID
     user_id: UUID
@@ -71,6 +81,7 @@ class FileLink(msgspec.Struct, frozen=True, rename="camel"):
     exp: int
     kind: Literal["upload", "download"]
     variant: Literal["original", "thumbnail"] = "original"
+    session_id: UUID | None = None  # None: signed by the version before, so good for an hour
 
 
 class _Header(msgspec.Struct):
@@ -78,11 +89,12 @@ class _Header(msgspec.Struct):
     alg: Literal["HS256"]
 
 
-Claims = TypeVar("Claims", Access, Refresh, Csrf, FileLink)
+Claims = TypeVar("Claims", Access, Refresh, Csrf, Device, FileLink)
 
 _ACCESS = msgspec.json.Decoder(Access)
 _REFRESH = msgspec.json.Decoder(Refresh)
 _CSRF = msgspec.json.Decoder(Csrf)
+_DEVICE = msgspec.json.Decoder(Device)
 _FILE_LINK = msgspec.json.Decoder(FileLink)
 
 
@@ -95,10 +107,15 @@ class KeyRing:
         self._signer = next(iter(self._keys))
         self._header = _base64(msgspec.json.encode({"alg": ALGORITHM, "kid": self._signer, "typ": "JWT"}))
 
-    def sign(self, claims: Access | Refresh | Csrf | FileLink) -> str:
+    def sign(self, claims: Access | Refresh | Csrf | Device | FileLink) -> str:
         """Sign claims; the same claims and key give the same token."""
         signed = self._header + b"." + _base64(msgspec.json.encode(claims))
         return (signed + b"." + self._signature(self._signer, signed)).decode()
+
+    def derive(self, name: bytes) -> list[str]:
+        """Return the secret that each key makes of a name, the signer's first: what is derived need not be stored."""
+        # No token of ours is signed over these bytes: each begins with the base64 of its header.
+        return [self._signature(key, b"derived:" + name).decode() for key in self._keys]
 
     def access(self, token: str) -> Access:
         """Verify an access token; raise UNAUTHORIZED or TOKEN_EXPIRED."""
@@ -117,6 +134,13 @@ class KeyRing:
             return self._verified(token, _CSRF)
         except errors.AppError:
             raise errors.CSRF_TOKEN_INVALID.error() from None
+
+    def device(self, token: str) -> Device | None:
+        """Return what a device's token says; None if it is none, or has expired."""
+        try:
+            return self._verified(token, _DEVICE)
+        except errors.AppError:
+            return None
 
     def file_link(self, token: str, kind: Literal["upload", "download"]) -> FileLink:
         """Verify the token of a link to a file; raise FORBIDDEN."""

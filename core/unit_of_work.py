@@ -35,6 +35,12 @@ class UnitOfWork:
         """Have a job done, after the commit."""
         self._effects.append(outbox.job_effect(job))
 
+    def end_sessions(self, session_ids: Sequence[UUID]) -> None:
+        """Close the sockets of sessions that this unit ends, after the commit."""
+        # First of all: a job that cannot be queued keeps what comes after it waiting for the workers.
+        if session_ids:
+            self._effects.insert(0, outbox.EndSessions(list(session_ids)))
+
     def changed(self, conversation_id: UUID, version: int, event: Event) -> None:
         """Tell a conversation of its change, after the commit. Not kept: what is lost of it hubs read from the log."""
         self._changes.append((conversation_id, version, event))

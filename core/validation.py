@@ -19,6 +19,8 @@ def as_error(problem: msgspec.DecodeError) -> errors.AppError:
     field = _field(path or "")
     if missing := _MISSING.match(message):
         field, message = f"{field}.{missing['field']}".lstrip("."), "Required"
+    if message.startswith("Invalid enum value"):
+        message = "Not one of the values that it may have"  # msgspec repeats what was sent
     return errors.invalid(field or "body", message)
 
 

@@ -7,11 +7,12 @@ from functools import partial
 from aiohttp import web
 
 from config.settings import Settings
-from core.address import client_address
+from core.address import client_address, is_trusted, subject
 from core.clock import now
 from core.context import Resources
 from core.market import Marketplace
 from core.metrics import Metrics
+from core.offenders import Offenders
 from realtime.bus import EVERYBODY, QUESTIONS, Bus
 from realtime.catchup import Log
 from realtime.client import Client
@@ -40,11 +41,8 @@ class Hub:
     """One hub process's realtime half; `engine` is what the door lets in."""
 
     def __init__(self, settings: Settings, resources: Resources, markets: Sequence[Marketplace]) -> None:
-        config = Config(
-            origins=settings.cors_origins, address=partial(client_address, proxies=settings.trusted_proxies)
-        )
         self.metrics = resources.metrics
-        self.engine = Engine(config, socketio({"/": self._client}))
+        self.engine = Engine(door_config(settings, resources.offenders), socketio({"/": self._client}))
         outbox = self.engine.outbox
         self._bus = Bus(
             settings.redis_urls, resources.metrics, lambda delivery: local.deliver(delivery), lambda: local.mend_all()
@@ -70,7 +68,8 @@ class Hub:
         acquainted = {market.name: market.acquainted for market in markets}
         handlers = Handlers(resources, history, rooms, presence, self._publisher, recovery, returning, acquainted)
         messages = {market.name: market.messages for market in markets}
-        limiter = Limiter(messages if settings.rate_limits == "on" else None)
+        is_limited = settings.rate_limits == "on"
+        limiter = Limiter(resources.limits, resources.offenders, messages if is_limited else None)
         gateway = self._gateway = Gateway(
             resources,
             frozenset(market.name for market in markets),
@@ -173,6 +172,18 @@ class Hub:
 
     def _client(self, session: Session) -> Client:
         return self._gateway.client(session)
+
+
+def door_config(settings: Settings, offenders: Offenders) -> Config:
+    """Return what meets clients at the ports of every process."""
+    return Config(
+        origins=settings.cors_origins,
+        address=partial(client_address, proxies=settings.trusted_proxies),
+        subject=subject,
+        trusted=partial(is_trusted, proxies=settings.trusted_proxies),
+        limited=offenders.limited,
+        rates=settings.rate_limits == "on",
+    )
 
 
 @asynccontextmanager

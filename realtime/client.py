@@ -81,6 +81,10 @@ class Client(Socket):
         """Count an error."""
         self._gateway.count_error(error.kind.code)
 
+    def charge(self, cost: float) -> None:
+        """Charge the user for what an event weighs beyond what was taken for it."""
+        self._gateway.limiter.charge(self.user_key, self.user.market, cost)
+
     def tell(self, event: Event) -> None:
         """Send one of the server's own events."""
         self.emit_raw(packets.event_raw(event.name, _encode(event)))
@@ -108,8 +112,9 @@ class Reply:
             self._client.emit_raw(packets.ack_raw(self._ack, _encode(answer)))
 
     def refuse(self, error: errors.AppError) -> None:
-        """Send the error."""
+        """Send the error; a client that is refused again and again is cut off."""
         self._client.refused(error)
+        self._client.session.count_refusal()
         if self._ack is not None:
             self._client.ack(self._ack, errors.answer(error))
         else:

@@ -1,5 +1,6 @@
 """The gateway: who may connect, and how fast and in what form clients may talk."""
 
+from collections import OrderedDict, defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -59,8 +60,10 @@ class Gateway:
         self._markets = markets
         self._users = users
         self.logins = Logins(resources.db, users, self._end)
-        self._ended: set[bytes] = set()  # the last logins that ended: some of their clients may be on the way in
-        self._limiter = limiter
+        # The last logins that ended: some of their clients may be on the way in.
+        self._ended = OrderedDict[bytes, None]()
+        self.limiter = limiter
+        self._recovering = defaultdict[bytes, int](int)  # sockets of a user that are let in and not among `users` yet
         self._returning = returning
         self._tasks = Tasks()
         self._recovery = recovery
@@ -80,24 +83,34 @@ class Gateway:
     def connect(self, client: Client, auth: bytes) -> None:
         """Check the token now and its session with all others that connect in this turn."""
         try:
+            self.limiter.knock(client.session.remote)
             given = _AUTH.decode(auth)
             claims = self._claims(given.token)
+            if claims.session_id.bytes in self._ended:
+                raise errors.SESSION_ENDED.error()
             self.logins.look_up(claims.session_id, partial(self._looked_up, client, given, claims))
         except msgspec.DecodeError:
-            client.turn_away(errors.UNAUTHORIZED.error("Connect with auth: {token}"))
+            self._turn_away(client, errors.UNAUTHORIZED.error("Connect with auth: {token}"))
         except errors.AppError as error:
-            client.turn_away(error)
+            self._turn_away(client, error)
+
+    def _turn_away(self, client: Client, error: errors.AppError) -> None:
+        if error.kind.status == errors.UNAUTHORIZED.status:
+            self.limiter.failed(client.session.remote)
+        client.turn_away(error)
 
     def _looked_up(self, client: Client, given: Auth, claims: Access, login: Login | errors.AppError) -> None:
         if client.gone:
             return
         try:
             user = self._user(claims, login)
+            self.limiter.open(user, self._users.count(user.id.bytes) + self._recovering.get(user.id.bytes, 0))
         except errors.AppError as error:
-            client.turn_away(error)
+            self._turn_away(client, error)
             return
         self._watch(client, claims)
         if given.pid:
+            self._recovering[user.id.bytes] += 1
             self._tasks.spawn(self._recover(client, user, given.pid, given.offset))
         else:
             self._admit(client, user)
@@ -107,7 +120,12 @@ class Gateway:
         self._users.add(client)
 
     async def _recover(self, client: Client, user: User, pid: str, offset: str | None) -> None:
-        await self._returning.recover(client, user, pid, offset)
+        try:
+            await self._returning.recover(client, user, pid, offset)
+        finally:
+            self._recovering[user.id.bytes] -= 1
+            if not self._recovering[user.id.bytes]:
+                del self._recovering[user.id.bytes]
         if not client.gone:
             self._users.add(client)
             if user.session_id.bytes in self._ended:
@@ -126,7 +144,7 @@ class Gateway:
                     raise errors.FORBIDDEN.error("The token is another user's")
             except errors.AppError as error:
                 return reply.refuse(error)
-            client.user = user
+            self._users.go_on(client, user)
             self._watch(client, claims)
             return reply.done(wire.Authorized(datetime.fromtimestamp(claims.exp, UTC)))
 
@@ -184,9 +202,9 @@ class Gateway:
 
     def end_session(self, session: bytes) -> None:
         """Close the sockets of a login that has ended elsewhere."""
-        if len(self._ended) >= ENDED_REMEMBERED:
-            self._ended.clear()
-        self._ended.add(session)
+        self._ended[session] = None
+        if len(self._ended) > ENDED_REMEMBERED:
+            self._ended.popitem(last=False)
         for client in self._users.of_session(session):
             self._end(client)
 
@@ -197,10 +215,10 @@ class Gateway:
     def dispatch(self, client: Client, name: str, args: bytes, reply: Reply) -> None:
         """Decode an event and do it; whatever is wrong with it becomes the reply."""
         try:
+            self.limiter.take(client.user_key, client.user.market, name)
             handle = self._events.get(name) or self._own_events.get((client.user.market, name))
             if handle is None:
                 raise errors.UNKNOWN_EVENT.error(f"There is no event {name[:64]!r}")
-            self._limiter.take(client.user_key, client.user.market, name)
             handle(client, args, reply)
         except msgspec.DecodeError as problem:
             reply.refuse(as_error(problem))

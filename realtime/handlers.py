@@ -24,6 +24,7 @@ from realtime import wire
 from realtime.batch import Batch
 from realtime.catchup import Changes, Log
 from realtime.client import Client, Reply
+from realtime.limits import WEIGHTS
 from realtime.presence import Presence
 from realtime.publisher import Publisher
 from realtime.recovery import Recovery
@@ -297,8 +298,14 @@ def entry(kind: type[E], handler: Callable[[Client, E, Reply], None]) -> tuple[s
     """Return an event's name and what decodes and handles it."""
     pair: type[tuple[str, E]] = GenericAlias(tuple, (str, kind))  # type: ignore[assignment] # made at run time
     decode = msgspec.json.Decoder(pair).decode
+    weight = WEIGHTS.get(kind.name)
 
     def handle(client: Client, args: bytes, reply: Reply) -> None:
         handler(client, decode(args)[1], reply)
 
-    return kind.name, handle
+    def weigh_and_handle(client: Client, args: bytes, reply: Reply) -> None:
+        event = decode(args)[1]
+        client.charge(weight.rest(event) if weight else 0.0)
+        handler(client, event, reply)
+
+    return kind.name, weigh_and_handle if weight and weight.items else handle

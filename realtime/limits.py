@@ -1,58 +1,97 @@
-"""How fast a user may talk: token buckets in memory, per user and hub."""
+"""How much a user may say on this hub: what weighs something is paid from the budget of all hubs and calls, the rest from ours.
 
-import asyncio
+Nothing here waits: an event is allowed or refused at once, see core/shared_limits.py.
+"""
+
 from collections.abc import Mapping
+from math import ceil
+from time import monotonic
+from typing import Final, NoReturn
+from uuid import UUID
 
-from core import errors
-from core.budget import Rate
+from core import errors, weights
+from core.address import AddressBuckets, subject
+from core.budget import Bucket, Rate, Subjects
+from core.context import User
+from core.offenders import Offenders
+from core.shared_limits import MOST_HERE, SharedLimits
+from core.weights import Weight
 from realtime import wire
 
-# Everything but messages: typing, reading, joining. Generous: it only stops a client that has gone wrong.
-OTHER_EVENTS = Rate("events", 200, 10)
-FORGET_ABOVE = 10_000
+# Everything that weighs nothing, events that there are not, and opening a socket; of a user on one hub.
+# Generous: it only stops a client that has gone wrong.
+OTHER_EVENTS: Final = Rate("events", 200, 10)
+# CONNECTs with a token that is wrong, has expired, or whose login has ended; of an address on one hub. Many may share an address.
+FAILED_CONNECTS: Final = Rate("failed-connects", 100, 20)
+SOCKETS: Final = 20  # of a user on one hub: more than she has devices and tabs
+CONNECT: Final = ""  # is no event, so it pays as those do that there are not
+MESSAGES: Final = "messages"  # in metrics and logs, what weighs something
 
-
-class Bucket:
-    """What one user has left."""
-
-    __slots__ = ("left", "rate", "since")
-
-    def __init__(self, rate: Rate, moment: float) -> None:
-        self.rate = rate
-        self.left = float(rate.count)
-        self.since = moment
-
-    def refill(self, moment: float) -> float:
-        """Return how many tokens there are now."""
-        self.left = min(self.left + (moment - self.since) * self.rate.count / self.rate.seconds, float(self.rate.count))
-        self.since = moment
-        return self.left
+WEIGHTS: Final[Mapping[str, Weight]] = {
+    wire.SendMessage.name: weights.MESSAGE,
+    wire.EditMessage.name: weights.EDIT,
+    wire.DeleteMessage.name: weights.DELETE,
+    wire.ReactToMessage.name: weights.REACTION,
+    wire.CreateConversation.name: weights.GROUP,
+    wire.AddMembers.name: weights.MEMBERS,
+    wire.RemoveMember.name: weights.REMOVAL,
+}
 
 
 class Limiter:
-    """The buckets of all users of one hub; `messages` is the rate of each market. A reconnect does not fill a bucket."""
+    """The budgets of the users of one hub; `messages` is the rate of each market. None: nothing is limited."""
 
-    def __init__(self, messages: Mapping[str, Rate] | None) -> None:
-        self._messages = messages
-        self._buckets: dict[tuple[bytes, bool], Bucket] = {}
+    def __init__(self, shared: SharedLimits, offenders: Offenders, messages: Mapping[str, Rate] | None) -> None:
+        self._shared = shared
+        self._offenders = offenders
+        self._is_on = messages is not None
+        self._messages = {market: shared.balances(market, rate) for market, rate in (messages or {}).items()}
+        self._others = Subjects(self._other_events, MOST_HERE)
+        self._failed = AddressBuckets(FAILED_CONNECTS)
 
     def take(self, user: bytes, market: str, event: str) -> None:
-        """Take one token; raises RATE_LIMITED. Without rates for messages, nothing is limited."""
-        if self._messages is None:
+        """Pay for an event before it is looked at; raises RATE_LIMITED."""
+        if not self._is_on:
             return
-        moment = asyncio.get_running_loop().time()
-        is_message = event == wire.SendMessage.name
-        bucket = self._buckets.get((user, is_message))
-        if bucket is None:
-            bucket = self._open(
-                user, self._messages[market] if is_message else OTHER_EVENTS, moment, is_message=is_message
-            )
-        if bucket.refill(moment) < 1:
-            raise errors.RATE_LIMITED.error(f"Slow down: {bucket.rate.count} at once, then a pause")
-        bucket.left -= 1
+        now = monotonic()
+        weight = WEIGHTS.get(event)
+        if weight is None:
+            wait = self._others.of(user, now).take(now)
+        else:
+            wait = self._shared.spend(self._messages[market].of(user, now), now, weight.base)
+        if wait > 0.0:
+            self._refuse(OTHER_EVENTS.name if weight is None else MESSAGES, str(UUID(bytes=user)), wait)
 
-    def _open(self, user: bytes, rate: Rate, moment: float, *, is_message: bool) -> Bucket:
-        if len(self._buckets) > FORGET_ABOVE:
-            self._buckets = {key: one for key, one in self._buckets.items() if one.refill(moment) < one.rate.count}
-        bucket = self._buckets[user, is_message] = Bucket(rate, moment)
-        return bucket
+    def charge(self, user: bytes, market: str, cost: float) -> None:
+        """Charge what an event turned out to weigh beyond what `take` has taken."""
+        if self._is_on:
+            now = monotonic()
+            self._shared.charge(self._messages[market].of(user, now), now, cost)
+
+    def open(self, user: User, sockets: int) -> None:
+        """Pay for one more socket of a user who has `sockets`; raises RATE_LIMITED, TOO_MANY_CONNECTIONS."""
+        key, id = user.id.bytes, str(user.id)
+        self.take(key, user.market, CONNECT)
+        if sockets >= SOCKETS * self._shared.factor(id):
+            self._offenders.limited("sockets", id)
+            raise errors.TOO_MANY_CONNECTIONS.error()
+        if self._is_on and not sockets:  # what has she spent elsewhere?
+            self._shared.refresh(self._messages[user.market].of(key, monotonic()))
+
+    def knock(self, address: str) -> None:
+        """Raise RATE_LIMITED if too many CONNECTs from there have failed."""
+        wait = self._failed.wait(address, monotonic()) if self._is_on else 0.0
+        if wait > 0.0:
+            self._refuse(FAILED_CONNECTS.name, subject(address), wait)
+
+    def failed(self, address: str) -> None:
+        """Count a CONNECT that has failed."""
+        self._failed.charge(address, monotonic())
+
+    def _other_events(self, user: str | bytes) -> Bucket:
+        assert isinstance(user, bytes)  # noqa: S101
+        return Bucket(self._shared.rate_of(OTHER_EVENTS, str(UUID(bytes=user))))
+
+    def _refuse(self, kind: str, subject: str, wait: float) -> NoReturn:
+        self._offenders.limited(kind, subject)
+        raise errors.RATE_LIMITED.error(f"Slow down: try again in {ceil(wait)} s")

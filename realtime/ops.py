@@ -1,7 +1,9 @@
 """What operators ask any process: is it alive, is it ready, how does it do."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Generic, TypeVar
 
 import msgspec
 from aiohttp import web
@@ -11,13 +13,32 @@ from core.context import Resources
 from core.metrics import Metrics
 
 CHECK_SECONDS = 2.0
+FRESH_SECONDS = 1.0  # how old an answer may be: asking more often costs the servers behind us nothing
 
+Made = TypeVar("Made")
 Check = Callable[[], Awaitable[object]]
 NONE: Mapping[str, Check] = {}
 
 
 class NotReadyError(Exception):
     """Why a process should get no new clients right now, in words for operators."""
+
+
+class Shared(Generic[Made]):
+    """What is made once for all who ask at the same time, or within a second after."""
+
+    def __init__(self, make: Callable[[], Coroutine[None, None, Made]]) -> None:
+        self._make = make
+        self._made: asyncio.Task[Made] | None = None
+        self._begun = 0.0
+
+    async def get(self) -> Made:
+        """Return it, at most a second old."""
+        now = time.monotonic()
+        if self._made is None or (self._made.done() and now - self._begun >= FRESH_SECONDS):
+            self._begun = now
+            self._made = asyncio.create_task(self._make())
+        return await asyncio.shield(self._made)  # who does not wait for it does not end it for the others
 
 
 def usual_checks(resources: Resources) -> dict[str, Check]:
@@ -28,14 +49,26 @@ def usual_checks(resources: Resources) -> dict[str, Check]:
 def routes(checks: Mapping[str, Check], metrics: Metrics, optional: Mapping[str, Check] = NONE) -> list[web.RouteDef]:
     """Return `/healthz`, which answers while the process lives, `/readyz` (200, or 503 and what is missing), `/metrics`.
 
-    Without what is optional a process is ready all the same: the rest of it works, and `/readyz` says what does not.
+    Without what is optional a process is ready all the same: the rest of it works, and `/readyz` says what does not. The last two
+    are looked at once a second, however many ask.
     """
+
+    async def look() -> tuple[dict[str, str], dict[str, str]]:
+        return await asyncio.gather(problems(checks), problems(optional))
+
+    async def render() -> bytes:
+        missing, _ = await looked.get()
+        for name in checks:
+            metrics.ready.labels(name).set(name not in missing)
+        return generate_latest(metrics.registry)
+
+    looked, rendered = Shared(look), Shared(render)
 
     async def healthz(_request: web.Request) -> web.Response:
         return web.json_response({"status": "ok"})
 
     async def readyz(_request: web.Request) -> web.Response:
-        missing, degraded = await asyncio.gather(problems(checks), problems(optional))
+        missing, degraded = await looked.get()
         body: dict[str, object] = {"status": "ok", "checks": list(checks)}
         if missing:
             body = {"status": "unavailable", "missing": missing}
@@ -46,10 +79,7 @@ def routes(checks: Mapping[str, Check], metrics: Metrics, optional: Mapping[str,
         )
 
     async def scrape(_request: web.Request) -> web.Response:
-        missing = await problems(checks)
-        for name in checks:
-            metrics.ready.labels(name).set(name not in missing)
-        return web.Response(body=generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        return web.Response(body=await rendered.get(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     return [web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", scrape)]
 

@@ -59,7 +59,10 @@ class RedisLink(asyncio.Protocol):
         self._stopped = True
         self._flush()
         if self._connecting:
-            self._connecting.cancel()
+            if (
+                not self.connected
+            ):  # one that has just connected is done in the next turn; cancelled, it would never say so
+                self._connecting.cancel()
             await asyncio.wait([self._connecting])
         if self._transport:
             self._transport.close()
@@ -108,7 +111,8 @@ class RedisLink(asyncio.Protocol):
             self._reconnect()
 
     def _flush(self) -> None:
-        if self._unsent and self._transport:
+        # One that was aborted in this turn is lost in the next.
+        if self._unsent and self._transport and not self._transport.is_closing():
             self._transport.write(b"".join(self._unsent))
         self._unsent.clear()
 

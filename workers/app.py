@@ -9,6 +9,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 import msgspec
@@ -26,13 +27,25 @@ from core.db import UNAVAILABLE_ERRORS
 from core.deliveries import send_out
 from core.errors import AppError
 from core.files.tidying import tidy_files
-from core.jobs import CheckFile, MailNotification, NotifyMembers, PushNotification, SendMail, SendOut, queue
+from core.jobs import (
+    CheckFile,
+    MailAlert,
+    MailCode,
+    MailNotification,
+    MailVerification,
+    NotifyMembers,
+    PushNotification,
+    SendMail,
+    SendOut,
+    queue,
+)
 from core.market import Chore
 from core.notifications import MESSAGE_RECEIVED, notify_members, written_since
 from core.outbox import relay
 from core.publisher import Publisher
 from core.tidy import tidy
 from realtime.periodic import Periodic
+from workers.accounts import mail_alert, mail_code, mail_verification
 from workers.files import check_file
 from workers.mail import send_mail
 from workers.notifications import mail_notification, push_notification
@@ -137,6 +150,9 @@ class Worker:
     def _functions(self, of_time: dict[str, Function | CronJob]) -> Functions:
         functions = Functions(self._resources, of_time)
         functions.add(SendMail, self._send_mail)
+        functions.add(MailCode, partial(mail_code, self._resources))
+        functions.add(MailVerification, partial(mail_verification, self._resources))
+        functions.add(MailAlert, partial(mail_alert, self._resources))
         functions.add(CheckFile, self._check_file)
         functions.add(NotifyMembers, self._notify_members)
         functions.add(SendOut, self._send_out)

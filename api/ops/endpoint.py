@@ -6,7 +6,7 @@ from aiohttp import web
 
 from api.endpoint import Endpoint
 from api.ops.operators import OperatorCtx, Operators
-from core.context import Ctx, Resources, User
+from core.context import Ctx, Resources
 from core.market import Marketplace, Route
 from core.publisher import Publisher
 from realtime.hubs import Hubs
@@ -28,11 +28,7 @@ class OperatorEndpoint(Endpoint):
         self._hubs = hubs
         self._operators = operators
 
-    async def _context(self, request: web.Request) -> Ctx:
-        ctx = await super()._context(request)
+    async def _identified(self, request: web.Request, ctx: Ctx) -> Ctx:
         name = await self._operators.authenticate(request, ctx)
         usual = {field.name: getattr(ctx, field.name) for field in fields(ctx)}
-        return OperatorCtx(**usual, hubs=self._hubs, operator=name)
-
-    async def _caller(self, _request: web.Request) -> User | None:
-        return None
+        return OperatorCtx(**usual, hubs=self._hubs, looks=self._operators.looks, operator=name)

@@ -1,18 +1,23 @@
 """Who is an operator: whoever knows one of the secrets of GREENROOM_OPERATOR_TOKENS."""
 
 import hmac
+import time
 from dataclasses import dataclass
 from hashlib import sha256
+from uuid import UUID
 
 from aiohttp import web
 
+from api.admission import ADMISSION
 from config.settings import Settings
-from core import errors, limits
-from core.budget import Rate
+from core import audit, errors, limits
+from core.budget import Buckets, Rate
 from core.context import Ctx
 from realtime.hubs import Hubs
 
 GUESSES = Rate("operator_guesses", 10, 60)  # of one address
+# Of one operator at one thing: an open page of the console asks again every few seconds.
+LOOKS = Rate("looks", 1, 600)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +25,16 @@ class OperatorCtx(Ctx):
     """One call of an operator: a user of no marketplace, so `caller` is nobody."""
 
     hubs: Hubs
+    looks: Buckets
     operator: str = ""
+
+    async def record_look(self, action: str, entity_id: UUID | None, **facts: object) -> None:
+        """Write to the audit log what the operator is about to be shown of somebody, unless that was a few minutes ago."""
+        now = time.monotonic()
+        bucket = self.looks.of(f"{self.operator} {action} {entity_id} {facts}", now)
+        if bucket.wait(now) <= 0:
+            await audit.record(self, self.db, action, entity_id, {"operator": self.operator, **facts})
+            bucket.charge(now)
 
 
 class Operators:
@@ -28,6 +42,7 @@ class Operators:
 
     def __init__(self, settings: Settings) -> None:
         pairs = [token.split(":", 1) for token in settings.operator_tokens]
+        self.looks = Buckets(LOOKS)
         self._names = [(name, _hashed(secret)) for name, secret in pairs]
 
     async def authenticate(self, request: web.Request, ctx: Ctx) -> str:
@@ -37,6 +52,7 @@ class Operators:
         if scheme.lower() == "bearer" and known:
             return known[0]
         # Only what was wrong counts: others behind the same address must not keep an operator out.
+        request.app[ADMISSION].take(ctx.remote)  # before Redis is asked
         await limits.take(ctx, GUESSES, ctx.remote)
         raise errors.UNAUTHORIZED.error("This is no operator's token")
 

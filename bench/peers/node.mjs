@@ -1,4 +1,5 @@
-// Socket.IO's own server with its Redis adapter, as its documentation says, serving the two events that the load client speaks.
+// Socket.IO's own server with its Redis adapter, as its documentation says, serving the two events that the load client speaks,
+// and an empty page.
 // node node.mjs PORT REDIS_SOCKET
 import { createServer } from "node:http";
 import { createAdapter } from "@socket.io/redis-adapter";
@@ -10,7 +11,7 @@ const publisher = createClient({ socket: { path } });
 const subscriber = publisher.duplicate();
 await Promise.all([publisher.connect(), subscriber.connect()]);
 
-const http = createServer();
+const http = createServer((_request, response) => response.end("[]"));
 const io = new Server(http, { adapter: createAdapter(publisher, subscriber) });
 io.on("connection", (socket) => {
   socket.on("join:conversation", ({ conversationId }, ack) => {

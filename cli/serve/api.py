@@ -23,7 +23,7 @@ def run_api(settings: Settings) -> None:
             open_publisher(settings, resources) as publisher,
             open_hubs(settings, resources) as hubs,
             runner_of(build_app(settings, resources, publisher, hubs)) as runner,
-            listening(settings, runner),
+            listening(settings, runner, resources.offenders),
             api_pulse(settings, resources, runner),
         ):
             await warn_of_files(settings, resources.storage)

@@ -1,22 +1,25 @@
 """Ports, and what answers on them."""
 
+import asyncio
 import errno
 import logging
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 
 from aiohttp import web
 
 from cli.errors import CommandError
 from config.settings import Settings, own_url
 from core.context import Resources
+from core.offenders import Offenders
 from realtime import ops
-from realtime.app import Hub
-from realtime.engine.door import open_door
+from realtime.app import Hub, door_config
+from realtime.engine.door import open_door, open_http
+from realtime.engine.guard import Guard
 
 REQUEST_SECONDS = 1.0  # what a request under way has left when its process ends
-MAX_LINE = 32 * 1024  # of a head; aiohttp answers longer ones, and to it 8 KB are long, with a text instead of our JSON
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +32,7 @@ def operations(resources: Resources, **checks: ops.Check) -> list[web.RouteDef]:
 @asynccontextmanager
 async def runner_of(app: web.Application) -> AsyncIterator[web.AppRunner]:
     """Yield the runner of an application, to which routes may still be added until it listens."""
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=REQUEST_SECONDS, max_line_size=MAX_LINE)
+    runner = web.AppRunner(app, shutdown_timeout=REQUEST_SECONDS)
     try:
         yield runner
     finally:
@@ -37,24 +40,33 @@ async def runner_of(app: web.Application) -> AsyncIterator[web.AppRunner]:
 
 
 @asynccontextmanager
-async def listening(settings: Settings, runner: web.AppRunner) -> AsyncIterator[int]:
+async def listening(settings: Settings, runner: web.AppRunner, offenders: Offenders) -> AsyncIterator[int]:
     """Serve an application alone and yield its port."""
-    await runner.setup()
-    with _clear_errors(settings.host, settings.port):
-        await web.TCPSite(runner, settings.host, settings.port).start()
-    port: int = runner.addresses[0][1]
-    log.info("listening on %s", own_url(settings.host, port))
-    yield port
+    guard = Guard(door_config(settings, offenders))
+    guard.wheel.start()
+    try:
+        async with _door(settings, runner, partial(open_http, guard)) as port:
+            yield port
+    finally:
+        guard.wheel.stop()
 
 
 @asynccontextmanager
 async def hub_listening(settings: Settings, runner: web.AppRunner, hub: Hub) -> AsyncIterator[int]:
     """Serve a hub and an application behind one door and yield its port."""
     runner.app.add_routes(hub.routes())
+    async with _door(settings, runner, partial(open_door, hub.engine)) as port:
+        yield port
+
+
+@asynccontextmanager
+async def _door(
+    settings: Settings, runner: web.AppRunner, open: Callable[[web.Server, str, int], Awaitable[asyncio.Server]]
+) -> AsyncIterator[int]:
     await runner.setup()
     assert runner.server  # noqa: S101 - for the type checker: it exists from setup on
     with _clear_errors(settings.host, settings.port):
-        door = await open_door(hub.engine, runner.server, settings.host, settings.port)
+        door = await open(runner.server, settings.host, settings.port)
     try:
         port: int = door.sockets[0].getsockname()[1]
         log.info("listening on %s", own_url(settings.host, port))

@@ -29,7 +29,7 @@ def run_worker(settings: Settings) -> None:
             open_worker(settings, resources, publisher) as worker,
         ):
             runner.app.add_routes(operations(resources, queue=resources.jobs.ping))
-            async with listening(settings, runner), worker_pulse(settings, resources, worker):
+            async with listening(settings, runner, resources.offenders), worker_pulse(settings, resources, worker):
                 if not settings.smtp_url:
                     log.warning("GREENROOM_SMTP_URL is not set: no mail will be sent")
                 await warn_of_files(settings, resources.storage)

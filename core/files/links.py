@@ -1,4 +1,4 @@
-"""Links to files: signed, for one user and some time. Who may read is checked when a link is made and when it is used."""
+"""Links to files: signed, for one login and some time. Who may read is checked when a link is made and when it is used."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -9,15 +9,17 @@ from uuid import UUID
 import msgspec
 
 from core import clock, errors
-from core.context import Ctx
+from core.context import Ctx, Resources
 from core.db import Db
 from core.files import table
 from core.files.purposes import Purpose, purpose_named
 from core.files.table import File
+from core.rooms import LIVE_SESSIONS
 from core.tokens import FileLink, Validity, expiry
 
-LIFETIME = timedelta(hours=1)
-# Of a link to S3 itself, which nobody can take back: long enough for a browser to follow it.
+LIFETIME = timedelta(hours=1)  # of links to this server, which end with their login
+# Of links to S3 itself, which nobody can take back: long enough to begin an upload, and for a browser to follow a redirect.
+DIRECT_UPLOAD = timedelta(minutes=15)
 FOLLOWED_SECONDS = 60
 UPLOAD_PATH = "/api/upload/blob/{token}"
 DOWNLOAD_PATH = "/api/files/blob/{token}"
@@ -33,7 +35,7 @@ class VariantQuery(msgspec.Struct, frozen=True):
 
 
 class Download(msgspec.Struct, frozen=True, rename="camel"):
-    """A link to download a file, and how many seconds it lasts; it ends at once for who may no longer read the file."""
+    """A link to download a file, and how many seconds it lasts; it ends with its login and the right to read the file."""
 
     download_url: str
     expires_in: int
@@ -42,18 +44,29 @@ class Download(msgspec.Struct, frozen=True, rename="camel"):
 async def upload_url(ctx: Ctx, file: File) -> str:
     """Return where the owner puts a file: S3 itself, or this server in between."""
     # Also where this server is in between: one that stores no files says so here.
-    direct = await ctx.resources.storage.link_to_put(file.key, file.size, file.mime_type, int(LIFETIME.total_seconds()))
+    seconds = int(DIRECT_UPLOAD.total_seconds())
+    direct = await ctx.resources.storage.link_to_put(file.key, file.size, file.mime_type, seconds)
     if ctx.resources.settings.s3_links == "direct":
         return direct
-    return _address(ctx, UPLOAD_PATH, FileLink(file.id, file.owner_id, **_validity(), kind="upload"))
+    login = ctx.user.session_id
+    return _address(ctx, UPLOAD_PATH, FileLink(file.id, file.owner_id, **_validity(), kind="upload", session_id=login))
 
 
 async def download(ctx: Ctx, purposes: Sequence[Purpose], file_id: UUID, variant: Variant) -> Download:
     """Return a link for the caller; raises FILE_NOT_FOUND, FORBIDDEN, FILE_NOT_READY, FILE_REJECTED."""
     file = await readable(ctx.db, ctx.market, purposes, file_id, ctx.user.id)
     object_of(file, variant)
-    link = FileLink(file.id, ctx.user.id, **_validity(), kind="download", variant=variant)
+    login = ctx.user.session_id
+    link = FileLink(file.id, ctx.user.id, **_validity(), kind="download", variant=variant, session_id=login)
     return Download(_address(ctx, DOWNLOAD_PATH, link), int(LIFETIME.total_seconds()))
+
+
+async def opened(resources: Resources, token: str, kind: Literal["upload", "download"]) -> FileLink:
+    """Return what a link is for; raises FORBIDDEN, also when the login that it was made for has ended."""
+    link = resources.keys.file_link(token, kind)
+    if link.session_id and not await LIVE_SESSIONS(resources.db, [link.session_id]):
+        raise errors.FORBIDDEN.error("The login that this link was made for has ended")
+    return link
 
 
 async def readable(db: Db, market: str, purposes: Sequence[Purpose], file_id: UUID, user_id: UUID | None) -> File:

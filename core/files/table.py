@@ -38,8 +38,8 @@ _COLUMNS = """id, market, owner_id, purpose, key, place, file_name, mime_type, s
 
 INSERT = Run(
     """
-    insert into files (id, market, owner_id, purpose, key, file_name, mime_type, size, created_at)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9)"""
+    insert into files (id, market, owner_id, purpose, key, file_name, mime_type, size, session_id, created_at)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"""
 )
 MARKET = Scalar(str, "select market from files where id = $1 and deleted_at is null")
 FILE = One(File, f"select {_COLUMNS} from files where id = $1 and deleted_at is null")  # noqa: S608
@@ -70,12 +70,19 @@ RELEASE = Run(
 )
 REJECT = Run("update files set status = 'rejected', reject_reason = $2 where id = $1 and status = 'uploaded'")
 MOVED = Run("update files set key = $2, thumbnail_key = $3 where id = $1 and status = 'released'")
-# What was not attached in time, and what was detached. Locked, so that nobody attaches it meanwhile.
+# What sessions that have ended have uploaded, and nothing uses yet.
+END_UNUSED = Run(
+    """
+    update files set deleted_at = now()
+    where session_id = any ($1::uuid[]) and entity_id is null and deleted_at is null"""
+)
+# What was not attached in time ($1), and what was detached; not while what its link has begun may still bring its object ($3).
+# Locked, so that nobody attaches it meanwhile.
 LEFTOVER = Many(
     File,
     f"""
     select {_COLUMNS} from files
-    where deleted_at is not null or entity_id is null and created_at < $1
+    where deleted_at is not null and (status <> 'pending' or created_at < $3) or entity_id is null and created_at < $1
     order by created_at limit $2 for update skip locked""",  # noqa: S608
 )
 DISCARD = Many(FileId, "delete from files where id = any ($1::uuid[]) and entity_id is null returning id")

@@ -7,6 +7,7 @@ from core.context import Resources
 from core.db import transaction
 from core.files import table
 from core.files.checking import keys_of
+from core.files.links import LIFETIME
 from core.jobs import CheckFile
 
 UNATTACHED = timedelta(hours=24)
@@ -24,7 +25,8 @@ async def tidy_files(resources: Resources) -> None:
 
 async def _delete_some(resources: Resources) -> int:
     async with transaction(resources.db) as db:
-        files = await table.LEFTOVER(db, clock.now() - UNATTACHED, BATCH)
+        now = clock.now()
+        files = await table.LEFTOVER(db, now - UNATTACHED, BATCH, now - LIFETIME)
         for file in files:
             await resources.storage.delete(sorted(keys_of(file)))
         await table.DELETE(db, [file.id for file in files])

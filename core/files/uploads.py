@@ -111,9 +111,7 @@ def check_upload(purposes: Sequence[Purpose], new: NewUpload) -> None:
     if new.file_size < 1:
         raise errors.invalid("fileSize", "At least one byte")
     if new.file_size > kind.max_bytes:
-        raise errors.FILE_TOO_LARGE.error(
-            f"{new.file_name}: at most {kind.max_bytes // 1024 // 1024} MB of {kind.mime_type}"
-        )
+        raise errors.FILE_TOO_LARGE.error(f"At most {kind.max_bytes // 1024 // 1024} MB of {kind.mime_type}")
 
 
 def _check_name(kind: Kind, name: str) -> None:
@@ -125,7 +123,7 @@ def _check_name(kind: Kind, name: str) -> None:
 
 async def _insert(ctx: Ctx, file: File) -> None:
     row = (file.id, file.market, file.owner_id, file.purpose, file.key, file.file_name, file.mime_type, file.size)
-    await table.INSERT(ctx.resources.db, *row, clock.now())
+    await table.INSERT(ctx.resources.db, *row, ctx.user.session_id, clock.now())
 
 
 def _own(ctx: Ctx, file: File | None) -> File:

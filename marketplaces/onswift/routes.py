@@ -1,5 +1,6 @@
 """The table of OnSwift's calls: what, where, who, and what may go wrong."""
 
+from core import weights
 from core.errors import (
     CONVERSATION_NOT_FOUND,
     DEVICE_NOT_FOUND,
@@ -21,6 +22,7 @@ from core.errors import (
     NOT_A_MEMBER,
     NOTIFICATION_NOT_FOUND,
     PRECONDITION_FAILED,
+    REAUTHENTICATION_REQUIRED,
     REVIEW_NOT_FOUND,
     SAME_USER_TYPE,
     SESSION_NOT_FOUND,
@@ -101,7 +103,7 @@ ROUTES: tuple[Route, ...] = (
     delete("/api/auth/sessions/{sessionId}", auth.end_session, ROLES, SESSION_NOT_FOUND),
     get("/api/users/me", users.get_me, ROLES),
     put("/api/users/me", users.update_me, ROLES),
-    ending_login(delete("/api/users/me", users.delete_me, ROLES)),
+    ending_login(delete("/api/users/me", users.delete_me, ROLES, REAUTHENTICATION_REQUIRED)),
     get("/api/users/me/export", users.export_me, ROLES),
     get("/api/users/search", users.search_talents, CREATORS),
     get("/api/users/{userId}", users.get_user, ROLES, USER_NOT_FOUND),
@@ -127,6 +129,7 @@ ROUTES: tuple[Route, ...] = (
         ROLES,
         *NOT_MY_PROJECT,
         statuses=(201, 200),
+        weight=weights.CONVERSATION,
     ),
     get("/api/tasks", tasks.list_tasks, ROLES),
     get(PROJECT + "/tasks", tasks.list_project_tasks, ROLES, *NOT_MY_PROJECT),
@@ -151,8 +154,9 @@ ROUTES: tuple[Route, ...] = (
         SAME_USER_TYPE,
         USER_NOT_FOUND,
         statuses=(201, 200),
+        weight=weights.CONVERSATION,
     ),
-    post("/api/conversations/groups", conversations.create_group, ROLES, USER_NOT_FOUND),
+    post("/api/conversations/groups", conversations.create_group, ROLES, USER_NOT_FOUND, weight=weights.GROUP),
     get("/api/conversations/{conversationId}/invitations", conversations.list_pending, ROLES, *NOT_MINE),
     get("/api/invitations", conversations.list_invitations, ROLES),
     do(INVITATION + "/accept", conversations.accept_invitation, ROLES, INVITATION_NOT_FOUND, GROUP_FULL),
@@ -166,6 +170,7 @@ ROUTES: tuple[Route, ...] = (
         FORBIDDEN,
         USER_NOT_FOUND,
         GROUP_FULL,
+        weight=weights.MEMBERS,
     ),
     delete(
         "/api/conversations/{conversationId}/members/{userId}",
@@ -174,6 +179,7 @@ ROUTES: tuple[Route, ...] = (
         *NOT_MINE,
         FORBIDDEN,
         USER_NOT_FOUND,
+        weight=weights.REMOVAL,
     ),
     get("/api/conversations/{conversationId}/messages", messages.list_messages, ROLES, *NOT_MY_MESSAGE),
     do(
@@ -183,12 +189,13 @@ ROUTES: tuple[Route, ...] = (
         *NOT_MY_MESSAGE,
         *BAD_TEXT,
         statuses=(201, 200),
+        weight=weights.MESSAGE,
     ),
     put("/api/conversations/{conversationId}/read", messages.mark_read, ROLES, *NOT_MY_MESSAGE, status=204),
-    put(MESSAGE, messages.edit_message, ROLES, *NOT_MY_MESSAGE, *BAD_TEXT, FORBIDDEN),
-    delete(MESSAGE, messages.delete_message, ROLES, *NOT_MY_MESSAGE, FORBIDDEN),
-    put(MESSAGE + "/reactions/{emoji}", messages.add_reaction, ROLES, *NOT_MY_MESSAGE),
-    delete(MESSAGE + "/reactions/{emoji}", messages.remove_reaction, ROLES, *NOT_MY_MESSAGE),
+    put(MESSAGE, messages.edit_message, ROLES, *NOT_MY_MESSAGE, *BAD_TEXT, FORBIDDEN, weight=weights.EDIT),
+    delete(MESSAGE, messages.delete_message, ROLES, *NOT_MY_MESSAGE, FORBIDDEN, weight=weights.DELETE),
+    put(MESSAGE + "/reactions/{emoji}", messages.add_reaction, ROLES, *NOT_MY_MESSAGE, weight=weights.REACTION),
+    delete(MESSAGE + "/reactions/{emoji}", messages.remove_reaction, ROLES, *NOT_MY_MESSAGE, weight=weights.REACTION),
     get("/api/deliverables", deliverables.list_deliverables, ROLES),
     post(
         "/api/deliverables",

@@ -8,7 +8,8 @@ import msgspec
 from msgspec import UNSET
 
 from core import errors
-from core.budget import Rate
+from core.budget import Rate, Window
+from core.emails import MailRates
 from core.fields import given
 from core.hosts import is_public
 from core.identity import LoginRates, PasswordPolicy
@@ -38,16 +39,28 @@ PASSWORDS = PasswordPolicy(
     },
 )
 
-LOGIN = LoginRates(Rate("login", count=5, seconds=15 * 60), Rate("login-account", count=20, seconds=15 * 60))
-PASSWORD_CHANGE = Rate("password-change", count=5, seconds=15 * 60)
+LOGIN = LoginRates(
+    address=Window("login", count=5, seconds=15 * 60),
+    account=Rate("login-account", count=20, seconds=15 * 60),
+    device=Window("login-device", count=5, seconds=15 * 60),
+)
+# A school class or an event behind one address gets through. Each hashes once and mails once.
+SIGN_UPS = Rate("sign-up", count=100, seconds=60 * 60)
+# Wrong codes, of mails, that come from one address.
+CODES = Window("codes", count=20, seconds=15 * 60)
+PASSWORD_CHANGE = Window("password-change", count=5, seconds=15 * 60)
 EXPORT = Rate("export", count=5, seconds=60 * 60)
-VERIFICATION = Rate("verification", count=3, seconds=60 * 60)
-PASSWORD_RESET = Rate("password-reset", count=3, seconds=60 * 60)
+# Mails that the clients of one address have sent to whomever: as many as may sign up there.
+MAILS = Rate("mails", count=100, seconds=60 * 60)
+# A bucket of its own: else the mails that are left to ask for would tell that somebody has just signed up.
+WELCOME = MailRates(MAILS, Rate("welcome", count=3, seconds=60 * 60))
+VERIFICATION = MailRates(MAILS, Rate("verification", count=3, seconds=60 * 60))
+PASSWORD_RESET = MailRates(MAILS, Rate("password-reset", count=3, seconds=60 * 60))
 PER_USER = Rate("user", count=100, seconds=60)
 # The document gives no number for callers without an account. Several people may share one address.
 PER_ADDRESS = Rate("address", count=300, seconds=60)
 UPLOADS = Rate("uploads", count=10, seconds=60 * 60)
-# A burst of 30, then one each second.
+# A burst of 30, then one each second; what else weighs how many messages is in core/weights.py.
 MESSAGES = Rate("messages", count=30, seconds=30)
 
 # The fields that make a profile complete; each counts the same.
@@ -108,8 +121,8 @@ def check_profile(role: str, change: ProfileChange) -> None:
     names = {field.name: field.encode_name for field in msgspec.structs.fields(ProfileChange)}
     foreign = [name for name in values if values[name] and name not in FIELDS_OF[role] and name not in FIELDS_OF_ALL]
     problems = [errors.Detail(names[name], f"A {role} has no such field") for name in foreign]
-    if missing := unknown(change.skills or ()):
-        problems.append(errors.Detail("skills", f"Not in the list of skills: {', '.join(missing)}"))
+    if unknown(change.skills or ()):
+        problems.append(errors.Detail("skills", "Not all of them are in the list of skills"))
     if change.hourly_rate and round(change.hourly_rate, 2) != change.hourly_rate:
         problems.append(errors.Detail("hourlyRate", "Must have two decimals at most"))
     if problems:

@@ -1,82 +1,117 @@
 """The front door: one port, where the first request of a connection says who serves it."""
 
 import asyncio
+import re
 from collections.abc import Callable
+from functools import partial
 from typing import Final, cast
 
+from aiohttp import web
+
+from realtime.engine.faults import BAD_REQUEST, HEADERS_TOO_LARGE, TOO_MANY, TOO_SLOW, Fault
+from realtime.engine.guard import Guard
 from realtime.engine.handshake import Refused, Request, read_upgrade
+from realtime.engine.http import HEAD_TIME, MAX_HEAD, Http
 from realtime.engine.server import Engine
 
-MAX_HEAD: Final = 16 * 1024  # bytes
-HEAD_TIME: Final = 10.0  # seconds
-
 _END: Final = b"\r\n\r\n"
-_TOO_LARGE: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-_TOO_SLOW: Final = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+_METHOD: Final = re.compile(rb"(?:\r?\n)*(?:[A-Z-]{0,20}\Z|[A-Z-]{1,20} )")  # HTTP begins so; TLS and others do not
 
 
 async def open_door(
-    engine: Engine, http: Callable[[], asyncio.Protocol], host: str, port: int, *, reuse_port: bool = False
+    engine: Engine, server: web.Server, host: str, port: int, *, reuse_port: bool = False
 ) -> asyncio.Server:
-    """Listen for everybody; what is not a WebSocket of the engine goes to a protocol of `http`."""
+    """Listen for everybody; what is not a WebSocket of the engine goes to the application of `server`."""
+    return await _listen(
+        partial(Door, engine.guard, partial(Http, server, engine.guard), engine), host, port, reuse_port
+    )
+
+
+async def open_http(guard: Guard, server: web.Server, host: str, port: int) -> asyncio.Server:
+    """Listen for an application alone, with the deadlines, limits and errors of every other port."""
+    return await _listen(partial(Door, guard, partial(Http, server, guard)), host, port, False)
+
+
+async def _listen(door: Callable[[], "Door"], host: str, port: int, reuse_port: bool) -> asyncio.Server:
     loop = asyncio.get_running_loop()
-    return await loop.create_server(
-        lambda: Door(engine, http), host, port, backlog=4096, reuse_port=reuse_port or None
-    )  # fmt: skip
+    return await loop.create_server(door, host, port, backlog=4096, reuse_port=reuse_port or None)
 
 
 class Door(asyncio.Protocol):
     """Reads a connection's first request head and hands the connection on."""
 
-    __slots__ = ("_engine", "_head", "_http", "_transport", "slot")
+    __slots__ = ("_engine", "_guard", "_head", "_http", "_subject", "_transport", "slot")
     _transport: asyncio.Transport
 
-    def __init__(self, engine: Engine, http: Callable[[], asyncio.Protocol]) -> None:
+    def __init__(self, guard: Guard, http: Callable[[], asyncio.Protocol], engine: Engine | None = None) -> None:
+        self._guard = guard
         self._engine = engine
         self._http = http
         self._head = b""
+        self._subject = ""
         self.slot = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Wait for a head, not for ever."""
+        """Wait for a head, not for ever, and not from all too many at a time."""
         self._transport = cast("asyncio.Transport", transport)
-        self._engine.wheel.schedule(self, HEAD_TIME)
+        subject = self._guard.subject(self._peer())
+        if self._guard.heads.is_full(subject):
+            self._guard.config.limited("connections", self._peer())
+            self._answer(TOO_MANY, "Retry-After: 1")
+            return
+        self._subject = subject
+        self._guard.heads.enter(subject)
+        self._guard.wheel.schedule(self, HEAD_TIME)
+
+    def _peer(self) -> str:
+        peer = self._transport.get_extra_info("peername")
+        return peer[0] if peer else ""
 
     def due(self) -> None:
         """The head did not come."""
-        self._refuse(_TOO_SLOW)
+        self._refuse(TOO_SLOW)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         """Gone before it said anything."""
-        self._engine.wheel.cancel(self)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Wait no longer."""
+        self._guard.wheel.cancel(self)
+        self._guard.heads.leave(self._subject)
+        self._subject = ""
 
     def data_received(self, data: bytes) -> None:
         """Collect the head."""
         seen = len(self._head)
         self._head += data
         end = self._head.find(_END, max(0, seen - 3))
-        if 0 <= end <= MAX_HEAD:
-            self._engine.wheel.cancel(self)
+        if not _METHOD.match(self._head):
+            self._refuse(BAD_REQUEST)
+        elif 0 <= end <= MAX_HEAD:
+            self._settle()
             self._hand_on(end)
         elif len(self._head) >= MAX_HEAD + len(_END):
-            self._refuse(_TOO_LARGE)
+            self._refuse(HEADERS_TOO_LARGE)
 
     def _hand_on(self, end: int) -> None:
-        remote = self._transport.get_extra_info("peername")
-        request = read_upgrade(self._head[:end], remote[0] if remote else "", self._engine.paths)
-        if request is None or not self._to_engine(request, end + len(_END)):
+        engine = self._engine
+        request = read_upgrade(self._head[:end], self._peer(), engine.paths) if engine else None
+        if engine is None or request is None:
             self._to_http()
+        else:
+            self._to_engine(engine, request, end + len(_END))
 
-    def _to_engine(self, request: Request, end: int) -> bool:
-        """Open a WebSocket; a refusal is for the endpoints to tell, since they know how."""
+    def _to_engine(self, engine: Engine, request: Request, end: int) -> None:
         try:
-            known = self._engine.admit(request)
-        except Refused:
-            return False
-        websocket = self._engine.open_websocket(self._transport, request, known)
+            session = engine.admit(request) or engine.new_session(request)
+        except Refused as refused:
+            self._transport.write(refused.answer())
+            self._transport.close()
+            return
+        websocket = engine.open_websocket(self._transport, request, session)
         if len(self._head) > end:
             websocket.data_received(self._head[end:])
-        return True
 
     def _to_http(self) -> None:
         protocol = self._http()
@@ -84,7 +119,10 @@ class Door(asyncio.Protocol):
         protocol.connection_made(self._transport)
         protocol.data_received(self._head)
 
-    def _refuse(self, answer: bytes) -> None:
-        self._engine.wheel.cancel(self)
-        self._transport.write(answer)
+    def _refuse(self, fault: Fault) -> None:
+        self._settle()
+        self._answer(fault)
+
+    def _answer(self, fault: Fault, *headers: str) -> None:
+        self._transport.write(fault.answer(*headers))
         self._transport.close()

@@ -9,7 +9,9 @@ from aiohttp.http_websocket import WebSocketReader
 from realtime.engine.handshake import (
     BAD_METHOD,
     BAD_REQUEST,
+    ENCODED,
     FORBIDDEN,
+    TOO_LARGE,
     Refused,
     Request,
     make_request,
@@ -32,7 +34,9 @@ def routes(engine: "Engine") -> list[web.RouteDef]:
         try:
             response = await _serve(engine, request, asked)
         except Refused as refused:
-            response = web.json_response({"code": refused.code, "message": refused.message}, status=refused.status)
+            response = web.Response(
+                body=refused.body(), status=refused.status, headers=refused.headers, content_type="application/json"
+            )
         if asked.origin and engine.allows(asked):
             _let_read(engine, asked.origin, response)
         response.headers["Cache-Control"] = "no-store"
@@ -50,12 +54,12 @@ def _read(request: web.Request) -> Request:
 async def _serve(engine: "Engine", request: web.Request, asked: Request) -> web.Response:
     if asked.method == "OPTIONS":
         return _preflight(engine, request, asked)
-    session = engine.admit(asked)
+    known = engine.admit(asked)
     if asked.key:
-        return _take_connection(engine, request, asked, session)
-    if session is None:
-        return _text(engine.open_polling(asked))
-    polling = cast("Polling", session.transport)
+        return _take_connection(engine, request, asked, known or engine.new_session(asked))
+    if known is None:
+        return _text(engine.open_polling(engine.new_session(asked)))
+    polling = cast("Polling", known.transport)
     if asked.method == "GET":
         return await _poll(request, polling)
     if asked.method == "POST":
@@ -85,6 +89,7 @@ def _let_read(engine: "Engine", origin: str, response: web.Response) -> None:
 
 
 async def _poll(request: web.Request, polling: Polling) -> web.Response:
+    await polling.session.budget.pay(1.0)
     if not await polling.ready():
         raise Refused(BAD_REQUEST)
     if request.transport is None:  # hung up while it waited: what it should have got must not vanish unnoticed
@@ -99,22 +104,24 @@ async def _post(engine: "Engine", request: web.Request, polling: Polling) -> web
     polling.posting = True
     try:
         body = await _read_body(request, engine.config.max_payload)
+        if polling.ended or not await polling.feed(body):
+            raise Refused(BAD_REQUEST)
     finally:
         polling.posting = False
-    if polling.ended or not polling.feed(body):
-        raise Refused(BAD_REQUEST)
     return web.Response(text="ok", content_type="text/html")
 
 
 async def _read_body(request: web.Request, limit: int) -> bytes:
     """All of the body, however many segments it comes in."""
+    if request.headers.get(hdrs.CONTENT_ENCODING, "identity") != "identity":
+        raise Refused(ENCODED, 415)
     body = bytearray()
     too_large = (request.content_length or 0) > limit
     while not too_large and (part := await request.content.readany()):
         body += part
         too_large = len(body) > limit
     if too_large:
-        raise Refused((3, "Payload too large"), 413)
+        raise Refused(TOO_LARGE, 413)
     return bytes(body)
 
 
@@ -130,12 +137,13 @@ class _Tail:
     def feed_eof(self) -> None: ...
 
 
-def _take_connection(engine: "Engine", request: web.Request, asked: Request, known: Session | None) -> web.Response:
+def _take_connection(engine: "Engine", request: web.Request, asked: Request, session: Session) -> web.Response:
     """Make a WebSocket of a connection that aiohttp owns."""
     owner, transport = request.protocol, cast("asyncio.Transport", request.transport)
     tail = _Tail()
     owner.set_parser(cast("WebSocketReader", tail))
-    websocket = engine.open_websocket(transport, asked, known)
+    transport.resume_reading()  # if it was paused, that was aiohttp's affair
+    websocket = engine.open_websocket(transport, asked, session)
     # To aiohttp the connection is lost: it forgets it, writes nothing more, and logs the answer.
     owner.transport = None
     owner.connection_lost(None)

@@ -62,11 +62,15 @@ class Wheel:
         loop = asyncio.get_running_loop()
         self._handle = loop.call_at(loop.time() + self.tick, self._beat, loop, loop.time() + self.tick)
 
-    def finish(self) -> None:
-        """Stand still, after all that waits: each is due now."""
+    def stop(self) -> None:
+        """Stand still, whatever waits."""
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
+
+    def finish(self) -> None:
+        """Stand still, after all that waits: each is due now."""
+        self.stop()
         while self._slots:
             self.turn()
 

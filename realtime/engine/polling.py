@@ -4,11 +4,14 @@ import asyncio
 from base64 import b64decode, b64encode
 from typing import Final
 
+from realtime.engine.budget import CONNECT_REFUSED, SLICE, UNIT
 from realtime.engine.frames import TEXT, unwrap
+from realtime.engine.handshake import TOO_LARGE, Refused
 from realtime.engine.session import (
     PARSE_ERROR,
     PING_TIMEOUT,
     SHUTTING_DOWN,
+    TOO_MANY_REFUSALS,
     TRANSPORT_CLOSE,
     TRANSPORT_ERROR,
     Session,
@@ -16,11 +19,15 @@ from realtime.engine.session import (
 from realtime.engine.websocket import FAREWELL, HIGH_WATER
 
 OVERFLOW: Final = 16 * HIGH_WATER  # bytes that may wait for a client that does not poll
+# Official clients put all that they have into a payload, up to max_payload bytes; but they do not have thousands of packets.
+MAX_PACKETS: Final = 10_000
 SEPARATOR: Final = "\x1e"
+_SEPARATOR_BYTE: Final = b"\x1e"
 _CLOSE, _NOOP = "1", "6"
 _UPGRADED: Final = "upgraded"
 _WITHOUT_CLOSE: Final = (TRANSPORT_CLOSE, _UPGRADED, SHUTTING_DOWN)
-_ABRUPT: Final = (TRANSPORT_CLOSE, TRANSPORT_ERROR, PARSE_ERROR, PING_TIMEOUT)
+_ABRUPT: Final = (TRANSPORT_CLOSE, TRANSPORT_ERROR, PARSE_ERROR, PING_TIMEOUT, TOO_MANY_REFUSALS)
+_REFUSED: Final = (PARSE_ERROR, TOO_MANY_REFUSALS)
 
 
 def encode_payload(frames: bytes) -> list[str]:
@@ -29,6 +36,14 @@ def encode_payload(frames: bytes) -> list[str]:
         data.decode() if opcode == TEXT else f"b{b64encode(data).decode()}"
         for opcode, data in unwrap(frames)
     ]  # fmt: skip
+
+
+def _packets(body: bytes) -> list[str]:
+    """The packets of a payload; a malformed one if it is no text."""
+    try:
+        return body.decode().split(SEPARATOR)
+    except UnicodeDecodeError:
+        return [""]
 
 
 class Polling:
@@ -126,20 +141,32 @@ class Polling:
         self.due()
         return _CLOSE
 
-    def feed(self, body: bytes) -> bool:
-        """Give the session the packets of a POST; False if one was malformed, which ends the session."""
-        try:
-            packets = body.decode().split(SEPARATOR)
-        except UnicodeDecodeError:
-            packets = [""]
-        for packet in packets:
+    async def feed(self, body: bytes) -> bool:
+        """Give the session the packets of a POST, a slice per turn and no faster than its budget allows.
+
+        Returns False if the session ended by what was in it. Raises Refused, before it looks at any, if there are too many.
+        """
+        budget, spent = self.session.budget, 0.0
+        if body.count(_SEPARATOR_BYTE) >= MAX_PACKETS:
+            self.session.count_refusal(CONNECT_REFUSED)
+            raise Refused(TOO_LARGE, 413)
+        for packet in _packets(body):
+            units = 1.0 + len(packet) / UNIT
+            spent += units
+            if spent > SLICE:
+                spent = units
+                await asyncio.sleep(0)
+            await budget.pay(units)
             if self.ended:
                 break
-            if packet.startswith("b"):
-                self._feed_binary(packet)
-            else:
-                self.session.receive(packet)
-        return self.ended != PARSE_ERROR
+            self._feed_packet(packet)
+        return self.ended not in _REFUSED
+
+    def _feed_packet(self, packet: str) -> None:
+        if packet.startswith("b"):
+            self._feed_binary(packet)
+        else:
+            self.session.receive(packet)
 
     def _feed_binary(self, packet: str) -> None:
         try:

@@ -8,54 +8,32 @@ from contextlib import suppress
 from sys import intern
 from typing import Final
 
-import msgspec
 from aiohttp import web
 
 from realtime.engine import endpoints, upgrade
+from realtime.engine.budget import Budget, Turns
+from realtime.engine.config import Config as Config
 from realtime.engine.frames import GOING_AWAY, text_frame
+from realtime.engine.guard import Guard
 from realtime.engine.handshake import (
     BAD_METHOD,
     BAD_REQUEST,
     FORBIDDEN,
     SESSION_UNKNOWN,
+    TOO_MANY_SESSIONS,
     TRANSPORT_UNKNOWN,
     UNSUPPORTED_VERSION,
     Refused,
     Request,
     switching_protocols,
 )
-from realtime.engine.heartbeat import Wheel
 from realtime.engine.outbox import Outbox
 from realtime.engine.polling import Polling
 from realtime.engine.session import SHUTTING_DOWN, Layer, Session
 from realtime.engine.websocket import WebSocket
 
 STOP_TIME: Final = 2.0  # seconds that peers have to hang up when the process stops
-TICKS: Final = 32  # of the wheel, within the shorter of the heartbeat's two delays
 MAX_USER_AGENT: Final = 256  # characters kept
-
-
-def _peer(peer: str, _forwarded: str) -> str:
-    return peer
-
-
-class Config(msgspec.Struct, frozen=True):
-    """Times in seconds, sizes in bytes; `origins` may speak with us from a browser, "*" is any.
-
-    `address` says where a client is, given the peer's address and what X-Forwarded-For claims, which alone nobody believes.
-    """
-
-    ping_interval: float = 25.0
-    ping_timeout: float = 20.0
-    max_payload: int = 1_000_000
-    paths: tuple[str, ...] = ("/socket.io/", "/ws")
-    origins: tuple[str, ...] = ("*",)
-    connect_timeout: float = 45.0
-    address: Callable[[str, str], str] = _peer
-
-    def served_paths(self) -> frozenset[str]:
-        """`paths` with and without a trailing slash."""
-        return frozenset(form for path in self.paths for form in (path.rstrip("/"), f"{path.rstrip('/')}/"))
 
 
 class Engine:
@@ -68,7 +46,9 @@ class Engine:
         self.slow: set[Session] = set()  # those that are behind
         self.refusing = False  # new sessions, though it goes on with those that it has
         self.outbox = Outbox()
-        self.wheel = Wheel(min(config.ping_interval, config.ping_timeout) / TICKS)
+        self.turns = Turns()
+        self.guard = Guard(config)
+        self.wheel = self.guard.wheel
         self.paths = config.served_paths()
         self._layer = layer
         self._leaving: set[WebSocket] = set()
@@ -133,6 +113,10 @@ class Engine:
             raise Refused(BAD_REQUEST)
         if self._takes_nobody:
             raise Refused(BAD_REQUEST, 503)
+        try:
+            self.config.address(request.remote, request.forwarded)
+        except ValueError:
+            raise Refused(BAD_REQUEST) from None
         return None
 
     def _session_of(self, sid: str, transport: str, request: Request) -> Session:
@@ -146,37 +130,41 @@ class Engine:
             raise Refused(BAD_REQUEST)
         return session
 
-    def open_polling(self, request: Request) -> str:
+    def new_session(self, request: Request) -> Session:
+        """Make the session that an admitted request may open. Raises Refused if its address has opened too many."""
+        user_agent = request.user_agent[:MAX_USER_AGENT].encode("ascii", "replace").decode()
+        address = intern(self.config.address(request.remote, request.forwarded))
+        subject = self.guard.subject(address)
+        if wait := self.guard.wait(address, subject):
+            raise Refused(TOO_MANY_SESSIONS, 429, wait)
+        budget = Budget(self.config, address)
+        return Session(self, secrets.token_urlsafe(15), address, intern(user_agent), budget, subject)
+
+    def open_polling(self, session: Session) -> str:
         """Begin a session by polling; returns its open packet."""
-        session = self._new_session(request)
         polling = Polling(session)
         session.transport, session.write = polling, polling.write
         self._begin(session)
         return self._open_packet % (session.sid, '"websocket"')
 
-    def open_websocket(self, transport: asyncio.Transport, request: Request, known: Session | None) -> WebSocket:
+    def open_websocket(self, transport: asyncio.Transport, request: Request, session: Session) -> WebSocket:
         """Answer an admitted request for a WebSocket: it carries a new session, or offers itself to a known one."""
-        websocket = WebSocket(self, transport)
+        websocket = WebSocket(self, transport, session.budget)
         transport.set_protocol(websocket)
         answer = switching_protocols(request.key)
-        if known is not None:
+        if session.sid in self.sessions:
             transport.write(answer)
-            upgrade.offer(known, websocket)
+            upgrade.offer(session, websocket)
         else:
-            session = self._new_session(request)
             session.transport, session.write = websocket, transport.write
             websocket.taker = session
             transport.write(answer + text_frame((self._open_packet % (session.sid, "")).encode()))
             self._begin(session)
         return websocket
 
-    def _new_session(self, request: Request) -> Session:
-        user_agent = request.user_agent[:MAX_USER_AGENT].encode("ascii", "replace").decode()
-        address = self.config.address(request.remote, request.forwarded)
-        return Session(self, secrets.token_urlsafe(15), intern(address), intern(user_agent))
-
     def _begin(self, session: Session) -> None:
         self.sessions[session.sid] = session
+        self.guard.strangers.enter(session.stranger)
         # Spread, or all clients of a restarted hub are pinged in the same tick for ever.
         self.wheel.schedule(session, self.config.ping_interval * random.uniform(0.5, 0.9))  # noqa: S311
         session.layer = self._layer(session)

@@ -1,10 +1,12 @@
 """One Engine.IO session: its life, its heartbeat, and the transport that carries it now."""
 
+import asyncio
 import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-from realtime.engine.frames import INTERNAL_ERROR, NORMAL, binary_frame, text_frame
+from realtime.engine.budget import Budget
+from realtime.engine.frames import INTERNAL_ERROR, NORMAL, POLICY_VIOLATION, binary_frame, text_frame
 
 if TYPE_CHECKING:
     from realtime.engine.server import Engine
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
 TRANSPORT_CLOSE, TRANSPORT_ERROR = "transport close", "transport error"
 PARSE_ERROR, PING_TIMEOUT = "parse error", "ping timeout"
 FORCED_CLOSE, SHUTTING_DOWN = "forced server close", "server shutting down"
+TOO_MANY_REFUSALS = "too many refusals"
 
 _PING = text_frame(b"2")
 _log = logging.getLogger(__name__)
@@ -63,11 +66,13 @@ class Session:
     """One Engine.IO session. Closes once; after that writes are ignored.
 
     `write(frames)` sends whole frames at once; what should share a write with others goes through `engine.outbox`.
-    `behind`: the client does not take what it is sent; its layer hears `caught_up` when that is over.
+    `behind`: the client does not take what it is sent; its layer hears `caught_up` when that is over. `stranger`: whom the
+    session is counted for until it is `let_in`.
     """
 
     __slots__ = (
         "behind",
+        "budget",
         "engine",
         "layer",
         "pinged",
@@ -75,6 +80,7 @@ class Session:
         "remote",
         "sid",
         "slot",
+        "stranger",
         "transport",
         "user_agent",
         "write",
@@ -84,11 +90,15 @@ class Session:
     transport: Transport
     write: Callable[[bytes], None]
 
-    def __init__(self, engine: "Engine", sid: str, remote: str, user_agent: str) -> None:
+    def __init__(
+        self, engine: "Engine", sid: str, remote: str, user_agent: str, budget: Budget, stranger: str = ""
+    ) -> None:
         self.engine = engine
         self.sid = sid
         self.remote = remote
         self.user_agent = user_agent
+        self.budget = budget
+        self.stranger = stranger
         self.behind = False
         self.pinged = False
         self.slot = 0
@@ -107,6 +117,7 @@ class Session:
         """End the session; what was written before still goes out."""
         if self.engine.sessions.pop(self.sid, None) is None:
             return
+        self.let_in()
         self.engine.wheel.cancel(self)
         self.engine.slow.discard(self)
         self.pinged = False
@@ -120,6 +131,16 @@ class Session:
             layer.closed(reason)
         except Exception:
             _log.exception("a layer failed to close")
+
+    def let_in(self) -> None:
+        """Count it no more among those of its address that nobody knows yet."""
+        self.engine.guard.strangers.leave(self.stranger)
+        self.stranger = ""
+
+    def count_refusal(self, cost: float = 1.0) -> None:
+        """Count something that was refused to the client; one too many, and the session ends after this turn's answers."""
+        if not self.budget.refuse(cost):
+            asyncio.get_running_loop().call_soon(self.close, TOO_MANY_REFUSALS, POLICY_VIOLATION)
 
     def receive(self, packet: str) -> None:
         """Take a text packet from the transport."""
@@ -136,6 +157,7 @@ class Session:
     def _pong(self) -> None:
         if self.pinged:  # one that was not asked for does not put the next ping off
             self.pinged = False
+            self.budget.heard_pong()
             self.engine.wheel.schedule(self, self.engine.config.ping_interval)
 
     def deliver(self, message: str | bytes) -> None:
@@ -148,11 +170,12 @@ class Session:
 
     def due(self) -> None:
         """Time to ping, or a ping was not answered in time."""
-        if self.pinged:
+        if not self.pinged:
+            self.pinged = True
+            self.write(_PING)
+        elif not self.budget.excuses_silence():
             self.close(PING_TIMEOUT)
             return
-        self.pinged = True
-        self.write(_PING)
         self.engine.wheel.schedule(self, self.engine.config.ping_timeout)
 
     def fall_behind(self) -> None:

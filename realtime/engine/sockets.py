@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from realtime.engine import packets
+from realtime.engine.budget import CONNECT_REFUSED
 from realtime.engine.packets import (
     ACK,
     BINARY_ACK,
@@ -73,7 +74,7 @@ class Socket:
         """Keep the client out of this namespace; the session stays, for others or for another try."""
         if self.state == _KNOCKING:
             self.layer.leave(self)
-            self.session.engine.outbox.add(self.session, packets.connect_error(message, data, self.namespace))
+            self.layer.refuse_connect(packets.connect_error(message, data, self.namespace))
 
     def emit(self, name: str, *args: object, ack: int | None = None) -> None:
         """Send an event; with `ack` the client's answer comes to `on_ack` under that number."""
@@ -120,6 +121,7 @@ class SocketIO:
     def has_joined(self) -> None:
         """The client is in a namespace."""
         self._session.engine.wheel.cancel(self)
+        self._session.let_in()
 
     def message(self, data: str | bytes) -> None:
         """Take a packet, or an attachment of one."""
@@ -178,14 +180,17 @@ class SocketIO:
     def _connect(self, namespace: str, auth: bytes) -> None:
         make = self._namespaces.get(namespace)
         if make is None or (namespace not in self._sockets and len(self._sockets) >= MAX_NAMESPACES):
-            self._session.engine.outbox.add(
-                self._session, packets.connect_error("Invalid namespace", namespace=namespace)
-            )
+            self.refuse_connect(packets.connect_error("Invalid namespace", namespace=namespace))
             return
         socket = make(self._session)
         socket.layer, socket.namespace = self, namespace
         self._sockets[namespace] = socket
         socket.on_connect(auth)
+
+    def refuse_connect(self, answer: bytes) -> None:
+        """Answer a CONNECT that is refused: a few, and the session ends."""
+        self._session.engine.outbox.add(self._session, answer)
+        self._session.count_refusal(CONNECT_REFUSED)
 
     def leave(self, socket: Socket, reason: str = "") -> None:
         """Forget a socket; it hears `reason`, unless it was refused and there is none."""

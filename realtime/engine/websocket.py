@@ -4,6 +4,7 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Protocol
 
+from realtime.engine.budget import SEGMENT, SLICE, UNIT, Budget
 from realtime.engine.frames import (
     CLOSE,
     CONTINUATION,
@@ -51,19 +52,40 @@ class Taker(Protocol):
         """The peer left or broke the protocol: close the WebSocket with `code`."""
 
 
-class WebSocket(asyncio.Protocol):
-    """Reads frames and gives their packets to its taker; `transport` is the asyncio one."""
+# Why a peer is not read: it does not read itself; it waits for its turn; its budget is used up.
+_PEER, _TURN, _RATE = 1, 2, 4
 
-    __slots__ = ("_fragments", "_need", "_opcode", "_tail", "closing", "engine", "slot", "taker", "transport")
+
+class WebSocket(asyncio.Protocol):
+    """Reads frames and gives their packets to its taker; `transport` is the asyncio one.
+
+    What a turn or the budget does not allow stays in the tail, and the peer is not read until that is worked off.
+    """
+
+    __slots__ = (
+        "_fragments",
+        "_need",
+        "_opcode",
+        "_paused",
+        "_tail",
+        "budget",
+        "closing",
+        "engine",
+        "slot",
+        "taker",
+        "transport",
+    )
     name = "websocket"
     taker: Taker
 
-    def __init__(self, engine: "Engine", transport: asyncio.Transport) -> None:
+    def __init__(self, engine: "Engine", transport: asyncio.Transport, budget: Budget) -> None:
         self.engine = engine
         self.transport = transport
+        self.budget = budget
         self.closing = False
         self.slot = 0
-        self._tail: bytearray | None = None  # a frame that is not whole yet ...
+        self._paused = 0
+        self._tail: bytearray | None = None  # frames that wait for their turn, or one that is not whole yet ...
         self._need = SHORTEST  # ... and how many bytes it must have before it is worth another look
         self._fragments: bytearray | None = None  # a message that is not whole yet ...
         self._opcode = CONTINUATION  # ... and its kind
@@ -71,8 +93,15 @@ class WebSocket(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take what is nearly always read, one short text frame, without the general parser."""
-        size = len(data)
-        if 6 <= size < 132 and data[0] == FIN | TEXT and data[1] == size + 122 and self._between_messages():
+        size, budget = len(data), self.budget
+        if (
+            6 <= size < 132
+            and data[0] == FIN | TEXT
+            and data[1] == size + 122
+            and budget.credit >= 1.0
+            and self._between_messages()
+        ):
+            budget.credit -= 1.0
             payload = bytearray(data[6:])
             websocket_mask(data[2:6], payload)
             try:
@@ -81,41 +110,88 @@ class WebSocket(asyncio.Protocol):
                 self._fail(INVALID_TEXT)
             else:
                 self.taker.receive(packet)
-        elif not self.closing:
+        elif self.closing:
+            self._ignore(size)
+        else:
             self._feed(data)
 
     def _between_messages(self) -> bool:
         return self._tail is None and self._fragments is None and not self.closing
 
+    def _ignore(self, size: int) -> None:
+        """Let the peer finish what it was sending when we said goodbye, but not go on for long."""
+        self.budget.credit -= 1.0 + size / UNIT
+        if self.budget.credit < 0.0 and self.budget.refill() > 0.0:
+            self.transport.abort()
+
     def _feed(self, data: bytes) -> None:
-        tail = self._tail
-        if tail is not None:
-            tail += data
+        self.budget.credit -= SEGMENT
+        if self._tail is None:
+            self._tail = bytearray(data)
+        else:
+            self._tail += data
+        if not self._paused:
+            self.work()
+
+    def work(self) -> float:
+        """Take up the frames that wait, as many as a turn and the budget allow; returns the units spent."""
+        self._paused &= ~_TURN
+        if self.closing or self._paused:
+            return 0.0
+        if self._tail is None:
+            self.transport.resume_reading()
+            return 0.0
         try:
-            read = self._read_frames(data if tail is None else tail)
+            return self._work_off(self._tail)
         except BrokenFrame as broken:
             self._fail(broken.code)
-            return
-        if self.closing:
-            return
-        if tail is None:
-            tail = bytearray(data[read:])
-        else:
-            del tail[:read]  # not copied: a frame of many small segments must not cost the square of its size
-        self._tail = tail or None
+            return SLICE
 
-    def _read_frames(self, buffer: bytes | bytearray) -> int:
-        """Take the whole frames of `buffer`; returns how many bytes they are."""
-        at = 0
-        while len(buffer) - at >= self._need and not self.closing:
-            frame = read_frame(buffer, at, self.engine.config.max_payload)
+    def _work_off(self, tail: bytearray) -> float:
+        spent, at, budget = 0.0, 0, self.budget
+        while spent < SLICE and len(tail) - at >= self._need and not self._paused:
+            if budget.credit < 1.0 and budget.refill() > 0.0:
+                break
+            frame = read_frame(tail, at, self.engine.config.max_payload)
             if isinstance(frame, int):
                 self._need = frame
-            else:
-                first, payload, at = frame
-                self._need = SHORTEST
-                self._take(first, payload)
-        return at
+                continue
+            first, payload, at = frame
+            units = 1.0 + len(payload) / UNIT
+            budget.credit -= units
+            spent += units
+            self._need = SHORTEST
+            self._take(first, payload)
+        if not self.closing:
+            del tail[:at]  # not copied: a frame of many small segments must not cost the square of its size
+            self._tail = tail or None
+            self._go_on(is_more=len(tail) >= self._need)
+        return spent
+
+    def _go_on(self, *, is_more: bool) -> None:
+        """Read on, or go on with what there is: in a later turn, or when there is credit again."""
+        wait = self.budget.refill() if self.budget.credit < (1.0 if is_more else 0.0) else 0.0
+        if wait > 0.0:
+            self.budget.hold()
+            self._pause(_RATE)
+            asyncio.get_running_loop().call_later(wait, self._resume, _RATE)
+        elif is_more and not self._paused:
+            self._pause(_TURN)
+            self.engine.turns.add(self)
+        elif not self._paused:
+            self.transport.resume_reading()
+
+    def _pause(self, why: int) -> None:
+        if not self._paused:
+            self.transport.pause_reading()
+        self._paused |= why
+
+    def _resume(self, why: int) -> None:
+        """A reason not to read is gone: if it was the last one, go on in turn."""
+        self._paused &= ~why
+        if not self._paused and not self.closing:
+            self._paused = _TURN
+            self.engine.turns.add(self)
 
     def _take(self, first: int, payload: bytearray) -> None:
         opcode = first & OPCODE
@@ -149,12 +225,12 @@ class WebSocket(asyncio.Protocol):
         """The peer reads too slowly: until it has caught up its own requests wait too, or their answers pile up."""
         self.taker.fall_behind()
         if not self.closing:
-            self.transport.pause_reading()
+            self._pause(_PEER)
 
     def resume_writing(self) -> None:
         """The peer has caught up."""
         if not self.closing:
-            self.transport.resume_reading()
+            self._resume(_PEER)
             self.taker.catch_up()
 
     def close(self, reason: str, code: int) -> None:  # noqa: ARG002 - the peer hears the code only
@@ -167,6 +243,7 @@ class WebSocket(asyncio.Protocol):
             self.transport.write(close_frame(code))
             with suppress(OSError):  # reset by the peer, which the loop has yet to tell us
                 self.transport.write_eof()
+            self.transport.resume_reading()  # to see the peer hang up
             self.engine.wheel.schedule(self, FAREWELL)
             self.engine.leaving(self)
 

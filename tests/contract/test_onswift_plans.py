@@ -21,7 +21,7 @@ select gen_random_uuid(), m.project_id, 'x', m.user_id, p.due_date + n, now(), n
 from onswift.project_team m join onswift.projects p on p.id = m.project_id, generate_series(1, 2) n;
 insert into onswift.task_comments (id, task_id, author_id, content, created_at)
 select gen_random_uuid(), id, id, 'x', now() from users;
-insert into feeds (user_id, token, created_at) select id, id::text, now() from users;
+insert into feeds (user_id, hash, created_at) select id, uuid_send(id), now() from users;
 update conversations set subject_type = 'project', subject_id = id;
 analyze
 """
@@ -35,7 +35,8 @@ HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
     (calendar.TASKS, (USER, DAY, DAY, None), {"projects_creator", "tasks_assignee"}),
     (calendar.PROJECTS, (USER, DAY, DAY, None), {"projects_creator", "project_team_user"}),
     (comments.LIST_OF_TASK, (USER, 20, 0), {"task_comments_task"}),
-    (feeds.OWNER, ("x", "onswift"), {"feeds_token_key"}),
+    (feeds.OWNER, (b"x", "onswift"), {"feeds_hash_key"}),
+    (feeds.END, (USER,), {"feeds_pkey"}),
     (subjects.CONVERSATION, ("onswift", "project", UUID(int=7)), {"conversations_subject"}),
 ]
 

@@ -11,7 +11,9 @@ import pytest
 
 from core import (
     conversations,
+    credentials,
     deliveries,
+    devices,
     groups,
     identity,
     inspection,
@@ -74,6 +76,9 @@ select gen_random_uuid(), pg_temp.id(n), pg_temp.id((n + k) % 3000 + 1), 5, 'x',
 from generate_series(1, 3000) n, generate_series(1, 10) k;
 insert into files (id, market, owner_id, purpose, key, file_name, mime_type, size, status, entity_id, created_at)
 select gen_random_uuid(), 'onswift', id, 'sample', 'x', 'x', 'x', 1, 'released', id, now() from users, generate_series(1, 5);
+insert into files (id, market, owner_id, purpose, key, file_name, mime_type, size, session_id, created_at)
+select gen_random_uuid(), 'onswift', id, 'sample', 'x', 'x', 'x', 1, id, now() from users;
+insert into one_time_tokens (hash, user_id, purpose, expires_at) select uuid_send(id), id, 'password reset', now() from users;
 analyze
 """
 
@@ -115,7 +120,7 @@ HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
     (rooms.ROOM_STATES, ([CONVERSATION],), {"conversations_pkey"}),
     (rooms.ROOM_MEMBERS, ([CONVERSATION],), {"members_pkey"}),
     (inspection.USERS_BY_NAME, ("ann%", 20), {"users_name"}),
-    (inspection.USERS_BY_EMAIL, (["onswift"], "1@example.com"), {"users_email"}),
+    (inspection.USERS_BY_EMAIL, (["onswift"], "1@example.com"), {"users_email_canonical"}),
     (inspection.MEMBERS, (CONVERSATION, None, 100), {"members_pkey"}),
     (inspection.MESSAGES_AFTER, (CONVERSATION, 15), {"messages_pkey"}),
     (inspection.MESSAGE, (UUID(int=3),), {"messages_id"}),
@@ -127,11 +132,20 @@ HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
     (samples.OF_PROJECT, (USER,), {"project_samples_project"}),
     (files.OF_ENTITIES, ([USER],), {"files_entity"}),
     (files.DETACH, (USER, MOMENT), {"files_entity"}),
-    (files.LEFTOVER, (MOMENT, 100), {"files_leftover"}),
+    (files.LEFTOVER, (MOMENT, 100, MOMENT), {"files_leftover"}),
+    (files.END_UNUSED, ([USER],), {"files_session"}),
+    (devices.END, ([USER],), {"devices_session"}),
+    (credentials.END_ONE_TIME_TOKENS, (USER,), {"one_time_tokens_user"}),
     (files.UNCHECKED, (MOMENT, 100), {"files_unchecked"}),
-    (identity.USER_BY_EMAIL, ("onswift", "1@example.com"), {"users_email"}),
-    (identity.IS_FAMILIAR, (USER, "127.0.0.1"), {"sessions_familiar"}),
+    (identity.USER_BY_EMAIL, ("onswift", "1@example.com"), {"users_email_canonical"}),
+    (
+        identity.LOGIN_BY_EMAIL,
+        ("onswift", "1@example.com", "127.0.0.1", ""),
+        {"users_email_canonical", "sessions_familiar"},
+    ),
     (sessions.LIST_OF_USER, (USER, USER, MOMENT), {"refresh_tokens_session"}),
+    (sessions.END, (USER, None, MOMENT, ""), {"sessions_pkey"}),
+    (sessions.END_OF_USER, (USER, USER, MOMENT, ""), set()),  # either index by user: here each has one session
     (sessions.LOCK_REFRESH_TOKEN, (USER, "onswift"), {"refresh_tokens_pkey"}),
     (notifications.LIST_OF_USER, (USER, None, 20, 0), {"notifications_user"}),
     (notifications.WRITTEN_SINCE, (UUID(int=2**128 - 1),), {"messages_id"}),

@@ -3,19 +3,28 @@
 import asyncio
 import json
 import os
+import re
 import shutil
+import signal
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
+from redis import Redis
+from redis.exceptions import AuthenticationError
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from bench import nginx
+from cli.embedded.binaries import redis_binary
+from cli.embedded.process import running, wait_until
 from config.settings import load
 
 ROOT = Path(__file__).parents[2]
 SECRETS = {
     "POSTGRES_PASSWORD": "a-password",
+    "REDIS_PASSWORD": "of-redis",
     "S3_SECRET": "a-secret",
     "JWT_KEYS": f"k:{'s' * 32}",
     "GRAFANA_PASSWORD": "another",
@@ -45,6 +54,47 @@ async def services() -> dict[str, Any]:
     return found
 
 
+def test_every_image_is_the_one_that_it_was() -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    images = {service["image"] for service in services.values() if "build" not in service}
+    stages = re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    pinned = re.compile(r"[a-z/]+:[\w.-]*\d[\w.-]*@sha256:[0-9a-f]{64}")
+    assert len(images) == 7
+    assert [image for image in (*images, *stages) if not pinned.fullmatch(image)] == []
+
+
+async def test_redis_answers_only_who_has_its_password(
+    services: dict[str, Any], tmp_path: Path, free_port: int
+) -> None:
+    for name in ("redis-a", "redis-b"):
+        service = services[name]
+        assert service["environment"]["REDISCLI_AUTH"] == SECRETS["REDIS_PASSWORD"]
+        assert "grep -q PONG" in service["healthcheck"]["test"][-1], "the client ends well when it is refused, too"
+    await asyncio.to_thread(answers_with_password_only, services["redis-a"]["command"], tmp_path, free_port)
+
+
+def answers_with_password_only(command: list[str], folder: Path, port: int) -> None:
+    """Start what compose starts."""
+    binary, title = redis_binary()
+    assert command[0] == "valkey-server"
+    here: list[str | Path] = [binary, *command[1:], "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)]
+    with (
+        running(here, folder=folder, log=folder / "log", stop=signal.SIGTERM) as process,
+        Redis(port=port) as anyone,
+        Redis(port=port, password=SECRETS["REDIS_PASSWORD"]) as ours,
+    ):
+        wait_until(lambda: is_there(ours), process, title, folder / "log")
+        with pytest.raises(AuthenticationError):
+            anyone.ping()
+
+
+def is_there(redis: Redis) -> bool:
+    try:
+        return bool(redis.ping())
+    except RedisConnectionError:
+        return False
+
+
 async def test_it_starts_nothing_without_its_secrets() -> None:
     code, _, complaints = await rendered({})
     assert code != 0
@@ -55,7 +105,10 @@ async def test_every_setting_that_it_gives_exists_and_is_accepted(services: dict
     for name in OURS:
         settings = load({key: value or "" for key, value in services[name]["environment"].items()})
         assert settings.database_url
-        assert len(settings.redis_urls) == 2, "two shards of the bus"
+        urls = [urlsplit(url) for url in settings.redis_urls]
+        assert [(url.password, url.hostname) for url in urls] == [
+            (SECRETS["REDIS_PASSWORD"], "redis-a"), (SECRETS["REDIS_PASSWORD"], "redis-b"),
+        ], "two shards of the bus"  # fmt: skip
         assert settings.s3_url == "http://s3:8080"
         assert services["s3"]["environment"]["RCLONE_AUTH_KEY"] == f'"{settings.s3_key},{settings.s3_secret}"'
 

@@ -4,9 +4,9 @@ from uuid import UUID
 
 from api.ops.operators import OperatorCtx
 from api.ops.structs import Drained, JobIds, JobList, JobsDone, SessionEnded
-from core import clock, dead_jobs, errors
+from core import clock, dead_jobs, errors, sessions
 from core.dead_jobs import DeadJob
-from core.sessions import END_LIVE_SESSION
+from core.fields import Short
 from core.unit_of_work import UnitOfWork, unit_of_work
 from realtime.questions import SetDrain
 
@@ -15,22 +15,18 @@ MOST_JOBS = 200
 
 async def end_session(ctx: OperatorCtx, session_id: UUID) -> SessionEnded:
     """End a session: its sockets are closed on every hub and its tokens are of no use any more."""
-    now = clock.now()
     async with unit_of_work(ctx) as work:
-        user_id = await END_LIVE_SESSION(work.db, session_id, now, "ended by an operator")
-        if user_id is None:
+        if not await sessions.end(work, session_id, None, "ended by an operator", operator=ctx.operator):
             raise errors.SESSION_NOT_FOUND.error()
-        await work.record("session.end", session_id, operator=ctx.operator, user_id=str(user_id))
-    ctx.publisher.end_sessions([session_id])
-    return SessionEnded(now)
+    return SessionEnded(clock.now())
 
 
-async def drain(ctx: OperatorCtx, hub_id: str) -> Drained:
+async def drain(ctx: OperatorCtx, hub_id: Short) -> Drained:
     """Empty a hub: it sends its clients away one by one, takes no new ones and is not ready, but stays up."""
     return await _set_drain(ctx, hub_id, on=True)
 
 
-async def undrain(ctx: OperatorCtx, hub_id: str) -> Drained:
+async def undrain(ctx: OperatorCtx, hub_id: Short) -> Drained:
     """Let a hub take clients again."""
     return await _set_drain(ctx, hub_id, on=False)
 

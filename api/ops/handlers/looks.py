@@ -1,4 +1,7 @@
-"""What operators look at: how the hubs do, and where a user, a conversation, a message stands."""
+"""What operators look at: how the hubs do, and where a user, a conversation, a message stands.
+
+What they are shown of people is in the audit log, with the operator's name, before they are shown it.
+"""
 
 from uuid import UUID
 
@@ -54,7 +57,13 @@ async def list_hubs(ctx: OperatorCtx) -> HubList:
 
 async def search(ctx: OperatorCtx, query: Search) -> Found:
     """Find users by id, e-mail address or how their names begin, a conversation or a message by id."""
-    text = query.q.replace("\0", "").strip()  # which Postgres stores nowhere
+    found = await _found(ctx, query.q.replace("\0", "").strip())  # U+0000 Postgres stores nowhere
+    if found.users:  # what was asked for may name somebody, so it is not kept
+        await ctx.record_look("user.search", None, users=[str(user.id) for user in found.users])
+    return found
+
+
+async def _found(ctx: OperatorCtx, text: str) -> Found:
     try:
         return await _found_by_id(ctx, UUID(text))
     except ValueError:
@@ -80,6 +89,7 @@ def _prefix(text: str) -> str:
 async def get_user(ctx: OperatorCtx, user_id: UUID) -> UserPage:
     """Show a user: her sessions, where their sockets are, and her newest conversations."""
     user = found(await inspection.USER(ctx.db, user_id), errors.USER_NOT_FOUND.error())
+    await ctx.record_look("user.look", user_id)
     answers = await ctx.hubs.ask(SeeUser(user_id))
     return UserPage(
         user,
@@ -100,6 +110,7 @@ async def get_conversation(ctx: OperatorCtx, conversation_id: UUID) -> Conversat
     """Show a conversation: who has read least, the newest messages without their texts, and each hub's room."""
     missing = errors.CONVERSATION_NOT_FOUND.error()
     conversation = found(await inspection.CONVERSATION(ctx.db, conversation_id), missing)
+    await ctx.record_look("conversation.look", conversation_id)
     members = await inspection.MEMBERS(ctx.db, conversation_id, None, MOST_MEMBERS)
     ids = [member.id for member in members]
     answers = await ctx.hubs.ask(SeeRoom(conversation_id, ids, conversation.version))
@@ -116,6 +127,7 @@ async def get_conversation(ctx: OperatorCtx, conversation_id: UUID) -> Conversat
 async def trace(ctx: OperatorCtx, message_id: UUID, query: OneMember) -> Trace:
     """Follow a message: which hubs have told it, and what became of it for each member, or for one alone."""
     message = found(await inspection.MESSAGE(ctx.db, message_id), errors.MESSAGE_NOT_FOUND.error())
+    await ctx.record_look("message.look", message_id)
     missing = errors.CONVERSATION_NOT_FOUND.error()
     members = await inspection.MEMBERS(ctx.db, message.conversation_id, query.user_id, MOST_MEMBERS)
     ids = [member.id for member in members]

@@ -5,10 +5,11 @@ from uuid import UUID
 from core import csrf, errors, identity, sessions, verification
 from core.context import Ctx
 from core.csrf import CsrfToken
-from core.db import transaction
 from core.identity import NewAccount
-from core.passwords import hash_password
+from core.jobs import MailVerification
+from core.market import Answer
 from core.sessions import Tokens
+from core.unit_of_work import unit_of_work
 from marketplaces.onswift import rules
 from marketplaces.onswift.queries import users as queries
 from marketplaces.onswift.structs.auth import (
@@ -32,14 +33,15 @@ async def sign_up(ctx: Ctx, body: SignUp) -> LoggedIn:
     if body.company_name and body.user_type != rules.CREATOR:
         raise errors.invalid("companyName", "Only creators have a company")
     new = identity.checked(NewAccount(body.email, body.password, body.name, body.user_type), rules.PASSWORDS)
-    password_hash = await hash_password(new.password)
-    async with transaction(ctx.db) as db:
-        account = await identity.create_account(ctx, db, new, password_hash)
+    password_hash = await identity.hash_for_signup(ctx, new, rules.SIGN_UPS)
+    is_mailed = await verification.may_welcome(ctx, new.email, rules.WELCOME)
+    async with unit_of_work(ctx) as work:
+        account = await identity.create_account(ctx, work.db, new, password_hash)
         if body.company_name:
-            await queries.INSERT_COMPANY(db, account.id, body.company_name.strip())
-        tokens = await sessions.start(ctx, db, account)
-    await verification.welcome(ctx, account, rules.TITLE)
-    return logged_in(account, tokens)
+            await queries.INSERT_COMPANY(work.db, account.id, body.company_name.strip())
+        if is_mailed:
+            work.enqueue(MailVerification(str(account.id)))
+        return logged_in(account, await sessions.start(ctx, work.db, account))
 
 
 async def log_in(ctx: Ctx, body: LogIn) -> LoggedIn:
@@ -54,27 +56,27 @@ async def refresh(ctx: Ctx, body: RefreshToken) -> Tokens:
 
 async def log_out(ctx: Ctx, body: LogOut | None = None) -> None:
     """End a session: its refresh token, its access tokens and its sockets"""
-    await sessions.end(ctx, body.refresh_token if body else None)
+    await sessions.log_out(ctx, body.refresh_token if body else None)
 
 
 async def verify_email(ctx: Ctx, body: VerifyEmail) -> Done:
     """Verify an e-mail address with the token that was mailed to it; nothing depends on it"""
-    await verification.verify_email(ctx, body.token)
+    await verification.verify_email(ctx, body.token, rules.CODES)
     return Done("Email verified")
 
 
 async def resend_verification(ctx: Ctx, body: ForgotPassword) -> Done:
     """Send the verification e-mail again, if there is such an account and its address is not verified"""
-    await verification.mail_verification(ctx, body.email, rules.TITLE, rules.VERIFICATION)
+    await verification.mail_verification(ctx, body.email, rules.VERIFICATION)
     return Done("Verification email sent")
 
 
-async def change_password(ctx: Ctx, body: ChangePassword) -> Done:
-    """Set a new password; ends all other sessions"""
+async def change_password(ctx: Ctx, body: ChangePassword) -> Answer[Done]:
+    """Set a new password; ends all other sessions, the address of the calendar feed and codes that were mailed"""
     await identity.change_password(
         ctx, body.current_password, body.new_password, rules.PASSWORDS, rules.PASSWORD_CHANGE
     )
-    return Done("Password changed")
+    return Answer(0, Done("Password changed"), device_of=ctx.user.id)
 
 
 async def get_csrf_token(ctx: Ctx) -> CsrfToken:
@@ -93,17 +95,17 @@ async def end_session(ctx: Ctx, session_id: UUID) -> None:
 
 
 async def end_other_sessions(ctx: Ctx) -> None:
-    """End all of the user's sessions but this one"""
-    ctx.publisher.end_sessions(await sessions.end_others(ctx, ctx.db, "ended by its user"))
+    """End all of the user's sessions but this one, the address of the calendar feed and codes that were mailed"""
+    await sessions.end_others(ctx)
 
 
 async def forgot_password(ctx: Ctx, body: ForgotPassword) -> Done:
     """Send a password reset e-mail, if there is such an account"""
-    await identity.mail_reset(ctx, body.email, rules.TITLE, rules.PASSWORD_RESET)
+    await identity.mail_reset(ctx, body.email, rules.PASSWORD_RESET)
     return Done("Password reset email sent")
 
 
-async def reset_password(ctx: Ctx, body: ResetPassword) -> Done:
-    """Set a new password with the token from the e-mail; ends all sessions"""
-    await identity.reset_password(ctx, body.token, body.new_password, rules.PASSWORDS)
-    return Done("Password reset successful")
+async def reset_password(ctx: Ctx, body: ResetPassword) -> Answer[Done]:
+    """Set a new password with the token from the e-mail; ends all sessions and whatever else opened the account"""
+    user_id = await identity.reset_password(ctx, body.token, body.new_password, rules.PASSWORDS, rules.CODES)
+    return Answer(0, Done("Password reset successful"), device_of=user_id)

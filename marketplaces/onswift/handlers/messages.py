@@ -2,13 +2,13 @@
 
 from uuid import UUID
 
-from core import conversations, limits, messages
+from core import conversations, messages
 from core.context import Ctx
 from core.events import Message
+from core.fields import Short
 from core.ids import uuid7
 from core.market import Answer
 from core.publisher import Draft, as_message
-from marketplaces.onswift import rules
 from marketplaces.onswift.structs.messages import (
     HistoryQuery,
     MessagePage,
@@ -29,7 +29,6 @@ async def send_message(ctx: Ctx, conversation_id: UUID, body: NewMessage) -> Ans
     messages.check_content(body.content)
     await conversations.require_member(ctx, conversation_id)
     await conversations.require_members(ctx, conversation_id, body.mentions)
-    await limits.take(ctx, rules.MESSAGES, str(ctx.user.id))
     draft = Draft(
         id=uuid7(),
         conversation_id=conversation_id,
@@ -55,13 +54,13 @@ async def delete_message(ctx: Ctx, conversation_id: UUID, message_id: UUID) -> N
     await messages.delete(ctx, conversation_id, message_id)
 
 
-async def add_reaction(ctx: Ctx, conversation_id: UUID, message_id: UUID, emoji: str) -> Reactions:
+async def add_reaction(ctx: Ctx, conversation_id: UUID, message_id: UUID, emoji: Short) -> Reactions:
     """Give a message a reaction"""
     change = await messages.react(ctx, conversation_id, message_id, emoji, added=True)
     return Reactions(change.message_id, change.version, change.reactions)
 
 
-async def remove_reaction(ctx: Ctx, conversation_id: UUID, message_id: UUID, emoji: str) -> None:
+async def remove_reaction(ctx: Ctx, conversation_id: UUID, message_id: UUID, emoji: Short) -> None:
     """Take one's reaction back"""
     await messages.react(ctx, conversation_id, message_id, emoji, added=False)
 

@@ -18,6 +18,7 @@ from marketplaces.onswift.personal_data import PERSONAL_DATA
 from marketplaces.onswift.queries import users as queries
 from marketplaces.onswift.queries.users import Profile
 from marketplaces.onswift.skills import SKILLS, spelled, unknown
+from marketplaces.onswift.structs.auth import Reauthentication
 from marketplaces.onswift.structs.users import (
     Me,
     ProfileChange,
@@ -51,8 +52,12 @@ async def update_me(ctx: Ctx, body: ProfileChange) -> Me:
         return _me(found(await queries.PROFILE(work.db, after.id), errors.USER_NOT_FOUND.error()))
 
 
-async def delete_me(ctx: Ctx) -> None:
-    """Delete the current user: her sessions end, her personal data is erased, what others have too keeps no name"""
+async def delete_me(ctx: Ctx, body: Reauthentication | None = None) -> None:
+    """Delete the current user: her sessions end, her personal data is erased, what others have too keeps no name
+
+    Needs a login of the last five minutes, or the password.
+    """
+    await identity.require_recent_login(ctx, body.password if body else None, rules.PASSWORD_CHANGE)
     await privacy.erase(ctx, PERSONAL_DATA)
 
 

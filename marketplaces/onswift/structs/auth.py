@@ -5,44 +5,50 @@ from uuid import UUID
 
 import msgspec
 
-from core.fields import Name
+from core.fields import Name, Short
 from core.sessions import Account, SessionView, Tokens
 
 
 class SignUp(msgspec.Struct, frozen=True, rename="camel"):
-    email: str
-    password: str
-    name: str
+    email: Short
+    password: Short
+    name: Short
     user_type: Literal["creator", "talent"]
     company_name: Name | None = None
 
 
 class LogIn(msgspec.Struct, frozen=True, rename="camel"):
-    email: str
-    password: str
+    email: Short
+    password: Short
 
 
 class RefreshToken(msgspec.Struct, frozen=True, rename="camel"):
-    refresh_token: str
+    refresh_token: Short
 
 
 class LogOut(msgspec.Struct, frozen=True, rename="camel"):
     """Without a refresh token the session of the access token ends."""
 
-    refresh_token: str | None = None
+    refresh_token: Short | None = None
 
 
 class ForgotPassword(msgspec.Struct, frozen=True, rename="camel"):
-    email: str
+    email: Short
 
 
 class VerifyEmail(msgspec.Struct, frozen=True):
-    token: str
+    token: Short
 
 
 class ChangePassword(msgspec.Struct, frozen=True, rename="camel"):
-    current_password: str
-    new_password: str
+    current_password: Short
+    new_password: Short
+
+
+class Reauthentication(msgspec.Struct, frozen=True):
+    """What cannot be undone asks for the password, unless the login is younger than five minutes."""
+
+    password: str | None = None
 
 
 class SessionList(msgspec.Struct, frozen=True):
@@ -50,8 +56,8 @@ class SessionList(msgspec.Struct, frozen=True):
 
 
 class ResetPassword(msgspec.Struct, frozen=True, rename="camel"):
-    token: str
-    new_password: str
+    token: Short
+    new_password: Short
 
 
 class Done(msgspec.Struct, frozen=True):

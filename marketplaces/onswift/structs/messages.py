@@ -5,7 +5,7 @@ from uuid import UUID
 import msgspec
 
 from core.events import Message, Reaction
-from core.fields import ClientId, MentionIds
+from core.fields import ClientId, Content, MentionIds
 from core.paging import Limit
 
 
@@ -24,14 +24,14 @@ class MessagePage(msgspec.Struct, frozen=True, rename="camel"):
 class NewMessage(msgspec.Struct, frozen=True, rename="camel"):
     """With a `clientId` the call is safe to repeat: the repeat is answered with the first message and 200."""
 
-    content: str
+    content: Content
     client_id: ClientId | None = None
     reply_to: UUID | None = None
     mentions: MentionIds = []
 
 
 class MessageText(msgspec.Struct, frozen=True):
-    content: str
+    content: Content
 
 
 class Reactions(msgspec.Struct, frozen=True, rename="camel"):

@@ -4,8 +4,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from core.clock import now
-from core.identity import INSERT_ONE_TIME_TOKEN, RESET, digest
-from core.verification import VERIFY
+from core.identity import INSERT_ONE_TIME_TOKEN, RESET, VERIFY, digest
 from tests.contract.story.telling import Story
 from tests.flow.api.conftest import PASSWORD
 

@@ -1,6 +1,7 @@
 """Profiles."""
 
 from tests.contract.story.telling import Story
+from tests.flow.api.conftest import PASSWORD
 
 WORK = {
     "professionalTitle": "Editor", "bio": "I edit.", "skills": ["Video Editing", "Figma"], "hourlyRate": 75.00,
@@ -17,4 +18,4 @@ async def tell(story: Story) -> None:
     await story.call(ann, "GET", "/api/users/search", params={"q": "editor", "skills[]": "Figma"})
     await story.make(story.api.anyone, "GET", "/api/skills")
     await story.make(bob, "GET", "/api/users/me/export")
-    await story.make(await story.api.signed_up(), "DELETE", "/api/users/me")
+    await story.make(await story.api.signed_up(), "DELETE", "/api/users/me", password=PASSWORD)

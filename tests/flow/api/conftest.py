@@ -8,7 +8,8 @@ from uuid import UUID, uuid4
 
 import msgspec
 import pytest
-from aiohttp import ClientResponse
+from aiohttp import ClientResponse, DummyCookieJar
+from aiohttp.abc import AbstractCookieJar
 from aiohttp.test_utils import TestClient, TestServer
 from multidict import CIMultiDictProxy
 
@@ -115,9 +116,16 @@ class Api:
 
 @pytest.fixture
 async def api(house: House, light_passwords: None) -> AsyncIterator[Api]:
-    """Return the API of a house."""
+    """Return the API of a house, for clients that keep no cookies."""
+    async with serving(house, DummyCookieJar()) as api:
+        yield api
+
+
+@asynccontextmanager
+async def serving(house: House, cookies: AbstractCookieJar | None = None) -> AsyncIterator[Api]:
+    """Serve the API of a house; its clients share one jar of cookies."""
     app = build_app(house.settings, house.resources, house.publisher)
-    async with TestClient(TestServer(app)) as client:
+    async with TestClient(TestServer(app), cookie_jar=cookies) as client:
         yield Api(client)
 
 

@@ -233,9 +233,8 @@ async def test_a_session_that_an_operator_ends_has_no_sockets_left_and_it_is_aud
     await ann.heard.next("disconnect")
     assert (await operator.post(f"/sessions/{ann.user.session_id}/end")).code == "SESSION_NOT_FOUND"
     assert (await operator.post(f"/sessions/{uuid4()}/end")).code == "SESSION_NOT_FOUND"
-    assert await audited(house) == [
-        ("session.end", ann.user.session_id, {"operator": "olga", "user_id": str(ann.user.id)})
-    ]
+    facts = {"operator": "olga", "user_id": str(ann.user.id), "reason": "ended by an operator"}
+    assert await audited(house) == [("session.end", ann.user.session_id, facts)]
 
 
 async def test_a_drained_hub_sends_its_clients_away_takes_none_and_comes_back(

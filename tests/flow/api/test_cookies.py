@@ -1,5 +1,6 @@
 """Tokens in cookies, and what keeps other sites from using them."""
 
+from collections.abc import AsyncIterator
 from http.cookies import Morsel
 from io import BytesIO
 
@@ -10,7 +11,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from api.app import build_app
 from config.settings import Settings
 from core import csrf
-from tests.flow.api.conftest import PASSWORD, Api, Caller, Reply
+from tests.flow.api.conftest import PASSWORD, Api, Caller, Reply, serving
 from tests.flow.conftest import House
 
 COOKIE = {"X-Token-Transport": "cookie"}
@@ -33,6 +34,13 @@ class Browser(Caller):
 
 
 @pytest.fixture
+async def api(house: House, light_passwords: None) -> AsyncIterator[Api]:
+    """Return the API with clients that keep cookies."""
+    async with serving(house) as api:
+        yield api
+
+
+@pytest.fixture
 async def browser(api: Api) -> Browser:
     """Return a browser that is logged in."""
     browser = Browser(api.client)
@@ -51,6 +59,7 @@ async def test_tokens_are_in_cookies_that_no_script_and_no_other_site_can_use(br
         "onswift-access": (True, "Strict", "/", ""),
         "onswift-refresh": (True, "Strict", "/api/auth", ""),
         "onswift-csrf": ("", "Strict", "/", ""),
+        "onswift-device": (True, "Strict", "/api/auth", ""),
     }
     assert (await browser.get("/users/me")).status == 200
 
@@ -60,7 +69,8 @@ async def test_without_the_header_tokens_are_in_the_body_and_nowhere_else(api: A
     assert ann.access_token
     reply = await api.log_in(ann.email)
     assert reply.body.keys() == {"user", "accessToken", "refreshToken"}
-    assert "Set-Cookie" not in reply.headers
+    (cookie,) = reply.headers.getall("Set-Cookie")
+    assert cookie.startswith("onswift-device="), "it opens nothing"
 
 
 async def test_over_https_the_cookies_are_held_to_it_and_to_this_host(house: House) -> None:
@@ -71,7 +81,9 @@ async def test_over_https_the_cookies_are_held_to_it_and_to_this_host(house: Hou
         body = {"email": "ann@example.com", "password": PASSWORD, "name": "Ann", "userType": "creator"}
         response = await client.post("/api/auth/signup", json=body, headers=COOKIE)
         cookies = response.cookies
-    assert cookies.keys() == {"__Host-onswift-access", "__Secure-onswift-refresh", "__Host-onswift-csrf"}
+    assert cookies.keys() == {
+        "__Host-onswift-access", "__Secure-onswift-refresh", "__Host-onswift-csrf", "__Secure-onswift-device",
+    }  # fmt: skip
     assert all(cookie["secure"] for cookie in cookies.values())
     assert all(cookie["path"] == "/" and not cookie["domain"] for name, cookie in cookies.items() if "Host" in name)
 
@@ -135,7 +147,7 @@ async def test_the_cookie_refreshes_for_who_can_set_the_header(browser: Browser)
 async def test_a_logout_ends_the_session_and_takes_the_cookies_away(browser: Browser) -> None:
     access = browser.cookies["onswift-access"].value
     assert (await browser.call("POST", "/auth/logout", headers=browser.csrf | COOKIE)).status == 204
-    assert browser.cookies == {}
+    assert browser.cookies.keys() == {"onswift-device"}
     again = Caller(browser.client, access_token=access)
     assert (await again.get("/users/me")).code == "SESSION_ENDED"
 

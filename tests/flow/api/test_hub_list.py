@@ -135,7 +135,7 @@ async def test_apis_tell_how_much_they_are_asked_until_they_end(operator: Caller
     app = build_app(house.settings, house.resources, house.publisher)
     async with (
         runner_of(app) as runner,
-        listening(house.settings, runner) as port,
+        listening(house.settings, runner, house.resources.offenders) as port,
         api_pulse(house.settings, house.resources, runner),
         asking(f"http://127.0.0.1:{port}/healthz"),
     ):

@@ -3,10 +3,15 @@
 import asyncio
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from core import clock
+from core.budget import Rate
 from core.db import Scalar
+from core.errors import UNAVAILABLE
+from core.shared_limits import key_of
+from marketplaces.onswift import rules
 from tests.flow.api.conftest import PASSWORD, Api
 from tests.flow.conftest import House
 
@@ -114,8 +119,70 @@ async def test_five_failed_logins_lock_their_address_out_and_nobody_else(api: Ap
     assert (locked_out.status, locked_out.code) == (429, "RATE_LIMITED")
     assert 1 <= int(locked_out.headers["Retry-After"]) <= 15 * 60
     assert (await ann.get("/users/me")).status == 200
-    await house.resources.redis.delete("limit:onswift:login:127.0.0.1")
+    await house.resources.redis.delete(key_of("onswift", rules.LOGIN.address, "127.0.0.1"))
     assert (await api.log_in(ann.email)).status == 200
+
+
+async def test_what_is_no_address_gets_the_same_answer_counts_for_its_client_and_names_no_bucket(
+    api: Api, house: House
+) -> None:
+    ann, accounts = await api.signed_up(), "limit:onswift:login-account:*"
+    replies = [await api.log_in("nobody@example.com")]
+    assert len(await house.resources.redis.keys(accounts)) == 1, "that of an address"
+    spellings = ("\u0130nfo@example.com", ann.email.replace("e", "\u00ea"), "x" * 250_000, f"{ann.email}\0")
+    replies += [await api.log_in(email) for email in spellings]
+    assert [(reply.status, reply.body) for reply in replies] == [(401, replies[0].body)] * 5
+    assert (await api.log_in("x" * 250_000)).status == 429
+    assert len(await house.resources.redis.keys(accounts)) == 1
+
+
+async def test_no_spelling_of_an_address_escapes_the_limit_of_its_account(
+    api: Api, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    login = msgspec.structs.replace(rules.LOGIN, account=Rate("login-account", 3, 900))
+    monkeypatch.setattr(rules, "LOGIN", login)
+    body = {"email": "info@example.com", "password": PASSWORD, "name": "Ann", "userType": "creator"}
+    assert (await api.anyone.post("/auth/signup", **body)).status == 201
+    statuses = []
+    for n, email in enumerate(("info@example.com", "INFO@example.com", " info@EXAMPLE.com ", "InFo@example.com")):
+        monkeypatch.setattr("api.endpoint.client_address", lambda *_, n=n: f"8.8.8.{n}")
+        statuses.append((await api.log_in(email, "Wrong-horse-7")).status)
+    assert statuses == [401] * 3 + [429]
+    monkeypatch.setattr("api.endpoint.client_address", lambda *_: "8.8.8.99")
+    assert (await api.log_in("\u0130nfo@example.com")).status == 401, "which some lower() make the same"
+
+
+async def test_an_attempt_that_could_not_be_made_does_not_count(
+    api: Api, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = await api.signed_up()
+
+    async def full(*_: object) -> bool:
+        raise UNAVAILABLE.error()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(house.resources.passwords, "verify_login", full)
+        replies = [await api.log_in(ann.email) for _ in range(8)]
+    assert {(reply.status, reply.headers["Retry-After"]) for reply in replies} == {(503, "1")}
+    assert (await api.log_in(ann.email)).status == 200
+
+
+async def test_a_signup_is_hashed_only_if_its_address_is_free_and_its_client_has_not_signed_up_too_many(
+    api: Api, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rules, "SIGN_UPS", Rate("sign-up", 3, 3600))
+    ann, hashed = await api.signed_up(), []
+
+    async def hash(password: str, _subject: str) -> str:
+        hashed.append(password)
+        return "hash"
+
+    monkeypatch.setattr(house.resources.passwords, "hash", hash)
+    body = {"password": PASSWORD, "name": "Ann", "userType": "creator"}
+    emails = (ann.email.upper(), "free@example.com", "too-many@example.com")
+    replies = [await api.anyone.post("/auth/signup", email=email, **body) for email in emails]
+    assert [reply.status for reply in replies] == [409, 201, 429]
+    assert len(hashed) == 1
 
 
 async def test_logins_that_succeed_do_not_count(api: Api) -> None:
@@ -230,11 +297,11 @@ async def test_a_login_whose_password_is_reset_meanwhile_opens_no_session(
 ) -> None:
     ann = await api.signed_up()
 
-    async def slow_verify(stored: str | None, password: str) -> bool:
+    async def slow_verify(*_: object) -> bool:
         await house.resources.db.execute("update users set password_hash = 'new'")
-        return stored is not None and bool(password)
+        return True
 
-    monkeypatch.setattr("core.identity.verify_password", slow_verify)
+    monkeypatch.setattr(house.resources.passwords, "verify_login", slow_verify)
     assert (await api.log_in(ann.email)).code == "INVALID_CREDENTIALS"
     count = Scalar(int, "select count(*) from sessions")
     assert await count(house.resources.db) == 1

@@ -1,13 +1,18 @@
 """Who is an operator, and what becomes of a hub that is told something."""
 
 from dataclasses import replace
+from typing import Any
+from uuid import UUID
 
 import pytest
 from aiohttp import ClientSession
 
 from api.app import build_app
 from cli.serve.listening import listening, runner_of
+from core import audit
 from core.clock import now
+from core.ids import uuid7
+from core.publisher import Draft
 from realtime import hubs as asking
 from realtime.hubs import open_hubs
 from realtime.pulse import SILENT
@@ -34,12 +39,56 @@ async def test_a_query_that_is_far_too_long_gets_an_error_like_all_others(house:
     async with (
         open_hubs(settings, house.resources) as hubs,
         runner_of(build_app(settings, resources, house.publisher, hubs)) as runner,
-        listening(settings, runner) as port,
+        listening(settings, runner, resources.offenders) as port,
         ClientSession(headers={"Authorization": f"Bearer {SECRET}"}) as client,
-        client.get(f"http://127.0.0.1:{port}/ops/search?q={'x' * 20_000}") as response,
+        client.get(f"http://127.0.0.1:{port}/ops/search?q={'x' * 10_000}") as response,
     ):
-        assert response.status == 400
-        assert (await response.json())["error"]["code"] == "VALIDATION_ERROR"
+        assert response.status == 431
+        assert (await response.json())["error"]["code"] == "HEADERS_TOO_LARGE"
+
+
+async def test_what_an_operator_is_shown_of_people_is_in_the_audit_log_with_her_name(
+    operator: Caller, house: House
+) -> None:
+    ann, _ = await house.person("Ann Example")
+    conversation = await house.group(ann)
+    message = uuid7()
+    await house.publisher.append(Draft(message, conversation, ann.person, "Hi"))
+    omar = Caller(operator.client, "/ops", access_token=SECRET[::-1])
+    for caller in (operator, omar):
+        assert (await caller.get("/search", q=ann.email)).body["users"] != []
+        for path in (f"/users/{ann.id}", f"/conversations/{conversation}", f"/messages/{message}/trace"):
+            assert [(await caller.get(path)).status for _ in range(3)] == [200] * 3, path
+    looks: list[tuple[str, UUID | None, dict[str, Any]]] = [
+        ("user.search", None, {"users": [str(ann.id)]}), ("user.look", ann.id, {}),
+        ("conversation.look", conversation, {}), ("message.look", message, {}),
+    ]  # fmt: skip
+    expected = [(action, id, {"operator": name} | facts) for name in ("olga", "omar") for action, id, facts in looks]
+    assert await audited(house) == expected
+
+
+async def test_who_finds_nobody_and_looks_at_hubs_alone_has_seen_nothing_of_people(
+    operator: Caller, house: House
+) -> None:
+    assert (await operator.get("/search", q="nobody@example.com")).body["users"] == []
+    assert (await operator.get(f"/users/{uuid7()}")).status == 404
+    assert (await operator.get("/hubs")).status == 200
+    assert await audited(house) == []
+
+
+async def test_nothing_is_shown_that_could_not_be_recorded_and_the_next_look_is(
+    operator: Caller, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, _ = await house.person("Ann Example")
+
+    async def away(*_: object) -> None:
+        raise ConnectionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(audit, "record", away)
+        assert (await operator.get(f"/users/{ann.id}")).status == 503
+    assert (await operator.get(f"/users/{ann.id}")).status == 200
+    assert [action for action, _, _ in await audited(house)] == ["user.look"]
 
 
 async def test_a_silent_hub_is_not_told_to_drain_and_nothing_is_said_to_have_happened(

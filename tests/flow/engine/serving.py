@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from struct import pack, unpack
@@ -37,11 +37,13 @@ async def hello(_: web.Request) -> web.Response:
 
 
 @asynccontextmanager
-async def serving(config: Config, layer: Callable[[Session], Layer], port: int = 0) -> AsyncIterator[Served]:
+async def serving(
+    config: Config, layer: Callable[[Session], Layer], port: int = 0, routes: Iterable[web.RouteDef] = ()
+) -> AsyncIterator[Served]:
     """Serve an engine, on a free port if none is given, with an application that says hello beside it."""
     engine = Engine(config, layer)
     app = web.Application()
-    app.add_routes([*engine.routes(), web.get("/hello", hello)])
+    app.add_routes([*engine.routes(), web.get("/hello", hello), *routes])
     runner = web.AppRunner(app)
     await runner.setup()
     assert runner.server is not None

@@ -128,7 +128,9 @@ async def test_a_new_address_ends_the_old_one(busy: Cast) -> None:
     assert (refused.status, refused.code) == (401, "UNAUTHORIZED")
 
 
-@pytest.mark.parametrize("query", ["", "?token=", "?token=x", "?token=%00", "?token=" + "x" * 5000])
+@pytest.mark.parametrize(
+    "query", ["", "?token=", "?token=x", "?token=%00", "?token=%ff", "?token=%ED%A0%80", "?token=" + "x" * 5000]
+)
 async def test_nobody_reads_a_feed_by_guessing(busy: Cast, query: str) -> None:
     await busy.talent.post("/calendar/feed")
     assert (await Caller(busy.talent.client).call("GET", f"/calendar.ics{query}")).status in (400, 401)

@@ -330,6 +330,7 @@ class TestDirect:
         ann = await api.signed_up()
         announced = (await announce(ann, image())).body
         assert announced["uploadUrl"].startswith(s3.url)
+        assert "X-Amz-Expires=900" in announced["uploadUrl"]
 
         async def put_there(content: bytes, mime_type: str = "image/png") -> int:
             url, headers = URL(announced["uploadUrl"], encoded=True), {"Content-Type": mime_type}

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from aiohttp import FormData
 
+from api import form_parts
+from api.multipart import MAX_PARTS
 from config.settings import Settings
 from tests.flow.api.conftest import Api, Caller, Reply
 from tests.flow.conftest import House, without_limits
@@ -168,6 +170,47 @@ class TestBroken:
             assert reply.status in (200, 400, 413), (reply, bytes(body))
         left = await house.resources.db.fetchval("select count(*) from files where entity_id is null")
         assert left == 0
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        part("x", b""), part("avatar", b"", '; filename=""'), part("avatar", b"text"),
+        part("other", b"", '; filename="a.png"'),
+    ],
+)  # fmt: skip
+async def test_a_form_of_very_many_parts_is_refused_whatever_they_are(api: Api, house: House, one: bytes) -> None:
+    ann = await api.signed_up()
+    avatar = part("avatar", image(), '; filename="me.png"', "Content-Type: image/png")
+    refused = await send(ann, one * MAX_PARTS + avatar + b"--b--\r\n")
+    assert (refused.status, refused.code) == (413, "PAYLOAD_TOO_LARGE")
+    assert await rows(house) == 0
+    assert (await send(ann, one * (MAX_PARTS - 1) + avatar + b"--b--\r\n")).status in (200, 400)
+
+
+async def test_all_texts_of_a_form_together_are_bounded(
+    api: Api, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(form_parts, "MAX_TEXT", 100)
+    ann = await api.signed_up()
+    avatar = part("avatar", image(), '; filename="me.png"', "Content-Type: image/png")
+    refused = await send(ann, avatar + part("x", b"x" * 60) + part("x", b"x" * 60) + b"--b--\r\n")
+    assert (refused.status, refused.code) == (413, "PAYLOAD_TOO_LARGE")
+    assert await rows(house) == 0
+    assert (await send(ann, avatar + part("x", b"x" * 60) + b"--b--\r\n")).status == 200
+
+
+async def test_a_form_that_is_too_long_is_refused_before_it_is_read(api: Api, house: House) -> None:
+    ann = await api.signed_up()
+    reader, writer = await asyncio.open_connection(ann.client.host, ann.client.port)
+    head = (
+        "POST /api/users/me/avatar HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+        f"Authorization: Bearer {ann.access_token}\r\nContent-Length: {50 * MB}\r\n\r\n"
+    )
+    writer.write(head.encode())
+    assert (await reader.readline()).split()[1] == b"400", "which OnSwift says of an avatar that is too large"
+    writer.close()
+    assert await rows(house) == 0
 
 
 def deliverable(cast: Cast, task: str, *contents: bytes) -> FormData:

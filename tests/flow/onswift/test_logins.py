@@ -107,7 +107,9 @@ async def test_who_makes_up_addresses_is_locked_out_all_the_same(api: Api) -> No
 async def test_guessing_from_many_addresses_is_stopped_and_the_owner_still_gets_in_where_she_has_been(
     api: Api, house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rules, "LOGIN", LoginRates(rules.LOGIN.address, Rate("login-account", 7, 900)))
+    monkeypatch.setattr(
+        rules, "LOGIN", LoginRates(rules.LOGIN.address, Rate("login-account", 7, 900), rules.LOGIN.device)
+    )
     ann = await api.signed_up()
     for email in (ann.email, "nobody@example.com"):
         statuses = []

@@ -13,6 +13,7 @@ from cli.embedded.s3 import S3Server
 from config.settings import Settings
 from core.errors import AppError
 from core.files.tidying import tidy_files
+from realtime import ops
 from tests.flow.api.conftest import Api
 from tests.flow.conftest import House
 from tests.flow.onswift.uploading import announce, check, file_of, get, image, put, send_avatar, upload
@@ -68,7 +69,10 @@ def settings(settings: Settings, line: Line) -> Settings:
     return msgspec.structs.replace(settings, s3_url=f"http://127.0.0.1:{line.port}")
 
 
-async def test_without_s3_uploads_wait_and_the_rest_works(api: Api, house: House, line: Line) -> None:
+async def test_without_s3_uploads_wait_and_the_rest_works(
+    api: Api, house: House, line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ops, "FRESH_SECONDS", 0.0)
     ann = await api.signed_up()
     announced, shown = (await announce(ann, image())).body, await upload(ann, image())
     assert (await ann.post("/users/me/avatar", fileUrl=shown["fileUrl"])).status == 200

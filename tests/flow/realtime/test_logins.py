@@ -9,16 +9,21 @@ from uuid import UUID
 
 import msgspec
 import pytest
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from config.settings import Settings
+from core import outbox, sessions
 from core.db import Pool
 from core.ids import uuid7
+from core.jobs import NotifyMembers
 from core.rooms import LIVE_SESSIONS, Login
-from realtime import logins
+from core.unit_of_work import unit_of_work
+from realtime import gateway, logins
 from realtime.publisher import open_publisher
 from tests.chaos.proxy import Proxy, open_proxy
 from tests.flow.conftest import Chatter, House
 from tests.flow.realtime.test_connect import refused
+from workers.app import open_worker
 
 
 async def behind_proxy(house: House) -> tuple[Settings, Proxy]:
@@ -134,3 +139,91 @@ async def test_a_client_that_goes_on_with_another_login_ends_with_that_one_and_n
 
     house.publisher.end_sessions([second])
     await put_out(ann)
+
+
+async def two_sockets(house: House, two_hubs: tuple[str, str]) -> tuple[Chatter, Chatter]:
+    """Return two clients of one login, on two hubs."""
+    first = await (await house.chatter("Ann", two_hubs[0])).connect()
+    second = Chatter(first.user, first.token, two_hubs[1])
+    house.stack.push_async_callback(second.socket.disconnect)
+    return first, await second.connect()
+
+
+async def test_a_login_whose_process_dies_after_the_commit_has_no_sockets_once_the_workers_have_looked(
+    house: House, two_hubs: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sockets = await two_sockets(house, two_hubs)
+    user = sockets[0].user
+
+    async def dies(*_: object) -> None:
+        raise RedisConnectionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(outbox, "perform", dies)
+        await sessions.end_one(house.ctx(user), user.session_id)
+    assert [one.heard.all("session:ended") for one in sockets] == [[], []]
+    monkeypatch.setattr(outbox, "OVERDUE", timedelta(0))
+    async with open_worker(house.settings, house.resources, house.publisher):
+        for one in sockets:
+            await put_out(one)
+    assert await house.resources.db.fetchval("select count(*) from outbox") == 0
+
+
+async def test_a_login_whose_end_is_not_committed_keeps_its_sockets(
+    house: House, hub: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = await (await house.chatter("Ann", hub)).connect()
+
+    async def fails(*_: object) -> None:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("core.audit.record", fails)
+        with pytest.raises(ZeroDivisionError):
+            await sessions.end_one(house.ctx(ann.user), ann.user.session_id)
+    await heard_up_to_here(house, ann)
+    assert not ann.heard.all("session:ended")
+    assert await LIVE_SESSIONS(house.resources.db, [ann.user.session_id])
+
+
+async def test_a_job_that_cannot_be_queued_keeps_no_socket_open(
+    house: House, hub: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = await (await house.chatter("Ann", hub)).connect()
+
+    async def away(*_: object) -> None:
+        raise RedisConnectionError
+
+    monkeypatch.setattr(house.resources.jobs, "enqueue_encoded", away)
+    async with unit_of_work(house.ctx(ann.user)) as work:
+        work.enqueue(NotifyMembers([]))
+        await sessions.end_all(work, ann.user.id, "a test")
+    await put_out(ann)
+
+
+async def test_a_login_that_ends_while_redis_is_away_has_no_sockets_once_it_is_back(house: House, hub: str) -> None:
+    settings, proxy = await behind_proxy(house)
+    publisher = await house.stack.enter_async_context(open_publisher(settings, house.resources))
+    here = await (await house.chatter("Ann", await house.hub(settings))).connect()
+    there = Chatter(here.user, here.token, hub)
+    house.stack.push_async_callback(there.socket.disconnect)
+    await there.connect()
+    bob = await (await house.chatter("Bob", here.url)).connect()
+    proxy.cut()
+    await sessions.end_one(replace(house.ctx(here.user), publisher=publisher), here.user.session_id)
+
+    proxy.mend()
+
+    for one in (here, there):
+        await put_out(one)
+    assert bob.socket.connected
+
+
+async def test_the_last_logins_that_ended_are_remembered_one_by_one(
+    house: House, hub: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gateway, "ENDED_REMEMBERED", 3)
+    keys = [uuid7().bytes for _ in range(5)]
+    for key in keys:
+        house.hubs[0]._gateway.end_session(key)
+    assert list(house.hubs[0]._gateway._ended) == keys[-3:]

@@ -6,8 +6,11 @@ from email.message import EmailMessage
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from core import clock
+from core import clock, outbox
+from core.budget import Rate
+from core.emails import MailRates
 from core.jobs import Jobs
+from marketplaces.onswift import rules
 from tests.flow.api.conftest import PASSWORD, Api, Caller
 from tests.flow.conftest import House
 from tests.flow.workers.conftest import Mailbox
@@ -79,14 +82,40 @@ async def test_the_mail_can_be_asked_for_three_times_an_hour(api: Api) -> None:
     assert statuses == [200, 200, 200, 429]
 
 
-async def test_who_signs_up_while_the_queue_is_away_is_signed_up(
-    api: Api, house: House, monkeypatch: pytest.MonkeyPatch
+async def test_who_signs_up_while_the_queue_is_away_is_signed_up_and_mailed_later(
+    api: Api, house: House, mailbox: Mailbox, worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def away(*_: object) -> None:
         raise RedisConnectionError
 
     with monkeypatch.context() as patch:
-        patch.setattr(Jobs, "enqueue", away)
+        patch.setattr(Jobs, "enqueue_encoded", away)
         ann = await api.signed_up()
     assert (await ann.get("/users/me")).status == 200
-    assert await house.resources.db.fetchval("select count(*) from one_time_tokens") == 0
+    real = clock.now
+    monkeypatch.setattr(clock, "now", lambda: real() + outbox.OVERDUE)
+    assert await outbox.relay(house.resources, house.publisher) == 1
+    assert (await mailbox.next_welcome())["To"] == ann.email
+
+
+async def test_signing_up_again_and_again_does_not_flood_a_mailbox(api: Api, house: House) -> None:
+    for name in ("Ann", "ANN", "ann", "aNN"):
+        body = {"email": f"{name}@example.com", "password": PASSWORD, "name": "Ann", "userType": "talent"}
+        reply = await api.anyone.post("/auth/signup", **body)
+        assert reply.status == 201
+        assert (await api.anyone.post("/auth/signup", **body)).code == "EMAIL_EXISTS"
+        assert (await api.logged_in(reply).delete("/users/me")).status == 204
+    assert await house.resources.jobs.waiting() == 3
+
+
+async def test_what_the_clients_of_one_address_have_mailed_is_limited_for_all_mailboxes_together(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mails = Rate("mails", 3, 3600)
+    for name in ("WELCOME", "VERIFICATION", "PASSWORD_RESET"):
+        monkeypatch.setattr(rules, name, MailRates(mails, getattr(rules, name).mailbox))
+    assert (await api.signed_up()).access_token
+    paths = ("forgot-password", "resend-verification", "forgot-password", "resend-verification")
+    replies = [await api.anyone.post(f"/auth/{path}", email=f"{n}@example.com") for n, path in enumerate(paths)]
+    assert [reply.status for reply in replies] == [200, 200, 429, 429]
+    assert (await api.signed_up()).access_token, "who cannot be mailed now asks for it later"

@@ -7,6 +7,8 @@ import pytest
 from config.settings import FIELDS, Settings, SettingsError, load, markdown, masked
 
 KEY = "k1:" + "s" * 32
+OTHER = "0190a0f0-aaaa-7000-aaaa-00000190a0f1"
+USER = "0190a0f0-aaaa-7000-aaaa-00000190a0f0"
 
 
 def test_an_empty_environment_gives_the_defaults() -> None:
@@ -39,6 +41,7 @@ def test_each_variable_sets_its_field() -> None:
         "GREENROOM_CORS_ORIGINS": "https://a.example,http://localhost:3000",
         "GREENROOM_TRUSTED_PROXIES": "10.0.0.0/8,::1",
         "GREENROOM_RATE_LIMITS": "off",
+        "GREENROOM_RAISED_LIMITS": f"{USER}:10, {OTHER}:1000",
         "GREENROOM_SMTP_URL": "smtps://u:p@mail:465",
         "GREENROOM_MAIL_FROM": "Chat <chat@example.com>",
         "GREENROOM_FCM_CREDENTIALS": "/srv/firebase.json",
@@ -77,6 +80,7 @@ def test_each_variable_sets_its_field() -> None:
         cors_origins=("https://a.example", "http://localhost:3000"),
         trusted_proxies=("10.0.0.0/8", "::1"),
         rate_limits="off",
+        raised_limits=(f"{USER}:10", f"{OTHER}:1000"),
         smtp_url="smtps://u:p@mail:465",
         mail_from="Chat <chat@example.com>",
         fcm_credentials="/srv/firebase.json",
@@ -138,6 +142,13 @@ def test_an_unknown_variable_is_named_with_the_closest_known_one() -> None:
         ("JWT_KEYS", "s" * 64),
         ("JWT_KEYS", f"{KEY},k1:{'t' * 32}"),
         ("CORS_ORIGINS", "*"),
+        ("RAISED_LIMITS", USER),
+        ("RAISED_LIMITS", f"{USER}:0"),
+        ("RAISED_LIMITS", f"{USER}:1001"),
+        ("RAISED_LIMITS", f"{USER}:1.5"),
+        ("RAISED_LIMITS", f"{USER.upper()}:2"),
+        ("RAISED_LIMITS", "ann@example.com:2"),
+        ("RAISED_LIMITS", f"{USER}:2,{USER}:3"),
         ("TRUSTED_PROXIES", "10.0.0.1/8"),
         ("TRUSTED_PROXIES", "proxy"),
         ("RATE_LIMITS", "no"),

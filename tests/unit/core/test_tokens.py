@@ -79,3 +79,17 @@ def test_a_token_with_any_character_changed_is_refused(place: int, character: st
 @example("\ud800.a.b")
 def test_what_is_no_token_is_refused(text: str) -> None:
     assert refused(text) == "UNAUTHORIZED"
+
+
+def test_each_key_derives_another_secret_of_each_name_and_the_signers_comes_first() -> None:
+    derived = KEYS.derive(b"feed:a")
+    assert derived == KEYS.derive(b"feed:a")
+    assert derived[0] == KeyRing(Settings(jwt_keys=(f"new:{NEW}",))).derive(b"feed:a")[0]
+    assert len({*derived, *KEYS.derive(b"feed:b")}) == 4
+
+
+def test_what_is_derived_signs_no_token() -> None:
+    head, payload, signature = KEYS.sign(access()).split(".")
+    for name in (f"{head}.{payload}".encode(), b""):
+        assert signature not in KEYS.derive(name)
+        assert refused(f"{head}.{payload}.{KEYS.derive(name)[0]}") == "UNAUTHORIZED"

@@ -8,7 +8,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.engine.door import MAX_HEAD, Door
+from realtime.engine.door import Door
+from realtime.engine.http import MAX_HEAD
 from realtime.engine.server import Config, Engine
 from realtime.engine.session import Layer, Session
 from tests.flow.engine.serving import text, upgrade_head
@@ -64,7 +65,7 @@ def knock(pieces: list[bytes]) -> Outcome:
         return https[-1]
 
     engine, wire = Engine(Config(), layer), Wire()
-    wire.protocol = Door(engine, http)
+    wire.protocol = Door(engine.guard, http, engine)
     wire.protocol.connection_made(wire)
     for piece in pieces:
         if not wire.closed:

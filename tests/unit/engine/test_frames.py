@@ -8,12 +8,15 @@ from aiohttp._websocket.reader_py import WebSocketReader
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.budget import Rate
 from realtime.engine import frames
+from realtime.engine.budget import TRAFFIC, Budget
 from realtime.engine.frames import BrokenFrame, binary_frame, read_frame, text_frame, unwrap
 from realtime.engine.server import Config, Engine
 from realtime.engine.session import Layer, Session
 from realtime.engine.websocket import WebSocket
 from tests.flow.engine.serving import client_frame
+from tests.unit.engine.clock import by_hand
 from tests.unit.engine.wire import Wire
 
 LIMIT = 1_000
@@ -86,15 +89,19 @@ def _no_layer(_: Session) -> Layer:
     raise AssertionError("no session is opened here")
 
 
-def feed(pieces: list[bytes]) -> tuple[list[object], bytes]:
-    """What is heard and written when a WebSocket is sent these pieces."""
+def feed(pieces: list[bytes], traffic: Rate = TRAFFIC) -> tuple[list[object], bytes]:
+    """What is heard and written when a WebSocket is sent these pieces, as fast as it reads them."""
     wire, listener = Wire(), Listener()
-    engine = Engine(Config(max_payload=LIMIT), _no_layer)
-    websocket = WebSocket(engine, wire)
+    config = Config(max_payload=LIMIT, traffic=traffic)
+    engine = Engine(config, _no_layer)
+    websocket = WebSocket(engine, wire, Budget(config, ""))
     websocket.taker = listener
     listener.websocket = websocket
-    for piece in pieces:
-        websocket.data_received(piece)
+    with by_hand() as loop:
+        for piece in pieces:
+            websocket.data_received(piece)
+            loop.run()
+            assert wire.reading
     return listener.heard, wire.written
 
 

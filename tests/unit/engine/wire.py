@@ -12,6 +12,7 @@ class Wire(asyncio.Transport):
         self.written = b""
         self.protocol: asyncio.Protocol
         self.closed = False
+        self.reading = True
 
     def get_extra_info(self, name: str, default: object = None) -> object:
         return ("1.2.3.4", 5) if name == "peername" else default
@@ -20,6 +21,12 @@ class Wire(asyncio.Transport):
         self.protocol = cast("asyncio.Protocol", protocol)
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None: ...
+
+    def pause_reading(self) -> None:
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        self.reading = True
 
     def is_closing(self) -> bool:
         return self.closed

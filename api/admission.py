@@ -1,0 +1,99 @@
+"""What one address may ask of this process, counted before anything is done: no token is verified, no database asked.
+
+Who turns out to be a user is counted as one instead (core/limits.py), and her address gets back what she took: there may be many
+behind it. All else stays counted: pages, files, public calls, and what fails, such as wrong tokens and ended sessions.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from math import ceil
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from api.cookies import shown_token
+from api.middleware import answer
+from core.address import AddressBuckets, client_address
+from core.budget import Buckets, Rate
+from core.context import Resources
+from core.errors import AppError
+from core.limits import RateLimitedError
+
+REQUESTS = Rate("requests", 1200, 60)  # of one address and process
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """One request that was counted; `give_back` makes that undone, once."""
+
+    give_back: Callable[[], None]
+
+
+class Admission:
+    """The budgets of all addresses in one process."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._settings = resources.settings
+        self._keys = resources.keys
+        self._offenders = resources.offenders
+        self._addresses = AddressBuckets(REQUESTS)
+        self._users = Buckets(REQUESTS)
+        self._guarded: frozenset[web.AbstractResource] = frozenset()
+
+    def guard(self, resources: Iterable[web.AbstractResource]) -> None:
+        """Count requests for these, and for what is not there; others answer for themselves: health, operators, the engine."""
+        self._guarded = frozenset(resources)
+
+    def middleware(self) -> Middleware:
+        """Return what each request passes first."""
+
+        @web.middleware
+        async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
+            try:
+                self._let_in(request)
+            except AppError as error:
+                response = answer(error)
+                response.force_close()  # with all that the client has sent ahead
+                return response
+            return await handler(request)
+
+        return admit
+
+    def _let_in(self, request: web.Request) -> None:
+        resource = request.match_info.route.resource
+        request[ADDRESS] = address = address_of(request, self._settings.trusted_proxies)
+        if resource is None or resource in self._guarded:
+            request[ADMITTED] = self.take(address, shown_token(request))
+
+    def take(self, address: str, token: str = "") -> Admitted:
+        """Count one request; raise RateLimitedError.
+
+        Strangers at an address do not lock out its users: when it has nothing left, who shows a token that we have signed has a
+        budget of her own. That asks no database yet.
+        """
+        now = time.monotonic()
+        if self._settings.rate_limits == "off" or (wait := self._addresses.take(address, now)) <= 0:
+            return Admitted(partial(self._addresses.charge, address, now, -1.0))
+        if (user := self._signed(token)) and self._users.take(user, now) <= 0:
+            return Admitted(partial(self._users.of(user, now).charge, now, -1.0))
+        self._offenders.limited(REQUESTS.name, user or address)
+        raise RateLimitedError(ceil(wait))
+
+    def _signed(self, token: str) -> str:
+        try:
+            return str(self._keys.access(token).user_id)
+        except AppError:
+            return ""
+
+
+ADDRESS = web.RequestKey("address", str)
+ADMITTED = web.RequestKey("admitted", Admitted)
+ADMISSION = web.AppKey("admission", Admission)
+
+
+def address_of(request: web.Request, proxies: tuple[str, ...]) -> str:
+    """Return where a request comes from."""
+    forwarded = ",".join(request.headers.getall("X-Forwarded-For", []))
+    return client_address(request.remote or "", forwarded, proxies)

@@ -1,0 +1,35 @@
+"""What opens something for a user besides the tokens of a login. It ends with the login that made it, or with all logins.
+
+A new kind joins with one statement here, so that whatever ends logins ends it too, in the same transaction.
+"""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from core import devices, feeds, known_devices
+from core.db import Connection, Run
+from core.files import table as files
+
+# What was mailed to set a password. A code that only confirms an address opens nothing, and stays good.
+END_ONE_TIME_TOKENS = Run(
+    """
+    update one_time_tokens set used_at = now()
+    where user_id = $1 and used_at is null and purpose <> 'email verification'"""
+)
+
+# Each takes the ids of sessions that have ended ($1). Links to files carry their session and need no statement.
+OF_SESSIONS: tuple[Run, ...] = (devices.END, files.END_UNUSED)
+# Each takes the id of a user ($1) whose sessions, all or all but one, have ended.
+OF_USER: tuple[Run, ...] = (feeds.END, known_devices.FORGET, END_ONE_TIME_TOKENS)
+
+
+async def end_of_sessions(db: Connection, session_ids: Sequence[UUID]) -> None:
+    """End what these sessions have made."""
+    for statement in OF_SESSIONS:
+        await statement(db, list(session_ids))
+
+
+async def end_of_user(db: Connection, user_id: UUID) -> None:
+    """End what belongs to no session."""
+    for statement in OF_USER:
+        await statement(db, user_id)

@@ -1,0 +1,60 @@
+"""E-mail addresses: what is one, and the one form in which two spellings of it are the same.
+
+That form is the subject of limits and the key of accounts. It is made here and nowhere else: `lower()` of Python and of
+Postgres differ beyond ASCII, and Postgres's depends on the database's locale (a Turkish one has a dotless i).
+"""
+
+import re
+
+import msgspec
+
+from core import errors, limits
+from core.budget import Rate
+from core.context import Ctx
+from core.errors import Detail
+
+# The addr-spec of RFC 5322 without quoted names, comments and bare host names, in ASCII: what people have as an address today.
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_EMAIL = re.compile(rf"(?=.{{1,64}}@){_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})+")
+MAX_EMAIL = 254
+
+
+class MailRates(msgspec.Struct, frozen=True):
+    """How many mails of a kind the clients of one address may have sent, and how many one mailbox gets."""
+
+    address: Rate
+    mailbox: Rate
+
+
+def trimmed(given: str) -> str | None:
+    """Return an address as its user writes it, without blanks around it; None: it is none."""
+    if len(given) > MAX_EMAIL:  # before anything else looks at it
+        return None
+    email = given.strip()
+    return email if _EMAIL.fullmatch(email) else None
+
+
+def canonical(given: str) -> str | None:
+    """Return the form in which addresses are compared, what `lower(email collate "C")` is in SQL; None: it is no address."""
+    email = trimmed(given)
+    return email and email.lower()  # of ASCII only, so every lower() there is agrees
+
+
+def checked(given: str) -> str:
+    """Return an address as its user writes it; raises VALIDATION_ERROR."""
+    email = trimmed(given)
+    if email is None:
+        raise errors.VALIDATION_ERROR.error(details=problems(given))
+    return email
+
+
+def problems(given: str) -> list[Detail]:
+    """Return what is wrong with an address."""
+    return [] if trimmed(given) else [Detail("email", "Invalid email format")]
+
+
+async def take_mail(ctx: Ctx, email: str, rates: MailRates) -> None:
+    """Count a mail to an address, whether there is an account or not; raises RATE_LIMITED."""
+    await limits.take(ctx, rates.address, ctx.remote)
+    await limits.take(ctx, rates.mailbox, canonical(email) or "")

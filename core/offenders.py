@@ -1,0 +1,49 @@
+"""What was limited, counted in one place: a metric by kind, and a line in the log that does not become a flood itself."""
+
+import logging
+from hashlib import sha256
+from time import monotonic
+from typing import Final
+from uuid import UUID
+
+from core.address import masked
+from core.budget import Buckets, Rate
+from core.metrics import Metrics
+
+LINES_OF_SUBJECT: Final = Rate("lines of a subject", 1, 60)  # for each kind
+LINES_OF_KIND: Final = Rate("lines of a kind", 20, 60)  # also when every subject is another one
+MOST_REMEMBERED: Final = 2_000
+
+log = logging.getLogger(__name__)
+
+
+class Offenders:
+    """Those who asked for more than a limit allows."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._lines = Buckets(LINES_OF_SUBJECT, MOST_REMEMBERED)
+        self._lines_of_kind = Buckets(LINES_OF_KIND)
+
+    def limited(self, kind: str, subject: str) -> None:
+        """Count a refusal. `kind` is a limit's name, `subject` an address, a network, a user's id, or a secret."""
+        self._metrics.limited.labels(kind).inc()
+        now = monotonic()
+        if self._lines.take(f"{kind} {subject[:128]}", now) > 0 or self._lines_of_kind.take(kind, now) > 0:
+            return
+        log.warning(
+            "%s asks for more than the limit %r allows, and is refused. If it is honest, raise what it may"
+            " (GREENROOM_RAISED_LIMITS); if not, end its sessions or block it at the proxy: docs/limits.md",
+            _shown(subject),
+            kind,
+        )
+
+
+def _shown(subject: str) -> str:
+    """Return a subject as it may stand in the log: addresses masked, e-mails not at all."""
+    if network := masked(subject):
+        return network
+    try:
+        return f"user {UUID(subject)}"
+    except ValueError:
+        return f"#{sha256(subject.encode(errors='surrogateescape')).hexdigest()[:8]}"

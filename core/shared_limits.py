@@ -1,0 +1,265 @@
+"""Limits that all processes share: one bucket for each subject in Redis, and one here for when nobody can wait for Redis.
+
+Calls ask Redis (`take`), which decides for all processes at once. Events of sockets do not wait: they are decided here at once
+(`spend`), and what was spent is charged in Redis within SETTLE_SECONDS, together with all others'; what comes back is the state
+of the bucket for all processes, which is what the next event meets. So what was spent here and elsewhere at the same moment may
+be too much once; it is a debt then, which is paid before anything else is allowed. While Redis is away, slow, read-only or full,
+`take` decides here as `spend` does, and the same rates are held by each process for itself.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from itertools import islice
+from time import monotonic
+from typing import Final
+from uuid import UUID
+
+import msgspec
+from redis.asyncio import Redis
+
+from core.away import REDIS_AWAY
+from core.budget import Balance, Bucket, Buckets, Rate, Subjects, Window
+
+ANSWER_SECONDS: Final = 0.5  # that Redis has to answer
+AWAY_SECONDS: Final = 1.0  # between two tries of a Redis that does not, by nobody who would have to wait for it
+SETTLE_SECONDS: Final = 0.03
+SETTLED_AT_ONCE: Final = 200  # buckets in one script, which keeps Redis busy for about a millisecond
+MOST_HERE: Final = 100_000  # subjects of one rate: more than the users that one hub carries
+DIGEST_LETTERS: Final = 32
+
+log = logging.getLogger(__name__)
+
+# core/budget.py in Lua, in ms: for each of KEYS the count, the window, what to take if there is enough (and none before it was
+# refused), and what to charge with it in any case. Returns for each the ms to wait (0: taken), what is left, the ms until full.
+_BUCKETS: Final = """
+local time = redis.call('TIME')
+local now = time[1] * 1000 + time[2] / 1000
+local answers, refused = {}, false
+for place, key in ipairs(KEYS) do
+  local at = place * 4 - 4
+  local count, window, cost, more = tonumber(ARGV[at+1]), tonumber(ARGV[at+2]), tonumber(ARGV[at+3]), tonumber(ARGV[at+4])
+  local full_at = math.max(tonumber(redis.call('GET', key) or now), now)
+  local late = cost > 0 and full_at + math.min(cost, count) * window / count - now - window or 0
+  refused = refused or late > 0.01
+  if not refused and cost + more ~= 0 then
+    full_at = math.max(full_at + (cost + more) * window / count, now)
+    redis.call('SET', key, string.format('%.3f', full_at), 'PX', math.max(1, math.ceil(full_at - now)))
+  end
+  table.insert(answers, late > 0.01 and math.ceil(late) or 0)
+  table.insert(answers, math.max(0, math.floor((window - (full_at - now)) * count / window + 0.001)))
+  table.insert(answers, math.ceil(full_at - now))
+end
+return answers
+"""
+
+# The same of a Window: a list of the moments that count.
+_WINDOWS: Final = """
+local time = redis.call('TIME')
+local now = time[1] * 1000 + time[2] / 1000
+local answers, refused = {}, false
+for place, key in ipairs(KEYS) do
+  local at = place * 4 - 4
+  local count, window, cost = tonumber(ARGV[at+1]), tonumber(ARGV[at+2]), tonumber(ARGV[at+3])
+  local oldest = redis.call('LINDEX', key, 0)
+  while oldest and tonumber(oldest) <= now - window do
+    redis.call('LPOP', key)
+    oldest = redis.call('LINDEX', key, 0)
+  end
+  local excess = redis.call('LLEN', key) + math.min(cost, count) - count
+  local late = excess > 0 and tonumber(redis.call('LINDEX', key, excess - 1)) + window - now or 0
+  refused = refused or late > 0
+  if not refused and cost > 0 then
+    for _ = 1, cost do redis.call('RPUSH', key, string.format('%.3f', now)) end
+    redis.call('LTRIM', key, -count, -1)
+    redis.call('PEXPIRE', key, window)
+  end
+  for _ = 1, -cost do redis.call('RPOP', key) end
+  local latest = redis.call('LINDEX', key, -1)
+  table.insert(answers, math.max(0, math.ceil(late)))
+  table.insert(answers, count - redis.call('LLEN', key))
+  table.insert(answers, latest and math.max(0, math.ceil(tonumber(latest) + window - now)) or 0)
+end
+return answers
+"""
+
+
+class Demand(msgspec.Struct, frozen=True):
+    """What is to be taken from one bucket: `cost` if there is enough, and `more` with it, also into debt."""
+
+    market: str
+    rate: Rate
+    subject: str
+    cost: float = 1.0
+    more: float = 0.0
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """Seconds to wait (0.0: taken), how many are left, and the seconds until all of it is back."""
+
+    wait: float
+    left: int
+    full_in: float
+
+
+_TRIAL: Final = Balance(Rate("trial", 1, 1), "limit:trial")
+
+
+class SharedLimits:
+    """The limits of one process. `raised`: users whose rates are so many times as high, by id."""
+
+    def __init__(self, redis: Redis, raised: Mapping[str, int]) -> None:
+        self._redis = redis
+        self._raised = raised
+        self._balances: dict[tuple[str, Rate], Subjects[Balance]] = {}
+        self._windows: dict[tuple[str, Rate], Buckets] = {}
+        self._unsettled: dict[Balance, None] = {}  # in the order in which they were spent from
+        self._settling: asyncio.Task[None] | None = None
+        self._away = False
+
+    def factor(self, subject: str) -> int:
+        """Return how many times as much as others a subject may do."""
+        return self._raised.get(subject, 1)
+
+    def rate_of(self, rate: Rate, subject: str) -> Rate:
+        """Return a rate as it is for a subject: raised, if the settings say so, unless it is for guesses."""
+        return rate if isinstance(rate, Window) else rate.times(self.factor(subject))
+
+    async def take(self, demands: Sequence[Demand]) -> list[Verdict]:
+        """Take from buckets of one kind of rate, each unless one before it was refused; only here while Redis is away."""
+        script = _WINDOWS if isinstance(demands[0].rate, Window) else _BUCKETS
+        keys = [key_of(one.market, one.rate, one.subject) for one in demands]
+        costs = [(self.rate_of(one.rate, one.subject), one.cost, one.more) for one in demands]
+        verdicts = None if self._away else await self._ask(script, keys, costs)
+        return self._take_here(demands) if verdicts is None else verdicts
+
+    def balances(self, market: str, rate: Rate) -> Subjects[Balance]:
+        """Return the buckets of this process for a rate, by the ids of users (or their 16 bytes), or other subjects."""
+        known = self._balances.get((market, rate))
+        if known is None:
+
+            def make(subject: str | bytes) -> Balance:
+                text = str(UUID(bytes=subject)) if isinstance(subject, bytes) else subject
+                return Balance(self.rate_of(rate, text), key_of(market, rate, text))
+
+            known = self._balances[market, rate] = Subjects(make, MOST_HERE)
+        return known
+
+    def spend(self, balance: Balance, now: float, cost: float) -> float:
+        """Take from a bucket of this process, as `Bucket.take` does, and tell Redis soon. `now` is `monotonic()`."""
+        wait = balance.spend(now, cost)
+        if wait == 0.0 and balance not in self._unsettled:
+            self.refresh(balance)
+        return wait
+
+    def charge(self, balance: Balance, now: float, cost: float) -> None:
+        """Take from it also what is not there."""
+        balance.overspend(now, cost)
+        self.refresh(balance)
+
+    def refresh(self, balance: Balance) -> None:
+        """Bring a bucket and Redis together soon: what was spent here goes there, what was spent elsewhere comes back."""
+        self._unsettled[balance] = None
+        self._settle_soon()
+
+    async def settled(self) -> None:
+        """Return when Redis knows all that was spent here."""
+        while self._settling:
+            await asyncio.wait([self._settling])
+
+    async def stop(self) -> None:
+        """Tell Redis what it does not know yet, if it answers."""
+        if self._settling:
+            self._settling.cancel()
+            await asyncio.wait([self._settling])
+        while self._unsettled and not self._away:
+            await self._settle_some()
+
+    def _take_here(self, demands: Sequence[Demand]) -> list[Verdict]:
+        now, verdicts = monotonic(), list[Verdict]()
+        for one in demands:
+            bucket = self._bucket(one, now)
+            is_refused = bool(verdicts) and verdicts[-1].wait > 0
+            wait = 0.0 if is_refused else self._take_from(bucket, now, one)
+            verdicts.append(Verdict(wait, bucket.left(now), max(bucket.full_at - now, 0.0)))
+        return verdicts
+
+    def _take_from(self, bucket: Bucket, now: float, demand: Demand) -> float:
+        if not isinstance(bucket, Balance):
+            return bucket.take(now, demand.cost)
+        wait = self.spend(bucket, now, demand.cost)
+        if wait == 0.0 and demand.more:
+            self.charge(bucket, now, demand.more)
+        return wait
+
+    def _bucket(self, demand: Demand, now: float) -> Bucket:
+        if not isinstance(demand.rate, Window):
+            return self.balances(demand.market, demand.rate).of(demand.subject, now)
+        windows = self._windows.get((demand.market, demand.rate))
+        if windows is None:
+            windows = self._windows[demand.market, demand.rate] = Buckets(demand.rate, MOST_HERE)
+        return windows.of(demand.subject, now)
+
+    def _settle_soon(self) -> None:
+        if self._settling is None:
+            self._settling = asyncio.get_running_loop().create_task(self._settle(), name="limits are settled")
+
+    async def _settle(self) -> None:
+        """Settle what there is, and find out when Redis is back."""
+        try:
+            while self._unsettled or self._away:
+                await asyncio.sleep(AWAY_SECONDS if self._away else SETTLE_SECONDS)
+                await self._settle_some()
+                while self._unsettled and not self._away and len(self._unsettled) >= SETTLED_AT_ONCE:
+                    await self._settle_some()
+        finally:
+            self._settling = None
+
+    async def _settle_some(self) -> None:
+        """Settle those that wait longest."""
+        some = list(islice(self._unsettled, SETTLED_AT_ONCE))
+        for one in some:
+            del self._unsettled[one]
+        if self._away:  # to a Redis that is read-only or full, a question is no trial
+            _TRIAL.owed = 1.0
+            some.append(_TRIAL)
+        verdicts = await self._ask(_BUCKETS, [one.key for one in some], [(one.rate, 0.0, one.settle()) for one in some])
+        now = monotonic()
+        # Without an answer it may have been charged all the same, so it is not charged again: this process knows it anyway.
+        for one, verdict in zip(some, verdicts or (), strict=False):
+            one.learn(now, verdict.full_in)
+
+    async def _ask(
+        self, script: str, keys: Sequence[str], costs: Sequence[tuple[Rate, float, float]]
+    ) -> list[Verdict] | None:
+        """Ask Redis; None if it does not answer: nobody waits for it again until it answers the settling."""
+        args = [part for rate, cost, more in costs for part in (rate.count, rate.seconds * 1000, cost, more)]
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                answer: list[int] = await self._redis.register_script(script)(keys=keys, args=args)
+        except REDIS_AWAY as error:
+            if not self._away:
+                log.warning("each process holds the limits for itself, because Redis cannot: %r", error)
+            self._away = True
+            self._settle_soon()
+            return None
+        if self._away:
+            log.info("the limits are shared again")
+        self._away = False
+        return [
+            Verdict(wait / 1000, left, full_in / 1000)
+            for wait, left, full_in in zip(answer[::3], answer[1::3], answer[2::3], strict=True)
+        ]
+
+
+def raised(items: Sequence[str]) -> dict[str, int]:
+    """Read `<user id>:<factor>`."""
+    pairs = [item.split(":") for item in items]
+    return {str(UUID(user)): int(factor) for user, factor in pairs}
+
+
+def key_of(market: str, rate: Rate, subject: str) -> str:
+    """Return where Redis keeps a bucket: short, whatever a caller has given as the subject."""
+    digest = sha256(subject.encode(errors="surrogateescape")).hexdigest()[:DIGEST_LETTERS]
+    return f"limit:{market}:{rate.name}:{digest}"

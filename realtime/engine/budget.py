@@ -1,0 +1,133 @@
+"""What one client may make the loop do: how much in one turn, how much in the long run, and how often to be refused.
+
+A `Budget` belongs to a connection and is asked before anything is parsed. A client that has used it up is not read until it
+is refilled, so that TCP slows the sender down; one that is refused again and again is cut off. `Turns` bounds what all
+connections together may do before the loop looks after others. docs/limits.md has the whole picture.
+"""
+
+import asyncio
+from collections import deque
+from math import inf
+from time import monotonic
+from typing import TYPE_CHECKING, Final, Protocol
+
+from core.budget import Bucket, Rate
+
+if TYPE_CHECKING:
+    from realtime.engine.config import Config
+
+# In units: a frame, a packet of a payload or a request costs one, and one more for each UNIT bytes. The burst takes the
+# hundreds of events that official clients keep while they connect, or the largest payload and a half.
+TRAFFIC: Final = Rate("traffic", 400, 4)
+UNIT: Final = 4096  # bytes
+SEGMENT: Final = 1 / 16  # units for a piece of a frame: 1 MB over Ethernet makes 700 of them
+AT_ONCE: Final = 16.0  # units that are taken from the bucket at once, so that most frames cost one comparison
+
+# Refusals answer what no decent client sends often: events that do not exist, calls that fail.
+REFUSALS: Final = Rate("refusals", 60, 60)
+CONNECT_REFUSED: Final = 10.0  # refusals that a refused CONNECT counts for: six at once, then one in ten seconds
+
+# Of a loop turn, in units. An event takes 20 to 100 us, so one connection holds the loop for about a millisecond, and all
+# that have more to be worked off for some five.
+SLICE: Final = 16.0
+TURN: Final = 64.0
+
+EXCUSES: Final = (
+    5  # pings in a row that may stay unanswered because we did not read: then the client is gone for all we know
+)
+
+
+class Budget:
+    """The budget of one client; `credit` is what it may do without looking at the clock, in units."""
+
+    __slots__ = ("_address", "_config", "_excuses", "_held", "_refusals", "_slowed", "_traffic", "credit")
+
+    def __init__(self, config: "Config", address: str) -> None:
+        self.credit = 0.0 if config.rates else inf
+        self._config = config
+        self._address = address
+        self._traffic = Bucket(config.traffic)
+        self._refusals = Bucket(config.refusals)
+        self._slowed = False
+        self._held = False  # since the last ping
+        self._excuses = 0
+
+    def refill(self) -> float:
+        """Turn what was refilled into credit, and return 0.0; or the seconds after which it is worth another try."""
+        now, traffic = monotonic(), self._traffic
+        if self.credit < 0.0:
+            traffic.charge(now, -self.credit)
+            self.credit = 0.0
+        batch = min(AT_ONCE, traffic.rate.count)
+        for units in (batch, 1.0):
+            if traffic.take(now, units) <= 0.0:
+                self.credit += units
+                return 0.0
+        return traffic.wait(now, batch)
+
+    def hold(self) -> None:
+        """Note that the client is not read until there is credit again."""
+        self._held = True
+        if not self._slowed:
+            self._slowed = True
+            self._config.limited("traffic", self._address)
+
+    async def pay(self, units: float) -> None:
+        """Take units, after having waited for credit."""
+        while self.credit < 1.0 and (wait := self.refill()) > 0.0:
+            self.hold()
+            await asyncio.sleep(wait)
+        self.credit -= units
+
+    def refuse(self, cost: float) -> bool:
+        """Count a refusal; False if it was one too many."""
+        if not self._config.rates or self._refusals.take(monotonic(), cost) <= 0.0:
+            return True
+        self._config.limited("refusals", self._address)
+        return False
+
+    def excuses_silence(self) -> bool:
+        """Whether a pong may be missing because we did not read since the ping, or since the last time we asked."""
+        held, self._held = self._held, False
+        self._excuses += 1
+        return held and self._excuses <= EXCUSES
+
+    def heard_pong(self) -> None:
+        """The client is there."""
+        self._held, self._excuses = False, 0
+
+
+class Worker(Protocol):
+    """What has more to do than a turn allows."""
+
+    def work(self) -> float:
+        """Do at most a slice, and return the units that it took."""
+
+
+class Turns:
+    """Lets those that have more to do than a turn allows go on one after the other, a slice each."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Worker] = deque()
+        self._scheduled = False
+
+    def add(self, worker: Worker) -> None:
+        """Call `worker.work()` in a later turn."""
+        self._waiting.append(worker)
+        self._schedule()
+
+    def _schedule(self) -> None:
+        if self._waiting and not self._scheduled:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self._scheduled = False
+        left = TURN
+        try:
+            for _ in range(len(self._waiting)):
+                left -= self._waiting.popleft().work()
+                if left <= 0.0:
+                    break
+        finally:
+            self._schedule()

@@ -1,0 +1,56 @@
+"""What a process that listens is set to."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from core.budget import Rate
+from realtime.engine.budget import REFUSALS, TRAFFIC
+from realtime.engine.guard import MAX_HEADS, MAX_STRANGERS, SESSIONS
+
+
+def _peer(peer: str, _forwarded: str) -> str:
+    return peer
+
+
+def _itself(address: str) -> str:
+    return address
+
+
+def _nobody(_address: str) -> bool:
+    return False
+
+
+def _silently(kind: str, address: str) -> None:
+    """Tell nobody."""
+
+
+class Config(msgspec.Struct, frozen=True):
+    """Times in seconds, sizes in bytes; `origins` may speak with us from a browser, "*" is any.
+
+    `address` says where a client is, given the peer's address and what X-Forwarded-For claims, which alone nobody believes.
+    `subject` makes of an address what is counted (all of an IPv6 network count as one), and those that are `trusted`, our own
+    proxies, are not counted at all. `rates` off, for load tests, leaves only what bounds the work of one turn. `limited` is
+    called with the name of the limit and the client's address when a connection begins to be slowed, is refused or cut off.
+    """
+
+    ping_interval: float = 25.0
+    ping_timeout: float = 20.0
+    max_payload: int = 1_000_000
+    paths: tuple[str, ...] = ("/socket.io/", "/ws")
+    origins: tuple[str, ...] = ("*",)
+    connect_timeout: float = 10.0
+    address: Callable[[str, str], str] = _peer
+    subject: Callable[[str], str] = _itself
+    trusted: Callable[[str], bool] = _nobody
+    limited: Callable[[str, str], None] = _silently
+    rates: bool = True
+    traffic: Rate = TRAFFIC
+    refusals: Rate = REFUSALS
+    sessions: Rate = SESSIONS
+    max_heads: int = MAX_HEADS
+    max_strangers: int = MAX_STRANGERS
+
+    def served_paths(self) -> frozenset[str]:
+        """`paths` with and without a trailing slash."""
+        return frozenset(form for path in self.paths for form in (path.rstrip("/"), f"{path.rstrip('/')}/"))

@@ -1,0 +1,152 @@
+"""aiohttp's side of a connection, with deadlines for what the client owes, and with our errors."""
+
+import asyncio
+from math import inf
+from typing import Final, cast
+
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
+from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
+from aiohttp.web_protocol import RequestPayloadError
+
+from realtime.engine.budget import Budget
+from realtime.engine.faults import BAD_REQUEST, HEADERS_TOO_LARGE, INTERNAL, TOO_SLOW, Fault
+from realtime.engine.guard import Guard
+
+MAX_HEAD: Final = 16 * 1024  # bytes
+READ_BYTES: Final = (
+    32 * 1024
+)  # of a body that are parsed in a turn: at most twice that, and a fourth as many chunks of it
+HEAD_TIME: Final = 10.0  # seconds from the first byte of a head to its last
+BODY_TIME: Final = 20.0  # seconds in which a body must ...
+BODY_LEAST: Final = 2048  # ... come on by so many bytes, as long as we take it
+IDLE_TIME: Final = 75.0  # seconds between two requests; longer than proxies keep a connection, so that they close it
+
+_GONE: Final = (HttpProcessingError, RequestPayloadError, ConnectionError)
+
+
+class Http(web.RequestHandler):
+    """Serves a connection with aiohttp.
+
+    The base class waits for ever for a head that has begun and for a body. Here a client that owes either has a deadline:
+    for a head in all, for a body as long as it does not come on. That we do not read is not held against it.
+    """
+
+    __slots__ = ("_budget", "_guard", "_head", "_held", "_newest", "_progress", "slot")
+
+    def __init__(self, server: web.Server, guard: Guard) -> None:
+        super().__init__(
+            server,
+            loop=asyncio.get_running_loop(),
+            keepalive_timeout=IDLE_TIME,
+            max_line_size=MAX_HEAD,
+            max_field_size=MAX_HEAD,
+            read_bufsize=READ_BYTES,
+            auto_decompress=False,  # a kilobyte would become a megabyte before anybody could object
+        )
+        self.access_logger, self._logging_enabled = None, False
+        self._guard = guard
+        self._budget: Budget
+        self._newest: StreamReader = EMPTY_PAYLOAD  # the body of the request that came last
+        self._head = 0  # bytes of a head that is not whole yet
+        self._progress = 0  # bytes that came since the wheel was asked
+        self._held = False  # not read, since the budget is used up
+        self.slot = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        peer = transport.get_extra_info("peername")
+        address = peer[0] if peer else ""
+        self._budget = Budget(self._guard.config, address)
+        if not self._guard.subject(address):
+            self._budget.credit = inf  # a proxy of ours, which speaks for many
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._guard.wheel.cancel(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Let aiohttp parse; aiohttp itself calls this without data, to go on with what it has."""
+        before, was_body = self._request_count, not self._newest.is_eof()
+        super().data_received(data)
+        self._progress += len(data)
+        if came := self._request_count - before:
+            self._newest = self._messages[-1][1]
+            self._head = 0
+            self._guard.wheel.cancel(self)
+            self._pay(came)
+        elif not was_body and not self._upgraded and not self._is_paused:
+            self._head += len(data)
+        self._watch()
+
+    def _pay(self, requests: int) -> None:
+        budget = self._budget
+        budget.credit -= requests
+        if budget.credit < 0.0 and not self._held and (wait := budget.refill()) > 0.0:
+            budget.hold()
+            self._held = True
+            self._pause_transport_reading()
+            self._loop.call_later(wait, self._go_on)
+
+    def _go_on(self) -> None:
+        self._held = False
+        if not (self._reading_paused or self._buffer_paused):
+            self._resume_transport_reading()
+
+    def _resume_transport_reading(self) -> None:
+        if not self._held:
+            super()._resume_transport_reading()
+
+    @property
+    def _is_paused(self) -> bool:
+        return self._held or self._reading_paused or self._buffer_paused
+
+    def _watch(self) -> None:
+        """Set the deadline of what the client owes, if it has none yet."""
+        if self._head > MAX_HEAD:
+            self._end(HEADERS_TOO_LARGE)
+        elif self._newest.is_eof() and not self._head:
+            self._guard.wheel.cancel(self)
+        elif not self.slot:
+            self._progress = 0
+            self._guard.wheel.schedule(self, HEAD_TIME if self._head else BODY_TIME)
+
+    def due(self) -> None:
+        """Time is over for a head; a body is given more as long as it comes on."""
+        if not self._head and (self._is_paused or self._progress >= BODY_LEAST):
+            self._progress = 0
+            self._guard.wheel.schedule(self, BODY_TIME)
+        else:
+            self._end(TOO_SLOW)
+
+    def _end(self, fault: Fault) -> None:
+        """Close the connection, with an answer where none has begun."""
+        request, transport = self._current_request, self.transport
+        begun = self._waiter is None if request is None else request.writer.output_size > 0
+        if transport is not None and not begun:
+            transport.write(fault.answer())
+        self.force_close()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,  # noqa: ARG002 - holds what the client sent
+    ) -> web.StreamResponse:
+        """Answer what no handler has answered. Only our own failures are logged: others tell what the client sent."""
+        fault = INTERNAL
+        if isinstance(exc, _GONE) or status == BAD_REQUEST.status:
+            fault = HEADERS_TOO_LARGE if _is_too_large(exc) else BAD_REQUEST
+        else:
+            self.log_exception("A request failed", exc_info=exc)
+        if request.writer.output_size > 0:
+            raise ConnectionError("the answer has begun")
+        response = web.Response(status=fault.status, body=fault.body(), content_type="application/json")
+        response.headers["Server"] = "greenroom"  # aiohttp would tell its version
+        response.force_close()
+        return response
+
+
+def _is_too_large(error: BaseException | None) -> bool:
+    return isinstance(error, LineTooLong) or "Too many headers" in str(cast("object", error))

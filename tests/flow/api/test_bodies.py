@@ -1,0 +1,80 @@
+"""Bodies that come in odd ways."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from api import body
+from api.app import build_app
+from cli.serve.listening import listening, runner_of
+from tests.flow.conftest import House
+
+
+async def raw(port: int, head: str, content: bytes) -> tuple[int, bytes]:
+    """Send a login whose body is this, end the connection, and return the answer."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    first = f"POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nConnection: close\r\n{head}\r\n\r\n"
+    writer.write(first.encode() + content)
+    answer = await reader.read()
+    writer.close()
+    return int(answer.split()[1]), answer
+
+
+@pytest.fixture
+async def port(house: House, light_passwords: None) -> AsyncIterator[int]:
+    """Return the port of an API behind its door, as it is shipped."""
+    app = build_app(house.settings, house.resources, house.publisher)
+    async with runner_of(app) as runner, listening(house.settings, runner, house.resources.offenders) as port:
+        yield port
+
+
+async def test_a_body_in_chunks_of_one_byte_is_read(port: int) -> None:
+    login = b'{"email": "x@example.com", "password": "x"}'
+    chunks = b"".join(b"1\r\n%c\r\n" % byte for byte in login) + b"0\r\n\r\n"
+    status, answer = await raw(port, "Transfer-Encoding: chunked", chunks)
+    assert status == 401, answer
+
+
+@pytest.mark.parametrize("content", [b"zz\r\nx\r\n0\r\n\r\n", b"2\r\n{}x\r\n0\r\n\r\n", b"-1\r\n\r\n"])
+async def test_chunks_that_are_none_are_a_malformed_request(port: int, content: bytes) -> None:
+    status, answer = await raw(port, "Transfer-Encoding: chunked", content)
+    assert status == 400, answer
+    assert b"MALFORMED_REQUEST" in answer
+
+
+async def test_a_body_that_is_too_long_is_refused_at_its_head_or_where_it_becomes_so(port: int) -> None:
+    over = 256 * 1024 + 1
+    chunks = b"%x\r\n%s\r\n0\r\n\r\n" % (over, b" " * over)
+    for head, content in ((f"Content-Length: {over}", b""), ("Transfer-Encoding: chunked", chunks)):
+        status, answer = await raw(port, head, content)
+        assert status == 413, answer
+        assert b"PAYLOAD_TOO_LARGE" in answer
+
+
+async def test_others_have_their_turn_while_a_body_of_very_many_chunks_is_read() -> None:
+    turns, during = 0, []
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def read(request: web.Request) -> web.Response:
+        before = turns
+        text = str(len(await body.read_body(request)))
+        during.append(turns - before)
+        return web.Response(text=text)
+
+    app = web.Application(handler_args={"read_bufsize": 256})  # so that a few chunks are very many
+    app.add_routes([web.post("/api/auth/login", read)])
+    counting = asyncio.create_task(count())
+    async with TestClient(TestServer(app)) as client:
+        assert client.port
+        status, answer = await raw(client.port, "Transfer-Encoding: chunked", b"1\r\n \r\n" * 2000 + b"0\r\n\r\n")
+    counting.cancel()
+    assert (status, answer[-4:]) == (200, b"2000")
+    assert during[0] > 2000 / 256

@@ -1,0 +1,113 @@
+"""Mails about accounts: codes that come back, and what was done."""
+
+import secrets
+from datetime import timedelta
+from uuid import UUID
+
+import msgspec
+
+import marketplaces
+from core import clock, emails
+from core.context import Resources
+from core.db import transaction
+from core.identity import INSERT_ONE_TIME_TOKEN, RESET, USER_BY_EMAIL, USER_BY_ID, VERIFY, Known, digest
+from core.jobs import MailAlert, MailCode, MailVerification, SendMail
+
+
+class Code(msgspec.Struct, frozen=True):
+    """A mailed code: for how long it is good, where its link leads on the page, and the mail around it."""
+
+    lifetime: timedelta
+    fragment: str
+    subject: str
+    text: str
+
+
+CODES = {
+    RESET: Code(
+        timedelta(hours=1),
+        "reset",
+        "Your new password at {title}",
+        """Someone, hopefully you, asked for a new password at {title}.
+
+Choose it here, within the hour:
+{link}
+
+Or enter this code:
+{token}
+
+If it was not you, do nothing: your password stays as it is.
+""",
+    ),
+    VERIFY: Code(
+        timedelta(days=7),
+        "verify",
+        "Your address at {title}",
+        """Welcome to {title}.
+
+Please confirm that this address is yours, within a week:
+{link}
+
+Or enter this code:
+{token}
+
+If you have no account there, do nothing: someone has mistyped an address.
+""",
+    ),
+}
+ALERTS = {
+    "login": ("New login at {title}", "Somebody, hopefully you, has logged in to your account at {title}."),
+    "password changed": (
+        "Your password at {title} was changed",
+        "The password of your account at {title} was changed.",
+    ),
+    "password reset": (
+        "Your password at {title} was changed",
+        "The password of your account at {title} was set anew, with a code that was mailed to you.",
+    ),
+}
+ALERT_TEXT = """{what}
+
+When: {at:%d %B %Y, %H:%M} UTC
+Where: {device}, network {network}
+
+If it was you, there is nothing to do. If not, ask for a new password now (\"Forgot password\"): that ends all logins.
+{link}
+"""
+
+
+async def mail_code(resources: Resources, job: MailCode) -> None:
+    """Mail a code to the user of an address, if there is one and it is of use to her."""
+    user = await USER_BY_EMAIL(resources.db, job.market, emails.canonical(job.email))
+    if user and not (job.purpose == VERIFY and user.is_verified):
+        await _send_code(resources, user, job.purpose)
+
+
+async def mail_verification(resources: Resources, job: MailVerification) -> None:
+    """Mail a new user the code that verifies her address, unless she has deleted her account."""
+    user = await USER_BY_ID(resources.db, UUID(job.user_id))
+    if user and not user.is_verified:
+        await _send_code(resources, user, VERIFY)
+
+
+async def mail_alert(resources: Resources, job: MailAlert) -> None:
+    """Tell a user what was done to her account, unless she has deleted it."""
+    user = await USER_BY_ID(resources.db, UUID(job.user_id))
+    if user is None:
+        return
+    title = marketplaces.ALL[user.market].title
+    subject, what = (text.format(title=title) for text in ALERTS[job.about])
+    network = job.network or "unknown"
+    link = resources.settings.public_url
+    text = ALERT_TEXT.format(what=what, at=job.at, device=job.device, network=network, link=link)
+    await resources.jobs.enqueue(SendMail(user.email, subject, text))
+
+
+async def _send_code(resources: Resources, user: Known, purpose: str) -> None:
+    code, title, token = CODES[purpose], marketplaces.ALL[user.market].title, secrets.token_urlsafe(32)
+    link = f"{resources.settings.public_url}/#{code.fragment}={token}"
+    text = code.text.format(title=title, link=link, token=token)
+    # Queued before the commit: if Redis is away, nothing is stored, and the job is tried again.
+    async with transaction(resources.db) as db:
+        await INSERT_ONE_TIME_TOKEN(db, digest(token), user.id, purpose, clock.now() + code.lifetime)
+        await resources.jobs.enqueue(SendMail(user.email, code.subject.format(title=title), text))
