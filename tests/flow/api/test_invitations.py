@@ -255,7 +255,7 @@ async def test_who_is_added_by_someone_she_knows_has_no_invitation_left(group: G
 
 
 async def test_a_user_invites_so_many_a_day_and_no_more(
-    api: Api, house: House, monkeypatch: pytest.MonkeyPatch
+    api: Api, house: House, monkeypatch: pytest.MonkeyPatch, generous: None
 ) -> None:
     monkeypatch.setattr(invitations, "MOST_A_DAY", 3)
     ann = await api.signed_up("creator")
@@ -318,7 +318,9 @@ async def test_invitations_are_read_page_by_page(api: Api) -> None:
     assert [page["pagination"]["hasNext"] for page in pages] == [True, False]
 
 
-async def test_whatever_happens_to_a_group_at_once_ends_in_an_answer(group: Group, api: Api, house: House) -> None:
+async def test_whatever_happens_to_a_group_at_once_ends_in_an_answer(
+    group: Group, api: Api, house: House, generous: None
+) -> None:
     others = [group.bob, group.eve, *[await api.signed_up("talent", f"T{number}") for number in range(4)]]
     friends = others[3:]
     for friend in friends:

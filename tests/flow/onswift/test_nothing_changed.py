@@ -43,7 +43,7 @@ async def twice(caller: Caller, method: str, path: str, body: Any) -> tuple[Repl
 
 
 async def test_of_two_equal_changes_at_once_one_counts_and_a_third_changes_nothing(
-    cast: Cast, house: House, monkeypatch: pytest.MonkeyPatch
+    cast: Cast, house: House, monkeypatch: pytest.MonkeyPatch, generous: None
 ) -> None:
     ann, bob = cast.creator, cast.talent
     pair = (await ann.post("/conversations", participantId=bob.id)).body["id"]
