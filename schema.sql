@@ -90,6 +90,7 @@ create unique index conversations_pair on conversations (market, pair_key) where
 -- subjects.CREATE, subjects.CONVERSATION: one for each
 create unique index conversations_subject on conversations (market, subject_type, subject_id) where subject_id is not null;
 
+-- took_part: she has made the conversation, accepted an invitation to it or written in it, and was not only put into it.
 create table members (
     conversation_id uuid not null references conversations on delete cascade,
     user_id uuid not null references users on delete cascade,
@@ -98,10 +99,29 @@ create table members (
     last_read_at timestamptz,
     joined_at timestamptz not null default now(),
     left_at timestamptz,
+    took_part boolean not null default false,
     primary key (conversation_id, user_id)
 ) with (fillfactor = 50);
 -- conversations.LIST_OF_USER, rooms.CIRCLES, sync.CHANGED
 create index members_user on members (user_id);
+
+-- Strangers are invited to a group: one invitation for each at a time, the last one. Without an answer it is open.
+create table invitations (
+    id uuid primary key,
+    conversation_id uuid not null references conversations on delete cascade,
+    user_id uuid not null references users on delete cascade,
+    invited_by uuid not null references users on delete cascade,
+    created_at timestamptz not null,
+    answer text check (answer in ('accepted', 'declined', 'withdrawn')),
+    answered_at timestamptz,
+    unique (conversation_id, user_id)
+);
+-- invitations.LIST_OF_USER
+create index invitations_user on invitations (user_id, id);
+-- invitations.COUNT_SINCE
+create index invitations_inviter on invitations (invited_by, created_at);
+-- tidy: those that were answered long ago
+create index invitations_answered on invitations (answered_at) where answered_at is not null;
 
 -- The log. No foreign keys: append_messages holds the conversation's row and has seen the sender's membership,
 -- and a trigger per row and key would cost as much as the insert.
@@ -411,7 +431,7 @@ begin
         where c.id = f.conversation_id
     ),
     self_read as (
-        update members s set last_read_seq = f.seq, last_read_at = moment
+        update members s set last_read_seq = f.seq, last_read_at = moment, took_part = true
         from (select g.conversation_id, g.sender_id, max(g.seq) as seq from fresh g group by 1, 2) f
         where s.conversation_id = f.conversation_id and s.user_id = f.sender_id
     )

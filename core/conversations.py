@@ -16,7 +16,6 @@ from core.unit_of_work import UnitOfWork, unit_of_work
 from core.wording import shown, worded
 
 MEMBERS_SHOWN = 50
-MAX_MEMBERS_AT_ONCE = 1000
 NAMED = 3
 # What the log's own notes say in `body`, where nobody is named.
 MEMBERS_HAVE_CHANGED = "Members changed"
@@ -141,6 +140,8 @@ STANDING = One(
     left join members m on m.conversation_id = c.id and m.user_id = $2 and m.left_at is null
     where c.id = $1 and c.market = $3""",
 )
+# Members, versions and invitations of a conversation are changed under its lock.
+LOCK = Scalar(UUID, "select id from conversations where id = $1 for no key update")
 CREATE_PAIR = Scalar(
     UUID,
     """
@@ -148,14 +149,16 @@ CREATE_PAIR = Scalar(
     on conflict (market, pair_key) where pair_key is not null do nothing returning id""",
 )
 PAIR_BY_KEY = Scalar(UUID, "select id from conversations where market = $1 and pair_key = $2")
-CREATE_GROUP = Run("insert into conversations (id, market, kind, title, created_by) values ($1, $2, 'group', $3, $4)")
+# $5 is the user who does it: she takes part, the others have only been put into it so far.
 ADD_MEMBERS = Many(
     Person,
     """
     with added as (
-        insert into members (conversation_id, user_id, role)
-        select $1, u.id, $3 from users u where u.id = any ($2::uuid[]) and u.market = $4 and u.deleted_at is null
-        on conflict (conversation_id, user_id) do update set left_at = null, joined_at = now(), role = excluded.role
+        insert into members (conversation_id, user_id, role, took_part)
+        select $1, u.id, $3, u.id = $5 from users u
+        where u.id = any ($2::uuid[]) and u.market = $4 and u.deleted_at is null
+        on conflict (conversation_id, user_id) do update
+            set left_at = null, joined_at = now(), role = excluded.role, took_part = excluded.took_part
             where members.left_at is not null
         returning user_id
     )
@@ -169,9 +172,6 @@ REMOVE_MEMBER = One(
         where conversation_id = $1 and user_id = $2 and left_at is null returning user_id
     )
     select u.id, u.name, u.avatar_url from removed join users u on u.id = removed.user_id""",
-)
-PEOPLE_IN_MARKET = Scalar(
-    int, "select count(*) from users where id = any ($1::uuid[]) and market = $2 and deleted_at is null"
 )
 MEMBERS_AMONG = Scalar(
     int, "select count(*) from members where conversation_id = $1 and user_id = any ($2::uuid[]) and left_at is null"
@@ -211,26 +211,13 @@ async def create_pair(ctx: Ctx, other_id: UUID) -> tuple[Conversation, bool]:
     async with unit_of_work(ctx) as work:
         created = await CREATE_PAIR(work.db, uuid7(), ctx.market, key, ctx.user.id)
         if created:
-            await ADD_MEMBERS(work.db, created, [ctx.user.id, other_id], "member", ctx.market)
+            await ADD_MEMBERS(work.db, created, [ctx.user.id, other_id], "member", ctx.market, ctx.user.id)
             work.emit([ctx.user.id, other_id], ConversationCreated(created))
     if created:
         return await get(ctx, created), True
     existing = await PAIR_BY_KEY(ctx.db, ctx.market, key)
     assert existing, "a pair that could not be made is there"  # noqa: S101
     return await get(ctx, existing), False
-
-
-async def create_group(ctx: Ctx, title: str, user_ids: Sequence[UUID]) -> Conversation:
-    """Make a group of the caller, who owns it, and these users; raises USER_NOT_FOUND."""
-    others = set(user_ids) - {ctx.user.id}
-    await _require_people(ctx, others)
-    id = uuid7()
-    async with unit_of_work(ctx) as work:
-        await CREATE_GROUP(work.db, id, ctx.market, title, ctx.user.id)
-        await ADD_MEMBERS(work.db, id, [ctx.user.id], "owner", ctx.market)
-        await ADD_MEMBERS(work.db, id, list(others), "member", ctx.market)
-        work.emit([ctx.user.id, *others], ConversationCreated(id))
-    return await get(ctx, id)
 
 
 async def get(ctx: Ctx, id: UUID) -> Conversation:
@@ -248,9 +235,9 @@ async def list_of_user(ctx: Ctx, limit: int, offset: int) -> tuple[list[Conversa
     return await _with_members(ctx.db, rows), await COUNT_OF_USER(ctx.db, ctx.user.id) or 0
 
 
-async def require_member(ctx: Ctx, id: UUID) -> Standing:
+async def require_member(ctx: Ctx, id: UUID, db: Db | None = None) -> Standing:
     """Raise CONVERSATION_NOT_FOUND or NOT_A_MEMBER unless the caller is in the conversation."""
-    standing = found(await STANDING(ctx.db, id, ctx.user.id, ctx.market), errors.CONVERSATION_NOT_FOUND.error())
+    standing = found(await STANDING(db or ctx.db, id, ctx.user.id, ctx.market), errors.CONVERSATION_NOT_FOUND.error())
     if standing.role is None:
         raise errors.NOT_A_MEMBER.error()
     return standing
@@ -267,27 +254,6 @@ def not_all_members() -> errors.AppError:
     return errors.invalid("mentions", "Only members can be mentioned")
 
 
-async def add_members(ctx: Ctx, id: UUID, user_ids: Sequence[UUID]) -> Conversation:
-    """Add users to a group; those who are in it already stay. Any member may."""
-    await _require_group(ctx, id)
-    await _require_people(ctx, set(user_ids))
-    async with unit_of_work(ctx) as work:
-        added = await ADD_MEMBERS(work.db, id, list(set(user_ids)), "member", ctx.market)
-        await say_joined(ctx, work, id, added)
-    return await get(ctx, id)
-
-
-async def remove_member(ctx: Ctx, id: UUID, user_id: UUID) -> None:
-    """Take a user out of a group: oneself, or anyone if one owns it; raises FORBIDDEN, NOT_FOUND."""
-    standing = await _require_group(ctx, id)
-    if user_id != ctx.user.id and standing.role != "owner":
-        raise errors.FORBIDDEN.error("Only the owner removes others")
-    async with unit_of_work(ctx) as work:
-        gone = found(await REMOVE_MEMBER(work.db, id, user_id), errors.USER_NOT_FOUND.error())
-        await PASS_OWNERSHIP(work.db, id)
-        await say_left(ctx, work, id, gone)
-
-
 async def leave_some(ctx: Ctx, user_id: UUID, most: int) -> int:
     """Take a user whose account is erased out of groups, each in a unit of its own; return how many these were."""
     groups = await GROUPS_OF(ctx.db, user_id, most)
@@ -300,13 +266,20 @@ async def leave_some(ctx: Ctx, user_id: UUID, most: int) -> int:
 
 
 async def say_joined(ctx: Ctx, work: UnitOfWork, id: UUID, people: Sequence[Person]) -> None:
-    """Tell a group, and these people, that the caller has added them."""
+    """Tell a group, and these people, that the caller has added them, or has joined it herself."""
     if people:
-        shown_ones = {f"person{place}": person for place, person in enumerate(people[:NAMED])}
-        names = ", ".join(f"{{{place}}}" for place in shown_ones)
-        more = f" and {len(people) - NAMED} more" if len(people) > NAMED else ""
-        await _log(work, id, ctx.user.person, "{actor} added " + names + more, **shown_ones)
+        if people[0].id == ctx.user.id:
+            await _log(work, id, ctx.user.person, "{actor} joined")
+        else:
+            await _log_added(work, id, ctx.user.person, people)
         _tell(work, id, people, is_member=True)
+
+
+async def _log_added(work: UnitOfWork, id: UUID, actor: Person, people: Sequence[Person]) -> None:
+    named = {f"person{place}": person for place, person in enumerate(people[:NAMED])}
+    names = ", ".join(f"{{{place}}}" for place in named)
+    more = f" and {len(people) - NAMED} more" if len(people) > NAMED else ""
+    await _log(work, id, actor, "{actor} added " + names + more, **named)
 
 
 async def say_left(ctx: Ctx, work: UnitOfWork, id: UUID, person: Person) -> None:
@@ -328,20 +301,6 @@ async def _log(work: UnitOfWork, id: UUID, actor: Person, template: str, **peopl
     numbers = (place.seq, place.version, notice.id, actor.id, MEMBERS_HAVE_CHANGED, place.at)
     await APPEND_SYSTEM_MESSAGE(work.db, id, *numbers, text.pieces, text.ids)
     work.changed(id, place.version, MessageReceived(notice, id))
-
-
-async def _require_group(ctx: Ctx, id: UUID) -> Standing:
-    standing = await require_member(ctx, id)
-    if standing.kind != "group":
-        raise errors.FORBIDDEN.error("The members of a conversation of two are fixed")
-    if standing.subject_type:
-        raise errors.FORBIDDEN.error(f"The members of this conversation are those of its {standing.subject_type}")
-    return standing
-
-
-async def _require_people(ctx: Ctx, user_ids: set[UUID]) -> None:
-    if await PEOPLE_IN_MARKET(ctx.db, list(user_ids), ctx.market) != len(user_ids):
-        raise errors.USER_NOT_FOUND.error()
 
 
 async def _with_members(db: Db, rows: Sequence[ConversationRow]) -> list[Conversation]:

@@ -31,7 +31,7 @@ OF_USER = Many(
     Device,
     f"select d.id, d.platform, d.created_at from devices d {_LIVE} where d.user_id = $1 order by d.created_at, d.id",  # noqa: S608
 )
-# A token that was registered before is now the caller's: someone else has logged in on that device.
+# A token that was registered before is now the caller's: someone else has logged in on that device. No row if it was hers.
 REGISTER = One(
     Device,
     """
@@ -40,8 +40,10 @@ REGISTER = One(
         id = case when d.user_id = excluded.user_id then d.id else excluded.id end,
         created_at = case when d.user_id = excluded.user_id then d.created_at else excluded.created_at end,
         user_id = excluded.user_id, session_id = excluded.session_id
+        where (d.user_id, d.session_id) is distinct from (excluded.user_id, excluded.session_id)
     returning id, platform, created_at""",
 )
+BY_TOKEN = One(Device, "select id, platform, created_at from devices where platform = $1 and token = $2")
 KEEP_NEWEST = Run(
     f"""
     delete from devices where user_id = $1 and id not in (
@@ -57,9 +59,9 @@ async def register(ctx: Ctx, platform: Platform, token: str) -> Device:
     """Register the device that the caller's session runs on; the oldest of more than 20 are forgotten."""
     async with transaction(ctx.db) as db:
         row = (uuid7(), ctx.user.id, ctx.user.session_id, platform, token, clock.now())
-        device = found(await REGISTER(db, *row), errors.INTERNAL_ERROR.error())
+        device = await REGISTER(db, *row) or await BY_TOKEN(db, platform, token)
         await KEEP_NEWEST(db, ctx.user.id)
-    return device
+    return found(device, errors.INTERNAL_ERROR.error())
 
 
 async def of_user(ctx: Ctx) -> list[Device]:

@@ -127,6 +127,37 @@ class MembersChanged(Event, frozen=True, rename="camel"):
     is_member: bool
 
 
+class Invitation(msgspec.Struct, frozen=True, rename="camel"):
+    """An open invitation to a group, as the invited user sees it: not what is said there, nor who its members are."""
+
+    id: UUID
+    conversation_id: UUID
+    title: str
+    invited_by: Person
+    member_count: int
+    created_at: datetime
+
+
+class InvitationReceived(Event, frozen=True, rename="camel"):
+    """Told to the user who is invited to a group."""
+
+    name = "invitation:received"
+    invitation: Invitation
+
+
+class InvitationAnswered(Event, frozen=True, rename="camel"):
+    """Told to the invited user and, unless it was withdrawn, to the one who invited her.
+
+    `answer`: "accepted", "declined" or "withdrawn".
+    """
+
+    name = "invitation:answered"
+    invitation_id: UUID
+    conversation_id: UUID
+    user_id: UUID
+    answer: str
+
+
 class NotificationView(msgspec.Struct, frozen=True, rename="camel"):
     """A notification as its owner sees it."""
 

@@ -11,6 +11,8 @@ from msgspec import UNSET, Meta
 
 Changed = TypeVar("Changed", bound=msgspec.Struct)
 
+MOST_AT_ONCE = 100  # users whom one call puts into a group
+
 _STORABLE = r"^[^\x00]*$"
 
 Text = Annotated[str, Meta(max_length=2048, pattern=_STORABLE)]
@@ -29,7 +31,7 @@ WebUrl = Annotated[
 ]
 Prose = Annotated[str, Meta(max_length=10_000, pattern=r"^[^\x00]*[^\s\x00][^\x00]*$")]
 ClientId = Annotated[str, Meta(min_length=1, max_length=128, pattern=_STORABLE)]
-PersonIds = Annotated[list[UUID], Meta(min_length=1, max_length=1000)]
+PersonIds = Annotated[list[UUID], Meta(min_length=1, max_length=MOST_AT_ONCE)]
 MentionIds = Annotated[list[UUID], Meta(max_length=50)]
 
 

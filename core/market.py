@@ -12,6 +12,7 @@ from core.context import Ctx
 from core.errors import FILE_TOO_LARGE, ErrorCode
 from core.events import ClientEvent
 from core.files.purposes import Purpose
+from core.groups import Acquainted, nobody
 from core.privacy import PersonalData
 from core.weights import Weight
 
@@ -105,7 +106,7 @@ class Chore:
 
 @dataclass(frozen=True, slots=True)
 class Marketplace:
-    """The manifest."""
+    """The manifest. `acquainted`: which users work together, so that one may put the other into a group."""
 
     name: str
     title: str
@@ -116,6 +117,7 @@ class Marketplace:
     purposes: tuple[Purpose, ...]
     uploads: Rate
     personal_data: tuple[PersonalData, ...]
+    acquainted: Acquainted = nobody
     events: tuple[SocketEvent, ...] = ()
     chores: tuple[Chore, ...] = ()
 

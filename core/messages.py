@@ -8,7 +8,7 @@ import msgspec
 
 from core import errors
 from core.context import Ctx
-from core.conversations import require_member
+from core.conversations import LOCK, require_member
 from core.db import Db, Many, One, Run, Scalar, found, transaction
 from core.events import ConversationRead, Message, MessageDeleted, MessageEdited, MessageReacted, Reaction
 from core.people import Person
@@ -44,13 +44,14 @@ class PlacedMessageRow(MessageRow, frozen=True):
 
 
 class ReadMark(msgspec.Struct, frozen=True):
-    """What became of one asked-for read position; no `last_read_seq`: not a member."""
+    """What became of one asked-for read position; no `last_read_seq`: not a member. `moved`: it was behind before."""
 
     conversation_id: UUID
     user_id: UUID
     message_id: UUID
     message_found: bool
     last_read_seq: int | None
+    moved: bool
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -58,9 +59,12 @@ class Place(msgspec.Struct, frozen=True):
     version: int
 
 
-class Version(msgspec.Struct, frozen=True):
+class Change(msgspec.Struct, frozen=True):
+    """Where a message stands after a change, and whether that made a difference."""
+
+    seq: int
     version: int
-    at: datetime
+    differs: bool
 
 
 class Author(msgspec.Struct, frozen=True):
@@ -128,58 +132,53 @@ STOOD_AT = Many(
 BY_ID = One(MessageRow, SHOWN + " where m.conversation_id = $1 and m.id = $2")
 AUTHOR = One(Author, "select sender_id, kind, deleted_at from messages where conversation_id = $1 and id = $2")
 SEQ_OF = Scalar(int, "select seq from messages where conversation_id = $1 and id = $2")
-# A change is two statements in one transaction: the first takes the next version and with it the conversation's lock, the
-# second sees all that earlier holders of the lock have committed. Parameters: conversation, message, version, its moment, more.
-NEXT_VERSION = One(
-    Version,
+# A change is two statements in one transaction: conversations.LOCK, and then one that sees all that earlier holders of the lock
+# have committed. What makes no difference takes no version and writes nothing, also if two do the same at once.
+
+
+def _change_of(kept: str, differs: str, follows: str, sets: str = "") -> One[Change]:
+    """Declare a change. Parameters: conversation ($1), message ($2), who changes it ($3), and its text or emoji ($4).
+
+    `kept`: which messages can be changed so. `differs`: whether it makes a difference to `t`, the message. `follows`: what else
+    is written, from `t` and the next version `n`. `sets`: columns of the message, besides its version.
     """
-    update conversations set version = version + 1, changed_at = clock_timestamp() where id = $1
-    returning version, changed_at as at""",
-)
-EDIT = One(
-    Place,
-    """
-    with kept as (
-        insert into message_edits (conversation_id, seq, version, body, replaced_by)
-        select conversation_id, seq, version, body, $6 from messages
-        where conversation_id = $1 and id = $2 and deleted_at is null
+    return One(
+        Change,
+        f"""
+        with t as materialized (
+            select conversation_id, seq, version, body, deleted_at from messages
+            where conversation_id = $1 and id = $2 and {kept}
+        ),
+        n as (
+            update conversations set version = version + 1, changed_at = clock_timestamp()
+            where id = $1 and exists (select from t where {differs})
+            returning version, changed_at as at
+        ),
+        followed as ({follows}),
+        changed as (
+            update messages m set {sets} version = n.version, changed_at = n.at
+            from t cross join n where m.conversation_id = t.conversation_id and m.seq = t.seq
+        )
+        select t.seq, coalesce(n.version, t.version) as version, n.version is not null as differs
+        from t left join n on true""",  # noqa: S608 - no input in it
     )
-    update messages set body = $5, edited_at = $4, version = $3, changed_at = $4
-    where conversation_id = $1 and id = $2 and deleted_at is null returning seq, version""",
+
+
+_KEEP_TEXT = """
+            insert into message_edits (conversation_id, seq, version, body, replaced_by)
+            select t.conversation_id, t.seq, t.version, t.body, $3 from t cross join n"""
+_REACTION = """where r.conversation_id = t.conversation_id and r.seq = t.seq and r.emoji = $4 and r.user_id = $3"""
+EDIT = _change_of("deleted_at is null", "t.body <> $4", _KEEP_TEXT, "body = $4, edited_at = n.at,")
+DELETE = _change_of("true", "t.deleted_at is null", _KEEP_TEXT, "body = '', deleted_at = n.at,")
+REACT = _change_of(
+    "deleted_at is null",
+    f"not exists (select from reactions r {_REACTION})",
+    "insert into reactions (conversation_id, seq, emoji, user_id) select t.conversation_id, t.seq, $4, $3 from t cross join n",
 )
-DELETE = One(
-    Place,
-    """
-    with kept as (
-        insert into message_edits (conversation_id, seq, version, body, replaced_by)
-        select conversation_id, seq, version, body, $5 from messages
-        where conversation_id = $1 and id = $2 and deleted_at is null
-    )
-    update messages set body = '', deleted_at = $4, version = $3, changed_at = $4
-    where conversation_id = $1 and id = $2 and deleted_at is null returning seq, version""",
-)
-REACT = One(
-    Place,
-    """
-    with added as (
-        insert into reactions (conversation_id, seq, emoji, user_id)
-        select conversation_id, seq, $5, $6 from messages
-        where conversation_id = $1 and id = $2 and deleted_at is null
-        on conflict do nothing
-    )
-    update messages set version = $3, changed_at = $4
-    where conversation_id = $1 and id = $2 and deleted_at is null returning seq, version""",
-)
-UNREACT = One(
-    Place,
-    """
-    with removed as (
-        delete from reactions r using messages m
-        where m.conversation_id = $1 and m.id = $2 and r.conversation_id = $1 and r.seq = m.seq
-            and r.emoji = $5 and r.user_id = $6
-    )
-    update messages set version = $3, changed_at = $4
-    where conversation_id = $1 and id = $2 and deleted_at is null returning seq, version""",
+UNREACT = _change_of(
+    "deleted_at is null",
+    f"exists (select from reactions r {_REACTION})",
+    f"delete from reactions r using t cross join n {_REACTION}",  # noqa: S608 - no input in it
 )
 # Earlier texts from before a moment ($1), so many at most ($2).
 FORGET_EARLIER_TEXTS = Run(
@@ -190,30 +189,36 @@ FORGET_EARLIER_TEXTS = Run(
 )
 MARK_READ = Many(
     ReadMark,
-    # Members are only changed under their conversation's lock, and those are taken in id order: no deadlock with sends.
+    # Members are only changed under their conversation's lock, and those are taken in id order: no deadlock with sends. What
+    # would move no position takes no lock either.
     """
     with asked as (
-        select * from unnest($1::uuid[], $2::uuid[], $3::uuid[])
+        select a.*, m.seq
+        from unnest($1::uuid[], $2::uuid[], $3::uuid[])
             with ordinality as a (conversation_id, user_id, message_id, place)
-    ),
-    locked as materialized (
-        select id from conversations where id = any ($1::uuid[]) order by id for update
+        left join messages m on m.id = a.message_id and m.conversation_id = a.conversation_id
     ),
     targets as (
-        select a.conversation_id, a.user_id, max(m.seq) as seq
-        from asked a join locked l on l.id = a.conversation_id
-        join messages m on m.id = a.message_id and m.conversation_id = a.conversation_id
+        select a.conversation_id, a.user_id, max(a.seq) as seq
+        from asked a join members s on s.conversation_id = a.conversation_id and s.user_id = a.user_id
+        where s.left_at is null and s.last_read_seq < a.seq
         group by 1, 2
     ),
+    locked as materialized (
+        select id from conversations where id in (select conversation_id from targets) order by id for update
+    ),
     moved as (
-        update members s set last_read_seq = greatest(s.last_read_seq, t.seq), last_read_at = clock_timestamp()
-        from targets t
+        update members s set last_read_seq = t.seq, last_read_at = clock_timestamp()
+        from targets t join locked l on l.id = t.conversation_id
         where s.conversation_id = t.conversation_id and s.user_id = t.user_id and s.left_at is null
+            and s.last_read_seq < t.seq
         returning s.conversation_id, s.user_id, s.last_read_seq
     )
-    select a.conversation_id, a.user_id, a.message_id, m.id is not null as message_found, v.last_read_seq
+    select a.conversation_id, a.user_id, a.message_id, a.seq is not null as message_found,
+        case when s.user_id is not null then greatest(s.last_read_seq, a.seq, v.last_read_seq) end as last_read_seq,
+        v.user_id is not null as moved
     from asked a
-    left join messages m on m.id = a.message_id and m.conversation_id = a.conversation_id
+    left join members s on s.conversation_id = a.conversation_id and s.user_id = a.user_id and s.left_at is null
     left join moved v on v.conversation_id = a.conversation_id and v.user_id = a.user_id
     order by a.place""",
 )
@@ -249,34 +254,37 @@ async def get(ctx: Ctx, conversation_id: UUID, id: UUID) -> Message:
 
 
 async def edit(ctx: Ctx, conversation_id: UUID, id: UUID, content: str) -> Message:
-    """Change the text of one's own message; earlier texts are kept for moderators, for a while."""
+    """Change the text of one's own message; earlier texts are kept for moderators, for a while. The same text changes nothing."""
     check_content(content)
     await _require_author(ctx, conversation_id, id)
-    place = await _change(ctx, EDIT, conversation_id, id, content, ctx.user.id)
+    change = await _change(ctx, EDIT, conversation_id, id, content)
     message = await get(ctx, conversation_id, id)
-    ctx.publisher.changed(conversation_id, place.version, MessageEdited(message, conversation_id))
+    if change.differs:
+        ctx.publisher.changed(conversation_id, change.version, MessageEdited(message, conversation_id))
     return message
 
 
 async def delete(ctx: Ctx, conversation_id: UUID, id: UUID) -> MessageDeleted:
     """Delete one's own message: it keeps its row and numbers, not its text. Deleting again changes nothing."""
-    await _require_author(ctx, conversation_id, id)
-    place = await _change(ctx, DELETE, conversation_id, id, ctx.user.id)
-    event = MessageDeleted(conversation_id, id, place.seq, place.version)
-    ctx.publisher.changed(conversation_id, place.version, event)
+    await _require_author(ctx, conversation_id, id, deleted=True)
+    change = await _change(ctx, DELETE, conversation_id, id)
+    event = MessageDeleted(conversation_id, id, change.seq, change.version)
+    if change.differs:
+        ctx.publisher.changed(conversation_id, change.version, event)
     return event
 
 
 async def react(ctx: Ctx, conversation_id: UUID, id: UUID, emoji: str, *, added: bool) -> MessageReacted:
-    """Add or take back the caller's reaction; doing it twice is harmless."""
+    """Add or take back the caller's reaction; doing it twice changes nothing."""
     check_emoji(emoji)
     before = await get(ctx, conversation_id, id)
     if added and len(before.reactions) >= MAX_REACTIONS and emoji not in {one.emoji for one in before.reactions}:
         raise errors.invalid("emoji", f"At most {MAX_REACTIONS} different ones")
-    place = await _change(ctx, REACT if added else UNREACT, conversation_id, id, emoji, ctx.user.id)
+    change = await _change(ctx, REACT if added else UNREACT, conversation_id, id, emoji)
     after = await get(ctx, conversation_id, id)
-    event = MessageReacted(conversation_id, id, place.seq, place.version, ctx.user.id, emoji, added, after.reactions)
-    ctx.publisher.changed(conversation_id, place.version, event)
+    event = MessageReacted(conversation_id, id, change.seq, change.version, ctx.user.id, emoji, added, after.reactions)
+    if change.differs:
+        ctx.publisher.changed(conversation_id, change.version, event)
     return event
 
 
@@ -285,7 +293,8 @@ async def mark_read(ctx: Ctx, conversation_id: UUID, message_id: UUID) -> int:
     await require_member(ctx, conversation_id)
     (mark,) = await MARK_READ(ctx.db, [conversation_id], [ctx.user.id], [message_id])
     seq = position(mark)
-    ctx.publisher.signal(conversation_id, ConversationRead(conversation_id, ctx.user.id, message_id, seq))
+    if mark.moved:
+        ctx.publisher.signal(conversation_id, ConversationRead(conversation_id, ctx.user.id, message_id, seq))
     return seq
 
 
@@ -327,12 +336,11 @@ def as_message(row: MessageRow) -> Message:
     )
 
 
-async def _change(ctx: Ctx, change: One[Place], conversation_id: UUID, id: UUID, *more: object) -> Place:
-    """Make a change as the next version of its conversation; raises MESSAGE_NOT_FOUND, and then nothing has changed."""
+async def _change(ctx: Ctx, change: One[Change], conversation_id: UUID, id: UUID, *text: str) -> Change:
+    """Make a change, as the next version of its conversation if it makes a difference; raises MESSAGE_NOT_FOUND."""
     async with transaction(ctx.db) as db:
-        next_one = found(await NEXT_VERSION(db, conversation_id), errors.CONVERSATION_NOT_FOUND.error())
-        place = await change(db, conversation_id, id, next_one.version, next_one.at, *more)
-        return found(place, errors.MESSAGE_NOT_FOUND.error())
+        await LOCK(db, conversation_id)
+        return found(await change(db, conversation_id, id, ctx.user.id, *text), errors.MESSAGE_NOT_FOUND.error())
 
 
 async def _seq_of(db: Db, conversation_id: UUID, id: UUID) -> int:
@@ -342,10 +350,10 @@ async def _seq_of(db: Db, conversation_id: UUID, id: UUID) -> int:
     return seq
 
 
-async def _require_author(ctx: Ctx, conversation_id: UUID, id: UUID) -> None:
+async def _require_author(ctx: Ctx, conversation_id: UUID, id: UUID, *, deleted: bool = False) -> None:
     await require_member(ctx, conversation_id)
     author = found(await AUTHOR(ctx.db, conversation_id, id), errors.MESSAGE_NOT_FOUND.error())
-    if author.deleted_at:
+    if author.deleted_at and not deleted:
         raise errors.MESSAGE_NOT_FOUND.error("This message has been deleted")
     if author.sender_id != ctx.user.id or author.kind != "text":
         raise errors.FORBIDDEN.error("Only one's own messages can be changed")

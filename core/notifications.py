@@ -8,7 +8,7 @@ import msgspec
 
 from core import clock, errors
 from core.context import Ctx
-from core.db import Many, One, Pool, Run, found
+from core.db import Many, One, Pool, Run, Scalar, found
 from core.events import ConversationUpdated, NotificationNew, NotificationView
 from core.notices import Notice
 from core.people import Person
@@ -77,7 +77,12 @@ COUNTS_OF_USER = One(
         count(*) filter (where not r.is_read) as unread
     from notifications n cross join lateral (select {_IS_READ}) r where n.user_id = $1 and n.in_app""",  # noqa: S608 - no input in it
 )
-MARK_READ = Run("update notifications set read_at = coalesce(read_at, $3) where id = $1 and user_id = $2")
+MARK_READ = Scalar(
+    UUID,
+    """
+    with marked as (update notifications set read_at = $3 where id = $1 and user_id = $2 and read_at is null)
+    select id from notifications where id = $1 and user_id = $2""",
+)
 # A notification that is being folded at this moment is not waited for: it says something new, and waiting could deadlock.
 MARK_ALL_READ = Run(
     """

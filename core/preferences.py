@@ -40,9 +40,13 @@ class Chosen(msgspec.Struct, frozen=True):
 OF_USER = Many(Chosen, "select type, in_app, email, push from notification_preferences where user_id = $1")
 CHOOSE = Run(
     """
-    insert into notification_preferences as p (user_id, type, in_app, email, push) values ($1, $2, $3, $4, $5)
+    insert into notification_preferences as p (user_id, type, in_app, email, push)
+    select $1, $2, $3::bool, $4::bool, $5::bool where num_nonnulls($3::bool, $4::bool, $5::bool) > 0
     on conflict (user_id, type) do update set in_app = coalesce(excluded.in_app, p.in_app),
-        email = coalesce(excluded.email, p.email), push = coalesce(excluded.push, p.push)"""
+        email = coalesce(excluded.email, p.email), push = coalesce(excluded.push, p.push)
+        where (p.in_app, p.email, p.push) is distinct from (
+            coalesce(excluded.in_app, p.in_app), coalesce(excluded.email, p.email), coalesce(excluded.push, p.push)
+        )"""
 )
 
 

@@ -149,6 +149,25 @@ CORE = (
         kept="That someone was a member, without her name; the titles of groups, which all of a group have.",
     ),
     PersonalData(
+        "invitations",
+        frozenset({"invitations"}),
+        rows_of(
+            """
+            select conversation_id, user_id, invited_by, created_at, answer, answered_at
+            from invitations where user_id = $1 or invited_by = $1 order by id"""
+        ),
+        (
+            # Those whom she has invited are told by her name.
+            Run(
+                """
+                delete from notifications n using invitations i
+                where i.invited_by = $1 and n.user_id = i.user_id and n.type = 'invitation_received'
+                    and n.entity_id = i.conversation_id"""
+            ),
+            Run("delete from invitations where user_id = $1 or invited_by = $1"),
+        ),
+    ),
+    PersonalData(
         "messages",
         frozenset({"messages"}),
         rows_of(

@@ -118,7 +118,9 @@ async def own(ctx: Ctx, db: Connection, id: UUID, to_do: str) -> Review:
 
 
 async def change(db: Connection, before: Review, rating: int, text: str) -> Review:
-    """Give a locked review another rating and text."""
+    """Give a locked review another rating and text; with those that it has it stays as it is."""
+    if (rating, text) == (before.rating, before.text):
+        return before
     await UPDATE(db, before.id, rating, text, clock.now())
     await ADD_UP(db, before.subject_id, rating - before.rating, 0)
     return found(await REVIEW(db, before.id), errors.REVIEW_NOT_FOUND.error())

@@ -7,7 +7,7 @@ import msgspec
 
 from core import conversations
 from core.context import Ctx
-from core.conversations import ADD_MEMBERS, REMOVE_MEMBER
+from core.conversations import ADD_MEMBERS, LOCK, REMOVE_MEMBER
 from core.db import Run, Scalar
 from core.events import ConversationCreated
 from core.ids import uuid7
@@ -41,8 +41,8 @@ async def converse(
         existing = await _conversation(ctx, work, subject)
         assert existing, "a conversation that could not be made is there"  # noqa: S101
         return existing, False
-    await ADD_MEMBERS(work.db, created, [owner_id], "owner", ctx.market)
-    await ADD_MEMBERS(work.db, created, list(user_ids), "member", ctx.market)
+    await ADD_MEMBERS(work.db, created, [owner_id], "owner", ctx.market, ctx.user.id)
+    await ADD_MEMBERS(work.db, created, list(user_ids), "member", ctx.market, ctx.user.id)
     work.emit([owner_id, *user_ids], ConversationCreated(created))
     return created, True
 
@@ -50,14 +50,17 @@ async def converse(
 async def join(ctx: Ctx, work: UnitOfWork, subject: Subject, user_id: UUID) -> None:
     """Let someone new into the conversation of a subject's people, if they have one."""
     if id := await _conversation(ctx, work, subject):
-        added = await ADD_MEMBERS(work.db, id, [user_id], "member", ctx.market)
+        await LOCK(work.db, id)
+        added = await ADD_MEMBERS(work.db, id, [user_id], "member", ctx.market, ctx.user.id)
         await conversations.say_joined(ctx, work, id, added)
 
 
 async def leave(ctx: Ctx, work: UnitOfWork, subject: Subject, user_id: UUID) -> None:
     """Take someone out of the conversation of a subject's people, if they have one."""
-    if (id := await _conversation(ctx, work, subject)) and (gone := await REMOVE_MEMBER(work.db, id, user_id)):
-        await conversations.say_left(ctx, work, id, gone)
+    if id := await _conversation(ctx, work, subject):
+        await LOCK(work.db, id)
+        if gone := await REMOVE_MEMBER(work.db, id, user_id):
+            await conversations.say_left(ctx, work, id, gone)
 
 
 async def rename(ctx: Ctx, work: UnitOfWork, subject: Subject, title: str) -> None:

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from core import clock, dead_jobs, idempotency, identity, messages, sessions
+from core import clock, dead_jobs, idempotency, identity, invitations, messages, sessions
 from core.db import Pool, Run, Scalar
 from core.tokens import REFRESH_LIFETIME
 
@@ -15,6 +15,7 @@ OLD: tuple[tuple[Run | Scalar[int], timedelta], ...] = (
     (identity.FORGET_ONE_TIME_TOKENS, timedelta(0)),
     (sessions.FORGET_ENDED, timedelta(days=30)),
     (sessions.FORGET_EXPIRED, REFRESH_LIFETIME),
+    (invitations.FORGET_ANSWERED, invitations.PAUSE_AFTER_DECLINE),
     (dead_jobs.FORGET, timedelta(days=90)),
 )
 

@@ -65,7 +65,8 @@ class Hub:
         )
         recovery = Recovery(resources.redis, self._bus)
         returning = Returning(history, rooms, recovery)
-        handlers = Handlers(resources, history, rooms, presence, self._publisher, recovery, returning)
+        acquainted = {market.name: market.acquainted for market in markets}
+        handlers = Handlers(resources, history, rooms, presence, self._publisher, recovery, returning, acquainted)
         messages = {market.name: market.messages for market in markets}
         is_limited = settings.rate_limits == "on"
         limiter = Limiter(resources.limits, resources.offenders, messages if is_limited else None)

@@ -1,7 +1,7 @@
 """What each event of a client does. A message becomes a command to a room; what needs more of the database runs beside."""
 
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from types import GenericAlias
 from typing import TypeAlias, TypeVar
@@ -9,10 +9,11 @@ from uuid import UUID
 
 import msgspec
 
-from core import conversations, errors, logs, messages, sync
+from core import conversations, errors, groups, logs, messages, sync
 from core.context import Ctx, Resources
 from core.db import UNAVAILABLE_ERRORS
 from core.events import ConversationRead, ConversationTyping
+from core.groups import Acquainted
 from core.ids import uuid7
 from core.logs import Origin
 from core.market import Marketplace, SocketEvent
@@ -50,6 +51,7 @@ class Handlers:
         publisher: Publisher,
         recovery: Recovery,
         returning: Returning,
+        acquainted: Mapping[str, Acquainted],
     ) -> None:
         self._resources = resources
         self._log = history
@@ -58,6 +60,7 @@ class Handlers:
         self._publisher = publisher
         self._recovery = recovery
         self._returning = returning
+        self._acquainted = acquainted  # by market
         self._reads = Batch(self._mark_read)
         self._tasks = Tasks()
 
@@ -179,8 +182,9 @@ class Handlers:
             seq = position(mark)
         except errors.AppError as error:
             return reply.refuse(error)
-        event = ConversationRead(mark.conversation_id, mark.user_id, mark.message_id, seq)
-        self._publisher.signal(mark.conversation_id, event)
+        if mark.moved:
+            event = ConversationRead(mark.conversation_id, mark.user_id, mark.message_id, seq)
+            self._publisher.signal(mark.conversation_id, event)
         return reply.done(wire.Read(seq))
 
     def edit(self, client: Client, event: wire.EditMessage, reply: Reply) -> None:
@@ -207,19 +211,22 @@ class Handlers:
         self._run(self._create(self._ctx(client), event), reply)
 
     async def _create(self, ctx: Ctx, event: wire.CreateConversation) -> wire.Created:
-        return wire.Created((await conversations.create_group(ctx, event.title, event.participant_ids)).id)
+        known = self._acquainted[ctx.market]
+        conversation, joining = await groups.create(ctx, event.title.strip(), event.participant_ids, known)
+        return wire.Created(conversation.id, joining.added, joining.invited)
 
     def add(self, client: Client, event: wire.AddMembers, reply: Reply) -> None:
         """Add members to a group."""
-        self._run(
-            _then_done(conversations.add_members(self._ctx(client), event.conversation_id, event.user_ids)), reply
-        )
+        self._run(self._add(self._ctx(client), event), reply)
+
+    async def _add(self, ctx: Ctx, event: wire.AddMembers) -> wire.Added:
+        known = self._acquainted[ctx.market]
+        _, joining = await groups.add(ctx, event.conversation_id, event.user_ids, known)
+        return wire.Added(joining.added, joining.invited)
 
     def remove(self, client: Client, event: wire.RemoveMember, reply: Reply) -> None:
         """Take a member out of a group."""
-        self._run(
-            _then_done(conversations.remove_member(self._ctx(client), event.conversation_id, event.user_id)), reply
-        )
+        self._run(_then_done(groups.remove(self._ctx(client), event.conversation_id, event.user_id)), reply)
 
     def sync(self, client: Client, event: wire.Sync, reply: Reply) -> None:
         """Tell what a client has missed."""

@@ -107,7 +107,7 @@ class MarkRead(ClientEvent, frozen=True, rename="camel"):
 
 
 class CreateConversation(ClientEvent, frozen=True, rename="camel"):
-    """Make a group of oneself and these users. Answer: `{conversationId}`."""
+    """Make a group of oneself and these users; strangers are invited. Answer: `{conversationId, added, invited}`."""
 
     name = "conversation:create"
     participant_ids: PersonIds
@@ -115,7 +115,7 @@ class CreateConversation(ClientEvent, frozen=True, rename="camel"):
 
 
 class AddMembers(ClientEvent, frozen=True, rename="camel"):
-    """Add users to a group. Answer: `{}`."""
+    """Add users to a group; strangers are invited. Answer: `{added, invited}`."""
 
     name = "conversation:add"
     conversation_id: UUID
@@ -123,7 +123,7 @@ class AddMembers(ClientEvent, frozen=True, rename="camel"):
 
 
 class RemoveMember(ClientEvent, frozen=True, rename="camel"):
-    """Take a user out of a group one owns, or oneself out of any. Answer: `{}`."""
+    """Take a user out of a group one owns, oneself out of any, or an invitation back. Answer: `{}`."""
 
     name = "conversation:remove"
     conversation_id: UUID
@@ -171,8 +171,17 @@ class Read(msgspec.Struct, frozen=True, rename="camel"):
     last_read_seq: int
 
 
+class Added(msgspec.Struct, frozen=True, rename="camel"):
+    """Which users are in a group now, and which were strangers and may accept an invitation."""
+
+    added: list[UUID]
+    invited: list[UUID]
+
+
 class Created(msgspec.Struct, frozen=True, rename="camel"):
     conversation_id: UUID
+    added: list[UUID]
+    invited: list[UUID]
 
 
 class Done(msgspec.Struct, frozen=True):
@@ -225,7 +234,7 @@ ANSWERS: dict[type[ClientEvent], type[msgspec.Struct]] = {
     Typing: Done,
     MarkRead: Read,
     CreateConversation: Created,
-    AddMembers: Done,
+    AddMembers: Added,
     RemoveMember: Done,
     Sync: Changes,
 }

@@ -1,5 +1,6 @@
 /** The bell: how many notifications are unread, and the list of them. */
 import { dropdown, el, icon, redraw } from "./dom.js";
+import { answers } from "./invitations.js";
 import { agoOf } from "./words.js";
 
 export class Bell {
@@ -20,7 +21,7 @@ export class Bell {
       ? `Notifications, ${unreadCount} unread`
       : "Notifications";
     redraw(this.#button, unreadCount, () => [icon("bell"), unreadCount > 0 && el("span.badge", String(unreadCount))]);
-    redraw(this.#panel, notifications, () => [this.#head(unreadCount), this.#list(notifications)]);
+    redraw(this.#panel, [notifications, this.session.invitations], () => [this.#head(unreadCount), this.#list(notifications)]);
   }
 
   #head(unreadCount) {
@@ -42,11 +43,18 @@ export class Bell {
       el("time", { dateTime: notice.createdAt }, agoOf(notice.createdAt)),
       el("span", { dir: "auto" }, notice.message),
     );
-    return el(notice.isRead ? "li" : "li.unread", button);
+    const invitation = this.#invitationOf(notice);
+    return el(notice.isRead ? "li" : "li.unread", button, invitation && answers(this.session, invitation));
+  }
+
+  #invitationOf({ type, entityId }) {
+    const isOpen = ({ conversationId }) => conversationId === entityId;
+    return type === "invitation_received" && this.session.invitations.find(isOpen);
   }
 
   #follow(notice) {
     const isAbout = (conversation) =>
+      conversation.id === notice.entityId ||
       conversation.preview?.id === notice.entityId || conversation.find(notice.entityId);
     const conversation = this.session.list.find(isAbout);
     this.#panel.hidePopover();

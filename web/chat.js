@@ -3,7 +3,7 @@ import { Composer } from "./composer.js";
 import { membersOf, newConversation } from "./dialogs.js";
 import { el, icon, iconButton, redraw } from "./dom.js";
 import { Timeline } from "./timeline.js";
-import { agoOf, avatar, namesOf } from "./words.js";
+import { agoOf, avatar, countOf, namesOf } from "./words.js";
 
 export class Chat {
   #head = el("header.chat-head");
@@ -67,7 +67,7 @@ function presenceOf(presence, status) {
 
 function groupPresence({ members, memberCount }, presence) {
   const online = members.filter(({ id }) => presence.get(id) === "online").length;
-  return `${memberCount} members, ${online} online`;
+  return `${countOf(memberCount, "member")}, ${online} online`;
 }
 
 function typingDots(people) {

@@ -44,6 +44,12 @@ export async function inventPerson(userType) {
   return account;
 }
 
+/** Accept, in the name of an invented person, what they are invited to. */
+export async function acceptInvitations({ accessToken }) {
+  const { invitations } = await call("GET", "/api/invitations", null, accessToken);
+  for (const { id } of invitations) await call("POST", `/api/invitations/${id}/accept`, null, accessToken);
+}
+
 /** A creator and a talent who have a conversation; returns their accounts. */
 export async function inventDemo() {
   const [creator, talent] = await Promise.all([inventPerson("creator"), inventPerson("talent")]);

@@ -1,9 +1,9 @@
 /** Modal questions: are you sure, whom to talk to, who is in this group. */
-import { inventPerson } from "./demo.js";
+import { acceptInvitations, inventPerson } from "./demo.js";
 import { el, icon, iconButton } from "./dom.js";
 import { whileBusy } from "./forms.js";
 import { recallAll } from "./storage.js";
-import { avatar } from "./words.js";
+import { avatar, countOf } from "./words.js";
 
 /** Ask whether to do `action`; resolves with the answer. */
 export function confirmation(title, text, action) {
@@ -49,10 +49,41 @@ export function membersOf(session, conversation) {
     dialog.close();
     addMembers(session, conversation);
   };
+  const list = el("ul.people", conversation.members.map(row));
+  session.attempt(async () => list.append(...pendingRows(session, conversation, await session.pendingOf(conversation.id))));
   const dialog = openDialog(
-    `${conversation.memberCount} members`,
-    el("ul.people", conversation.members.map(row)),
+    countOf(conversation.memberCount, "member"),
+    list,
     el("button.button.wide", { onclick: add }, icon("plus"), "Add people"),
+  );
+}
+
+/** Rows for those who are invited; who has invited them, or owns the group, may take that back. */
+function pendingRows(session, conversation, pending) {
+  const isOwner = conversation.members.some(({ id, role }) => id === session.me.id && role === "owner");
+  return pending.map(({ user, invitedBy }) => {
+    const takeBack = () =>
+      session.attempt(() => session.removeMember(conversation, user.id).then(() => node.remove()));
+    const node = el(
+      "li",
+      avatar(user),
+      el("span.grow", user.name, el("small", `invited by ${invitedBy.name}`)),
+      (isOwner || invitedBy.id === session.me.id) &&
+        iconButton("close", `Take back the invitation of ${user.name}`, takeBack),
+    );
+    return node;
+  });
+}
+
+/** Say who was invited, if anybody was. */
+function tellInvited(people) {
+  if (!people.length) return;
+  const row = (person) => el("li", avatar(person), el("span.grow", person.name, el("small", "invited")));
+  openDialog(
+    "Invited",
+    el("p", "You have nothing in common with them yet, so they are asked first. They are in when they accept."),
+    el("ul.people", people.map(row)),
+    el("div.buttons", el("button.button.primary", { type: "submit" }, "OK")),
   );
 }
 
@@ -69,9 +100,11 @@ function role({ role: name, userType }) {
 /** A list of people whom this browser knows, to choose from; others are found by their ID or invented. */
 class PeopleChoice {
   #list = el("ul.people");
+  #invented = new Map(); // accounts of those who were invented here, by id
   #id = el("input", { placeholder: "Paste somebody’s ID", ariaLabel: "ID of a person" });
 
   constructor(session, without) {
+    this.session = session;
     this.without = new Set(without);
     this.status = el("p.problem", { role: "alert" });
     const row = el("div.field-row.two", this.#id, this.#inventButton("creator"), this.#inventButton("talent"));
@@ -84,6 +117,14 @@ class PeopleChoice {
     return [...checked, this.#id.value.trim()].filter(Boolean);
   }
 
+  /** Let people who were invented here accept at once; return for which others a group has to wait. */
+  async waitFor({ conversationId, invited = [] }) {
+    for (const id of invited) if (this.#invented.has(id)) await acceptInvitations(this.#invented.get(id));
+    if (!invited.length) return [];
+    const pending = await this.session.pendingOf(conversationId);
+    return pending.map(({ user }) => user).filter(({ id }) => invited.includes(id));
+  }
+
   #offer(person, checked = false) {
     if (this.without.has(person.id)) return;
     this.without.add(person.id);
@@ -93,7 +134,11 @@ class PeopleChoice {
   }
 
   #inventButton(userType) {
-    const invent = async () => this.#offer((await inventPerson(userType)).user, true);
+    const invent = async () => {
+      const account = await inventPerson(userType);
+      this.#invented.set(account.user.id, account);
+      this.#offer(account.user, true);
+    };
     const button = el("button.button", icon("plus"), `New ${userType}`);
     button.addEventListener("click", () => whileBusy(button, this.status, invent));
     return button;
@@ -111,7 +156,12 @@ function choiceDialog(title, action, choice, act, ...more) {
     if (event.submitter.value !== "yes") return;
     event.preventDefault(); // stays open until it has worked
     choice.status.textContent = choice.ids.length ? "" : "Choose somebody first.";
-    if (choice.ids.length) whileBusy(event.submitter, choice.status, () => act(choice).then(() => dialog.close()));
+    const start = async () => {
+      const people = await choice.waitFor(await act(choice));
+      dialog.close();
+      tellInvited(people);
+    };
+    if (choice.ids.length) whileBusy(event.submitter, choice.status, start);
   });
 }
 

@@ -30,6 +30,13 @@ const PERSONAL = {
     if (userId === session.me.id && !isMember) removed(session, conversationId);
     else lookAgain(session, conversationId);
   },
+  "invitation:received": (session, { invitation }) => {
+    session.invitations = [invitation, ...session.invitations.filter(({ id }) => id !== invitation.id)];
+  },
+  "invitation:answered": (session, { invitationId, conversationId, userId, answer }) => {
+    if (userId === session.me.id) session.uninvite(invitationId);
+    else if (answer === "declined") declined(session, conversationId);
+  },
   "notification:new": (session, { notification }) => {
     const { notifications, unreadCount } = session.notices;
     const known = notifications.find(({ id }) => id === notification.id);
@@ -94,6 +101,11 @@ function change(conversation, { messageId, version }, fields) {
 
 function lookAgain(session, conversationId) {
   session.later(`look ${conversationId}`, MEMBERS_MS, () => session.refresh(conversationId));
+}
+
+function declined(session, conversationId) {
+  const name = session.conversations.get(conversationId)?.name;
+  if (name) session.say(`An invitation to “${name}” was declined.`);
 }
 
 function removed(session, conversationId) {

@@ -17,6 +17,7 @@ export class Session extends Model {
   conversations = new Map();
   hasMoreConversations = false;
   presence = new Map(); // user id -> "online", or the time at which they left
+  invitations = []; // the open ones, the latest first
   notices = { unreadCount: 0, notifications: [] };
   #page = 1;
   #timers = new Map();
@@ -139,19 +140,49 @@ export class Session extends Model {
   async startPair(participantId) {
     const { id } = await this.api.call("POST", "/api/conversations", { participantId });
     await this.#arrive(id);
+    return { conversationId: id };
   }
 
   async startGroup(title, participantIds) {
-    const { conversationId } = await this.connection.ask("conversation:create", { title, participantIds });
-    await this.#arrive(conversationId);
+    const answer = await this.connection.ask("conversation:create", { title, participantIds });
+    await this.#arrive(answer.conversationId);
+    return answer;
   }
 
   async addMembers(conversation, userIds) {
-    await this.connection.ask("conversation:add", { conversationId: conversation.id, userIds });
+    const conversationId = conversation.id;
+    return { conversationId, ...(await this.connection.ask("conversation:add", { conversationId, userIds })) };
   }
 
   async removeMember(conversation, userId) {
     await this.connection.ask("conversation:remove", { conversationId: conversation.id, userId });
+  }
+
+  /** Who is invited to a group and has not answered. */
+  async pendingOf(conversationId) {
+    const path = `/api/conversations/${conversationId}/invitations?limit=100`;
+    return (await this.api.call("GET", path)).invitations;
+  }
+
+  async loadInvitations() {
+    this.invitations = (await this.api.call("GET", "/api/invitations?limit=100")).invitations;
+    this.changed();
+  }
+
+  async accept({ id }) {
+    const conversation = await this.#answer(id, "accept");
+    await this.#arrive(conversation.id);
+  }
+
+  async decline({ id }) {
+    await this.#answer(id, "decline");
+  }
+
+  /** Drop an invitation that is not open any more; what the bell says of it has changed too. */
+  uninvite(id) {
+    this.invitations = this.invitations.filter((one) => one.id !== id);
+    this.later("notices", NOTICES_MS, () => this.loadNotices());
+    this.changed();
   }
 
   /** Fetch what a conversation is and who is in it; one that the user is no longer in is dropped. */
@@ -198,7 +229,18 @@ export class Session extends Model {
     if (this.openId && !this.open) await this.refresh(this.openId); // it is further down the list
     if (this.open) await this.#join(this.open);
     this.outbox.flush();
-    await this.loadNotices();
+    await Promise.all([this.loadNotices(), this.loadInvitations()]);
+  }
+
+  async #answer(id, answer) {
+    try {
+      const conversation = await this.api.call("POST", `/api/invitations/${id}/${answer}`);
+      this.uninvite(id);
+      return conversation;
+    } catch (error) {
+      if (error.code === "INVITATION_NOT_FOUND") this.uninvite(id);
+      throw error;
+    }
   }
 
   async #loadConversations(page) {

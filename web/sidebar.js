@@ -1,9 +1,11 @@
 /** The list of conversations: who, the last words, what is unread. */
 import { newConversation } from "./dialogs.js";
 import { el, iconButton, reconcile, redraw } from "./dom.js";
+import { invitationRow } from "./invitations.js";
 import { avatar, namesOf, shortTimeOf } from "./words.js";
 
 export class Sidebar {
+  #invitations = el("ul.invitations", { ariaLabel: "Invitations" });
   #list = el("ul.conversations");
   #more = el("button.button.wide", { hidden: true, onclick: () => this.#showMore() }, "Show more");
 
@@ -13,11 +15,17 @@ export class Sidebar {
     this.choose = choose;
     const start = iconButton("compose", "New conversation", () => newConversation(session));
     const head = el("header", el("h2", "Conversations"), start);
-    this.node = el("nav.sidebar", { ariaLabel: "Conversations" }, head, this.#list, this.#more);
+    this.node = el("nav.sidebar", { ariaLabel: "Conversations" }, head, this.#invitations, this.#list, this.#more);
   }
 
   render() {
     this.#more.hidden = !this.session.hasMoreConversations;
+    this.#invitations.hidden = !this.session.invitations.length;
+    reconcile(this.#invitations, this.session.invitations, {
+      key: ({ id }) => id,
+      create: (invitation) => invitationRow(this.session, invitation),
+      update: () => {},
+    });
     reconcile(this.#list, this.session.list, {
       key: ({ id }) => id,
       create: ({ id }) => this.#row(id),

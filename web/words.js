@@ -52,6 +52,10 @@ export function namesOf(people) {
   return names.length < 3 ? names.join(" and ") : `${names[0]}, ${names[1]} and ${names.length - 2} more`;
 }
 
+export function countOf(count, word) {
+  return count === 1 ? `1 ${word}` : `${count} ${word}s`;
+}
+
 export function initialsOf(name) {
   const words = name.trim().split(/\s+/);
   const letters = words.length > 1 ? [words[0], words.at(-1)] : words;

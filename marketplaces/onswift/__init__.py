@@ -1,7 +1,7 @@
 """OnSwift: creators hire talent for projects. The document it follows is in contract.yaml."""
 
 from core.market import Marketplace
-from marketplaces.onswift import rules
+from marketplaces.onswift import access, rules
 from marketplaces.onswift.personal_data import PERSONAL_DATA
 from marketplaces.onswift.purposes import PURPOSES
 from marketplaces.onswift.routes import CHORES, EVENTS, ROUTES
@@ -16,6 +16,7 @@ MARKETPLACE = Marketplace(
     purposes=PURPOSES,
     uploads=rules.UPLOADS,
     personal_data=PERSONAL_DATA,
+    acquainted=access.acquainted,
     events=EVENTS,
     chores=CHORES,
 )

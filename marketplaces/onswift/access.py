@@ -1,5 +1,6 @@
 """Who may do what with a project and all that belongs to it."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from core import errors
@@ -35,6 +36,11 @@ async def project_owned(ctx: Ctx, db: Db, project_id: UUID, to_do: str) -> Stand
 async def people(db: Db, project: Standing) -> list[UUID]:
     """Return who hears of what happens in a project: its creator and its team."""
     return [project.creator_id, *(row.id for row in await queries.TEAMS(db, [project.id]))]
+
+
+async def acquainted(db: Db, user_id: UUID, others: Sequence[UUID]) -> set[UUID]:
+    """Return which of these users work on a project with a user: its creator and its team."""
+    return {row.user_id for row in await queries.COLLEAGUES(db, user_id, list(others))}
 
 
 async def check_assignee(db: Db, project_id: UUID, user_id: UUID) -> None:

@@ -1,6 +1,7 @@
 """What OnSwift's users are notified of ("Notification" types)."""
 
 from core.files.events import FILE_REJECTED
+from core.invitations import INVITATION_RECEIVED
 from core.notices import Notice
 from core.notifications import MESSAGE_RECEIVED
 
@@ -42,6 +43,7 @@ DEADLINE_APPROACHING = Notice(
 
 ALL = (
     MESSAGE_RECEIVED,
+    INVITATION_RECEIVED,
     PROJECT_STATUS_CHANGED,
     TASK_ASSIGNED,
     TASK_COMMENTED,

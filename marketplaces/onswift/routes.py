@@ -11,10 +11,12 @@ from core.errors import (
     FILE_REJECTED,
     FILE_TOO_LARGE,
     FORBIDDEN,
+    GROUP_FULL,
     INVALID_CREDENTIALS,
     INVALID_REFRESH_TOKEN,
     INVALID_RESET_TOKEN,
     INVALID_VERIFICATION_TOKEN,
+    INVITATION_NOT_FOUND,
     MESSAGE_NOT_FOUND,
     MESSAGE_TOO_LONG,
     NOT_A_MEMBER,
@@ -79,6 +81,8 @@ PROJECT = "/api/projects/{projectId}"
 TASK = PROJECT + "/tasks/{taskId}"
 DELIVERABLE = "/api/deliverables/{deliverableId}"
 MESSAGE = "/api/conversations/{conversationId}/messages/{messageId}"
+
+INVITATION = "/api/invitations/{invitationId}"
 
 EVENTS = (SocketEvent(JoinProject, ProjectJoined, projects.join_project),)
 CHORES = (Chore("remind", frozenset(range(0, 60, 10)), reminders.remind),)
@@ -153,6 +157,10 @@ ROUTES: tuple[Route, ...] = (
         weight=weights.CONVERSATION,
     ),
     post("/api/conversations/groups", conversations.create_group, ROLES, USER_NOT_FOUND, weight=weights.GROUP),
+    get("/api/conversations/{conversationId}/invitations", conversations.list_pending, ROLES, *NOT_MINE),
+    get("/api/invitations", conversations.list_invitations, ROLES),
+    do(INVITATION + "/accept", conversations.accept_invitation, ROLES, INVITATION_NOT_FOUND, GROUP_FULL),
+    do(INVITATION + "/decline", conversations.decline_invitation, ROLES, INVITATION_NOT_FOUND, statuses=(204,)),
     get("/api/conversations/{conversationId}", conversations.get_conversation, ROLES, *NOT_MINE),
     do(
         "/api/conversations/{conversationId}/members",
@@ -161,6 +169,7 @@ ROUTES: tuple[Route, ...] = (
         *NOT_MINE,
         FORBIDDEN,
         USER_NOT_FOUND,
+        GROUP_FULL,
         weight=weights.MEMBERS,
     ),
     delete(

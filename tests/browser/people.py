@@ -23,9 +23,26 @@ class Person:
     def group(self, title: str, *others: "Person") -> str:
         """Make a group and return its id."""
         group = {"title": title, "participantIds": [one.id for one in others]}
-        answer = self._post("/api/conversations/groups", group, self.token)
-        id: str = answer["id"]
+        id: str = self._post("/api/conversations/groups", group, self.token)["id"]
+        for one in others:
+            one.accept_all()
         return id
+
+    def invite(self, title: str, stranger: str) -> str:
+        """Make a group to which somebody is invited, and return its id."""
+        group = {"title": title, "participantIds": [stranger]}
+        id: str = self._post("/api/conversations/groups", group, self.token)["id"]
+        return id
+
+    def invitations(self) -> list[dict[str, Any]]:
+        """Return the open invitations."""
+        page: list[dict[str, Any]] = self._call("/api/invitations", None, self.token)["invitations"]
+        return page
+
+    def accept_all(self) -> None:
+        """Accept all invitations."""
+        for one in self.invitations():
+            self._post(f"/api/invitations/{one['id']}/accept", {}, self.token)
 
     def say(self, conversation: str, text: str) -> str:
         """Send a message and return its id."""
@@ -34,8 +51,11 @@ class Person:
         return id
 
     def _post(self, path: str, body: object, token: str) -> Any:
+        return self._call(path, json.dumps(body).encode(), token)
+
+    def _call(self, path: str, body: bytes | None, token: str) -> Any:
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
-        with urlopen(Request(self._url + path, json.dumps(body).encode(), headers), timeout=10) as answer:
+        with urlopen(Request(self._url + path, body, headers), timeout=10) as answer:
             return json.load(answer)
 
 

@@ -1,5 +1,7 @@
 """Two people in two panes: what one does, the other sees."""
 
+import re
+
 from playwright.sync_api import expect
 
 from tests.browser.page import Visit
@@ -102,8 +104,13 @@ def test_a_group_is_made_mentions_its_members_shows_in_their_lists_and_removes_o
     dialog.get_by_role("checkbox").first.check()
     dialog.get_by_label("Title, for a group").fill("Launch film")
     dialog.get_by_role("button", name="Start").click()
+    told = page.get_by_role("dialog", name="Invited")
+    expect(told.get_by_role("listitem")).to_have_text(re.compile(talent.name))
+    told.get_by_role("button", name="OK").click()
+    expect(creator.head).to_contain_text("2 members")
+    talent.press("Accept the invitation to Launch film")
+    expect(talent.head).to_contain_text("Launch film")
     expect(creator.head).to_contain_text("3 members")
-    talent.open("Launch film")
     talent.field.press_sequentially("Hello @")
     talent.root.get_by_role("option", name=creator.name).click()
     talent.field.press("Enter")

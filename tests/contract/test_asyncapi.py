@@ -12,6 +12,7 @@ import pytest
 
 from api.asyncapi import document, server_events
 from core import events
+from core.invitations import accept
 from core.notifications import notify_members
 from marketplaces.onswift import MARKETPLACE
 from marketplaces.onswift.events import JoinProject
@@ -137,6 +138,9 @@ async def test_every_ack_and_every_event_of_a_talk_is_as_the_document_says(
     bob_id = str(bob.chatter.user.id)
     group = (await ann.call(wire.CreateConversation, participantIds=[bob_id], title="Team"))["conversationId"]
     at = {"conversationId": group}
+    invited = await bob.chatter.heard.next("invitation:received")
+    await accept(house.ctx(bob.chatter.user), UUID(invited["invitation"]["id"]))
+    await ann.chatter.heard.next("invitation:answered")
     await ann.call(wire.RefreshAuth, token=ann.chatter.token)
     await ann.call(wire.JoinUser, userId=str(ann.chatter.user.id))
     for one in lines:
@@ -155,7 +159,7 @@ async def test_every_ack_and_every_event_of_a_talk_is_as_the_document_says(
     await ann.call(wire.DeleteMessage, **message)
     await bob.call(wire.Sync)
     await ann.call(wire.RemoveMember, **at, userId=bob_id)
-    await ann.call(wire.AddMembers, **at, userIds=[bob_id])
+    assert (await ann.call(wire.AddMembers, **at, userIds=[bob_id])) == {"added": [], "invited": []}
     new = NewProject("Film", "A short one", date.max)
     project = await create_project(house.ctx(ann.chatter.user), new)
     await ann.call(JoinProject, projectId=str(project.id))

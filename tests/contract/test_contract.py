@@ -110,6 +110,11 @@ def test_a_route_exists_for_every_given_endpoint_of_the_areas_that_are_there() -
     assert [endpoint["id"] for endpoint in IMPLEMENTED if (endpoint["method"], endpoint["path"]) not in served] == []
 
 
+def test_what_is_served_beside_the_document_is_listed_as_added() -> None:
+    added = {(one["method"], one["path"]) for one in CONTRACT["added"]}
+    assert added == {(route.method, route.path) for route in ROUTES} - ENDPOINTS.keys()
+
+
 def test_every_documented_error_is_declared_by_its_route() -> None:
     routes = {(route.method, route.path): route for route in ROUTES}
     every = {400, 401, 413, 415, 429, 500, 503}  # what any call may answer

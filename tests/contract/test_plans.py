@@ -15,8 +15,10 @@ from core import (
     deliveries,
     devices,
     erasure,
+    groups,
     identity,
     inspection,
+    invitations,
     messages,
     notifications,
     privacy,
@@ -29,7 +31,7 @@ from core.db import Query
 from core.files import table as files
 from core.ids import uuid7
 from marketplaces.onswift.personal_data import PERSONAL_DATA
-from marketplaces.onswift.queries import deliverables, samples
+from marketplaces.onswift.queries import deliverables, projects, samples
 
 USER = UUID(int=1)
 CONVERSATION = UUID(int=1)
@@ -48,6 +50,9 @@ select pg_temp.id(n), pg_temp.id((n + k * 37) % 3000 + 1) from generate_series(1
 insert into members (conversation_id, user_id) select id, id from users;
 insert into messages (conversation_id, seq, version, changed_at, id, sender_id, client_id, body, created_at)
 select c.id, n, n, now(), gen_random_uuid(), c.id, 'c' || n, 'x', now() from conversations c, generate_series(1, 20) n;
+insert into invitations (id, conversation_id, user_id, invited_by, created_at)
+select gen_random_uuid(), pg_temp.id(n), pg_temp.id((n + k * 41) % 3000 + 1), pg_temp.id(n), now()
+from generate_series(1, 3000) n, generate_series(1, 10) k;
 insert into reactions (conversation_id, seq, emoji, user_id)
 select id, n, 'x', id from conversations, generate_series(1, 5) n;
 insert into mentions (conversation_id, seq, user_id)
@@ -120,6 +125,11 @@ HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
     (messages.SEQ_OF, (CONVERSATION, UUID(int=3)), {"messages_id"}),
     (conversations.LIST_OF_USER, (USER, 20, 0), {"members_user", "conversations_pkey", "messages_pkey"}),
     (conversations.STANDING, (CONVERSATION, USER, "onswift"), {"conversations_pkey", "members_pkey"}),
+    (groups.KNOWN, (USER, [UUID(int=n) for n in range(2, 102)], CONVERSATION), {"members_user", "members_pkey"}),
+    (projects.COLLEAGUES, (USER, [UUID(int=2)]), {"projects_creator", "project_team_user", "projects_pkey"}),
+    (invitations.LIST_OF_USER, (USER, 20, 0), {"invitations_user", "members_pkey"}),
+    (invitations.LIST_OF_GROUP, (CONVERSATION, 20, 0), {"invitations_conversation_id_user_id_key"}),
+    (invitations.COUNT_SINCE, (USER, MOMENT), {"invitations_inviter"}),
     (rooms.LIVE_SESSIONS, ([USER],), {"sessions_pkey", "users_pkey"}),
     (rooms.ROOM_STATES, ([CONVERSATION],), {"conversations_pkey"}),
     (rooms.ROOM_MEMBERS, ([CONVERSATION],), {"members_pkey"}),

@@ -15,10 +15,11 @@ import socketio
 from aiohttp import web
 
 from config.settings import Settings
+from core import groups
 from core.budget import Rate
 from core.clock import now
 from core.context import Ctx, Resources, User
-from core.conversations import create_group
+from core.db import Db
 from core.ids import uuid7
 from core.market import Marketplace
 from core.people import Person
@@ -139,8 +140,14 @@ class House:
         return Ctx(self.resources, self.publisher, user.market, "test", caller=user)
 
     async def group(self, owner: User, *others: User) -> UUID:
-        """Make a group conversation."""
-        return (await create_group(self.ctx(owner), "Group", [user.id for user in others])).id
+        """Make a group conversation of people who are taken to know each other."""
+        conversation, _ = await groups.create(self.ctx(owner), "Group", [user.id for user in others], everybody)
+        return conversation.id
+
+
+async def everybody(_db: Db, _user_id: UUID, others: Sequence[UUID]) -> set[UUID]:
+    """Take all these users for acquainted."""
+    return set(others)
 
 
 @asynccontextmanager

@@ -2,9 +2,12 @@
 
 from uuid import UUID
 
-from core import conversations, errors, identity, subjects
+import msgspec
+
+from core import conversations, errors, groups, identity, invitations, subjects
 from core.context import Ctx
 from core.conversations import Conversation
+from core.groups import Joining
 from core.market import Answer
 from core.paging import PageQuery, pagination
 from core.people import Person
@@ -14,9 +17,12 @@ from marketplaces.onswift.queries import projects as queries
 from marketplaces.onswift.structs.conversations import (
     ConversationPage,
     ConversationView,
+    GroupView,
+    InvitationPage,
     NewConversation,
     NewGroup,
     NewMembers,
+    PendingPage,
 )
 
 
@@ -35,9 +41,9 @@ async def create_conversation(ctx: Ctx, body: NewConversation) -> Answer[Convers
     return Answer(201 if created else 200, _view(conversation))
 
 
-async def create_group(ctx: Ctx, body: NewGroup) -> ConversationView:
-    """Create a group conversation, owned by the caller"""
-    return _view(await conversations.create_group(ctx, body.title.strip(), body.participant_ids))
+async def create_group(ctx: Ctx, body: NewGroup) -> GroupView:
+    """Create a group conversation, owned by the caller; whom she does not know is invited"""
+    return _group(*await groups.create(ctx, body.title.strip(), body.participant_ids, access.acquainted))
 
 
 async def create_project_conversation(ctx: Ctx, project_id: UUID) -> Answer[ConversationView]:
@@ -55,14 +61,41 @@ async def get_conversation(ctx: Ctx, conversation_id: UUID) -> ConversationView:
     return _view(await conversations.get(ctx, conversation_id))
 
 
-async def add_members(ctx: Ctx, conversation_id: UUID, body: NewMembers) -> ConversationView:
-    """Add users to a group"""
-    return _view(await conversations.add_members(ctx, conversation_id, body.user_ids))
+async def add_members(ctx: Ctx, conversation_id: UUID, body: NewMembers) -> GroupView:
+    """Add users to a group; whom the caller does not know is invited"""
+    return _group(*await groups.add(ctx, conversation_id, body.user_ids, access.acquainted))
 
 
 async def remove_member(ctx: Ctx, conversation_id: UUID, user_id: UUID) -> None:
-    """Leave a group, or take someone out of a group that one owns"""
-    await conversations.remove_member(ctx, conversation_id, user_id)
+    """Leave a group, take someone out of a group that one owns, or take an invitation back"""
+    await groups.remove(ctx, conversation_id, user_id)
+
+
+async def list_pending(ctx: Ctx, conversation_id: UUID, query: PageQuery) -> PendingPage:
+    """Get who is invited to a group and has not answered, the latest first"""
+    page, total = await invitations.list_of_group(ctx, conversation_id, query)
+    return PendingPage(page, pagination(query, total))
+
+
+async def list_invitations(ctx: Ctx, query: PageQuery) -> InvitationPage:
+    """Get the user's open invitations to groups, the latest first"""
+    page, total = await invitations.list_of_user(ctx, query)
+    return InvitationPage(page, pagination(query, total))
+
+
+async def accept_invitation(ctx: Ctx, invitation_id: UUID) -> ConversationView:
+    """Accept an invitation: the user is a member from now on"""
+    return _view(await invitations.accept(ctx, invitation_id))
+
+
+async def decline_invitation(ctx: Ctx, invitation_id: UUID) -> None:
+    """Decline an invitation: for a month nobody can repeat it"""
+    await invitations.decline(ctx, invitation_id)
+
+
+def _group(conversation: Conversation, joining: Joining) -> GroupView:
+    fields = msgspec.structs.asdict(_view(conversation))
+    return GroupView(**fields, added=joining.added, invited=joining.invited)
 
 
 def _view(conversation: Conversation) -> ConversationView:

@@ -58,6 +58,8 @@ async def update_project(ctx: Ctx, project_id: UUID, body: ProjectChange) -> Pro
         owned = await access.project_owned(ctx, work.db, project_id, "update it")
         before = found(await queries.PROJECT(work.db, project_id), PROJECT_NOT_FOUND.error())
         after = changed(before, body)
+        if after == before:
+            return await _view(work.db, project_id)
         if after.due_date != before.due_date:
             rules.check_future("dueDate", after.due_date, clock.today())
         await queries.UPDATE(

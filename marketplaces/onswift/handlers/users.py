@@ -42,6 +42,8 @@ async def update_me(ctx: Ctx, body: ProfileChange) -> Me:
         await identity.LOCK_USER(work.db, ctx.user.id)
         before = found(await queries.PROFILE(work.db, ctx.user.id), errors.USER_NOT_FOUND.error())
         after = _tidied(changed(before, body))
+        if after == before:
+            return _me(before)
         if after.avatar_url != before.avatar_url:
             after = msgspec.structs.replace(after, avatar_url=await _avatar(ctx, work, after.avatar_url))
         await _store(work.db, after)

@@ -42,6 +42,10 @@ class Standing(msgspec.Struct, frozen=True):
     is_member: bool
 
 
+class Colleague(msgspec.Struct, frozen=True):
+    user_id: UUID
+
+
 _COLUMNS = """p.id, p.creator_id, p.name, p.description, p.status, p.due_date, p.created_at, p.updated_at, p.completed_at,
         t.task_count, t.completed_task_count"""
 _COUNTS = """lateral (
@@ -100,6 +104,21 @@ TEAMS = Many(
     select m.project_id, u.id, u.name, u.avatar_url, m.role, m.joined_at
     from onswift.project_team m join users u on u.id = m.user_id
     where m.project_id = any ($1::uuid[]) and m.removed_at is null order by m.joined_at, u.id""",
+)
+# Who of users $2 works on a project with user $1.
+COLLEAGUES = Many(
+    Colleague,
+    """
+    with mine as (
+        select p.id, p.creator_id from onswift.projects p where p.creator_id = $1 and p.deleted_at is null
+        union
+        select p.id, p.creator_id from onswift.project_team m join onswift.projects p on p.id = m.project_id
+        where m.user_id = $1 and m.removed_at is null and p.deleted_at is null
+    )
+    select creator_id as user_id from mine where creator_id = any ($2::uuid[])
+    union
+    select t.user_id from mine join onswift.project_team t on t.project_id = mine.id
+    where t.user_id = any ($2::uuid[]) and t.removed_at is null""",
 )
 ADD_MEMBER = One(
     Membership,

@@ -6,7 +6,9 @@ from uuid import UUID
 import msgspec
 
 from core.conversations import LastMessage, Member
+from core.events import Invitation
 from core.fields import Name, PersonIds
+from core.invitations import Pending
 from core.paging import Pagination
 from core.people import Person
 
@@ -44,6 +46,26 @@ class ConversationView(msgspec.Struct, frozen=True, rename="camel"):
     project_id: UUID | None
 
 
+class GroupView(ConversationView, frozen=True, rename="camel"):
+    """A group after users were to join it. `added`: who is in it now; `invited`: who has been asked and may accept.
+
+    Those whom the caller knows (they share a conversation in which they have taken part, or a project) are added, others invited.
+    """
+
+    added: list[UUID]
+    invited: list[UUID]
+
+
 class ConversationPage(msgspec.Struct, frozen=True):
     conversations: list[ConversationView]
+    pagination: Pagination
+
+
+class InvitationPage(msgspec.Struct, frozen=True):
+    invitations: list[Invitation]
+    pagination: Pagination
+
+
+class PendingPage(msgspec.Struct, frozen=True):
+    invitations: list[Pending]
     pagination: Pagination

@@ -38,8 +38,20 @@ async def _groups(story: Story) -> None:
     group = await story.make(ann, "POST", "/api/conversations/groups", title="Team", participantIds=[bob.id])
     path = "/api/conversations/{conversationId}"
     await story.make(ann, "POST", path + "/members", group["id"], userIds=[eve.id])
+    await _invitations(story, group["id"])
     await story.make(ann, "DELETE", path + "/members/{userId}", group["id"], eve.id)
     await story.make(ann, "GET", path, group["id"])
+
+
+async def _invitations(story: Story, group: str) -> None:
+    """Eve knows nobody yet: she accepts the one invitation and declines the other."""
+    ann, eve = story.ann, story.eve
+    await story.make(ann, "GET", "/api/conversations/{conversationId}/invitations", group)
+    await story.make(ann, "POST", "/api/conversations/groups", title="Crowd", participantIds=[eve.id])
+    page = await story.make(eve, "GET", "/api/invitations")
+    other, first = [one["id"] for one in page["invitations"]]
+    await story.make(eve, "POST", "/api/invitations/{invitationId}/accept", first)
+    await story.make(eve, "POST", "/api/invitations/{invitationId}/decline", other)
 
 
 async def _notifications(story: Story, pair: str) -> None:

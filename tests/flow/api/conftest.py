@@ -15,6 +15,7 @@ from multidict import CIMultiDictProxy
 
 from api.app import build_app
 from config.settings import Settings
+from core.shared_limits import SharedLimits
 from realtime.hubs import open_hubs
 from tests.flow.conftest import House
 
@@ -65,6 +66,12 @@ class Caller:
 
     async def delete(self, path: str) -> Reply:
         return await self.call("DELETE", path)
+
+    async def accept_all(self) -> None:
+        """Accept all invitations."""
+        for one in (await self.get("/invitations")).body["invitations"]:
+            reply = await self.post(f"/invitations/{one['id']}/accept")
+            assert reply.status == 200, reply
 
     async def call(self, method: str, path: str, **options: Any) -> Reply:
         headers = self.headers | options.pop("headers", {})
@@ -121,6 +128,12 @@ async def serving(house: House, cookies: AbstractCookieJar | None = None) -> Asy
     app = build_app(house.settings, house.resources, house.publisher)
     async with TestClient(TestServer(app), cookie_jar=cookies) as client:
         yield Api(client)
+
+
+@pytest.fixture
+def generous(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let everybody do a thousand times as much as the rates allow."""
+    monkeypatch.setattr(SharedLimits, "factor", lambda _limits, _subject: 1000)
 
 
 @pytest.fixture

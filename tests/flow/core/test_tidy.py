@@ -105,3 +105,17 @@ async def test_earlier_texts_are_kept_for_as_long_as_the_settings_say(attic: Att
     assert await attic.all("version", "message_edits") == {29, 2}
     await tidy.tidy(attic.db, timedelta(0))
     assert await attic.all("version", "message_edits") == set()
+
+
+async def test_an_answered_invitation_is_forgotten_when_it_may_be_repeated(attic: Attic, house: House) -> None:
+    room = await house.group((await house.person("Bob"))[0])
+    for answered in (None, days_ago(29), days_ago(31)):
+        eve, _ = await house.person("Eve")
+        await attic.db.execute(
+            """
+            insert into invitations (id, conversation_id, user_id, invited_by, created_at, answer, answered_at)
+            values ($1, $2, $3, $4, $5, case when $6::timestamptz is not null then 'declined' end, $6)""",
+            uuid7(), room, eve.id, attic.user_id, days_ago(60), answered,
+        )  # fmt: skip
+    await tidy.tidy(attic.db)
+    assert len(await attic.all("id", "invitations")) == 2

@@ -7,6 +7,7 @@ import pytest
 
 from tests.flow.api.conftest import Api, Caller
 from tests.flow.api.conftest import api as api
+from tests.flow.api.conftest import generous as generous
 
 NOWHERE = "01890000-0000-7000-8000-000000000000"
 NEW_PROJECT = {"name": "Film", "description": "A short one", "dueDate": "2999-12-31"}

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 
 import pytest
 
-from core.conversations import add_members, remove_member
+from core import groups
 from core.db import Pool
 from core.rooms import ROOM_MEMBERS, RoomMember
 from realtime import rooms
-from tests.flow.conftest import PATIENCE, House, without_limits
+from tests.flow.conftest import PATIENCE, House, everybody, without_limits
 
 
 async def test_a_member_removed_while_the_hub_cannot_read_who_is_left_is_out_soon_after(
@@ -30,7 +30,7 @@ async def test_a_member_removed_while_the_hub_cannot_read_who_is_left_is_out_soo
         return await ROOM_MEMBERS(db, ids)
 
     monkeypatch.setattr(rooms, "ROOM_MEMBERS", fail_once)
-    await remove_member(house.ctx(ann.user), room, bob.user.id)
+    await groups.remove(house.ctx(ann.user), room, bob.user.id)
     await bob.heard.next("conversation:members")
     async with asyncio.timeout(PATIENCE):
         while "error" not in (typed := await bob.call("conversation:typing", conversationId=str(room), isTyping=True)):
@@ -49,7 +49,7 @@ async def test_who_hears_that_she_was_added_before_the_room_does_is_let_in(
     await ann.join(room)
     assert (await eve.send(room, "Hello?"))["error"]["code"] == "NOT_A_MEMBER"
     monkeypatch.setattr(rooms.Rooms, "members_changed", lambda _rooms, _key: None)  # the room's word is on its way
-    await add_members(house.ctx(ann.user), room, [eve.user.id])
+    await groups.add(house.ctx(ann.user), room, [eve.user.id], everybody)
     await eve.heard.next("conversation:members")
     assert (await eve.join(room))["lastSeq"] == 1
     assert "error" not in await eve.send(room, "Hello!")

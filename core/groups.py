@@ -1,0 +1,147 @@
+"""Groups: making one, and who is in it. Users whom the caller knows are added, strangers are invited."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeAlias
+from uuid import UUID
+
+import msgspec
+
+from core import conversations, errors, invitations
+from core.context import Ctx
+from core.conversations import ADD_MEMBERS, LOCK, PASS_OWNERSHIP, REMOVE_MEMBER, Conversation, Standing
+from core.db import Db, Many, Run, Scalar, found
+from core.events import ConversationCreated
+from core.ids import uuid7
+from core.people import Person
+from core.unit_of_work import UnitOfWork, unit_of_work
+
+# A marketplace's word on which of these users a user works with.
+Acquainted: TypeAlias = Callable[[Db, UUID, Sequence[UUID]], Awaitable[set[UUID]]]
+
+
+async def nobody(_db: Db, _user_id: UUID, _others: Sequence[UUID]) -> set[UUID]:
+    """Say that nobody works with anybody."""
+    return set()
+
+
+class Joining(msgspec.Struct, frozen=True):
+    """Who of the users of a call is in the group now, and who has been asked.
+
+    In neither: those who were in it already, and those who were asked before and have not to be asked again so soon.
+    """
+
+    added: list[UUID]
+    invited: list[UUID]
+
+
+class Known(msgspec.Struct, frozen=True):
+    user_id: UUID
+
+
+CREATE = Run("insert into conversations (id, market, kind, title, created_by) values ($1, $2, 'group', $3, $4)")
+TITLE = Scalar(str, "select title from conversations where id = $1")
+COUNT_IN_MARKET = Scalar(
+    int, "select count(*) from users where id = any ($1::uuid[]) and market = $2 and deleted_at is null"
+)
+# Who of users $2 shares a conversation with user $1 in which she has taken part herself, or is in conversation $3 already.
+# That $1 has written to her, or somebody has put both into a group, makes nobody known.
+KNOWN = Many(
+    Known,
+    """
+    select u.id as user_id from unnest($2::uuid[]) as u (id)
+    where exists (
+        select from members theirs
+        join members mine on mine.conversation_id = theirs.conversation_id and mine.user_id = $1 and mine.left_at is null
+        where theirs.user_id = u.id and theirs.left_at is null and theirs.took_part
+    ) or exists (
+        select from members m where m.conversation_id = $3 and m.user_id = u.id and m.left_at is null
+    )""",
+)
+
+
+async def create(
+    ctx: Ctx, title: str, user_ids: Sequence[UUID], acquainted: Acquainted
+) -> tuple[Conversation, Joining]:
+    """Make a group of the caller, who owns it, and these users; raises USER_NOT_FOUND, RATE_LIMITED."""
+    await _require_people(ctx, user_ids)
+    id = uuid7()
+    async with unit_of_work(ctx) as work:
+        await invitations.lock_caller(ctx, work)
+        await CREATE(work.db, id, ctx.market, title, ctx.user.id)
+        await ADD_MEMBERS(work.db, id, [ctx.user.id], "owner", ctx.market, ctx.user.id)
+        people, invited = await _admit(ctx, work, id, user_ids, acquainted)
+        added = [person.id for person in people]
+        work.emit([ctx.user.id, *added], ConversationCreated(id))
+    return await conversations.get(ctx, id), Joining(added, invited)
+
+
+async def add(ctx: Ctx, id: UUID, user_ids: Sequence[UUID], acquainted: Acquainted) -> tuple[Conversation, Joining]:
+    """Add users to a group; those who are in it already stay. Any member may.
+
+    Raises USER_NOT_FOUND, FORBIDDEN, GROUP_FULL, RATE_LIMITED.
+    """
+    await _require_group(ctx, ctx.db, id)
+    await _require_people(ctx, user_ids)
+    async with unit_of_work(ctx) as work:
+        await _locked_group(ctx, work, id)
+        people, invited = await _admit(ctx, work, id, user_ids, acquainted)
+        added = [person.id for person in people]
+        if added:
+            await invitations.require_space(work, id)
+            await invitations.added(work, id, added)
+        await conversations.say_joined(ctx, work, id, people)
+    return await conversations.get(ctx, id), Joining(added, invited)
+
+
+async def remove(ctx: Ctx, id: UUID, user_id: UUID) -> None:
+    """Take a user out of a group, or an invitation to it back: oneself and one's own, or any if one owns the group.
+
+    Raises FORBIDDEN, USER_NOT_FOUND.
+    """
+    async with unit_of_work(ctx) as work:
+        is_owner = (await _locked_group(ctx, work, id)).role == "owner"
+        if await invitations.withdraw(work, id, user_id, None if is_owner else ctx.user.id):
+            return
+        if user_id != ctx.user.id and not is_owner:
+            raise errors.FORBIDDEN.error("Only the owner removes others")
+        gone = found(await REMOVE_MEMBER(work.db, id, user_id), errors.USER_NOT_FOUND.error())
+        await PASS_OWNERSHIP(work.db, id)
+        await invitations.withdraw_all(work, id, user_id)
+        await conversations.say_left(ctx, work, id, gone)
+
+
+async def _admit(
+    ctx: Ctx, work: UnitOfWork, id: UUID, user_ids: Sequence[UUID], acquainted: Acquainted
+) -> tuple[list[Person], list[UUID]]:
+    """Add those whom the caller knows, invite the others."""
+    others = set(user_ids) - {ctx.user.id}
+    known = {row.user_id for row in await KNOWN(work.db, ctx.user.id, list(others), id)}
+    if unknown := others - known:
+        known |= unknown & await acquainted(work.db, ctx.user.id, list(unknown))
+    people = await ADD_MEMBERS(work.db, id, list(known), "member", ctx.market, ctx.user.id)
+    if not (strangers := sorted(others - known)):
+        return people, []
+    title = await TITLE(work.db, id) or ""
+    return people, await invitations.invite(ctx, work, id, title, strangers)
+
+
+async def _locked_group(ctx: Ctx, work: UnitOfWork, id: UUID) -> Standing:
+    """Lock a group of the caller's until the commit."""
+    await invitations.lock_caller(ctx, work)
+    await LOCK(work.db, id)
+    return await _require_group(ctx, work.db, id)
+
+
+async def _require_group(ctx: Ctx, db: Db, id: UUID) -> Standing:
+    standing = await conversations.require_member(ctx, id, db)
+    if standing.kind != "group":
+        raise errors.FORBIDDEN.error("The members of a conversation of two are fixed")
+    if standing.subject_type:
+        raise errors.FORBIDDEN.error(f"The members of this conversation are those of its {standing.subject_type}")
+    return standing
+
+
+async def _require_people(ctx: Ctx, user_ids: Sequence[UUID]) -> None:
+    others = set(user_ids) - {ctx.user.id}
+    if await COUNT_IN_MARKET(ctx.db, list(others), ctx.market) != len(others):
+        raise errors.USER_NOT_FOUND.error()
