@@ -46,15 +46,22 @@ def client_address(peer: str, forwarded: str, proxies: Sequence[str]) -> str:
         address = parse(peer)
     except ValueError:
         return peer
-    networks = _networks(tuple(proxies))
     for hop in reversed(forwarded.split(",")):
-        if not any(address in network for network in networks) or not hop.strip():
+        if not _is_within(address, proxies) or not hop.strip():
             break
         try:
             address = parse(hop.strip())
         except ValueError:
             raise ForwardedError from None
     return str(address)
+
+
+def is_trusted(address: str, proxies: Sequence[str]) -> bool:
+    """Say whether an address is one of ours: a proxy whose connections are many people's."""
+    try:
+        return _is_within(parse(address), proxies)
+    except ValueError:
+        return False
 
 
 def subject(address: str) -> str:
@@ -114,6 +121,10 @@ def masked(address: str) -> str:
 
 def _network(address: Address, bits: int) -> str:
     return str(ip_network((address, bits), strict=False))
+
+
+def _is_within(address: Address, proxies: Sequence[str]) -> bool:
+    return any(address in network for network in _networks(tuple(proxies)))
 
 
 @lru_cache(maxsize=8)
