@@ -46,9 +46,8 @@ def client_address(peer: str, forwarded: str, proxies: Sequence[str]) -> str:
         address = parse(peer)
     except ValueError:
         return peer
-    networks = _networks(tuple(proxies))
     for hop in reversed(forwarded.split(",")):
-        if not any(address in network for network in networks) or not hop.strip():
+        if not _is_within(address, proxies) or not hop.strip():
             break
         try:
             address = parse(hop.strip())
@@ -58,12 +57,11 @@ def client_address(peer: str, forwarded: str, proxies: Sequence[str]) -> str:
 
 
 def is_trusted(address: str, proxies: Sequence[str]) -> bool:
-    """Say whether an address is a trusted proxy's, which speaks for many."""
+    """Say whether an address is one of ours: a proxy whose connections are many people's."""
     try:
-        parsed = parse(address)
+        return _is_within(parse(address), proxies)
     except ValueError:
         return False
-    return any(parsed in network for network in _networks(tuple(proxies)))
 
 
 def subject(address: str) -> str:
@@ -123,6 +121,10 @@ def masked(address: str) -> str:
 
 def _network(address: Address, bits: int) -> str:
     return str(ip_network((address, bits), strict=False))
+
+
+def _is_within(address: Address, proxies: Sequence[str]) -> bool:
+    return any(address in network for network in _networks(tuple(proxies)))
 
 
 @lru_cache(maxsize=8)

@@ -69,7 +69,9 @@ class Bucket:
         return wait
 
     def wait(self, now: float, cost: float = 1.0) -> float:
-        """Return the seconds after which `cost` can be taken; 0.0 or less: now."""
+        """Return the seconds after which `cost` can be taken; 0.0 or less: now, as always what is put back."""
+        if cost <= 0.0:
+            return 0.0
         return max(self.full_at, now) + min(cost, self.rate.count) * self._interval - now - self._longest
 
     def charge(self, now: float, cost: float = 1.0) -> None:

@@ -20,13 +20,12 @@ import msgspec
 from redis.asyncio import Redis
 
 from core.away import REDIS_AWAY
-from core.budget import Balance, Bucket, Buckets, Rate, Subjects, Window
+from core.budget import MOST_SUBJECTS, Balance, Bucket, Buckets, Rate, Subjects, Window
 
 ANSWER_SECONDS: Final = 0.5  # that Redis has to answer
 AWAY_SECONDS: Final = 1.0  # between two tries of a Redis that does not, by nobody who would have to wait for it
 SETTLE_SECONDS: Final = 0.03
 SETTLED_AT_ONCE: Final = 200  # buckets in one script, which keeps Redis busy for about a millisecond
-MOST_HERE: Final = 100_000  # subjects of one rate: more than the users that one hub carries
 DIGEST_LETTERS: Final = 32
 
 log = logging.getLogger(__name__)
@@ -134,7 +133,7 @@ class SharedLimits:
         verdicts = None if self._away else await self._ask(script, keys, costs)
         return self._take_here(demands) if verdicts is None else verdicts
 
-    def balances(self, market: str, rate: Rate) -> Subjects[Balance]:
+    def balances(self, market: str, rate: Rate, most: int = MOST_SUBJECTS) -> Subjects[Balance]:
         """Return the buckets of this process for a rate, by the ids of users (or their 16 bytes), or other subjects."""
         known = self._balances.get((market, rate))
         if known is None:
@@ -143,7 +142,7 @@ class SharedLimits:
                 text = str(UUID(bytes=subject)) if isinstance(subject, bytes) else subject
                 return Balance(self.rate_of(rate, text), key_of(market, rate, text))
 
-            known = self._balances[market, rate] = Subjects(make, MOST_HERE)
+            known = self._balances[market, rate] = Subjects(make, most)
         return known
 
     def spend(self, balance: Balance, now: float, cost: float) -> float:
@@ -198,7 +197,7 @@ class SharedLimits:
             return self.balances(demand.market, demand.rate).of(demand.subject, now)
         windows = self._windows.get((demand.market, demand.rate))
         if windows is None:
-            windows = self._windows[demand.market, demand.rate] = Buckets(demand.rate, MOST_HERE)
+            windows = self._windows[demand.market, demand.rate] = Buckets(demand.rate)
         return windows.of(demand.subject, now)
 
     def _settle_soon(self) -> None:

@@ -14,7 +14,7 @@ from core.address import AddressBuckets, subject
 from core.budget import Bucket, Rate, Subjects
 from core.context import User
 from core.offenders import Offenders
-from core.shared_limits import MOST_HERE, SharedLimits
+from core.shared_limits import SharedLimits
 from core.weights import Weight
 from realtime import wire
 
@@ -23,6 +23,7 @@ from realtime import wire
 OTHER_EVENTS: Final = Rate("events", 200, 10)
 # CONNECTs with a token that is wrong, has expired, or whose login has ended; of an address on one hub. Many may share an address.
 FAILED_CONNECTS: Final = Rate("failed-connects", 100, 20)
+MOST_USERS: Final = 100_000  # that are remembered: more than one hub carries
 SOCKETS: Final = 20  # of a user on one hub: more than she has devices and tabs
 CONNECT: Final = ""  # is no event, so it pays as those do that there are not
 MESSAGES: Final = "messages"  # in metrics and logs, what weighs something
@@ -45,8 +46,10 @@ class Limiter:
         self._shared = shared
         self._offenders = offenders
         self._is_on = messages is not None
-        self._messages = {market: shared.balances(market, rate) for market, rate in (messages or {}).items()}
-        self._others = Subjects(self._other_events, MOST_HERE)
+        self._messages = {
+            market: shared.balances(market, rate, MOST_USERS) for market, rate in (messages or {}).items()
+        }
+        self._others = Subjects(self._other_events, MOST_USERS)
         self._failed = AddressBuckets(FAILED_CONNECTS)
 
     def take(self, user: bytes, market: str, event: str) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
+from math import ceil
 from typing import cast
 
 import pytest
@@ -12,7 +13,7 @@ from core import limits, shared_limits
 from core.budget import Rate, Window
 from core.context import Ctx
 from core.limits import Allowance, RateLimitedError, give_back, take
-from core.shared_limits import SharedLimits, key_of
+from core.shared_limits import Demand, SharedLimits, key_of
 from marketplaces.onswift import rules
 from tests.flow.api.conftest import Api
 from tests.flow.conftest import House, without_limits
@@ -265,3 +266,29 @@ async def test_each_refusal_is_counted_by_the_name_of_its_limit(ctx: Ctx) -> Non
     for _ in range(5):
         await wait_of(take(ctx, RATE, "ann"))
     assert ctx.resources.metrics.registry.get_sample_value("greenroom_limited_total", {"kind": "test"}) == 2
+
+
+@pytest.mark.parametrize(
+    "costs",
+    [
+        [(1.0, 0.0)] * 8,
+        [(0.5, 0.0)] * 14,
+        [(1.0, 2.5), (3.0, 0.0), (2.0, 0.0), (0.5, 0.0), (0.5, 0.0)],
+        [(5.0, 20.0), (1.0, 0.0), (-1.0, 0.0), (1.0, 0.0)],
+        [(100.0, 0.0), (0.0, 0.0), (1.0, 0.0)],
+        [(1.0, 0.0), (-1.0, 0.0), (-1.0, 0.0), (6.0, 0.0), (1.0, 0.0)],
+    ],
+)
+@pytest.mark.parametrize("kind", [Rate, Window])
+async def test_redis_and_the_process_reckon_alike(ctx: Ctx, kind: type[Rate], costs: list[tuple[float, float]]) -> None:
+    rate = kind("alike", 6, 6000)
+    if kind is Window:
+        costs = [(float(ceil(cost)), 0.0) for cost, _ in costs]
+    here = SharedLimits(ctx.resources.redis, {})
+    for cost, more in costs:
+        [shared] = await ctx.resources.limits.take([Demand("onswift", rate, "shared", cost, more)])
+        [alone] = here._take_here([Demand("onswift", rate, "alone", cost, more)])
+        assert shared.left == alone.left
+        assert shared.wait == pytest.approx(alone.wait, abs=5)
+        assert shared.full_in == pytest.approx(alone.full_in, abs=5)
+    await here.stop()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.address import WIDER_FACTOR, AddressBuckets, client_address, masked, subject, wider_subject
+from core.address import WIDER_FACTOR, AddressBuckets, client_address, is_trusted, masked, subject, wider_subject
 from core.budget import Rate
 from core.errors import MALFORMED_REQUEST, AppError
 
@@ -64,6 +64,14 @@ def test_what_a_trusted_proxy_forwards_for_must_be_an_address(forwarded: str) ->
 def test_a_network_of_proxies_may_be_written_as_ipv6() -> None:
     assert client_address("10.1.1.1", "2.2.2.2", ["::ffff:10.0.0.0/104"]) == "2.2.2.2"
     assert client_address("11.1.1.1", "2.2.2.2", ["::ffff:10.0.0.0/104"]) == "11.1.1.1"
+
+
+@pytest.mark.parametrize(
+    ("address", "trusted"),
+    [("10.1.1.1", True), ("::ffff:10.1.1.1", True), ("11.1.1.1", False), ("::1", True), ("::2", False), ("", False)],
+)
+def test_a_proxy_of_ours_is_known_however_it_is_written(address: str, *, trusted: bool) -> None:
+    assert is_trusted(address, PROXIES) is trusted
 
 
 @pytest.mark.parametrize(

@@ -214,3 +214,13 @@ def test_once_all_have_settled_all_know_the_same_debt(
         processes.settle(now, place)
     for mine in processes.mine:
         assert mine.wait(now) == pytest.approx(processes.shared.wait(now), abs=1e-6)
+
+
+def test_what_is_put_back_is_taken_also_in_debt_and_never_makes_more_than_a_burst() -> None:
+    bucket = Bucket(RATE)
+    bucket.charge(0.0, 15)
+    assert bucket.take(0.0, -1) == 0.0
+    assert bucket.take(0.0) == pytest.approx(20.0)
+    for _ in range(50):
+        bucket.take(0.0, -1)
+    assert [bucket.take(0.0) for _ in range(6)] == [0.0] * 5 + [pytest.approx(2.0)]
