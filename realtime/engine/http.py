@@ -32,7 +32,7 @@ class Http(web.RequestHandler):
     for a head in all, for a body as long as it does not come on. That we do not read is not held against it.
     """
 
-    __slots__ = ("_budget", "_guard", "_head", "_held", "_newest", "_progress", "slot")
+    __slots__ = ("_budget", "_guard", "_head", "_held", "_newest", "_parses_on", "_progress", "slot")
 
     def __init__(self, server: web.Server, guard: Guard) -> None:
         super().__init__(
@@ -51,6 +51,7 @@ class Http(web.RequestHandler):
         self._head = 0  # bytes of a head that is not whole yet
         self._progress = 0  # bytes that came since the wheel was asked
         self._held = False  # not read, since the budget is used up
+        self._parses_on = False  # in the next turn
         self.slot = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -92,6 +93,19 @@ class Http(web.RequestHandler):
         self._held = False
         if not (self._reading_paused or self._buffer_paused):
             self._resume_transport_reading()
+
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        """Parse what is here already in the next turn of the loop: aiohttp would parse and read all of it within this one."""
+        if not (self._reading_paused and resume_parser):
+            super().resume_reading(resume_parser)
+        elif not self._parses_on:
+            self._parses_on = True
+            self._loop.call_soon(self._parse_on)
+
+    def _parse_on(self) -> None:
+        self._parses_on = False
+        if self.transport is not None:
+            super().resume_reading()
 
     def _resume_transport_reading(self) -> None:
         if not self._held:
