@@ -1,4 +1,4 @@
-"""What a client owes has a deadline, what is no HTTP is refused at once, and errors below the application look like all others."""
+"""What a client owes has a deadline, what is no HTTP is refused at once, and errors down here look like all others."""
 
 import asyncio
 import json
@@ -214,12 +214,14 @@ async def test_a_request_whose_answer_takes_long_has_no_deadline(port: Port) -> 
         await gate.wait()
         return web.Response(text="at last")
 
-    async with serving(Config(), recorder(Story()), routes=[web.get("/slow", slow)]) as served:
-        async with connected(served.port) as raw:
-            raw.send(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
-            await wait_on((served.port, served.engine.wheel), 300)
-            gate.set()
-            assert (await raw.head()).startswith(b"HTTP/1.1 200 ")
+    async with (
+        serving(Config(), recorder(Story()), routes=[web.get("/slow", slow)]) as served,
+        connected(served.port) as raw,
+    ):
+        raw.send(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
+        await wait_on((served.port, served.engine.wheel), 300)
+        gate.set()
+        assert (await raw.head()).startswith(b"HTTP/1.1 200 ")
 
 
 @pytest.mark.parametrize("door", [hub_door, api_door])
@@ -228,19 +230,18 @@ async def test_an_address_may_not_have_all_too_many_connections_that_say_nothing
 ) -> None:
     limited: list[tuple[str, str]] = []
     config = Config(max_heads=2, limited=lambda kind, address: limited.append((kind, address)))
-    async with door(config) as port:
-        async with connected(port[0]) as one, connected(port[0]) as two:
-            one.send(b"G")
-            two.send(b"G")
-            async with connected(port[0]) as three:
-                head, _, body = (await three.rest()).partition(b"\r\n\r\n")
-            assert head.startswith(b"HTTP/1.1 429 ")
-            assert b"Retry-After: 1" in head
-            assert json.loads(body)["error"]["code"] == "RATE_LIMITED"
-            assert limited == [("connections", "127.0.0.1")]
-            one.send(PLAIN[1:])
-            await one.head()
-            await taken(port)
+    async with door(config) as port, connected(port[0]) as one, connected(port[0]) as two:
+        one.send(b"G")
+        two.send(b"G")
+        async with connected(port[0]) as three:
+            head, _, body = (await three.rest()).partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 429 ")
+        assert b"Retry-After: 1" in head
+        assert json.loads(body)["error"]["code"] == "RATE_LIMITED"
+        assert limited == [("connections", "127.0.0.1")]
+        one.send(PLAIN[1:])
+        await one.head()
+        await taken(port)
 
 
 async def test_proxies_of_ours_and_load_tests_may_have_any_number() -> None:
