@@ -40,7 +40,17 @@ EXCUSES: Final = (
 class Budget:
     """The budget of one client; `credit` is what it may do without looking at the clock, in units."""
 
-    __slots__ = ("_address", "_config", "_excuses", "_held", "_refusals", "_slowed", "_traffic", "credit")
+    __slots__ = (
+        "_address",
+        "_config",
+        "_excuses",
+        "_held",
+        "_held_until",
+        "_refusals",
+        "_slowed",
+        "_traffic",
+        "credit",
+    )
 
     def __init__(self, config: "Config", address: str) -> None:
         self.credit = 0.0 if config.rates else inf
@@ -49,7 +59,7 @@ class Budget:
         self._traffic = Bucket(config.traffic)
         self._refusals = Bucket(config.refusals)
         self._slowed = False
-        self._held = False  # since the last ping
+        self._held, self._held_until = False, 0.0  # since the last ping, or now
         self._excuses = 0
 
     def refill(self) -> float:
@@ -65,19 +75,12 @@ class Budget:
                 return 0.0
         return traffic.wait(now, batch)
 
-    def hold(self) -> None:
-        """Note that the client is not read until there is credit again."""
-        self._held = True
+    def hold(self, seconds: float) -> None:
+        """Note that the client is not read for so long."""
+        self._held, self._held_until = True, monotonic() + seconds
         if not self._slowed:
             self._slowed = True
             self._config.limited("traffic", self._address)
-
-    async def pay(self, units: float) -> None:
-        """Take units, after having waited for credit."""
-        while self.credit < 1.0 and (wait := self.refill()) > 0.0:
-            self.hold()
-            await asyncio.sleep(wait)
-        self.credit -= units
 
     def refuse(self, cost: float) -> bool:
         """Count a refusal; False if it was one too many."""
@@ -88,7 +91,7 @@ class Budget:
 
     def excuses_silence(self) -> bool:
         """Whether a pong may be missing because we did not read since the ping, or since the last time we asked."""
-        held, self._held = self._held, False
+        held, self._held = self._held, monotonic() < self._held_until
         self._excuses += 1
         return held and self._excuses <= EXCUSES
 

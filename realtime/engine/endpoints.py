@@ -89,7 +89,7 @@ def _let_read(engine: "Engine", origin: str, response: web.Response) -> None:
 
 
 async def _poll(request: web.Request, polling: Polling) -> web.Response:
-    await polling.session.budget.pay(1.0)
+    await polling.pay(1.0)
     if not await polling.ready():
         raise Refused(BAD_REQUEST)
     if request.transport is None:  # hung up while it waited: what it should have got must not vanish unnoticed

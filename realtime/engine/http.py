@@ -84,7 +84,7 @@ class Http(web.RequestHandler):
         budget = self._budget
         budget.credit -= requests
         if budget.credit < 0.0 and not self._held and (wait := budget.refill()) > 0.0:
-            budget.hold()
+            budget.hold(wait)
             self._held = True
             self._pause_transport_reading()
             self._loop.call_later(wait, self._go_on)

@@ -2,6 +2,7 @@
 
 import asyncio
 from base64 import b64decode, b64encode
+from contextlib import suppress
 from typing import Final
 
 from realtime.engine.budget import CONNECT_REFUSED, SLICE, UNIT
@@ -49,7 +50,7 @@ def _packets(body: bytes) -> list[str]:
 class Polling:
     """Keeps frames until a poll fetches them."""
 
-    __slots__ = ("_frames", "_size", "_waiter", "ended", "posting", "session", "slot", "upgrading")
+    __slots__ = ("_frames", "_over", "_size", "_waiter", "ended", "posting", "session", "slot", "upgrading")
     name = "polling"
 
     def __init__(self, session: Session) -> None:
@@ -61,6 +62,7 @@ class Polling:
         self._frames: list[bytes] = []
         self._size = 0
         self._waiter: asyncio.Future[None] | None = None
+        self._over = asyncio.Event()  # what waits for credit waits no longer
 
     def write(self, frames: bytes) -> None:
         """Keep whole frames for the poll that waits, or for the next."""
@@ -79,11 +81,15 @@ class Polling:
         official client would act on the second first. Of a server that stops it gets no close packet: the official
         Python client takes that for an order to stay away, and an unknown session for what it should come back from.
         """
-        self.ended = reason
+        self._end(reason)
         if reason not in _ABRUPT and (self._frames or self._waiter is None):
             self.session.engine.partings[self.session.sid] = self.session
             self.session.engine.wheel.schedule(self, FAREWELL)
         self._answer()
+
+    def _end(self, reason: str) -> None:
+        self.ended = reason
+        self._over.set()
 
     def due(self) -> None:
         """The client has heard the end, or has had its time to."""
@@ -98,7 +104,8 @@ class Polling:
     def retire(self) -> bytes:
         """End polling for a WebSocket; returns the frames that it must carry."""
         frames = b"".join(self._frames)
-        self._frames, self._size, self.ended = [], 0, _UPGRADED
+        self._frames, self._size = [], 0
+        self._end(_UPGRADED)
         self._answer()
         return frames
 
@@ -141,22 +148,31 @@ class Polling:
         self.due()
         return _CLOSE
 
+    async def pay(self, units: float) -> None:
+        """Take units of the session's budget, after having waited for credit."""
+        budget = self.session.budget
+        while budget.credit < 1.0 and (wait := budget.refill()) > 0.0 and not self.ended:
+            budget.hold(wait)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._over.wait(), wait)
+        budget.credit -= units
+
     async def feed(self, body: bytes) -> bool:
         """Give the session the packets of a POST, a slice per turn and no faster than its budget allows.
 
         Returns False if the session ended by what was in it. Raises Refused, before it looks at any, if there are too many.
         """
-        budget, spent = self.session.budget, 0.0
+        spent = 0.0
         if body.count(_SEPARATOR_BYTE) >= MAX_PACKETS:
             self.session.count_refusal(CONNECT_REFUSED)
             raise Refused(TOO_LARGE, 413)
         for packet in _packets(body):
-            units = 1.0 + len(packet) / UNIT
+            units = 1.0 + len(packet) // UNIT
             spent += units
             if spent > SLICE:
                 spent = units
                 await asyncio.sleep(0)
-            await budget.pay(units)
+            await self.pay(units)
             if self.ended:
                 break
             self._feed_packet(packet)

@@ -120,18 +120,17 @@ class WebSocket(asyncio.Protocol):
 
     def _ignore(self, size: int) -> None:
         """Let the peer finish what it was sending when we said goodbye, but not go on for long."""
-        self.budget.credit -= 1.0 + size / UNIT
+        self.budget.credit -= 1.0 + size // UNIT
         if self.budget.credit < 0.0 and self.budget.refill() > 0.0:
             self.transport.abort()
 
     def _feed(self, data: bytes) -> None:
-        self.budget.credit -= SEGMENT
         if self._tail is None:
             self._tail = bytearray(data)
         else:
             self._tail += data
-        if not self._paused:
-            self.work()
+        if not self._paused and not self.work():
+            self.budget.credit -= SEGMENT
 
     def work(self) -> float:
         """Take up the frames that wait, as many as a turn and the budget allow; returns the units spent."""
@@ -157,7 +156,7 @@ class WebSocket(asyncio.Protocol):
                 self._need = frame
                 continue
             first, payload, at = frame
-            units = 1.0 + len(payload) / UNIT
+            units = 1.0 + len(payload) // UNIT
             budget.credit -= units
             spent += units
             self._need = SHORTEST
@@ -172,7 +171,7 @@ class WebSocket(asyncio.Protocol):
         """Read on, or go on with what there is: in a later turn, or when there is credit again."""
         wait = self.budget.refill() if self.budget.credit < (1.0 if is_more else 0.0) else 0.0
         if wait > 0.0:
-            self.budget.hold()
+            self.budget.hold(wait)
             self._pause(_RATE)
             asyncio.get_running_loop().call_later(wait, self._resume, _RATE)
         elif is_more and not self._paused:

@@ -1,4 +1,4 @@
-"""Clients have deadlines, what is no HTTP is refused at once, and errors below the application look like all others."""
+"""What a client owes has a deadline, what is no HTTP is refused at once, and errors down here look like all others."""
 
 import asyncio
 import json

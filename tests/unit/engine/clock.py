@@ -22,6 +22,10 @@ class HandLoop:
     def call_later(self, delay: float, callback: Callable[..., object], *args: object) -> None:
         self._later.append((self.now + delay, lambda: callback(*args)))
 
+    @property
+    def has_work_now(self) -> bool:
+        return bool(self._soon)
+
     def turn(self) -> bool:
         """Run one turn, or what is due next if there is none; False if nothing was left to do."""
         if not self._soon and self._later:

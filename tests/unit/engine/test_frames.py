@@ -101,7 +101,7 @@ def feed(pieces: list[bytes], traffic: Rate = TRAFFIC) -> tuple[list[object], by
         for piece in pieces:
             websocket.data_received(piece)
             loop.run()
-            assert wire.reading
+            assert wire.is_reading()
     return listener.heard, wire.written
 
 
@@ -134,6 +134,18 @@ anything = st.lists(sound_frames | odd_frames | unmasked | st.binary(max_size=20
 @given(anything, st.lists(st.integers(0, 10_000), max_size=6))
 def test_the_split_of_the_bytes_makes_no_difference(data: bytes, cuts: list[int]) -> None:
     assert feed(split(data, cuts)) == feed([data])
+
+
+@given(
+    st.lists(sound_frames, max_size=60).map(b"".join), st.lists(st.integers(0, 10_000), max_size=6), st.integers(1, 50)
+)
+def test_a_budget_makes_it_slower_and_no_different(data: bytes, cuts: list[int], count: int) -> None:
+    assert feed(split(data, cuts), Rate("traffic", count, 10)) == feed([data])
+
+
+@given(anything, st.lists(st.integers(0, 10_000), max_size=6))
+def test_garbage_is_refused_alike_with_a_small_budget(data: bytes, cuts: list[int]) -> None:
+    assert feed(split(data, cuts), Rate("traffic", 2, 10)) == feed([data])
 
 
 @given(st.lists(sound_frames, max_size=6).map(b"".join))

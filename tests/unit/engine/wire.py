@@ -12,7 +12,8 @@ class Wire(asyncio.Transport):
         self.written = b""
         self.protocol: asyncio.Protocol
         self.closed = False
-        self.reading = True
+        self._reading = True
+        self.aborted = False
 
     def get_extra_info(self, name: str, default: object = None) -> object:
         return ("1.2.3.4", 5) if name == "peername" else default
@@ -22,17 +23,23 @@ class Wire(asyncio.Transport):
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None: ...
 
+    def is_reading(self) -> bool:
+        return self._reading
+
     def pause_reading(self) -> None:
-        self.reading = False
+        self._reading = False
 
     def resume_reading(self) -> None:
-        self.reading = True
+        self._reading = True
 
     def is_closing(self) -> bool:
         return self.closed
 
     def close(self) -> None:
         self.closed = True
+
+    def abort(self) -> None:
+        self.aborted = True
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         self.written += data

@@ -1,0 +1,248 @@
+"""One client is slowed down or cut off, and the others do not notice."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import pytest
+
+from core.budget import Rate
+from realtime.engine.config import Config
+from realtime.engine.sockets import socketio
+from tests.flow.engine.apps import Greeter, Story, greeters, recorder, tellers
+from tests.flow.engine.serving import Raw, Served, connected, serving, text, upgrade_head, websocket
+
+OPEN = "/socket.io/?EIO=4&transport=polling"
+
+
+@pytest.fixture
+def limited() -> list[tuple[str, str]]:
+    return []
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as http:
+        yield http
+
+
+def config(limited: list[tuple[str, str]], **limits: Any) -> Config:
+    return Config(limited=lambda kind, address: limited.append((kind, address)), **limits)
+
+
+async def open_polling(http: aiohttp.ClientSession, served: Served) -> str:
+    """Open a session by polling; returns its address."""
+    async with http.get(served.url + OPEN) as answer:
+        sid = json.loads((await answer.text())[1:])["sid"]
+    return f"{served.url}{OPEN}&sid={sid}"
+
+
+async def close_code(raw: Raw) -> int:
+    """The code of the close frame, which may come after other packets."""
+    while (frame := await raw.frame())[0] != 0x88:
+        pass
+    return int.from_bytes(frame[1])
+
+
+async def test_a_flood_is_slowed_down_and_every_packet_heard(limited: list[tuple[str, str]]) -> None:
+    story = Story()
+    async with (
+        serving(config(limited, traffic=Rate("traffic", 30, 1)), recorder(story)) as served,
+        websocket(served) as raw,
+    ):
+        await story.next()
+        raw.send(b"".join(text(f"4{number}") for number in range(60)))
+        for number in range(60):
+            assert await story.next() == ("message", str(number))
+    assert limited == [("traffic", "127.0.0.1")]
+
+
+async def test_a_payload_is_worked_off_no_faster_than_the_budget_allows_and_answered_then(
+    limited: list[tuple[str, str]], http: aiohttp.ClientSession
+) -> None:
+    story = Story()
+    async with serving(config(limited, traffic=Rate("traffic", 30, 1)), recorder(story)) as served:
+        url = await open_polling(http, served)
+        await story.next()
+        async with http.post(url, data="\x1e".join(f"4{number}" for number in range(60))) as answer:
+            assert (answer.status, await answer.text()) == (200, "ok")
+        assert story.told.qsize() == 60
+        for number in range(60):
+            assert await story.next() == ("message", str(number))
+    assert limited == [("traffic", "127.0.0.1")]
+
+
+async def test_others_are_served_between_the_slices_of_a_payload(http: aiohttp.ClientSession) -> None:
+    """Also without rates."""
+    story = Story()
+    async with serving(Config(rates=False), recorder(story)) as served, websocket(served) as raw:
+        await story.next()
+        url = await open_polling(http, served)
+        _, session = await story.next()
+        session.layer.message = lambda _: raw.send(text("4honest"))  # type: ignore[attr-defined]
+        async with http.post(url, data="\x1e".join(["4first", *["6"] * 5000, "1"])) as answer:
+            assert answer.status == 200
+        assert await story.next() == ("message", "honest")
+        assert await story.next() == ("closed", "transport close")
+
+
+async def test_a_missing_pong_is_no_offence_while_the_client_is_not_read() -> None:
+    story = Story()
+    slow = Config(traffic=Rate("traffic", 10, 1), ping_interval=0.2, ping_timeout=0.4)
+    async with serving(slow, recorder(story)) as served, websocket(served) as raw:
+        await story.next()
+        raw.send(text("4x") * 20 + text("3") + text("4last"))
+        while (told := await story.next()) == ("message", "x"):
+            pass
+        assert told == ("message", "last")
+
+
+async def test_a_client_that_is_gone_ends_though_much_of_it_is_still_to_be_read() -> None:
+    story = Story()
+    slow = Config(traffic=Rate("traffic", 1, 1000), ping_interval=0.1, ping_timeout=0.1)
+    async with serving(slow, recorder(story)) as served:
+        async with websocket(served) as raw:
+            await story.next()
+            raw.send(text("4x") * 1000)
+            assert await story.next() == ("message", "x")
+            assert await story.next() == ("closed", "ping timeout")
+        assert served.engine.sessions == {}
+
+
+@pytest.mark.parametrize("packet", ["40/nowhere,", '40{"token":"wrong"}'])
+async def test_a_few_refused_connects_end_a_websocket(limited: list[tuple[str, str]], packet: str) -> None:
+    async with serving(config(limited), greeters) as served, websocket(served) as raw:
+        raw.send(text(packet) * 7)
+        assert await close_code(raw) == 1008
+        assert served.engine.sessions == {}
+    assert limited == [("refusals", "127.0.0.1")]
+
+
+async def test_a_few_refused_connects_may_be_tried_again() -> None:
+    async with serving(Config(), greeters) as served, websocket(served) as raw:
+        await raw.packet()
+        for _ in range(5):
+            raw.send(text('40{"token":"wrong"}'))
+            assert (await raw.packet()).startswith("44")
+        raw.send(text('40{"token":"right"}'))
+        assert (await raw.packet()).startswith("40")
+
+
+async def test_a_few_refused_connects_end_a_polling_session(
+    limited: list[tuple[str, str]], http: aiohttp.ClientSession
+) -> None:
+    async with serving(config(limited), greeters) as served:
+        url = await open_polling(http, served)
+        async with http.post(url, data="\x1e".join(["40/nowhere,"] * 7)) as answer:
+            assert answer.status == 200
+        async with http.post(url, data="3") as answer:
+            assert answer.status == 400
+        assert served.engine.sessions == {}
+
+
+async def test_the_application_counts_refusals_too(limited: list[tuple[str, str]]) -> None:
+    class Refusing(Greeter):
+        def on_event(self, *_: object) -> None:
+            self.session.count_refusal()
+
+    served_by = serving(config(limited, refusals=Rate("refusals", 3, 1000)), socketio({"/": Refusing}))
+    async with served_by as served, websocket(served) as raw:
+        raw.send(text('40{"token":"right"}') + text('42["x"]') * 4)
+        assert await close_code(raw) == 1008
+    assert limited == [("refusals", "127.0.0.1")]
+
+
+async def test_an_encoded_payload_is_refused_before_it_is_decoded(http: aiohttp.ClientSession) -> None:
+    story = Story()
+    async with serving(Config(), recorder(story)) as served:
+        url = await open_polling(http, served)
+        await story.next()
+        for encoding in ("gzip", "deflate", "br", "zstd"):
+            async with http.post(url, data=b"no matter what", headers={"Content-Encoding": encoding}) as answer:
+                assert answer.status == 415
+        async with http.post(url, data="4fine", headers={"Content-Encoding": "identity"}) as answer:
+            assert answer.status == 200
+        assert await story.next() == ("message", "fine")
+
+
+async def test_a_payload_of_too_many_packets_is_refused_unread(
+    http: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("realtime.engine.polling.MAX_PACKETS", 3)
+    story = Story()
+    async with serving(Config(), recorder(story)) as served:
+        url = await open_polling(http, served)
+        await story.next()
+        async with http.post(url, data="4a\x1e4b\x1e4c\x1e4d") as answer:
+            assert answer.status == 413
+        async with http.post(url, data="4a\x1e4b\x1e4c") as answer:
+            assert answer.status == 200
+        assert [await story.next() for _ in "abc"] == [("message", letter) for letter in "abc"]
+
+
+async def test_a_second_post_while_the_first_is_held_back_ends_the_session(http: aiohttp.ClientSession) -> None:
+    story = Story()
+    async with serving(Config(traffic=Rate("traffic", 2, 1000)), recorder(story)) as served:
+        url = await open_polling(http, served)
+        await story.next()
+        async with connected(served.port) as raw:
+            path, body = url.removeprefix(served.url), "4a\x1e4b\x1e4c"
+            raw.send(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
+            assert await story.next() == ("message", "a")
+            async with aiohttp.ClientSession() as other, other.post(url, data="4d") as answer:
+                assert answer.status == 400
+        assert await story.next() == ("message", "b")
+        assert await story.next() == ("closed", "transport error")
+
+
+async def test_an_address_may_have_some_sessions_that_nobody_knows_yet(
+    limited: list[tuple[str, str]], http: aiohttp.ClientSession
+) -> None:
+    async with serving(config(limited, max_strangers=1), tellers(Story())) as served, websocket(served) as raw:
+        await raw.packet()
+        async with http.get(served.url + OPEN) as answer:
+            assert (answer.status, answer.headers["Retry-After"]) == (429, "1")
+            assert (await answer.json())["message"] == "Too many sessions"
+        async with connected(served.port) as refused:
+            refused.send(upgrade_head(served.port))
+            assert (await refused.rest()).startswith(b"HTTP/1.1 429 ")
+        assert limited == [("sessions", "127.0.0.1")] * 2
+
+
+async def test_who_was_let_in_makes_room_and_so_does_who_goes() -> None:
+    async with serving(Config(max_strangers=1), greeters) as served:
+        for _ in range(3):
+            async with websocket(served) as raw:
+                await raw.packet()
+                raw.send(text('40{"token":"right"}'))
+                assert (await raw.packet()).startswith("40")
+                async with websocket(served) as other:
+                    await other.packet()
+                    other.send(text("1"))
+                    await other.rest()
+
+
+async def test_an_address_may_open_so_many_sessions_in_a_time() -> None:
+    async with serving(Config(sessions=Rate("sessions", 2, 1000)), greeters) as served:
+        for status in (b"101", b"101", b"429"):
+            async with connected(served.port) as raw:
+                raw.send(upgrade_head(served.port))
+                assert (await raw.head()).split(b" ")[1] == status
+
+
+@pytest.mark.parametrize("free", [{"trusted": lambda _: True}, {"rates": False}])
+async def test_proxies_of_ours_and_load_tests_are_not_counted(free: dict[str, Any]) -> None:
+    config = Config(sessions=Rate("sessions", 1, 1000), max_strangers=1, **free)
+    async with serving(config, greeters) as served, websocket(served) as one, websocket(served) as two:
+        await one.packet()
+        await two.packet()
+
+
+async def test_who_joins_no_namespace_does_not_stay() -> None:
+    async with serving(Config(), greeters) as served, websocket(served) as raw:
+        await raw.packet()
+        for _ in range(round(10 / served.engine.wheel.tick)):
+            served.engine.wheel.turn()
+        await raw.rest()
+        assert served.engine.sessions == {}

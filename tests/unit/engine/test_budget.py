@@ -1,0 +1,295 @@
+"""What a connection may make the loop do: exactly its budget, a slice at a time, and never more than a turn allows."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.budget import Rate
+from realtime.engine.budget import EXCUSES, SLICE, TURN, UNIT, Budget, Turns
+from realtime.engine.config import Config
+from realtime.engine.guard import Counts, Guard
+from realtime.engine.server import Engine
+from realtime.engine.session import Layer, Session
+from realtime.engine.websocket import WebSocket
+from tests.flow.engine.serving import client_frame, text
+from tests.unit.engine.clock import HandLoop, by_hand
+from tests.unit.engine.wire import Wire
+
+
+class Listener:
+    """Takes what a WebSocket brings."""
+
+    def __init__(self) -> None:
+        self.heard: list[str | bytes] = []
+        self.ended = ""
+
+    def receive(self, packet: str) -> None:
+        self.heard.append(packet)
+
+    def deliver(self, message: bytes) -> None:
+        self.heard.append(message)
+
+    def fall_behind(self) -> None: ...
+
+    def catch_up(self) -> None: ...
+
+    def close(self, reason: str, code: int) -> None:
+        self.ended = f"{reason} {code}"
+
+
+def no_layer(_: Session) -> Layer:
+    raise AssertionError("no session is opened here")
+
+
+def connect(config: Config, engine: Engine | None = None) -> tuple[WebSocket, Wire, Listener]:
+    """A WebSocket without a network, and who hears it."""
+    wire, listener = Wire(), Listener()
+    websocket = WebSocket(engine or Engine(config, no_layer), wire, Budget(config, "1.2.3.4"))
+    websocket.taker = listener
+    return websocket, wire, listener
+
+
+def spend(budget: Budget) -> int:
+    """Spend all that there is right now, one by one."""
+    spent = 0
+    while budget.credit >= 1.0 or budget.refill() <= 0.0:
+        budget.credit -= 1.0
+        spent += 1
+    return spent
+
+
+@given(st.integers(1, 100), st.integers(1, 20))
+def test_the_burst_is_exact_and_comes_back_evenly(count: int, seconds: int) -> None:
+    with by_hand() as loop:
+        budget = Budget(Config(traffic=Rate("traffic", count, seconds)), "")
+        assert spend(budget) == count
+        loop.now += seconds * 2
+        assert spend(budget) == count
+        loop.now += seconds / 2
+        assert count // 2 - 1 <= spend(budget) <= count // 2 + 1
+
+
+def test_without_rates_there_is_always_credit_and_nothing_is_too_much() -> None:
+    budget = Budget(Config(rates=False, traffic=Rate("traffic", 1, 1000), refusals=Rate("refusals", 1, 1000)), "")
+    budget.credit -= 1_000_000.0
+    assert budget.credit > 1.0
+    assert all(budget.refuse(10.0) for _ in range(100))
+
+
+def test_what_is_limited_is_told_once() -> None:
+    told: list[tuple[str, str]] = []
+    config = Config(refusals=Rate("refusals", 2, 1000), limited=lambda kind, address: told.append((kind, address)))
+    with by_hand():
+        budget = Budget(config, "1.2.3.4")
+        budget.hold(0.0)
+        budget.hold(0.0)
+        assert [budget.refuse(1.0) for _ in range(3)] == [True, True, False]
+    assert told == [("traffic", "1.2.3.4"), ("refusals", "1.2.3.4")]
+
+
+def test_silence_is_excused_while_we_do_not_read_but_not_for_ever() -> None:
+    budget = Budget(Config(), "")
+    assert not budget.excuses_silence()
+    budget.heard_pong()
+    for _ in range(EXCUSES):
+        budget.hold(0.0)
+        assert budget.excuses_silence()
+    budget.hold(0.0)
+    assert not budget.excuses_silence()
+    budget.heard_pong()
+    budget.hold(0.0)
+    assert budget.excuses_silence()
+    assert not budget.excuses_silence(), "since the last ping it was read"
+    budget.heard_pong()
+    budget.hold(1000.0)
+    assert budget.excuses_silence()
+    assert budget.excuses_silence(), "it still is not"
+
+
+def test_a_turn_takes_a_slice_of_a_connection_and_reads_no_more_until_the_rest_is_done() -> None:
+    with by_hand() as loop:
+        websocket, wire, listener = connect(Config())
+        websocket.data_received(text("4x") * 100)
+        assert len(listener.heard) == SLICE
+        assert not wire.is_reading()
+        loop.turn()
+        assert len(listener.heard) == 2 * SLICE
+        loop.run()
+        assert len(listener.heard) == 100
+        assert wire.is_reading()
+
+
+def test_big_packets_cost_more_of_a_turn() -> None:
+    with by_hand() as loop:
+        websocket, _, listener = connect(Config())
+        websocket.data_received(client_frame(0x82, bytes(UNIT * 8)) * 10)
+        assert len(listener.heard) == 2
+        loop.run()
+        assert len(listener.heard) == 10
+
+
+def test_many_connections_share_a_turn() -> None:
+    with by_hand() as loop:
+        config = Config(rates=False)
+        engine = Engine(config, no_layer)
+        ends = [connect(config, engine) for _ in range(50)]
+        for websocket, _, _ in ends:
+            websocket.data_received(text("4x") * 100)
+        before = sum(len(listener.heard) for _, _, listener in ends)
+        loop.turn()
+        assert sum(len(listener.heard) for _, _, listener in ends) == before + TURN
+        loop.run()
+        assert all(len(listener.heard) == 100 for _, _, listener in ends)
+
+
+def test_one_that_fails_does_not_stop_the_others() -> None:
+    class Broken:
+        def work(self) -> float:
+            raise ZeroDivisionError
+
+    class Sound:
+        worked = False
+
+        def work(self) -> float:
+            self.worked = True
+            return 1.0
+
+    with by_hand() as loop:
+        turns, sound = Turns(), Sound()
+        turns.add(Broken())
+        turns.add(sound)
+        try:
+            loop.turn()
+        except ZeroDivisionError:
+            loop.run()
+        assert sound.worked
+
+
+def test_who_is_too_fast_is_not_read_until_there_is_credit_and_then_heard_to_the_end() -> None:
+    with by_hand() as loop:
+        websocket, wire, listener = connect(Config(traffic=Rate("traffic", 10, 1)))
+        websocket.data_received(text("4x") * 30)
+        turn_until_it_waits(loop)
+        assert len(listener.heard) == 10
+        assert not wire.is_reading()
+        started = loop.now
+        loop.run()
+        assert len(listener.heard) == 30
+        assert round(loop.now - started, 3) == 2.0
+        assert wire.is_reading()
+        assert listener.ended == ""
+
+
+def turn_until_it_waits(loop: HandLoop) -> None:
+    """Run all that is to run now, and nothing that is for later."""
+    while loop.has_work_now:
+        loop.turn()
+
+
+def test_short_frames_one_by_one_use_up_the_budget_too() -> None:
+    with by_hand():
+        websocket, wire, listener = connect(Config(traffic=Rate("traffic", 10, 1)))
+        for _ in range(11):
+            assert wire.is_reading()
+            websocket.data_received(text("4x"))
+        assert len(listener.heard) == 10
+        assert not wire.is_reading()
+
+
+def test_pings_empty_fragments_and_pieces_of_frames_cost_as_well() -> None:
+    for frames in (client_frame(0x89, b""), client_frame(0x8A, b"")):
+        with by_hand():
+            websocket, wire, _ = connect(Config(traffic=Rate("traffic", 10, 1)))
+            websocket.data_received(frames * 11)
+            assert not wire.is_reading()
+    with by_hand():
+        websocket, wire, _ = connect(Config(traffic=Rate("traffic", 10, 1)))
+        websocket.data_received(client_frame(0x01, b"") + client_frame(0x00, b"") * 11)
+        assert not wire.is_reading()
+        assert wire.written == b""
+    with by_hand():
+        websocket, wire, _ = connect(Config(traffic=Rate("traffic", 10, 1)))
+        pieces = client_frame(0x81, bytes(1000))
+        sent = 0
+        while wire.is_reading():
+            websocket.data_received(pieces[sent : sent + 1])
+            sent += 1
+        assert 100 < sent < 400
+
+
+def test_a_frame_larger_than_the_budget_is_taken_and_paid_for_afterwards() -> None:
+    with by_hand() as loop:
+        websocket, wire, listener = connect(Config(traffic=Rate("traffic", 10, 1)))
+        websocket.data_received(client_frame(0x82, bytes(UNIT * 20)))
+        assert len(listener.heard) == 1
+        assert not wire.is_reading()
+        started = loop.now
+        loop.run()
+        assert wire.is_reading()
+        assert 1.0 < loop.now - started < 3.0
+
+
+def test_who_goes_on_sending_after_the_goodbye_is_hung_up_on() -> None:
+    with by_hand():
+        websocket, wire, listener = connect(Config(traffic=Rate("traffic", 10, 1)))
+        websocket.close("whatever", 1000)
+        for _ in range(9):
+            websocket.data_received(text("4x"))
+        spared = wire.aborted
+        for _ in range(2):
+            websocket.data_received(text("4x"))
+        assert (spared, wire.aborted) == (False, True)
+        assert listener.heard == []
+
+
+def test_a_peer_that_does_not_read_is_not_read_until_it_does_and_nothing_is_lost() -> None:
+    with by_hand() as loop:
+        websocket, wire, listener = connect(Config())
+        websocket.data_received(text("4x") * 40)
+        websocket.pause_writing()
+        loop.run()
+        assert len(listener.heard) == SLICE
+        assert not wire.is_reading()
+        websocket.resume_writing()
+        loop.run()
+        assert len(listener.heard) == 40
+        assert wire.is_reading()
+
+
+def test_a_connection_that_goes_while_it_waits_leaves_nothing_to_do() -> None:
+    for count in (5, 400):  # it waits for credit, or for its turn
+        with by_hand() as loop:
+            websocket, _, listener = connect(Config(traffic=Rate("traffic", count, 4)))
+            websocket.data_received(text("4x") * 40)
+            heard = len(listener.heard)
+            websocket.connection_lost(None)
+            loop.run()
+            assert len(listener.heard) == heard
+
+
+def test_counts_forget_who_has_none() -> None:
+    counts = Counts(2)
+    assert not counts.is_full("a")
+    counts.enter("a")
+    counts.enter("a")
+    assert counts.is_full("a")
+    assert not counts.is_full("b")
+    counts.leave("a")
+    counts.leave("a")
+    assert not counts._of
+
+
+def test_an_address_is_counted_as_its_subject_unless_it_is_trusted() -> None:
+    guard = Guard(Config(subject=lambda address: address[:4], trusted=lambda address: address == "10.0.0.1"))
+    assert guard.subject("2001:db8::1") == "2001"
+    assert guard.subject("10.0.0.1") == ""
+    assert Guard(Config(rates=False)).subject("10.0.0.2") == ""
+
+
+def test_sessions_of_an_address_come_back_with_time() -> None:
+    told: list[str] = []
+    guard = Guard(Config(sessions=Rate("sessions", 2, 10), limited=lambda kind, _: told.append(kind)))
+    assert [guard.wait("a", "a") for _ in range(2)] == [0.0, 0.0]
+    assert 4.0 < guard.wait("a", "a") <= 5.0
+    assert guard.wait("b", "b") == 0.0
+    assert guard.wait("a", "") == 0.0
+    assert told == ["sessions"]
