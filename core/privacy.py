@@ -98,6 +98,13 @@ def _camel(name: str) -> str:
 
 LOCK_OUT = Scalar(UUID, "select id from users where id = $1 for update")
 
+# Conversations (c) that a user ($1) was in and that nobody can read any more, because nobody is left in them.
+_UNREAD = """
+    members d join conversations c on c.id = d.conversation_id and not exists (
+        select from members o join users u on u.id = o.user_id and u.deleted_at is null
+        where o.conversation_id = d.conversation_id and o.left_at is null
+    ) and d.user_id = $1"""
+
 CORE = (
     PersonalData(
         "sessions",
@@ -146,7 +153,15 @@ CORE = (
                 m.last_read_at
             from members m join conversations c on c.id = m.conversation_id where m.user_id = $1 order by m.joined_at"""
         ),
-        kept="That someone was a member, without her name; the titles of groups, which all of a group have.",
+        later=(
+            Run(
+                f"""
+                update conversations set title = '' where id in (
+                    select c.id from {_UNREAD} where c.title <> '' limit $2
+                )"""  # noqa: S608 - no input in it
+            ),
+        ),
+        kept="That someone was a member, without her name; the title of a group, as long as anybody is in it.",
     ),
     PersonalData(
         "invitations",
@@ -179,6 +194,15 @@ CORE = (
         ),
         later=(
             Run(
+                f"""
+                update messages set body = '' where (conversation_id, seq) in (
+                    select m.conversation_id, m.seq from {_UNREAD} join messages m on m.conversation_id = c.id
+                    join users s on s.id = m.sender_id and s.deleted_at is not null
+                    where m.kind = 'text' and m.body <> ''
+                    order by m.conversation_id, m.seq limit $2 for update of m skip locked
+                )"""  # noqa: S608 - no input in it
+            ),
+            Run(
                 """
                 update messages set client_id = null where (conversation_id, seq) in (
                     select m.conversation_id, m.seq from members c
@@ -197,7 +221,7 @@ CORE = (
                 )"""  # noqa: S608 - no input in it
             ),
         ),
-        kept="What she wrote to others is theirs too; it stays, without her name.",
+        kept="What she wrote to others is theirs too; it stays, without her name, as long as anybody can read it.",
     ),
     PersonalData(
         "earlier texts",

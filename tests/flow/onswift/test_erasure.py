@@ -164,6 +164,20 @@ async def test_who_is_erased_is_told_of_no_message(api: Api, house: House) -> No
     assert await house.resources.db.fetchval("select count(*) from notifications where user_id = $1", ann.id) == 0
 
 
+async def test_what_nobody_can_read_any_more_is_erased_too(api: Api, house: House) -> None:
+    ann, bob = await api.signed_up(), await api.signed_up("talent", "Bob")
+    rooms = [(await bob.post("/conversations", participantId=ann.id)).body["id"], await group_of(bob, ann)]
+    for who, room in ((ann, rooms[0]), (bob, rooms[0]), (bob, rooms[1])):
+        await who.post(f"/conversations/{room}/messages", content="Hello")
+    db, said = house.resources.db, "select count(*) from messages where body = 'Hello'"
+    await delete(house, bob)
+    assert await db.fetchval(said) == 3
+    assert await db.fetchval("select title from conversations where id = $1", rooms[1]) == "Group"
+    await delete(house, ann)
+    assert await db.fetchval(said) == 0
+    assert await db.fetchval("select title from conversations where id = $1", rooms[1]) == ""
+
+
 async def test_much_is_erased_a_little_at_a_time(api: Api, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(erasure, "BATCH", 2)
     monkeypatch.setattr(erasure, "GROUPS", 1)
