@@ -7,6 +7,7 @@ import zlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -15,7 +16,11 @@ from PIL import Image
 from cli.embedded.s3 import S3Server
 from config.settings import Settings
 from core.clamd import ScannerAwayError
+from core.context import Ctx
+from core.files.checking import check_file
 from core.files.tidying import tidy_files
+from core.pictures.process import DecoderLostError
+from marketplaces.onswift.purposes import DELIVERABLE
 from tests.flow.api.conftest import Api, Caller
 from tests.flow.conftest import Chatter, House
 from tests.flow.onswift.uploading import announce, check, file_of, get, image, put, upload
@@ -167,6 +172,35 @@ async def test_what_is_not_what_it_says_is_rejected(
     await check(house, id)
     assert (await file_of(house, id)).status == "rejected"
     assert why in await reason(house, id)
+
+
+async def test_a_picture_that_costs_too_much_is_rejected_told_and_counted(
+    api: Api, house: House, hub: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = msgspec.structs.replace(DELIVERABLE.images, cpu_seconds=0.01)
+    ann = await api.signed_up("talent")
+    chatter = await listening(house, hub, ann)
+    id = await sent(ann, image("JPEG", (3000, 2000), progressive=True), "a.jpg", "image/jpeg")
+    ctx = Ctx(house.resources, house.publisher, "onswift", "")
+    await check_file(ctx, [replace(DELIVERABLE, images=limits)], UUID(id))
+    assert await reason(house, id) == "It takes too long to decode"
+    assert (await chatter.heard.next("file:rejected"))["reason"] == "It takes too long to decode"
+    counted = house.resources.metrics.registry.get_sample_value
+    assert counted("greenroom_pictures_total", {"outcome": "cpu"}) == 1
+    for left in (f"quarantine/{id}", f"checked/{id}"):
+        assert await house.resources.storage.size_of(left) is None
+
+
+async def test_a_picture_whose_decoder_is_lost_is_held(api: Api, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    ann = await api.signed_up("talent")
+    id = await sent(ann, image(), "a.png", "image/png")
+    with monkeypatch.context() as standing_still:
+        standing_still.setattr("core.pictures.process.WALL_SECONDS", 0)
+        with pytest.raises(DecoderLostError):
+            await check(house, id)
+    assert (await file_of(house, id)).status == "uploaded"
+    await check(house, id)
+    assert (await file_of(house, id)).status == "released"
 
 
 async def test_an_avatar_of_wrong_size_is_rejected(api: Api, house: House) -> None:
