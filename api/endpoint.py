@@ -100,6 +100,7 @@ class Endpoint:
             caller=await self._caller(request),
             idempotency_key=request.headers.get("Idempotency-Key", ""),
             if_match=request.headers.get(hdrs.IF_MATCH, ""),
+            if_none_match=request.headers.get(hdrs.IF_NONE_MATCH, ""),
         )
 
     async def _caller(self, request: web.Request) -> User | None:
@@ -151,6 +152,8 @@ def answered(request: web.Request, answer: Answer[bytes]) -> web.Response:
     """Return an answer with its tag, or 304 to who has it already."""
     if answer.status == 204:
         return web.Response(status=204)
+    if answer.status == 304:  # the handler knows without making the answer
+        return web.Response(status=304, headers={hdrs.ETAG: answer.etag})
     headers, etag = {hdrs.CONTENT_TYPE: answer.media_type}, answer.etag
     if request.method == hdrs.METH_GET or etag:
         headers[hdrs.ETAG] = etag = etag or body_tag(answer.body)
