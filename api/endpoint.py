@@ -15,7 +15,7 @@ from core.address import client_address
 from core.context import Ctx, Resources, User
 from core.etag import body_tag, matches
 from core.limits import Allowance
-from core.market import Answer, Marketplace, Route, Text
+from core.market import JSON, Answer, JsonFile, Marketplace, Route, Text
 from core.publisher import Publisher
 from core.sessions import Tokens
 from core.validation import as_error
@@ -68,6 +68,8 @@ class Endpoint:
         if ctx.idempotency_key and self._route.keeps_answer:
             return await self._call_once(request, ctx, arguments, content)
         result = await self._route.handler(ctx, **arguments)
+        if isinstance(result, JsonFile):
+            return web.Response(body=result.file, content_type=JSON)
         shown = without_tokens(result) if isinstance(result, Tokens) and wanted(request) else result
         response = answered(request, self._encode(shown))
         self._cookies.give(request, response, result)
