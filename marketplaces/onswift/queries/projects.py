@@ -101,6 +101,9 @@ TEAMS = Many(
     from onswift.project_team m join users u on u.id = m.user_id
     where m.project_id = any ($1::uuid[]) and m.removed_at is null order by m.joined_at, u.id""",
 )
+COUNT_OF_TEAM = Scalar(
+    int, "select count(*) from onswift.project_team where project_id = $1 and removed_at is null and user_id <> $2"
+)
 ADD_MEMBER = One(
     Membership,
     """
