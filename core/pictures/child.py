@@ -10,6 +10,7 @@ import os
 import resource
 import signal
 import sys
+from pathlib import Path
 
 import msgspec
 
@@ -42,6 +43,8 @@ def _examine(task: Task) -> Picture | Refusal:
 
 def _limit(task: Task) -> None:
     os.nice(10)  # whoever shares the processors comes first
+    with contextlib.suppress(OSError):  # where memory is short, Linux shall end this process and not its parent
+        Path("/proc/self/oom_score_adj").write_text("1000")
     seconds = task.limits.cpu_seconds
     _set(resource.RLIMIT_CPU, math.ceil(seconds) + 1)
     signal.setitimer(signal.ITIMER_PROF, seconds)  # as the limit, but in fractions of seconds: SIGPROF ends the process
