@@ -38,6 +38,8 @@ def _examine(task: Task) -> Picture | Refusal:
     except MemoryError:
         return TOO_MUCH_MEMORY
     except Exception as error:  # decoders fail in as many ways as pictures can be broken
+        if isinstance(error, OSError) and error.errno:
+            raise  # a full disk, say, which is not the picture's fault
         return Refusal(UNREADABLE, detail=repr(error)[:200])
 
 
@@ -46,17 +48,17 @@ def _limit(task: Task) -> None:
     with contextlib.suppress(OSError):  # where memory is short, Linux shall end this process and not its parent
         Path("/proc/self/oom_score_adj").write_text("1000")
     seconds = task.limits.cpu_seconds
-    _set(resource.RLIMIT_CPU, math.ceil(seconds) + 1)
-    signal.setitimer(signal.ITIMER_PROF, seconds)  # as the limit, but in fractions of seconds: SIGPROF ends the process
+    signal.setitimer(signal.ITIMER_PROF, seconds)  # SIGPROF ends the process
+    _set(resource.RLIMIT_CPU, math.ceil(seconds) + 1, math.ceil(seconds) + 2)  # whole seconds, but nothing lifts it
     _set(resource.RLIMIT_DATA, task.memory_bytes)
     _set(resource.RLIMIT_AS, task.memory_bytes + ADDRESS_BYTES - MEMORY_BYTES)
     _set(resource.RLIMIT_FSIZE, task.size + 4096)
     _set(resource.RLIMIT_CORE, 0)
 
 
-def _set(limit: int, value: int) -> None:
+def _set(limit: int, value: int, hard: int | None = None) -> None:
     with contextlib.suppress(OSError, ValueError):  # macOS refuses some of them; there the seconds must do
-        resource.setrlimit(limit, (value, value))
+        resource.setrlimit(limit, (value, hard or value))
 
 
 if __name__ == "__main__":

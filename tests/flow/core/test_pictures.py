@@ -117,6 +117,15 @@ async def test_a_decoder_that_stands_still_is_ended_and_the_picture_tried_again(
         await examined(picture())
 
 
+async def test_a_full_disk_says_nothing_of_the_picture() -> None:
+    data = picture()
+    with TemporaryFile() as content, Path("/dev/full").open("r+b", buffering=0) as full:  # noqa: ASYNC230
+        content.write(data)
+        content.flush()
+        with pytest.raises(DecoderLostError):
+            await examine(content, full, task_of("image/png", len(data), full, ImageLimits()))
+
+
 async def started(monkeypatch: pytest.MonkeyPatch) -> asyncio.Future[Process]:
     """Return what will be the next process that decodes; it is stopped."""
     usual, start = asyncio.get_running_loop().create_future(), process._start
