@@ -44,7 +44,7 @@ def _examine(task: Task) -> Picture | Refusal:
 
 
 def _limit(task: Task) -> None:
-    os.nice(10)  # whoever shares the processors comes first
+    os.nice(5)  # whoever shares the processors comes first
     with contextlib.suppress(OSError):  # where memory is short, Linux shall end this process and not its parent
         Path("/proc/self/oom_score_adj").write_text("1000")
     seconds = task.limits.cpu_seconds

@@ -37,7 +37,7 @@ Image.MAX_IMAGE_PIXELS = None
 def examine(data: mmap, clean: IO[bytes], mime_type: str, limits: ImageLimits) -> Picture:
     """Write what belongs to a picture to `clean`, and decode that. Raises RejectedError, or what decoders raise.
 
-    All of a PNG's and a JPEG's pixels are decoded, and the first frame of a GIF: so what is cut off or broken is noticed.
+    All pixels are decoded, of a moving picture those of its first frame: so what is cut off or broken is noticed.
     """
     kind, read = READERS[mime_type]
     structure = read(data)
