@@ -19,7 +19,7 @@ from core.csrf import CsrfToken
 from core.errors import AppError
 from core.etag import body_tag, matches
 from core.limits import Allowance
-from core.market import PUBLIC, Answer, Marketplace, Route, Text
+from core.market import JSON, PUBLIC, Answer, JsonFile, Marketplace, Route, Text
 from core.publisher import Publisher
 from core.sessions import Tokens
 from core.validation import as_error
@@ -79,6 +79,8 @@ class Endpoint:
         if ctx.idempotency_key and self._route.keeps_answer:
             return await self._call_once(request, ctx, arguments, content)
         result = await self._route.handler(ctx, **arguments)
+        if isinstance(result, JsonFile):
+            return web.Response(body=result.file, content_type=JSON)
         shown = without_tokens(result) if isinstance(result, Tokens) and wanted(request) else result
         response = answered(request, self._encode(shown))
         self._cookies.give(request, response, result)
@@ -111,6 +113,7 @@ class Endpoint:
             access_token=self._cookies.credential(request).token,
             idempotency_key=request.headers.get("Idempotency-Key", ""),
             if_match=request.headers.get(hdrs.IF_MATCH, ""),
+            if_none_match=request.headers.get(hdrs.IF_NONE_MATCH, ""),
         )
 
     async def _identified(self, request: web.Request, ctx: Ctx) -> Ctx:
@@ -168,6 +171,8 @@ def answered(request: web.Request, answer: Answer[bytes]) -> web.Response:
     """Return an answer with its tag, or 304 to who has it already."""
     if answer.status == 204:
         return web.Response(status=204)
+    if answer.status == 304:  # the handler knows without making the answer
+        return web.Response(status=304, headers={hdrs.ETAG: answer.etag})
     headers, etag = {hdrs.CONTENT_TYPE: answer.media_type}, answer.etag
     if request.method == hdrs.METH_GET or etag:
         headers[hdrs.ETAG] = etag = etag or body_tag(answer.body)

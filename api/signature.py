@@ -6,7 +6,7 @@ from typing import get_args, get_origin, get_type_hints
 
 import msgspec
 
-from core.market import Answer, Route
+from core.market import Answer, JsonFile, Route
 
 _PARAMETER = re.compile(r"{(\w+)}")
 
@@ -44,7 +44,11 @@ def signature_of(route: Route) -> Signature:
         body=hints.get("body"),
         body_optional=type(None) in get_args(hints.get("body")),
         refresh_token=_refresh_token(hints.get("body")),
-        answer=None if answer is type(None) else get_args(answer)[0] if get_origin(answer) is Answer else answer,
+        answer=None
+        if answer is type(None)
+        else get_args(answer)[0]
+        if get_origin(answer) in (Answer, JsonFile)
+        else answer,
     )
 
 

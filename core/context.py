@@ -72,6 +72,7 @@ class Ctx:
     caller: User | None = None
     idempotency_key: str = ""
     if_match: str = ""
+    if_none_match: str = ""
     work: "UnitOfWork | None" = None
 
     @property

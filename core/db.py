@@ -82,6 +82,20 @@ class Scalar(Query, Generic[Value]):
         return None if value is None else value  # asyncpg gives Any; the declared type is checked by the test
 
 
+class Texts(Query):
+    """A statement that returns one text for each row, so many rows that they are read some at a time."""
+
+    def __init__(self, sql: str) -> None:
+        super().__init__(sql)
+
+    async def __call__(self, connection: Connection, *args: object, at_once: int) -> AsyncIterator[list[str]]:
+        """Yield the rows, `at_once` of them each time; the connection is in a transaction."""
+        with query(self.name, self.sql):
+            cursor = await connection.cursor(self.sql, *args)
+        while records := await cursor.fetch(at_once):
+            yield [record[0] for record in records]
+
+
 class Run(Query):
     """A statement run for its effect; says how many rows it touched."""
 

@@ -11,6 +11,11 @@ def version_tag(version: int) -> str:
     return f'"{version}"'
 
 
+def has_it(ctx: Ctx, tag: str) -> bool:
+    """Say whether the caller has the version with this tag already: 304 is all there is to answer."""
+    return bool(ctx.if_none_match) and matches(ctx.if_none_match, tag)
+
+
 def body_tag(body: bytes) -> str:
     """Return the tag of an answer that has no version of its own."""
     return f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'

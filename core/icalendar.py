@@ -58,13 +58,15 @@ def _escaped(text: str) -> str:
 
 
 def _folded(line: str) -> str:
-    """Break a line where it is too long, between characters."""
-    pieces, size = [""], 0
-    for character in line:
-        octets = len(character.encode())
-        if size + octets > MAX_OCTETS:
-            pieces.append(" ")
-            size = 1
-        pieces[-1] += character
-        size += octets
-    return "\r\n".join(pieces)
+    """Break a line where it is too long, between characters; lines after the first begin with a blank."""
+    octets = line.encode()
+    if len(octets) <= MAX_OCTETS:
+        return line
+    pieces, start, room = [], 0, MAX_OCTETS
+    while len(octets) - start > room:
+        end = start + room
+        while octets[end] & 0xC0 == 0x80:  # within a character
+            end -= 1
+        pieces.append(octets[start:end])
+        start, room = end, MAX_OCTETS - 1
+    return b"\r\n ".join([*pieces, octets[start:]]).decode()

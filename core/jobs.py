@@ -117,6 +117,14 @@ class HopelessError(Exception):
     """Raised by a job that no further try can mend: it is dead at once."""
 
 
+class BusyError(Exception):
+    """Raised by a job that cannot begin now: it comes back after some seconds, and this was no try."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"not now: again in {seconds:.1f} s")
+        self.seconds = seconds
+
+
 class Jobs:
     """The queue. A job may run more than once: make it harmless."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
-from typing import ClassVar, Generic, TypeVar
+from typing import IO, ClassVar, Generic, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -43,8 +43,8 @@ class Route:
     """One row of a marketplace's table of calls.
 
     `path` names its parameters in camelCase, `handler` takes them in snake_case, after the Ctx; besides these it may take
-    `body` (a struct, from JSON) and `query` (a struct, from the query string). It returns a struct, a Text, None (204) or an
-    Answer.
+    `body` (a struct, from JSON) and `query` (a struct, from the query string). It returns a struct, a Text, a JsonFile,
+    None (204) or an Answer.
     `uploads`: the call may also come as multipart/form-data, whose other parts are the fields of `body`.
     `ends_login`: after it the caller is logged in no more.
     `weight`: what the call costs of the caller's `messages`, which her sockets pay from too; see core/weights.py.
@@ -84,6 +84,13 @@ class Text:
 
     media_type: ClassVar[str]
     text: str
+
+
+@dataclass(frozen=True)
+class JsonFile(Generic[Body]):
+    """An answer that is JSON already, in a file that is read from its beginning and closed; Body is what the JSON holds."""
+
+    file: IO[bytes]
 
 
 @dataclass(frozen=True, slots=True)

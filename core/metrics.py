@@ -11,6 +11,8 @@ from prometheus_client.registry import Collector
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500)
+# Of a picture: decoded, or which limit it ran into; lost: its decoder was ended by something else, and it is tried again.
+PICTURE_OUTCOMES = ("decoded", "unreadable", "structure", "cpu", "memory", "crash", "lost")
 
 Family: TypeAlias = type[CounterMetricFamily] | type[GaugeMetricFamily]
 
@@ -45,6 +47,11 @@ class Metrics:
         self.jobs = Counter(
             "greenroom_jobs", "Jobs run, by kind and outcome", ["name", "outcome"], registry=self.registry
         )
+        self.pictures = Counter(
+            "greenroom_pictures", "Pictures decoded or not, by outcome", ["outcome"], registry=self.registry
+        )
+        for outcome in PICTURE_OUTCOMES:
+            self.pictures.labels(outcome)
         self.ready = Gauge(
             "greenroom_ready", "Whether it can do this part of its work", ["check"], registry=self.registry
         )

@@ -7,10 +7,10 @@ What opens anything or shows who she was goes in the transaction of the call. Al
 follows in a job, a little at a time (core/erasure.py).
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import IO
 from uuid import UUID
 
 import msgspec
@@ -18,7 +18,8 @@ import msgspec
 from core import clock, files, sessions
 from core.context import Ctx
 from core.conversations import MEMBERS_HAVE_CHANGED
-from core.db import Connection, Run, Scalar
+from core.db import Connection, Run, Scalar, Texts
+from core.exports import write_export
 from core.identity import LOCK_USER
 from core.jobs import FinishErasure
 from core.unit_of_work import unit_of_work
@@ -37,7 +38,7 @@ class PersonalData:
 
     name: str
     tables: frozenset[str]
-    export: Scalar[str] | None = None
+    export: Texts | None = None
     erase: tuple[Run, ...] = ()
     later: tuple[Run, ...] = ()
     kept: str = ""
@@ -51,15 +52,15 @@ class Export(msgspec.Struct, frozen=True, rename="camel"):
     data: dict[str, msgspec.Raw]
 
 
-def rows_of(select: str) -> Scalar[str]:
+def rows_of(select: str) -> Texts:
     """Declare a query for a user's rows ($1: her id) as JSON."""
-    return Scalar(str, f"select coalesce(json_agg(r), '[]')::text from ({select}) r")  # noqa: S608
+    return Texts(f"select row_to_json(r)::text from ({select}) r")  # noqa: S608
 
 
-async def export(ctx: Ctx, own: Sequence[PersonalData]) -> Export:
-    """Return everything that is known of the caller; `own` is the marketplace's part of the registry."""
-    data = {one.name: _read(await one.export(ctx.db, ctx.user.id)) for one in (*CORE, *own) if one.export}
-    return Export(ctx.user.id, clock.now(), data)
+async def export(ctx: Ctx, own: Sequence[PersonalData]) -> IO[bytes]:
+    """Return a file with everything that is known of the caller (Export); `own` is the marketplace's part of the registry."""
+    parts = [(one.name, one.export) for one in (*CORE, *own) if one.export]
+    return await write_export(ctx.resources.db, ctx.user.id, clock.now(), parts)
 
 
 async def erase(ctx: Ctx, own: Sequence[PersonalData]) -> None:
@@ -82,18 +83,6 @@ async def erase_at_once(db: Connection, own: Sequence[PersonalData], user_id: UU
     for one in (*own, *CORE):
         for statement in one.erase:
             await statement(db, user_id)
-
-
-def _read(rows: str | None) -> msgspec.Raw:
-    named = [
-        {_camel(name): value for name, value in row.items()}
-        for row in msgspec.json.decode(rows or "[]", type=list[dict[str, msgspec.Raw]])
-    ]
-    return msgspec.Raw(msgspec.json.encode(named))
-
-
-def _camel(name: str) -> str:
-    return re.sub(r"_(\w)", lambda letter: letter[1].upper(), name)
 
 
 LOCK_OUT = Scalar(UUID, "select id from users where id = $1 for update")

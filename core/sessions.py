@@ -89,7 +89,7 @@ LIST_OF_USER = Many(
         coalesce(max(r.issued_at), s.created_at) as last_seen_at, s.id = $2 as current
     from sessions s left join refresh_tokens r on r.session_id = s.id
     where s.user_id = $1 and s.ended_at is null group by s.id
-    having coalesce(max(r.issued_at), s.created_at) > $3 order by last_seen_at desc, s.id""",
+    having coalesce(max(r.issued_at), s.created_at) > $3 order by last_seen_at desc, s.id limit 100""",
 )
 # $2: whose it must be; null: anybody's.
 END = Scalar(

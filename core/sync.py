@@ -21,6 +21,8 @@ from core.messages import CHANGES, as_message
 OVERLAP = timedelta(seconds=15)  # longer than any commit takes: a batch that needs 10 s is given up
 CONVERSATIONS = 50
 MESSAGES = 100
+# Of the texts of an answer: what is behind them comes with `complete: false`. One conversation alone may have more.
+MAX_OCTETS = 2_000_000
 
 
 class ReadPosition(msgspec.Struct, frozen=True, rename="camel", gc=False):
@@ -79,6 +81,11 @@ class PositionRow(msgspec.Struct, frozen=True):
     last_read_seq: int
 
 
+class SizeRow(msgspec.Struct, frozen=True):
+    id: UUID
+    octets: int
+
+
 # `since`: the version at the moment. Walking back from the newest version reads only what is answered anyway.
 CHANGED = Many(
     ChangedRow,
@@ -92,6 +99,18 @@ CHANGED = Many(
     where s.user_id = $1 and c.id > $3
         and case when s.left_at is null then greatest(c.changed_at, s.last_read_at, s.joined_at) else s.left_at end >= $2
     order by c.id limit $4""",
+)
+# How long the texts are that changed in conversations $1 after versions $2 up to versions $3, of $4 messages at most.
+SIZES = Many(
+    SizeRow,
+    """
+    select c.id, coalesce((
+        select sum(octet_length(n.body)) from (
+            select m.body from messages m where m.conversation_id = c.id and m.version > c.since and m.version <= c.until
+            order by m.version limit $4
+        ) n
+    ), 0)::bigint as octets
+    from unnest($1::uuid[], $2::bigint[], $3::bigint[]) with ordinality as c (id, since, until, place) order by c.place""",
 )
 CHANGED_POSITIONS = Many(
     PositionRow,
@@ -132,18 +151,36 @@ def decode(text: str) -> Cursor:
 
 async def _filled(db: Db, rows: Sequence[ChangedRow], moment: datetime) -> list[ConversationChanges]:
     mine = [row for row in rows if row.is_member]
-    ids, sinces, untils = [row.id for row in mine], [row.since for row in mine], [row.version for row in mine]
-    messages: dict[UUID, list[Message]] = {row.id: [] for row in rows}
-    for message in map(as_message, await CHANGES(db, ids, sinces, untils, MESSAGES + 1)):
+    fitting = await _fitting(db, mine)
+    messages: dict[UUID, list[Message]] = {row.id: [] for row in fitting}
+    for message in map(as_message, await CHANGES(db, *_ranges(fitting), MESSAGES + 1)):
         messages[message.conversation_id].append(message)
     positions: dict[UUID, list[ReadPosition]] = {row.id: [] for row in rows}
-    for row in await CHANGED_POSITIONS(db, ids, moment):
+    for row in await CHANGED_POSITIONS(db, [row.id for row in mine], moment):
         positions[row.conversation_id].append(ReadPosition(row.user_id, row.last_read_seq))
-    return [_changes(row, messages[row.id], positions[row.id]) for row in rows]
+    return [_changes(row, messages.get(row.id), positions[row.id]) for row in rows]
 
 
-def _changes(row: ChangedRow, messages: list[Message], positions: list[ReadPosition]) -> ConversationChanges:
-    complete = len(messages) <= MESSAGES
+async def _fitting(db: Db, rows: Sequence[ChangedRow]) -> list[ChangedRow]:
+    """Return the first conversations whose texts fit into an answer."""
+    octets = 0
+    fitting: list[ChangedRow] = []
+    for row, size in zip(rows, await SIZES(db, *_ranges(rows), MESSAGES + 1), strict=True):
+        octets += size.octets
+        if octets > MAX_OCTETS and fitting:
+            break
+        fitting.append(row)
+    return fitting
+
+
+def _ranges(rows: Sequence[ChangedRow]) -> tuple[list[UUID], list[int], list[int]]:
+    return [row.id for row in rows], [row.since for row in rows], [row.version for row in rows]
+
+
+def _changes(row: ChangedRow, found: list[Message] | None, positions: list[ReadPosition]) -> ConversationChanges:
+    """Make the changes of a conversation; `found`: None if they do not fit into the answer."""
+    messages = found or []
+    complete = len(messages) <= MESSAGES and (found is not None or not row.is_member)
     return ConversationChanges(
         conversation_id=row.id,
         is_member=row.is_member,

@@ -49,7 +49,7 @@ from core.tidy import tidy
 from realtime.periodic import Periodic
 from workers.accounts import mail_alert, mail_code, mail_verification
 from workers.erasure import finish_erasure
-from workers.files import check_file
+from workers.files import FileChecks
 from workers.mail import mail_user, send_mail
 from workers.notifications import mail_notification, push_notification
 from workers.push import PushProvider, open_push
@@ -75,6 +75,7 @@ class Worker:
         self._resources = resources
         self._publisher = publisher
         self._push_provider = push_provider
+        self._files = FileChecks(resources, publisher)
         self._swept = clock.now() - FIRST_SWEEP
         self._running: asyncio.Task[None] | None = None
         self._dead: int | None = None
@@ -197,7 +198,7 @@ class Worker:
         await finish_erasure(self._resources, self._publisher, job)
 
     async def _check_file(self, job: CheckFile) -> None:
-        await check_file(self._resources, self._publisher, UUID(job.file_id))
+        await self._files.check(UUID(job.file_id))
 
     async def _notify_members(self, job: NotifyMembers) -> None:
         await self._notify([UUID(id) for id in job.conversation_ids])

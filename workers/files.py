@@ -1,18 +1,54 @@
-"""The job that checks files."""
+"""The job that checks files. Some at once, and one of each user: no other job, and nobody's file, waits for slow ones."""
 
+import time
 from uuid import UUID
 
 from core import logs
+from core.budget import Bucket, Rate
 from core.context import Ctx, Resources
 from core.files import checking, table
+from core.files.table import Owned
+from core.jobs import BusyError
 from core.publisher import Publisher
 from marketplaces import configured
 
+# Of the ten jobs that a worker runs. Each may have a decoder of 512 MB.
+FILES_AT_ONCE = 3
+# How often those that must wait ask again, all together: so a long queue costs the others no more than a short one.
+ASKING = Rate("files-asking", count=10, seconds=1)
 
-async def check_file(resources: Resources, publisher: Publisher, file_id: UUID) -> None:
-    """Check a file as its marketplace wants; raises UNAVAILABLE and ScannerAwayError: the file is held."""
-    market = await table.MARKET(resources.db, file_id)
-    if market is not None:
-        (manifest,) = configured((market,))
-        ctx = Ctx(resources, publisher, market, logs.request_id())
-        await checking.check_file(ctx, manifest.purposes, file_id)
+
+class FileChecks:
+    """The checks of one worker."""
+
+    def __init__(self, resources: Resources, publisher: Publisher) -> None:
+        self._resources = resources
+        self._publisher = publisher
+        self._owners: set[UUID] = set()
+        self._asking = Bucket(ASKING)
+
+    async def check(self, file_id: UUID) -> None:
+        """Check a file, or raise BusyError when there is no room, or what `check_file` raises."""
+        self._check_room()
+        file = await table.OWNED(self._resources.db, file_id)
+        if file is None:
+            return
+        self._check_room(file.owner_id)
+        self._owners.add(file.owner_id)
+        try:
+            await check_owned(self._resources, self._publisher, file, file_id)
+        finally:
+            self._owners.remove(file.owner_id)
+
+    def _check_room(self, owner_id: UUID | None = None) -> None:
+        if owner_id in self._owners or len(self._owners) >= FILES_AT_ONCE:
+            now = time.monotonic()
+            self._asking.charge(now)
+            raise BusyError(self._asking.full_at - now)
+
+
+async def check_owned(resources: Resources, publisher: Publisher, file: Owned, file_id: UUID) -> None:
+    """Check a file as its marketplace wants; raises UNAVAILABLE, ScannerAwayError and DecoderLostError: the file is held."""
+    (manifest,) = configured((file.market,))
+    ctx = Ctx(resources, publisher, file.market, logs.request_id())
+    await checking.check_file(ctx, manifest.purposes, file_id)

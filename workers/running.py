@@ -3,10 +3,11 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
 import msgspec
 from arq import Retry, func
+from arq.constants import retry_key_prefix
 from arq.cron import CronJob
 from arq.typing import WorkerCoroutine
 from arq.worker import Function
@@ -15,8 +16,9 @@ from core import dead_jobs, logs, tracing
 from core.context import Resources
 from core.db import UNAVAILABLE_ERRORS
 from core.ids import uuid7
-from core.jobs import HopelessError, Job
+from core.jobs import BusyError, HopelessError, Job
 from core.logs import Origin
+from workers.suspects import ArqContext, Suspects
 
 # Also how long a job of a worker that was killed stays put.
 JOB_SECONDS = 30
@@ -25,11 +27,8 @@ RETRY_SECONDS = (5, 30, 120, 600)
 # While a new version rolls out, its jobs reach old workers, too: they leave them to the new ones.
 UNKNOWN_SECONDS = 15
 UNKNOWN_TRIES = 40
-# A job that ends its worker is never seen to fail.
-MOST_TRIES = 100
 
 J = TypeVar("J", bound=Job)
-ArqContext: TypeAlias = dict[Any, Any]
 Run: TypeAlias = Callable[[object], Awaitable[None]]
 
 log = logging.getLogger(__name__)
@@ -41,6 +40,7 @@ class Functions(dict[str, Function | CronJob]):
     def __init__(self, resources: Resources, of_time: dict[str, Function | CronJob]) -> None:
         super().__init__(of_time)
         self._resources = resources
+        self._suspects = Suspects()
 
     def add(self, kind: type[J], run: Callable[[J], Awaitable[None]]) -> None:
         """Have jobs of a kind run by a function."""
@@ -54,7 +54,7 @@ class Functions(dict[str, Function | CronJob]):
         return self._function(name, _unknown, is_secret=False)
 
     def _function(self, name: str, run: Run, *, is_secret: bool) -> Function:
-        return func(_attempts(self._resources, name, run, is_secret=is_secret), name=name)
+        return func(_attempts(self._resources, self._suspects, name, run, is_secret=is_secret), name=name)
 
 
 def periodic(resources: Resources, name: str, run: Callable[[], Awaitable[None]]) -> WorkerCoroutine:
@@ -81,7 +81,7 @@ async def _unknown(_arguments: object) -> None:
     raise UnknownJobError("this worker does not know the job")
 
 
-def _attempts(resources: Resources, name: str, run: Run, *, is_secret: bool) -> WorkerCoroutine:
+def _attempts(resources: Resources, suspects: Suspects, name: str, run: Run, *, is_secret: bool) -> WorkerCoroutine:
     async def attempt(
         ctx: ArqContext, arguments: object, request_id: str = "", traceparent: str = "", **_: object
     ) -> None:
@@ -91,8 +91,13 @@ def _attempts(resources: Resources, name: str, run: Run, *, is_secret: bool) -> 
             tracing.span(name, "job", traceparent, greenroom__request_id=request_id, greenroom__try=tries) as span,
         ):
             try:
-                await _try(run, arguments, tries)
+                async with suspects.watch(ctx):
+                    await _try(run, arguments)
                 outcome = "done"
+            except BusyError as busy:
+                outcome = "postponed"
+                await ctx["redis"].decr(retry_key_prefix + ctx["job_id"])
+                raise Retry(defer=busy.seconds) from busy
             except Exception as error:
                 wait = _wait(error, tries)
                 span.failed()
@@ -106,7 +111,7 @@ def _attempts(resources: Resources, name: str, run: Run, *, is_secret: bool) -> 
             finally:
                 resources.metrics.jobs.labels(name, outcome).inc()
 
-    _count_from_zero(resources, name, "done", "retried", "failed")
+    _count_from_zero(resources, name, "done", "retried", "postponed", "failed")
     return attempt
 
 
@@ -116,9 +121,7 @@ def _count_from_zero(resources: Resources, name: str, *outcomes: str) -> None:
         resources.metrics.jobs.labels(name, outcome)
 
 
-async def _try(run: Run, arguments: object, tries: int) -> None:
-    if tries > MOST_TRIES:
-        raise HopelessError("it was begun too often without an end")
+async def _try(run: Run, arguments: object) -> None:
     # arq's own limit would end the job before it could be tried again.
     async with asyncio.timeout(JOB_SECONDS):
         await run(arguments)

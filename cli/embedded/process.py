@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from cli.errors import CommandError
+from core.processes import dying_with_us
 
 START_SECONDS = 60.0  # after a crash a server first reads its log
 STOP_SECONDS = 3.0
@@ -72,10 +73,9 @@ def _start(
     account: Account,
     environment: Mapping[str, str],
 ) -> subprocess.Popen[bytes]:
-    dies_with_us = ("setpriv", "--pdeathsig", stop.name.removeprefix("SIG")) if shutil.which("setpriv") else ()
     with log.open("wb") as output:
         return subprocess.Popen(  # noqa: S603
-            [*account.prefix, *dies_with_us, *command],
+            [*account.prefix, *dying_with_us(stop), *command],
             cwd=folder,
             env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC", **environment},
             stdin=subprocess.DEVNULL,

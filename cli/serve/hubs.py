@@ -6,11 +6,9 @@ knows its session. nginx spreads clients over the ports, as it does over machine
 
 import asyncio
 import logging
-import shutil
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, Process
-from collections.abc import Iterable
 from contextlib import suppress
 
 from cli.checks import check_settings
@@ -18,6 +16,7 @@ from cli.errors import CommandError
 from cli.lifetime import run, until
 from cli.serve.listening import check_free
 from config.settings import Settings
+from core.processes import dying_with_us
 
 PAUSE_SECONDS = 1.0  # before one that has died starts again: what killed it may still be there
 
@@ -57,7 +56,7 @@ async def _keep_up(host: str, port: int) -> None:
 
 async def _start(host: str, port: int) -> Process:
     # In a session of its own, so that Ctrl-C reaches it once, through us; and ended with us, however we end.
-    command = [*_dies_with_us(), sys.executable, "-m", "cli", "hub", "--host", host, "--port", str(port)]
+    command = [*dying_with_us(signal.SIGTERM), sys.executable, "-m", "cli", "hub", "--host", host, "--port", str(port)]
     return await asyncio.create_subprocess_exec(*command, stdin=DEVNULL, start_new_session=True)
 
 
@@ -65,7 +64,3 @@ async def _end(process: Process) -> None:
     with suppress(ProcessLookupError):
         process.send_signal(signal.SIGTERM)
     await process.wait()
-
-
-def _dies_with_us() -> Iterable[str]:
-    return ("setpriv", "--pdeathsig", "TERM") if shutil.which("setpriv") else ()

@@ -4,9 +4,8 @@ What was checked is a copy on this machine, and that copy is what is stored: the
 again, but reaches the quarantine only.
 """
 
-import asyncio
+import os
 from collections.abc import Sequence
-from io import BytesIO
 from tempfile import TemporaryFile
 from typing import IO
 from uuid import UUID
@@ -14,21 +13,24 @@ from uuid import UUID
 from core import clock
 from core.clamd import scan
 from core.context import Ctx
-from core.files import images, table
+from core.files import table
 from core.files.attaching import view_of
 from core.files.events import FILE_REJECTED, FileRejected, FileReleased
-from core.files.images import Picture, RejectedError
 from core.files.links import THUMBNAIL_TYPE
 from core.files.purposes import Purpose
 from core.files.sniff import HEAD_BYTES, type_of
 from core.files.table import File
+from core.pictures.limits import Picture, RejectedError
+from core.pictures.process import RefusedError, examine, task_of
 from core.unit_of_work import unit_of_work
+
+PICTURES = frozenset({"image/jpeg", "image/png", "image/gif"})
 
 
 async def check_file(ctx: Ctx, purposes: Sequence[Purpose], file_id: UUID) -> None:
     """Check a file if it waits for that, and move it to where it belongs if it is released. Harmless to repeat.
 
-    `ctx` is of the file's market. Raises UNAVAILABLE and ScannerAwayError: the file is held, try again.
+    `ctx` is of the file's market. Raises UNAVAILABLE, ScannerAwayError and DecoderLostError: the file is held, try again.
     """
     file = await table.FILE(ctx.db, file_id)
     if file and file.status == "uploaded":
@@ -54,40 +56,57 @@ def thumbnail_key(key: str) -> str:
 
 
 async def _check(ctx: Ctx, purpose: Purpose, file: File) -> None:
-    with TemporaryFile() as content:
+    with TemporaryFile() as content, TemporaryFile() as clean:
         if not await ctx.resources.storage.fetch(file.key, content, limit=file.size) or content.tell() != file.size:
             raise RejectedError("It is not as large as announced")
         content.seek(0)
         if type_of(content.read(HEAD_BYTES)) != file.mime_type:
             raise RejectedError(f"It is no {file.mime_type}")
-        picture = None
-        if file.mime_type in images.FORMATS:
-            content.seek(0)
-            picture = await asyncio.to_thread(images.examine, content, file.mime_type, purpose.images)
-        if (url := ctx.resources.settings.clamd_url) and (malware := await scan(url, content)):
+        picture = await _examine(ctx, purpose, file, content, clean) if file.mime_type in PICTURES else None
+        kept = clean if picture else content
+        if (url := ctx.resources.settings.clamd_url) and (malware := await scan(url, kept)):
             raise RejectedError(f"It contains malware ({malware})")
-        await _release(ctx, file, content, picture)
+        await _release(ctx, file, kept, picture)
+
+
+async def _examine(ctx: Ctx, purpose: Purpose, file: File, content: IO[bytes], clean: IO[bytes]) -> Picture:
+    """Decode a picture, write what belongs to it to `clean`, and count what has become of it."""
+    content.flush()
+    outcome = "lost"
+    try:
+        picture = await examine(content, clean, task_of(file.mime_type, file.size, clean, purpose.images))
+        outcome = "decoded"
+    except RefusedError as error:
+        outcome = error.limit or "unreadable"
+        raise
+    finally:
+        ctx.resources.metrics.pictures.labels(outcome).inc()
+    clean.seek(0)
+    if type_of(clean.read(HEAD_BYTES)) != file.mime_type:
+        raise RejectedError(f"It is no {file.mime_type}")
+    return picture
 
 
 async def _release(ctx: Ctx, file: File, content: IO[bytes], picture: Picture | None) -> None:
     key = file.place or f"checked/{file.id}"
     thumbnail = thumbnail_key(key) if picture else None
-    size = len(picture.content) if picture else file.size
+    size = os.fstat(content.fileno()).st_size
     await _store(ctx, file, key, content, picture)
     async with unit_of_work(ctx) as work:
         sides = (picture.width, picture.height) if picture else (None, None)
-        if not await table.RELEASE(work.db, file.id, clock.now(), key, size, *sides, thumbnail):
-            return  # another check was faster, or it is deleted: what is left over goes with the row
+        is_first = await table.RELEASE(work.db, file.id, clock.now(), key, size, *sides, thumbnail)
         released = await table.FILE(work.db, file.id)
-        if released:
+        if is_first and released:
             work.emit([file.owner_id], FileReleased(view_of(ctx, released)))
-    await ctx.resources.storage.delete([file.key])
+    # Another check may have been faster, and the file be elsewhere by now, or be deleted.
+    left_over = [] if released and released.key == key else [key, thumbnail_key(key)]
+    await ctx.resources.storage.delete([file.key, *left_over])
 
 
 async def _store(ctx: Ctx, file: File, key: str, content: IO[bytes], picture: Picture | None) -> None:
     storage = ctx.resources.storage
     content.seek(0)
-    await storage.put(key, BytesIO(picture.content) if picture else content, file.mime_type)
+    await storage.put(key, content, file.mime_type)
     if picture:
         await storage.put(thumbnail_key(key), picture.thumbnail, THUMBNAIL_TYPE)
 

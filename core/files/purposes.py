@@ -7,8 +7,8 @@ from uuid import UUID
 
 from core.db import Db
 from core.files.table import File
-
-MB = 1024 * 1024
+from core.pictures.limits import MB as MB
+from core.pictures.limits import ImageLimits as ImageLimits
 
 # Says whether a user may read an attached file of a private purpose. Who owns one that is not attached always may.
 MayRead: TypeAlias = Callable[[Db, UUID, File], Awaitable[bool]]
@@ -23,13 +23,7 @@ class Kind:
     max_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class ImageLimits:
-    """The sides of an image in pixels, and how many pixels it may have: what is more is not even decoded."""
-
-    min_side: int = 1
-    max_side: int = 16_384
-    max_pixels: int = 100_000_000
+ANY_IMAGE = ImageLimits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +37,7 @@ class Purpose:
     name: str
     kinds: tuple[Kind, ...]
     may_read: MayRead | None
-    images: ImageLimits = ImageLimits()
+    images: ImageLimits = ANY_IMAGE
     rejected: Callable[[Db, File], Awaitable[None]] | None = None
     is_shared: bool = False
 

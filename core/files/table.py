@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from core.db import Many, One, Run, Scalar
+from core.db import Many, One, Run
 
 Status: TypeAlias = Literal["pending", "uploaded", "released", "rejected"]
 
@@ -29,6 +29,11 @@ class File(msgspec.Struct, frozen=True):
     deleted_at: datetime | None
 
 
+class Owned(msgspec.Struct, frozen=True):
+    market: str
+    owner_id: UUID
+
+
 class FileId(msgspec.Struct, frozen=True):
     id: UUID
 
@@ -41,7 +46,7 @@ INSERT = Run(
     insert into files (id, market, owner_id, purpose, key, file_name, mime_type, size, session_id, created_at)
     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"""
 )
-MARKET = Scalar(str, "select market from files where id = $1 and deleted_at is null")
+OWNED = One(Owned, "select market, owner_id from files where id = $1 and deleted_at is null")
 FILE = One(File, f"select {_COLUMNS} from files where id = $1 and deleted_at is null")  # noqa: S608
 # In the order of their ids, so that two who want the same files do not wait for each other.
 LOCKED = Many(

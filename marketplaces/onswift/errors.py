@@ -2,6 +2,8 @@
 
 from core.errors import ErrorCode
 
+TEAM_FULL = ErrorCode("TEAM_FULL", 400, "A team has at most 100 people")
+TOO_MANY_SAMPLES = ErrorCode("TOO_MANY_SAMPLES", 400, "A project has at most 100 samples")
 USER_NOT_TALENT = ErrorCode("USER_NOT_TALENT", 400, "User must be talent")
 ALREADY_IN_TEAM = ErrorCode("ALREADY_IN_TEAM", 400, "User already in team")
 ASSIGNEE_NOT_IN_TEAM = ErrorCode("ASSIGNEE_NOT_IN_TEAM", 400, "Assignee must be in project team")

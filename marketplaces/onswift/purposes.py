@@ -25,7 +25,16 @@ AVATAR = Purpose(
     name="avatar",
     kinds=kinds(5 * MB, *IMAGES),
     may_read=None,
-    images=ImageLimits(min_side=32, max_side=8192, max_pixels=40_000_000),
+    # Shown small, to everybody, and often: so it may cost less than what is handed in.
+    images=ImageLimits(
+        min_side=32,
+        max_side=8192,
+        max_pixels=40_000_000,
+        max_layered_pixels=40_000_000,
+        max_frames=300,
+        max_moving_pixels=100_000_000,
+        cpu_seconds=4.0,
+    ),
     rejected=take_off,
 )
 

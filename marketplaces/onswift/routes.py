@@ -44,6 +44,8 @@ from marketplaces.onswift.errors import (
     PROJECT_NOT_FOUND,
     SAMPLE_NOT_FOUND,
     TASK_NOT_FOUND,
+    TEAM_FULL,
+    TOO_MANY_SAMPLES,
     USER_NOT_TALENT,
     WRONG_STATUS,
 )
@@ -121,6 +123,7 @@ ROUTES: tuple[Route, ...] = (
         USER_NOT_FOUND,
         USER_NOT_TALENT,
         ALREADY_IN_TEAM,
+        TEAM_FULL,
     ),
     delete(PROJECT + "/team/{userId}", team.remove_member, CREATORS, PROJECT_NOT_FOUND, NOT_IN_TEAM),
     do(
@@ -231,6 +234,7 @@ ROUTES: tuple[Route, ...] = (
         samples.add_sample,
         CREATORS,
         PROJECT_NOT_FOUND,
+        TOO_MANY_SAMPLES,
         uploads=(FilePart("file", "fileUrl", "sample"),),
     ),
     delete(PROJECT + "/samples/{sampleId}", samples.delete_sample, CREATORS, PROJECT_NOT_FOUND, SAMPLE_NOT_FOUND),

@@ -95,6 +95,13 @@ MOVES: dict[str, tuple[DeliverableStatus, DeliverableStatus]] = {
 }
 MOST_REVISIONS = 3
 
+# Lists that the document gives as a whole; the errors TEAM_FULL and TOO_MANY_SAMPLES name them.
+MOST_IN_TEAM = MOST_SAMPLES = 100
+# Of tasks, and of projects; and the texts of the tasks.
+MOST_IN_CALENDAR, MOST_CALENDAR_OCTETS = 500, 2_000_000
+# The feed has the deadlines next to today, and the beginnings of their descriptions.
+FEED_PAST, FEED_AHEAD = timedelta(days=30), timedelta(days=365)
+MOST_IN_FEED, FEED_DESCRIPTION = 1000, 500
 CALENDAR_PAST, CALENDAR_DAYS, MOST_CALENDAR_DAYS = timedelta(days=30), timedelta(days=120), timedelta(days=366)
 
 # The fields of a profile that everybody has, and those that only a role has.

@@ -25,6 +25,7 @@ from core import (
     reviews,
     rooms,
     sessions,
+    sync,
 )
 from core.clock import now
 from core.db import Query
@@ -119,6 +120,7 @@ async def plan_of(connection: asyncpg.Connection, query: Query, *args: object) -
 HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
     (messages.PAGE_BEFORE, (CONVERSATION, 15, 10), {"messages_pkey", "reactions_pkey", "mentions_pkey"}),
     (messages.CHANGES, ([CONVERSATION], [15], [18], 20), {"messages_version"}),
+    (sync.SIZES, ([CONVERSATION], [15], [18], 20), {"messages_version"}),
     (messages.NEWEST, ([CONVERSATION], [15], [10]), {"messages_pkey"}),
     (messages.STOOD_AT, ([CONVERSATION], [MOMENT]), {"messages_pkey", "messages_version"}),
     (messages.BY_ID, (CONVERSATION, UUID(int=3)), {"messages_id"}),

@@ -16,7 +16,7 @@ import core
 import marketplaces
 import realtime
 from config.settings import Settings
-from core.db import Many, One, Query, Run, Scalar, open_pool
+from core.db import Many, One, Query, Run, Scalar, Texts, open_pool
 
 TYPES: dict[str, type] = {
     "uuid": UUID,
@@ -56,6 +56,8 @@ async def problems(connection: asyncpg.Connection, query: Query) -> list[str]:
     columns = [(column.name, column.type.name) for column in statement.get_attributes()]
     if isinstance(query, Run):
         return [f"gives {columns}, which nobody takes"] if columns else []
+    if isinstance(query, Texts):
+        return [] if [name for _, name in columns] == ["text"] else [f"gives {columns}, not one text"]
     if isinstance(query, Scalar):
         kinds = [TYPES[name] for _, name in columns]
         return [] if kinds == [query.kind] else [f"gives {kinds}, not one {query.kind}"]
@@ -114,6 +116,8 @@ async def test_a_query_that_does_not_fit_is_noticed(
         Many(Pair, "select id, created_at as name from users"),
         Scalar(int, "select name from users"),
         Scalar(int, "select 1, 2"),
+        Texts("select id from users"),
+        Texts("select name, email from users"),
         Run("select 1"),
         Run("update nowhere set x = 1"),
         Run("delete from users where id = $1 and email ="),

@@ -1,12 +1,15 @@
 """The calendar of a user's own deadlines, as a call and as a feed for calendar programs."""
 
+import asyncio
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
-from itertools import chain
 
 from core import clock, feeds
 from core.context import Ctx
+from core.etag import body_tag, has_it
 from core.icalendar import AllDay, CalendarFile, calendar_file
+from core.market import Answer
+from core.sharing import Shared
 from marketplaces.onswift import access, rules
 from marketplaces.onswift.handlers.tasks import views
 from marketplaces.onswift.queries import calendar as queries
@@ -22,17 +25,20 @@ from marketplaces.onswift.structs.calendar import (
 )
 
 FEED = "/api/calendar.ics"
-FEED_PAST, FEED_AHEAD = timedelta(days=30), timedelta(days=365)
+_building: Shared[CalendarFile] = Shared()
 
 
 async def get_calendar(ctx: Ctx, query: CalendarQuery) -> Calendar:
-    """Get own deadlines by day, from 30 days ago to 90 ahead (120 days if one end is given, 366 at most)"""
+    """Get own deadlines by day, from 30 days ago to 90 ahead (120 days if one end is given, 366 at most); of many the first"""
     first, last = rules.calendar_range(query.start, query.end, clock.today())
     if query.project_id:
         await access.project_seen(ctx, query.project_id)
-    tasks = await queries.TASKS(ctx.db, ctx.user.id, first, last, query.project_id)
-    projects = await queries.PROJECTS(ctx.db, ctx.user.id, first, last, query.project_id)
-    return Calendar(list(_days(tasks, projects)))
+    chosen, most = (ctx.user.id, first, last, query.project_id), rules.MOST_IN_CALENDAR
+    tasks = await queries.TASKS(ctx.db, *chosen, rules.MOST_CALENDAR_OCTETS, most)
+    projects = await queries.PROJECTS(ctx.db, *chosen, most)
+    shown = [task for task in tasks[:most] if task.octets <= rules.MOST_CALENDAR_OCTETS]
+    is_cut = len(shown) < len(tasks) or len(projects) > most
+    return Calendar(list(_days(shown, projects[:most])), is_cut)
 
 
 async def get_feed(ctx: Ctx) -> Feed:
@@ -46,33 +52,42 @@ async def renew_feed(ctx: Ctx) -> Feed:
     return await get_feed(ctx)
 
 
-async def read_feed(ctx: Ctx, query: FeedQuery) -> CalendarFile:
-    """Read own deadlines as iCalendar, from 30 days ago to a year ahead; the token is a part of the feed's address"""
+async def read_feed(ctx: Ctx, query: FeedQuery) -> Answer[CalendarFile]:
+    """Read own deadlines as iCalendar, from 30 days ago to a year ahead, the 1,000 next to today; the address has a token"""
     owner, today = await feeds.owner(ctx, query.token), clock.today()
-    days = (today - FEED_PAST, today + FEED_AHEAD)
-    tasks = await queries.TASKS(ctx.db, owner, *days, None)
-    projects = await queries.PROJECTS(ctx.db, owner, *days, None)
-    return calendar_file(rules.TITLE, ctx.market, chain(map(_task_event, tasks), map(_project_event, projects)))
+    days = (today - rules.FEED_PAST, today + rules.FEED_AHEAD)
+    tag = body_tag(repr((today, await queries.VERSION(ctx.db, owner, *days))).encode())
+    if has_it(ctx, tag):
+        return Answer(304, CalendarFile(""), tag)
+
+    async def build() -> CalendarFile:
+        rows = await queries.NEXT_TO(ctx.db, owner, *days, today, rules.FEED_DESCRIPTION + 1, rules.MOST_IN_FEED)
+        return await asyncio.to_thread(_file, ctx.market, rows)
+
+    return Answer(200, await _building.get((owner, tag), build), tag)
 
 
-def _days(tasks: Sequence[TaskRow], projects: Sequence[DueRow]) -> Iterator[CalendarDay]:
-    for day in sorted({task.due_date for task in tasks} | {project.due_date for project in projects}):
-        yield CalendarDay(
-            day,
-            views([row for row in tasks if row.due_date == day]),
-            [DueProject(row.id, row.name, row.status, row.due_date) for row in projects if row.due_date == day],
-        )
+def _days(tasks: Sequence[TaskRow], projects: Sequence[DueProject]) -> Iterator[CalendarDay]:
+    tasks_of, projects_of = defaultdict(list), defaultdict(list)
+    for task in tasks:
+        tasks_of[task.due_date].append(task)
+    for project in projects:
+        projects_of[project.due_date].append(project)
+    for day in sorted({*tasks_of, *projects_of}):
+        yield CalendarDay(day, views(tasks_of[day]), projects_of[day])
 
 
-def _task_event(task: TaskRow) -> AllDay:
-    summary = f"{_tick(task.status)}{task.name} ({task.project_name})"
-    return AllDay(task.id, task.due_date, summary, task.description, task.updated_at)
+def _file(market: str, rows: Sequence[DueRow]) -> CalendarFile:
+    ordered = sorted(rows, key=lambda row: (row.due_date, row.id))
+    return calendar_file(rules.TITLE, market, map(_event, ordered))
 
 
-def _project_event(project: DueRow) -> AllDay:
-    summary = f"{_tick(project.status)}{project.name}"
-    return AllDay(project.id, project.due_date, summary, project.description, project.updated_at)
+def _event(row: DueRow) -> AllDay:
+    tick = "✓ " if row.status == "completed" else ""
+    project = f" ({row.project_name})" if row.project_name else ""
+    return AllDay(row.id, row.due_date, f"{tick}{row.name}{project}", _beginning(row.description), row.updated_at)
 
 
-def _tick(status: str) -> str:
-    return "✓ " if status == "completed" else ""
+def _beginning(description: str) -> str:
+    most = rules.FEED_DESCRIPTION
+    return description if len(description) <= most else f"{description[:most]}…"

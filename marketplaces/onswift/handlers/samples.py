@@ -11,7 +11,7 @@ from core.files import FileView
 from core.ids import uuid7
 from core.unit_of_work import UnitOfWork, unit_of_work
 from marketplaces.onswift import access, rules
-from marketplaces.onswift.errors import SAMPLE_NOT_FOUND
+from marketplaces.onswift.errors import SAMPLE_NOT_FOUND, TOO_MANY_SAMPLES
 from marketplaces.onswift.purposes import SAMPLE
 from marketplaces.onswift.queries import samples as queries
 from marketplaces.onswift.queries.samples import SampleRow
@@ -31,6 +31,8 @@ async def add_sample(ctx: Ctx, project_id: UUID, body: NewSample) -> SampleView:
     rules.check_sample(body)
     async with unit_of_work(ctx) as work:
         await access.project_owned(ctx, work.db, project_id, "add samples")
+        if (await queries.COUNT_OF_PROJECT(work.db, project_id) or 0) >= rules.MOST_SAMPLES:
+            raise TOO_MANY_SAMPLES.error()
         url = body.url if body.type == "link" else None
         row = SampleRow(uuid7(), project_id, body.name, body.type, url, body.description, clock.now())
         await queries.INSERT(work.db, *msgspec.structs.astuple(row))

@@ -8,7 +8,7 @@ from core.db import found
 from core.ids import uuid7
 from core.unit_of_work import unit_of_work
 from marketplaces.onswift import access, rules
-from marketplaces.onswift.errors import ALREADY_IN_TEAM, NOT_IN_TEAM, USER_NOT_TALENT
+from marketplaces.onswift.errors import ALREADY_IN_TEAM, NOT_IN_TEAM, TEAM_FULL, USER_NOT_TALENT
 from marketplaces.onswift.queries import projects as queries
 from marketplaces.onswift.structs.projects import Membership, NewTeamMember
 
@@ -19,6 +19,8 @@ async def add_member(ctx: Ctx, project_id: UUID, body: NewTeamMember) -> Members
         await access.project_owned(ctx, work.db, project_id, "add team members")
         if await identity.role_of(ctx, body.user_id) != rules.TALENT:
             raise USER_NOT_TALENT.error()
+        if (await queries.COUNT_OF_TEAM(work.db, project_id, body.user_id) or 0) >= rules.MOST_IN_TEAM:
+            raise TEAM_FULL.error()
         added = await queries.ADD_MEMBER(work.db, uuid7(), project_id, body.user_id, body.role, clock.now())
         membership = found(added, ALREADY_IN_TEAM.error())
         await subjects.join(ctx, work, rules.subject(project_id), body.user_id)

@@ -9,6 +9,7 @@ from core.context import Ctx
 from core.db import Connection, found
 from core.events import UserUpdated
 from core.fields import changed
+from core.market import JsonFile
 from core.paging import pagination
 from core.people import Person
 from core.privacy import Export
@@ -61,10 +62,10 @@ async def delete_me(ctx: Ctx, body: Reauthentication | None = None) -> None:
     await privacy.erase(ctx, PERSONAL_DATA)
 
 
-async def export_me(ctx: Ctx) -> Export:
+async def export_me(ctx: Ctx) -> JsonFile[Export]:
     """Get everything that is known of the current user"""
     await limits.take(ctx, rules.EXPORT, str(ctx.user.id))
-    return await privacy.export(ctx, PERSONAL_DATA)
+    return JsonFile(await privacy.export(ctx, PERSONAL_DATA))
 
 
 async def get_user(ctx: Ctx, user_id: UUID) -> TalentProfile:

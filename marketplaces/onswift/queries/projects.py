@@ -120,6 +120,9 @@ COLLEAGUES = Many(
     select t.user_id from mine join onswift.project_team t on t.project_id = mine.id
     where t.user_id = any ($2::uuid[]) and t.removed_at is null""",
 )
+COUNT_OF_TEAM = Scalar(
+    int, "select count(*) from onswift.project_team where project_id = $1 and removed_at is null and user_id <> $2"
+)
 ADD_MEMBER = One(
     Membership,
     """

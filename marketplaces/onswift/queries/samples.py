@@ -25,6 +25,7 @@ OF_PROJECT = Many(
     select id, project_id, name, type, url, description, created_at
     from onswift.project_samples where project_id = $1 order by created_at, id""",
 )
+COUNT_OF_PROJECT = Scalar(int, "select count(*) from onswift.project_samples where project_id = $1")
 INSERT = Run(
     """
     insert into onswift.project_samples (id, project_id, name, type, url, description, created_at)

@@ -48,7 +48,7 @@ class ChangePassword(msgspec.Struct, frozen=True, rename="camel"):
 class Reauthentication(msgspec.Struct, frozen=True):
     """What cannot be undone asks for the password, unless the login is younger than five minutes."""
 
-    password: str | None = None
+    password: Short | None = None
 
 
 class SessionList(msgspec.Struct, frozen=True):

@@ -31,10 +31,11 @@ class CalendarDay(msgspec.Struct, frozen=True):
     projects: list[DueProject]
 
 
-class Calendar(msgspec.Struct, frozen=True):
-    """The days on which something is due, in their order."""
+class Calendar(msgspec.Struct, frozen=True, rename="camel"):
+    """The days on which something is due, in their order. `isCut`: more is due than is shown, so ask for fewer days."""
 
     days: list[CalendarDay]
+    is_cut: bool
 
 
 class FeedQuery(msgspec.Struct, frozen=True):

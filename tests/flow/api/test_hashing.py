@@ -29,7 +29,7 @@ class Gate:
 def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
     """Return the gate of a machine with two cores, on which people come from where their X-Forwarded-For says."""
     monkeypatch.setattr(passwords, "WIDTH", 1)
-    monkeypatch.setattr("api.endpoint.client_address", lambda peer, forwarded, _proxies: forwarded or peer)
+    monkeypatch.setattr("api.admission.client_address", lambda peer, forwarded, _proxies: forwarded or peer)
     gate = Gate()
     yield gate
     gate.opened.release(1000)

@@ -29,7 +29,7 @@ class Place:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._number = 0
-        monkeypatch.setattr("api.endpoint.client_address", lambda *_: f"8.8.8.{self._number}")
+        monkeypatch.setattr("api.admission.client_address", lambda *_: f"8.8.8.{self._number}")
 
     def change(self) -> None:
         self._number += 1

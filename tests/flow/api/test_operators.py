@@ -41,7 +41,7 @@ async def test_a_query_that_is_far_too_long_gets_an_error_like_all_others(house:
         runner_of(build_app(settings, resources, house.publisher, hubs)) as runner,
         listening(settings, runner, resources.offenders) as port,
         ClientSession(headers={"Authorization": f"Bearer {SECRET}"}) as client,
-        client.get(f"http://127.0.0.1:{port}/ops/search?q={'x' * 10_000}") as response,
+        client.get(f"http://127.0.0.1:{port}/ops/search?q={'x' * 20_000}") as response,
     ):
         assert response.status == 431
         assert (await response.json())["error"]["code"] == "HEADERS_TOO_LARGE"

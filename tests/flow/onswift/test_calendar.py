@@ -1,5 +1,6 @@
 """The calendar: own deadlines by day, and the feed that calendar programs read."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -7,7 +8,12 @@ from urllib.parse import urlsplit
 import pytest
 
 from core import clock
+from marketplaces.onswift import rules
+from marketplaces.onswift.handlers import calendar
+from marketplaces.onswift.handlers.calendar import _file
+from marketplaces.onswift.queries import calendar as queries
 from tests.flow.api.conftest import Caller, Reply
+from tests.flow.conftest import PATIENCE
 from tests.flow.onswift.conftest import NEW_PROJECT, NOWHERE, Cast
 
 
@@ -89,11 +95,12 @@ async def test_who_has_left_the_team_has_no_deadlines_there(busy: Cast) -> None:
     assert shown(await busy.talent.get("/calendar")) == []
 
 
-async def read(caller: Caller, url: str | None) -> Reply:
-    """Read a feed as a calendar does: by its address alone."""
+async def read(caller: Caller, url: str | None, has: str = "") -> Reply:
+    """Read a feed as a calendar does: by its address alone, and saying what it has already."""
     assert url
     parts = urlsplit(url)
-    return await Caller(caller.client, "").call("GET", f"{parts.path}?{parts.query}")
+    headers = {"If-None-Match": has} if has else {}
+    return await Caller(caller.client, "").call("GET", f"{parts.path}?{parts.query}", headers=headers)
 
 
 async def test_a_calendar_program_reads_the_feed_without_a_login(busy: Cast) -> None:
@@ -113,11 +120,103 @@ async def test_a_calendar_program_reads_the_feed_without_a_login(busy: Cast) -> 
 async def test_a_feed_that_has_not_changed_is_not_sent_again(busy: Cast) -> None:
     url = (await busy.talent.post("/calendar/feed")).body["url"]
     feed = await read(busy.talent, url)
-    parts = urlsplit(url)
-    again = await Caller(busy.talent.client, "").call(
-        "GET", f"{parts.path}?{parts.query}", headers={"If-None-Match": feed.headers["ETag"]}
-    )
-    assert again.status == 304
+    again = await read(busy.talent, url, feed.headers["ETag"])
+    assert (again.status, again.headers["ETag"]) == (304, feed.headers["ETag"])
+
+
+def count_of_builds(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return how many events each feed has had that was built."""
+    built: list[int] = []
+
+    def build(market: str, rows: Any) -> Any:
+        built.append(len(rows))
+        return _file(market, rows)
+
+    monkeypatch.setattr(calendar, "_file", build)
+    return built
+
+
+async def test_a_feed_that_a_program_has_already_is_not_even_built(busy: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    built = count_of_builds(monkeypatch)
+    url = (await busy.talent.post("/calendar/feed")).body["url"]
+    tags = [(await read(busy.talent, url)).headers["ETag"]]
+    assert (await read(busy.talent, url, tags[-1])).status == 304
+    assert built == [3]
+
+    async def changed() -> None:
+        reply = await read(busy.talent, url, tags[-1])
+        assert reply.status == 200
+        tags.append(reply.headers["ETag"])
+
+    task = await give(busy, "Mix", day(3))
+    await changed()
+    await busy.creator.put(f"{busy.path}/tasks/{task}", status="completed")
+    await changed()
+    await busy.creator.put(busy.path, name="Longer film")
+    await changed()
+    await busy.creator.delete(f"{busy.path}/tasks/{task}")
+    await changed()
+    await busy.creator.delete(f"{busy.path}/team/{busy.talent.id}")
+    await changed()
+    assert len(set(tags)) == len(tags) == len(built)
+
+
+async def test_a_feed_is_built_once_for_all_who_ask_at_the_same_time(
+    busy: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = count_of_builds(monkeypatch)
+    url = (await busy.talent.post("/calendar/feed")).body["url"]
+    turn, asked, version = asyncio.Event(), asyncio.Semaphore(0), queries.VERSION
+
+    async def wait(*arguments: Any) -> Any:
+        found = await version(*arguments)
+        asked.release()
+        await turn.wait()
+        return found
+
+    monkeypatch.setattr(queries, "VERSION", wait)
+    readers = [asyncio.create_task(read(busy.talent, url)) for _ in range(5)]
+    for _ in readers:
+        await asyncio.wait_for(asked.acquire(), PATIENCE)
+    turn.set()
+    bodies = {reply.body for reply in await asyncio.gather(*readers)}
+    assert (len(bodies), built) == (1, [3])
+
+
+async def test_a_feed_has_the_deadlines_next_to_today_and_the_beginnings_of_their_texts(
+    busy: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rules, "MOST_IN_FEED", 2)
+    monkeypatch.setattr(rules, "FEED_DESCRIPTION", 3)
+    await give(busy, "Far", day(300))
+    near = await give(busy, "Near", day(1))
+    await busy.creator.put(f"{busy.path}/tasks/{near}", description="long")
+    feed = await read(busy.talent, (await busy.talent.post("/calendar/feed")).body["url"])
+    names = [line.partition(":")[2] for line in feed.body.split("\r\n") if line.startswith("SUMMARY")]
+    assert names == ["Shoot (Film)", "Near (Film)"]
+    assert "DESCRIPTION:lon…\r\n" in feed.body
+
+
+async def test_a_calendar_of_very_much_is_cut_and_says_so(busy: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    await busy.creator.put(f"{busy.path}/tasks/{await give(busy, 'Mix', day(3))}", description="x" * 40)
+    await busy.creator.put(f"{busy.path}/tasks/{await give(busy, 'Mux', day(4))}", description="é" * 30)
+
+    async def seen() -> tuple[list[str], bool]:
+        reply = await busy.talent.get("/calendar")
+        return [name for _, tasks, _ in shown(reply) for name in tasks], reply.body["isCut"]
+
+    assert await seen() == (["Shoot", "Mix", "Mux", "Cut"], False)
+    monkeypatch.setattr(rules, "MOST_CALENDAR_OCTETS", 100)
+    assert await seen() == (["Shoot", "Mix", "Mux", "Cut"], False)
+    monkeypatch.setattr(rules, "MOST_CALENDAR_OCTETS", 99)
+    assert await seen() == (["Shoot", "Mix"], True)
+    monkeypatch.setattr(rules, "MOST_CALENDAR_OCTETS", 39)
+    assert await seen() == (["Shoot"], True)
+    monkeypatch.setattr(rules, "MOST_CALENDAR_OCTETS", 1000)
+    monkeypatch.setattr(rules, "MOST_IN_CALENDAR", 4)
+    assert (await seen())[1] is False
+    monkeypatch.setattr(rules, "MOST_IN_CALENDAR", 3)
+    assert await seen() == (["Shoot", "Mix", "Mux"], True)
 
 
 async def test_a_new_address_ends_the_old_one(busy: Cast) -> None:

@@ -114,9 +114,9 @@ async def test_guessing_from_many_addresses_is_stopped_and_the_owner_still_gets_
     for email in (ann.email, "nobody@example.com"):
         statuses = []
         for n in range(8):
-            monkeypatch.setattr("api.endpoint.client_address", lambda *_, n=n: f"8.8.8.{n}")
+            monkeypatch.setattr("api.admission.client_address", lambda *_, n=n: f"8.8.8.{n}")
             statuses.append((await api.log_in(email, "Wrong-1-pass")).status)
         assert statuses == [401] * 7 + [429], "for an account that exists and for one that does not"
     assert (await api.log_in(ann.email)).status == 429, "right or wrong, from an unknown address"
-    monkeypatch.setattr("api.endpoint.client_address", lambda *_: "127.0.0.1")
+    monkeypatch.setattr("api.admission.client_address", lambda *_: "127.0.0.1")
     assert (await api.log_in(ann.email)).status == 200

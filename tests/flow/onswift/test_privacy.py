@@ -5,10 +5,11 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from asyncpg import DivisionByZeroError
 
 import marketplaces
-from core import privacy
-from core.db import Scalar
+from core import clock, exports, privacy
+from core.db import Query, Texts
 from core.identity import INSERT_ONE_TIME_TOKEN
 from core.jobs import FinishErasure
 from core.privacy import DELETED_NAME, PersonalData
@@ -103,7 +104,7 @@ async def test_an_export_holds_what_is_known_and_nothing_of_others(story: Story)
     assert {one["ip"] for one in data["sessions"]} == {"127.0.0.1"}
     assert [one["name"] for one in data["tasks"]] == ["Cut"]
     assert len(data["reviews"]) == 2
-    assert {one.name for one in REGISTRY if isinstance(one.export, Scalar)} == data.keys()
+    assert {one.name for one in REGISTRY if one.export} == data.keys()
     assert story.ann.email not in str(reply.body)
     assert "password" not in str(reply.body).lower()
 
@@ -111,6 +112,47 @@ async def test_an_export_holds_what_is_known_and_nothing_of_others(story: Story)
 async def test_an_export_can_be_asked_for_some_times_an_hour(api: Api) -> None:
     ann = await api.signed_up()
     assert [(await ann.get("/users/me/export")).status for _ in range(6)] == [200] * 5 + [429]
+
+
+async def test_an_export_of_very_much_is_made_a_little_at_a_time(story: Story, house: House) -> None:
+    conversation = (await story.bob.get("/conversations")).body["conversations"][0]["id"]
+    await house.resources.db.execute(
+        """
+        insert into messages (conversation_id, seq, version, changed_at, id, sender_id, body, created_at)
+        select $1::text::uuid, n, n, now(), gen_random_uuid(), $2::text::uuid, 'said ' || n, now()
+        from generate_series(100, 5099) n""",
+        conversation, story.bob.id,
+    )  # fmt: skip
+    turns, done = 0, False
+
+    async def others() -> None:
+        nonlocal turns
+        while not done:
+            turns += 1
+            await asyncio.sleep(0)
+
+    beside = asyncio.create_task(others())
+    reply = await story.bob.get("/users/me/export")
+    done = True
+    await beside
+    assert len({one["id"] for one in reply.body["data"]["messages"]}) == 5001
+    assert int(reply.headers["Content-Length"]) > 500_000
+    assert turns > 5000 / exports.ROWS_AT_ONCE
+
+
+async def test_few_exports_are_made_at_once_and_others_are_told_to_come_back(
+    story: Story, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as busy:
+        busy.setattr(exports, "_writing", asyncio.Semaphore(0))
+        refused = await story.bob.get("/users/me/export")
+        assert (refused.status, refused.code) == (503, "UNAVAILABLE")
+    monkeypatch.setattr(exports, "_writing", asyncio.Semaphore(1))
+    broken = Texts("select 1 / (random() * 0)::int || $1::uuid::text")
+    with pytest.raises(DivisionByZeroError):
+        await exports.write_export(house.resources.db, UUID(story.bob.id), clock.now(), [("broken", broken)])
+    Query.declared.remove(broken)
+    assert (await story.bob.get("/users/me/export")).status == 200, "what fails gives its place back"
 
 
 async def test_of_a_deleted_user_nothing_is_left_but_what_others_have(story: Story, house: House) -> None:

@@ -6,6 +6,7 @@ import pytest
 from aiohttp import FormData
 
 from config.settings import Settings
+from marketplaces.onswift import rules
 from tests.flow.api.conftest import Caller, Reply
 from tests.flow.conftest import without_limits
 from tests.flow.onswift.conftest import NOWHERE, Cast
@@ -90,6 +91,18 @@ async def test_a_sample_that_is_not_valid_is_not_stored(cast: Cast, change: dict
     refused = await add(cast, **change)
     assert (refused.status, refused.code, refused.fields) == (400, "VALIDATION_ERROR", [field])
     assert await samples_of(cast, cast.creator) == []
+
+
+async def test_a_project_has_some_samples_and_a_team_some_people(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rules, "MOST_SAMPLES", 1)
+    monkeypatch.setattr(rules, "MOST_IN_TEAM", 1)
+    assert (await add(cast)).status == 201
+    assert (await add(cast)).code == "TOO_MANY_SAMPLES"
+    other = {"userId": cast.other_talent.id}
+    assert (await cast.creator.post(f"{cast.path}/team", **other)).code == "TEAM_FULL"
+    assert (await cast.creator.post(f"{cast.path}/team", userId=cast.talent.id)).code == "ALREADY_IN_TEAM"
+    await cast.creator.delete(f"{cast.path}/team/{cast.talent.id}")
+    assert (await cast.creator.post(f"{cast.path}/team", **other)).status == 201
 
 
 async def test_only_the_creator_adds_and_deletes(cast: Cast) -> None:

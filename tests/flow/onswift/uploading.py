@@ -11,7 +11,7 @@ from PIL import Image
 from core.files import File, table
 from tests.flow.api.conftest import Caller, Reply, read
 from tests.flow.conftest import House
-from workers.files import check_file
+from workers.files import FileChecks
 
 
 def image(kind: str = "PNG", size: tuple[int, int] = (64, 48), **options: Any) -> bytes:
@@ -65,7 +65,7 @@ async def get(caller: Caller, url: str, **headers: str) -> tuple[int, bytes, Any
 
 async def check(house: House, file_id: str) -> None:
     """Do what the worker does with an uploaded file."""
-    await check_file(house.resources, house.publisher, UUID(file_id))
+    await FileChecks(house.resources, house.publisher).check(UUID(file_id))
 
 
 async def file_of(house: House, file_id: str) -> File:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core import clock, errors, sync
+from core import clock, errors, groups, sync
 from core.ids import uuid7
 from core.publisher import Draft
 from tests.flow.conftest import House
@@ -39,6 +39,29 @@ async def test_sync_gives_new_edited_and_reacted_messages_positions_and_departur
     assert (changed["unreadCount"], changed["version"], changed["complete"]) == (2, 3, True)
     assert (by_id[str(left)]["isMember"], by_id[str(left)]["messages"]) == (False, [])
     assert (await bob.call("sync", cursor=missed["cursor"]))["conversations"] == []
+
+
+async def test_sync_names_conversations_whose_texts_do_not_fit(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    ann, _ = await house.person("Ann")
+    bob, _ = await house.person("Bob")
+    ctx = house.ctx(ann)
+    rooms = [await house.group(ann, bob) for _ in range(4)]
+    cursor = (await sync.changes(ctx, None)).cursor
+    for room, text in zip(rooms, ("é" * 50, "b" * 40, "c" * 30, ""), strict=True):
+        if text:
+            await house.publisher.append(Draft(uuid7(), room, ann.person, text))
+    await groups.remove(house.ctx(bob), rooms[3], bob.id)
+
+    async def seen() -> list[tuple[bool, int]]:
+        found = {one.conversation_id: one for one in (await sync.changes(ctx, cursor)).conversations}
+        return [(found[room].complete, len(found[room].messages)) for room in rooms[:3]]
+
+    monkeypatch.setattr(sync, "MAX_OCTETS", 170)
+    assert await seen() == [(True, 1), (True, 1), (True, 1)]
+    monkeypatch.setattr(sync, "MAX_OCTETS", 169)
+    assert await seen() == [(True, 1), (True, 1), (False, 0)]
+    monkeypatch.setattr(sync, "MAX_OCTETS", 1)
+    assert await seen() == [(True, 1), (False, 0), (False, 0)], "one comes in any case"
 
 
 async def test_sync_comes_in_pages_and_names_conversations_with_too_much(

@@ -3,6 +3,8 @@
 import asyncio
 from dataclasses import dataclass, field
 
+from tests.flow.conftest import PATIENCE
+
 MALWARE = b"X5O!-TEST-MALWARE"
 
 
@@ -12,9 +14,14 @@ class Scanner:
 
     url: str = ""
     open: asyncio.Event = field(default_factory=asyncio.Event)
-    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    asked: asyncio.Queue[bytes] = field(default_factory=asyncio.Queue)
     answers: list[bytes] = field(default_factory=list)
     scanned: list[bytes] = field(default_factory=list)
+
+    async def next_asked(self) -> bytes:
+        """Return what it is asked about next."""
+        async with asyncio.timeout(PATIENCE):
+            return await self.asked.get()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -23,7 +30,7 @@ class Scanner:
             while size := int.from_bytes(await reader.readexactly(4)):
                 content += await reader.readexactly(size)
             self.scanned.append(content)
-            self.asked.set()
+            self.asked.put_nowait(content)
             await self.open.wait()
             verdict = b"stream: Test.Malware FOUND" if MALWARE in content else b"stream: OK"
             writer.write((self.answers.pop(0) if self.answers else verdict) + b"\0")

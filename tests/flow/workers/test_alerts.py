@@ -102,7 +102,7 @@ async def test_logins_and_passwords_are_in_the_audit_log_and_failures_are_not(
     (link,) = [line for line in verification.get_content().splitlines() if line.startswith("http")]
     assert (await api.anyone.post("/auth/verify-email", token=link.partition("/#verify=")[2])).status == 200
     id = UUID(ann.id)
-    assert await audited(house) == [
+    assert [row for row in await audited(house) if row[0].startswith("user.")] == [
         ("user.login", id, {"new_device": False}),
         ("user.change_password", id, {}),
         ("user.reset_password", id, {}),

@@ -7,19 +7,27 @@ import zlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
 from PIL import Image
 
+import workers.files
 from cli.embedded.s3 import S3Server
 from config.settings import Settings
 from core.clamd import ScannerAwayError
+from core.context import Ctx
+from core.files.checking import check_file
 from core.files.tidying import tidy_files
+from core.jobs import BusyError
+from core.pictures.process import DecoderLostError
+from marketplaces.onswift.purposes import DELIVERABLE
 from tests.flow.api.conftest import Api, Caller
-from tests.flow.conftest import Chatter, House
+from tests.flow.conftest import PATIENCE, Chatter, House
 from tests.flow.onswift.uploading import announce, check, file_of, get, image, put, upload
 from tests.flow.workers.clamd import MALWARE, Scanner
+from tests.flow.workers.conftest import Mailbox
 from workers import running
 from workers.app import Worker
 
@@ -167,6 +175,79 @@ async def test_what_is_not_what_it_says_is_rejected(
     await check(house, id)
     assert (await file_of(house, id)).status == "rejected"
     assert why in await reason(house, id)
+
+
+async def test_a_picture_that_costs_too_much_is_rejected_told_and_counted(
+    api: Api, house: House, hub: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = msgspec.structs.replace(DELIVERABLE.images, cpu_seconds=0.01)
+    ann = await api.signed_up("talent")
+    chatter = await listening(house, hub, ann)
+    id = await sent(ann, image("JPEG", (3000, 2000), progressive=True), "a.jpg", "image/jpeg")
+    ctx = Ctx(house.resources, house.publisher, "onswift", "")
+    await check_file(ctx, [replace(DELIVERABLE, images=limits)], UUID(id))
+    assert await reason(house, id) == "It takes too long to decode"
+    assert (await chatter.heard.next("file:rejected"))["reason"] == "It takes too long to decode"
+    counted = house.resources.metrics.registry.get_sample_value
+    assert counted("greenroom_pictures_total", {"outcome": "cpu"}) == 1
+    for left in (f"quarantine/{id}", f"checked/{id}"):
+        assert await house.resources.storage.size_of(left) is None
+
+
+async def test_a_picture_whose_decoder_is_lost_is_held(api: Api, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    ann = await api.signed_up("talent")
+    id = await sent(ann, image(), "a.png", "image/png")
+    with monkeypatch.context() as standing_still:
+        standing_still.setattr("core.pictures.process.WALL_SECONDS", 0)
+        with pytest.raises(DecoderLostError):
+            await check(house, id)
+    assert (await file_of(house, id)).status == "uploaded"
+    await check(house, id)
+    assert (await file_of(house, id)).status == "released"
+
+
+async def test_one_file_of_each_user_is_checked_at_a_time_and_some_altogether(
+    api: Api, house: House, scanner: Scanner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers.files, "FILES_AT_ONCE", 2)
+    ann, bob, eve = [await api.signed_up("talent") for _ in range(3)]
+    first, second, his, hers = [await sent(one, PDF) for one in (ann, ann, bob, eve)]
+    checks = workers.files.FileChecks(house.resources, house.publisher)
+    scanner.open.clear()
+    running = [asyncio.create_task(checks.check(UUID(first)))]
+    await scanner.next_asked()
+    with pytest.raises(BusyError) as ask_again:
+        await checks.check(UUID(second))
+    running.append(asyncio.create_task(checks.check(UUID(his))))
+    await scanner.next_asked()
+    with pytest.raises(BusyError) as ask_later:
+        await checks.check(UUID(hers))
+    assert 0 < ask_again.value.seconds < ask_later.value.seconds, "many who wait ask no more often than a few"
+    scanner.open.set()
+    await asyncio.gather(*running)
+    await checks.check(UUID(second))
+    await checks.check(UUID(hers))
+    assert {(await file_of(house, id)).status for id in (first, second, his, hers)} == {"released"}
+
+
+async def test_a_user_whose_files_are_slow_keeps_nobody_waiting(
+    api: Api, house: House, hub: str, worker: Worker, scanner: Scanner, mailbox: Mailbox
+) -> None:
+    ann, bob = await api.signed_up("talent"), await api.signed_up("talent")
+    chatter = await listening(house, hub, bob)
+    scanner.open.clear()
+    slow = [await sent(ann, PDF) for _ in range(10)]
+    await scanner.next_asked()
+    his = await sent(bob, image(), "a.png", "image/png")
+    await scanner.next_asked()
+    eve = await api.signed_up("talent")
+    while (await mailbox.next_welcome())["To"] != eve.email:
+        pass
+    scanner.open.set()
+    assert (await chatter.heard.next("file:released"))["file"]["id"] == his
+    async with asyncio.timeout(PATIENCE):
+        while {(await file_of(house, id)).status for id in slow} != {"released"}:  # noqa: ASYNC110 - a table does not tell
+            await asyncio.sleep(0.05)
 
 
 async def test_an_avatar_of_wrong_size_is_rejected(api: Api, house: House) -> None:

@@ -2,24 +2,25 @@
 
 import asyncio
 import logging
+import signal
+import sys
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from core import dead_jobs, logs, outbox
 from core.dead_jobs import DeadJob
-from core.jobs import HopelessError, Job, NotifyMembers, SendMail
+from core.jobs import BusyError, HopelessError, NotifyMembers, SendMail
 from core.logs import Origin
 from tests.flow.api.conftest import Api
 from tests.flow.conftest import PATIENCE, House
+from tests.flow.workers import dying
 from tests.flow.workers.conftest import Mailbox
+from tests.flow.workers.dying import Wave
 from workers import app, running
 from workers.app import Worker, open_worker
-
-
-class Wave(Job, frozen=True):
-    hand: str
 
 
 class Hand:
@@ -40,6 +41,9 @@ class Hand:
             raise self.failures.pop(0)
         self.waved.put_nowait((job.hand, logs.request_id()))
 
+    async def die(self, _job: dying.Fatal) -> None:
+        raise AssertionError("it should not run again")
+
     async def next(self) -> str:
         """Return what was waved next."""
         async with asyncio.timeout(PATIENCE):
@@ -59,6 +63,7 @@ def knows(hand: Hand, monkeypatch: pytest.MonkeyPatch) -> None:
     def functions(worker: Worker, of_time: Any) -> running.Functions:
         known = usual(worker, of_time)
         known.add(Wave, hand.wave)
+        known.add(dying.Fatal, hand.die)
         return known
 
     monkeypatch.setattr(app.Worker, "_functions", functions)
@@ -128,6 +133,40 @@ async def test_what_no_further_try_can_mend_is_dead_at_once(
     hand.failures += [HopelessError("never")]
     await house.resources.jobs.enqueue(Wave("left"))
     assert [(job.error, job.tries) for job in await dead(house)] == [("HopelessError: never", 1)]
+    caplog.clear()
+
+
+async def test_a_job_that_cannot_begin_comes_back_and_has_had_no_try(house: House, hand: Hand, works: Worker) -> None:
+    hand.failures += [BusyError(0.01)] * 9
+    await house.resources.jobs.enqueue(Wave("left"))
+    assert await hand.next() == "left"
+    assert hand.tries == 10, "three tries are all that one has here"
+    assert await dead_jobs.ALL(house.resources.db) == []
+
+
+async def test_a_job_that_kills_its_worker_is_dead_after_two_tries_and_no_other_one_is_lost(
+    house: House, hand: Hand, caplog: pytest.LogCaptureFixture
+) -> None:
+    redis = house.resources.redis
+    await house.resources.jobs.enqueue(dying.Fatal())
+    for number in range(3):
+        await house.resources.jobs.enqueue(Wave(str(number)))
+    for _ in range(2):
+        worker = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tests.flow.workers.dying", msgspec.json.encode(house.settings).decode()
+        )
+        assert await asyncio.wait_for(worker.wait(), PATIENCE) == -signal.SIGKILL
+        for key in await redis.keys("arq:in-progress:*"):
+            await redis.delete(key)  # as time does
+    async with open_worker(house.settings, house.resources, house.publisher):
+        (job,) = await dead(house)
+        assert (job.name, job.tries) == ("Fatal", 3)
+        assert "the worker died while it ran" in job.error
+        told: list[bytes] = await redis.lrange(dying.WAVED, 0, -1)  # type: ignore[misc]
+        waved = {one.decode() for one in told}
+        while waved != {"0", "1", "2"}:
+            waved.add(await hand.next())
+    assert len(await dead_jobs.ALL(house.resources.db)) == 1
     caplog.clear()
 
 

@@ -5,6 +5,8 @@ from datetime import UTC, date, datetime
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from core.icalendar import AllDay, calendar_file
 
@@ -52,6 +54,14 @@ def test_no_text_breaks_out_of_its_line(text: str, written: str) -> None:
 @pytest.mark.parametrize("text", ["x" * 300, "ä" * 200, "🎬" * 100, "a" + "🎬" * 100, "x" * 67, "x" * 68])
 def test_long_lines_are_folded_between_characters_and_come_back_whole(text: str) -> None:
     assert f"SUMMARY:{text}" in lines(event(summary=text))
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=400))
+def test_any_text_comes_back_as_calendar_programs_read_it(text: str) -> None:
+    found = next(line for line in lines(event(summary=text)) if line.startswith("SUMMARY:")).removeprefix("SUMMARY:")
+    unescaped = re.sub(r"\\(.)", lambda pair: {"n": "\n"}.get(pair[1], pair[1]), found)
+    told = text.replace("\r\n", "\n").replace("\r", "\n")
+    assert unescaped == re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", " ", told)
 
 
 def test_the_first_and_the_last_day_there_are_can_be_told() -> None:

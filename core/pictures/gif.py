@@ -1,0 +1,88 @@
+"""The structure of a GIF (89a), and what of it belongs to the picture: no comments, no texts, no XMP, nothing behind the end."""
+
+import struct
+
+from core.pictures.structure import Data, Piece, Structure
+
+MAX_BLOCKS = 1_000_000
+
+_IMAGE, _EXTENSION, _END = 0x2C, 0x21, 0x3B
+_CONTROL, _APPLICATION = 0xF9, 0xFF
+# How often it is played, and its colours.
+_KEPT_APPLICATIONS = (b"\x0bNETSCAPE2.0", b"\x0bANIMEXTS1.0", b"\x0bICCRGBG1012")
+
+
+def read_gif(data: Data) -> Structure:
+    """Read a GIF's structure; raises ValueError. An end that is missing is added, as browsers show such pictures."""
+    reader = _Reader(data)
+    reader.read()
+    if not reader.frames:
+        raise ValueError("no picture")
+    return Structure(reader.width, reader.height, reader.kept, frames=reader.frames, frame_pixels=reader.frame_pixels)
+
+
+class _Reader:
+    def __init__(self, data: Data) -> None:
+        self._data = data
+        self._view = memoryview(data)
+        self._left = MAX_BLOCKS
+        self.kept: list[Piece] = []
+        self.width = self.height = self.frames = self.frame_pixels = 0
+
+    def read(self) -> None:
+        """Read the header and all blocks up to the end."""
+        if self._data[:6] not in (b"GIF87a", b"GIF89a") or len(self._data) < 13:
+            raise ValueError("no GIF")
+        self.width, self.height = struct.unpack("<HH", self._data[6:10])
+        place = self._keep(0, 13 + _colours(self._data[10]))
+        while place < len(self._data) and self._data[place] != _END:
+            place = self._block(place)
+        self.kept.append(bytes((_END,)))
+
+    def _block(self, place: int) -> int:
+        kind, label = self._data[place], self._data[place + 1 : place + 2]
+        if kind == _IMAGE:
+            return self._keep(place, self._image(place))
+        if kind != _EXTENSION or not label:
+            raise ValueError("a block that is none")
+        end = self._data_blocks(place + 2)
+        is_shown = self._data[place + 2 : place + 14] in _KEPT_APPLICATIONS
+        if label[0] == _CONTROL or (label[0] == _APPLICATION and is_shown):
+            self._keep(place, end)
+        return end
+
+    def _image(self, place: int) -> int:
+        """Count the frame at a place; return where it ends."""
+        head = self._data[place + 1 : place + 10]
+        if len(head) < 9:
+            raise ValueError("a broken frame")
+        left, top, width, height, flags = struct.unpack("<HHHHB", head)
+        if not self.frames:  # one that is larger than its screen enlarges it
+            self.width, self.height = max(self.width, left + width), max(self.height, top + height)
+        self.frames += 1
+        self.frame_pixels += width * height
+        return self._data_blocks(place + 10 + _colours(flags) + 1)
+
+    def _data_blocks(self, place: int) -> int:
+        """Return where a row of blocks ends, of which each begins with its length and the last is empty."""
+        data, size = self._data, len(self._data)
+        while place < size:
+            length = data[place]
+            place += 1 + length
+            self._left -= 1
+            if self._left < 0:
+                raise ValueError("too many blocks")
+            if not length:
+                return place
+        raise ValueError("no end")
+
+    def _keep(self, place: int, end: int) -> int:
+        if end > len(self._data):
+            raise ValueError("no end")
+        self.kept.append(self._view[place:end])
+        return end
+
+
+def _colours(flags: int) -> int:
+    """Return the bytes of a table of colours."""
+    return 3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0

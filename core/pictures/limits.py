@@ -1,0 +1,40 @@
+"""What a picture may be, and what decoding it may cost."""
+
+import msgspec
+
+MB = 1024 * 1024
+
+# Of the decoder: 100 million pixels of four bytes, and the interpreter.
+MEMORY_BYTES = 512 * MB
+ADDRESS_BYTES = 1024 * MB  # also the libraries, and the file itself
+THUMBNAIL_SIDE = 320
+
+
+class ImageLimits(msgspec.Struct, frozen=True):
+    """Limits of one purpose. All but the last are checked before anything is decoded.
+
+    Sides and pixels are those of the whole picture. What is decoded in several passes (progressive JPEG, interlaced PNG) holds
+    more in memory, so it may have `max_layered_pixels`; `max_scans`: the passes of a JPEG. Of moving pictures: their frames,
+    and the pixels of all frames together. `cpu_seconds`: what decoding may take.
+    """
+
+    min_side: int = 1
+    max_side: int = 16_384
+    max_pixels: int = 100_000_000
+    max_layered_pixels: int = 50_000_000
+    max_scans: int = 32
+    max_frames: int = 1_000
+    max_moving_pixels: int = 1_000_000_000
+    cpu_seconds: float = 8.0
+
+
+class RejectedError(Exception):
+    """A file that is not what it should be; the message is for its owner."""
+
+
+class Picture(msgspec.Struct, frozen=True, tag=True):
+    """A picture that was decoded: its sides as it is seen, and a small JPEG of it."""
+
+    width: int
+    height: int
+    thumbnail: bytes

@@ -1,0 +1,121 @@
+"""Has a picture decoded by a process of its own, which may take so much time and memory and no more.
+
+One process for each picture (it starts in some 50 ms): nothing of one stranger's picture is there when the next one is decoded, a
+decoder that is broken open finds no settings, no connections and no other files, and what must end is killed.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+from core.pictures.limits import ImageLimits, Picture, RejectedError
+from core.pictures.task import Refusal, Task
+from core.processes import dying_with_us
+
+# Many times what a limit of CPU seconds allows: only a machine that stands still takes so long.
+WALL_SECONDS = 20.0
+MAX_ANSWER = 512 * 1024
+# It holds JPEG_END and an orientation more than what came, at most.
+MAX_GROWTH = 64
+KILLED_FOR_TIME = (-signal.SIGPROF, -signal.SIGXCPU)
+CRASHED = (-signal.SIGSEGV, -signal.SIGBUS, -signal.SIGABRT, -signal.SIGFPE, -signal.SIGILL, -signal.SIGXFSZ)
+
+log = logging.getLogger(__name__)
+
+
+class RefusedError(RejectedError):
+    """A picture that was not accepted; `limit` is what it ran into: structure, cpu, memory, crash, or "" for unreadable."""
+
+    def __init__(self, reason: str, limit: str = "") -> None:
+        super().__init__(reason)
+        self.limit = limit
+
+
+class DecoderLostError(Exception):
+    """The process that decoded was ended by something else than the picture, or stood still: worth another try."""
+
+
+async def examine(content: IO[bytes], clean: IO[bytes], task: Task) -> Picture:
+    """Decode a picture from a file, and write what to keep of it to another one; raises RefusedError, DecoderLostError."""
+    process = await _start(content, clean, task)
+    try:
+        async with asyncio.timeout(WALL_SECONDS):
+            answer = await _read(process)
+            code = await process.wait()
+    except TimeoutError as error:
+        raise DecoderLostError("the decoder did not end in time") from error
+    finally:
+        await _end(process)
+    result = _result(answer, code)
+    if isinstance(result, Refusal):
+        log.info("a picture is refused: %s (%s)", result.reason, result.detail or result.limit)
+        raise RefusedError(result.reason, result.limit)
+    _check(result, clean, task)
+    return result
+
+
+def task_of(mime_type: str, size: int, clean: IO[bytes], limits: ImageLimits) -> Task:
+    """Return what to do with a picture of so many bytes."""
+    return Task(mime_type, size, clean.fileno(), limits)
+
+
+async def _start(content: IO[bytes], clean: IO[bytes], task: Task) -> Process:
+    # -B: what is limited in the bytes that it writes must not write bytecode.
+    command = [*dying_with_us(signal.SIGKILL), sys.executable, "-B", "-P", "-s", "-m", "core.pictures.child"]
+    root = Path(__file__).parents[2]
+    return await asyncio.create_subprocess_exec(
+        *command,
+        msgspec.json.encode(task).decode(),
+        stdin=content,
+        stdout=PIPE,
+        stderr=DEVNULL,
+        pass_fds=(clean.fileno(),),
+        env={"PATH": os.defpath, "PYTHONPATH": str(root), "LC_ALL": "C.UTF-8"},  # none of our secrets
+        start_new_session=True,  # Ctrl-C is for us alone
+    )
+
+
+async def _read(process: Process) -> bytes:
+    assert process.stdout  # noqa: S101 - it was asked for
+    answer = b""
+    while piece := await process.stdout.read(MAX_ANSWER):
+        answer += piece
+        if len(answer) > MAX_ANSWER:
+            return b""
+    return answer
+
+
+async def _end(process: Process) -> None:
+    """Kill the process unless it has ended, and wait for that, also when we are cancelled: there is no zombie."""
+    if process.returncode is None:
+        process.kill()
+        await asyncio.shield(process.wait())
+
+
+def _result(answer: bytes, code: int) -> Picture | Refusal:
+    if code in KILLED_FOR_TIME:
+        return Refusal("It takes too long to decode", "cpu")
+    if code in CRASHED:
+        return Refusal("It cannot be decoded", "crash", f"signal {-code}")
+    if code != 0:
+        raise DecoderLostError(f"the decoder ended with {code}")
+    try:
+        return msgspec.msgpack.decode(answer, type=Picture | Refusal)
+    except msgspec.DecodeError:
+        return Refusal("It cannot be decoded", "crash", "an answer that is none")
+
+
+def _check(picture: Picture, clean: IO[bytes], task: Task) -> None:
+    """Believe nothing of what a decoder says that a picture may have broken open."""
+    limits, sides = task.limits, (picture.width, picture.height)
+    size = os.fstat(clean.fileno()).st_size
+    fits = limits.min_side <= min(sides) and max(sides) <= limits.max_side and 0 < size <= task.size + MAX_GROWTH
+    if not fits or not picture.thumbnail.startswith(b"\xff\xd8\xff"):
+        raise RefusedError("It cannot be decoded", "crash")

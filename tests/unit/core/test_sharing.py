@@ -1,0 +1,53 @@
+"""core/sharing.py: what many ask for is made once."""
+
+import asyncio
+
+import pytest
+
+from core.sharing import Shared
+
+
+class Maker:
+    """Makes what it is told to, when it is told to."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self.result: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def make(self) -> str:
+        self.begun += 1
+        return await self.result
+
+
+async def test_all_who_ask_at_the_same_time_get_what_is_made_once() -> None:
+    shared, maker = Shared[str](), Maker()
+    asking = [asyncio.create_task(shared.get("a", maker.make)) for _ in range(3)]
+    other = asyncio.create_task(shared.get("b", maker.make))
+    await asyncio.sleep(0)
+    maker.result.set_result("made")
+    assert await asyncio.gather(*asking, other) == ["made"] * 4
+    assert maker.begun == 2, "one for each key"
+    await shared.get("a", maker.make)
+    assert maker.begun == 3, "nothing is kept"
+
+
+async def test_who_goes_away_ends_it_for_nobody_else() -> None:
+    shared, maker = Shared[str](), Maker()
+    first, second = [asyncio.create_task(shared.get("a", maker.make)) for _ in range(2)]
+    await asyncio.sleep(0)
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    maker.result.set_result("made")
+    assert await second == "made"
+
+
+async def test_what_goes_wrong_goes_wrong_for_all_of_them_and_is_tried_anew() -> None:
+    shared, maker = Shared[str](), Maker()
+    asking = [asyncio.create_task(shared.get("a", maker.make)) for _ in range(2)]
+    await asyncio.sleep(0)
+    maker.result.set_exception(ValueError("no"))
+    assert [str(one) for one in await asyncio.gather(*asking, return_exceptions=True)] == ["no", "no"]
+    with pytest.raises(ValueError, match="no"):
+        await shared.get("a", maker.make)
+    assert maker.begun == 2

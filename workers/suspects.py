@@ -1,0 +1,74 @@
+"""Jobs whose worker died while they ran: one of them may have killed it.
+
+arq counts how often a job was begun, and here is kept how often it was seen to end: what is missing are deaths. All that ran in
+a worker that died are suspects. Each gets one more try, without another suspect beside it: which one it was shows in
+whose company the worker dies again.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, TypeAlias
+
+from redis.exceptions import RedisError
+
+from core.jobs import BusyError, HopelessError
+
+# As long as arq remembers how often a job was begun.
+KEPT_SECONDS = 88_400
+WAIT_SECONDS = 5.0
+_ENDED, _ALONE = "ended", "alone"
+
+ArqContext: TypeAlias = dict[Any, Any]
+
+
+class Suspects:
+    """Those of one worker."""
+
+    def __init__(self) -> None:
+        self._alone = asyncio.Lock()
+
+    @asynccontextmanager
+    async def watch(self, ctx: ArqContext) -> AsyncIterator[None]:
+        """Enclose one try of a job; raises HopelessError if it has ended workers, BusyError if another suspect runs."""
+        async with self._alone_if_suspect(ctx):
+            try:
+                yield
+            except BusyError:
+                raise  # it was not begun
+            except BaseException:
+                await _note_end(ctx)
+                raise
+
+    @asynccontextmanager
+    async def _alone_if_suspect(self, ctx: ArqContext) -> AsyncIterator[None]:
+        known = await _known(ctx) if ctx["job_try"] > 1 else {}
+        if ctx["job_try"] - 1 <= int(known.get(_ENDED, 0)):
+            yield
+            return
+        if _ALONE in known:
+            raise HopelessError("the worker died while it ran, and again when it was tried without other suspects")
+        if self._alone.locked():
+            raise BusyError(WAIT_SECONDS)
+        async with self._alone:
+            await ctx["redis"].hset(_key(ctx), _ALONE, 1)
+            yield
+
+
+async def _known(ctx: ArqContext) -> dict[str, str]:
+    found: dict[bytes, bytes] = await ctx["redis"].hgetall(_key(ctx))
+    return {name.decode(): value.decode() for name, value in found.items()}
+
+
+async def _note_end(ctx: ArqContext) -> None:
+    with contextlib.suppress(RedisError, OSError):  # it will be a suspect, and has its try
+        async with ctx["redis"].pipeline(transaction=True) as pipe:
+            pipe.hset(_key(ctx), _ENDED, ctx["job_try"])
+            pipe.hdel(_key(ctx), _ALONE)
+            pipe.expire(_key(ctx), KEPT_SECONDS)
+            await pipe.execute()
+
+
+def _key(ctx: ArqContext) -> str:
+    return f"job:{ctx['job_id']}"
