@@ -17,6 +17,7 @@ from tests.flow.engine.apps import greeters
 from tests.flow.engine.serving import PATIENCE, Served, serving
 
 SCRIPT = Path(__file__).with_name("official_client.mjs")
+BURST = Path(__file__).with_name("official_burst.mjs")
 NODE_MODULES = Path(__file__).parents[3] / "web" / "node_modules"
 NODE = shutil.which("node") or ""
 
@@ -48,6 +49,31 @@ async def test_the_javascript_client_is_served(served: Served, transports: str) 
         "left": "io server disconnect",
         "died": "io server disconnect",
     }
+
+
+@pytest.mark.skipif(
+    not NODE or not (NODE_MODULES / "socket.io-client").exists(), reason="no Node or no socket.io-client"
+)
+@pytest.mark.parametrize("transport", ["websocket", "polling"])
+async def test_a_javascript_client_that_kept_hundreds_of_events_is_slowed_and_not_cut(transport: str) -> None:
+    limited: list[str] = []
+    async with serving(Config(limited=lambda kind, _: limited.append(kind)), greeters) as served:
+        command = (NODE, str(BURST), served.url, transport, "600", str(NODE_MODULES))
+        process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+        async with asyncio.timeout(PATIENCE):
+            output, _ = await process.communicate()
+    assert json.loads(output) == {"answered": 600, "left": None}
+    assert set(limited) == {"traffic"}
+
+
+@pytest.mark.parametrize("transport", ["websocket", "polling"])
+async def test_a_python_client_that_says_hundreds_of_things_at_once_is_slowed_and_not_cut(transport: str) -> None:
+    async with serving(Config(), greeters) as served, socketio.AsyncSimpleClient() as client:
+        await client.connect(served.url, transports=[transport], auth={"token": "right"})
+        await client.receive(PATIENCE)
+        for _ in range(600):  # unanswered: by polling this client refuses more than 16 packets at a time
+            await client.client.emit("send", "hello")
+        assert await client.call("send", "last", timeout=PATIENCE) == 15
 
 
 @pytest.mark.parametrize("transports", [["websocket"], ["polling"], ["polling", "websocket"]])
