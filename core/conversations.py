@@ -259,6 +259,7 @@ async def leave_some(ctx: Ctx, user_id: UUID, most: int) -> int:
     groups = await GROUPS_OF(ctx.db, user_id, most)
     for group in groups:
         async with unit_of_work(ctx) as work:
+            await LOCK(work.db, group.id)
             if gone := await REMOVE_MEMBER(work.db, group.id, user_id):
                 await PASS_OWNERSHIP(work.db, group.id)
                 await _log(work, group.id, gone, "{actor} left")

@@ -240,7 +240,7 @@ async def _is_member(ctx: Ctx, work: UnitOfWork, asked: Asked) -> bool:
 async def _tell_invited(ctx: Ctx, work: UnitOfWork, id: UUID, title: str, new: Sequence[Asked]) -> None:
     users = [row.user_id for row in new]
     await FORGET_NOTICES(work.db, users, id)
-    await work.notify(INVITATION_RECEIVED, users, id, inviter=ctx.user.person.name, group=title)
+    await work.notify(INVITATION_RECEIVED, users, id, inviter=ctx.user.person, group=title)
     views = {row.id: _view(row) for row in await OPEN_AMONG(work.db, [row.id for row in new])}
     for row in new:
         work.emit([row.user_id], InvitationReceived(views[row.id]))

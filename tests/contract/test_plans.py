@@ -71,7 +71,7 @@ insert into audit_log (id, market, actor_id, action, recorded_at)
 select gen_random_uuid(), 'onswift', id, 'x', now() from users, generate_series(1, 5);
 insert into one_time_tokens (hash, user_id, purpose, expires_at) select id::text::bytea, id, 'x', now() from users;
 insert into idempotency_keys (user_id, key, fingerprint, created_at) select id, 'x', '', now() from users;
-insert into feeds (user_id, token, created_at) select id, id, now() from users;
+insert into feeds (user_id, hash, created_at) select id, sha256(id::text::bytea), now() from users;
 insert into ratings (subject_id, rating_sum, rating_count) select id, 5, 1 from users;
 insert into onswift.profiles (user_id) select id from users;
 insert into onswift.project_team (id, project_id, user_id, joined_at)

@@ -29,6 +29,7 @@ from tests.flow.onswift.uploading import check, file_of, get, image, upload
 from workers.erasure import finish_erasure
 from workers.mail import mail_user
 
+pytestmark = pytest.mark.usefixtures("all_acquainted")
 BLOCKED = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
 
 

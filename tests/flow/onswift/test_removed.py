@@ -16,6 +16,7 @@ from tests.flow.api.conftest import Api, Caller
 from tests.flow.conftest import PATIENCE, Chatter, House
 from tests.flow.onswift.conftest import NOWHERE, Cast
 
+pytestmark = pytest.mark.usefixtures("all_acquainted")
 LATER = "Zyxwvut"  # in all that comes after she has gone, and nowhere before
 NUMBERS = {"lastSeq", "version", "unreadCount", "memberCount"}
 
