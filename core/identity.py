@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from core import audit, clock, emails, errors, known_devices, limits, sessions
+from core import clock, emails, errors, known_devices, limits, sessions
 from core.alerts import alert
 from core.attempts import attempt
 from core.budget import Rate
@@ -208,7 +208,7 @@ async def _open_session(ctx: Ctx, row: LoginRow, *, is_new_device: bool) -> tupl
             raise errors.INVALID_CREDENTIALS.error()
         if mail:
             work.enqueue(mail)
-        await audit.record(ctx, work.db, "user.login", row.id, {"new_device": is_new_device}, row.id)
+        await work.record("user.login", row.id, by=row.id, new_device=is_new_device)
         return account, await sessions.start(ctx, work.db, account)
 
 
@@ -255,7 +255,7 @@ async def reset_password(ctx: Ctx, token: str, password: str, policy: PasswordPo
         if await USE_ONE_TIME_TOKEN(work.db, digest(token), RESET, ctx.market, now) is None:
             raise errors.INVALID_RESET_TOKEN.error()
         await SET_PASSWORD(work.db, owner.id, password_hash, now)
-        await audit.record(ctx, work.db, "user.reset_password", owner.id, {}, owner.id)
+        await work.record("user.reset_password", owner.id, by=owner.id)
         if mail:
             work.enqueue(mail)
         await sessions.end_all(work, owner.id, "password reset")

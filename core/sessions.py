@@ -150,7 +150,7 @@ async def refresh(ctx: Ctx, token: str) -> Tokens:
             return _sign(ctx, account, row.session_id, successor_id, now)
         if now - row.used_at <= REUSE_GRACE:
             return _sign(ctx, account, row.session_id, row.successor_id, row.used_at)
-        await end(work, row.session_id, None, "refresh token reused")
+        await end(work, row.session_id, row.id, "refresh token reused")
     raise errors.INVALID_REFRESH_TOKEN.error("This refresh token was used before: log in again")
 
 
@@ -162,7 +162,7 @@ async def end(work: UnitOfWork, session_id: UUID, user_id: UUID | None, reason: 
     owner_id = await END(work.db, session_id, user_id, clock.now(), reason)
     if owner_id:
         await credentials.end_of_sessions(work.db, [session_id])
-        await work.record("session.end", session_id, user_id=str(owner_id), reason=reason, **facts)
+        await work.record("session.end", session_id, user_id, user_id=str(owner_id), reason=reason, **facts)
         work.end_sessions([session_id])
     return owner_id
 
@@ -172,7 +172,7 @@ async def end_all(work: UnitOfWork, user_id: UUID, reason: str, keep: UUID | Non
     ended = [session.id for session in await END_OF_USER(work.db, user_id, keep, clock.now(), reason)]
     await credentials.end_of_sessions(work.db, ended)
     await credentials.end_of_user(work.db, user_id)
-    await work.record("session.end_all", user_id, reason=reason, sessions=[str(id) for id in ended])
+    await work.record("session.end_all", user_id, user_id, reason=reason, sessions=[str(id) for id in ended])
     work.end_sessions(ended)
 
 

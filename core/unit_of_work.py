@@ -54,9 +54,9 @@ class UnitOfWork:
         if told.going_out:
             self.enqueue(SendOut([str(id) for id in told.going_out], notice.email, notice.push))
 
-    async def record(self, action: str, entity_id: UUID | None, **facts: object) -> None:
-        """Write to the audit log that the caller did `action` ("project.delete") to an entity."""
-        await audit.record(self._ctx, self.db, action, entity_id, facts)
+    async def record(self, action: str, entity_id: UUID | None, by: UUID | None = None, **facts: object) -> None:
+        """Write to the audit log that the caller, or `by` where there is none, did `action` ("project.delete") to an entity."""
+        await audit.record(self._ctx, self.db, action, entity_id, facts, by)
 
     async def keep(self) -> None:
         """Store what is to be told with the transaction."""

@@ -1,6 +1,6 @@
 """Verified addresses: a mailed code that comes back shows that the address is its user's."""
 
-from core import audit, clock, emails, errors
+from core import clock, emails, errors
 from core.attempts import attempt
 from core.budget import Rate
 from core.context import Ctx
@@ -39,4 +39,4 @@ async def verify_email(ctx: Ctx, token: str, rate: Rate) -> None:
             raise errors.INVALID_VERIFICATION_TOKEN.error()
         await VERIFY_EMAIL(work.db, user_id, now)
         await VOID_ONE_TIME_TOKENS(work.db, user_id, VERIFY, now)
-        await audit.record(ctx, work.db, "user.verify_email", user_id, {}, user_id)
+        await work.record("user.verify_email", user_id, by=user_id)

@@ -151,7 +151,7 @@ HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
     (files.LEFTOVER, (MOMENT, 100, MOMENT), {"files_leftover"}),
     (files.END_UNUSED, ([USER],), {"files_session"}),
     (devices.END, ([USER],), {"devices_session"}),
-    (credentials.END_ONE_TIME_TOKENS, (USER,), {"one_time_tokens_user"}),
+    (credentials.END_ONE_TIME_TOKENS, (USER,), set()),  # either index by user
     (files.OF_OWNER, (USER, 20), {"files_owner"}),
     (messages.FORGET_EARLIER_TEXTS, (MOMENT, 100), {"message_edits_replaced"}),
     (erasure.ERASED_SINCE, (MOMENT,), {"users_deleted"}),
