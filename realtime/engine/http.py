@@ -109,9 +109,10 @@ class Http(web.RequestHandler):
 
     def due(self) -> None:
         """Time is over for a head; a body is given more as long as it comes on."""
-        if not self._head and (self._is_paused or self._progress >= BODY_LEAST):
+        wheel = self._guard.wheel
+        if not (self._head or wheel.is_over) and (self._is_paused or self._progress >= BODY_LEAST):
             self._progress = 0
-            self._guard.wheel.schedule(self, BODY_TIME)
+            wheel.schedule(self, BODY_TIME)
         else:
             self._end(TOO_SLOW)
 
