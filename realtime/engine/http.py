@@ -89,6 +89,10 @@ class Http(web.RequestHandler):
         if not (self._reading_paused or self._buffer_paused):
             self._resume_transport_reading()
 
+    def _pause_transport_reading(self) -> None:
+        self._progress = BODY_LEAST  # as good as come on: it could not
+        super()._pause_transport_reading()
+
     def _resume_transport_reading(self) -> None:
         if not self._held:
             super()._resume_transport_reading()
