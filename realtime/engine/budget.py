@@ -27,10 +27,10 @@ AT_ONCE: Final = 16.0  # units that are taken from the bucket at once, so that m
 REFUSALS: Final = Rate("refusals", 60, 60)
 CONNECT_REFUSED: Final = 10.0  # refusals that a refused CONNECT counts for: six at once, then one in ten seconds
 
-# Of a loop turn, in units. An event takes 20 to 100 us, so one connection holds the loop for about a millisecond, and all
-# that have more to be worked off for some five.
-SLICE: Final = 16.0
-TURN: Final = 64.0
+# Of a loop turn, in units. An event takes 20 to 100 us, so one connection holds the loop for less than a millisecond, and
+# all that have more to be worked off for some three.
+SLICE: Final = 8.0
+TURN: Final = 32.0
 
 EXCUSES: Final = (
     5  # pings in a row that may stay unanswered because we did not read: then the client is gone for all we know

@@ -28,6 +28,7 @@ class Wheel:
     def __init__(self, tick: float) -> None:
         self.tick = tick
         self.now = 1
+        self.is_over = False  # from `finish` on nothing should wait once more
         self._slots: dict[int, set[Timed]] = {}
         self._handle: asyncio.TimerHandle | None = None
 
@@ -71,6 +72,7 @@ class Wheel:
     def finish(self) -> None:
         """Stand still, after all that waits: each is due now."""
         self.stop()
+        self.is_over = True
         while self._slots:
             self.turn()
 

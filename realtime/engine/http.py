@@ -107,6 +107,10 @@ class Http(web.RequestHandler):
         if self.transport is not None:
             super().resume_reading()
 
+    def _pause_transport_reading(self) -> None:
+        self._progress = BODY_LEAST  # as good as come on: it could not
+        super()._pause_transport_reading()
+
     def _resume_transport_reading(self) -> None:
         if not self._held:
             super()._resume_transport_reading()
@@ -127,9 +131,10 @@ class Http(web.RequestHandler):
 
     def due(self) -> None:
         """Time is over for a head; a body is given more as long as it comes on."""
-        if not self._head and (self._is_paused or self._progress >= BODY_LEAST):
+        wheel = self._guard.wheel
+        if not (self._head or wheel.is_over) and (self._is_paused or self._progress >= BODY_LEAST):
             self._progress = 0
-            self._guard.wheel.schedule(self, BODY_TIME)
+            wheel.schedule(self, BODY_TIME)
         else:
             self._end(TOO_SLOW)
 

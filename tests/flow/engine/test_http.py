@@ -191,6 +191,32 @@ async def test_a_body_that_comes_on_slowly_is_served(port: Port, raw: Raw) -> No
     assert (await raw.head()).startswith(b"HTTP/1.1 200 ")
 
 
+@pytest.mark.parametrize("stops", [False, True])
+async def test_a_body_that_we_do_not_take_has_no_deadline_until_the_server_stops(*, stops: bool) -> None:
+    taking: asyncio.Queue[web.RequestHandler] = asyncio.Queue()
+    gate = asyncio.Event()
+
+    async def busy(request: web.Request) -> web.Response:
+        taking.put_nowait(request.protocol)
+        await gate.wait()
+        return web.Response(text=str(sum([len(part) async for part in request.content.iter_any()])))
+
+    body = bytes(4 * 1024 * 1024)
+    async with serving(Config(), recorder(Story()), routes=[web.post("/busy", busy)]) as served:
+        port = served.port, served.engine.wheel
+        async with connected(served.port) as raw:
+            raw.send(b"POST /busy HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body))
+            protocol = await taking.get()
+            raw.send(body)
+            while not protocol._reading_paused:
+                await taken(port)
+            await wait_on(port, 300)
+            if stops:
+                port[1].finish()
+            gate.set()
+            assert (await raw.head()).startswith(b"HTTP/1.1 408 " if stops else b"HTTP/1.1 200 ")
+
+
 async def test_a_body_drop_by_drop_is_given_up(port: Port, raw: Raw) -> None:
     raw.send(b"POST /length HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n")
     for _ in range(2):

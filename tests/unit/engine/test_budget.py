@@ -121,7 +121,7 @@ def test_a_turn_takes_a_slice_of_a_connection_and_reads_no_more_until_the_rest_i
 def test_big_packets_cost_more_of_a_turn() -> None:
     with by_hand() as loop:
         websocket, _, listener = connect(Config())
-        websocket.data_received(client_frame(0x82, bytes(UNIT * 8)) * 10)
+        websocket.data_received(client_frame(0x82, bytes(UNIT * int(SLICE) // 2)) * 10)
         assert len(listener.heard) == 2
         loop.run()
         assert len(listener.heard) == 10

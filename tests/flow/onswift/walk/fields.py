@@ -22,6 +22,7 @@ NOT_FREE = {
     "ResetPassword.newPassword": "as above",
     "ChangePassword.currentPassword": "as above",
     "ChangePassword.newPassword": "as above",
+    "Reauthentication.password": "as above",
     "RefreshToken.refreshToken": "made by us",
     "LogOut.refreshToken": "made by us",
     "ResetPassword.token": "made by us",

@@ -43,6 +43,17 @@ async def talk(walker: Walker, other: Caller, third: Caller) -> None:
     await other.post(f"/conversations/{kept.body['id']}/members", userIds=[third.id])
     await other.delete(f"/conversations/{kept.body['id']}/members/{walker.id}")
     await other.post(f"/conversations/{kept.body['id']}/members", userIds=[walker.id])
+    await be_invited(walker, group)
+
+
+async def be_invited(walker: Walker, group: str) -> None:
+    """Answer the invitations of a stranger, and look at those of a group of one's own."""
+    stranger = await walker.api.signed_up("creator", "Sue Stranger")
+    for answer in ("decline", "accept"):  # who has accepted knows the stranger, and is not asked again
+        await stranger.post("/conversations/groups", title="Strangers", participantIds=[walker.id])
+        (invitation,) = (await walker.make("GET", "/api/invitations"))["invitations"]
+        await walker.make("POST", f"/api/invitations/{{invitationId}}/{answer}", invitation["id"])
+    await walker.make("GET", CONVERSATION + "/invitations", group)
 
 
 async def on_the_socket(walker: Walker, hub: str, other: Caller, third: Caller, project: str) -> Chatter:
