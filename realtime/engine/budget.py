@@ -41,7 +41,6 @@ class Budget:
     """The budget of one client; `credit` is what it may do without looking at the clock, in units."""
 
     __slots__ = (
-        "_address",
         "_config",
         "_excuses",
         "_held",
@@ -49,13 +48,14 @@ class Budget:
         "_refusals",
         "_slowed",
         "_traffic",
+        "address",
         "credit",
     )
 
     def __init__(self, config: "Config", address: str) -> None:
         self.credit = 0.0 if config.rates else inf
         self._config = config
-        self._address = address
+        self.address = address
         self._traffic = Bucket(config.traffic)
         self._refusals = Bucket(config.refusals)
         self._slowed = False
@@ -80,13 +80,13 @@ class Budget:
         self._held, self._held_until = True, monotonic() + seconds
         if not self._slowed:
             self._slowed = True
-            self._config.limited("traffic", self._address)
+            self._config.limited("traffic", self.address)
 
     def refuse(self, cost: float) -> bool:
         """Count a refusal; False if it was one too many."""
         if not self._config.rates or self._refusals.take(monotonic(), cost) <= 0.0:
             return True
-        self._config.limited("refusals", self._address)
+        self._config.limited("refusals", self.address)
         return False
 
     def excuses_silence(self) -> bool:

@@ -6,7 +6,7 @@ import msgspec
 
 from core.budget import Rate
 from realtime.engine.budget import REFUSALS, TRAFFIC
-from realtime.engine.guard import MAX_HEADS, MAX_STRANGERS, SESSIONS
+from realtime.engine.guard import MAX_HEADS, MAX_KEPT, MAX_STRANGERS, SESSIONS, TARPIT
 
 
 def _peer(peer: str, _forwarded: str) -> str:
@@ -50,6 +50,8 @@ class Config(msgspec.Struct, frozen=True):
     sessions: Rate = SESSIONS
     max_heads: int = MAX_HEADS
     max_strangers: int = MAX_STRANGERS
+    max_kept: int = MAX_KEPT
+    tarpit: float = TARPIT
 
     def served_paths(self) -> frozenset[str]:
         """`paths` with and without a trailing slash."""

@@ -40,7 +40,7 @@ async def _listen(door: Callable[[], "Door"], host: str, port: int, reuse_port: 
 class Door(asyncio.Protocol):
     """Reads a connection's first request head and hands the connection on."""
 
-    __slots__ = ("_engine", "_guard", "_head", "_http", "_subject", "_transport", "slot")
+    __slots__ = ("_engine", "_guard", "_head", "_http", "_refusal", "_subject", "_transport", "slot")
     _transport: asyncio.Transport
 
     def __init__(self, guard: Guard, http: Callable[[], asyncio.Protocol], engine: Engine | None = None) -> None:
@@ -48,28 +48,38 @@ class Door(asyncio.Protocol):
         self._engine = engine
         self._http = http
         self._head = b""
+        self._refusal = b""  # what it will be answered, once it has waited for it
         self._subject = ""
         self.slot = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for a head, not for ever, and not from all too many at a time."""
         self._transport = cast("asyncio.Transport", transport)
-        subject = self._guard.subject(self._peer())
-        if self._guard.heads.is_full(subject):
-            self._guard.config.limited("connections", self._peer())
-            self._answer(TOO_MANY, "Retry-After: 1")
-            return
-        self._subject = subject
-        self._guard.heads.enter(subject)
-        self._guard.wheel.schedule(self, HEAD_TIME)
+        self._wait(HEAD_TIME)
+
+    def _wait(self, seconds: float) -> None:
+        self._subject = self._guard.subject(self._peer())
+        self._guard.wheel.schedule(self, seconds)
+        self._guard.heads.enter(self._subject, self)
+
+    def crowded_out(self) -> None:
+        """Others of its address have come meanwhile."""
+        self._guard.config.limited("connections", self._peer())
+        self._settle()
+        self._answer(TOO_MANY, "Retry-After: 1")
 
     def _peer(self) -> str:
         peer = self._transport.get_extra_info("peername")
         return peer[0] if peer else ""
 
     def due(self) -> None:
-        """The head did not come."""
-        self._refuse(TOO_SLOW)
+        """The head did not come, or has waited for its refusal."""
+        if not self._refusal:
+            self._refuse(TOO_SLOW)
+            return
+        self._settle()
+        self._transport.write(self._refusal)
+        self._transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         """Gone before it said anything."""
@@ -78,11 +88,13 @@ class Door(asyncio.Protocol):
     def _settle(self) -> None:
         """Wait no longer."""
         self._guard.wheel.cancel(self)
-        self._guard.heads.leave(self._subject)
+        self._guard.heads.leave(self._subject, self)
         self._subject = ""
 
     def data_received(self, data: bytes) -> None:
         """Collect the head."""
+        if self._refusal:
+            return
         seen = len(self._head)
         self._head += data
         end = self._head.find(_END, max(0, seen - 3))
@@ -106,8 +118,11 @@ class Door(asyncio.Protocol):
         try:
             session = engine.admit(request) or engine.new_session(request)
         except Refused as refused:
-            self._transport.write(refused.answer())
-            self._transport.close()
+            self._refusal = refused.answer()
+            if refused.status == TOO_MANY.status:
+                self._wait(self._guard.config.tarpit)
+            else:
+                self.due()
             return
         websocket = engine.open_websocket(self._transport, request, session)
         if len(self._head) > end:

@@ -34,6 +34,8 @@ def routes(engine: "Engine") -> list[web.RouteDef]:
         try:
             response = await _serve(engine, request, asked)
         except Refused as refused:
+            if refused.status == 429:
+                await asyncio.sleep(engine.config.tarpit)
             response = web.Response(
                 body=refused.body(), status=refused.status, headers=refused.headers, content_type="application/json"
             )

@@ -1,8 +1,7 @@
 """What a process knows of the addresses that are at its ports, and the wheel on which it waits for them."""
 
-from collections import defaultdict
 from time import monotonic
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from core.budget import Buckets, Rate
 from realtime.engine.heartbeat import Wheel
@@ -10,48 +9,66 @@ from realtime.engine.heartbeat import Wheel
 if TYPE_CHECKING:
     from realtime.engine.config import Config
 
-MAX_HEADS: Final = 200  # connections of an address that have not sent their first request yet
-MAX_STRANGERS: Final = 100  # sessions of an address that no namespace has let in yet
-STRANGERS_TIME: Final = 1.0  # seconds after which some of them will be in
+# Of one address, each with the oldest going when one more comes: whoever means it is on in an instant, and in use meanwhile.
+MAX_HEADS: Final = 500  # connections that have not sent their first request yet
+MAX_STRANGERS: Final = 1000  # sessions that no namespace has let in yet
+MAX_KEPT: Final = 1000  # connections of HTTP; those that were used last stay
 # Sessions that an address may open: an office whose hub was restarted is back at once, a larger one by trying again.
-SESSIONS: Final = Rate("sessions", 500, 25)
+SESSIONS: Final = Rate("sessions", 1000, 5)
+TARPIT: Final = (
+    1.0  # seconds until a refusal is answered, so that who tries again and again is slow, and leaves room for others
+)
 TICKS: Final = 32  # of the wheel, within the shorter of the heartbeat's two delays
 
 
-class Counts:
-    """How many of a kind each subject has, at most `most`; "" is not counted."""
+class Guest(Protocol):
+    """A connection or session that holds a place of its address."""
 
-    __slots__ = ("_most", "_of")
+    def crowded_out(self) -> None:
+        """Go: others of the address have come meanwhile."""
+
+
+class Crowd:
+    """The guests of each subject, the oldest first, at most `most`: one more, and the oldest goes. "" is not counted."""
+
+    __slots__ = ("_guests", "_most")
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._of: defaultdict[str, int] = defaultdict(int)
+        self._guests: dict[str, dict[Guest, None]] = {}
 
-    def is_full(self, subject: str) -> bool:
-        """Whether the subject may have no more."""
-        return self._of.get(subject, 0) >= self._most
+    def enter(self, subject: str, guest: Guest) -> None:
+        """Take one more in."""
+        if not subject:
+            return
+        guests = self._guests.setdefault(subject, {})
+        guests[guest] = None
+        if len(guests) > self._most:
+            next(iter(guests)).crowded_out()
 
-    def enter(self, subject: str) -> None:
-        """Count one more."""
-        if subject:
-            self._of[subject] += 1
+    def leave(self, subject: str, guest: Guest) -> None:
+        """Let one go."""
+        if guests := self._guests.get(subject):
+            guests.pop(guest, None)
+            if not guests:
+                del self._guests[subject]
 
-    def leave(self, subject: str) -> None:
-        """Count one less."""
-        if subject:
-            self._of[subject] -= 1
-            if not self._of[subject]:
-                del self._of[subject]
+    def renew(self, subject: str, guest: Guest) -> None:
+        """Make one the youngest."""
+        if (guests := self._guests.get(subject)) and guest in guests:
+            del guests[guest]
+            guests[guest] = None
 
 
 class Guard:
-    """Counts what addresses have open."""
+    """Knows what addresses have open."""
 
     def __init__(self, config: "Config") -> None:
         self.config = config
         self.wheel = Wheel(min(config.ping_interval, config.ping_timeout) / TICKS)
-        self.heads = Counts(config.max_heads)
-        self.strangers = Counts(config.max_strangers)
+        self.heads = Crowd(config.max_heads)
+        self.strangers = Crowd(config.max_strangers)
+        self.kept = Crowd(config.max_kept)
         self._sessions = Buckets(config.sessions)
 
     def subject(self, address: str) -> str:
@@ -63,8 +80,7 @@ class Guard:
         """Return 0.0 if an address may open one more session, or the seconds after which it is worth another try."""
         if not subject:
             return 0.0
-        wait = STRANGERS_TIME if self.strangers.is_full(subject) else self._sessions.take(subject, monotonic())
-        if wait <= 0.0:
-            return 0.0
-        self.config.limited("sessions", address)
+        wait = self._sessions.take(subject, monotonic())
+        if wait > 0.0:
+            self.config.limited("sessions", address)
         return wait

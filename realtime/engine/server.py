@@ -164,7 +164,7 @@ class Engine:
 
     def _begin(self, session: Session) -> None:
         self.sessions[session.sid] = session
-        self.guard.strangers.enter(session.stranger)
         # Spread, or all clients of a restarted hub are pinged in the same tick for ever.
         self.wheel.schedule(session, self.config.ping_interval * random.uniform(0.5, 0.9))  # noqa: S311
         session.layer = self._layer(session)
+        self.guard.strangers.enter(session.stranger, session)

@@ -134,8 +134,13 @@ class Session:
 
     def let_in(self) -> None:
         """Count it no more among those of its address that nobody knows yet."""
-        self.engine.guard.strangers.leave(self.stranger)
+        self.engine.guard.strangers.leave(self.stranger, self)
         self.stranger = ""
+
+    def crowded_out(self) -> None:
+        """Others of its address have come meanwhile, and this one has not said who it is."""
+        self.engine.config.limited("sessions", self.remote)
+        self.close(FORCED_CLOSE, POLICY_VIOLATION)
 
     def count_refusal(self, cost: float = 1.0) -> None:
         """Count something that was refused to the client; one too many, and the session ends after this turn's answers."""

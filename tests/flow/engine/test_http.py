@@ -251,7 +251,7 @@ async def test_a_request_whose_answer_takes_long_has_no_deadline(port: Port) -> 
 
 
 @pytest.mark.parametrize("door", [hub_door, api_door])
-async def test_an_address_may_not_have_all_too_many_connections_that_say_nothing(
+async def test_of_connections_that_say_nothing_the_oldest_goes_when_its_address_has_too_many(
     door: Callable[[Config], AbstractAsyncContextManager[Port]],
 ) -> None:
     limited: list[tuple[str, str]] = []
@@ -259,15 +259,29 @@ async def test_an_address_may_not_have_all_too_many_connections_that_say_nothing
     async with door(config) as port, connected(port[0]) as one, connected(port[0]) as two:
         one.send(b"G")
         two.send(b"G")
-        async with connected(port[0]) as three:
-            head, _, body = (await three.rest()).partition(b"\r\n\r\n")
+        await taken(port)
+        head, _, body = (await one.rest()).partition(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 429 ")
         assert b"Retry-After: 1" in head
         assert json.loads(body)["error"]["code"] == "RATE_LIMITED"
         assert limited == [("connections", "127.0.0.1")]
-        one.send(PLAIN[1:])
-        await one.head()
-        await taken(port)
+        two.send(PLAIN[1:])
+        await two.head()
+
+
+async def test_of_kept_connections_the_one_that_was_used_longest_ago_goes_when_its_address_has_too_many() -> None:
+    async with (
+        hub_door(Config(max_kept=2)) as port,
+        connected(port[0]) as one,
+        connected(port[0]) as two,
+        connected(port[0]) as three,
+    ):
+        for raw in (one, two, one, three):
+            raw.send(PLAIN)
+            assert b"HTTP/1.1 200 " in await raw.head()
+        assert await two.rest() == b"hello"
+        one.send(PLAIN)
+        assert b"HTTP/1.1 200 " in await one.head()
 
 
 async def test_proxies_of_ours_and_load_tests_may_have_any_number() -> None:

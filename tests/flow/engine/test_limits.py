@@ -196,13 +196,26 @@ async def test_a_second_post_while_the_first_is_held_back_ends_the_session(http:
         assert await story.next() == ("closed", "transport error")
 
 
-async def test_an_address_may_have_some_sessions_that_nobody_knows_yet(
+async def test_of_sessions_that_nobody_knows_the_oldest_goes_when_its_address_has_too_many(
     limited: list[tuple[str, str]], http: aiohttp.ClientSession
 ) -> None:
     async with serving(config(limited, max_strangers=1), tellers(Story())) as served, websocket(served) as raw:
         await raw.packet()
         async with http.get(served.url + OPEN) as answer:
-            assert (answer.status, answer.headers["Retry-After"]) == (429, "1")
+            assert answer.status == 200
+        await raw.rest()
+        assert len(served.engine.sessions) == 1
+        assert limited == [("sessions", "127.0.0.1")]
+
+
+async def test_who_opens_sessions_too_fast_is_answered_later(
+    limited: list[tuple[str, str]], http: aiohttp.ClientSession
+) -> None:
+    one = config(limited, sessions=Rate("sessions", 1, 1000), tarpit=0.0)
+    async with serving(one, tellers(Story())) as served, websocket(served) as raw:
+        await raw.packet()
+        async with http.get(served.url + OPEN) as answer:
+            assert (answer.status, answer.headers["Retry-After"]) == (429, "1000")
             assert (await answer.json())["message"] == "Too many sessions"
         async with connected(served.port) as refused:
             refused.send(upgrade_head(served.port))

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from core.budget import Rate
 from realtime.engine.budget import EXCUSES, SLICE, TURN, UNIT, Budget, Turns
 from realtime.engine.config import Config
-from realtime.engine.guard import Counts, Guard
+from realtime.engine.guard import Crowd, Guard
 from realtime.engine.server import Engine
 from realtime.engine.session import Layer, Session
 from realtime.engine.websocket import WebSocket
@@ -266,16 +266,37 @@ def test_a_connection_that_goes_while_it_waits_leaves_nothing_to_do() -> None:
             assert len(listener.heard) == heard
 
 
-def test_counts_forget_who_has_none() -> None:
-    counts = Counts(2)
-    assert not counts.is_full("a")
-    counts.enter("a")
-    counts.enter("a")
-    assert counts.is_full("a")
-    assert not counts.is_full("b")
-    counts.leave("a")
-    counts.leave("a")
-    assert not counts._of
+class Holder:
+    """Holds a place of an address until others need it."""
+
+    def __init__(self, crowd: Crowd) -> None:
+        self.crowd = crowd
+        self.is_in = True
+        crowd.enter("a", self)
+
+    def crowded_out(self) -> None:
+        self.is_in = False
+        self.crowd.leave("a", self)
+
+
+def test_of_a_crowd_the_one_that_was_used_longest_ago_goes() -> None:
+    crowd = Crowd(2)
+    one, two = Holder(crowd), Holder(crowd)
+    crowd.renew("a", one)
+    three = Holder(crowd)
+    assert (one.is_in, two.is_in, three.is_in) == (True, False, True)
+
+
+def test_a_crowd_forgets_who_has_gone_and_does_not_count_who_has_no_subject() -> None:
+    crowd = Crowd(1)
+    one = Holder(crowd)
+    for _ in range(3):
+        crowd.enter("", one)
+    crowd.leave("a", one)
+    crowd.leave("a", one)
+    crowd.renew("a", one)
+    assert one.is_in
+    assert not crowd._guests
 
 
 def test_an_address_is_counted_as_its_subject_unless_it_is_trusted() -> None:
