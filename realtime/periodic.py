@@ -14,6 +14,7 @@ class Periodic:
         self._work = work
         self._seconds = seconds
         self._task: asyncio.Task[None] | None = None
+        self._is_over = False
 
     def start(self) -> None:
         """Begin, with the first call one period from now."""
@@ -22,11 +23,12 @@ class Periodic:
     async def stop(self) -> None:
         """End, also in the middle of the work."""
         if self._task:
+            self._is_over = True  # work that waits with a timeout may take the cancellation for its own
             self._task.cancel()
             await asyncio.wait([self._task])
 
     async def _repeat(self) -> None:
-        while True:
+        while not self._is_over:
             await asyncio.sleep(self._seconds)
             try:
                 await self._work()
