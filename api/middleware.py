@@ -99,7 +99,8 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
     except AppError as error:
         return answer(error)
     except UNAVAILABLE as error:
-        log.warning("%s %s is not possible right now: %r", request.method, _path(request), error)
+        if request.transport is not None:  # who has hung up may be what failed, and needs no answer
+            log.warning("%s %s is not possible right now: %r", request.method, _path(request), error)
         return answer(errors.UNAVAILABLE.error())
     except Exception:
         log.exception("%s %s failed", request.method, _path(request))
