@@ -21,7 +21,7 @@ select gen_random_uuid(), m.project_id, 'x', m.user_id, p.due_date + n, now(), n
 from onswift.project_team m join onswift.projects p on p.id = m.project_id, generate_series(1, 2) n;
 insert into onswift.task_comments (id, task_id, author_id, content, created_at)
 select gen_random_uuid(), id, id, 'x', now() from users;
-insert into feeds (user_id, hash, created_at) select id, uuid_send(id), now() from users;
+insert into feeds (user_id, hash, created_at) select id, uuid_send(id), now() from users on conflict do nothing;
 update conversations set subject_type = 'project', subject_id = id;
 analyze
 """
