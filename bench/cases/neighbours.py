@@ -33,6 +33,7 @@ from bench.servers import NODE, OURS, Running, node
 from core.tokens import KeyRing
 
 ACK_MS, PAGE_MS, MEMORY_MB = 50, 100, 64
+WARNINGS = 20  # a line a minute for each limit that somebody meets, and what else a process has to say
 RAISED = 100
 TASKS = 3000
 LOOK_SECONDS = 0.25
@@ -61,10 +62,15 @@ class Attackers(msgspec.Struct, frozen=True):
 
 
 class Beside(msgspec.Struct, frozen=True):
-    """What came of one attack: the honest user's waits, and how much the processes have grown, in bytes."""
+    """What came of one attack: the honest user's waits, how much the processes have grown, in bytes, and their warnings.
+
+    `limited`: how often something was limited, as their metrics have it; None for a peer, which has none.
+    """
 
     waits: Waits
     growth: int
+    warnings: int = 0
+    limited: float | None = None
 
 
 def neighbours(house: House, seconds: float) -> list[Line]:
@@ -111,7 +117,21 @@ def ours(house: House, crowd: Crowd, attackers: Attackers, seconds: float) -> Be
         feed = _feed(api, attacker) if calendar in attackers.attacks else ""
         target = Target(hub, api, attacker if attackers.with_login else "", room, feed)
         page = f"http://127.0.0.1:{api}/api/conversations/{room}/messages?limit=50"
-        return _measure(running, attackers, target, Honest(hub, page, honest, room), seconds)
+        before = _warnings(house)
+        result = _measure(running, attackers, target, Honest(hub, page, honest, room), seconds)
+        limited = sum(map(_limited, running.ports))
+        return msgspec.structs.replace(result, warnings=_warnings(house) - before, limited=limited)
+
+
+def _warnings(house: House) -> int:
+    lines = "".join(log.read_text() for log in house.folder.glob("neighbours-*.log")).splitlines()
+    return sum(" WARNING " in line or " ERROR " in line for line in lines)
+
+
+def _limited(port: int) -> float:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+        lines = answer.read().decode().splitlines()
+    return sum(float(line.split()[-1]) for line in lines if line.startswith("greenroom_limited_total"))
 
 
 @contextmanager
@@ -120,6 +140,7 @@ def serving_ours(house: House, crowd: Crowd, honest: str) -> Iterator[Running]:
     settings = house.settings(crowd.database_url)
     user_id = KeyRing(settings).access(honest).user_id
     environment = house.environment(crowd.database_url) | {
+        "GREENROOM_LOG_LEVEL": "INFO",
         "GREENROOM_RATE_LIMITS": "on",
         "GREENROOM_RAISED_LIMITS": f"{user_id}:{RAISED}",
     }
@@ -181,6 +202,8 @@ def _lines(title: str, results: dict[str, Beside]) -> list[Line]:
         line("page, p99 ms", lambda result: percentile(result.waits.pages, 0.99), PAGE_MS, "ms"),
         line("failures", lambda result: result.waits.failures, 0, ""),
         line("memory grown, MB", lambda result: result.growth / 1e6, MEMORY_MB, "MB"),
+        at_most(Line(title, "warnings in the log", {OURS: results[OURS].warnings}), WARNINGS, ""),
+        Line(title, "times limited", {OURS: results[OURS].limited or 0}),
     ]
 
 
