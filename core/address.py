@@ -13,16 +13,15 @@ Address: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network
 
 SUBJECT_BITS: Final = 64  # of IPv6: what one customer gets at the least, who then has any address in it
-WIDER_BITS: Final = (
-    48  # what one customer gets at the most: all its /64s together have WIDER_FACTOR times what each has
-)
-WIDER_FACTOR: Final = 8
+WIDER_BITS: Final = 48  # what one customer gets at the most ...
+WIDER_FACTOR: Final = 8  # ... and how many times as much all its /64s together may do as one of them
+REMEMBERED: Final = 4096  # addresses whose subjects are not computed again with each request
 
 _WITH_PORT: Final = re.compile(r"(?:\[(?P<six>[^\]]+)\]|(?P<four>[0-9.]+))(?::[0-9]{1,5})?")
 
 
 class ForwardedError(AppError, ValueError):
-    """MALFORMED_REQUEST: a trusted proxy forwards for what is no address. A ValueError to the engine, which knows no AppError."""
+    """MALFORMED_REQUEST: X-Forwarded-For of a trusted proxy is invalid. A ValueError, as the engine knows no AppError."""
 
     def __init__(self) -> None:
         super().__init__(MALFORMED_REQUEST, "X-Forwarded-For holds something that is no address", ())
@@ -66,20 +65,23 @@ def is_trusted(address: str, proxies: Sequence[str]) -> bool:
 
 def subject(address: str) -> str:
     """Return whose limits an address counts against: an IPv4 address, or the /64 of an IPv6 one."""
-    try:
-        parsed = parse(address)
-    except ValueError:
-        return address
-    return _network(parsed, SUBJECT_BITS) if parsed.version == 6 else str(parsed)
+    return _subjects(address)[0]
 
 
 def wider_subject(address: str) -> str:
     """Return the /48 of an IPv6 address, whose limits are wider, so that nobody goes through its /64s; "" for any other."""
+    return _subjects(address)[1]
+
+
+@lru_cache(REMEMBERED)
+def _subjects(address: str) -> tuple[str, str]:
     try:
         parsed = parse(address)
     except ValueError:
-        return ""
-    return _network(parsed, WIDER_BITS) if parsed.version == 6 else ""
+        return address, ""
+    if parsed.version == 4:
+        return str(parsed), ""
+    return _network(parsed, SUBJECT_BITS), _network(parsed, WIDER_BITS)
 
 
 class AddressBuckets:
@@ -91,10 +93,13 @@ class AddressBuckets:
 
     def take(self, address: str, now: float, cost: float = 1.0) -> float:
         """Take from both and return 0.0, or from none and return the seconds to wait."""
-        wait = self.wait(address, now, cost)
-        if wait <= 0.0:
-            self.charge(address, now, cost)
-        return max(wait, 0.0)
+        buckets = self._of(address, now)
+        wait = max(bucket.wait(now, cost) for bucket in buckets)
+        if wait > 0.0:
+            return wait
+        for bucket in buckets:
+            bucket.charge(now, cost)
+        return 0.0
 
     def wait(self, address: str, now: float, cost: float = 1.0) -> float:
         """Return the seconds after which both have so much; 0.0 or less: now."""
