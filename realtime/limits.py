@@ -89,7 +89,8 @@ class Limiter:
 
     def failed(self, address: str) -> None:
         """Count a CONNECT that has failed."""
-        self._failed.charge(address, monotonic())
+        if self._is_on:
+            self._failed.charge(address, monotonic())
 
     def _other_events(self, user: str | bytes) -> Bucket:
         assert isinstance(user, bytes)  # noqa: S101
