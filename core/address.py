@@ -6,7 +6,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final, TypeAlias
 
-from core.budget import MOST_SUBJECTS, Bucket, Buckets, Rate
+from core.budget import MOST_SUBJECTS, Nested, NestedBuckets, Rate
 from core.errors import MALFORMED_REQUEST, AppError
 
 Address: TypeAlias = IPv4Address | IPv6Address
@@ -64,55 +64,40 @@ def is_trusted(address: str, proxies: Sequence[str]) -> bool:
 
 
 def subject(address: str) -> str:
-    """Return whose limits an address counts against: an IPv4 address, or the /64 of an IPv6 one."""
-    return _subjects(address)[0]
-
-
-def wider_subject(address: str) -> str:
-    """Return the /48 of an IPv6 address, whose limits are wider, so that nobody goes through its /64s; "" for any other."""
-    return _subjects(address)[1]
+    """Return whose limits an address counts against first: an IPv4 address, or the /64 of an IPv6 one."""
+    (near, _), *_ = subjects(address)
+    return near
 
 
 @lru_cache(REMEMBERED)
-def _subjects(address: str) -> tuple[str, str]:
+def subjects(address: str) -> Nested:
+    """Return all whose limits an address counts against: `subject`, and around an IPv6 /64 its /48."""
     try:
         parsed = parse(address)
     except ValueError:
-        return address, ""
+        return ((address, 1),)
     if parsed.version == 4:
-        return str(parsed), ""
-    return _network(parsed, SUBJECT_BITS), _network(parsed, WIDER_BITS)
+        return ((str(parsed), 1),)
+    return (_network(parsed, SUBJECT_BITS), 1), (_network(parsed, WIDER_BITS), WIDER_FACTOR)
 
 
 class AddressBuckets:
-    """The buckets of addresses in this process, each of its `subject` within its `wider_subject`; otherwise as `Buckets`."""
+    """The buckets of addresses in this process; otherwise as `Buckets`."""
 
     def __init__(self, rate: Rate, most: int = MOST_SUBJECTS) -> None:
-        self._near = Buckets(rate, most)
-        self._wider = Buckets(rate.times(WIDER_FACTOR), most)
+        self._buckets = NestedBuckets(rate, most)
 
     def take(self, address: str, now: float, cost: float = 1.0) -> float:
-        """Take from both and return 0.0, or from none and return the seconds to wait."""
-        buckets = self._of(address, now)
-        wait = max(bucket.wait(now, cost) for bucket in buckets)
-        if wait > 0.0:
-            return wait
-        for bucket in buckets:
-            bucket.charge(now, cost)
-        return 0.0
+        """Take for an address and its networks and return 0.0, or take nothing and return the seconds to wait."""
+        return self._buckets.take(subjects(address), now, cost)
 
     def wait(self, address: str, now: float, cost: float = 1.0) -> float:
-        """Return the seconds after which both have so much; 0.0 or less: now."""
-        return max(bucket.wait(now, cost) for bucket in self._of(address, now))
+        """Return the seconds after which so much can be taken; 0.0 or less: now."""
+        return self._buckets.wait(subjects(address), now, cost)
 
     def charge(self, address: str, now: float, cost: float = 1.0) -> None:
-        """Take from both, also if there is not enough."""
-        for bucket in self._of(address, now):
-            bucket.charge(now, cost)
-
-    def _of(self, address: str, now: float) -> list[Bucket]:
-        near, wider = self._near.of(subject(address), now), wider_subject(address)
-        return [near, self._wider.of(wider, now)] if wider else [near]
+        """Take also what is not there. Less than 0 is put back."""
+        self._buckets.charge(subjects(address), now, cost)
 
 
 def masked(address: str) -> str:

@@ -6,7 +6,7 @@ works alike in memory (here) and in Redis (core/shared_limits.py). docs/limits.m
 
 from collections import deque
 from collections.abc import Callable
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, TypeAlias, TypeVar
 
 import msgspec
 
@@ -202,3 +202,46 @@ class Buckets(Subjects[Bucket]):
     def take(self, subject: str | bytes, now: float, cost: float = 1.0) -> float:
         """Take from the bucket of a subject, as `Bucket.take` does."""
         return self.of(subject, now).take(now, cost)
+
+
+# Networks, say, from the nearest to the widest; each may do `factor` times what the rate allows.
+Nested: TypeAlias = tuple[tuple[str, int], ...]  # (subject, factor)
+
+
+class NestedBuckets:
+    """The buckets of subjects that lie within wider ones: what is taken, is taken from all of them or from none."""
+
+    __slots__ = ("_levels", "_most", "_rate")
+
+    def __init__(self, rate: Rate, most: int = MOST_SUBJECTS) -> None:
+        self._rate = rate
+        self._most = most  # of each factor
+        self._levels: dict[int, Buckets] = {}
+
+    def take(self, subjects: Nested, now: float, cost: float = 1.0) -> float:
+        """Take `cost` and return 0.0, or take nothing and return the seconds to wait."""
+        buckets = self._of(subjects, now)
+        wait = max((bucket.wait(now, cost) for bucket in buckets), default=0.0)
+        if wait > 0.0:
+            return wait
+        for bucket in buckets:
+            bucket.charge(now, cost)
+        return 0.0
+
+    def wait(self, subjects: Nested, now: float, cost: float = 1.0) -> float:
+        """Return the seconds after which all have so much; 0.0 or less: now."""
+        return max((bucket.wait(now, cost) for bucket in self._of(subjects, now)), default=0.0)
+
+    def charge(self, subjects: Nested, now: float, cost: float = 1.0) -> None:
+        """Take from all, into debt if need be. Less than 0 is put back."""
+        for bucket in self._of(subjects, now):
+            bucket.charge(now, cost)
+
+    def _of(self, subjects: Nested, now: float) -> list[Bucket]:
+        return [self._level(factor).of(subject, now) for subject, factor in subjects]
+
+    def _level(self, factor: int) -> Buckets:
+        level = self._levels.get(factor)
+        if level is None:
+            level = self._levels[factor] = Buckets(self._rate.times(factor), self._most)
+        return level

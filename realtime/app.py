@@ -7,7 +7,7 @@ from functools import partial
 from aiohttp import web
 
 from config.settings import Settings
-from core.address import client_address, is_trusted, subject
+from core.address import client_address, is_trusted, subjects
 from core.clock import now
 from core.context import Resources
 from core.market import Marketplace
@@ -179,7 +179,7 @@ def door_config(settings: Settings, offenders: Offenders) -> Config:
     return Config(
         origins=settings.cors_origins,
         address=partial(client_address, proxies=settings.trusted_proxies),
-        subject=subject,
+        subjects=subjects,
         trusted=partial(is_trusted, proxies=settings.trusted_proxies),
         limited=offenders.limited,
         rates=settings.rate_limits == "on",

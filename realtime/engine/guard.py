@@ -3,7 +3,7 @@
 from time import monotonic
 from typing import TYPE_CHECKING, Final, Protocol
 
-from core.budget import Buckets, Rate
+from core.budget import Nested, NestedBuckets, Rate
 from realtime.engine.heartbeat import Wheel
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class Guest(Protocol):
 
 
 class Crowd:
-    """The guests of each subject, the oldest first, at most `most`: one more, and the oldest goes. "" is not counted."""
+    """The guests of each subject, the oldest first, at most `most` times its factor: one more, and the oldest goes."""
 
     __slots__ = ("_guests", "_most")
 
@@ -37,27 +37,28 @@ class Crowd:
         self._most = most
         self._guests: dict[str, dict[Guest, None]] = {}
 
-    def enter(self, subject: str, guest: Guest) -> None:
+    def enter(self, subjects: Nested, guest: Guest) -> None:
         """Take one more in."""
-        if not subject:
-            return
-        guests = self._guests.setdefault(subject, {})
-        guests[guest] = None
-        if len(guests) > self._most:
-            next(iter(guests)).crowded_out()
-
-    def leave(self, subject: str, guest: Guest) -> None:
-        """Let one go."""
-        if guests := self._guests.get(subject):
-            guests.pop(guest, None)
-            if not guests:
-                del self._guests[subject]
-
-    def renew(self, subject: str, guest: Guest) -> None:
-        """Make one the youngest."""
-        if (guests := self._guests.get(subject)) and guest in guests:
-            del guests[guest]
+        for subject, factor in subjects:
+            guests = self._guests.setdefault(subject, {})
             guests[guest] = None
+            if len(guests) > self._most * factor:
+                next(iter(guests)).crowded_out()
+
+    def leave(self, subjects: Nested, guest: Guest) -> None:
+        """Let one go."""
+        for subject, _ in subjects:
+            if guests := self._guests.get(subject):
+                guests.pop(guest, None)
+                if not guests:
+                    del self._guests[subject]
+
+    def renew(self, subjects: Nested, guest: Guest) -> None:
+        """Make one the youngest."""
+        for subject, _ in subjects:
+            if (guests := self._guests.get(subject)) and guest in guests:
+                del guests[guest]
+                guests[guest] = None
 
 
 class Guard:
@@ -69,18 +70,16 @@ class Guard:
         self.heads = Crowd(config.max_heads)
         self.strangers = Crowd(config.max_strangers)
         self.kept = Crowd(config.max_kept)
-        self._sessions = Buckets(config.sessions)
+        self._sessions = NestedBuckets(config.sessions)
 
-    def subject(self, address: str) -> str:
-        """Return what an address is counted as, "" if it is not counted."""
+    def subjects(self, address: str) -> Nested:
+        """Return what an address is counted as; nothing if it is not counted."""
         config = self.config
-        return "" if not config.rates or config.trusted(address) else config.subject(address)
+        return () if not address or not config.rates or config.trusted(address) else config.subjects(address)
 
-    def wait(self, address: str, subject: str) -> float:
+    def wait(self, address: str, subjects: Nested) -> float:
         """Return 0.0 if an address may open one more session, or the seconds after which it is worth another try."""
-        if not subject:
-            return 0.0
-        wait = self._sessions.take(subject, monotonic())
+        wait = self._sessions.take(subjects, monotonic())
         if wait > 0.0:
             self.config.limited("sessions", address)
         return wait
