@@ -47,7 +47,7 @@ class Cookies:
 
     def credential(self, request: web.Request) -> Credential:
         """Return the Bearer token, else the cookie's, else nothing."""
-        if token := _bearer(request):
+        if token := bearer_token(request):
             return Credential(token, is_cookie=False)
         return Credential(request.cookies.get(self._access, ""), is_cookie=True)
 
@@ -123,10 +123,11 @@ class Cookies:
 def shown_token(request: web.Request) -> str:
     """Return the access token of a request, of any marketplace, not verified."""
     in_cookies = (value for name, value in request.cookies.items() if name.endswith("-access"))
-    return _bearer(request) or next(in_cookies, "")
+    return bearer_token(request) or next(in_cookies, "")
 
 
-def _bearer(request: web.Request) -> str:
+def bearer_token(request: web.Request) -> str:
+    """Return the token of the Authorization header; "" if it has none."""
     scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
 
