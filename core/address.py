@@ -96,7 +96,7 @@ class AddressBuckets:
         return self._buckets.wait(subjects(address), now, cost)
 
     def charge(self, address: str, now: float, cost: float = 1.0) -> None:
-        """Take also what is not there. Less than 0 is put back."""
+        """Take into debt if need be. A negative cost is put back."""
         self._buckets.charge(subjects(address), now, cost)
 
 

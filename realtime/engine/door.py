@@ -49,7 +49,7 @@ class Door(asyncio.Protocol):
         self._engine = engine
         self._http = http
         self._head = b""
-        self._refusal = b""  # what it will be answered, once it has waited for it
+        self._refusal = b""  # the answer that is sent after the tarpit
         self._subjects: Nested = ()
         self.slot = 0
 
@@ -64,7 +64,7 @@ class Door(asyncio.Protocol):
         self._guard.heads.enter(self._subjects, self)
 
     def crowded_out(self) -> None:
-        """Others of its address have come meanwhile."""
+        """Close: newer connections of its address need the place."""
         self._guard.config.limited("connections", self._peer())
         self._settle()
         self._answer(TOO_MANY, "Retry-After: 1")

@@ -1,4 +1,4 @@
-"""What a process knows of the addresses that are at its ports, and the wheel on which it waits for them."""
+"""Bounds what each address may have open at the ports of a process; holds the wheel with their deadlines."""
 
 from time import monotonic
 from typing import TYPE_CHECKING, Final, Protocol
@@ -9,23 +9,21 @@ from realtime.engine.heartbeat import Wheel
 if TYPE_CHECKING:
     from realtime.engine.config import Config
 
-# Of one address, each with the oldest going when one more comes: whoever means it is on in an instant, and in use meanwhile.
+# Bounds per address. One more evicts the oldest: an honest client is past this stage at once, so those that only hold places go.
 MAX_HEADS: Final = 500  # connections that have not sent their first request yet
 MAX_STRANGERS: Final = 1000  # sessions that no namespace has let in yet
-MAX_KEPT: Final = 1000  # connections of HTTP; those that were used last stay
+MAX_KEPT: Final = 1000  # HTTP connections; the least recently used one is evicted
 # Sessions that an address may open: an office whose hub was restarted is back at once, a larger one by trying again.
 SESSIONS: Final = Rate("sessions", 1000, 5)
-TARPIT: Final = (
-    1.0  # seconds until a refusal is answered, so that who tries again and again is slow, and leaves room for others
-)
+TARPIT: Final = 1.0  # seconds until a refused session is answered: it slows down clients that retry in a loop
 TICKS: Final = 32  # of the wheel, within the shorter of the heartbeat's two delays
 
 
 class Guest(Protocol):
-    """A connection or session that holds a place of its address."""
+    """A connection or session that counts against its address."""
 
     def crowded_out(self) -> None:
-        """Go: others of the address have come meanwhile."""
+        """Close: newer ones of the address need the place."""
 
 
 class Crowd:
@@ -38,7 +36,7 @@ class Crowd:
         self._guests: dict[str, dict[Guest, None]] = {}
 
     def enter(self, subjects: Nested, guest: Guest) -> None:
-        """Take one more in."""
+        """Add one."""
         for subject, factor in subjects:
             guests = self._guests.setdefault(subject, {})
             guests[guest] = None
@@ -46,7 +44,7 @@ class Crowd:
                 next(iter(guests)).crowded_out()
 
     def leave(self, subjects: Nested, guest: Guest) -> None:
-        """Let one go."""
+        """Remove one."""
         for subject, _ in subjects:
             if guests := self._guests.get(subject):
                 guests.pop(guest, None)
@@ -54,7 +52,7 @@ class Crowd:
                     del self._guests[subject]
 
     def renew(self, subjects: Nested, guest: Guest) -> None:
-        """Make one the youngest."""
+        """Move one to the end: it was just used."""
         for subject, _ in subjects:
             if (guests := self._guests.get(subject)) and guest in guests:
                 del guests[guest]
@@ -62,7 +60,7 @@ class Crowd:
 
 
 class Guard:
-    """Knows what addresses have open."""
+    """The bounds of one process."""
 
     def __init__(self, config: "Config") -> None:
         self.config = config

@@ -15,9 +15,8 @@ from realtime.engine.faults import BAD_REQUEST, HEADERS_TOO_LARGE, INTERNAL, TOO
 from realtime.engine.guard import Guard
 
 MAX_HEAD: Final = 16 * 1024  # bytes
-READ_BYTES: Final = (
-    32 * 1024
-)  # of a body that are parsed in a turn: at most twice that, and a fourth as many chunks of it
+# Of a body, parsed in one turn: at most twice as many bytes, and a fourth as many chunks.
+READ_BYTES: Final = 32 * 1024
 HEAD_TIME: Final = 10.0  # seconds from the first byte of a head to its last
 BODY_TIME: Final = 20.0  # seconds in which a body must ...
 BODY_LEAST: Final = 2048  # ... come on by so many bytes, as long as we take it
@@ -67,7 +66,7 @@ class Http(web.RequestHandler):
         self._guard.kept.enter(self._subjects, self)
 
     def crowded_out(self) -> None:
-        """Others of its address have come, and were used, since this one was."""
+        """Close: it is the least recently used connection of its address."""
         self._guard.config.limited("connections", self._budget.address)
         self.force_close()
 

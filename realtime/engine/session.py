@@ -134,12 +134,12 @@ class Session:
             _log.exception("a layer failed to close")
 
     def let_in(self) -> None:
-        """Count it no more among those of its address that nobody knows yet."""
+        """Stop counting it against its address: it has joined a namespace, or is over."""
         self.engine.guard.strangers.leave(self.stranger, self)
         self.stranger = ()
 
     def crowded_out(self) -> None:
-        """Others of its address have come meanwhile, and this one has not said who it is."""
+        """Close: newer sessions of its address need the place, and it has not joined any namespace."""
         self.engine.config.limited("sessions", self.remote)
         self.close(FORCED_CLOSE, POLICY_VIOLATION)
 
