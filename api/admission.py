@@ -1,7 +1,7 @@
-"""What one address may ask of this process, counted before anything is done: no token is verified, no database asked.
+"""Requests of one address to this process, counted before any work: before a token is verified or the database asked.
 
-Who turns out to be a user is counted as one instead (core/limits.py), and her address gets back what she took: there may be many
-behind it. All else stays counted: pages, files, public calls, and what fails, such as wrong tokens and ended sessions.
+A request of an authenticated user is counted for the user instead (core/limits.py) and given back to the address, which many may
+share. All others stay counted: pages, files, public calls, and failures such as wrong tokens and ended sessions.
 """
 
 import time
@@ -15,7 +15,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from api.cookies import shown_token
 from api.middleware import answer
-from core.address import AddressBuckets, client_address
+from core.address import AddressBuckets, client_address, subject
 from core.budget import Buckets, Rate
 from core.context import Resources
 from core.errors import AppError
@@ -26,7 +26,7 @@ REQUESTS = Rate("requests", 1200, 60)  # of one address and process
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """One request that was counted; `give_back` makes that undone, once."""
+    """One request that was counted; `give_back` undoes that and is called once at most."""
 
     give_back: Callable[[], None]
 
@@ -43,11 +43,11 @@ class Admission:
         self._guarded: frozenset[web.AbstractResource] = frozenset()
 
     def guard(self, resources: Iterable[web.AbstractResource]) -> None:
-        """Count requests for these, and for what is not there; others answer for themselves: health, operators, the engine."""
+        """Count requests for these and for unknown paths; health, operators and the engine have limits of their own."""
         self._guarded = frozenset(resources)
 
     def middleware(self) -> Middleware:
-        """Return what each request passes first."""
+        """Return the middleware, the first of all."""
 
         @web.middleware
         async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -70,15 +70,15 @@ class Admission:
     def take(self, address: str, token: str = "") -> Admitted:
         """Count one request; raise RateLimitedError.
 
-        Strangers at an address do not lock out its users: when it has nothing left, who shows a token that we have signed has a
-        budget of her own. That asks no database yet.
+        When an address has nothing left, a request with a token that we have signed is counted for its user, so that strangers at
+        the same address do not lock users out. This does not need the database.
         """
         now = time.monotonic()
         if self._settings.rate_limits == "off" or (wait := self._addresses.take(address, now)) <= 0:
             return Admitted(partial(self._addresses.charge, address, now, -1.0))
         if (user := self._signed(token)) and self._users.take(user, now) <= 0:
             return Admitted(partial(self._users.of(user, now).charge, now, -1.0))
-        self._offenders.limited(REQUESTS.name, user or address)
+        self._offenders.limited(REQUESTS.name, user or subject(address))
         raise RateLimitedError(ceil(wait))
 
     def _signed(self, token: str) -> str:

@@ -47,9 +47,8 @@ class Cookies:
 
     def credential(self, request: web.Request) -> Credential:
         """Return the Bearer token, else the cookie's, else nothing."""
-        scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
-        if scheme.lower() == "bearer" and token.strip():
-            return Credential(token.strip(), is_cookie=False)
+        if token := bearer_token(request):
+            return Credential(token, is_cookie=False)
         return Credential(request.cookies.get(self._access, ""), is_cookie=True)
 
     def device(self, request: web.Request) -> str:
@@ -122,11 +121,15 @@ class Cookies:
 
 
 def shown_token(request: web.Request) -> str:
-    """Return the access token of a request, of whichever marketplace; not verified."""
+    """Return the access token of a request, of any marketplace, not verified."""
+    in_cookies = (value for name, value in request.cookies.items() if name.endswith("-access"))
+    return bearer_token(request) or next(in_cookies, "")
+
+
+def bearer_token(request: web.Request) -> str:
+    """Return the token of the Authorization header; "" if it has none."""
     scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
-    if scheme.lower() == "bearer":
-        return token.strip()
-    return next((value for name, value in request.cookies.items() if name.endswith("-access")), "")
+    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def wanted(request: web.Request) -> bool:

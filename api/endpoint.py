@@ -117,7 +117,7 @@ class Endpoint:
         )
 
     async def _identified(self, request: web.Request, ctx: Ctx) -> Ctx:
-        """Return the context with the caller in it, if the route is for users; who is none has made a public call."""
+        """Return the context with the caller, if the route is for users; a failure counts like a public call of the address."""
         if not self._route.who:
             return ctx
         try:

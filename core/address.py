@@ -6,23 +6,22 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final, TypeAlias
 
-from core.budget import MOST_SUBJECTS, Bucket, Buckets, Rate
+from core.budget import MOST_SUBJECTS, Nested, NestedBuckets, Rate
 from core.errors import MALFORMED_REQUEST, AppError
 
 Address: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network
 
 SUBJECT_BITS: Final = 64  # of IPv6: what one customer gets at the least, who then has any address in it
-WIDER_BITS: Final = (
-    48  # what one customer gets at the most: all its /64s together have WIDER_FACTOR times what each has
-)
-WIDER_FACTOR: Final = 8
+WIDER_BITS: Final = 48  # what one customer gets at the most ...
+WIDER_FACTOR: Final = 8  # ... and how many times as much all its /64s together may do as one of them
+REMEMBERED: Final = 4096  # addresses whose subjects are not computed again with each request
 
 _WITH_PORT: Final = re.compile(r"(?:\[(?P<six>[^\]]+)\]|(?P<four>[0-9.]+))(?::[0-9]{1,5})?")
 
 
 class ForwardedError(AppError, ValueError):
-    """MALFORMED_REQUEST: a trusted proxy forwards for what is no address. A ValueError to the engine, which knows no AppError."""
+    """MALFORMED_REQUEST: X-Forwarded-For of a trusted proxy is invalid. A ValueError, as the engine knows no AppError."""
 
     def __init__(self) -> None:
         super().__init__(MALFORMED_REQUEST, "X-Forwarded-For holds something that is no address", ())
@@ -65,49 +64,40 @@ def is_trusted(address: str, proxies: Sequence[str]) -> bool:
 
 
 def subject(address: str) -> str:
-    """Return whose limits an address counts against: an IPv4 address, or the /64 of an IPv6 one."""
+    """Return whose limits an address counts against first: an IPv4 address, or the /64 of an IPv6 one."""
+    (near, _), *_ = subjects(address)
+    return near
+
+
+@lru_cache(REMEMBERED)
+def subjects(address: str) -> Nested:
+    """Return all whose limits an address counts against: `subject`, and around an IPv6 /64 its /48."""
     try:
         parsed = parse(address)
     except ValueError:
-        return address
-    return _network(parsed, SUBJECT_BITS) if parsed.version == 6 else str(parsed)
-
-
-def wider_subject(address: str) -> str:
-    """Return the /48 of an IPv6 address, whose limits are wider, so that nobody goes through its /64s; "" for any other."""
-    try:
-        parsed = parse(address)
-    except ValueError:
-        return ""
-    return _network(parsed, WIDER_BITS) if parsed.version == 6 else ""
+        return ((address, 1),)
+    if parsed.version == 4:
+        return ((str(parsed), 1),)
+    return (_network(parsed, SUBJECT_BITS), 1), (_network(parsed, WIDER_BITS), WIDER_FACTOR)
 
 
 class AddressBuckets:
-    """The buckets of addresses in this process, each of its `subject` within its `wider_subject`; otherwise as `Buckets`."""
+    """The buckets of addresses in this process; otherwise as `Buckets`."""
 
     def __init__(self, rate: Rate, most: int = MOST_SUBJECTS) -> None:
-        self._near = Buckets(rate, most)
-        self._wider = Buckets(rate.times(WIDER_FACTOR), most)
+        self._buckets = NestedBuckets(rate, most)
 
     def take(self, address: str, now: float, cost: float = 1.0) -> float:
-        """Take from both and return 0.0, or from none and return the seconds to wait."""
-        wait = self.wait(address, now, cost)
-        if wait <= 0.0:
-            self.charge(address, now, cost)
-        return max(wait, 0.0)
+        """Take for an address and its networks and return 0.0, or take nothing and return the seconds to wait."""
+        return self._buckets.take(subjects(address), now, cost)
 
     def wait(self, address: str, now: float, cost: float = 1.0) -> float:
-        """Return the seconds after which both have so much; 0.0 or less: now."""
-        return max(bucket.wait(now, cost) for bucket in self._of(address, now))
+        """Return the seconds after which so much can be taken; 0.0 or less: now."""
+        return self._buckets.wait(subjects(address), now, cost)
 
     def charge(self, address: str, now: float, cost: float = 1.0) -> None:
-        """Take from both, also if there is not enough."""
-        for bucket in self._of(address, now):
-            bucket.charge(now, cost)
-
-    def _of(self, address: str, now: float) -> list[Bucket]:
-        near, wider = self._near.of(subject(address), now), wider_subject(address)
-        return [near, self._wider.of(wider, now)] if wider else [near]
+        """Take into debt if need be. A negative cost is put back."""
+        self._buckets.charge(subjects(address), now, cost)
 
 
 def masked(address: str) -> str:

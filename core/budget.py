@@ -1,12 +1,12 @@
 """Budgets: how much one subject (a connection, an address, a user) may ask for. Plain arithmetic, without any I/O.
 
 Every limit is a `Rate`. Its bucket is one number, the moment at which it is full again (GCRA), so a bucket costs a float and
-works alike in memory (here) and in Redis (core/shared_limits.py). docs/limits.md lists who asks which budget, and when.
+works alike in memory (here) and in Redis (core/shared_limits.py). docs/limits.md lists every limit and where it is checked.
 """
 
 from collections import deque
 from collections.abc import Callable
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, TypeAlias, TypeVar
 
 import msgspec
 
@@ -35,7 +35,7 @@ class Rate(msgspec.Struct, frozen=True):
 
 
 class Window(Rate, frozen=True):
-    """At most `count` within any `seconds`: nothing is refilled before the first of them is so long ago. For guesses."""
+    """A sliding window: at most `count` within any `seconds`. For guesses, where a refill would allow more."""
 
     def bucket(self) -> "Bucket":
         """Return an empty log."""
@@ -43,7 +43,7 @@ class Window(Rate, frozen=True):
 
 
 class Bucket:
-    """What one subject has left of a rate; times are seconds of any clock that does not go back."""
+    """What one subject has left of a rate; times are seconds of any monotonic clock."""
 
     __slots__ = ("_interval", "_longest", "full_at", "rate")
 
@@ -51,7 +51,7 @@ class Bucket:
         self.rate = rate
         self.full_at = 0.0
         self._interval = rate.interval
-        self._longest = rate.seconds + 1e-9  # that an empty one takes to be full
+        self._longest = rate.seconds + 1e-9  # from empty to full
 
     def take(self, now: float, cost: float = 1.0) -> float:
         """Take `cost` and return 0.0, or take nothing and return the seconds after which it can be taken.
@@ -59,7 +59,7 @@ class Bucket:
         What costs more than the whole rate is allowed when the bucket is full, and paid for afterwards.
         """
         full_at = (self.full_at if self.full_at > now else now) + cost * self._interval
-        if full_at - now <= self._longest:  # of every event of every client, so without further calls
+        if full_at - now <= self._longest:  # on the path of every event, so without further calls
             self.full_at = full_at
             return 0.0
         wait = self.wait(now, cost)
@@ -69,13 +69,13 @@ class Bucket:
         return wait
 
     def wait(self, now: float, cost: float = 1.0) -> float:
-        """Return the seconds after which `cost` can be taken; 0.0 or less: now, as always what is put back."""
+        """Return the seconds after which `cost` can be taken; 0.0 or less: now. Putting back (a negative cost) never waits."""
         if cost <= 0.0:
             return 0.0
         return max(self.full_at, now) + min(cost, self.rate.count) * self._interval - now - self._longest
 
     def charge(self, now: float, cost: float = 1.0) -> None:
-        """Take `cost`, also if that is more than there is: later ones wait until it is paid. Less than 0 is put back."""
+        """Take `cost`, into debt if need be: later ones wait until it is paid. A negative cost is put back."""
         self.full_at = max(self.full_at, now) + cost * self._interval
 
     def left(self, now: float) -> int:
@@ -88,7 +88,7 @@ class Bucket:
 
 
 class WindowLog(Bucket):
-    """The moments that count in a `Window`, at most `count` of them; a cost is a whole number here."""
+    """The moments that count in a `Window`, at most `count` of them; costs are whole numbers."""
 
     __slots__ = ("_moments",)
 
@@ -97,7 +97,7 @@ class WindowLog(Bucket):
         self._moments: deque[float] = deque(maxlen=rate.count)
 
     def take(self, now: float, cost: float = 1.0) -> float:
-        """Note `cost` moments and return 0.0, or none and return the seconds after which they fit in."""
+        """Log `cost` moments and return 0.0, or log none and return the seconds after which they fit in."""
         wait = self.wait(now, cost)
         if wait <= 0.0:
             self.charge(now, cost)
@@ -112,7 +112,7 @@ class WindowLog(Bucket):
         return self._moments[excess - 1] + self.rate.seconds - now if excess > 0 else 0.0
 
     def charge(self, now: float, cost: float = 1.0) -> None:
-        """Note `cost` moments; less than 0 takes the latest ones back."""
+        """Log `cost` moments; a negative cost takes the latest ones back."""
         self._moments.extend([now] * int(cost))
         for _ in range(min(-int(cost), len(self._moments))):
             self._moments.pop()
@@ -124,9 +124,9 @@ class WindowLog(Bucket):
 
 
 class Balance(Bucket):
-    """A bucket that several processes share: each decides by what it knows of it, and settles with the one that knows all.
+    """A local copy of a bucket that processes share: it decides on its own, and is settled with the shared one later.
 
-    `key` says which one that is, `owed` is what was spent here and is not known there.
+    `key` is that of the shared bucket, `owed` what was spent here and is not charged there yet.
     """
 
     __slots__ = ("key", "owed")
@@ -137,24 +137,24 @@ class Balance(Bucket):
         self.owed = 0.0
 
     def spend(self, now: float, cost: float) -> float:
-        """Take, as `take` does, and owe it."""
+        """Take as `take` does, and add it to what is owed."""
         wait = self.take(now, cost)
         if wait == 0.0:
             self.owed += cost
         return wait
 
     def overspend(self, now: float, cost: float) -> None:
-        """Take also what is not there, and owe it."""
+        """Take into debt if need be, and add it to what is owed."""
         self.charge(now, cost)
         self.owed += cost
 
     def settle(self) -> float:
-        """Return what is to be charged where all is known; it is not owed any more."""
+        """Return what is to be charged to the shared bucket, and reset it."""
         owed, self.owed = self.owed, 0.0
         return owed
 
     def learn(self, now: float, full_in: float) -> None:
-        """Note in how many seconds the shared one is full, all but what was spent here meanwhile."""
+        """Adopt the state of the shared bucket, which is full in so many seconds without what is still owed."""
         self.full_at = max(self.full_at, now + full_in + self.owed * self._interval)
 
 
@@ -162,7 +162,7 @@ B = TypeVar("B", bound=Bucket)
 
 
 class Subjects(Generic[B]):
-    """The buckets of many subjects, as `make` makes them, at most `most`: full ones are forgotten first, then the oldest."""
+    """The buckets of many subjects, created by `make`, at most `most`: full ones are dropped first, then the oldest."""
 
     __slots__ = ("_buckets", "_make", "_most")
 
@@ -184,7 +184,7 @@ class Subjects(Generic[B]):
         return bucket
 
     def _forget(self, now: float) -> None:
-        """Make room for at least a tenth, so that a flood of subjects does not look at all of them each time."""
+        """Drop at least a tenth, so that a flood of new subjects does not cost a scan each time."""
         owing = {subject: bucket for subject, bucket in self._buckets.items() if not bucket.is_full(now)}
         spare = len(owing) - self._most * 9 // 10
         self._buckets = dict(list(owing.items())[spare:]) if spare > 0 else owing
@@ -202,3 +202,46 @@ class Buckets(Subjects[Bucket]):
     def take(self, subject: str | bytes, now: float, cost: float = 1.0) -> float:
         """Take from the bucket of a subject, as `Bucket.take` does."""
         return self.of(subject, now).take(now, cost)
+
+
+# A subject and those around it, such as an address and its network; each may do `factor` times what the rate allows.
+Nested: TypeAlias = tuple[tuple[str, int], ...]  # (subject, factor)
+
+
+class NestedBuckets:
+    """The buckets of subjects within wider ones: a cost is taken from all of them or from none."""
+
+    __slots__ = ("_levels", "_most", "_rate")
+
+    def __init__(self, rate: Rate, most: int = MOST_SUBJECTS) -> None:
+        self._rate = rate
+        self._most = most  # of each factor
+        self._levels: dict[int, Buckets] = {}
+
+    def take(self, subjects: Nested, now: float, cost: float = 1.0) -> float:
+        """Take `cost` and return 0.0, or take nothing and return the seconds to wait."""
+        buckets = self._of(subjects, now)
+        wait = max((bucket.wait(now, cost) for bucket in buckets), default=0.0)
+        if wait > 0.0:
+            return wait
+        for bucket in buckets:
+            bucket.charge(now, cost)
+        return 0.0
+
+    def wait(self, subjects: Nested, now: float, cost: float = 1.0) -> float:
+        """Return the seconds after which all have so much; 0.0 or less: now."""
+        return max((bucket.wait(now, cost) for bucket in self._of(subjects, now)), default=0.0)
+
+    def charge(self, subjects: Nested, now: float, cost: float = 1.0) -> None:
+        """Take from all, into debt if need be. A negative cost is put back."""
+        for bucket in self._of(subjects, now):
+            bucket.charge(now, cost)
+
+    def _of(self, subjects: Nested, now: float) -> list[Bucket]:
+        return [self._level(factor).of(subject, now) for subject, factor in subjects]
+
+    def _level(self, factor: int) -> Buckets:
+        level = self._levels.get(factor)
+        if level is None:
+            level = self._levels[factor] = Buckets(self._rate.times(factor), self._most)
+        return level

@@ -192,7 +192,7 @@ async def login(ctx: Ctx, email: str, password: str, rates: LoginRates) -> tuple
 def _counted(
     ctx: Ctx, address: str | None, row: LoginRow | None, device: Device | None, rates: LoginRates
 ) -> list[tuple[Rate, str]]:
-    """Return the buckets that a failed login counts in. What is no address is the subject of none."""
+    """Return the buckets that a failed login counts in. An invalid address has no bucket."""
     if row and device:
         return [(rates.device, f"{row.id}:{device.device}")]
     is_account_counted = address and not (row and row.is_familiar)

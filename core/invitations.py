@@ -229,6 +229,7 @@ async def _check_day(ctx: Ctx, work: UnitOfWork, now: datetime, more: int) -> No
     if ctx.resources.settings.rate_limits == "off":
         return
     if (await COUNT_SINCE(work.db, ctx.user.id, now - timedelta(days=1)) or 0) + more > MOST_A_DAY:
+        ctx.resources.offenders.limited("invitations", str(ctx.user.id))
         raise errors.RATE_LIMITED.error(f"At most {MOST_A_DAY} invitations a day")
 
 

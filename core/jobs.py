@@ -49,7 +49,7 @@ class MailUser(Job, frozen=True):
 
 
 class MailCode(Job, frozen=True):
-    """Mail a code to whoever has an account with this address, if it is of use: who asks for one does not learn that."""
+    """Mail a code to the account with this address, if there is one; the caller does not learn whether there is."""
 
     is_secret = True  # an address
 

@@ -44,10 +44,7 @@ async def give_back(ctx: Ctx, rate: Rate, subject: str) -> None:
 def _demands(ctx: Ctx, rate: Rate, subject: str, cost: float, more: float) -> list[Demand]:
     if subject != ctx.remote:
         return [Demand(ctx.market, rate, subject, cost, more)]
-    demands = [Demand(ctx.market, rate, address.subject(subject), cost, more)]
-    if wider := address.wider_subject(subject):
-        demands.append(Demand(ctx.market, rate.times(address.WIDER_FACTOR), wider, cost, more))
-    return demands
+    return [Demand(ctx.market, rate.times(factor), name, cost, more) for name, factor in address.subjects(subject)]
 
 
 async def _take(ctx: Ctx, rate: Rate, demands: Sequence[Demand]) -> Allowance:

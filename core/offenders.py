@@ -1,4 +1,4 @@
-"""What was limited, counted in one place: a metric by kind, and a line in the log that does not become a flood itself."""
+"""Every refusal by a limit is counted here: in a metric by kind, and in a log line that is rate-limited itself."""
 
 import logging
 from hashlib import sha256
@@ -11,14 +11,14 @@ from core.budget import Buckets, Rate
 from core.metrics import Metrics
 
 LINES_OF_SUBJECT: Final = Rate("lines of a subject", 1, 60)  # for each kind
-LINES_OF_KIND: Final = Rate("lines of a kind", 20, 60)  # also when every subject is another one
+LINES_OF_KIND: Final = Rate("lines of a kind", 20, 60)  # of all its subjects together
 MOST_REMEMBERED: Final = 2_000
 
 log = logging.getLogger(__name__)
 
 
 class Offenders:
-    """Those who asked for more than a limit allows."""
+    """Counts and logs those who exceed a limit."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
@@ -32,8 +32,8 @@ class Offenders:
         if self._lines.take(f"{kind} {subject[:128]}", now) > 0 or self._lines_of_kind.take(kind, now) > 0:
             return
         log.warning(
-            "%s asks for more than the limit %r allows, and is refused. If it is honest, raise what it may"
-            " (GREENROOM_RAISED_LIMITS); if not, end its sessions or block it at the proxy: docs/limits.md",
+            "%s exceeds the limit %r and is refused. If it is honest, raise its limits (GREENROOM_RAISED_LIMITS);"
+            " if not, end its sessions or block it at the proxy: docs/limits.md",
             _shown(subject),
             kind,
         )

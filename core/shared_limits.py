@@ -1,10 +1,10 @@
-"""Limits that all processes share: one bucket for each subject in Redis, and one here for when nobody can wait for Redis.
+"""Limits that all processes share: each subject has one bucket in Redis, and a local copy for what cannot wait for Redis.
 
-Calls ask Redis (`take`), which decides for all processes at once. Events of sockets do not wait: they are decided here at once
-(`spend`), and what was spent is charged in Redis within SETTLE_SECONDS, together with all others'; what comes back is the state
-of the bucket for all processes, which is what the next event meets. So what was spent here and elsewhere at the same moment may
-be too much once; it is a debt then, which is paid before anything else is allowed. While Redis is away, slow, read-only or full,
-`take` decides here as `spend` does, and the same rates are held by each process for itself.
+Calls ask Redis (`take`), which decides for all processes. Events of sockets do not wait: the local copy decides (`spend`), and
+what was spent is charged in Redis in batches, within SETTLE_SECONDS. The answer is the state of the shared bucket, by which the
+next event is decided. So processes that spend at the same moment may exceed the limit once; the excess is a debt, to be paid
+before anything else is allowed. While Redis is away, slow, read-only or full, `take` uses the local copies as well: each process
+then enforces the same rates on its own.
 """
 
 import asyncio
@@ -18,20 +18,22 @@ from uuid import UUID
 
 import msgspec
 from redis.asyncio import Redis
+from redis.commands.core import AsyncScript
 
 from core.away import REDIS_AWAY
 from core.budget import MOST_SUBJECTS, Balance, Bucket, Buckets, Rate, Subjects, Window
 
 ANSWER_SECONDS: Final = 0.5  # that Redis has to answer
-AWAY_SECONDS: Final = 1.0  # between two tries of a Redis that does not, by nobody who would have to wait for it
+AWAY_SECONDS: Final = 1.0  # between two probes of a Redis that did not, in the background
 SETTLE_SECONDS: Final = 0.03
 SETTLED_AT_ONCE: Final = 200  # buckets in one script, which keeps Redis busy for about a millisecond
 DIGEST_LETTERS: Final = 32
 
 log = logging.getLogger(__name__)
 
-# core/budget.py in Lua, in ms: for each of KEYS the count, the window, what to take if there is enough (and none before it was
-# refused), and what to charge with it in any case. Returns for each the ms to wait (0: taken), what is left, the ms until full.
+# core/budget.py in Lua, in ms. ARGV, for each of KEYS: the count, the window, the cost to take if there is enough (and no key
+# before it was refused), and what to charge with it, also into debt. Returns for each: the ms to wait (0: taken), what is left,
+# the ms until it is full.
 _BUCKETS: Final = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
@@ -106,10 +108,11 @@ _TRIAL: Final = Balance(Rate("trial", 1, 1), "limit:trial")
 
 
 class SharedLimits:
-    """The limits of one process. `raised`: users whose rates are so many times as high, by id."""
+    """The limits as one process sees them. `raised`: the factors by which the rates of some users are raised, by user id."""
 
     def __init__(self, redis: Redis, raised: Mapping[str, int]) -> None:
-        self._redis = redis
+        self._bucket_script = redis.register_script(_BUCKETS)
+        self._window_script = redis.register_script(_WINDOWS)
         self._raised = raised
         self._balances: dict[tuple[str, Rate], Subjects[Balance]] = {}
         self._windows: dict[tuple[str, Rate], Buckets] = {}
@@ -118,23 +121,23 @@ class SharedLimits:
         self._away = False
 
     def factor(self, subject: str) -> int:
-        """Return how many times as much as others a subject may do."""
+        """Return the factor by which the rates of a subject are raised."""
         return self._raised.get(subject, 1)
 
     def rate_of(self, rate: Rate, subject: str) -> Rate:
-        """Return a rate as it is for a subject: raised, if the settings say so, unless it is for guesses."""
+        """Return the rate of a subject, raised if the settings say so; a `Window` limits guesses and is never raised."""
         return rate if isinstance(rate, Window) else rate.times(self.factor(subject))
 
     async def take(self, demands: Sequence[Demand]) -> list[Verdict]:
-        """Take from buckets of one kind of rate, each unless one before it was refused; only here while Redis is away."""
-        script = _WINDOWS if isinstance(demands[0].rate, Window) else _BUCKETS
+        """Take from buckets (all of a `Rate`, or all of a `Window`) up to the first refusal; locally while Redis is away."""
+        script = self._window_script if isinstance(demands[0].rate, Window) else self._bucket_script
         keys = [key_of(one.market, one.rate, one.subject) for one in demands]
         costs = [(self.rate_of(one.rate, one.subject), one.cost, one.more) for one in demands]
         verdicts = None if self._away else await self._ask(script, keys, costs)
         return self._take_here(demands) if verdicts is None else verdicts
 
     def balances(self, market: str, rate: Rate, most: int = MOST_SUBJECTS) -> Subjects[Balance]:
-        """Return the buckets of this process for a rate, by the ids of users (or their 16 bytes), or other subjects."""
+        """Return the local buckets of a rate, by user id (as text or 16 bytes) or another subject."""
         known = self._balances.get((market, rate))
         if known is None:
 
@@ -146,29 +149,29 @@ class SharedLimits:
         return known
 
     def spend(self, balance: Balance, now: float, cost: float) -> float:
-        """Take from a bucket of this process, as `Bucket.take` does, and tell Redis soon. `now` is `monotonic()`."""
+        """Take from a local bucket, as `Bucket.take` does, and charge it in Redis soon. `now` is `monotonic()`."""
         wait = balance.spend(now, cost)
         if wait == 0.0 and balance not in self._unsettled:
             self.refresh(balance)
         return wait
 
     def charge(self, balance: Balance, now: float, cost: float) -> None:
-        """Take from it also what is not there."""
+        """Take from a local bucket, into debt if need be."""
         balance.overspend(now, cost)
         self.refresh(balance)
 
     def refresh(self, balance: Balance) -> None:
-        """Bring a bucket and Redis together soon: what was spent here goes there, what was spent elsewhere comes back."""
+        """Synchronise a local bucket with Redis soon: charge there what was spent here, learn what was spent elsewhere."""
         self._unsettled[balance] = None
         self._settle_soon()
 
     async def settled(self) -> None:
-        """Return when Redis knows all that was spent here."""
+        """Return when all that was spent here is charged in Redis."""
         while self._settling:
             await asyncio.wait([self._settling])
 
     async def stop(self) -> None:
-        """Tell Redis what it does not know yet, if it answers."""
+        """Charge in Redis what is still outstanding, if it answers."""
         if self._settling:
             self._settling.cancel()
             await asyncio.wait([self._settling])
@@ -205,7 +208,7 @@ class SharedLimits:
             self._settling = asyncio.get_running_loop().create_task(self._settle(), name="limits are settled")
 
     async def _settle(self) -> None:
-        """Settle what there is, and find out when Redis is back."""
+        """Settle until nothing is outstanding, and probe Redis while it is away."""
         try:
             while self._unsettled or self._away:
                 await asyncio.sleep(AWAY_SECONDS if self._away else SETTLE_SECONDS)
@@ -216,30 +219,32 @@ class SharedLimits:
             self._settling = None
 
     async def _settle_some(self) -> None:
-        """Settle those that wait longest."""
+        """Settle one batch, the oldest first."""
         some = list(islice(self._unsettled, SETTLED_AT_ONCE))
         for one in some:
             del self._unsettled[one]
-        if self._away:  # to a Redis that is read-only or full, a question is no trial
+        if self._away:  # only a write shows whether a Redis that was read-only or full has recovered
             _TRIAL.owed = 1.0
             some.append(_TRIAL)
-        verdicts = await self._ask(_BUCKETS, [one.key for one in some], [(one.rate, 0.0, one.settle()) for one in some])
+        verdicts = await self._ask(
+            self._bucket_script, [one.key for one in some], [(one.rate, 0.0, one.settle()) for one in some]
+        )
         now = monotonic()
-        # Without an answer it may have been charged all the same, so it is not charged again: this process knows it anyway.
+        # Without an answer it may have been charged all the same, so it is not charged again: the local copy has it anyway.
         for one, verdict in zip(some, verdicts or (), strict=False):
             one.learn(now, verdict.full_in)
 
     async def _ask(
-        self, script: str, keys: Sequence[str], costs: Sequence[tuple[Rate, float, float]]
+        self, script: AsyncScript, keys: Sequence[str], costs: Sequence[tuple[Rate, float, float]]
     ) -> list[Verdict] | None:
-        """Ask Redis; None if it does not answer: nobody waits for it again until it answers the settling."""
+        """Ask Redis; None if it does not answer: then only the background task asks it, until it does."""
         args = [part for rate, cost, more in costs for part in (rate.count, rate.seconds * 1000, cost, more)]
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                answer: list[int] = await self._redis.register_script(script)(keys=keys, args=args)
+                answer: list[int] = await script(keys=keys, args=args)
         except REDIS_AWAY as error:
             if not self._away:
-                log.warning("each process holds the limits for itself, because Redis cannot: %r", error)
+                log.warning("each process enforces the limits on its own, because Redis cannot: %r", error)
             self._away = True
             self._settle_soon()
             return None

@@ -1,4 +1,4 @@
-"""Work that many ask for at the same time, and that is done once for all of them."""
+"""Single flight: work that several callers ask for at the same time is done once for all of them."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Hashable
@@ -8,15 +8,15 @@ Value = TypeVar("Value")
 
 
 class Shared(Generic[Value]):
-    """What is under way, by what it is about. Nothing is kept once it is done."""
+    """The work in progress, by key. Nothing is kept once it is done."""
 
     def __init__(self) -> None:
         self._running: dict[Hashable, asyncio.Task[Value]] = {}
 
     async def get(self, key: Hashable, make: Callable[[], Coroutine[None, None, Value]]) -> Value:
-        """Return what `make` returns, or what it returns to somebody who has asked before; raises what it raises.
+        """Return the result of `make`, joining a call with the same key that is in progress; raises what it raises.
 
-        Who goes away ends it for nobody else.
+        A caller that is cancelled does not cancel it for the others.
         """
         task = self._running.get(key)
         if task is None:
@@ -27,4 +27,4 @@ class Shared(Generic[Value]):
     def _end(self, key: Hashable, done: asyncio.Task[Value]) -> None:
         del self._running[key]
         if not done.cancelled():
-            done.exception()  # all who asked may be gone: then nobody else looks at it
+            done.exception()  # marked as retrieved: all callers may have been cancelled

@@ -1,7 +1,7 @@
-"""What each thing that a user does to others weighs: ONE budget pays for all of it, the market's `messages` rate.
+"""What each action that reaches other users costs: ONE budget pays for all of them, the market's `messages` rate.
 
-It is the same budget for events of sockets (realtime/limits.py says which event weighs what) and for calls (`weight=` in a
-marketplace's routes). What is not here weighs nothing: calls have the rate `per_user`, other events have realtime/limits.py's.
+The budget is the same for events of sockets (realtime/limits.py has the weight of each event) and for calls (`weight=` in a
+marketplace's routes). Whatever has no weight is limited by `per_user` (calls) or by OTHER_EVENTS in realtime/limits.py.
 """
 
 from typing import Final
@@ -25,7 +25,7 @@ MESSAGE: Final = Weight(1)
 EDIT: Final = Weight(1)  # the earlier text is kept
 DELETE: Final = Weight(0.5)
 REACTION: Final = Weight(0.5)
-CONVERSATION: Final = Weight(2)  # of two: somebody is written to for the first time
+CONVERSATION: Final = Weight(2)  # of two people
 GROUP: Final = Weight(5, 0.1, "participant_ids")
 MEMBERS: Final = Weight(2, 0.1, "user_ids")
-REMOVAL: Final = Weight(1)  # of a member: all others are told
+REMOVAL: Final = Weight(1)  # of a member, which all others are notified of

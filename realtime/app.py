@@ -7,7 +7,7 @@ from functools import partial
 from aiohttp import web
 
 from config.settings import Settings
-from core.address import client_address, is_trusted, subject
+from core.address import client_address, is_trusted, subject, subjects
 from core.clock import now
 from core.context import Resources
 from core.market import Marketplace
@@ -176,12 +176,16 @@ class Hub:
 
 def door_config(settings: Settings, offenders: Offenders) -> Config:
     """Return what meets clients at the ports of every process."""
+
+    def limited(kind: str, address: str) -> None:
+        offenders.limited(kind, subject(address))
+
     return Config(
         origins=settings.cors_origins,
         address=partial(client_address, proxies=settings.trusted_proxies),
-        subject=subject,
+        subjects=subjects,
         trusted=partial(is_trusted, proxies=settings.trusted_proxies),
-        limited=offenders.limited,
+        limited=limited,
         rates=settings.rate_limits == "on",
     )
 

@@ -112,9 +112,10 @@ class Reply:
             self._client.emit_raw(packets.ack_raw(self._ack, _encode(answer)))
 
     def refuse(self, error: errors.AppError) -> None:
-        """Send the error; a client that is refused again and again is cut off."""
+        """Send the error; a client that is refused again and again is cut off, unless the fault is ours."""
         self._client.refused(error)
-        self._client.session.count_refusal()
+        if error.kind is not errors.UNAVAILABLE:
+            self._client.session.count_refusal()
         if self._ack is not None:
             self._client.ack(self._ack, errors.answer(error))
         else:

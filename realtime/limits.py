@@ -1,4 +1,4 @@
-"""How much a user may say on this hub: what weighs something is paid from the budget of all hubs and calls, the rest from ours.
+"""Limits of users on this hub: events with a weight are paid from the budget shared with calls and other hubs, the rest locally.
 
 Nothing here waits: an event is allowed or refused at once, see core/shared_limits.py.
 """
@@ -18,15 +18,15 @@ from core.shared_limits import SharedLimits
 from core.weights import Weight
 from realtime import wire
 
-# Everything that weighs nothing, events that there are not, and opening a socket; of a user on one hub.
+# All events without a weight, unknown events, and opening a socket; of a user on one hub.
 # Generous: it only stops a client that has gone wrong.
 OTHER_EVENTS: Final = Rate("events", 200, 10)
 # CONNECTs with a token that is wrong, has expired, or whose login has ended; of an address on one hub. Many may share an address.
 FAILED_CONNECTS: Final = Rate("failed-connects", 100, 20)
-MOST_USERS: Final = 100_000  # that are remembered: more than one hub carries
+MOST_USERS: Final = 100_000  # with a bucket here: more than one hub carries
 SOCKETS: Final = 20  # of a user on one hub: more than she has devices and tabs
-CONNECT: Final = ""  # is no event, so it pays as those do that there are not
-MESSAGES: Final = "messages"  # in metrics and logs, what weighs something
+CONNECT: Final = ""  # no name of an event: it is charged as an unknown one
+MESSAGES: Final = "messages"  # the kind, in metrics and logs, of events with a weight
 
 WEIGHTS: Final[Mapping[str, Weight]] = {
     wire.SendMessage.name: weights.MESSAGE,
@@ -53,7 +53,7 @@ class Limiter:
         self._failed = AddressBuckets(FAILED_CONNECTS)
 
     def take(self, user: bytes, market: str, event: str) -> None:
-        """Pay for an event before it is looked at; raises RATE_LIMITED."""
+        """Pay for an event before it is decoded; raises RATE_LIMITED."""
         if not self._is_on:
             return
         now = monotonic()
@@ -66,7 +66,7 @@ class Limiter:
             self._refuse(OTHER_EVENTS.name if weight is None else MESSAGES, str(UUID(bytes=user)), wait)
 
     def charge(self, user: bytes, market: str, cost: float) -> None:
-        """Charge what an event turned out to weigh beyond what `take` has taken."""
+        """Charge what a decoded event costs beyond what `take` has taken."""
         if self._is_on:
             now = monotonic()
             self._shared.charge(self._messages[market].of(user, now), now, cost)
@@ -78,7 +78,7 @@ class Limiter:
         if sockets >= SOCKETS * self._shared.factor(id):
             self._offenders.limited("sockets", id)
             raise errors.TOO_MANY_CONNECTIONS.error()
-        if self._is_on and not sockets:  # what has she spent elsewhere?
+        if self._is_on and not sockets:  # learn what she has spent elsewhere
             self._shared.refresh(self._messages[user.market].of(key, monotonic()))
 
     def knock(self, address: str) -> None:
@@ -89,7 +89,8 @@ class Limiter:
 
     def failed(self, address: str) -> None:
         """Count a CONNECT that has failed."""
-        self._failed.charge(address, monotonic())
+        if self._is_on:
+            self._failed.charge(address, monotonic())
 
     def _other_events(self, user: str | bytes) -> Bucket:
         assert isinstance(user, bytes)  # noqa: S101

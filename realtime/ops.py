@@ -11,6 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from core.context import Resources
 from core.metrics import Metrics
+from core.sharing import Shared
 
 CHECK_SECONDS = 2.0
 FRESH_SECONDS = 1.0  # how old an answer may be: asking more often costs the servers behind us nothing
@@ -24,21 +25,25 @@ class NotReadyError(Exception):
     """Why a process should get no new clients right now, in words for operators."""
 
 
-class Shared(Generic[Made]):
-    """What is made once for all who ask at the same time, or within a second after."""
+class Fresh(Generic[Made]):
+    """A value that is made once for all who ask at the same time, and kept for FRESH_SECONDS."""
 
     def __init__(self, make: Callable[[], Coroutine[None, None, Made]]) -> None:
         self._make = make
-        self._made: asyncio.Task[Made] | None = None
-        self._begun = 0.0
+        self._making = Shared[Made]()
+        self._latest: tuple[Made, float] | None = None  # and when making it began
 
     async def get(self) -> Made:
-        """Return it, at most a second old."""
-        now = time.monotonic()
-        if self._made is None or (self._made.done() and now - self._begun >= FRESH_SECONDS):
-            self._begun = now
-            self._made = asyncio.create_task(self._make())
-        return await asyncio.shield(self._made)  # who does not wait for it does not end it for the others
+        """Return the value; raises what making it raises."""
+        if self._latest and time.monotonic() - self._latest[1] < FRESH_SECONDS:
+            return self._latest[0]
+        return await self._making.get("", self._renew)
+
+    async def _renew(self) -> Made:
+        begun = time.monotonic()
+        made = await self._make()
+        self._latest = made, begun
+        return made
 
 
 def usual_checks(resources: Resources) -> dict[str, Check]:
@@ -62,7 +67,7 @@ def routes(checks: Mapping[str, Check], metrics: Metrics, optional: Mapping[str,
             metrics.ready.labels(name).set(name not in missing)
         return generate_latest(metrics.registry)
 
-    looked, rendered = Shared(look), Shared(render)
+    looked, rendered = Fresh(look), Fresh(render)
 
     async def healthz(_request: web.Request) -> web.Response:
         return web.json_response({"status": "ok"})

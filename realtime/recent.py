@@ -1,8 +1,8 @@
-"""What was said a moment ago, in memory: who was away for a short while catches up without the database.
+"""The newest messages, in memory: a client that was away for a short while catches up without the database.
 
-That message number so and so of a conversation was said at version v never becomes untrue. So nothing here is taken back one by
-one: an edit or a deletion is a version that is not here, and whoever asks across it is sent to the log. Only when somebody's name
-is erased all that is here of a conversation is dropped.
+A new message at version v never becomes untrue, so entries are not invalidated one by one: an edit or a deletion is a version
+that is missing here, and a client that needs it is served from the log. Only when a user is erased, all entries of her
+conversations are dropped.
 """
 
 from collections import deque

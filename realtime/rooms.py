@@ -99,7 +99,7 @@ class Rooms:
         self._gathered(room)
 
     def drop_recent(self, key: bytes) -> None:
-        """Forget what was said in a conversation a moment ago: the log knows it, with the names of today."""
+        """Drop the recent messages of a conversation; the log has them, with current names."""
         self._log.recent.drop(key)
 
     def signal(self, key: bytes, user_key: bytes, position: int, frame: bytes) -> None:
@@ -195,7 +195,7 @@ class Rooms:
         self._bus.unsubscribe(conversation_channel(room.key))
         self._rooms.pop(room.key, None)
         self._outdated.discard(room.key)
-        self.drop_recent(room.key)  # from now on nobody says here that it must be dropped
+        self.drop_recent(room.key)  # this hub hears no more erasures of it
 
     # delivering
 

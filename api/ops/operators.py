@@ -9,6 +9,7 @@ from uuid import UUID
 from aiohttp import web
 
 from api.admission import ADMISSION
+from api.cookies import bearer_token
 from config.settings import Settings
 from core import audit, errors, limits
 from core.budget import Buckets, Rate
@@ -47,9 +48,9 @@ class Operators:
 
     async def authenticate(self, request: web.Request, ctx: Ctx) -> str:
         """Return the operator's name; raises UNAUTHORIZED, or RATE_LIMITED after ten wrong secrets of an address a minute."""
-        scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
-        known = [name for name, hashed in self._names if hmac.compare_digest(hashed, _hashed(secret.strip()))]
-        if scheme.lower() == "bearer" and known:
+        secret = bearer_token(request)
+        known = [name for name, hashed in self._names if hmac.compare_digest(hashed, _hashed(secret))]
+        if secret and known:
             return known[0]
         # Only what was wrong counts: others behind the same address must not keep an operator out.
         request.app[ADMISSION].take(ctx.remote)  # before Redis is asked

@@ -44,8 +44,8 @@ def _examine(task: Task) -> Picture | Refusal:
 
 
 def _limit(task: Task) -> None:
-    os.nice(5)  # whoever shares the processors comes first
-    with contextlib.suppress(OSError):  # where memory is short, Linux shall end this process and not its parent
+    os.nice(5)  # other processes come first
+    with contextlib.suppress(OSError):  # out of memory, Linux ends this process and not its parent
         Path("/proc/self/oom_score_adj").write_text("1000")
     seconds = task.limits.cpu_seconds
     signal.setitimer(signal.ITIMER_PROF, seconds)  # SIGPROF ends the process

@@ -1,8 +1,8 @@
-"""What one client may make the loop do: how much in one turn, how much in the long run, and how often to be refused.
+"""How much work one client may cause: in one turn of the loop, in the long run, and by being refused.
 
-A `Budget` belongs to a connection and is asked before anything is parsed. A client that has used it up is not read until it
-is refilled, so that TCP slows the sender down; one that is refused again and again is cut off. `Turns` bounds what all
-connections together may do before the loop looks after others. docs/limits.md has the whole picture.
+A `Budget` belongs to a connection and is checked before anything is parsed. A client that has used it up is not read until it
+is refilled, so that TCP slows the sender down; one that is refused again and again is cut off. `Turns` bounds the work of all
+connections together in one turn of the loop. docs/limits.md has the whole picture.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ UNIT: Final = 4096  # bytes
 SEGMENT: Final = 1 / 16  # units for a piece of a frame: 1 MB over Ethernet makes 700 of them
 AT_ONCE: Final = 16.0  # units that are taken from the bucket at once, so that most frames cost one comparison
 
-# Refusals answer what no decent client sends often: events that do not exist, calls that fail.
+# Refusals answer what no well-behaved client sends often: unknown events, requests that fail.
 REFUSALS: Final = Rate("refusals", 60, 60)
 CONNECT_REFUSED: Final = 10.0  # refusals that a refused CONNECT counts for: six at once, then one in ten seconds
 
@@ -32,9 +32,8 @@ CONNECT_REFUSED: Final = 10.0  # refusals that a refused CONNECT counts for: six
 SLICE: Final = 8.0
 TURN: Final = 32.0
 
-EXCUSES: Final = (
-    5  # pings in a row that may stay unanswered because we did not read: then the client is gone for all we know
-)
+# Pings in a row that may stay unanswered because we did not read: after that the client counts as gone.
+EXCUSES: Final = 5
 
 
 class Budget:
@@ -108,7 +107,7 @@ class Worker(Protocol):
 
 
 class Turns:
-    """Lets those that have more to do than a turn allows go on one after the other, a slice each."""
+    """Round robin of those with more to do than a turn allows, a slice each."""
 
     def __init__(self) -> None:
         self._waiting: deque[Worker] = deque()

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from core.budget import Rate
+from core.budget import Nested, Rate
 from realtime.engine.budget import REFUSALS, TRAFFIC
 from realtime.engine.guard import MAX_HEADS, MAX_KEPT, MAX_STRANGERS, SESSIONS, TARPIT
 
@@ -13,8 +13,8 @@ def _peer(peer: str, _forwarded: str) -> str:
     return peer
 
 
-def _itself(address: str) -> str:
-    return address
+def _itself(address: str) -> Nested:
+    return ((address, 1),)
 
 
 def _nobody(_address: str) -> bool:
@@ -28,8 +28,8 @@ def _silently(kind: str, address: str) -> None:
 class Config(msgspec.Struct, frozen=True):
     """Times in seconds, sizes in bytes; `origins` may speak with us from a browser, "*" is any.
 
-    `address` says where a client is, given the peer's address and what X-Forwarded-For claims, which alone nobody believes.
-    `subject` makes of an address what is counted (all of an IPv6 network count as one), and those that are `trusted`, our own
+    `address` returns a client's address, given the peer's and what X-Forwarded-For claims. `subjects` returns what an address
+    counts as: all addresses of an IPv6 network count as one, within a wider network. Addresses that are `trusted`, our own
     proxies, are not counted at all. `rates` off, for load tests, leaves only what bounds the work of one turn. `limited` is
     called with the name of the limit and the client's address when a connection begins to be slowed, is refused or cut off.
     """
@@ -41,7 +41,7 @@ class Config(msgspec.Struct, frozen=True):
     origins: tuple[str, ...] = ("*",)
     connect_timeout: float = 10.0
     address: Callable[[str, str], str] = _peer
-    subject: Callable[[str], str] = _itself
+    subjects: Callable[[str], Nested] = _itself
     trusted: Callable[[str], bool] = _nobody
     limited: Callable[[str, str], None] = _silently
     rates: bool = True

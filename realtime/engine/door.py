@@ -8,6 +8,7 @@ from typing import Final, cast
 
 from aiohttp import web
 
+from core.budget import Nested
 from realtime.engine.faults import BAD_REQUEST, HEADERS_TOO_LARGE, TOO_MANY, TOO_SLOW, Fault
 from realtime.engine.guard import Guard
 from realtime.engine.handshake import Refused, Request, read_upgrade
@@ -40,7 +41,7 @@ async def _listen(door: Callable[[], "Door"], host: str, port: int, reuse_port: 
 class Door(asyncio.Protocol):
     """Reads a connection's first request head and hands the connection on."""
 
-    __slots__ = ("_engine", "_guard", "_head", "_http", "_refusal", "_subject", "_transport", "slot")
+    __slots__ = ("_engine", "_guard", "_head", "_http", "_refusal", "_subjects", "_transport", "slot")
     _transport: asyncio.Transport
 
     def __init__(self, guard: Guard, http: Callable[[], asyncio.Protocol], engine: Engine | None = None) -> None:
@@ -48,8 +49,8 @@ class Door(asyncio.Protocol):
         self._engine = engine
         self._http = http
         self._head = b""
-        self._refusal = b""  # what it will be answered, once it has waited for it
-        self._subject = ""
+        self._refusal = b""  # the answer that is sent after the tarpit
+        self._subjects: Nested = ()
         self.slot = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -58,12 +59,12 @@ class Door(asyncio.Protocol):
         self._wait(HEAD_TIME)
 
     def _wait(self, seconds: float) -> None:
-        self._subject = self._guard.subject(self._peer())
+        self._subjects = self._guard.subjects(self._peer())
         self._guard.wheel.schedule(self, seconds)
-        self._guard.heads.enter(self._subject, self)
+        self._guard.heads.enter(self._subjects, self)
 
     def crowded_out(self) -> None:
-        """Others of its address have come meanwhile."""
+        """Close: newer connections of its address need the place."""
         self._guard.config.limited("connections", self._peer())
         self._settle()
         self._answer(TOO_MANY, "Retry-After: 1")
@@ -88,8 +89,8 @@ class Door(asyncio.Protocol):
     def _settle(self) -> None:
         """Wait no longer."""
         self._guard.wheel.cancel(self)
-        self._guard.heads.leave(self._subject, self)
-        self._subject = ""
+        self._guard.heads.leave(self._subjects, self)
+        self._subjects = ()
 
     def data_received(self, data: bytes) -> None:
         """Collect the head."""

@@ -1,35 +1,33 @@
-"""What a process knows of the addresses that are at its ports, and the wheel on which it waits for them."""
+"""Bounds what each address may have open at the ports of a process; holds the wheel with their deadlines."""
 
 from time import monotonic
 from typing import TYPE_CHECKING, Final, Protocol
 
-from core.budget import Buckets, Rate
+from core.budget import Nested, NestedBuckets, Rate
 from realtime.engine.heartbeat import Wheel
 
 if TYPE_CHECKING:
     from realtime.engine.config import Config
 
-# Of one address, each with the oldest going when one more comes: whoever means it is on in an instant, and in use meanwhile.
+# Bounds per address. One more evicts the oldest: an honest client is past this stage at once, so those that only hold places go.
 MAX_HEADS: Final = 500  # connections that have not sent their first request yet
 MAX_STRANGERS: Final = 1000  # sessions that no namespace has let in yet
-MAX_KEPT: Final = 1000  # connections of HTTP; those that were used last stay
+MAX_KEPT: Final = 1000  # HTTP connections; the least recently used one is evicted
 # Sessions that an address may open: an office whose hub was restarted is back at once, a larger one by trying again.
 SESSIONS: Final = Rate("sessions", 1000, 5)
-TARPIT: Final = (
-    1.0  # seconds until a refusal is answered, so that who tries again and again is slow, and leaves room for others
-)
+TARPIT: Final = 1.0  # seconds until a refused session is answered: it slows down clients that retry in a loop
 TICKS: Final = 32  # of the wheel, within the shorter of the heartbeat's two delays
 
 
 class Guest(Protocol):
-    """A connection or session that holds a place of its address."""
+    """A connection or session that counts against its address."""
 
     def crowded_out(self) -> None:
-        """Go: others of the address have come meanwhile."""
+        """Close: newer ones of the address need the place."""
 
 
 class Crowd:
-    """The guests of each subject, the oldest first, at most `most`: one more, and the oldest goes. "" is not counted."""
+    """The guests of each subject, the oldest first, at most `most` times its factor: one more, and the oldest goes."""
 
     __slots__ = ("_guests", "_most")
 
@@ -37,31 +35,32 @@ class Crowd:
         self._most = most
         self._guests: dict[str, dict[Guest, None]] = {}
 
-    def enter(self, subject: str, guest: Guest) -> None:
-        """Take one more in."""
-        if not subject:
-            return
-        guests = self._guests.setdefault(subject, {})
-        guests[guest] = None
-        if len(guests) > self._most:
-            next(iter(guests)).crowded_out()
-
-    def leave(self, subject: str, guest: Guest) -> None:
-        """Let one go."""
-        if guests := self._guests.get(subject):
-            guests.pop(guest, None)
-            if not guests:
-                del self._guests[subject]
-
-    def renew(self, subject: str, guest: Guest) -> None:
-        """Make one the youngest."""
-        if (guests := self._guests.get(subject)) and guest in guests:
-            del guests[guest]
+    def enter(self, subjects: Nested, guest: Guest) -> None:
+        """Add one."""
+        for subject, factor in subjects:
+            guests = self._guests.setdefault(subject, {})
             guests[guest] = None
+            if len(guests) > self._most * factor:
+                next(iter(guests)).crowded_out()
+
+    def leave(self, subjects: Nested, guest: Guest) -> None:
+        """Remove one."""
+        for subject, _ in subjects:
+            if guests := self._guests.get(subject):
+                guests.pop(guest, None)
+                if not guests:
+                    del self._guests[subject]
+
+    def renew(self, subjects: Nested, guest: Guest) -> None:
+        """Move one to the end: it was just used."""
+        for subject, _ in subjects:
+            if (guests := self._guests.get(subject)) and guest in guests:
+                del guests[guest]
+                guests[guest] = None
 
 
 class Guard:
-    """Knows what addresses have open."""
+    """The bounds of one process."""
 
     def __init__(self, config: "Config") -> None:
         self.config = config
@@ -69,18 +68,16 @@ class Guard:
         self.heads = Crowd(config.max_heads)
         self.strangers = Crowd(config.max_strangers)
         self.kept = Crowd(config.max_kept)
-        self._sessions = Buckets(config.sessions)
+        self._sessions = NestedBuckets(config.sessions)
 
-    def subject(self, address: str) -> str:
-        """Return what an address is counted as, "" if it is not counted."""
+    def subjects(self, address: str) -> Nested:
+        """Return what an address is counted as; nothing if it is not counted."""
         config = self.config
-        return "" if not config.rates or config.trusted(address) else config.subject(address)
+        return () if not address or not config.rates or config.trusted(address) else config.subjects(address)
 
-    def wait(self, address: str, subject: str) -> float:
+    def wait(self, address: str, subjects: Nested) -> float:
         """Return 0.0 if an address may open one more session, or the seconds after which it is worth another try."""
-        if not subject:
-            return 0.0
-        wait = self._sessions.take(subject, monotonic())
+        wait = self._sessions.take(subjects, monotonic())
         if wait > 0.0:
             self.config.limited("sessions", address)
         return wait

@@ -9,14 +9,14 @@ from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import RequestPayloadError
 
+from core.budget import Nested
 from realtime.engine.budget import Budget
 from realtime.engine.faults import BAD_REQUEST, HEADERS_TOO_LARGE, INTERNAL, TOO_SLOW, Fault
 from realtime.engine.guard import Guard
 
 MAX_HEAD: Final = 16 * 1024  # bytes
-READ_BYTES: Final = (
-    32 * 1024
-)  # of a body that are parsed in a turn: at most twice that, and a fourth as many chunks of it
+# Of a body, parsed in one turn: at most twice as many bytes, and a fourth as many chunks.
+READ_BYTES: Final = 32 * 1024
 HEAD_TIME: Final = 10.0  # seconds from the first byte of a head to its last
 BODY_TIME: Final = 20.0  # seconds in which a body must ...
 BODY_LEAST: Final = 2048  # ... come on by so many bytes, as long as we take it
@@ -32,7 +32,7 @@ class Http(web.RequestHandler):
     for a head in all, for a body as long as it does not come on. That we do not read is not held against it.
     """
 
-    __slots__ = ("_budget", "_guard", "_head", "_held", "_newest", "_parses_on", "_progress", "_subject", "slot")
+    __slots__ = ("_budget", "_guard", "_head", "_held", "_newest", "_parses_on", "_progress", "_subjects", "slot")
 
     def __init__(self, server: web.Server, guard: Guard) -> None:
         super().__init__(
@@ -52,32 +52,32 @@ class Http(web.RequestHandler):
         self._progress = 0  # bytes that came since the wheel was asked
         self._held = False  # not read, since the budget is used up
         self._parses_on = False  # in the next turn
-        self._subject = ""
+        self._subjects: Nested = ()
         self.slot = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         peer = transport.get_extra_info("peername")
         address = peer[0] if peer else ""
         self._budget = Budget(self._guard.config, address)
-        self._subject = self._guard.subject(address)
-        if not self._subject:
+        self._subjects = self._guard.subjects(address)
+        if not self._subjects:
             self._budget.credit = inf  # a proxy of ours, which speaks for many
         super().connection_made(transport)
-        self._guard.kept.enter(self._subject, self)
+        self._guard.kept.enter(self._subjects, self)
 
     def crowded_out(self) -> None:
-        """Others of its address have come, and were used, since this one was."""
+        """Close: it is the least recently used connection of its address."""
         self._guard.config.limited("connections", self._budget.address)
         self.force_close()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._guard.wheel.cancel(self)
-        self._guard.kept.leave(self._subject, self)
+        self._guard.kept.leave(self._subjects, self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Let aiohttp parse; aiohttp itself calls this without data, to go on with what it has."""
-        self._guard.kept.renew(self._subject, self)
+        self._guard.kept.renew(self._subjects, self)
         before, was_body = self._request_count, not self._newest.is_eof()
         super().data_received(data)
         self._progress += len(data)

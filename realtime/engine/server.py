@@ -134,11 +134,11 @@ class Engine:
         """Make the session that an admitted request may open. Raises Refused if its address has opened too many."""
         user_agent = request.user_agent[:MAX_USER_AGENT].encode("ascii", "replace").decode()
         address = intern(self.config.address(request.remote, request.forwarded))
-        subject = self.guard.subject(address)
-        if wait := self.guard.wait(address, subject):
+        subjects = self.guard.subjects(address)
+        if wait := self.guard.wait(address, subjects):
             raise Refused(TOO_MANY_SESSIONS, 429, wait)
         budget = Budget(self.config, address)
-        return Session(self, secrets.token_urlsafe(15), address, intern(user_agent), budget, subject)
+        return Session(self, secrets.token_urlsafe(15), address, intern(user_agent), budget, subjects)
 
     def open_polling(self, session: Session) -> str:
         """Begin a session by polling; returns its open packet."""

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
+from core.budget import Nested
 from realtime.engine.budget import Budget
 from realtime.engine.frames import INTERNAL_ERROR, NORMAL, POLICY_VIOLATION, binary_frame, text_frame
 
@@ -91,7 +92,7 @@ class Session:
     write: Callable[[bytes], None]
 
     def __init__(
-        self, engine: "Engine", sid: str, remote: str, user_agent: str, budget: Budget, stranger: str = ""
+        self, engine: "Engine", sid: str, remote: str, user_agent: str, budget: Budget, stranger: Nested = ()
     ) -> None:
         self.engine = engine
         self.sid = sid
@@ -133,12 +134,12 @@ class Session:
             _log.exception("a layer failed to close")
 
     def let_in(self) -> None:
-        """Count it no more among those of its address that nobody knows yet."""
+        """Stop counting it against its address: it has joined a namespace, or is over."""
         self.engine.guard.strangers.leave(self.stranger, self)
-        self.stranger = ""
+        self.stranger = ()
 
     def crowded_out(self) -> None:
-        """Others of its address have come meanwhile, and this one has not said who it is."""
+        """Close: newer sessions of its address need the place, and it has not joined any namespace."""
         self.engine.config.limited("sessions", self.remote)
         self.close(FORCED_CLOSE, POLICY_VIOLATION)
 

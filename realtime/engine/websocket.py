@@ -251,7 +251,7 @@ class WebSocket(asyncio.Protocol):
         self.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection is gone, whoever ended it."""
+        """The connection is gone, ended by either side."""
         self.closing = True
         self.engine.wheel.cancel(self)
         self.engine.left(self)

@@ -100,7 +100,7 @@ async def test_an_address_that_asks_too_much_is_one_line_in_the_log_and_counted(
     caplog.set_level(logging.INFO, "core.offenders")
     await statuses(api.anyone, "/nothing", MOST + 4)
     lines = [record.getMessage() for record in caplog.records]
-    assert [line for line in lines if line.startswith("127.0.0.0/24 asks for more")] == lines[-1:]
+    assert [line for line in lines if line.startswith("127.0.0.0/24 exceeds the limit")] == lines[-1:]
     assert len(lines) == MOST + 1
     async with api.client.get("/metrics") as metrics:
         assert 'greenroom_limited_total{kind="requests"} 4.0' in await metrics.text()

@@ -268,6 +268,8 @@ async def test_a_user_invites_so_many_a_day_and_no_more(
     assert (await ask(0, 1)).status == 201
     refused = await ask(2, 3)
     assert (refused.status, refused.code) == (429, "RATE_LIMITED")
+    limited = house.resources.metrics.registry.get_sample_value("greenroom_limited_total", {"kind": "invitations"})
+    assert limited == 1
     assert len((await ann.get("/conversations")).body["conversations"]) == 1, "nothing of it is there"
     replies = await asyncio.gather(*(ask(place) for place in (4, 5, 6, 7)))
     assert sorted(reply.status for reply in replies) == [201, 429, 429, 429]

@@ -13,9 +13,9 @@ USER = "0190a0f0-0000-7000-8000-000000000001"
 @pytest.mark.parametrize(
     ("subject", "shown"),
     [
-        ("203.0.113.77", "203.0.113.0/24 asks"),
-        ("2001:db8:1:2::/64", "2001:db8:1::/48 asks"),
-        (USER, f"user {USER} asks"),
+        ("203.0.113.77", "203.0.113.0/24 exceeds"),
+        ("2001:db8:1:2::/64", "2001:db8:1::/48 exceeds"),
+        (USER, f"user {USER} exceeds"),
         ("ann@example.com", "#"),
         ("\udcff", "#"),
     ],

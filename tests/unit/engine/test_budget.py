@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.budget import Rate
+from core.budget import Nested, Rate
 from realtime.engine.budget import EXCUSES, SLICE, TURN, UNIT, Budget, Turns
 from realtime.engine.config import Config
 from realtime.engine.guard import Crowd, Guard
@@ -266,23 +266,28 @@ def test_a_connection_that_goes_while_it_waits_leaves_nothing_to_do() -> None:
             assert len(listener.heard) == heard
 
 
+A: Nested = (("a", 1),)
+B: Nested = (("b", 1),)
+
+
 class Holder:
     """Holds a place of an address until others need it."""
 
-    def __init__(self, crowd: Crowd) -> None:
+    def __init__(self, crowd: Crowd, subjects: Nested = A) -> None:
         self.crowd = crowd
+        self.subjects = subjects
         self.is_in = True
-        crowd.enter("a", self)
+        crowd.enter(subjects, self)
 
     def crowded_out(self) -> None:
         self.is_in = False
-        self.crowd.leave("a", self)
+        self.crowd.leave(self.subjects, self)
 
 
 def test_of_a_crowd_the_one_that_was_used_longest_ago_goes() -> None:
     crowd = Crowd(2)
     one, two = Holder(crowd), Holder(crowd)
-    crowd.renew("a", one)
+    crowd.renew(A, one)
     three = Holder(crowd)
     assert (one.is_in, two.is_in, three.is_in) == (True, False, True)
 
@@ -291,26 +296,35 @@ def test_a_crowd_forgets_who_has_gone_and_does_not_count_who_has_no_subject() ->
     crowd = Crowd(1)
     one = Holder(crowd)
     for _ in range(3):
-        crowd.enter("", one)
-    crowd.leave("a", one)
-    crowd.leave("a", one)
-    crowd.renew("a", one)
+        crowd.enter((), one)
+    crowd.leave(A, one)
+    crowd.leave(A, one)
+    crowd.renew(A, one)
     assert one.is_in
     assert not crowd._guests
 
 
+def test_the_networks_of_a_wider_one_are_bounded_together() -> None:
+    subjects: list[Nested] = [((f"{part}/64", 1), ("/48", 2)) for part in "abc"]
+    crowd = Crowd(1)
+    holders = [Holder(crowd, of) for of in subjects]
+    assert [holder.is_in for holder in holders] == [False, True, True]
+    guard = Guard(Config(sessions=Rate("sessions", 1, 10)))
+    assert [guard.wait("", of) > 0.0 for of in subjects] == [False, False, True]
+
+
 def test_an_address_is_counted_as_its_subject_unless_it_is_trusted() -> None:
-    guard = Guard(Config(subject=lambda address: address[:4], trusted=lambda address: address == "10.0.0.1"))
-    assert guard.subject("2001:db8::1") == "2001"
-    assert guard.subject("10.0.0.1") == ""
-    assert Guard(Config(rates=False)).subject("10.0.0.2") == ""
+    guard = Guard(Config(subjects=lambda address: ((address[:4], 1),), trusted=lambda address: address == "10.0.0.1"))
+    assert guard.subjects("2001:db8::1") == (("2001", 1),)
+    assert guard.subjects("10.0.0.1") == ()
+    assert Guard(Config(rates=False)).subjects("10.0.0.2") == ()
 
 
 def test_sessions_of_an_address_come_back_with_time() -> None:
     told: list[str] = []
     guard = Guard(Config(sessions=Rate("sessions", 2, 10), limited=lambda kind, _: told.append(kind)))
-    assert [guard.wait("a", "a") for _ in range(2)] == [0.0, 0.0]
-    assert 4.0 < guard.wait("a", "a") <= 5.0
-    assert guard.wait("b", "b") == 0.0
-    assert guard.wait("a", "") == 0.0
+    assert [guard.wait("a", A) for _ in range(2)] == [0.0, 0.0]
+    assert 4.0 < guard.wait("a", A) <= 5.0
+    assert guard.wait("b", B) == 0.0
+    assert guard.wait("a", ()) == 0.0
     assert told == ["sessions"]

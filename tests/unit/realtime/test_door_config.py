@@ -1,0 +1,15 @@
+"""What the ports of every process are told of limits."""
+
+import pytest
+
+from config.settings import Settings
+from core.metrics import Metrics
+from core.offenders import Offenders
+from realtime.app import door_config
+
+
+def test_the_addresses_of_one_network_share_a_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    config = door_config(Settings(), Offenders(Metrics()))
+    for host in range(5):
+        config.limited("traffic", f"2001:db8::{host}")
+    assert len(caplog.messages) == 1
