@@ -65,7 +65,7 @@ async def _serve(engine: "Engine", request: web.Request, asked: Request) -> web.
     if asked.method == "GET":
         return await _poll(request, polling)
     if asked.method == "POST":
-        return await _post(engine, request, polling)
+        return await _post(request, polling)
     raise Refused(BAD_METHOD)
 
 
@@ -99,13 +99,13 @@ async def _poll(request: web.Request, polling: Polling) -> web.Response:
     return _text(polling.take())
 
 
-async def _post(engine: "Engine", request: web.Request, polling: Polling) -> web.Response:
+async def _post(request: web.Request, polling: Polling) -> web.Response:
     if polling.posting:
         polling.session.close(TRANSPORT_ERROR)
         raise Refused(BAD_REQUEST)
     polling.posting = True
     try:
-        body = await _read_body(request, engine.config.max_payload)
+        body = await _read_body(request, polling.session.max_payload)
         if polling.ended or not await polling.feed(body):
             raise Refused(BAD_REQUEST)
     finally:

@@ -4,6 +4,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final, Protocol
 
 from core.budget import Nested, NestedBuckets, Rate
+from realtime.engine.budget import Turns
 from realtime.engine.heartbeat import Wheel
 
 if TYPE_CHECKING:
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
 MAX_HEADS: Final = 500  # connections that have not sent their first request yet
 MAX_STRANGERS: Final = 1000  # sessions that no namespace has let in yet
 MAX_KEPT: Final = 1000  # HTTP connections; the least recently used one is evicted
+MAX_HELD: Final = (
+    16 * 1024 * 1024
+)  # bytes of messages and bodies that have begun; the connection that holds most is closed
+LEAST_HELD: Final = 4096  # bytes of one connection that are not worth counting
 # Sessions that an address may open: an office whose hub was restarted is back at once, a larger one by trying again.
 SESSIONS: Final = Rate("sessions", 1000, 5)
 TARPIT: Final = 1.0  # seconds until a refused session is answered: it slows down clients that retry in a loop
@@ -59,6 +64,29 @@ class Crowd:
                 guests[guest] = None
 
 
+class Held:
+    """The bytes of unfinished messages and bodies of each subject, at most `most` times its factor: beyond, the largest goes."""
+
+    __slots__ = ("_most", "_of")
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._of: dict[str, dict[Guest, int]] = {}
+
+    def put(self, subjects: Nested, guest: Guest, size: int) -> None:
+        """Note what one holds now."""
+        for subject, factor in subjects:
+            sizes = self._of.setdefault(subject, {})
+            if size < LEAST_HELD:
+                sizes.pop(guest, None)
+            else:
+                sizes[guest] = size
+                if sum(sizes.values()) > self._most * factor:
+                    max(sizes, key=sizes.__getitem__).crowded_out()
+            if not sizes:
+                self._of.pop(subject, None)
+
+
 class Guard:
     """The bounds of one process."""
 
@@ -68,6 +96,8 @@ class Guard:
         self.heads = Crowd(config.max_heads)
         self.strangers = Crowd(config.max_strangers)
         self.kept = Crowd(config.max_kept)
+        self.held = Held(config.max_held)
+        self.turns = Turns()
         self._sessions = NestedBuckets(config.sessions)
 
     def subjects(self, address: str) -> Nested:

@@ -10,13 +10,21 @@ from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import RequestPayloadError
 
 from core.budget import Nested
-from realtime.engine.budget import Budget
+from realtime.engine.budget import SLICE, Budget
 from realtime.engine.faults import BAD_REQUEST, HEADERS_TOO_LARGE, INTERNAL, TOO_SLOW, Fault
 from realtime.engine.guard import Guard
 
 MAX_HEAD: Final = 16 * 1024  # bytes
 # Of a body, parsed in one turn: at most twice as many bytes, and a fourth as many chunks.
 READ_BYTES: Final = 32 * 1024
+PIECE: Final = (
+    4096  # bytes of heads and chunks that are parsed in a turn: some milliseconds if each chunk has one byte ...
+)
+BODY_PIECE: Final = 64 * 1024  # ... and of bodies without chunks
+FRAMING: Final = 64.0  # bytes of chunks' framing that cost a unit
+BODY_HELD: Final = (
+    256 * 1024
+)  # bytes: no more of a body counts as held, because large ones go to the disk or the storage
 HEAD_TIME: Final = 10.0  # seconds from the first byte of a head to its last
 BODY_TIME: Final = 20.0  # seconds in which a body must ...
 BODY_LEAST: Final = 2048  # ... come on by so many bytes, as long as we take it
@@ -32,7 +40,20 @@ class Http(web.RequestHandler):
     for a head in all, for a body as long as it does not come on. That we do not read is not held against it.
     """
 
-    __slots__ = ("_budget", "_guard", "_head", "_held", "_newest", "_parses_on", "_progress", "_subjects", "slot")
+    __slots__ = (
+        "_budget",
+        "_guard",
+        "_head",
+        "_held",
+        "_is_plain_body",
+        "_is_waiting",
+        "_newest",
+        "_parses_on",
+        "_progress",
+        "_rest",
+        "_subjects",
+        "slot",
+    )
 
     def __init__(self, server: web.Server, guard: Guard) -> None:
         super().__init__(
@@ -52,6 +73,9 @@ class Http(web.RequestHandler):
         self._progress = 0  # bytes that came since the wheel was asked
         self._held = False  # not read, since the budget is used up
         self._parses_on = False  # in the next turn
+        self._rest = b""  # what has come and is not parsed yet
+        self._is_waiting = False  # for its turn to parse it
+        self._is_plain_body = False  # what comes next is a body without chunks, which costs nothing to parse
         self._subjects: Nested = ()
         self.slot = 0
 
@@ -73,26 +97,61 @@ class Http(web.RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         self._guard.wheel.cancel(self)
         self._guard.kept.leave(self._subjects, self)
+        self._guard.held.put(self._subjects, self, 0)
+        self._rest = b""
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Let aiohttp parse; aiohttp itself calls this without data, to go on with what it has."""
+        """Parse a piece now and the rest in later turns; aiohttp calls this without data, to go on with what it has parsed."""
+        if not data:
+            self._parse(data)
+            return
         self._guard.kept.renew(self._subjects, self)
-        before, was_body = self._request_count, not self._newest.is_eof()
-        super().data_received(data)
         self._progress += len(data)
-        if came := self._request_count - before:
-            self._newest = self._messages[-1][1]
+        self._rest += data
+        self._step()
+
+    def work(self) -> float:
+        """Parse the next piece; returns the units that it took."""
+        self._is_waiting = False
+        self._step()
+        return SLICE
+
+    def _step(self) -> None:
+        if self.transport is None or self._is_waiting or self._held or self._reading_paused or self._buffer_paused:
+            return
+        size = BODY_PIECE if self._is_plain_body else PIECE
+        piece, self._rest = self._rest[:size], self._rest[size:]
+        self._parse(piece)
+        self._resume_transport_reading()
+
+    def _parse(self, data: bytes) -> None:
+        before, was_body, had = self._request_count, not self._newest.is_eof(), self._newest.total_bytes
+        super().data_received(data)
+        came = self._request_count - before
+        framing = 0.0
+        if came:
+            message, self._newest = self._messages[-1]
+            self._is_plain_body = not getattr(message, "chunked", False)
             self._head = 0
             self._guard.wheel.cancel(self)
-            self._pay(came)
-        elif not was_body and not self._upgraded and not self._is_paused:
+        elif was_body:
+            framing = len(data) - (self._newest.total_bytes - had)
+        elif not self._upgraded and not self._is_paused:
             self._head += len(data)
+        self._pay(came + max(framing, 0.0) / FRAMING)
+        self._count()
         self._watch()
 
-    def _pay(self, requests: int) -> None:
+    def _count(self) -> None:
+        """Count for the address what is kept of a body that has begun, and what is not parsed yet."""
+        body = 0 if self._newest.is_eof() else min(self._newest.total_bytes, BODY_HELD)
+        self._is_plain_body = self._is_plain_body and body > 0
+        self._guard.held.put(self._subjects, self, body + len(self._rest))
+
+    def _pay(self, units: float) -> None:
         budget = self._budget
-        budget.credit -= requests
+        budget.credit -= units
         if budget.credit < 0.0 and not self._held and (wait := budget.refill()) > 0.0:
             budget.hold(wait)
             self._held = True
@@ -122,12 +181,19 @@ class Http(web.RequestHandler):
         super()._pause_transport_reading()
 
     def _resume_transport_reading(self) -> None:
-        if not self._held:
+        """Read on, when nothing is in the way and all that has come is parsed."""
+        if self._held or self._is_waiting or self._reading_paused or self._buffer_paused:
+            return
+        if not self._rest:
             super()._resume_transport_reading()
+        elif self.transport is not None:
+            self._is_waiting = True
+            self._pause_transport_reading()
+            self._guard.turns.add(self)
 
     @property
     def _is_paused(self) -> bool:
-        return self._held or self._reading_paused or self._buffer_paused
+        return self._held or self._is_waiting or self._reading_paused or self._buffer_paused
 
     def _watch(self) -> None:
         """Set the deadline of what the client owes, if it has none yet."""

@@ -11,7 +11,7 @@ from typing import Final
 from aiohttp import web
 
 from realtime.engine import endpoints, upgrade
-from realtime.engine.budget import Budget, Turns
+from realtime.engine.budget import Budget
 from realtime.engine.config import Config as Config
 from realtime.engine.frames import GOING_AWAY, text_frame
 from realtime.engine.guard import Guard
@@ -46,8 +46,8 @@ class Engine:
         self.slow: set[Session] = set()  # those that are behind
         self.refusing = False  # new sessions, though it goes on with those that it has
         self.outbox = Outbox()
-        self.turns = Turns()
         self.guard = Guard(config)
+        self.turns = self.guard.turns
         self.wheel = self.guard.wheel
         self.paths = config.served_paths()
         self._layer = layer

@@ -76,6 +76,7 @@ class Session:
         "budget",
         "engine",
         "layer",
+        "max_payload",
         "pinged",
         "probe",
         "remote",
@@ -99,6 +100,7 @@ class Session:
         self.remote = remote
         self.user_agent = user_agent
         self.budget = budget
+        self.max_payload = engine.config.max_payload
         self.stranger = stranger
         self.behind = False
         self.pinged = False

@@ -19,6 +19,7 @@ from realtime.engine.packets import (
 )
 from realtime.engine.session import FORCED_CLOSE, PARSE_ERROR, Layer, Session
 
+MAX_KNOCK: Final = 16 * 1024  # bytes of a message from a client that is in no namespace yet; it has its token to say
 MAX_NAMESPACES: Final = 16  # of one client
 MAX_ATTACHMENTS: Final = 32  # of one packet; their bytes together are bound by max_payload
 CLIENT_LEFT, SERVER_LEFT = "client namespace disconnect", "server namespace disconnect"
@@ -112,6 +113,7 @@ class SocketIO:
         self._sockets: dict[str, Socket | None] = {}
         self._gathering: tuple[Packet, list[bytes]] | None = None
         self.slot = 0
+        session.max_payload = min(MAX_KNOCK, session.max_payload)
         session.engine.wheel.schedule(self, session.engine.config.connect_timeout)
 
     def due(self) -> None:
@@ -122,6 +124,7 @@ class SocketIO:
         """The client is in a namespace."""
         self._session.engine.wheel.cancel(self)
         self._session.let_in()
+        self._session.max_payload = self._session.engine.config.max_payload
 
     def message(self, data: str | bytes) -> None:
         """Take a packet, or an attachment of one."""

@@ -28,6 +28,7 @@ class Probe:
     """A WebSocket that offers to carry a polling session: the client probes it, stops polling, then upgrades."""
 
     __slots__ = ("polling", "session", "slot", "websocket")
+    max_payload = 16  # bytes: it says "2probe" and "5"
 
     def __init__(self, session: Session, websocket: WebSocket) -> None:
         self.session = session

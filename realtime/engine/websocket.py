@@ -24,6 +24,7 @@ from realtime.engine.frames import (
     read_frame,
     websocket_mask,
 )
+from realtime.engine.guard import LEAST_HELD
 from realtime.engine.session import TRANSPORT_CLOSE, TRANSPORT_ERROR
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ FAREWELL: Final = 5.0  # seconds a peer has to take our last words and hang up
 
 class Taker(Protocol):
     """Who gets what a WebSocket brings: a `Session`, or the `Probe` that offers to take one over."""
+
+    max_payload: int  # bytes of one message
 
     def receive(self, packet: str) -> None:
         """A text packet."""
@@ -64,6 +67,7 @@ class WebSocket(asyncio.Protocol):
 
     __slots__ = (
         "_fragments",
+        "_held",
         "_need",
         "_opcode",
         "_paused",
@@ -85,6 +89,7 @@ class WebSocket(asyncio.Protocol):
         self.closing = False
         self.slot = 0
         self._paused = 0
+        self._held = 0  # bytes that its address was counted for
         self._tail: bytearray | None = None  # frames that wait for their turn, or one that is not whole yet ...
         self._need = SHORTEST  # ... and how many bytes it must have before it is worth another look
         self._fragments: bytearray | None = None  # a message that is not whole yet ...
@@ -151,7 +156,7 @@ class WebSocket(asyncio.Protocol):
         while spent < SLICE and len(tail) - at >= self._need and not self._paused:
             if budget.credit < 1.0 and budget.refill() > 0.0:
                 break
-            frame = read_frame(tail, at, self.engine.config.max_payload)
+            frame = read_frame(tail, at, self.taker.max_payload)
             if isinstance(frame, int):
                 self._need = frame
                 continue
@@ -164,8 +169,22 @@ class WebSocket(asyncio.Protocol):
         if not self.closing:
             del tail[:at]  # not copied: a frame of many small segments must not cost the square of its size
             self._tail = tail or None
+            self._count(len(tail) + len(self._fragments or b""))
+        if not self.closing:
             self._go_on(is_more=len(tail) >= self._need)
         return spent
+
+    def _count(self, held: int) -> None:
+        """Count what is kept of unfinished messages for the address, if it is worth it."""
+        if held >= LEAST_HELD or self._held:
+            self._held = held if held >= LEAST_HELD else 0
+            guard = self.engine.guard
+            guard.held.put(guard.subjects(self.budget.address), self, self._held)
+
+    def crowded_out(self) -> None:
+        """The address has begun more than it may; this connection holds the most of it."""
+        self.engine.config.limited("unfinished", self.budget.address)
+        self._fail(TOO_BIG)
 
     def _go_on(self, *, is_more: bool) -> None:
         """Read on, or go on with what there is: in a later turn, or when there is credit again."""
@@ -208,7 +227,7 @@ class WebSocket(asyncio.Protocol):
             self._fragments, self._opcode = payload, opcode
         else:
             self._fragments += payload
-        if len(self._fragments) > self.engine.config.max_payload:
+        if len(self._fragments) > self.taker.max_payload:
             raise BrokenFrame(TOO_BIG, "message too big")
         if first & FIN:
             message, self._fragments = self._fragments, None
@@ -238,6 +257,7 @@ class WebSocket(asyncio.Protocol):
             return
         self.closing = True
         self._tail = self._fragments = None
+        self._count(0)
         if not self.transport.is_closing():
             self.transport.write(close_frame(code))
             with suppress(OSError):  # reset by the peer, which the loop has yet to tell us
@@ -253,6 +273,7 @@ class WebSocket(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone, ended by either side."""
         self.closing = True
+        self._count(0)
         self.engine.wheel.cancel(self)
         self.engine.left(self)
         self.taker.close(TRANSPORT_ERROR if exc else TRANSPORT_CLOSE, 0)

@@ -299,3 +299,16 @@ async def test_requests_faster_than_the_budget_are_answered_later() -> None:
             assert (await raw.head()).startswith(b"HTTP/1.1 200 ")
             await raw.body(5)
     assert limited == [("traffic", "127.0.0.1")]
+
+
+async def test_the_framing_of_small_chunks_is_paid_for_and_worked_off_in_turns() -> None:
+    limited: list[tuple[str, str]] = []
+    config = Config(traffic=Rate("traffic", 50, 1), limited=lambda kind, address: limited.append((kind, address)))
+    head = b"POST /length HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    for size, is_limited in ((1, True), (1000, False)):
+        chunks = b"%x\r\n%b\r\n" % (size, b"x" * size)
+        async with hub_door(config) as port, connected(port[0]) as raw:
+            raw.send(head + chunks * (6000 // size) + b"0\r\n\r\n")
+            await raw.head()
+        assert bool(limited) == is_limited
+        limited.clear()

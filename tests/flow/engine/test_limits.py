@@ -259,3 +259,35 @@ async def test_who_joins_no_namespace_does_not_stay() -> None:
             served.engine.wheel.turn()
         await raw.rest()
         assert served.engine.sessions == {}
+
+
+async def test_who_is_in_no_namespace_yet_says_nothing_long() -> None:
+    async with serving(Config(), greeters) as served, websocket(served) as raw, websocket(served) as known:
+        await raw.packet()
+        raw.send(text("40" + " " * 20_000))
+        assert (await raw.rest())[-2:] == (1009).to_bytes(2)
+        await known.packet()
+        known.send(text('40{"token":"right"}'))
+        assert (await known.packet()).startswith("40")
+        known.send(text('42["' + "x" * 20_000 + '"]') + text("1"))
+        assert (1009).to_bytes(2) not in await known.rest()
+
+
+async def test_of_messages_that_have_begun_the_largest_goes_when_its_address_has_too_many_bytes(
+    limited: list[tuple[str, str]],
+) -> None:
+    async with (
+        serving(config(limited, max_held=100_000), recorder(Story())) as served,
+        websocket(served) as large,
+        websocket(served) as small,
+    ):
+        message = text("4" + "x" * 42_000)
+        await small.packet()
+        small.send(message[:40_000])
+        await large.packet()
+        large.send(text("4" + "x" * 90_000)[:70_000])
+        assert (1009).to_bytes(2) in await large.rest()
+        assert limited == [("unfinished", "127.0.0.1")]
+        small.send(message[40_000:] + text("1"))
+        assert (1009).to_bytes(2) not in await small.rest()
+        assert served.engine.guard.held._of == {}

@@ -18,6 +18,8 @@ from tests.unit.engine.wire import Wire
 class Listener:
     """Takes what a WebSocket brings."""
 
+    max_payload = Config().max_payload
+
     def __init__(self) -> None:
         self.heard: list[str | bytes] = []
         self.ended = ""

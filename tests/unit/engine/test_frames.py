@@ -65,6 +65,8 @@ def test_a_client_frame_is_read_once_it_is_whole(size: int) -> None:
 class Listener:
     """Remembers what a WebSocket brings, and its end."""
 
+    max_payload = Config().max_payload
+
     def __init__(self) -> None:
         self.heard: list[object] = []
 
