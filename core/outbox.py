@@ -3,6 +3,7 @@
 Telling may happen twice, so each effect is harmless to repeat.
 """
 
+import logging
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import TypeAlias
@@ -17,6 +18,8 @@ from core.events import Event
 from core.ids import uuid7
 from core.jobs import Job, Jobs
 from core.publisher import Publisher
+
+log = logging.getLogger(__name__)
 
 PAGE = 100
 OVERDUE = timedelta(seconds=5)  # whoever stored them tells them within milliseconds, if it lives
@@ -95,10 +98,19 @@ async def forget(db: Pool, id: UUID) -> None:
 
 
 async def relay(resources: Resources, publisher: Publisher) -> int:
-    """Tell what nobody has told in time, and return how many transactions that was."""
+    """Tell what nobody has told in time, and return how many transactions that was.
+
+    Effects that this version does not know are left to workers of the version that stored them: they block no others.
+    """
+    told: list[UUID] = []
     async with transaction(resources.db) as db:
-        overdue = await OVERDUE_EFFECTS(db, clock.now() - OVERDUE)
-        for kept in overdue:
-            await perform(msgspec.json.decode(kept.effects, type=list[Effect]), publisher, resources.jobs)
-        await DELETE(db, [kept.id for kept in overdue])
-    return len(overdue)
+        for kept in await OVERDUE_EFFECTS(db, clock.now() - OVERDUE):
+            try:
+                effects = msgspec.json.decode(kept.effects, type=list[Effect])
+            except msgspec.ValidationError as error:
+                log.warning("the effects of %s are left to another version: %s", kept.id, error)
+                continue
+            await perform(effects, publisher, resources.jobs)
+            told.append(kept.id)
+        await DELETE(db, told)
+    return len(told)

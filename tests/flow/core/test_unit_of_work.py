@@ -4,12 +4,14 @@ from datetime import timedelta
 from typing import ClassVar
 from uuid import UUID
 
+import msgspec
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from core import clock, outbox
 from core.context import Ctx
 from core.events import Event
+from core.ids import uuid7
 from core.jobs import NotifyMembers
 from core.notices import Notice
 from core.unit_of_work import unit_of_work
@@ -75,6 +77,15 @@ async def test_a_process_that_dies_between_commit_and_telling_loses_nothing(
     assert await outbox.relay(house.resources, house.publisher) == 1
     assert await ann.heard.next("waved") == {"hand": "left"}
     assert await waiting(house) == 0
+
+
+async def test_effects_of_a_newer_version_are_left_to_it_and_hold_up_no_others(house: House, ann: Chatter) -> None:
+    known = msgspec.json.encode([outbox.event_effect([ann.user.id], Waved("left"))]).decode()
+    for effects, minutes in (('[{"type": "of_tomorrow"}]', 2), (known, 1)):
+        await outbox.INSERT(house.resources.db, uuid7(), effects, clock.now() - timedelta(minutes=minutes))
+    assert await outbox.relay(house.resources, house.publisher) == 1
+    assert await ann.heard.next("waved") == {"hand": "left"}
+    assert await waiting(house) == 1
 
 
 async def test_a_unit_within_a_unit_is_told_with_the_outer_one(house: House, ann: Chatter) -> None:
