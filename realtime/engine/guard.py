@@ -13,10 +13,9 @@ if TYPE_CHECKING:
 # Bounds per address. One more evicts the oldest: an honest client is past this stage at once, so those that only hold places go.
 MAX_HEADS: Final = 500  # connections that have not sent their first request yet
 MAX_STRANGERS: Final = 1000  # sessions that no namespace has let in yet
-MAX_KEPT: Final = 1000  # HTTP connections; the least recently used one is evicted
-MAX_HELD: Final = (
-    16 * 1024 * 1024
-)  # bytes of messages and bodies that have begun; the connection that holds most is closed
+MAX_KEPT: Final = 500  # HTTP connections; the least recently used one is evicted
+# Bytes of messages and bodies that have begun; beyond, the connection that holds most is closed.
+MAX_HELD: Final = 8 * 1024 * 1024
 LEAST_HELD: Final = 4096  # bytes of one connection that are not worth counting
 # Sessions that an address may open: an office whose hub was restarted is back at once, a larger one by trying again.
 SESSIONS: Final = Rate("sessions", 1000, 5)

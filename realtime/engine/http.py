@@ -17,14 +17,11 @@ from realtime.engine.guard import Guard
 MAX_HEAD: Final = 16 * 1024  # bytes
 # Of a body, parsed in one turn: at most twice as many bytes, and a fourth as many chunks.
 READ_BYTES: Final = 32 * 1024
-PIECE: Final = (
-    4096  # bytes of heads and chunks that are parsed in a turn: some milliseconds if each chunk has one byte ...
-)
-BODY_PIECE: Final = 64 * 1024  # ... and of bodies without chunks
-FRAMING: Final = 64.0  # bytes of chunks' framing that cost a unit
-BODY_HELD: Final = (
-    256 * 1024
-)  # bytes: no more of a body counts as held, because large ones go to the disk or the storage
+# Bytes that are parsed in a turn: of bodies without chunks, and of all else, in which each chunk may have a single byte.
+BODY_PIECE: Final = 64 * 1024
+PIECE: Final = 1024
+FRAMING: Final = 16.0  # bytes of the framing of chunks that cost a unit
+BODY_HELD: Final = 256 * 1024  # bytes; no more of a body counts as held: large ones go to the disk
 HEAD_TIME: Final = 10.0  # seconds from the first byte of a head to its last
 BODY_TIME: Final = 20.0  # seconds in which a body must ...
 BODY_LEAST: Final = 2048  # ... come on by so many bytes, as long as we take it
@@ -41,10 +38,12 @@ class Http(web.RequestHandler):
     """
 
     __slots__ = (
+        "_at",
         "_budget",
         "_guard",
         "_head",
         "_held",
+        "_is_body",
         "_is_plain_body",
         "_is_waiting",
         "_newest",
@@ -73,9 +72,10 @@ class Http(web.RequestHandler):
         self._progress = 0  # bytes that came since the wheel was asked
         self._held = False  # not read, since the budget is used up
         self._parses_on = False  # in the next turn
-        self._rest = b""  # what has come and is not parsed yet
+        self._rest, self._at = b"", 0  # what has come, and how far it is parsed
         self._is_waiting = False  # for its turn to parse it
-        self._is_plain_body = False  # what comes next is a body without chunks, which costs nothing to parse
+        self._is_body = False  # what comes next is a body ...
+        self._is_plain_body = False  # ... without chunks, which costs nothing to parse
         self._subjects: Nested = ()
         self.slot = 0
 
@@ -92,6 +92,7 @@ class Http(web.RequestHandler):
     def crowded_out(self) -> None:
         """Close: it is the least recently used connection of its address."""
         self._guard.config.limited("connections", self._budget.address)
+        self._rest = b""
         self.force_close()
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -108,8 +109,12 @@ class Http(web.RequestHandler):
             return
         self._guard.kept.renew(self._subjects, self)
         self._progress += len(data)
-        self._rest += data
-        self._step()
+        self._rest = self._rest[self._at :] + data if self._rest else data
+        self._at = 0
+        if self._is_body and not self._is_plain_body:
+            self._resume_transport_reading()  # in turn with all others who have chunks to parse
+        else:
+            self._step()
 
     def work(self) -> float:
         """Parse the next piece; returns the units that it took."""
@@ -120,8 +125,11 @@ class Http(web.RequestHandler):
     def _step(self) -> None:
         if self.transport is None or self._is_waiting or self._held or self._reading_paused or self._buffer_paused:
             return
-        size = BODY_PIECE if self._is_plain_body else PIECE
-        piece, self._rest = self._rest[:size], self._rest[size:]
+        size = BODY_PIECE if self._is_body and self._is_plain_body else PIECE
+        piece = self._rest[self._at : self._at + size]
+        self._at += size
+        if self._at >= len(self._rest):
+            self._rest, self._at = b"", 0
         self._parse(piece)
         self._resume_transport_reading()
 
@@ -145,8 +153,8 @@ class Http(web.RequestHandler):
 
     def _count(self) -> None:
         """Count for the address what is kept of a body that has begun, and what is not parsed yet."""
-        body = 0 if self._newest.is_eof() else min(self._newest.total_bytes, BODY_HELD)
-        self._is_plain_body = self._is_plain_body and body > 0
+        self._is_body = not self._newest.is_eof()
+        body = min(self._newest.total_bytes, BODY_HELD) if self._is_body else 0
         self._guard.held.put(self._subjects, self, body + len(self._rest))
 
     def _pay(self, units: float) -> None:
@@ -221,6 +229,11 @@ class Http(web.RequestHandler):
         if transport is not None and not begun:
             transport.write(fault.answer())
         self.force_close()
+
+    def log_exception(self, *args: object, **kw: object) -> None:
+        """Log what failed, but not that aiohttp cannot read on from a connection that we have closed."""
+        if not self._force_close:
+            super().log_exception(*args, **kw)
 
     def handle_error(
         self,
