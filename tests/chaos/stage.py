@@ -17,6 +17,7 @@ from config.settings import Settings
 from core.clock import now
 from core.ids import uuid7
 from core.tokens import Access, KeyRing, expiry
+from core.wording import shown
 from tests.chaos.hub import ROOT, HubProcess
 from tests.chaos.promises import Log, Stored, log_of
 from tests.chaos.proxy import Proxy, open_proxy
@@ -29,10 +30,10 @@ NEW_MEMBER = """
     insert into members (conversation_id, user_id, role)
     select id, $2, case when exists (select from members where conversation_id = id) then 'member' else 'owner' end
     from unnest($1::uuid[]) as id"""
-LOG = """
-    select conversation_id::text, seq, version, id::text, sender_id::text, client_id, body,
+LOG = f"""
+    select conversation_id::text, seq, version, id::text, sender_id::text, client_id, {shown("m", "body")} as body,
         extract(epoch from created_at)::float8, edited_at is not null or deleted_at is not null
-    from messages where conversation_id = any ($1::uuid[])"""
+    from messages m where conversation_id = any ($1::uuid[])"""
 
 
 @dataclass(frozen=True)
