@@ -92,14 +92,18 @@ class Http(web.RequestHandler):
     def crowded_out(self) -> None:
         """Close: it is the least recently used connection of its address."""
         self._guard.config.limited("connections", self._budget.address)
-        self._rest = b""
+        self._leave()
         self.force_close()
+
+    def _leave(self) -> None:
+        """Give up its places at once, or others of the address would be told to go in its stead."""
+        self._rest = b""
+        self._guard.kept.leave(self._subjects, self)
+        self._guard.held.put(self._subjects, self, 0)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._guard.wheel.cancel(self)
-        self._guard.kept.leave(self._subjects, self)
-        self._guard.held.put(self._subjects, self, 0)
-        self._rest = b""
+        self._leave()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -155,7 +159,8 @@ class Http(web.RequestHandler):
         """Count for the address what is kept of a body that has begun, and what is not parsed yet."""
         self._is_body = not self._newest.is_eof()
         body = min(self._newest.total_bytes, BODY_HELD) if self._is_body else 0
-        self._guard.held.put(self._subjects, self, body + len(self._rest))
+        if self.transport is not None:
+            self._guard.held.put(self._subjects, self, body + len(self._rest))
 
     def _pay(self, units: float) -> None:
         budget = self._budget
