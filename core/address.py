@@ -45,8 +45,8 @@ def client_address(peer: str, forwarded: str, proxies: Sequence[str]) -> str:
         address = parse(peer)
     except ValueError:
         return peer
-    for hop in reversed(forwarded.split(",")):
-        if not _is_within(address, proxies) or not hop.strip():
+    for hop in reversed(forwarded.split(",") if forwarded else ()):
+        if not _is_within(address, proxies):
             break
         try:
             address = parse(hop.strip())

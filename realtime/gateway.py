@@ -83,30 +83,36 @@ class Gateway:
     def connect(self, client: Client, auth: bytes) -> None:
         """Check the token now and its session with all others that connect in this turn."""
         try:
-            self.limiter.knock(client.session.remote)
-            given = _AUTH.decode(auth)
-            claims = self._claims(given.token)
+            given, claims = self._given(client.session.remote, auth)
             if claims.session_id.bytes in self._ended:
                 raise errors.SESSION_ENDED.error()
+            self.limiter.look_up(claims)
             self.logins.look_up(claims.session_id, partial(self._looked_up, client, given, claims))
-        except msgspec.DecodeError:
-            self._turn_away(client, errors.UNAUTHORIZED.error("Connect with auth: {token}"))
         except errors.AppError as error:
-            self._turn_away(client, error)
+            client.turn_away(error)
 
-    def _turn_away(self, client: Client, error: errors.AppError) -> None:
-        if error.kind.status == errors.UNAUTHORIZED.status:
-            self.limiter.failed(client.session.remote)
-        client.turn_away(error)
+    def _given(self, remote: str, auth: bytes) -> tuple[Auth, Access]:
+        """Verify what a client gives; what we have not signed counts against its address, which many may share."""
+        try:
+            given = _AUTH.decode(auth)
+            return given, self._claims(given.token)
+        except msgspec.DecodeError:
+            self.limiter.fail(remote)
+            raise errors.UNAUTHORIZED.error("Connect with auth: {token}") from None
+        except errors.AppError:
+            self.limiter.fail(remote)
+            raise
 
     def _looked_up(self, client: Client, given: Auth, claims: Access, login: Login | errors.AppError) -> None:
+        if not isinstance(login, errors.AppError) or login.kind != errors.SESSION_ENDED:
+            self.limiter.looked_up(claims)
         if client.gone:
             return
         try:
             user = self._user(claims, login)
             self.limiter.open(user, self._users.count(user.id.bytes) + self._recovering.get(user.id.bytes, 0))
         except errors.AppError as error:
-            self._turn_away(client, error)
+            client.turn_away(error)
             return
         self._watch(client, claims)
         if given.pid:

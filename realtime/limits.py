@@ -11,17 +11,18 @@ from uuid import UUID
 
 from core import errors, weights
 from core.address import AddressBuckets, subject
-from core.budget import Bucket, Rate, Subjects
+from core.budget import Bucket, Buckets, Rate, Subjects
 from core.context import User
 from core.offenders import Offenders
 from core.shared_limits import SharedLimits
+from core.tokens import Access
 from core.weights import Weight
 from realtime import wire
 
 # All events without a weight, unknown events, and opening a socket; of a user on one hub.
 # Generous: it only stops a client that has gone wrong.
 OTHER_EVENTS: Final = Rate("events", 200, 10)
-# CONNECTs with a token that is wrong, has expired, or whose login has ended; of an address on one hub. Many may share an address.
+# CONNECTs on one hub: of an address, with a token that we have not signed or that has expired; of a login, because it has ended.
 FAILED_CONNECTS: Final = Rate("failed-connects", 100, 20)
 MOST_USERS: Final = 100_000  # with a bucket here: more than one hub carries
 SOCKETS: Final = 20  # of a user on one hub: more than she has devices and tabs
@@ -51,6 +52,7 @@ class Limiter:
         }
         self._others = Subjects(self._other_events, MOST_USERS)
         self._failed = AddressBuckets(FAILED_CONNECTS)
+        self._failed_logins = Buckets(FAILED_CONNECTS)
 
     def take(self, user: bytes, market: str, event: str) -> None:
         """Pay for an event before it is decoded; raises RATE_LIMITED."""
@@ -81,16 +83,23 @@ class Limiter:
         if self._is_on and not sockets:  # learn what she has spent elsewhere
             self._shared.refresh(self._messages[user.market].of(key, monotonic()))
 
-    def knock(self, address: str) -> None:
-        """Raise RATE_LIMITED if too many CONNECTs from there have failed."""
-        wait = self._failed.wait(address, monotonic()) if self._is_on else 0.0
+    def fail(self, address: str) -> None:
+        """Count a CONNECT without a token that we have signed; raises RATE_LIMITED if there were too many from there."""
+        wait = self._failed.take(address, monotonic()) if self._is_on else 0.0
         if wait > 0.0:
             self._refuse(FAILED_CONNECTS.name, subject(address), wait)
 
-    def failed(self, address: str) -> None:
-        """Count a CONNECT that has failed."""
+    def look_up(self, claims: Access) -> None:
+        """Pay for looking up the login of a verified token; raises RATE_LIMITED. Strangers at her address pay nothing of it."""
+        wait = self._failed_logins.take(claims.session_id.bytes, monotonic()) if self._is_on else 0.0
+        if wait > 0.0:
+            self._refuse(FAILED_CONNECTS.name, str(claims.user_id), wait)
+
+    def looked_up(self, claims: Access) -> None:
+        """Put back what `look_up` took: the login has not ended."""
         if self._is_on:
-            self._failed.charge(address, monotonic())
+            now = monotonic()
+            self._failed_logins.of(claims.session_id.bytes, now).charge(now, -1.0)
 
     def _other_events(self, user: str | bytes) -> Bucket:
         assert isinstance(user, bytes)  # noqa: S101

@@ -91,12 +91,11 @@ async def test_a_user_has_so_many_sockets_on_a_hub_and_a_raised_one_more() -> No
 async def test_an_address_whose_connects_fail_is_turned_away_and_its_neighbours_in_a_64_with_it() -> None:
     hub = limiter()
     for place in range(FAILED_CONNECTS.count):
-        hub.knock("2001:db8::1")
-        hub.failed(f"2001:db8::{place:x}")
+        hub.fail(f"2001:db8::{place:x}")
     with pytest.raises(AppError, match="Slow down"):
-        hub.knock("2001:db8::ffff")
-    hub.knock("2001:db8:0:1::1")
-    hub.knock("192.0.2.1")
+        hub.fail("2001:db8::ffff")
+    hub.fail("2001:db8:0:1::1")
+    hub.fail("192.0.2.1")
 
 
 async def test_a_raised_user_may_do_so_many_times_as_much() -> None:
@@ -114,8 +113,7 @@ async def test_without_rates_nothing_is_limited_but_sockets() -> None:
     for _ in range(1000):
         hub.take(ann, "slow", SEND)
         hub.charge(ann, "slow", 100)
-        hub.failed("192.0.2.1")
-        hub.knock("192.0.2.1")
+        hub.fail("192.0.2.1")
     with pytest.raises(AppError, match="Too many connections"):
         hub.open(ANN, SOCKETS)
 
