@@ -25,6 +25,8 @@ UNAVAILABLE_ERRORS: tuple[type[Exception], ...] = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
+    asyncpg.DeadlockDetectedError,  # rolled back because of another transaction, which a second try does not meet
+    asyncpg.SerializationError,
     OSError,
     TimeoutError,
 )

@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from core import clock, errors
 from core.context import Ctx
-from core.db import Many, One, Run, found, transaction
+from core.db import Many, One, Run, Scalar, found, transaction
 from core.ids import uuid7
 
 # fcm: an Android app, apns: an iOS app, webpush: a browser; all three with a registration token of Firebase.
@@ -43,6 +43,8 @@ REGISTER = One(
         where (d.user_id, d.session_id) is distinct from (excluded.user_id, excluded.session_id)
     returning id, platform, created_at""",
 )
+# A login that ends meanwhile waits for this, and then ends the device as well.
+HOLD_LOGIN = Scalar(UUID, "select id from sessions where id = $1 and ended_at is null for share")
 BY_TOKEN = One(Device, "select id, platform, created_at from devices where platform = $1 and token = $2")
 KEEP_NEWEST = Run(
     f"""
@@ -56,8 +58,13 @@ END = Run("delete from devices where session_id = any ($1::uuid[])")
 
 
 async def register(ctx: Ctx, platform: Platform, token: str) -> Device:
-    """Register the device that the caller's session runs on; the oldest of more than 20 are forgotten."""
+    """Register the device that the caller's session runs on; the oldest of more than 20 are forgotten.
+
+    Raises SESSION_ENDED.
+    """
     async with transaction(ctx.db) as db:
+        if await HOLD_LOGIN(db, ctx.user.session_id) is None:
+            raise errors.SESSION_ENDED.error()
         row = (uuid7(), ctx.user.id, ctx.user.session_id, platform, token, clock.now())
         device = await REGISTER(db, *row) or await BY_TOKEN(db, platform, token)
         await KEEP_NEWEST(db, ctx.user.id)

@@ -112,8 +112,6 @@ SESSION_BEGAN = Scalar(datetime, "select created_at from sessions where id = $1"
 PASSWORD_IS_STILL = Scalar(bool, "select password_hash = $2 from users where id = $1 and deleted_at is null for share")
 ADDRESS = Scalar(str, "select email from users where id = $1 and deleted_at is null")
 ROLE_OF = Scalar(str, "select role from users where id = $1 and market = $2 and deleted_at is null")
-# A statement of its own: what another change has committed meanwhile is seen by the next one only.
-LOCK_USER = Scalar(UUID, "select id from users where id = $1 and deleted_at is null for no key update")
 INSERT_ONE_TIME_TOKEN = Run("insert into one_time_tokens (hash, user_id, purpose, expires_at) values ($1, $2, $3, $4)")
 CODE_OWNER = One(
     CodeOwner,
@@ -252,6 +250,7 @@ async def reset_password(ctx: Ctx, token: str, password: str, policy: PasswordPo
     mail = await alert(ctx, owner.id, owner.email, "password reset")
     now = clock.now()
     async with unit_of_work(ctx) as work:
+        await sessions.LOCK_USER(work.db, owner.id)
         if await USE_ONE_TIME_TOKEN(work.db, digest(token), RESET, ctx.market, now) is None:
             raise errors.INVALID_RESET_TOKEN.error()
         await SET_PASSWORD(work.db, owner.id, password_hash, now)

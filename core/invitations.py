@@ -11,11 +11,11 @@ from core.context import Ctx
 from core.conversations import ADD_MEMBERS, LOCK, Conversation
 from core.db import Many, One, Run, Scalar, found
 from core.events import Invitation, InvitationAnswered, InvitationReceived
-from core.identity import LOCK_USER
 from core.ids import uuid7
 from core.notices import Notice
 from core.paging import PageQuery
 from core.people import Person
+from core.sessions import LOCK_USER
 from core.unit_of_work import UnitOfWork, unit_of_work
 
 MOST_MEMBERS = 1000

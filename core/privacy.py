@@ -20,7 +20,6 @@ from core.context import Ctx
 from core.conversations import MEMBERS_HAVE_CHANGED
 from core.db import Connection, Run, Scalar, Texts
 from core.exports import write_export
-from core.identity import LOCK_USER
 from core.jobs import FinishErasure
 from core.unit_of_work import unit_of_work
 from core.wording import shown
@@ -67,7 +66,6 @@ async def erase(ctx: Ctx, own: Sequence[PersonalData]) -> None:
     """Delete the caller: what is hers alone goes, what others have too keeps no name; her sessions end at once."""
     user_id = ctx.user.id
     async with unit_of_work(ctx) as work:
-        await LOCK_USER(work.db, user_id)
         await sessions.end_all(work, user_id, "account deleted")
         await work.record("user.delete", user_id)
         await files.detach(work, user_id)

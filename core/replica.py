@@ -9,15 +9,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
-from asyncpg import SerializationError
-
 from config.settings import Settings
 from core.db import UNAVAILABLE_ERRORS, Db, Pool, Scalar, open_pool
 from core.metrics import Metrics
 
 LATE_SECONDS = 2.0
-# A replica ends a query that holds up what it must replay.
-REPLICA_ERRORS = (*UNAVAILABLE_ERRORS, SerializationError)
 WRITTEN = Scalar(str, "select pg_current_wal_lsn()::text")
 HAS_REPLAYED = Scalar(bool, "select coalesce(pg_last_wal_replay_lsn() >= $1::text::pg_lsn, false)")
 
@@ -39,7 +35,7 @@ class LateReads:
         if self._replica and self.keeps_up:
             try:
                 return await read(self._replica)
-            except REPLICA_ERRORS as error:
+            except UNAVAILABLE_ERRORS as error:  # or the replica has ended a query that held up what it must replay
                 log.warning("the replica of the database is not used for a while: %s", error)
                 self.keeps_up = False
         return await read(self._primary)
@@ -55,7 +51,7 @@ class LateReads:
             written = await WRITTEN(self._primary)
             await asyncio.sleep(LATE_SECONDS)
             return bool(await HAS_REPLAYED(self._replica, written))
-        except REPLICA_ERRORS:
+        except UNAVAILABLE_ERRORS:
             await asyncio.sleep(LATE_SECONDS)
             return False
 

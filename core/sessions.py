@@ -69,12 +69,19 @@ class Ended(msgspec.Struct, frozen=True):
 INSERT_SESSION = Run("insert into sessions (id, user_id, user_agent, remote, created_at) values ($1, $2, $3, $4, $5)")
 INSERT_REFRESH_TOKEN = Run("insert into refresh_tokens (id, session_id, issued_at) values ($1, $2, $3)")
 USE_REFRESH_TOKEN = Run("update refresh_tokens set used_at = $2, successor_id = $3 where id = $1")
-LOCK_REFRESH_TOKEN = One(
+# Whatever locks more than one of them: a user, then her sessions, then what these have made.
+# Each is a statement of its own: what another change has committed meanwhile is seen by the next one only.
+LOCK_USER = Scalar(UUID, "select id from users where id = $1 and deleted_at is null for no key update")
+LOCK_SESSION_OF_TOKEN = Scalar(
+    UUID,
+    "select id from sessions where id = (select session_id from refresh_tokens where id = $1) for no key update",
+)
+REFRESH_TOKEN = One(
     RefreshRow,
     """
     select r.session_id, r.used_at, r.successor_id, s.ended_at, u.id, u.email, u.name, u.role
     from refresh_tokens r join sessions s on s.id = r.session_id join users u on u.id = s.user_id
-    where r.id = $1 and u.market = $2 and u.deleted_at is null for update of r, s""",
+    where r.id = $1 and u.market = $2 and u.deleted_at is null""",
 )
 SESSION_OF_REFRESH_TOKEN = Scalar(
     UUID,
@@ -139,7 +146,8 @@ async def refresh(ctx: Ctx, token: str) -> Tokens:
     now = clock.now()
     async with unit_of_work(ctx) as work:
         db, unknown = work.db, errors.INVALID_REFRESH_TOKEN.error()
-        row = found(await LOCK_REFRESH_TOKEN(db, claims.token_id, ctx.market), unknown)
+        await LOCK_SESSION_OF_TOKEN(db, claims.token_id)
+        row = found(await REFRESH_TOKEN(db, claims.token_id, ctx.market), unknown)
         if row.ended_at:
             raise unknown
         account = Account(row.id, row.email, row.name, row.role)
@@ -169,6 +177,7 @@ async def end(work: UnitOfWork, session_id: UUID, user_id: UUID | None, reason: 
 
 async def end_all(work: UnitOfWork, user_id: UUID, reason: str, keep: UUID | None = None) -> None:
     """End all sessions of a user, but for `keep`, with their sockets and all else that opens something for her."""
+    await LOCK_USER(work.db, user_id)
     ended = [session.id for session in await END_OF_USER(work.db, user_id, keep, clock.now(), reason)]
     await credentials.end_of_sessions(work.db, ended)
     await credentials.end_of_user(work.db, user_id)

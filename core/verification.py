@@ -1,12 +1,12 @@
 """Verified addresses: a mailed code that comes back shows that the address is its user's."""
 
-from core import clock, emails, errors
+from core import clock, emails, errors, sessions
 from core.attempts import attempt
 from core.budget import Rate
 from core.context import Ctx
 from core.db import Run
 from core.emails import MailRates, take_mail
-from core.identity import USE_ONE_TIME_TOKEN, VERIFY, VOID_ONE_TIME_TOKENS, digest
+from core.identity import CODE_OWNER, USE_ONE_TIME_TOKEN, VERIFY, VOID_ONE_TIME_TOKENS, digest
 from core.jobs import MailCode
 from core.limits import RateLimitedError
 from core.unit_of_work import unit_of_work
@@ -34,6 +34,8 @@ async def verify_email(ctx: Ctx, token: str, rate: Rate) -> None:
     """Note that a mailed code has come back: the address is its user's; raises INVALID_VERIFICATION_TOKEN."""
     now = clock.now()
     async with attempt(ctx, (rate, ctx.remote)), unit_of_work(ctx) as work:
+        if owner := await CODE_OWNER(work.db, digest(token), VERIFY, ctx.market, now):
+            await sessions.LOCK_USER(work.db, owner.id)
         user_id = await USE_ONE_TIME_TOKEN(work.db, digest(token), VERIFY, ctx.market, now)
         if user_id is None:
             raise errors.INVALID_VERIFICATION_TOKEN.error()

@@ -41,10 +41,12 @@ class FileId(msgspec.Struct, frozen=True):
 _COLUMNS = """id, market, owner_id, purpose, key, place, file_name, mime_type, size, status, entity_id, thumbnail_key,
         deleted_at"""
 
+# A login that ends meanwhile waits for this, and then ends the upload as well; one that has ended makes none.
 INSERT = Run(
     """
+    with login as (select id from sessions where id = $9 and ended_at is null for share)
     insert into files (id, market, owner_id, purpose, key, file_name, mime_type, size, session_id, created_at)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"""
+    select $1, $2, $3, $4, $5, $6, $7, $8, login.id, $10 from login"""
 )
 OWNED = One(Owned, "select market, owner_id from files where id = $1 and deleted_at is null")
 FILE = One(File, f"select {_COLUMNS} from files where id = $1 and deleted_at is null")  # noqa: S608
@@ -92,12 +94,14 @@ LEFTOVER = Many(
     order by created_at limit $2 for update skip locked""",  # noqa: S608
 )
 DISCARD = Many(FileId, "delete from files where id = any ($1::uuid[]) and entity_id is null returning id")
-# Files of a user that are neither renamed (they are named for their id) nor emptied; both is done under the lock.
+# Files of a user that are neither renamed (they are named for their id) nor emptied (they have no session any more); both is done
+# under the lock.
 OF_OWNER = Many(
     File,
     f"""
     select {_COLUMNS} from files
-    where owner_id = $1 and (place is null or place not like '%/' || id || '.%') and (deleted_at is null or status <> 'pending')
+    where owner_id = $1 and (place is null or place not like '%/' || id || '.%')
+        and (deleted_at is null or status <> 'pending' or session_id is not null)
     order by id limit $2 for update skip locked""",  # noqa: S608
 )
 RENAME = Run(
@@ -107,7 +111,7 @@ RENAME = Run(
 EMPTY = Run(
     """
     update files set file_name = $2, key = $3, place = null, thumbnail_key = null, reject_reason = null, entity_id = null,
-        status = 'pending', deleted_at = coalesce(deleted_at, now())
+        session_id = null, status = 'pending', deleted_at = coalesce(deleted_at, now())
     where id = $1"""
 )
 DELETE = Run("delete from files where id = any ($1::uuid[])")

@@ -123,7 +123,8 @@ def _check_name(kind: Kind, name: str) -> None:
 
 async def _insert(ctx: Ctx, file: File) -> None:
     row = (file.id, file.market, file.owner_id, file.purpose, file.key, file.file_name, file.mime_type, file.size)
-    await table.INSERT(ctx.resources.db, *row, ctx.user.session_id, clock.now())
+    if not await table.INSERT(ctx.resources.db, *row, ctx.user.session_id, clock.now()):
+        raise errors.SESSION_ENDED.error()
 
 
 def _own(ctx: Ctx, file: File | None) -> File:

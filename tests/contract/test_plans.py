@@ -166,7 +166,9 @@ HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
     (sessions.LIST_OF_USER, (USER, USER, MOMENT), {"refresh_tokens_session"}),
     (sessions.END, (USER, None, MOMENT, ""), {"sessions_pkey"}),
     (sessions.END_OF_USER, (USER, USER, MOMENT, ""), set()),  # either index by user: here each has one session
-    (sessions.LOCK_REFRESH_TOKEN, (USER, "onswift"), {"refresh_tokens_pkey"}),
+    (sessions.LOCK_SESSION_OF_TOKEN, (USER,), {"refresh_tokens_pkey", "sessions_pkey"}),
+    (devices.HOLD_LOGIN, (USER,), {"sessions_pkey"}),
+    (sessions.REFRESH_TOKEN, (USER, "onswift"), {"refresh_tokens_pkey"}),
     (notifications.LIST_OF_USER, (USER, None, 20, 0), {"notifications_user"}),
     (notifications.WRITTEN_SINCE, (UUID(int=2**128 - 1),), {"messages_id"}),
     (

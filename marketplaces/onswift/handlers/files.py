@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from core import clock, identity
+from core import clock, sessions
 from core.context import Ctx
 from core.events import UserUpdated
 from core.files import FileView, links, uploads
@@ -34,7 +34,7 @@ async def create_download(ctx: Ctx, file_id: UUID, query: VariantQuery) -> Downl
 async def set_avatar(ctx: Ctx, body: NewAvatar) -> Avatar:
     """Upload a profile picture; it shows once it has been checked"""
     async with unit_of_work(ctx) as work:
-        await identity.LOCK_USER(work.db, ctx.user.id)
+        await sessions.LOCK_USER(work.db, ctx.user.id)
         url = await avatars.put_on(ctx, work, body.file_url)
         await SET_AVATAR(work.db, ctx.user.id, url, clock.now())
         work.emit([ctx.user.id], UserUpdated(Person(ctx.user.id, ctx.user.person.name, url)))

@@ -4,7 +4,7 @@ from uuid import UUID
 
 import msgspec
 
-from core import clock, errors, files, identity, limits, privacy
+from core import clock, errors, files, identity, limits, privacy, sessions
 from core.context import Ctx
 from core.db import Connection, found
 from core.events import UserUpdated
@@ -40,7 +40,7 @@ async def update_me(ctx: Ctx, body: ProfileChange) -> Me:
     """Change the current user's profile; what is not given stays, null clears"""
     rules.check_profile(ctx.user.role, body)
     async with unit_of_work(ctx) as work:
-        await identity.LOCK_USER(work.db, ctx.user.id)
+        await sessions.LOCK_USER(work.db, ctx.user.id)
         before = found(await queries.PROFILE(work.db, ctx.user.id), errors.USER_NOT_FOUND.error())
         after = _tidied(changed(before, body))
         if after == before:

@@ -1,5 +1,6 @@
 """What ends a login ends all that it has made; what ends all logins ends whatever else opens something for their user."""
 
+import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -12,6 +13,7 @@ import msgspec
 import pytest
 
 from core import clock, errors, feeds, sessions
+from core.db import transaction
 from core.files.links import LIFETIME
 from core.files.tidying import tidy_files
 from core.identity import INSERT_ONE_TIME_TOKEN, RESET, VERIFY, digest
@@ -20,6 +22,7 @@ from marketplaces.onswift.handlers.calendar import FEED
 from tests.flow.api.conftest import PASSWORD, Api, Caller, audited, operating
 from tests.flow.conftest import Chatter, House
 from tests.flow.onswift.test_calendar import read
+from tests.flow.onswift.test_erasure import blocked
 from tests.flow.onswift.test_files import PDF, uploaded_pdf
 from tests.flow.onswift.uploading import announce, get, image, put, upload
 
@@ -287,3 +290,54 @@ async def test_a_login_that_ends_while_it_asks_for_a_feed_gets_none(ann: Ann) ->
         await feeds.renew(ctx)
     assert refused.value.kind is errors.SESSION_ENDED
     assert (await ann.here.caller.get("/calendar/feed")).body == {"url": None}
+
+
+async def test_an_account_is_deleted_although_its_other_logins_are_busy(api: Api, house: House) -> None:
+    for _ in range(4):
+        ann = await api.signed_up("talent")
+        others = [api.logged_in(await api.log_in(ann.email)) for _ in range(3)]
+        codes = [await mailed(house, ann, purpose) for purpose in (RESET, VERIFY)]
+        deleted, *replies = await asyncio.gather(
+            ann.delete("/users/me"),
+            *(other.post("/auth/refresh", refreshToken=other.refresh_token) for other in others),
+            *(other.post("/notifications/devices", platform="fcm", token=secrets.token_hex()) for other in others),
+            *(announce(other, PDF, **DELIVERABLE) for other in others),
+            *(other.post("/calendar/feed") for other in others),
+            *(other.delete("/auth/sessions") for other in others),
+            api.anyone.post("/auth/reset-password", token=codes[0], newPassword=NEW_PASSWORD),
+            api.anyone.post("/auth/verify-email", token=codes[1]),
+        )
+        statuses = {reply.status for reply in replies}
+        assert (deleted.status in (204, 401), statuses - {200, 201, 204, 400, 401}) == (True, set()), replies
+
+
+async def test_an_account_is_deleted_while_tokens_are_refreshed_and_devices_registered(api: Api, house: House) -> None:
+    for _ in range(4):
+        ann = await api.signed_up("talent")
+        others = [api.logged_in(await api.log_in(ann.email)) for _ in range(5)]
+        deleted, *replies = await asyncio.gather(
+            ann.delete("/users/me"),
+            *(other.post("/auth/refresh", refreshToken=other.refresh_token) for other in others),
+            *(other.post("/notifications/devices", platform="fcm", token=secrets.token_hex()) for other in others),
+        )
+        assert deleted.status == 204
+        assert {reply.status for reply in replies} <= {200, 201, 401}, replies
+        for table in ("sessions", "devices"):
+            left = await house.resources.db.fetchval(f"select count(*) from {table} where user_id = $1", UUID(ann.id))
+            assert left == 0, table
+
+
+async def test_a_login_that_ends_while_it_makes_something_makes_nothing(api: Api, house: House) -> None:
+    ann, db = await api.signed_up("talent"), house.resources.db
+    other = api.logged_in(await api.log_in(ann.email))
+    session = (await sessions.authenticate(house.resources, "onswift", other.access_token)).session_id
+    async with asyncio.TaskGroup() as group, transaction(db) as ending:
+        await ending.execute("update sessions set ended_at = now() where id = $1", session)
+        making = [
+            group.create_task(other.post("/notifications/devices", platform="fcm", token=secrets.token_hex())),
+            group.create_task(announce(other, PDF, **DELIVERABLE)),
+        ]
+        await blocked(house, len(making))
+    assert [task.result().code for task in making] == ["SESSION_ENDED"] * 2
+    for table in ("devices", "files"):
+        assert await db.fetchval(f"select count(*) from {table}") == 0, table

@@ -25,7 +25,7 @@ from tests.flow.api.conftest import Api, Caller
 from tests.flow.conftest import PATIENCE, Chatter, House
 from tests.flow.onswift.conftest import Cast
 from tests.flow.onswift.delivering import desk_of
-from tests.flow.onswift.uploading import check, file_of, get, image, upload
+from tests.flow.onswift.uploading import announce, check, file_of, get, image, upload
 from workers.erasure import finish_erasure
 from workers.mail import mail_user
 
@@ -120,10 +120,10 @@ async def notice_of(house: House, to: Caller, about: Caller) -> None:
         await notices.insert(db, REVIEW_RECEIVED, [UUID(to.id)], None, values)
 
 
-async def blocked(house: House) -> None:
-    """Return when a statement waits for another transaction."""
+async def blocked(house: House, statements: int = 1) -> None:
+    """Return when so many statements wait for another transaction."""
     async with asyncio.timeout(PATIENCE):
-        while not await house.resources.db.fetchval(BLOCKED):  # noqa: ASYNC110 - Postgres tells nobody
+        while await house.resources.db.fetchval(BLOCKED) < statements:  # noqa: ASYNC110 - Postgres tells nobody
             await asyncio.sleep(0.01)
 
 
@@ -282,6 +282,20 @@ async def test_what_others_have_can_be_read_under_a_name_that_tells_its_type_onl
     left = [key for key in await objects(house) if file.key.rpartition("/")[0] in key]
     assert sorted(left) == [file.key, f"{file.key}.thumbnail.jpg"]
     assert "bob-smith" not in str(headers)
+
+
+async def test_of_an_upload_that_nothing_uses_neither_name_nor_content_is_left(api: Api, house: House) -> None:
+    ann = await api.signed_up("talent")
+    names = {"fileName": "ann-example.png"}
+    announced = (await announce(ann, image(), **names)).body["fileId"]
+    put, named_like_an_emptied_one = [
+        (await upload(ann, image(), **name))["fileId"] for name in (names, {"fileName": "file.png"})
+    ]
+    assert {f"quarantine/{put}", f"quarantine/{named_like_an_emptied_one}"} <= set(await objects(house))
+    await delete(house, ann)
+    left = await house.resources.db.fetch("select file_name, session_id, deleted_at is null as is_live from files")
+    assert [tuple(row) for row in left] == [("file.png", None, False)] * 3
+    assert not any(id in key for key in await objects(house) for id in (announced, put, named_like_an_emptied_one))
 
 
 async def test_a_check_that_began_before_the_erasure_brings_no_name_back(cast: Cast, house: House) -> None:
