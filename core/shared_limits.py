@@ -25,6 +25,7 @@ from core.budget import MOST_SUBJECTS, Balance, Bucket, Buckets, Rate, Subjects,
 
 ANSWER_SECONDS: Final = 0.5  # that Redis has to answer
 AWAY_SECONDS: Final = 1.0  # between two probes of a Redis that did not, in the background
+LINES: Final = Rate("lines of an outage", 1, 60)
 SETTLE_SECONDS: Final = 0.03
 SETTLED_AT_ONCE: Final = 200  # buckets in one script, which keeps Redis busy for about a millisecond
 DIGEST_LETTERS: Final = 32
@@ -119,6 +120,7 @@ class SharedLimits:
         self._unsettled: dict[Balance, None] = {}  # in the order in which they were spent from
         self._settling: asyncio.Task[None] | None = None
         self._away = False
+        self._lines = Bucket(LINES)
 
     def factor(self, subject: str) -> int:
         """Return the factor by which the rates of a subject are raised."""
@@ -243,7 +245,7 @@ class SharedLimits:
             async with asyncio.timeout(ANSWER_SECONDS):
                 answer: list[int] = await script(keys=keys, args=args)
         except REDIS_AWAY as error:
-            if not self._away:
+            if not self._away and self._lines.take(monotonic()) <= 0:  # a busy loop may see Redis come and go
                 log.warning("each process enforces the limits on its own, because Redis cannot: %r", error)
             self._away = True
             self._settle_soon()
