@@ -12,7 +12,7 @@ from contextlib import suppress
 import msgspec
 import uvloop
 
-from bench.neighbours.wire import SEPARATOR, connect, frame, packed, request, upgrade
+from bench.neighbours.wire import MASK, SEPARATOR, connect, frame, packed, request, upgrade
 
 CHUNK = 256 * 1024
 CONNECTIONS = 50
@@ -208,6 +208,29 @@ async def half_heads(target: Target) -> None:
     await _many(attempt, 1000)
 
 
+async def unfinished_messages(target: Target) -> None:
+    """Messages of nearly a megabyte of which the end never comes."""
+    begun = b"\x81\xff" + (990_000).to_bytes(8) + MASK + b"x" * 900_000
+
+    async def attempt() -> None:
+        reader, writer = await _open(target.hub)
+        try:
+            writer.write(upgrade(target.hub) + begun)
+            await reader.read()
+        finally:
+            writer.close()
+
+    await _many(attempt, 500)
+
+
+async def small_chunks(target: Target) -> None:
+    """Bodies in chunks of one byte, to both ports."""
+    ports = itertools.cycle((target.hub, target.api))
+    head = b"POST /api/auth/login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    body = head + b"1\r\nx\r\n" * 100_000
+    await _many(lambda: _read(next(ports), body), 10)
+
+
 async def no_http(target: Target) -> None:
     """The beginning of a TLS handshake on the plain port."""
     hello = bytes.fromhex("16030100c8010000c40303") + bytes(200)
@@ -309,6 +332,8 @@ WITHOUT_LOGIN: tuple[Attack, ...] = (
     sockets,
     polling_sessions,
     half_heads,
+    unfinished_messages,
+    small_chunks,
     no_http,
     form_of_many_parts,
     packed_form,
