@@ -179,7 +179,7 @@ def _path(request: web.Request) -> str:
 
 
 def answer(error: AppError, allow: Sequence[str] = ()) -> web.Response:
-    """Return an error as a client is told it."""
+    """Return the HTTP response for an error."""
     body = msgspec.json.encode(errors.answer(error))
     response = web.Response(body=body, status=error.kind.status, content_type="application/json")
     if isinstance(error, RateLimitedError):

@@ -139,7 +139,7 @@ class Invitation(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class InvitationReceived(Event, frozen=True, rename="camel"):
-    """Told to the user who is invited to a group."""
+    """Sent to the user who is invited to a group."""
 
     name = "invitation:received"
     invitation: Invitation

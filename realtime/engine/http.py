@@ -127,7 +127,7 @@ class Http(web.RequestHandler):
         return SLICE
 
     def _step(self) -> None:
-        if self.transport is None or self._is_waiting or self._held or self._reading_paused or self._buffer_paused:
+        if self.transport is None or self._is_paused:
             return
         size = BODY_PIECE if self._is_body and self._is_plain_body else PIECE
         piece = self._rest[self._at : self._at + size]
@@ -173,8 +173,7 @@ class Http(web.RequestHandler):
 
     def _go_on(self) -> None:
         self._held = False
-        if not (self._reading_paused or self._buffer_paused):
-            self._resume_transport_reading()
+        self._resume_transport_reading()
 
     def resume_reading(self, resume_parser: bool = True) -> None:
         """Parse what is here already in the next turn of the loop: aiohttp would parse and read all of it within this one."""
@@ -195,7 +194,7 @@ class Http(web.RequestHandler):
 
     def _resume_transport_reading(self) -> None:
         """Read on, when nothing is in the way and all that has come is parsed."""
-        if self._held or self._is_waiting or self._reading_paused or self._buffer_paused:
+        if self._is_paused:
             return
         if not self._rest:
             super()._resume_transport_reading()
