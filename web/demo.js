@@ -35,8 +35,8 @@ const LAST = [
 const LETTERS = "abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 
 /** Sign up someone with a random name and a strong password, and remember both; returns the account. */
-export async function inventPerson(userType) {
-  const name = `${pick(FIRST)} ${pick(LAST)}`;
+export async function inventPerson(userType, firstNames = FIRST) {
+  const name = `${pick(firstNames)} ${pick(LAST)}`;
   const email = `${name.toLowerCase().replace(" ", ".")}.${randomText(6).toLowerCase()}@demo.example`;
   const password = `${randomText(20)}-aA7`; // one of each kind that the password rules ask for
   const account = await call("POST", "/api/auth/signup", { email, password, name, userType });
@@ -50,9 +50,13 @@ export async function acceptInvitations({ accessToken }) {
   for (const { id } of invitations) await call("POST", `/api/invitations/${id}/accept`, null, accessToken);
 }
 
-/** A creator and a talent who have a conversation; returns their accounts. */
+/** A creator and a talent of different names who have a conversation; returns their accounts. */
 export async function inventDemo() {
-  const [creator, talent] = await Promise.all([inventPerson("creator"), inventPerson("talent")]);
+  const half = FIRST.length / 2;
+  const [creator, talent] = await Promise.all([
+    inventPerson("creator", FIRST.slice(0, half)),
+    inventPerson("talent", FIRST.slice(half)),
+  ]);
   await call("POST", "/api/conversations", { participantId: talent.user.id }, creator.accessToken);
   return { creator, talent };
 }

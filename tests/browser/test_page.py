@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.page import PHONE, PaneView, Visit
 from tests.browser.server import DevServer
 
+FITS = "document.documentElement.scrollWidth <= innerWidth"
 TALK = (
     ("creator", "Hi! We loved your reel. Are you free for a launch film in March?"),
     ("creator", "Two shooting days, one in the studio and one outside."),
@@ -90,6 +91,13 @@ def test_a_phone_shows_one_pane_with_a_way_back_to_the_list(visit: Callable[...,
     expect(talent.message("On the road")).to_be_visible()
 
 
+def test_long_names_do_not_make_a_phone_scroll_sideways(demo: Visit) -> None:
+    demo.page.set_viewport_size(PHONE)
+    for tab in demo.page.locator("#tabs button").all():
+        tab.evaluate("(tab) => { tab.textContent = 'Wilhelmina-Alexandra'; }")
+    assert demo.page.evaluate(FITS)
+
+
 def test_the_page_looks_right_asks_nobody_else_and_complains_of_nothing(demo: Visit, tmp_path: Path) -> None:
     """Set SCREENSHOTS to a folder to keep the pictures."""
     folder = Path(os.environ.get("SCREENSHOTS", tmp_path))
@@ -102,5 +110,5 @@ def test_the_page_looks_right_asks_nobody_else_and_complains_of_nothing(demo: Vi
     demo.page.screenshot(path=folder / "dark.png")
     demo.page.set_viewport_size(PHONE)
     demo.page.screenshot(path=folder / "phone.png")
-    assert demo.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing sticks out at the side"
+    assert demo.page.evaluate(FITS), "nothing sticks out at the side"
     assert demo.problems == []
