@@ -4,14 +4,13 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from api.schemas import Json, schemas_of
 from core.errors import ErrorAnswer
 from core.events import Event
 from core.market import Marketplace
 from realtime.wire import ANSWERS, ClientEvent
 
-Json = dict[str, object]
 Payload = type[msgspec.Struct]
-REF = "#/components/schemas/{name}"
 ABOUT = """Socket.IO 5 over Engine.IO 4, in the namespace `/`; WebSocket or long-polling. The name of a message is the name of
 the event, its payload is the first and only argument. A refused connection gets a CONNECT_ERROR whose `data` is an
 ErrorAnswer."""
@@ -28,7 +27,7 @@ def document(market: Marketplace) -> Json:
     sent = ANSWERS | {one.event: one.answer for one in market.events}
     told = server_events(market)
     acks: list[Payload] = list(dict.fromkeys([*sent.values(), ErrorAnswer]))
-    _, schemas = msgspec.json.schema_components([*sent, *told, *acks], ref_template=REF)
+    _, schemas = schemas_of([*sent, *told, *acks])
     return {
         "asyncapi": "3.0.0",
         "info": {"title": f"{market.title} events", "version": "1.0", "description": ABOUT},

@@ -6,21 +6,20 @@ from typing import TypeGuard, get_args
 
 import msgspec
 
+from api.schemas import REF, Json, schemas_of
 from api.signature import Signature, signature_of
 from core import errors
 from core.errors import ErrorAnswer, ErrorCode
 from core.market import JSON, Marketplace, Route, Text
 
-Json = dict[str, object]
 FORM = "multipart/form-data"
-REF = "#/components/schemas/{name}"
 
 
 def document(market: Marketplace, server: str) -> Json:
     """Describe every call of a marketplace; `server` is where its paths begin."""
     signatures = [signature_of(route) for route in market.routes]
     types = [kind for one in signatures for kind in (one.body, one.answer) if kind and not _is_text(kind)]
-    schemas, components = msgspec.json.schema_components([*types, ErrorAnswer], ref_template=REF)
+    schemas, components = schemas_of([*types, ErrorAnswer])
     schema_of = dict(zip(map(str, types), schemas, strict=False))
     paths: dict[str, Json] = {}
     for route, signature in zip(market.routes, signatures, strict=True):
