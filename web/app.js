@@ -2,7 +2,7 @@
 import { el, reconcile } from "./dom.js";
 import { loginForm, resetForm, verifyForm } from "./forms.js";
 import { Pane } from "./pane.js";
-import { SLOTS, accountIn, keepAccount, seat } from "./storage.js";
+import { SLOTS, accountIn, keepAccount, remember, seat } from "./storage.js";
 import { card, emptyPane, welcome } from "./welcome.js";
 
 const stage = document.querySelector("#stage");
@@ -40,7 +40,7 @@ function draw(hints = {}) {
   stage.classList.toggle("single", isWelcome || slots.length === 1);
   reconcile(stage, isWelcome ? ["welcome"] : slots, {
     key: (place) => `${place} ${accounts.get(place)?.user.id}`,
-    create: (place) => (isWelcome ? welcome({ start, login }) : sit(place, accounts.get(place), hints[place])),
+    create: (place) => (isWelcome ? welcome({ start, enter: admit }) : sit(place, accounts.get(place), hints[place])),
     update: () => {},
   });
   drawTabs(isWelcome ? [] : slots, accounts);
@@ -58,11 +58,15 @@ function close(slot) {
 }
 
 function start(demo) {
-  for (const slot of SLOTS) seat(slot, demo[slot].user.id);
+  for (const slot of SLOTS) {
+    const { id } = demo[slot].user;
+    seat(slot, id);
+    remember(`open.${id}`, demo.conversationId);
+  }
   draw();
 }
 
-function login(account) {
+function admit(account) {
   page.seat(slots.includes(account.user.userType) ? account.user.userType : slots[0], account);
 }
 
@@ -99,7 +103,7 @@ function enter() {
 /** Show the form behind the link of a mail. */
 function showMailed(makeForm, token) {
   history.replaceState(null, "", location.pathname + location.search); // the token works once: not for the history
-  const toLogin = () => stage.replaceChildren(card(loginForm(login)));
+  const toLogin = () => stage.replaceChildren(card(loginForm(admit)));
   stage.classList.add("single");
   stage.replaceChildren(card(makeForm(token, toLogin)));
 }

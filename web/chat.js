@@ -10,6 +10,8 @@ export class Chat {
   #status = el("p.status", { role: "status" });
   #typing = el("p.typing", { role: "status" });
   #nothing = el("div.nothing");
+  #advice = el("p");
+  #start;
 
   /** `isAttended()` says whether the user looks at this pane; `back()` leads to the list on a narrow one. */
   constructor(session, isAttended, back) {
@@ -20,12 +22,8 @@ export class Chat {
     const { composer, timeline } = this;
     this.talk = el("div.talk", this.#head, timeline.node, this.#typing, composer.node);
     this.node = el("div.chat", this.#status, this.talk, this.#nothing);
-    const start = () => newConversation(session);
-    this.#nothing.append(
-      icon("bubbles"),
-      el("p", "Choose a conversation, or start one."),
-      el("button.button.primary", { onclick: start }, "New conversation"),
-    );
+    this.#start = el("button.button.primary", { onclick: () => newConversation(session) }, "New conversation");
+    this.#nothing.append(icon("bubbles"), this.#advice, this.#start);
   }
 
   render() {
@@ -34,6 +32,8 @@ export class Chat {
     this.#status.textContent = isWaiting ? "Reconnecting… What you write now is sent when you are back." : "";
     this.talk.hidden = !conversation;
     this.#nothing.hidden = Boolean(this.session.openId);
+    this.#start.hidden = this.session.list.length > 0;
+    this.#advice.textContent = this.#start.hidden ? "Choose a conversation." : "No conversations yet.";
     this.composer.render();
     this.timeline.render();
     if (!conversation) return;

@@ -50,15 +50,15 @@ export async function acceptInvitations({ accessToken }) {
   for (const { id } of invitations) await call("POST", `/api/invitations/${id}/accept`, null, accessToken);
 }
 
-/** A creator and a talent of different names who have a conversation; returns their accounts. */
+/** A creator and a talent of different names who have a conversation; returns their accounts and its id. */
 export async function inventDemo() {
   const half = FIRST.length / 2;
   const [creator, talent] = await Promise.all([
     inventPerson("creator", FIRST.slice(0, half)),
     inventPerson("talent", FIRST.slice(half)),
   ]);
-  await call("POST", "/api/conversations", { participantId: talent.user.id }, creator.accessToken);
-  return { creator, talent };
+  const { id } = await call("POST", "/api/conversations", { participantId: talent.user.id }, creator.accessToken);
+  return { creator, talent, conversationId: id };
 }
 
 function pick(list) {

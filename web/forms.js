@@ -1,9 +1,9 @@
-/** The forms for logging in and for a forgotten password. */
+/** The forms for logging in, signing up and for a forgotten password. */
 import { call, explain } from "./api.js";
 import { el } from "./dom.js";
 
-/** `login(account)` takes who has logged in; `hint` fills the fields beforehand. */
-export function loginForm(login, hint) {
+/** `enter(account)` takes the account; `hint` is one that fills the fields beforehand, `userType` what sign-up suggests. */
+export function loginForm(enter, { hint, userType = "creator" } = {}) {
   const email = field("E-mail", { type: "email", autocomplete: "username", value: hint?.user.email ?? "" });
   const password = field("Password", {
     type: "password",
@@ -11,10 +11,26 @@ export function loginForm(login, hint) {
     value: hint?.demoPassword ?? "",
   });
   const submit = async () => {
-    login(await call("POST", "/api/auth/login", { email: email.control.value, password: password.control.value }));
+    enter(await call("POST", "/api/auth/login", { email: email.control.value, password: password.control.value }));
   };
   const node = form("Log in", "Log in", [email, password], submit);
-  node.append(link("Forgot the password?", () => node.replaceWith(forgotForm(email.control.value, node))));
+  node.append(
+    link("Forgot the password?", () => node.replaceWith(forgotForm(email.control.value, node))),
+    link("No account yet? Sign up", () => node.replaceWith(signupForm(enter, userType, node))),
+  );
+  return node;
+}
+
+function signupForm(enter, userType, back) {
+  const name = field("Name", { autocomplete: "name" });
+  const email = field("E-mail", { type: "email", autocomplete: "username" });
+  const password = field("Password", { type: "password", autocomplete: "new-password" });
+  const role = choice("I am a", ["creator", "talent"], userType);
+  const node = form("Sign up", "Sign up", [name, email, password, role], async () => {
+    const [typed, address, secret, kind] = [name, email, password, role].map(({ control }) => control.value);
+    enter(await call("POST", "/api/auth/signup", { name: typed, email: address, password: secret, userType: kind }));
+  });
+  node.append(link("Log in instead", () => node.replaceWith(back)));
   return node;
 }
 
@@ -82,6 +98,12 @@ function field(label, properties) {
   return { control, row: el("label.field-row", label, control) };
 }
 
+function choice(label, values, chosen) {
+  const options = values.map((value) => el("option", { value, selected: value === chosen }, value));
+  const control = el("select", options);
+  return { control, row: el("label.field-row", label, control) };
+}
+
 function link(text, onclick) {
-  return el("button.link", { onclick }, text);
+  return el("button.link", { type: "button", onclick }, text);
 }

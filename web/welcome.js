@@ -10,8 +10,8 @@ const TALK = [
 ];
 const POINTS = ["In order, and never twice", "Typing, presence, read ticks", "Survives reloads and restarts"];
 
-/** `start(demo)` takes the two accounts of a new demo, `login(account)` who has logged in. */
-export function welcome({ start, login }) {
+/** `start(demo)` takes the two accounts of a new demo, `enter(account)` one that has logged in or signed up. */
+export function welcome({ start, enter }) {
   const problem = el("p.problem", { role: "alert" });
   const button = el("button.button.primary.big", icon("bubbles"), "Start demo");
   button.addEventListener("click", () => whileBusy(button, problem, async () => start(await inventDemo())));
@@ -30,7 +30,7 @@ export function welcome({ start, login }) {
       POINTS.map((point) => el("li", icon("check"), point)),
     ),
   );
-  return el("div.welcome", pitch, el("div.entry", vignette(), card(loginForm(login))));
+  return el("div.welcome", pitch, el("div.entry", vignette(), card(loginForm(enter))));
 }
 
 /** A glimpse of what is to come. */
@@ -40,8 +40,8 @@ function vignette() {
 }
 
 /** What stands in the place of one pane. `hint` is the account that sat there until its session ended. */
-export function emptyPane(slot, login, hint) {
-  const form = loginForm(login, hint);
+export function emptyPane(slot, enter, hint) {
+  const form = loginForm(enter, { hint, userType: slot });
   if (hint) form.prepend(el("p.problem", `${hint.user.name} has been logged out.`));
   const node = el("section.pane.vacant", { ariaLabel: `Log in as ${slot}` }, card(form));
   node.dataset.slot = slot;

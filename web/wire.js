@@ -1,5 +1,5 @@
 /** The drawer for developers: what crosses this user's socket, the newest on top. */
-import { el } from "./dom.js";
+import { el, iconButton } from "./dom.js";
 
 const SHOWN = 200;
 const ARROWS = { in: "↓", out: "↑", answer: "↩" };
@@ -8,7 +8,8 @@ export class Wire {
   #list = el("ol");
 
   constructor(connection) {
-    this.node = el("aside.drawer", { ariaLabel: "Socket events", hidden: true }, this.#list);
+    const head = el("header", el("h3", "Socket events, newest first"), iconButton("close", "Close", () => this.toggle()));
+    this.node = el("aside.drawer", { ariaLabel: "Socket events", hidden: true }, head, this.#list);
     connection.watch((direction, event, payload) => this.#note(direction, event, payload));
   }
 

@@ -188,7 +188,7 @@ def test_both_hubs_are_shown_live_and_the_one_with_a_slow_client_says_so(
     second = console.hub(scene.second)
     expect(second).to_contain_text("1 slow")
     expect(second.get_by_role("img", name=re.compile("^Connections: 1;"))).to_be_visible()
-    whole = console.page.get_by_role("region", name="All hubs together")
+    whole = console.page.get_by_role("region", name="All hubs")
     # The first look may be at a pulse from before he came.
     expect(whole.get_by_role("img", name=re.compile("^Connections: 1; between [01] and 1 "))).to_be_visible()
     assert "token" not in console.page.url
@@ -211,7 +211,7 @@ def test_a_hub_that_is_not_ready_says_why_and_which_servers_it_does_not_hear(con
     expect(second).to_contain_text("Not ready")
     expect(second).to_contain_text("Postgres does not answer (TimeoutError)")
     expect(second).to_contain_text("not heard: cache-2:6379")
-    expect(second).to_contain_text("Deaf")
+    expect(second).to_contain_text("Bus down")
     expect(second).not_to_contain_text("Ready")
 
 
@@ -226,7 +226,7 @@ def test_a_late_hub_is_left_out_of_the_sums_and_the_seconds_since_it_was_heard_a
     console.open()
     second = console.hub(scene.second)
     expect(second).to_contain_text(re.compile(r"Late\s*last heard \d+s ago"))
-    whole = console.page.get_by_role("region", name="All hubs together")
+    whole = console.page.get_by_role("region", name="All hubs")
     expect(whole.get_by_role("img", name=re.compile("^Connections: 0; between 0 and 0 "))).to_be_visible()
     console.page.route("**/ops/**", lambda route: route.abort())
     expect(second).to_contain_text(re.compile(r"last heard [1-5]\ds ago"))
@@ -258,7 +258,6 @@ def test_why_she_did_not_get_it_is_found_from_her_name(console: Console, scene: 
     console.page.get_by_role("link", name="Find").click()
     console.page.get_by_label("User, conversation or message").fill("sam sl")
     console.page.keyboard.press("Enter")
-    console.page.get_by_role("link", name="Sam Slow").click()
     expect(console.page.get_by_role("heading", name="Sam Slow")).to_contain_text("Online")
     expect(console.row("Sessions", "127.0.0.0/24")).to_contain_text(f"{scene.second}, websocket")
     console.page.get_by_role("link", name="Spring film").click()
@@ -302,7 +301,7 @@ def test_an_id_leads_to_what_it_names_and_nothing_found_is_said(console: Console
     console.page.keyboard.press("Enter")
     expect(console.page.get_by_role("heading", name="Spring film")).to_be_visible()
     console.page.goto(f"{scene.server.url}/console#/find/?q={scene.ann.email}")
-    expect(console.page.get_by_role("link", name="Ann Archer")).to_be_visible()
+    expect(console.page.get_by_role("heading", name="Ann Archer")).to_be_visible()
     console.page.goto(f"{scene.server.url}/console#/find/?q=nobody-of-this-name")
     expect(console.page.get_by_text("Nobody and nothing was found.")).to_be_visible()
     console.page.goto(f"{scene.server.url}/console#/users/{scene.room}")
@@ -341,15 +340,15 @@ def test_every_place_fits_a_phone_and_looks_right(
     insert = "insert into dead_jobs (id, name, arguments, error, tries, failed_at) values (gen_random_uuid(), "
     in_database(scene, insert + "'CheckFile', '{\"file_id\": \"0192\"}', 'ConnectionRefusedError: clamd', 5, now())")
     places = {
-        "hubs": "All together",
-        "find/?q=a": "Users",
+        "hubs": "All hubs",
+        "find/?q=nobody": "Users",
         f"users/{scene.sam.id}": "Sessions",
         f"conversations/{scene.room}": "Newest messages",
         f"messages/{told[-1]}": "What became of it",
         "jobs": "All",
     }
     console.open()
-    console.page.wait_for_timeout(4500)  # for a line to be seen there must be some looks
+    console.page.wait_for_timeout(9000)  # for a line to be seen there must be some looks
     for place, heading in places.items():
         console.page.goto(f"{scene.server.url}/console#/{place}")
         expect(console.page.get_by_role("heading", name=heading, exact=True)).to_be_visible()
@@ -391,8 +390,8 @@ def test_a_drained_hub_is_empty_and_takes_clients_again(console: Console, scene:
     expect(second).to_contain_text("Draining")
     expect(second.get_by_role("img", name=re.compile("^Connections: 0;"))).to_be_visible()
     assert b"server:restarting" in all_of(line)
-    second.get_by_role("button", name="Let clients in again").click()
-    console.confirm("Let in")
+    second.get_by_role("button", name="Stop draining").click()
+    console.confirm("Stop draining")
     expect(second).to_contain_text("Ready")
 
 

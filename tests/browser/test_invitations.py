@@ -64,6 +64,7 @@ def test_an_invitation_fits_a_phone(server: DevServer, visit: Callable[..., Visi
     one = visit(viewport=PHONE)
     one.page.get_by_role("button", name="Start demo").click()
     one.page.locator("#tabs button").nth(1).click()
+    one.talent.press("Back to the conversations")
     invited(server, one, "An uncommonly long title of a group " + "x" * 60)
     row = one.talent.root.locator(".invitation")
     expect(row).to_be_visible()

@@ -80,15 +80,52 @@ def test_a_phone_shows_one_pane_with_a_way_back_to_the_list(visit: Callable[...,
     creator, talent = one.creator, one.talent
     expect(creator.root).to_be_visible()
     expect(talent.root).to_be_hidden()
-    creator.root.locator(".conversation").click()
     creator.say("On the road")
     creator.press("Back to the conversations")
     expect(creator.field).to_be_hidden()
     one.page.locator("#tabs button").last.click()
     expect(creator.root).to_be_hidden()
+    expect(talent.message("On the road")).to_be_visible()
+    talent.press("Back to the conversations")
+    one.page.locator("#tabs button").first.click()
+    creator.root.locator(".conversation").click()
+    creator.say("Are you there?")
+    one.page.locator("#tabs button").last.click()
     expect(talent.root.locator(".conversation .badge")).to_have_text("1")
     talent.root.locator(".conversation").click()
-    expect(talent.message("On the road")).to_be_visible()
+    expect(talent.message("Are you there?")).to_be_visible()
+
+
+def test_one_can_sign_up_and_is_told_what_is_wrong_with_the_password(visit: Callable[..., Visit]) -> None:
+    one = visit()
+    page = one.page
+    page.get_by_role("button", name="No account yet?").click()
+    for label, value in (("Name", "Ada Quist"), ("E-mail", "ada.quist@demo.example"), ("Password", "short")):
+        page.get_by_label(label).fill(value)
+    page.get_by_label("I am a").select_option("talent")
+    page.get_by_role("button", name="Sign up").click()
+    expect(page.get_by_role("alert").last).to_contain_text("password", ignore_case=True)
+    one.forgive("400 (Bad Request)")
+    page.get_by_label("Password").fill("Long-enough-1234")
+    page.get_by_role("button", name="Sign up").click()
+    expect(one.talent.root).to_be_visible()
+    assert one.talent.name == "Ada Quist"
+    expect(one.talent.root.get_by_text("No conversations yet.")).to_be_visible()
+
+
+def test_the_demo_opens_its_conversation_in_both_panes_between_two_names(demo: Visit) -> None:
+    assert demo.creator.name.split()[0] != demo.talent.name.split()[0]
+    demo.creator.say("Here we are")
+    expect(demo.talent.message("Here we are")).to_be_visible()
+
+
+def test_the_socket_events_say_what_they_are(demo: Visit) -> None:
+    demo.creator.press("Socket events")
+    drawer = demo.creator.root.get_by_role("complementary", name="Socket events")
+    expect(drawer.get_by_role("heading", name="Socket events, newest first")).to_be_visible()
+    expect(drawer.get_by_text("join:conversation").first).to_be_visible()
+    drawer.get_by_role("button", name="Close").click()
+    expect(drawer).to_be_hidden()
 
 
 def test_long_names_do_not_make_a_phone_scroll_sideways(demo: Visit) -> None:

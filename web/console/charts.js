@@ -17,13 +17,16 @@ const VALUES = [
   ["Loop lag", milliseconds, ({ loopLagSeconds }) => loopLagSeconds, worst],
 ];
 
+const FEWEST = 5; // values that make a line
+
 export class Charts {
   #series = VALUES.map(([label, words]) => new Series(label, words));
   #numbers = VALUES.map(() => el("b"));
 
   constructor() {
-    const tile = ([label], place) => el("div.tile", el("span", label), this.#numbers[place], this.#series[place].node);
-    this.node = el("div.tiles", VALUES.map(tile));
+    const tile = ([label], place) =>
+      el("div.tile", el("span", label), this.#numbers[place], el("small.collecting", "Collecting …"), this.#series[place].node);
+    this.node = el("div.tiles.new", VALUES.map(tile));
   }
 
   /** Add what one hub, or several together, tell now. */
@@ -33,5 +36,6 @@ export class Charts {
       this.#series[place].add(value);
       this.#numbers[place].textContent = words(value);
     });
+    this.node.classList.toggle("new", this.#series[0].length < FEWEST);
   }
 }

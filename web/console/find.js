@@ -1,4 +1,4 @@
-/** Find a user, a conversation or a message; who names one by its id is led there at once. */
+/** Find a user, a conversation or a message; the only match is opened at once. */
 import { el } from "../dom.js";
 import { look } from "./ops.js";
 import { badge, moment, table, to } from "./parts.js";
@@ -25,8 +25,12 @@ export function findView(_, query) {
 }
 
 function draw(results, { users, conversation, message }) {
-  const only = [conversation && `conversations/${conversation.id}`, message && `messages/${message.id}`].find(Boolean);
-  if (only && !users.length) return location.replace(`#/${only}`);
+  const found = [
+    ...users.map(({ id }) => `users/${id}`),
+    ...(conversation ? [`conversations/${conversation.id}`] : []),
+    ...(message ? [`messages/${message.id}`] : []),
+  ];
+  if (found.length === 1) return location.replace(`#/${found[0]}`);
   const columns = [
     ["Name", ({ id, name }) => to(`users/${id}`, name)],
     ["E-mail", ({ email }) => email, "wide"],

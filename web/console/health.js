@@ -7,7 +7,7 @@ const NEEDED = { database: "Postgres", redis: "The first Redis", queue: "The Red
 /** What is wrong with a process, and why, or an empty list; `missing` is what keeps it from being ready. */
 export function troublesOf({ late, silent, vitals: { beatAt } }, missing) {
   if (silent) return [badge("Silent", "bad", "It has died, hangs, or cannot reach the first Redis"), lastHeard(beatAt)];
-  if (late) return [badge("Late", "warn", "Two pulses did not come: its figures are old"), lastHeard(beatAt)];
+  if (late) return [badge("Late", "warn", "Two heartbeats are missing: its figures are old"), lastHeard(beatAt)];
   const reasons = Object.entries(missing).map(reason);
   return reasons.length ? [badge("Not ready", "bad"), ...reasons] : [];
 }

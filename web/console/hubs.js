@@ -16,7 +16,7 @@ let last = null; // what was drawn last; when nothing can be loaded the view beg
 export function hubsView() {
   const list = el("div.hubs");
   const none = el("p.empty", { hidden: true }, "No hub is running.");
-  const all = el("section.block", { ariaLabel: "All hubs together", hidden: true }, el("h2", "All together"), whole.node);
+  const all = el("section.block", { ariaLabel: "All hubs", hidden: true }, el("h2", "All hubs"), whole.node);
   const others = el("div");
   const node = el("div.page", el("h1", "Hubs"), all, list, none, others);
   const draw = (state, again) => {
@@ -64,7 +64,7 @@ class HubCard {
     this.#states.replaceChildren(...statesOf(hub));
     if (isNew && !late) this.#charts.add([vitals]);
     this.#facts.replaceChildren(factsOf(vitals));
-    this.#button.textContent = vitals.draining ? "Let clients in again" : "Drain";
+    this.#button.textContent = vitals.draining ? "Stop draining" : "Drain";
     this.#button.hidden = silent;
   }
 
@@ -72,11 +72,11 @@ class HubCard {
     const { id, draining, connections } = this.vitals;
     const name = hubName(id);
     const question = draining
-      ? [`Let clients into ${name} again?`, "It takes new connections from then on.", "Let in"]
+      ? [`Stop draining ${name}?`, "It takes new connections from then on.", "Stop draining"]
       : [
           `Drain ${name}?`,
           `Its ${connections} connections are sent away one by one and come back to another hub, if there is one. It takes` +
-            " no new ones until you let them in again, or it is restarted.",
+            " no new ones until you stop draining it, or it is restarted.",
           "Drain",
         ];
     if (!(await confirmation(...question))) return;
@@ -93,7 +93,7 @@ function statesOf(hub) {
   const states = [
     trouble,
     draining && badge("Draining", "warn", "It takes no new clients"),
-    deaf && badge("Deaf", "bad", `It does not hear ${deafTo.join(", ")}: it reads the log instead, every two seconds`),
+    deaf && badge("Bus down", "bad", `It hears nothing from ${deafTo.join(", ")}: it reads the log instead, every two seconds`),
     loopLagSeconds > BUSY_SECONDS && badge("Busy", "warn", "Its event loop has more to do than it can in time"),
     slowSessions > 0 && badge(`${slowSessions} slow`, "warn", "Clients that do not take what they are sent"),
   ].filter(Boolean);
@@ -103,13 +103,13 @@ function statesOf(hub) {
 function factsOf(vitals) {
   return facts([
     ["Users", String(vitals.users)],
-    ["Rooms awake", String(vitals.rooms)],
-    ["Slow sessions", String(vitals.slowSessions)],
-    ["Journal waiting", String(vitals.journalWaiting)],
+    ["Active rooms", String(vitals.rooms)],
+    ["Slow clients", String(vitals.slowSessions)],
+    ["Journal queue", String(vitals.journalWaiting)],
     ["Bus lag", milliseconds(vitals.busLagSeconds)],
-    ["Does not hear", vitals.deafTo.join(", ")],
-    ["Deaf in all", `${vitals.deafSeconds} s`],
-    ["Bus gaps mended", String(vitals.busGaps)],
+    ["Hears nothing from", vitals.deafTo.join(", ")],
+    ["Bus downtime", `${vitals.deafSeconds} s`],
+    ["Bus gaps repaired", String(vitals.busGaps)],
     ["Started", datedMoment(vitals.startedAt)],
     ["Version", vitals.version],
     ["Process", String(vitals.pid)],

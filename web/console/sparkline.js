@@ -17,6 +17,10 @@ export class Series {
     this.node.append(this.area, this.line);
   }
 
+  get length() {
+    return this.#values.length;
+  }
+
   get last() {
     return this.#values.at(-1) ?? 0;
   }
