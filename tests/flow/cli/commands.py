@@ -1,5 +1,6 @@
 """Running the `greenroom` command as its users do: in a process of its own."""
 
+import json
 import os
 import signal
 import subprocess
@@ -7,10 +8,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
 
 ROOT = Path(__file__).parents[3]
 COMMAND = (sys.executable, "-m", "cli")
 END_SECONDS = 20
+ACCOUNT = {"email": "ada@example.com", "password": "Correct-horse-1", "name": "Ada", "userType": "creator"}
 
 
 def greenroom(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -64,6 +68,19 @@ def running(*arguments: str, until: str = "listening on", **environ: str) -> Ite
             command.end(signal.SIGKILL)
         assert process.stdout
         process.stdout.close()
+
+
+def port_of(command: Running) -> str:
+    """Return the port that a process says it listens on."""
+    return command.output.rpartition("listening on http://127.0.0.1:")[2].split()[0]
+
+
+def call(port: str, path: str, body: object = None, token: str = "") -> Any:
+    """Call an endpoint of a process; return the JSON of its answer."""
+    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+    data = None if body is None else json.dumps(body).encode()
+    with urlopen(Request(f"http://127.0.0.1:{port}{path}", data, headers), timeout=10) as answer:
+        return json.load(answer)
 
 
 def _environ(environ: dict[str, str]) -> dict[str, str]:

@@ -10,9 +10,8 @@ from collections.abc import Iterator
 import pytest
 
 from config.settings import Settings
-from tests.flow.cli.commands import Running, greenroom, running
+from tests.flow.cli.commands import Running, call, greenroom, running
 from tests.flow.cli.processes import wait_for_end
-from tests.flow.cli.test_processes import call
 from tests.flow.conftest import House
 from tests.flow.conftest import house as house
 

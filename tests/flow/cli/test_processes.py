@@ -1,19 +1,16 @@
 """`greenroom dev`, `hub`, `api` and `worker`: they come up, answer, and end."""
 
-import json
 import signal
 import subprocess
 import sys
 from pathlib import Path
-from urllib.request import Request, urlopen
 
 import pytest
 
 from config.settings import Settings
-from tests.flow.cli.commands import Running, running
+from tests.flow.cli.commands import ACCOUNT, call, port_of, running
 from tests.flow.cli.processes import server_pids, wait_for_end
 
-ACCOUNT = {"email": "ada@example.com", "password": "Correct-horse-1", "name": "Ada", "userType": "creator"}
 WEDGED = """
 import asyncio
 from cli import lifetime
@@ -25,18 +22,6 @@ async def main(stop):
     await asyncio.sleep(600)
 lifetime.run(main)
 """
-
-
-def call(port: str, path: str, body: object = None) -> dict[str, object]:
-    data = None if body is None else json.dumps(body).encode()
-    request = Request(f"http://127.0.0.1:{port}{path}", data, {"Content-Type": "application/json"})
-    with urlopen(request, timeout=10) as answer:
-        decoded: dict[str, object] = json.load(answer)
-        return decoded
-
-
-def port_of(command: Running) -> str:
-    return command.output.rpartition("listening on http://127.0.0.1:")[2].split()[0]
 
 
 @pytest.mark.parametrize("command", ["hub", "api", "worker"])
