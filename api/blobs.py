@@ -21,6 +21,8 @@ from core.files.links import (
     opened,
     readable,
 )
+from core.files.media import canonical, stored_as
+from core.files.names import extension_of
 from core.files.table import File
 from core.files.urls import FILE_PATH
 from core.market import Marketplace
@@ -148,5 +150,6 @@ def _check_is(file: File, request: web.Request) -> None:
     """Raise VALIDATION_ERROR unless a request says that it brings the file that was announced."""
     if request.content_length != file.size:
         raise errors.invalid("Content-Length", f"Must be {file.size}, as announced")
-    if request.content_type != file.mime_type:
+    said = canonical(request.headers.get(hdrs.CONTENT_TYPE, ""), extension_of(file.file_name))
+    if stored_as(said) != file.mime_type:
         raise errors.invalid("Content-Type", f"Must be {file.mime_type}, as announced")

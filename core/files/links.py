@@ -41,11 +41,11 @@ class Download(msgspec.Struct, frozen=True, rename="camel"):
     expires_in: int
 
 
-async def upload_url(ctx: Ctx, file: File) -> str:
-    """Return where the owner puts a file: S3 itself, or this server in between."""
+async def upload_url(ctx: Ctx, file: File, said: str) -> str:
+    """Return where the owner puts a file, with the type that she says it has: S3 itself, or this server in between."""
     # Also where this server is in between: one that stores no files says so here.
     seconds = int(DIRECT_UPLOAD.total_seconds())
-    direct = await ctx.resources.storage.link_to_put(file.key, file.size, file.mime_type, seconds)
+    direct = await ctx.resources.storage.link_to_put(file.key, file.size, said, seconds)
     if ctx.resources.settings.s3_links == "direct":
         return direct
     login = ctx.user.session_id

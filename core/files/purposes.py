@@ -6,6 +6,7 @@ from typing import TypeAlias
 from uuid import UUID
 
 from core.db import Db
+from core.files.media import EXTENSIONS
 from core.files.table import File
 from core.pictures.limits import MB as MB
 from core.pictures.limits import ImageLimits as ImageLimits
@@ -50,16 +51,3 @@ def purpose_named(purposes: Sequence[Purpose], name: str) -> Purpose | None:
 def kinds(max_bytes: int, *types: str) -> tuple[Kind, ...]:
     """Return kinds of one greatest size, by their MIME types."""
     return tuple(Kind(type, EXTENSIONS[type], max_bytes) for type in types)
-
-
-# The types whose content we can tell; see sniff.py.
-EXTENSIONS: dict[str, tuple[str, ...]] = {
-    "image/jpeg": ("jpg", "jpeg"),
-    "image/png": ("png",),
-    "image/gif": ("gif",),
-    "video/mp4": ("mp4", "m4v"),
-    "video/quicktime": ("mov", "qt"),
-    "application/pdf": ("pdf",),
-    "application/zip": ("zip",),
-    "application/x-rar-compressed": ("rar",),
-}

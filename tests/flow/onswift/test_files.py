@@ -80,7 +80,8 @@ async def test_what_someone_uploaded_is_never_active_content(api: Api, house: Ho
         ({"fileName": "/etc/me.png"}, "fileName"), ({"fileName": "me\0.png"}, "fileName"), ({"fileName": "me\n.png"}, "fileName"),
         ({"fileName": "gnp.\u202eexe.png"}, "fileName"), ({"fileName": "m" * 252 + ".png"}, "fileName"),
         ({"fileName": ""}, "fileName"), ({"fileSize": 0}, "fileSize"), ({"fileSize": -1}, "fileSize"),
-        ({"fileSize": "many"}, "fileSize"), ({"mimeType": "image/png; charset=x"}, "mimeType"),
+        ({"fileSize": "many"}, "fileSize"), ({"mimeType": "image/webp", "fileName": "me.webp"}, "mimeType"),
+        ({"mimeType": "", "fileName": "me.exe"}, "mimeType"), ({"mimeType": "image/jpg"}, "fileName"),
     ],
 )  # fmt: skip
 async def test_what_may_not_be_uploaded_is_refused_when_it_is_announced(
