@@ -27,6 +27,10 @@ from core.unit_of_work import unit_of_work
 PICTURES = frozenset({"image/jpeg", "image/png", "image/gif", *media.CONVERTED})
 
 
+class _ChangedError(Exception):
+    """A file is not as it was read."""
+
+
 async def check_file(ctx: Ctx, purposes: Sequence[Purpose], file_id: UUID) -> None:
     """Check a file if it waits for that, and move it to where it belongs if it is released. Harmless to repeat.
 
@@ -122,14 +126,25 @@ async def _store(ctx: Ctx, file: File, key: str, content: IO[bytes], picture: Pi
 
 
 async def _reject(ctx: Ctx, purpose: Purpose, file: File, reason: str) -> None:
-    async with unit_of_work(ctx) as work:
-        if not await table.REJECT(work.db, file.id, reason):
+    known: File | None = file
+    while known and known.status == "uploaded":
+        try:
+            await _reject_known(ctx, purpose, known, reason)
+        except _ChangedError:  # attached since it was read, or checked by another one
+            known = await table.FILE(ctx.db, file.id)
+        else:
+            await ctx.resources.storage.delete([file.key])
             return
+
+
+async def _reject_known(ctx: Ctx, purpose: Purpose, file: File, reason: str) -> None:
+    async with unit_of_work(ctx) as work:
         if file.entity_id and purpose.rejected:
-            await purpose.rejected(work.db, file)
+            await purpose.rejected(work, file, reason)
+        if not await table.REJECT(work.db, file.id, reason, file.entity_id):
+            raise _ChangedError
         work.emit([file.owner_id], FileRejected(file.id, file.file_name, reason))
         await work.notify(FILE_REJECTED, [file.owner_id], file.id, file=file.file_name, reason=reason)
-    await ctx.resources.storage.delete([file.key])
 
 
 async def _move(ctx: Ctx, file: File, place: str) -> None:

@@ -84,6 +84,7 @@ def new_file(ctx: Ctx, new: NewUpload) -> File:
         status="pending",
         entity_id=None,
         thumbnail_key=None,
+        reject_reason=None,
         deleted_at=None,
     )
 
