@@ -266,15 +266,6 @@ async def test_the_address_of_an_avatar_works_as_soon_as_it_is_named(api: Api, h
     assert (await ann.put("/users/me", avatarUrl=new["fileUrl"])).status == 200, "the same again"
 
 
-async def test_an_avatar_that_is_set_with_a_key_is_set_once(api: Api, house: House) -> None:
-    ann = await api.signed_up()
-    new = await upload(ann, image())
-    call = {"json": {"fileUrl": new["fileUrl"]}, "headers": {"Idempotency-Key": "once"}}
-    first, second = [await ann.call("POST", "/users/me/avatar", **call) for _ in range(2)]
-    assert (first.status, second.status, second.body) == (200, 200, first.body)
-    assert (await get(api.anyone, new["fileUrl"]))[0] == 200
-
-
 async def test_who_asks_for_too_many_checks_at_once_is_told_so(api: Api, house: House) -> None:
     ann = await api.signed_up()
     new = await upload(ann, image())
