@@ -6,13 +6,14 @@ from io import SEEK_END, BytesIO
 from mmap import mmap
 from typing import IO
 
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, PngImagePlugin
 
 from core.pictures.gif import read_gif
 from core.pictures.jpeg import read_jpeg
 from core.pictures.limits import (
     CONVERTED_QUALITY,
     CONVERTERS,
+    MAX_PROFILE_BYTES,
     MAX_TURNED_PIXELS,
     THUMBNAIL_SIDE,
     ImageLimits,
@@ -30,6 +31,8 @@ READERS: dict[str, tuple[str, Callable[[Data], Structure]]] = {
 
 # Pillow warns of large pictures; ours are measured before they are decoded.
 Image.MAX_IMAGE_PIXELS = None
+# Nor does it open a PNG whose profile of colours has more than one megabyte: those of printers have. No other text is left.
+PngImagePlugin.MAX_TEXT_CHUNK = MAX_PROFILE_BYTES
 
 
 def examine(data: mmap, clean: IO[bytes], mime_type: str, limits: ImageLimits) -> Picture:

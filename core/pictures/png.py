@@ -17,6 +17,9 @@ _PIXELS = frozenset((b"IDAT", b"fdAT"))
 # How colours are meant, whatever way up they are.
 _COLOURS = frozenset(b"gAMA cHRM sRGB iCCP cICP".split())
 _KEPT = frozenset(b"IHDR PLTE IEND tRNS sBIT pHYs bKGD hIST sPLT acTL fcTL".split()) | _PIXELS | _COLOURS
+# Sizes of the bodies of chunks that have but one: browsers pass over others, and over those whose checksum is wrong.
+_SIZES = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"cICP": 4, b"pHYs": 9}
+_CRITICAL = frozenset((_HEADER, b"PLTE", _END)) | _PIXELS
 _GREY = 0
 
 
@@ -55,7 +58,7 @@ class _Reader:
     def __init__(self, data: Data) -> None:
         self._data = data
         self._view = memoryview(data)
-        self._ancillary = 0
+        self._ancillary = self._palette = 0
         self.kept: list[Piece] = []
         self.colours: list[Piece] = []
         self.frames = self.frame_pixels = 0
@@ -89,8 +92,10 @@ class _Reader:
             raise ValueError("more than one header")
         if name == _EXIF and end - place <= MAX_ANCILLARY_BYTES:
             self.orientation = orientation_of(self._data[place + 8 : end - 4])
-        if name not in _KEPT:
+        if name not in _KEPT or not (name in _CRITICAL or self._is_sound(name, place, end)):
             return
+        if name == b"PLTE":
+            self._palette = (end - place - 12) // 3
         if name == _FRAME:
             self.frames += 1
             self.frame_pixels += _frame_pixels(self._data[place + 8 : end])
@@ -101,6 +106,15 @@ class _Reader:
         self.kept.append(self._view[place:end])
         if name in _COLOURS:
             self.colours.append(self._view[place:end])
+
+    def _is_sound(self, name: bytes, place: int, end: int) -> bool:
+        """Say whether a chunk that a picture can do without is as it should be: decoders stumble over one that is not."""
+        size = end - place - 12
+        if size > MAX_ANCILLARY_BYTES:
+            return True  # it is refused for that
+        is_short = name != b"tRNS" or not self._palette or size <= self._palette
+        has_sum = zlib.crc32(self._data[place + 4 : end - 4]) == int.from_bytes(self._data[end - 4 : end])
+        return has_sum and is_short and size == _SIZES.get(name, size)
 
     def _end(self, place: int, name: bytes) -> None:
         """Keep what there is of pixels that are cut off, and end."""

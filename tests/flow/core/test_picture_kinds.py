@@ -181,11 +181,39 @@ async def test_a_gif_whose_end_is_missing_is_shown_and_frames_that_are_cut_off_a
         await examined(still[: len(still) // 2], "image/gif")
 
 
+def chunk(name: bytes, body: bytes, wrong: int = 0) -> bytes:
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body) ^ wrong)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        chunk(b"gAMA", struct.pack(">I", 45_455), wrong=1), chunk(b"gAMA", b"x"), chunk(b"pHYs", b"x"), chunk(b"sRGB", b""),
+        chunk(b"cHRM", bytes(8)), chunk(b"cICP", b"x"), chunk(b"iCCP", b"x", wrong=1),
+    ],
+)  # fmt: skip
+async def test_a_png_with_something_broken_beside_its_pixels_is_shown_without_that(broken: bytes) -> None:
+    whole = encoded(noise())
+    _, clean = await examined(whole[:33] + broken + whole[33:])
+    assert clean == whole
+
+
+async def test_a_palette_with_more_transparencies_than_colours_is_shown_without_them() -> None:
+    whole = encoded(Image.new("RGB", SIZE, "red").quantize(4))
+    place = whole.index(b"IDAT") - 4
+    found, clean = await examined(whole[:place] + chunk(b"tRNS", bytes(250)) + whole[place:])
+    assert clean == whole
+    assert mean(found) == (254, 0, 0)
+
+
+async def test_a_png_with_a_large_profile_of_colours_is_shown() -> None:
+    profile = b"no profile" * 150_000
+    _, clean = await examined(encoded(noise(), icc_profile=profile))
+    assert b"iCCP" in clean
+
+
 def deep(image: Image.Image, colour_type: int) -> bytes:
     """Return a PNG with 16 bits for each channel, which Pillow does not write."""
-
-    def chunk(name: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
     channels = len(image.getbands())
     rows = bytearray()
