@@ -101,7 +101,7 @@ async def check_usable(ctx: Ctx, db: Db, file: File | None, purpose: str, field:
     if file.entity_id is not None:
         raise errors.invalid(field, f"{file.file_name} is in use already")
     if file.status == "rejected":
-        raise errors.invalid(field, f"{file.file_name} was not accepted: {file.reject_reason}")
+        raise errors.invalid(field, f"The file was not accepted: {file.reject_reason}")
     if file.status == "pending" and not await confirm(ctx, db, file):
         raise errors.invalid(field, f"{file.file_name} has not been uploaded, or not all of it")
     return file

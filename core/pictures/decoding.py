@@ -13,6 +13,7 @@ from core.pictures.jpeg import read_jpeg
 from core.pictures.limits import (
     CONVERTED_QUALITY,
     CONVERTERS,
+    MAX_DRAWN,
     MAX_PROFILE_BYTES,
     MAX_TURNED_PIXELS,
     THUMBNAIL_SIDE,
@@ -56,7 +57,7 @@ def examine(data: mmap, clean: IO[bytes], mime_type: str, limits: ImageLimits) -
         image.load()
         thumbnail = thumbnail_of(image, structure.orientation)
         _end(clean, structure)
-        _stand_up(clean, structure, image)
+        _stand_up(clean, structure, image, MAX_DRAWN * len(data))
     turned = structure.orientation >= 5
     sides = (structure.height, structure.width) if turned else (structure.width, structure.height)
     return Picture(*sides, thumbnail)
@@ -88,13 +89,18 @@ def _end(clean: IO[bytes], structure: Structure) -> None:
     clean.write(structure.missing)
 
 
-def _stand_up(clean: IO[bytes], structure: Structure, image: Image.Image) -> None:
-    """Draw a PNG anew that does not stand upright: many programs do not look for what says so, as all do in a JPEG."""
+def _stand_up(clean: IO[bytes], structure: Structure, image: Image.Image, most: int) -> None:
+    """Draw a PNG anew that does not stand upright: many programs do not look for what says so, as all do in a JPEG.
+
+    One that would have more than `most` bytes, because it was compressed better, stays as it is.
+    """
     pixels = structure.width * structure.height
     if structure.colours is None or structure.orientation not in TURNS or pixels > MAX_TURNED_PIXELS:
         return
     out = BytesIO()
     image.transpose(TURNS[structure.orientation]).save(out, "PNG", icc_profile=None, exif=None)
+    if out.tell() > most:
+        return
     clean.seek(0)
     clean.truncate()
     clean.writelines(drawn_anew(out.getvalue(), structure.colours))

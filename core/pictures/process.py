@@ -15,15 +15,15 @@ from typing import IO
 
 import msgspec
 
-from core.pictures.limits import CONVERTERS, MB, ImageLimits, Picture, RejectedError
+from core.pictures.limits import CONVERTERS, MAX_DRAWN, MB, ImageLimits, Picture, RejectedError
 from core.pictures.task import Refusal, Task
 from core.processes import dying_with_us
 
 # Many times what a limit of CPU seconds allows: only a machine that stands still takes so long.
 WALL_SECONDS = 20.0
 MAX_ANSWER = 512 * 1024
-# What is kept is what came, with an end and an orientation, and zeros for the decoder. One that is drawn anew may be larger.
-MAX_GROWTH, MAX_DRAWN, MAX_CONVERTED = 4096, 2, 64 * MB
+# What is kept is what came, with an end and an orientation, and zeros for the decoder; or it is drawn anew.
+MAX_GROWTH, MAX_CONVERTED = 4096, 64 * MB
 KILLED_FOR_TIME = (-signal.SIGPROF, -signal.SIGXCPU)
 CRASHED = (-signal.SIGSEGV, -signal.SIGBUS, -signal.SIGABRT, -signal.SIGFPE, -signal.SIGILL, -signal.SIGXFSZ)
 

@@ -103,8 +103,11 @@ def marked_with(orientation: int) -> Image.Image:
     return decoded(encoded(marked(), exif=exif(orientation)))
 
 
-async def test_a_large_png_is_not_drawn_anew_but_says_which_way_up_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decoding, "MAX_TURNED_PIXELS", 1)
+@pytest.mark.parametrize("limit", ["MAX_TURNED_PIXELS", "MAX_DRAWN"])
+async def test_a_large_png_is_not_drawn_anew_but_says_which_way_up_it_is(
+    limit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decoding, limit, 0.1)
     with TemporaryFile() as content, TemporaryFile() as clean:
         content.write(encoded(marked(), exif=exif(6)))
         content.flush()
