@@ -69,15 +69,18 @@ def convert(data: Data, clean: IO[bytes], kind: str, limits: ImageLimits) -> Pic
         check(Structure(*image.size, []), limits)  # of the whole picture: nothing is decoded yet
         image.load()
         profile = image.info.get("icc_profile")
-        upright = ImageOps.exif_transpose(image)
-        has_alpha = upright.has_transparency_data
-        flat = _on_white(upright) if has_alpha else upright.convert("RGB")
+        ImageOps.exif_transpose(image, in_place=True)  # a copy of a large one would be too much
+        flat = _flat(image)
         flat.save(clean, "JPEG", quality=CONVERTED_QUALITY, icc_profile=profile, exif=b"", comment=b"")
         flat.info = {"icc_profile": profile} if profile else {}
         return Picture(*flat.size, thumbnail_of(flat, 1))
 
 
-def _on_white(image: Image.Image) -> Image.Image:
+def _flat(image: Image.Image) -> Image.Image:
+    if image.mode == "RGB":
+        return image
+    if not image.has_transparency_data:
+        return image.convert("RGB")
     page = Image.new("RGB", image.size, "white")
     page.paste(image, mask=image.convert("RGBA").getchannel("A"))
     return page
