@@ -10,10 +10,12 @@ from api.auth import caller
 from api.middleware import ROUTE
 from core import errors
 from core.context import Resources
+from core.errors import AppError
 from core.files import table
 from core.files.links import (
     DOWNLOAD_PATH,
     FOLLOWED_SECONDS,
+    SHOWN_SECONDS,
     UPLOAD_PATH,
     Variant,
     disposition,
@@ -21,6 +23,8 @@ from core.files.links import (
     opened,
     readable,
 )
+from core.files.media import canonical, stored_as
+from core.files.names import extension_of
 from core.files.table import File
 from core.files.urls import FILE_PATH
 from core.market import Marketplace
@@ -82,14 +86,13 @@ class Blobs:
         """Give a file to who has a link, and may still read it."""
         request[ROUTE] = DOWNLOAD_PATH
         link = await opened(self._resources, request.match_info["token"], "download")
-        return await self._give(request, link.file_id, link.user_id, link.variant)
+        kept = SHOWN_SECONDS if link.is_shown else 0
+        return await self._give(request, link.file_id, link.user_id, link.variant, kept)
 
     async def _get_by_name(self, request: web.Request) -> web.StreamResponse:
         """Give a file by its own address: to everybody if it is public, else to who is logged in and may read it."""
         request[ROUTE] = FILE_PATH
-        user = None
-        if hdrs.AUTHORIZATION in request.headers:
-            user = (await caller(request, self._resources, self._market.name, self._roles)).id
+        user = await self._reader(request)
         variant: Variant = "thumbnail" if request.query.get("variant") == "thumbnail" else "original"
         try:
             file_id = UUID(request.match_info["fileId"])
@@ -97,9 +100,19 @@ class Blobs:
             raise errors.FILE_NOT_FOUND.error() from None
         return await self._give(request, file_id, user, variant)
 
+    async def _reader(self, request: web.Request) -> UUID | None:
+        """Return who reads, None for anybody: so is who has only an old cookie, which browsers send to public files too."""
+        try:
+            return (await caller(request, self._resources, self._market.name, self._roles)).id
+        except AppError:
+            if hdrs.AUTHORIZATION in request.headers:
+                raise
+            return None
+
     async def _give(
-        self, request: web.Request, file_id: UUID, user_id: UUID | None, variant: Variant
+        self, request: web.Request, file_id: UUID, user_id: UUID | None, variant: Variant, kept: int = 0
     ) -> web.StreamResponse:
+        """Give a file to a user; `kept` says for how many seconds the user's browser may keep one that is private."""
         resources = self._resources
         file = await readable(resources.db, self._market.name, self._market.purposes, file_id, user_id)
         is_public = any(one.name == file.purpose and one.may_read is None for one in self._market.purposes)
@@ -107,15 +120,19 @@ class Blobs:
         shown = disposition(file, inline=is_public)
         url = await resources.storage.link_to_get(key, mime_type, shown, FOLLOWED_SECONDS)
         if resources.settings.s3_links == "direct":
-            cache = f"public, max-age={FOLLOWED_SECONDS // 2}" if is_public else "private, no-store"
+            cache = _cache(FOLLOWED_SECONDS // 2 if is_public or kept else 0, is_public=is_public)
             return web.Response(status=302, headers={hdrs.LOCATION: url, hdrs.CACHE_CONTROL: cache})
         headers = {
             hdrs.CONTENT_TYPE: mime_type,
             hdrs.CONTENT_DISPOSITION: shown,
-            hdrs.CACHE_CONTROL: f"public, max-age={PUBLIC_SECONDS}" if is_public else "private, no-store",
+            hdrs.CACHE_CONTROL: _cache(PUBLIC_SECONDS if is_public else kept, is_public=is_public),
             "Content-Security-Policy": SANDBOX,
         }
         return await _pass_through(request, url, headers)
+
+
+def _cache(seconds: int, *, is_public: bool) -> str:
+    return f"{'public' if is_public else 'private'}, {f'max-age={seconds}' if seconds else 'no-store'}"
 
 
 async def _pass_through(request: web.Request, url: str, headers: dict[str, str]) -> web.StreamResponse:
@@ -148,5 +165,6 @@ def _check_is(file: File, request: web.Request) -> None:
     """Raise VALIDATION_ERROR unless a request says that it brings the file that was announced."""
     if request.content_length != file.size:
         raise errors.invalid("Content-Length", f"Must be {file.size}, as announced")
-    if request.content_type != file.mime_type:
+    said = canonical(request.headers.get(hdrs.CONTENT_TYPE, ""), extension_of(file.file_name))
+    if stored_as(said) != file.mime_type:
         raise errors.invalid("Content-Type", f"Must be {file.mime_type}, as announced")

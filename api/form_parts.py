@@ -15,13 +15,11 @@ from api.middleware import check_not_encoded
 from core import errors
 from core.context import Ctx
 from core.errors import AppError
-from core.files.names import extension_of
-from core.files.uploads import NewUpload, check_upload, count
+from core.files.uploads import NewUpload, check_upload, count, with_type
 from core.market import FilePart, Marketplace, Route
 
 MAX_FILES = 10
 MAX_TEXT = 128 * 1024  # bytes of all texts of a call together
-UNKNOWN_TYPE = "application/octet-stream"
 
 
 @dataclass
@@ -67,14 +65,14 @@ class FormReader:
             return _TextPart(name)
         if not head.filename:
             return None  # a form whose field for a file was left empty sends an empty name
-        return await self._begin_file(known, head.filename, head.content_type or UNKNOWN_TYPE)
+        return await self._begin_file(known, head.filename, head.content_type or "")
 
     async def _begin_file(self, known: FilePart, filename: str, said: str) -> "_FilePart":
         most = MAX_FILES if known.many else 1
         if sum(1 for other, _, _ in self.form.files if other is known) >= most:
             raise errors.invalid(known.name, f"At most {most}")
         name = PurePosixPath(filename.replace("\\", "/")).name  # some browsers tell the whole path
-        new = NewUpload(name, 1, self._type_of(said, name, known), known.purpose)
+        new = with_type(NewUpload(name, 1, said, known.purpose))
         self._check(known, new)
         await count(self._ctx, self._market.uploads)
         content = self._stack.enter_context(TemporaryFile())  # noqa: SIM115 - the stack closes it
@@ -87,12 +85,6 @@ class FormReader:
             if error.kind is errors.FILE_TOO_LARGE:
                 raise known.too_large.error(error.message) from None
             raise
-
-    def _type_of(self, said: str, name: str, known: FilePart) -> str:
-        """Return the type that a part says it has; where it says none, that of its extension."""
-        kinds = [kind for one in self._market.purposes if one.name == known.purpose for kind in one.kinds]
-        of_extension = (kind.mime_type for kind in kinds if extension_of(name) in kind.extensions)
-        return next(of_extension, said) if said == UNKNOWN_TYPE else said
 
     def _count_text(self, size: int) -> None:
         self._texts += size

@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 
 from config.settings import Settings
 from core.db import Db, Pool
+from core.fair_queue import Turns
 from core.jobs import Jobs
 from core.metrics import Metrics
 from core.offenders import Offenders
@@ -38,6 +39,7 @@ class Resources:
     limits: SharedLimits
     offenders: Offenders
     passwords: Passwords
+    decoders: Turns
 
 
 @dataclass(frozen=True, slots=True)

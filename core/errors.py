@@ -40,6 +40,11 @@ MALFORMED_REQUEST = ErrorCode("MALFORMED_REQUEST", 400, "The request is not well
 EMPTY_MESSAGE = ErrorCode("EMPTY_MESSAGE", 400, "A message needs a text")
 MESSAGE_TOO_LONG = ErrorCode("MESSAGE_TOO_LONG", 400, "A message has at most 10,000 characters")
 SAME_USER_TYPE = ErrorCode("SAME_USER_TYPE", 400, "Cannot create a conversation with the same user type")
+HEIC_NOT_SUPPORTED = ErrorCode(
+    "HEIC_NOT_SUPPORTED",
+    400,
+    "HEIC pictures are not accepted here: send a JPEG (iPhone: Camera, Formats, Most Compatible)",
+)
 INVALID_VERIFICATION_TOKEN = ErrorCode("INVALID_VERIFICATION_TOKEN", 400, "Invalid or expired token")
 INVALID_RESET_TOKEN = ErrorCode("INVALID_RESET_TOKEN", 400, "Invalid or expired token")
 UNKNOWN_EVENT = ErrorCode("UNKNOWN_EVENT", 400, "There is no such event")

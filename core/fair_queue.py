@@ -6,6 +6,8 @@ turn each, not their place.
 
 import asyncio
 from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TypeAlias
 
 from core import errors
@@ -66,3 +68,38 @@ class FairQueue:
         self._length -= 1
         if not newest.done():
             newest.set_exception(errors.UNAVAILABLE.error())
+
+
+class Turns:
+    """Something of which there are `width`, for subjects that take turns; `queue` says how many wait and were refused."""
+
+    def __init__(self, width: int, most_waiting: int) -> None:
+        self._free = width
+        self.queue = FairQueue(most_waiting)
+
+    @asynccontextmanager
+    async def turn(self, subject: str) -> AsyncIterator[None]:
+        """Run a block when it is the subject's turn; raises UNAVAILABLE."""
+        turn = self.queue.add(subject)
+        self._give()
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.cancelled():
+                self.queue.remove(subject, turn)
+            elif not turn.exception():
+                self._give_back()
+            raise
+        try:
+            yield
+        finally:
+            self._give_back()
+
+    def _give(self) -> None:
+        while self._free and (turn := self.queue.next()):
+            self._free -= 1
+            turn.set_result(None)
+
+    def _give_back(self) -> None:
+        self._free += 1
+        self._give()

@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 from config.settings import Settings
 from core.context import Resources
 from core.db import open_pool
+from core.files.waiting import decoders
 from core.jobs import open_jobs
 from core.metrics import Metrics
 from core.offenders import Offenders
@@ -43,4 +44,6 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
         stack.push_async_callback(limits.stop)
         keys, offenders = KeyRing(settings), Offenders(metrics)
         passwords = await stack.enter_async_context(open_passwords(metrics))
-        yield Resources(settings, db, late, redis, jobs, keys, storage, metrics, limits, offenders, passwords)
+        yield Resources(
+            settings, db, late, redis, jobs, keys, storage, metrics, limits, offenders, passwords, decoders(metrics)
+        )

@@ -87,8 +87,10 @@ class Storage:
                 await client.delete_object(Bucket=self._bucket, Key=key)
 
     async def link_to_put(self, key: str, size: int, mime_type: str, seconds: int) -> str:
-        """Return a link that takes exactly this many bytes of this type, once or more, for some time."""
-        params = {"Bucket": self._bucket, "Key": key, "ContentLength": size, "ContentType": mime_type}
+        """Return a link that takes exactly this many bytes of this type ("": any), once or more, for some time."""
+        params = {"Bucket": self._bucket, "Key": key, "ContentLength": size}
+        if mime_type:
+            params["ContentType"] = mime_type
         async with self._client() as client:
             return await client.generate_presigned_url("put_object", Params=params, ExpiresIn=seconds)
 

@@ -73,7 +73,10 @@ class Device(msgspec.Struct, frozen=True):
 
 
 class FileLink(msgspec.Struct, frozen=True, rename="camel"):
-    """Claims of a link by which a file is uploaded or downloaded, for as long as its user may and her login lasts."""
+    """Claims of a link by which a file is uploaded or downloaded, for as long as its user may and her login lasts.
+
+    `is_shown`: a page shows the file, so its browser may keep it for some minutes.
+    """
 
     file_id: UUID
     user_id: UUID
@@ -82,6 +85,7 @@ class FileLink(msgspec.Struct, frozen=True, rename="camel"):
     kind: Literal["upload", "download"]
     variant: Literal["original", "thumbnail"] = "original"
     session_id: UUID | None = None  # None: signed by the version before, so good for an hour
+    is_shown: bool = False
 
 
 class _Header(msgspec.Struct):

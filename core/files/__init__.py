@@ -3,6 +3,7 @@
 from core.files.attaching import FileView as FileView
 from core.files.attaching import attach as attach
 from core.files.attaching import detach as detach
+from core.files.attaching import shown as shown
 from core.files.attaching import views_of as views_of
 from core.files.erasing import erase_some as erase_some
 from core.files.purposes import MB as MB

@@ -9,6 +9,7 @@ from core import clock, errors
 from core.context import Ctx
 from core.db import Db
 from core.files import table
+from core.files.links import view_url
 from core.files.names import key_name
 from core.files.table import File, Status
 from core.files.urls import file_url, id_in
@@ -17,7 +18,11 @@ from core.unit_of_work import UnitOfWork
 
 
 class FileView(msgspec.Struct, frozen=True, rename="camel"):
-    """A file as those see it who see what it is attached to. It can be read once its status is `released`."""
+    """A file as those see it who see what it is attached to. It can be read once its status is `released`.
+
+    `fileUrl` names it and never changes. `viewUrl` works in a page (`<img src>`) for some minutes, for the caller alone: answers
+    have one, events do not. `thumbnailUrl` likewise, where there is a thumbnail.
+    """
 
     id: UUID
     file_name: str
@@ -26,6 +31,7 @@ class FileView(msgspec.Struct, frozen=True, rename="camel"):
     mime_type: str
     status: Status
     thumbnail_url: str | None = None
+    view_url: str | None = None
 
 
 async def attach(
@@ -49,7 +55,7 @@ async def attach(
         raise errors.invalid(field, "Not a file that you have uploaded, or twice the same")
     files = {file.id: file for file in await table.LOCKED(work.db, ids)}
     for id in ids:
-        await _check(ctx, work, files.get(id) if id else None, purpose, field)
+        await check_usable(ctx, work.db, files.get(id) if id else None, purpose, field)
     for file in files.values():
         name = key_name(file.file_name, stem)
         other = key_name(file.file_name, f"{stem or file.file_name.rpartition('.')[0]}-{file.id}")
@@ -80,7 +86,14 @@ def view_of(ctx: Ctx, file: File) -> FileView:
     return FileView(file.id, file.file_name, url, file.size, file.mime_type, file.status, thumbnail)
 
 
-async def _check(ctx: Ctx, work: UnitOfWork, file: File | None, purpose: str, field: str) -> None:
+def shown(ctx: Ctx, view: FileView) -> FileView:
+    """Return a private file as a page of the caller's shows it."""
+    thumbnail = view_url(ctx, view.id, "thumbnail") if view.thumbnail_url else None
+    return msgspec.structs.replace(view, thumbnail_url=thumbnail, view_url=view_url(ctx, view.id, "original"))
+
+
+async def check_usable(ctx: Ctx, db: Db, file: File | None, purpose: str, field: str) -> File:
+    """Return a file if the caller has uploaded it for this purpose and nothing uses it; raises as `attach`."""
     if file is None or file.owner_id != ctx.user.id or file.market != ctx.market:
         raise errors.invalid(field, "Not a file that you have uploaded")
     if file.purpose != purpose:
@@ -88,9 +101,10 @@ async def _check(ctx: Ctx, work: UnitOfWork, file: File | None, purpose: str, fi
     if file.entity_id is not None:
         raise errors.invalid(field, f"{file.file_name} is in use already")
     if file.status == "rejected":
-        raise errors.invalid(field, f"{file.file_name} was rejected")
-    if file.status == "pending" and not await confirm(ctx, work.db, file):
+        raise errors.invalid(field, f"The file was not accepted: {file.reject_reason}")
+    if file.status == "pending" and not await confirm(ctx, db, file):
         raise errors.invalid(field, f"{file.file_name} has not been uploaded, or not all of it")
+    return file
 
 
 async def confirm(ctx: Ctx, db: Db, file: File) -> bool:

@@ -10,21 +10,25 @@ from tempfile import TemporaryFile
 from typing import IO
 from uuid import UUID
 
-from core import clock
+from core import clock, errors
 from core.clamd import scan
 from core.context import Ctx
-from core.files import table
+from core.files import media, table
 from core.files.attaching import view_of
 from core.files.events import FILE_REJECTED, FileRejected, FileReleased
 from core.files.links import THUMBNAIL_TYPE
 from core.files.purposes import Purpose
-from core.files.sniff import HEAD_BYTES, type_of
+from core.files.sniff import HEAD_BYTES, is_stored_as, type_of
 from core.files.table import File
 from core.pictures.limits import Picture, RejectedError
 from core.pictures.process import RefusedError, examine, task_of
 from core.unit_of_work import unit_of_work
 
-PICTURES = frozenset({"image/jpeg", "image/png", "image/gif"})
+PICTURES = frozenset({"image/jpeg", "image/png", "image/gif", *media.CONVERTED})
+
+
+class _ChangedError(Exception):
+    """A file is not as it was read."""
 
 
 async def check_file(ctx: Ctx, purposes: Sequence[Purpose], file_id: UUID) -> None:
@@ -59,31 +63,41 @@ async def _check(ctx: Ctx, purpose: Purpose, file: File) -> None:
     with TemporaryFile() as content, TemporaryFile() as clean:
         if not await ctx.resources.storage.fetch(file.key, content, limit=file.size) or content.tell() != file.size:
             raise RejectedError("It is not as large as announced")
-        content.seek(0)
-        if type_of(content.read(HEAD_BYTES)) != file.mime_type:
-            raise RejectedError(f"It is no {file.mime_type}")
-        picture = await _examine(ctx, purpose, file, content, clean) if file.mime_type in PICTURES else None
+        found = _type_of(content)
+        if found is None or not is_stored_as(found, file.mime_type):
+            raise RejectedError(_other_type(file, found))
+        if found in media.CONVERTED and not media.can_convert():
+            raise RejectedError(errors.HEIC_NOT_SUPPORTED.message)
+        picture = await _examine(ctx, purpose, file, found, content, clean) if found in PICTURES else None
         kept = clean if picture else content
         if (url := ctx.resources.settings.clamd_url) and (malware := await scan(url, kept)):
             raise RejectedError(f"It contains malware ({malware})")
         await _release(ctx, file, kept, picture)
 
 
-async def _examine(ctx: Ctx, purpose: Purpose, file: File, content: IO[bytes], clean: IO[bytes]) -> Picture:
+def _type_of(content: IO[bytes]) -> str | None:
+    content.seek(0)
+    return type_of(content.read(HEAD_BYTES))
+
+
+def _other_type(file: File, found: str | None) -> str:
+    return f"It is no {file.mime_type}" + (f", but {found}" if found else "")
+
+
+async def _examine(ctx: Ctx, purpose: Purpose, file: File, found: str, content: IO[bytes], clean: IO[bytes]) -> Picture:
     """Decode a picture, write what belongs to it to `clean`, and count what has become of it."""
     content.flush()
     outcome = "lost"
     try:
-        picture = await examine(content, clean, task_of(file.mime_type, file.size, clean, purpose.images))
+        picture = await examine(content, clean, task_of(found, file.size, clean, purpose.images))
         outcome = "decoded"
     except RefusedError as error:
         outcome = error.limit or "unreadable"
         raise
     finally:
         ctx.resources.metrics.pictures.labels(outcome).inc()
-    clean.seek(0)
-    if type_of(clean.read(HEAD_BYTES)) != file.mime_type:
-        raise RejectedError(f"It is no {file.mime_type}")
+    if (kept := _type_of(clean)) != file.mime_type:
+        raise RejectedError(_other_type(file, kept))
     return picture
 
 
@@ -112,14 +126,25 @@ async def _store(ctx: Ctx, file: File, key: str, content: IO[bytes], picture: Pi
 
 
 async def _reject(ctx: Ctx, purpose: Purpose, file: File, reason: str) -> None:
-    async with unit_of_work(ctx) as work:
-        if not await table.REJECT(work.db, file.id, reason):
+    known: File | None = file
+    while known and known.status == "uploaded":
+        try:
+            await _reject_known(ctx, purpose, known, reason)
+        except _ChangedError:  # attached since it was read, or checked by another one
+            known = await table.FILE(ctx.db, file.id)
+        else:
+            await ctx.resources.storage.delete([file.key])
             return
+
+
+async def _reject_known(ctx: Ctx, purpose: Purpose, file: File, reason: str) -> None:
+    async with unit_of_work(ctx) as work:
         if file.entity_id and purpose.rejected:
-            await purpose.rejected(work.db, file)
+            await purpose.rejected(work, file, reason)
+        if not await table.REJECT(work.db, file.id, reason, file.entity_id):
+            raise _ChangedError
         work.emit([file.owner_id], FileRejected(file.id, file.file_name, reason))
         await work.notify(FILE_REJECTED, [file.owner_id], file.id, file=file.file_name, reason=reason)
-    await ctx.resources.storage.delete([file.key])
 
 
 async def _move(ctx: Ctx, file: File, place: str) -> None:

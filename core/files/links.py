@@ -21,6 +21,9 @@ LIFETIME = timedelta(hours=1)  # of links to this server, which end with their l
 # Of links to S3 itself, which nobody can take back: long enough to begin an upload, and for a browser to follow a redirect.
 DIRECT_UPLOAD = timedelta(minutes=15)
 FOLLOWED_SECONDS = 60
+# Of links that pages show: for so long a file keeps the same one, so that browsers need not get it again, and it is good for
+# two more such times.
+SHOWN_SECONDS = 300
 UPLOAD_PATH = "/api/upload/blob/{token}"
 DOWNLOAD_PATH = "/api/files/blob/{token}"
 
@@ -41,11 +44,11 @@ class Download(msgspec.Struct, frozen=True, rename="camel"):
     expires_in: int
 
 
-async def upload_url(ctx: Ctx, file: File) -> str:
-    """Return where the owner puts a file: S3 itself, or this server in between."""
+async def upload_url(ctx: Ctx, file: File, said: str) -> str:
+    """Return where the owner puts a file, with the type that she says it has: S3 itself, or this server in between."""
     # Also where this server is in between: one that stores no files says so here.
     seconds = int(DIRECT_UPLOAD.total_seconds())
-    direct = await ctx.resources.storage.link_to_put(file.key, file.size, file.mime_type, seconds)
+    direct = await ctx.resources.storage.link_to_put(file.key, file.size, said, seconds)
     if ctx.resources.settings.s3_links == "direct":
         return direct
     login = ctx.user.session_id
@@ -61,6 +64,16 @@ async def download(ctx: Ctx, purposes: Sequence[Purpose], file_id: UUID, variant
     return Download(_address(ctx, DOWNLOAD_PATH, link), int(LIFETIME.total_seconds()))
 
 
+def view_url(ctx: Ctx, file_id: UUID, variant: Variant) -> str:
+    """Return a link of the caller's own that works in a page, `<img src>`, for ten to fifteen minutes."""
+    now = int(clock.now().timestamp())
+    since = now - now % SHOWN_SECONDS
+    validity = Validity(iat=since, exp=since + 3 * SHOWN_SECONDS)
+    login = ctx.user.session_id
+    link = FileLink(file_id, ctx.user.id, **validity, kind="download", variant=variant, session_id=login, is_shown=True)
+    return _address(ctx, DOWNLOAD_PATH, link)
+
+
 async def opened(resources: Resources, token: str, kind: Literal["upload", "download"]) -> FileLink:
     """Return what a link is for; raises FORBIDDEN, also when the login that it was made for has ended."""
     link = resources.keys.file_link(token, kind)
@@ -70,13 +83,13 @@ async def opened(resources: Resources, token: str, kind: Literal["upload", "down
 
 
 async def readable(db: Db, market: str, purposes: Sequence[Purpose], file_id: UUID, user_id: UUID | None) -> File:
-    """Return a released file that this user (None: anybody) may read; raises as `download`."""
+    """Return a released file that this user (None: anybody) may read; raises as `download`, or UNAUTHORIZED for nobody."""
     file = await table.FILE(db, file_id)
     purpose = purpose_named(purposes, file.purpose) if file else None
     if file is None or purpose is None or file.market != market:
         raise errors.FILE_NOT_FOUND.error()
     if not await _may_read(db, purpose, file, user_id):
-        raise errors.FORBIDDEN.error()
+        raise errors.FORBIDDEN.error() if user_id else errors.UNAUTHORIZED.error()
     if file.status == "rejected":
         raise errors.FILE_REJECTED.error()
     if file.status != "released":

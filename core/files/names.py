@@ -27,6 +27,11 @@ def extension_of(name: str) -> str:
     return name.rpartition(".")[2].lower()
 
 
+def renamed(name: str, extension: str) -> str:
+    """Return a name with another extension, no longer than a name may be."""
+    return f"{name.rpartition('.')[0][: MAX_NAME - len(extension) - 1]}.{extension}"
+
+
 def key_name(name: str, stem: str = "") -> str:
     """Return a file's name in the storage: its own, or that of `stem`, short enough for a disk."""
     own, _, extension = name.rpartition(".")

@@ -6,12 +6,17 @@ from typing import TypeAlias
 from uuid import UUID
 
 from core.db import Db
+from core.files.media import EXTENSIONS
 from core.files.table import File
 from core.pictures.limits import MB as MB
 from core.pictures.limits import ImageLimits as ImageLimits
+from core.unit_of_work import UnitOfWork
 
 # Says whether a user may read an attached file of a private purpose. Who owns one that is not attached always may.
 MayRead: TypeAlias = Callable[[Db, UUID, File], Awaitable[bool]]
+# Undoes what attaching a file has done and says so, in the transaction that rejects it for a reason. It comes before the row of
+# the file is locked, as what attaches files locks what they are for first.
+Rejected: TypeAlias = Callable[[UnitOfWork, File, str], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +35,15 @@ ANY_IMAGE = ImageLimits()
 class Purpose:
     """What a file is for ("avatar"). may_read=None: everybody may, also without a login.
 
-    `rejected` undoes what attaching a file has done, in the transaction that rejects it. `is_shared`: what a file is attached
-    to is also somebody else's, so that its content stays when its owner's account is erased.
+    `rejected`: what follows when a file that is attached is rejected. `is_shared`: what a file is attached to is also somebody
+    else's, so that its content stays when its owner's account is erased.
     """
 
     name: str
     kinds: tuple[Kind, ...]
     may_read: MayRead | None
     images: ImageLimits = ANY_IMAGE
-    rejected: Callable[[Db, File], Awaitable[None]] | None = None
+    rejected: Rejected | None = None
     is_shared: bool = False
 
 
@@ -50,16 +55,3 @@ def purpose_named(purposes: Sequence[Purpose], name: str) -> Purpose | None:
 def kinds(max_bytes: int, *types: str) -> tuple[Kind, ...]:
     """Return kinds of one greatest size, by their MIME types."""
     return tuple(Kind(type, EXTENSIONS[type], max_bytes) for type in types)
-
-
-# The types whose content we can tell; see sniff.py.
-EXTENSIONS: dict[str, tuple[str, ...]] = {
-    "image/jpeg": ("jpg", "jpeg"),
-    "image/png": ("png",),
-    "image/gif": ("gif",),
-    "video/mp4": ("mp4", "m4v"),
-    "video/quicktime": ("mov", "qt"),
-    "application/pdf": ("pdf",),
-    "application/zip": ("zip",),
-    "application/x-rar-compressed": ("rar",),
-}

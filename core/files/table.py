@@ -26,6 +26,7 @@ class File(msgspec.Struct, frozen=True):
     status: Status
     entity_id: UUID | None
     thumbnail_key: str | None
+    reject_reason: str | None
     deleted_at: datetime | None
 
 
@@ -39,7 +40,7 @@ class FileId(msgspec.Struct, frozen=True):
 
 
 _COLUMNS = """id, market, owner_id, purpose, key, place, file_name, mime_type, size, status, entity_id, thumbnail_key,
-        deleted_at"""
+        reject_reason, deleted_at"""
 
 # A login that ends meanwhile waits for this, and then ends the upload as well; one that has ended makes none.
 INSERT = Run(
@@ -75,7 +76,12 @@ RELEASE = Run(
     update files set status = 'released', released_at = $2, key = $3, size = $4, width = $5, height = $6, thumbnail_key = $7
     where id = $1 and status = 'uploaded'"""
 )
-REJECT = Run("update files set status = 'rejected', reject_reason = $2 where id = $1 and status = 'uploaded'")
+# Unless something else has it by now ($3).
+REJECT = Run(
+    """
+    update files set status = 'rejected', reject_reason = $2
+    where id = $1 and status = 'uploaded' and entity_id is not distinct from $3"""
+)
 # Unless it belongs elsewhere by now.
 MOVED = Run("update files set key = $2, thumbnail_key = $3 where id = $1 and status = 'released' and place = $2")
 # What sessions that have ended have uploaded, and nothing uses yet.

@@ -10,11 +10,12 @@ from core import clock, errors, limits
 from core.budget import Rate
 from core.context import Ctx
 from core.db import found
+from core.errors import Detail
 from core.fields import Text
-from core.files import names, table
+from core.files import media, names, table
 from core.files.attaching import FileView, confirm, view_of
 from core.files.links import upload_url
-from core.files.purposes import Kind, Purpose, purpose_named
+from core.files.purposes import Purpose, purpose_named
 from core.files.table import File
 from core.files.urls import file_url
 from core.ids import uuid7
@@ -23,7 +24,7 @@ from core.unit_of_work import unit_of_work
 
 
 class NewUpload(msgspec.Struct, frozen=True, rename="camel"):
-    """What will be uploaded: `fileSize` in bytes, `uploadType` says what it is for."""
+    """What will be uploaded: `fileSize` in bytes, `mimeType` as the browser says it, `uploadType` says what it is for."""
 
     file_name: Text
     file_size: int
@@ -32,7 +33,7 @@ class NewUpload(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Upload(msgspec.Struct, frozen=True, rename="camel"):
-    """Where to PUT the file, with its type as Content-Type, and its final address."""
+    """Where to PUT the file, with the type that was announced as Content-Type, and its final address."""
 
     upload_url: str
     file_url: str
@@ -40,11 +41,12 @@ class Upload(msgspec.Struct, frozen=True, rename="camel"):
 
 
 async def announce(ctx: Ctx, purposes: Sequence[Purpose], rate: Rate, new: NewUpload) -> Upload:
-    """Take a file's announcement; raises VALIDATION_ERROR, FILE_TOO_LARGE, RATE_LIMITED, UNAVAILABLE."""
-    check_upload(purposes, new)
+    """Take a file's announcement; raises as `check_upload`, RATE_LIMITED, UNAVAILABLE."""
+    understood = with_type(new)
+    check_upload(purposes, understood)
     await count(ctx, rate)
-    file = new_file(ctx, new)
-    url = await upload_url(ctx, file)
+    file = new_file(ctx, understood)
+    url = await upload_url(ctx, file, new.mime_type)
     await _insert(ctx, file)
     return Upload(url, file_url(ctx, file), file.id)
 
@@ -66,8 +68,9 @@ async def count(ctx: Ctx, rate: Rate) -> None:
 
 
 def new_file(ctx: Ctx, new: NewUpload) -> File:
-    """Return a file of the caller's that is not stored yet."""
-    id = uuid7()
+    """Return a file of the caller's that is not stored yet; what will be converted has the type and the name of that."""
+    id, mime_type = uuid7(), media.stored_as(new.mime_type)
+    is_converted = mime_type != new.mime_type
     return File(
         id=id,
         market=ctx.market,
@@ -75,12 +78,13 @@ def new_file(ctx: Ctx, new: NewUpload) -> File:
         purpose=new.upload_type,
         key=f"quarantine/{id}",
         place=None,
-        file_name=new.file_name,
-        mime_type=new.mime_type,
+        file_name=names.renamed(new.file_name, media.EXTENSIONS[mime_type][0]) if is_converted else new.file_name,
+        mime_type=mime_type,
         size=new.file_size,
         status="pending",
         entity_id=None,
         thumbnail_key=None,
+        reject_reason=None,
         deleted_at=None,
     )
 
@@ -99,26 +103,36 @@ async def discard(ctx: Ctx, files: Sequence[File]) -> None:
     await ctx.resources.storage.delete([file.key for file in files if file.id in gone])
 
 
+def with_type(new: NewUpload) -> NewUpload:
+    """Return what will be uploaded with the one name that we have for its type."""
+    mime_type = media.canonical(new.mime_type, names.extension_of(new.file_name))
+    return msgspec.structs.replace(new, mime_type=mime_type)
+
+
 def check_upload(purposes: Sequence[Purpose], new: NewUpload) -> None:
-    """Raise VALIDATION_ERROR or FILE_TOO_LARGE unless it is something that may be uploaded for its purpose."""
+    """Raise VALIDATION_ERROR, FILE_TOO_LARGE, HEIC_NOT_SUPPORTED unless it is something that may be uploaded for its purpose."""
     purpose = purpose_named(purposes, new.upload_type)
     if purpose is None:
         raise errors.invalid("uploadType", f"One of {', '.join(one.name for one in purposes)}")
-    kind = next((one for one in purpose.kinds if one.mime_type == new.mime_type), None)
+    stored = media.stored_as(new.mime_type)
+    kind = next((one for one in purpose.kinds if one.mime_type == stored), None)
     if kind is None:
         raise errors.invalid("mimeType", f"One of {', '.join(one.mime_type for one in purpose.kinds)}")
-    _check_name(kind, new.file_name)
+    is_converted = stored != new.mime_type
+    _check_name(new.mime_type, media.EXTENSIONS[new.mime_type] if is_converted else kind.extensions, new.file_name)
+    if is_converted and not media.can_convert():
+        raise errors.HEIC_NOT_SUPPORTED.error(details=[Detail("mimeType", errors.HEIC_NOT_SUPPORTED.message)])
     if new.file_size < 1:
         raise errors.invalid("fileSize", "At least one byte")
     if new.file_size > kind.max_bytes:
         raise errors.FILE_TOO_LARGE.error(f"At most {kind.max_bytes // 1024 // 1024} MB of {kind.mime_type}")
 
 
-def _check_name(kind: Kind, name: str) -> None:
+def _check_name(mime_type: str, extensions: Sequence[str], name: str) -> None:
     if problem := names.problem_of(name):
         raise errors.invalid("fileName", problem)
-    if names.extension_of(name) not in kind.extensions:
-        raise errors.invalid("fileName", f"The extension of {kind.mime_type} is {' or '.join(kind.extensions)}")
+    if names.extension_of(name) not in extensions:
+        raise errors.invalid("fileName", f"The extension of {mime_type} is {' or '.join(extensions)}")
 
 
 async def _insert(ctx: Ctx, file: File) -> None:

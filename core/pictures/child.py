@@ -52,7 +52,7 @@ def _limit(task: Task) -> None:
     _set(resource.RLIMIT_CPU, math.ceil(seconds) + 1, math.ceil(seconds) + 2)  # whole seconds, but nothing lifts it
     _set(resource.RLIMIT_DATA, task.memory_bytes)
     _set(resource.RLIMIT_AS, task.memory_bytes + ADDRESS_BYTES - MEMORY_BYTES)
-    _set(resource.RLIMIT_FSIZE, task.size + 4096)
+    _set(resource.RLIMIT_FSIZE, task.most_kept)
     _set(resource.RLIMIT_CORE, 0)
 
 

@@ -1,37 +1,39 @@
 """Decodes a picture, in the process that core/pictures/process.py starts for it."""
 
 from collections.abc import Callable
+from importlib import import_module
 from io import SEEK_END, BytesIO
 from mmap import mmap
 from typing import IO
 
-from PIL import Image
-from PIL.Image import Transpose
+from PIL import Image, ImageOps, PngImagePlugin
 
 from core.pictures.gif import read_gif
 from core.pictures.jpeg import read_jpeg
-from core.pictures.limits import THUMBNAIL_SIDE, ImageLimits, Picture
-from core.pictures.png import read_png
+from core.pictures.limits import (
+    CONVERTED_QUALITY,
+    CONVERTERS,
+    MAX_DRAWN,
+    MAX_PROFILE_BYTES,
+    MAX_TURNED_PIXELS,
+    THUMBNAIL_SIDE,
+    ImageLimits,
+    Picture,
+)
+from core.pictures.png import drawn_anew, read_png
 from core.pictures.structure import Data, Structure, check
+from core.pictures.thumbnail import TURNS, thumbnail_of
 
 READERS: dict[str, tuple[str, Callable[[Data], Structure]]] = {
     "image/jpeg": ("JPEG", read_jpeg),
     "image/png": ("PNG", read_png),
     "image/gif": ("GIF", read_gif),
 }
-BAND_PIXELS = 4_000_000
-_TURNS = {
-    2: Transpose.FLIP_LEFT_RIGHT,
-    3: Transpose.ROTATE_180,
-    4: Transpose.FLIP_TOP_BOTTOM,
-    5: Transpose.TRANSPOSE,
-    6: Transpose.ROTATE_270,
-    7: Transpose.TRANSVERSE,
-    8: Transpose.ROTATE_90,
-}
 
 # Pillow warns of large pictures; ours are measured before they are decoded.
 Image.MAX_IMAGE_PIXELS = None
+# Nor does it open a PNG whose profile of colours has more than one megabyte: those of printers have. No other text is left.
+PngImagePlugin.MAX_TEXT_CHUNK = MAX_PROFILE_BYTES
 
 
 def examine(data: mmap, clean: IO[bytes], mime_type: str, limits: ImageLimits) -> Picture:
@@ -39,10 +41,13 @@ def examine(data: mmap, clean: IO[bytes], mime_type: str, limits: ImageLimits) -
 
     All pixels are decoded, of a moving picture those of its first frame: so what is cut off or broken is noticed.
     """
+    if mime_type in CONVERTERS:
+        import_module("pillow_heif").register_heif_opener(thumbnails=False, decode_threads=1)
+        return convert(data, clean, CONVERTERS[mime_type], limits)
     kind, read = READERS[mime_type]
     structure = read(data)
     check(structure, limits)
-    clean.writelines(structure.kept)
+    clean.writelines((*structure.kept, structure.padding))
     clean.seek(0)
     with Image.open(clean, formats=[kind]) as image:
         if image.size != (structure.width, structure.height):
@@ -50,33 +55,55 @@ def examine(data: mmap, clean: IO[bytes], mime_type: str, limits: ImageLimits) -
         # A JPEG is made smaller as it is decoded: each part of it is read all the same.
         image.draft(None, (2 * THUMBNAIL_SIDE, 2 * THUMBNAIL_SIDE))
         image.load()
-        thumbnail = _thumbnail(image, structure.orientation)
-        clean.seek(0, SEEK_END)
-        clean.write(structure.missing)
+        thumbnail = thumbnail_of(image, structure.orientation)
+        _end(clean, structure)
+        _stand_up(clean, structure, image, MAX_DRAWN * len(data))
     turned = structure.orientation >= 5
     sides = (structure.height, structure.width) if turned else (structure.width, structure.height)
     return Picture(*sides, thumbnail)
 
 
-def _thumbnail(image: Image.Image, orientation: int) -> bytes:
-    small = _reduced(image)
-    small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
-    if orientation in _TURNS:
-        small = small.transpose(_TURNS[orientation])
-    page = Image.new("RGB", small.size, "white")
-    page.paste(small, mask=small.getchannel("A"))
+def convert(data: Data, clean: IO[bytes], kind: str, limits: ImageLimits) -> Picture:
+    """Write a picture of another kind to `clean` as a JPEG: upright, with its colours, and nothing else of what it tells."""
+    with Image.open(BytesIO(data), formats=[kind]) as image:
+        check(Structure(*image.size, []), limits)  # of the whole picture: nothing is decoded yet
+        image.load()
+        profile = image.info.get("icc_profile")
+        ImageOps.exif_transpose(image, in_place=True)  # a copy of a large one would be too much
+        flat = _flat(image)
+        flat.save(clean, "JPEG", quality=CONVERTED_QUALITY, icc_profile=profile, exif=b"", comment=b"")
+        flat.info = {"icc_profile": profile} if profile else {}
+        return Picture(*flat.size, thumbnail_of(flat, 1))
+
+
+def _flat(image: Image.Image) -> Image.Image:
+    if image.mode == "RGB":
+        return image
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    page = Image.new("RGB", image.size, "white")
+    page.paste(image, mask=image.convert("RGBA").getchannel("A"))
+    return page
+
+
+def _end(clean: IO[bytes], structure: Structure) -> None:
+    """Give what is kept the end that it shall have."""
+    clean.truncate(clean.seek(-len(structure.padding), SEEK_END))
+    clean.write(structure.missing)
+
+
+def _stand_up(clean: IO[bytes], structure: Structure, image: Image.Image, most: int) -> None:
+    """Draw a PNG anew that does not stand upright: many programs do not look for what says so, as all do in a JPEG.
+
+    One that would have more than `most` bytes, because it was compressed better, stays as it is.
+    """
+    pixels = structure.width * structure.height
+    if structure.colours is None or structure.orientation not in TURNS or pixels > MAX_TURNED_PIXELS:
+        return
     out = BytesIO()
-    page.save(out, "JPEG", quality=80, optimize=True)
-    return out.getvalue()
-
-
-def _reduced(image: Image.Image) -> Image.Image:
-    """Return a picture in RGBA, still larger than a thumbnail. By bands, because a whole one in RGBA would take too much."""
-    factor = max(1, max(image.size) // (2 * THUMBNAIL_SIDE))
-    width, height = image.size
-    small = Image.new("RGBA", (-(-width // factor), -(-height // factor)))
-    rows = max(1, BAND_PIXELS // (width * factor)) * factor
-    for top in range(0, height, rows):
-        band = image.crop((0, top, width, min(top + rows, height))).convert("RGBA")
-        small.paste(band.reduce(factor), (0, top // factor))
-    return small
+    image.transpose(TURNS[structure.orientation]).save(out, "PNG", icc_profile=None, exif=None)
+    if out.tell() > most:
+        return
+    clean.seek(0)
+    clean.truncate()
+    clean.writelines(drawn_anew(out.getvalue(), structure.colours))

@@ -13,12 +13,20 @@ _KEPT_APPLICATIONS = (b"\x0bNETSCAPE2.0", b"\x0bANIMEXTS1.0", b"\x0bICCRGBG1012"
 
 
 def read_gif(data: Data) -> Structure:
-    """Read a GIF's structure; raises ValueError. An end that is missing is added, as browsers show such pictures."""
+    """Read a GIF's structure; raises ValueError. An end that is missing is added, and a later frame that is cut off left out."""
     reader = _Reader(data)
     reader.read()
     if not reader.frames:
         raise ValueError("no picture")
     return Structure(reader.width, reader.height, reader.kept, frames=reader.frames, frame_pixels=reader.frame_pixels)
+
+
+class _CutOffError(ValueError):
+    """The file ends in the middle of something, or goes on with what is no GIF; `place`: how far it is whole."""
+
+    def __init__(self, place: int) -> None:
+        super().__init__("no end")
+        self.place = place
 
 
 class _Reader:
@@ -35,37 +43,56 @@ class _Reader:
             raise ValueError("no GIF")
         self.width, self.height = struct.unpack("<HH", self._data[6:10])
         place = self._keep(0, 13 + _colours(self._data[10]))
+        if place > len(self._data):
+            raise ValueError("no end")
         while place < len(self._data) and self._data[place] != _END:
-            place = self._block(place)
+            try:
+                place = self._block(place)
+            except _CutOffError as error:
+                if not self.frames:  # all of its picture may be there already, and only its end is not
+                    self._count_frame(place)
+                    self.kept += [self._view[place : error.place], b"\0"]
+                break
         self.kept.append(bytes((_END,)))
 
     def _block(self, place: int) -> int:
+        """Read the block at a place; return where it ends."""
         kind, label = self._data[place], self._data[place + 1 : place + 2]
         if kind == _IMAGE:
-            return self._keep(place, self._image(place))
+            end = self._data_blocks(self._image_data(place))
+            self._count_frame(place)
+            return self._keep(place, end)
         if kind != _EXTENSION or not label:
-            raise ValueError("a block that is none")
+            raise _CutOffError(place)
         end = self._data_blocks(place + 2)
         is_shown = self._data[place + 2 : place + 14] in _KEPT_APPLICATIONS
         if label[0] == _CONTROL or (label[0] == _APPLICATION and is_shown):
             self._keep(place, end)
         return end
 
-    def _image(self, place: int) -> int:
-        """Count the frame at a place; return where it ends."""
-        head = self._data[place + 1 : place + 10]
-        if len(head) < 9:
-            raise ValueError("a broken frame")
-        left, top, width, height, flags = struct.unpack("<HHHHB", head)
+    def _image_data(self, place: int) -> int:
+        """Return where the blocks of the frame at a place begin."""
+        return place + 10 + _colours(self._head(place)[4]) + 1
+
+    def _count_frame(self, place: int) -> None:
+        left, top, width, height, _ = self._head(place)
         if not self.frames:  # one that is larger than its screen enlarges it
             self.width, self.height = max(self.width, left + width), max(self.height, top + height)
         self.frames += 1
         self.frame_pixels += width * height
-        return self._data_blocks(place + 10 + _colours(flags) + 1)
+
+    def _head(self, place: int) -> tuple[int, int, int, int, int]:
+        """Return left, top, width, height and flags of the frame at a place."""
+        head = self._data[place + 1 : place + 10]
+        if self._data[place] != _IMAGE or len(head) < 9:
+            raise ValueError("no picture")
+        left, top, width, height, flags = struct.unpack("<HHHHB", head)
+        return left, top, width, height, flags
 
     def _data_blocks(self, place: int) -> int:
         """Return where a row of blocks ends, of which each begins with its length and the last is empty."""
         data, size = self._data, len(self._data)
+        whole = place
         while place < size:
             length = data[place]
             place += 1 + length
@@ -74,11 +101,10 @@ class _Reader:
                 raise ValueError("too many blocks")
             if not length:
                 return place
-        raise ValueError("no end")
+            whole = place if place <= size else whole
+        raise _CutOffError(min(whole, size))
 
     def _keep(self, place: int, end: int) -> int:
-        if end > len(self._data):
-            raise ValueError("no end")
         self.kept.append(self._view[place:end])
         return end
 

@@ -4,9 +4,11 @@ what hides behind the end. What is kept is copied as it is: nothing is lost by c
 import re
 import struct
 
+from core.pictures.exif import only_orientation, orientation_of
 from core.pictures.structure import Data, Piece, Structure
 
 START, END = b"\xff\xd8", b"\xff\xd9"
+EXIF = b"Exif\0\0"
 MAX_SEGMENTS = 4096
 
 _SCAN, _END, _EXIF = 0xDA, 0xD9, 0xE1
@@ -16,10 +18,13 @@ _TABLES = frozenset({0xC4, 0xDB, 0xDC, 0xDD})
 _COMMENT = 0xFE
 # Application segments that say how to show the picture; all others are dropped, and comments too.
 _KEPT_APPLICATIONS = {0xE0: b"JFIF\0", 0xE2: b"ICC_PROFILE\0", 0xEE: b"Adobe"}
-_MARKER = re.compile(rb"\xff+([^\xff])")
+# What decoders skip may lie in front of a marker.
+_MARKER = re.compile(rb"\xff+([^\x00\xff])")
 # Within the data of a scan a marker is what follows FF, but for an escaped FF and a restart.
 _MARKER_AFTER_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
-_ORIENTATION = 0x0112
+# Zeros in place of an end that is missing: so many that a decoder gets over the few blocks that were cut off with it, and not
+# so many that it takes a picture for whole of which a part is missing.
+MIN_PADDING, MAX_PADDING, PADDED_SHARE = 64, 1024, 100
 
 
 def read_jpeg(data: Data) -> Structure:
@@ -30,15 +35,23 @@ def read_jpeg(data: Data) -> Structure:
         raise ValueError("no picture")
     is_progressive, height, width, components = reader.frame
     turned = [] if reader.orientation == 1 else [_exif(reader.orientation)]
+    if not reader.has_end and not reader.has_begun_all():
+        raise ValueError("cut off")
     return Structure(
         width,
         height,
         [START, *turned, *reader.kept],
         b"" if reader.has_end else END,
+        b"" if reader.has_end else _padding(len(data), is_progressive=is_progressive),
         reader.orientation,
         scans=reader.scans,
         is_layered=is_progressive or (components > 1 and reader.scans > 1),
     )
+
+
+def _padding(size: int, *, is_progressive: bool) -> bytes:
+    """Return what a decoder gets in place of an end: those of a progressive JPEG need to see one before they show anything."""
+    return END if is_progressive else bytes(min(MAX_PADDING, max(MIN_PADDING, size // PADDED_SHARE)))
 
 
 class _Reader:
@@ -49,6 +62,7 @@ class _Reader:
         self.frame: tuple[bool, int, int, int] | None = None
         self.scans = 0
         self.orientation = 1
+        self._left: dict[int, set[int]] = {}  # what no scan has begun to give in full: coefficients, by component
         self.has_end = False
 
     def read(self) -> None:
@@ -59,7 +73,9 @@ class _Reader:
         for _ in range(MAX_SEGMENTS):
             if place >= len(self._data) and self.scans:
                 return
-            found = _MARKER.match(self._data, place)
+            found = _MARKER.search(self._data, place)
+            if found is None and self.scans:
+                return
             if found is None:
                 raise ValueError("no marker")
             marker = found[1][0]
@@ -70,6 +86,10 @@ class _Reader:
             place = self._segment(marker, found.end())
         raise ValueError("too many segments")
 
+    def has_begun_all(self) -> bool:
+        """Say whether each part of the picture has begun: if the end is missing, it is the end of the last one."""
+        return not any(self._left.values())
+
     def _segment(self, marker: int, start: int) -> int:
         """Read the segment whose length is at `start`, and return where the next one begins."""
         length = int.from_bytes(self._data[start : start + 2])
@@ -77,12 +97,12 @@ class _Reader:
         if length < 2 or end > len(self._data):
             raise ValueError("a broken segment")
         body = self._data[start + 2 : end]
-        if marker == _EXIF and body.startswith(b"Exif\0\0") and self.orientation == 1:
-            self.orientation = _orientation(body[6:])
+        if marker == _EXIF and body.startswith(EXIF) and self.orientation == 1:
+            self.orientation = orientation_of(body[len(EXIF) :])
         elif marker in _FRAMES:
             self._take_frame(marker, body)
         elif marker == _SCAN:
-            self.scans += 1
+            self._take_scan(body)
             found = _MARKER_AFTER_SCAN.search(self._data, end)
             end = found.start() if found else len(self._data)
         if _is_kept(marker, body):
@@ -94,6 +114,18 @@ class _Reader:
             raise ValueError("more than one frame")
         _, height, width, components = struct.unpack(">BHHB", body[:6])
         self.frame = (_FRAMES[marker], height, width, components)
+        self._left = {id: set(range(64)) for id in body[6 : 6 + 3 * components : 3]}
+
+    def _take_scan(self, body: bytes) -> None:
+        self.scans += 1
+        count = body[0] if body else 0
+        if len(body) < 4 + 2 * count:
+            raise ValueError("a broken scan")
+        first, last, precision = body[1 + 2 * count : 4 + 2 * count]
+        if precision & 0x0F:
+            return  # what it gives is refined by a later one
+        for id in body[1 : 1 + 2 * count : 2]:
+            self._left.get(id, set()).difference_update(range(first, last + 1))
 
 
 def _is_kept(marker: int, body: bytes) -> bool:
@@ -106,22 +138,7 @@ def _is_kept(marker: int, body: bytes) -> bool:
     raise ValueError("a segment that browsers do not know")
 
 
-def _orientation(tiff: bytes) -> int:
-    """Return what a TIFF says in its first directory, and 1 if that is nothing."""
-    order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
-    if order is None or len(tiff) < 8:
-        return 1
-    (place,) = struct.unpack(order + "I", tiff[4:8])
-    count = struct.unpack(order + "H", tiff[place : place + 2])[0] if place + 2 <= len(tiff) else 0
-    entries = tiff[place + 2 : place + 2 + 12 * count]
-    for tag, kind, _, value in struct.iter_unpack(order + "HHIH2x", entries[: len(entries) // 12 * 12]):
-        if tag == _ORIENTATION:
-            return value if kind == 3 and value in range(1, 9) else 1
-    return 1
-
-
 def _exif(orientation: int) -> bytes:
-    """Return an EXIF segment that says one thing: a TIFF header, and a directory of one entry (0112, SHORT, 1)."""
-    entry = struct.pack("<HHIH2x", _ORIENTATION, 3, 1, orientation)
-    body = b"Exif\0\0" + b"II*\0\x08\0\0\0" + b"\x01\0" + entry + bytes(4)
+    """Return an EXIF segment that says which way up the picture is, and nothing else."""
+    body = EXIF + only_orientation(orientation)
     return b"\xff\xe1" + (len(body) + 2).to_bytes(2) + body

@@ -8,6 +8,14 @@ MB = 1024 * 1024
 MEMORY_BYTES = 512 * MB
 ADDRESS_BYTES = 1024 * MB  # also the libraries, and the file itself
 THUMBNAIL_SIDE = 320
+MAX_PROFILE_BYTES = 16 * MB  # of a profile of colours, once it is decompressed
+# What is drawn anew to stand upright: it takes its pixels twice, and some 160 ns for each (12 million: 2.2 s).
+MAX_TURNED_PIXELS = 16_000_000
+MAX_DRAWN = 2  # times as many bytes as it came with
+
+# Types that are decoded and stored as a JPEG, by the name that Pillow has for them.
+CONVERTERS = {"image/heic": "HEIF"}
+CONVERTED_QUALITY = 90
 
 
 class ImageLimits(msgspec.Struct, frozen=True):

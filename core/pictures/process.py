@@ -15,15 +15,15 @@ from typing import IO
 
 import msgspec
 
-from core.pictures.limits import ImageLimits, Picture, RejectedError
+from core.pictures.limits import CONVERTERS, MAX_DRAWN, MB, ImageLimits, Picture, RejectedError
 from core.pictures.task import Refusal, Task
 from core.processes import dying_with_us
 
 # Many times what a limit of CPU seconds allows: only a machine that stands still takes so long.
 WALL_SECONDS = 20.0
 MAX_ANSWER = 512 * 1024
-# It holds JPEG_END and an orientation more than what came, at most.
-MAX_GROWTH = 64
+# What is kept is what came, with an end and an orientation, and zeros for the decoder; or it is drawn anew.
+MAX_GROWTH, MAX_CONVERTED = 4096, 64 * MB
 KILLED_FOR_TIME = (-signal.SIGPROF, -signal.SIGXCPU)
 CRASHED = (-signal.SIGSEGV, -signal.SIGBUS, -signal.SIGABRT, -signal.SIGFPE, -signal.SIGILL, -signal.SIGXFSZ)
 
@@ -63,7 +63,8 @@ async def examine(content: IO[bytes], clean: IO[bytes], task: Task) -> Picture:
 
 def task_of(mime_type: str, size: int, clean: IO[bytes], limits: ImageLimits) -> Task:
     """Return what to do with a picture of so many bytes."""
-    return Task(mime_type, size, clean.fileno(), limits)
+    most_kept = MAX_CONVERTED if mime_type in CONVERTERS else MAX_DRAWN * size + MAX_GROWTH
+    return Task(mime_type, size, most_kept, clean.fileno(), limits)
 
 
 async def _start(content: IO[bytes], clean: IO[bytes], task: Task) -> Process:
@@ -116,6 +117,6 @@ def _check(picture: Picture, clean: IO[bytes], task: Task) -> None:
     """Believe nothing of what a decoder says that a picture may have broken open."""
     limits, sides = task.limits, (picture.width, picture.height)
     size = os.fstat(clean.fileno()).st_size
-    fits = limits.min_side <= min(sides) and max(sides) <= limits.max_side and 0 < size <= task.size + MAX_GROWTH
+    fits = limits.min_side <= min(sides) and max(sides) <= limits.max_side and 0 < size <= task.most_kept
     if not fits or not picture.thumbnail.startswith(b"\xff\xd8\xff"):
         raise RefusedError("It cannot be decoded", "crash")

@@ -14,19 +14,22 @@ Piece: TypeAlias = bytes | memoryview
 class Structure(msgspec.Struct, frozen=True):
     """`kept`: the pieces that, one after the other, are the picture without anything else in its file.
 
-    `missing`: an end that the file does not have and shall get; decoders must not see it, or they would find a picture whole that
-    was cut off. `orientation`: which way up it is, 1 to 8 as in EXIF.
+    `missing`: an end that the file does not have and shall get. Decoders get `padding` instead, or they would find a picture
+    whole of which much was cut off. `orientation`: which way up it is, 1 to 8 as in EXIF. `colours`: what says how its colours
+    are meant, for one that is drawn anew to stand upright; None: that would lose something.
     """
 
     width: int
     height: int
     kept: list[Piece]
     missing: bytes = b""
+    padding: bytes = b""
     orientation: int = 1
     scans: int = 1
     is_layered: bool = False
     frames: int = 1
     frame_pixels: int = 0
+    colours: list[Piece] | None = None
 
 
 def check(picture: Structure, limits: ImageLimits) -> None:

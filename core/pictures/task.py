@@ -6,10 +6,11 @@ from core.pictures.limits import MEMORY_BYTES, ImageLimits
 
 
 class Task(msgspec.Struct, frozen=True):
-    """A picture of `size` bytes; `clean` is the descriptor of the file that takes what is kept of it."""
+    """A picture of `size` bytes; `clean` is the descriptor of the file that takes what is kept of it, `most_kept` bytes."""
 
     mime_type: str
     size: int
+    most_kept: int
     clean: int
     limits: ImageLimits
     memory_bytes: int = MEMORY_BYTES

@@ -12,6 +12,11 @@ NO_COMPLETED_PROJECT = ErrorCode("NO_COMPLETED_PROJECT", 400, "No completed proj
 INVALID_ACTION = ErrorCode("INVALID_ACTION", 400, "Invalid action")
 MAX_REVISIONS = ErrorCode("MAX_REVISIONS", 400, "Max revision count reached (3)")
 WRONG_STATUS = ErrorCode("WRONG_STATUS", 400, "Not possible in the status that it has")
+DELIVERABLE_FILE_REJECTED = ErrorCode(
+    "DELIVERABLE_FILE_REJECTED",
+    409,
+    "A file of it was not accepted: it cannot be approved before it is submitted again",
+)
 AVATAR_TOO_LARGE = ErrorCode("AVATAR_TOO_LARGE", 400, "A profile picture has at most 5 MB")
 PROJECT_NOT_FOUND = ErrorCode("PROJECT_NOT_FOUND", 404, "Project not found")
 TASK_NOT_FOUND = ErrorCode("TASK_NOT_FOUND", 404, "Task not found")

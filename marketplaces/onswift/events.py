@@ -7,7 +7,7 @@ import msgspec
 from core.events import ClientEvent, Event
 from core.people import Person
 from marketplaces.onswift.structs.comments import CommentView
-from marketplaces.onswift.structs.deliverables import DeliverableView
+from marketplaces.onswift.structs.deliverables import DeliverableStatus, DeliverableView
 from marketplaces.onswift.structs.projects import Status
 from marketplaces.onswift.structs.tasks import TaskView
 
@@ -104,3 +104,19 @@ class RevisionRequested(Event, frozen=True, rename="camel"):
     deliverable_id: UUID
     feedback: str
     requested_by: Person
+
+
+class DeliverableFileRejected(Event, frozen=True, rename="camel"):
+    """Sent to the submitter and the project's creator: a file was not accepted, so the deliverable cannot be approved.
+
+    `status` is `pending` again where it had been approved before its files were checked.
+    """
+
+    name = "deliverable:file_rejected"
+    deliverable_id: UUID
+    project_id: UUID
+    status: DeliverableStatus
+    version: int
+    file_id: UUID
+    file_name: str
+    reason: str

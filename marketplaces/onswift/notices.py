@@ -32,6 +32,13 @@ REVISION_REQUESTED = Notice(
     "deliverable",
     email=True,
 )
+# To the project's creator; who has submitted it gets FILE_REJECTED.
+DELIVERABLE_FILE_REJECTED = Notice(
+    "deliverable_file_rejected",
+    "Deliverable File Not Accepted",
+    "{file} of '{title}' in {project} project was not accepted: {reason}",
+    "deliverable",
+)
 REVIEW_RECEIVED = Notice(
     "review_received", "New Review", "{creator} gave you {rating} of 5 stars", "project", email=True
 )
@@ -52,6 +59,7 @@ ALL = (
     DELIVERABLE_SUBMITTED,
     DELIVERABLE_APPROVED,
     REVISION_REQUESTED,
+    DELIVERABLE_FILE_REJECTED,
     REVIEW_RECEIVED,
     FILE_REJECTED,
 )

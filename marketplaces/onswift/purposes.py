@@ -5,6 +5,7 @@ from uuid import UUID
 from core.db import Db
 from core.files import MB, File, ImageLimits, Purpose, kinds
 from marketplaces.onswift.avatars import take_off
+from marketplaces.onswift.deliverables import file_rejected
 from marketplaces.onswift.queries import deliverables, samples
 
 IMAGES = ("image/jpeg", "image/png", "image/gif")
@@ -45,6 +46,7 @@ DELIVERABLE = Purpose(
         *kinds(100 * MB, "video/mp4", "video/quicktime"),
     ),
     may_read=may_read_deliverable,
+    rejected=file_rejected,
     is_shared=True,
 )
 # The document gives no sizes for samples: those of deliverables.

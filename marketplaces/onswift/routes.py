@@ -12,6 +12,7 @@ from core.errors import (
     FILE_TOO_LARGE,
     FORBIDDEN,
     GROUP_FULL,
+    HEIC_NOT_SUPPORTED,
     INVALID_CREDENTIALS,
     INVALID_REFRESH_TOKEN,
     INVALID_RESET_TOKEN,
@@ -36,6 +37,7 @@ from marketplaces.onswift.errors import (
     ASSIGNEE_NOT_IN_TEAM,
     AVATAR_TOO_LARGE,
     COMMENT_NOT_FOUND,
+    DELIVERABLE_FILE_REJECTED,
     DELIVERABLE_NOT_FOUND,
     INVALID_ACTION,
     MAX_REVISIONS,
@@ -216,6 +218,7 @@ ROUTES: tuple[Route, ...] = (
         INVALID_ACTION,
         MAX_REVISIONS,
         WRONG_STATUS,
+        DELIVERABLE_FILE_REJECTED,
         PRECONDITION_FAILED,
     ),
     do(
@@ -256,7 +259,7 @@ ROUTES: tuple[Route, ...] = (
     get("/api/notifications/devices", notifications.list_devices, ROLES),
     post("/api/notifications/devices", notifications.add_device, ROLES),
     delete("/api/notifications/devices/{deviceId}", notifications.remove_device, ROLES, DEVICE_NOT_FOUND),
-    do("/api/upload/presigned-url", files.create_upload, ROLES, FILE_TOO_LARGE),
+    do("/api/upload/presigned-url", files.create_upload, ROLES, FILE_TOO_LARGE, HEIC_NOT_SUPPORTED),
     do("/api/files/{fileId}/complete", files.complete_upload, ROLES, FILE_NOT_FOUND, FORBIDDEN),
     get(
         "/api/files/{fileId}/download-url",

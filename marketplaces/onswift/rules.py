@@ -92,6 +92,7 @@ MOVES: dict[str, tuple[DeliverableStatus, DeliverableStatus]] = {
     "approve": ("pending", "approved"),
     "request_revision": ("pending", "revision"),
     "resubmit": ("revision", "pending"),
+    "mend": ("pending", "pending"),  # submitted again because a file of it was rejected
 }
 MOST_REVISIONS = 3
 

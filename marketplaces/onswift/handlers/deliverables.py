@@ -16,8 +16,8 @@ from core.market import Answer
 from core.paging import pagination
 from core.unit_of_work import UnitOfWork, unit_of_work
 from marketplaces.onswift import access, notices, rules
-from marketplaces.onswift.deliverables import answer, answer_with, views
-from marketplaces.onswift.errors import INVALID_ACTION
+from marketplaces.onswift.deliverables import answer, answer_of, has_rejected, shown, submitter, views
+from marketplaces.onswift.errors import DELIVERABLE_FILE_REJECTED, INVALID_ACTION
 from marketplaces.onswift.events import DeliverableApproved, DeliverableSubmitted, RevisionRequested
 from marketplaces.onswift.purposes import DELIVERABLE
 from marketplaces.onswift.queries import deliverables as queries
@@ -40,7 +40,8 @@ async def list_deliverables(ctx: Ctx, query: DeliverableQuery) -> DeliverablePag
     count = queries.COUNT_OF_CREATOR if owns else queries.COUNT_OF_SUBMITTER
     filters = (ctx.user.id, query.status, query.project_id)
     rows = await page(ctx.db, *filters, query.limit, query.offset)
-    return DeliverablePage(await views(ctx, ctx.db, rows), pagination(query, await count(ctx.db, *filters) or 0))
+    deliverables = [shown(ctx, view) for view in await views(ctx, ctx.db, rows)]
+    return DeliverablePage(deliverables, pagination(query, await count(ctx.db, *filters) or 0))
 
 
 async def submit_deliverable(ctx: Ctx, body: NewDeliverable) -> Answer[DeliverableView]:
@@ -81,7 +82,10 @@ async def resubmit_deliverable(ctx: Ctx, deliverable_id: UUID, body: Resubmissio
         before = await access.deliverable_shared(ctx, work.db, deliverable_id)
         if before.submitted_by_id != ctx.user.id:
             raise errors.FORBIDDEN.error("Only the submitter can resubmit")
-        after = _moved(ctx, before, "resubmit")
+        # What cannot be approved need not be sent back first.
+        is_mended = before.status == "pending" and change.file_urls is not UNSET
+        is_mended = is_mended and await has_rejected(ctx, work.db, before.id)
+        after = _moved(ctx, before, "mend" if is_mended else "resubmit")
         if change.file_urls is not UNSET:
             await files.detach(work, before.id)
             await _attach(ctx, work, change.file_urls, before.project_id, before.task_id, before.id)
@@ -107,10 +111,12 @@ async def _approve(ctx: Ctx, id: UUID) -> Answer[DeliverableView]:
     async with unit_of_work(ctx) as work:
         before = await _decided_on(ctx, work.db, id)
         after = _moved(ctx, before, "approve")
+        if await has_rejected(ctx, work.db, id):
+            raise DELIVERABLE_FILE_REJECTED.error()
         after = replace(after, feedback=None, approved_by_id=ctx.user.id, approved_at=clock.now())
         await _store(work.db, after)
-        work.emit(_submitter(after), DeliverableApproved(id, ctx.user.person))
-        await work.notify(notices.DELIVERABLE_APPROVED, _submitter(after), id, **_values(after))
+        work.emit(submitter(after), DeliverableApproved(id, ctx.user.person))
+        await work.notify(notices.DELIVERABLE_APPROVED, submitter(after), id, **_values(after))
         await work.record("deliverable.approve", id, version=before.version)
         return await answer(ctx, work.db, id)
 
@@ -123,8 +129,8 @@ async def _request_revision(ctx: Ctx, id: UUID, feedback: str) -> Answer[Deliver
         after = _moved(ctx, before, "request_revision")
         after = replace(after, feedback=feedback, revision_count=before.revision_count + 1)
         await _store(work.db, after)
-        work.emit(_submitter(after), RevisionRequested(id, feedback, ctx.user.person))
-        await work.notify(notices.REVISION_REQUESTED, _submitter(after), id, **_values(after))
+        work.emit(submitter(after), RevisionRequested(id, feedback, ctx.user.person))
+        await work.notify(notices.REVISION_REQUESTED, submitter(after), id, **_values(after))
         await work.record("deliverable.request_revision", id, version=before.version)
         return await answer(ctx, work.db, id)
 
@@ -153,15 +159,10 @@ async def _store(db: Db, row: DeliverableRow) -> None:
 
 async def _submitted(ctx: Ctx, work: UnitOfWork, id: UUID) -> Answer[DeliverableView]:
     row = await access.deliverable_seen(ctx, work.db, id)
-    submitted = await answer_with(ctx, work.db, row)
-    work.emit([row.creator_id], DeliverableSubmitted(submitted.body, row.project_id))
+    (view,) = await views(ctx, work.db, [row])
+    work.emit([row.creator_id], DeliverableSubmitted(view, row.project_id))
     await work.notify(notices.DELIVERABLE_SUBMITTED, [row.creator_id], row.id, talent=row.submitted_by, **_values(row))
-    return submitted
-
-
-def _submitter(row: DeliverableRow) -> list[UUID]:
-    """Return the submitter, unless she has left the team."""
-    return [row.submitted_by_id] if row.in_team else []
+    return answer_of(ctx, view)
 
 
 def _values(row: DeliverableRow) -> dict[str, str]:

@@ -5,13 +5,14 @@ from uuid import UUID
 from core import clock, sessions
 from core.context import Ctx
 from core.events import UserUpdated
-from core.files import FileView, links, uploads
+from core.files import FileView, links, shown, uploads
 from core.files.links import Download, VariantQuery
 from core.files.uploads import NewUpload, Upload
+from core.files.waiting import check_now
 from core.people import Person
 from core.unit_of_work import unit_of_work
 from marketplaces.onswift import avatars, rules
-from marketplaces.onswift.purposes import PURPOSES
+from marketplaces.onswift.purposes import AVATAR, PURPOSES
 from marketplaces.onswift.queries.files import SET_AVATAR
 from marketplaces.onswift.structs.files import Avatar, NewAvatar
 
@@ -23,7 +24,7 @@ async def create_upload(ctx: Ctx, body: NewUpload) -> Upload:
 
 async def complete_upload(ctx: Ctx, file_id: UUID) -> FileView:
     """Have an uploaded file checked already, before it is used"""
-    return await uploads.complete(ctx, file_id)
+    return shown(ctx, await uploads.complete(ctx, file_id))
 
 
 async def create_download(ctx: Ctx, file_id: UUID, query: VariantQuery) -> Download:
@@ -32,7 +33,8 @@ async def create_download(ctx: Ctx, file_id: UUID, query: VariantQuery) -> Downl
 
 
 async def set_avatar(ctx: Ctx, body: NewAvatar) -> Avatar:
-    """Upload a profile picture; it shows once it has been checked"""
+    """Upload a profile picture; it is checked first, and the one before stays if it is not good"""
+    await check_now(ctx, PURPOSES, body.file_url, AVATAR.name, avatars.FIELD)
     async with unit_of_work(ctx) as work:
         await sessions.LOCK_USER(work.db, ctx.user.id)
         url = await avatars.put_on(ctx, work, body.file_url)

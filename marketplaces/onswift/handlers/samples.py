@@ -23,7 +23,7 @@ async def list_samples(ctx: Ctx, project_id: UUID) -> SampleList:
     await access.project_seen(ctx, project_id)
     rows = await queries.OF_PROJECT(ctx.db, project_id)
     files_of = await files.views_of(ctx, ctx.db, [row.id for row in rows])
-    return SampleList([_view(row, files_of[row.id]) for row in rows])
+    return SampleList([_view(ctx, row, files_of[row.id]) for row in rows])
 
 
 async def add_sample(ctx: Ctx, project_id: UUID, body: NewSample) -> SampleView:
@@ -36,7 +36,7 @@ async def add_sample(ctx: Ctx, project_id: UUID, body: NewSample) -> SampleView:
         url = body.url if body.type == "link" else None
         row = SampleRow(uuid7(), project_id, body.name, body.type, url, body.description, clock.now())
         await queries.INSERT(work.db, *msgspec.structs.astuple(row))
-        return _view(row, await _attach(ctx, work, row, body.file_url))
+        return _view(ctx, row, await _attach(ctx, work, row, body.file_url))
 
 
 async def delete_sample(ctx: Ctx, project_id: UUID, sample_id: UUID) -> None:
@@ -55,7 +55,7 @@ async def _attach(ctx: Ctx, work: UnitOfWork, row: SampleRow, url: str | None) -
     return await files.attach(ctx, work, [url], SAMPLE.name, row.id, folder=folder, field="fileUrl")
 
 
-def _view(row: SampleRow, attached: Sequence[FileView]) -> SampleView:
-    file = attached[0] if attached else None
-    url = file.file_url if file else row.url or ""
+def _view(ctx: Ctx, row: SampleRow, attached: Sequence[FileView]) -> SampleView:
+    file = files.shown(ctx, attached[0]) if attached else None
+    url = (file.view_url if file else row.url) or ""
     return SampleView(row.id, row.project_id, row.name, row.type, url, row.description, row.created_at, file)

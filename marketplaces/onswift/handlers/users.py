@@ -9,6 +9,7 @@ from core.context import Ctx
 from core.db import Connection, found
 from core.events import UserUpdated
 from core.fields import changed
+from core.files.waiting import check_now
 from core.market import JsonFile
 from core.paging import pagination
 from core.people import Person
@@ -16,6 +17,7 @@ from core.privacy import Export
 from core.unit_of_work import UnitOfWork, unit_of_work
 from marketplaces.onswift import avatars, rules
 from marketplaces.onswift.personal_data import PERSONAL_DATA
+from marketplaces.onswift.purposes import AVATAR, PURPOSES
 from marketplaces.onswift.queries import users as queries
 from marketplaces.onswift.queries.users import Profile
 from marketplaces.onswift.skills import SKILLS, spelled, unknown
@@ -39,6 +41,8 @@ async def get_me(ctx: Ctx) -> Me:
 async def update_me(ctx: Ctx, body: ProfileChange) -> Me:
     """Change the current user's profile; what is not given stays, null clears"""
     rules.check_profile(ctx.user.role, body)
+    if isinstance(body.avatar_url, str) and body.avatar_url != (await get_me(ctx)).avatar_url:
+        await check_now(ctx, PURPOSES, body.avatar_url, AVATAR.name, avatars.FIELD)
     async with unit_of_work(ctx) as work:
         await sessions.LOCK_USER(work.db, ctx.user.id)
         before = found(await queries.PROFILE(work.db, ctx.user.id), errors.USER_NOT_FOUND.error())

@@ -110,4 +110,12 @@ UPDATE = Run(
         approved_by_id = $7, approved_at = $8, updated_at = $9, version = version + 1
     where id = $1"""
 )
+# An approval that came before a file was checked is taken back with that file.
+TAKE_BACK = Scalar(
+    int,
+    """
+    update onswift.deliverables set status = 'pending', approved_by_id = null, approved_at = null, updated_at = $2,
+        version = version + 1
+    where id = $1 and status = 'approved' returning version""",
+)
 DELETE = Run("delete from onswift.deliverables where id = $1")

@@ -24,6 +24,8 @@ class NewSample(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class SampleView(msgspec.Struct, frozen=True, rename="camel"):
+    """`url`: of a link, where it leads; of a file, its `viewUrl`."""
+
     id: UUID
     project_id: UUID
     name: str

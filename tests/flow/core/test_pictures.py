@@ -244,7 +244,7 @@ def test_a_picture_that_a_decoder_cannot_have_found_is_refused(found: Picture) -
         process._check(Picture(5, 5, b"\xff\xd8\xff"), clean, task)
         with pytest.raises(RefusedError):
             process._check(found, clean, task)
-        clean.write(b"x" * 90)
+        clean.write(b"x" * task.most_kept)
         clean.flush()
         with pytest.raises(RefusedError):
             process._check(Picture(5, 5, b"\xff\xd8\xff"), clean, task)

@@ -10,12 +10,13 @@ from aiohttp import FormData
 
 from config.settings import Settings
 from core.context import User
+from core.files import checking
 from core.people import Person
 from tests.flow.api.conftest import Caller, Reply
 from tests.flow.conftest import Chatter, Heard, House, without_limits
 from tests.flow.onswift.conftest import NOWHERE, Cast
 from tests.flow.onswift.delivering import NEW_TASK, Desk, desk_of, uploaded
-from tests.flow.onswift.uploading import image
+from tests.flow.onswift.uploading import check, file_of, get, image, unlinked, upload
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ async def test_a_deliverable_begins_as_pending_with_its_files(desk: Desk) -> Non
         "poster.png", url, len(image()), "image/png",
     )  # fmt: skip
     for caller in (desk.creator, desk.talent):
-        assert (await caller.get(f"/deliverables/{made['id']}")).body == made
+        assert unlinked((await caller.get(f"/deliverables/{made['id']}")).body) == unlinked(made)
 
 
 async def test_a_deliverable_as_a_form_with_two_files(desk: Desk) -> None:
@@ -174,8 +175,8 @@ async def test_an_unknown_action_is_refused(desk: Desk) -> None:
 
 async def test_what_is_resubmitted_keeps_what_it_does_not_name_and_new_files_replace_the_old(desk: Desk) -> None:
     path = await desk.submitted()
-    before = (await desk.revise(path)).body
-    kept = (await desk.talent.call("POST", f"{path}/resubmit")).body  # nothing has to be said
+    before = unlinked((await desk.revise(path)).body)
+    kept = unlinked((await desk.talent.call("POST", f"{path}/resubmit")).body)  # nothing has to be said
     assert {name for name in before if kept[name] != before[name]} == {"status", "version", "updatedAt"}
     await desk.revise(path)
     url = await uploaded(desk.talent)
@@ -345,7 +346,7 @@ async def test_of_two_resubmissions_at_once_one_wins(desk: Desk) -> None:
         replies = await asyncio.gather(*(desk.resubmit(path, title=title) for title in ("A", "B", "C")))
         assert sorted(reply.status for reply in replies) == [200, 400, 400]
         (won,) = [reply.body for reply in replies if reply.status == 200]
-        assert (await desk.creator.get(path)).body == won
+        assert unlinked((await desk.creator.get(path)).body) == unlinked(won)
         assert len(await notices_of(desk.creator, "deliverable_submitted")) == before + 1
 
 
@@ -410,7 +411,9 @@ async def test_the_creator_hears_of_submissions_and_the_submitter_of_decisions(
     path = await desk.submitted()
     id = path.rpartition("/")[2]
     told = await ann.next("deliverable:submitted")
-    assert (told["projectId"], told["deliverable"]) == (desk.cast.project, (await desk.creator.get(path)).body)
+    seen = unlinked((await desk.creator.get(path)).body)
+    assert (told["projectId"], unlinked(told["deliverable"])) == (desk.cast.project, seen)
+    assert told["deliverable"]["files"][0]["viewUrl"] is None, "links are for who asks, not for who is told"
     await desk.revise(path)
     revision = await bob.next("deliverable:revision_requested")
     assert (revision["deliverableId"], revision["feedback"]) == (id, "Warmer, please")
@@ -445,3 +448,106 @@ async def test_a_task_takes_several_deliverables(desk: Desk) -> None:
     assert await desk.submitted() != await desk.submitted()
     other = await desk.creator.post(f"{desk.cast.path}/tasks", **NEW_TASK, assigneeId=desk.talent.id)
     assert (await desk.submit(taskId=other.body["id"])).body["taskId"] == other.body["id"]
+
+
+async def submitted_broken(desk: Desk, house: House) -> tuple[str, str]:
+    """Submit a deliverable with a good file and one that is no picture; return its path and the id of the bad file."""
+    good = await uploaded(desk.talent)
+    bad = await upload(desk.talent, b"no picture at all", fileName="b.png", uploadType="deliverable")
+    reply = await desk.submit(fileUrls=[good, bad["fileUrl"]])
+    assert reply.status == 201, reply
+    return f"/deliverables/{reply.body['id']}", bad["fileId"]
+
+
+async def test_both_sides_hear_of_a_file_that_was_rejected(desk: Desk, house: House, hub: str) -> None:
+    ann, bob = [await listen(house, hub, caller) for caller in (desk.creator, desk.talent)]
+    path, bad = await submitted_broken(desk, house)
+    await check(house, bad)
+    told = await ann.next("deliverable:file_rejected")
+    assert told == await bob.next("deliverable:file_rejected")
+    assert (told["deliverableId"], told["projectId"], told["fileId"]) == (path[14:], desk.cast.project, bad)
+    assert (told["status"], told["version"], told["fileName"]) == ("pending", 1, "b.png")
+    assert told["reason"] == "It is no image/png"
+    (notice,) = await notices_of(desk.creator, "deliverable_file_rejected")
+    assert (notice["entityType"], notice["entityId"]) == ("deliverable", told["deliverableId"])
+    assert notice["message"] == "b.png of 'First draft' in Film project was not accepted: It is no image/png"
+    (own,) = await notices_of(desk.talent, "file_rejected")
+    assert own["message"] == "b.png was not accepted: It is no image/png"
+    for caller in (desk.creator, desk.talent):
+        files = (await caller.get(path)).body["files"]
+        assert {file["fileName"]: file["status"] for file in files} == {"poster.png": "uploaded", "b.png": "rejected"}
+
+
+async def test_what_has_a_rejected_file_cannot_be_approved_until_it_is_submitted_again(
+    desk: Desk, house: House
+) -> None:
+    path, bad = await submitted_broken(desk, house)
+    assert (await desk.resubmit(path, fileUrls=[await uploaded(desk.talent)])).code == "WRONG_STATUS", "not yet"
+    await check(house, bad)
+    refused = await desk.approve(path)
+    assert (refused.status, refused.code) == (409, "DELIVERABLE_FILE_REJECTED")
+    assert (await desk.creator.get(path)).body["status"] == "pending"
+    assert (await desk.resubmit(path, title="Better")).code == "WRONG_STATUS", "the bad file is still there"
+    mended = await desk.resubmit(path, fileUrls=[await uploaded(desk.talent)])
+    assert (mended.status, mended.body["status"], mended.body["revisionCount"]) == (200, "pending", 0)
+    assert (await desk.approve(path)).status == 200
+
+
+async def test_it_can_be_sent_back_too(desk: Desk, house: House) -> None:
+    path, bad = await submitted_broken(desk, house)
+    await check(house, bad)
+    assert (await desk.revise(path)).body["status"] == "revision"
+    assert (await desk.resubmit(path, fileUrls=[await uploaded(desk.talent)])).status == 200
+    assert (await desk.approve(path)).status == 200
+
+
+async def test_an_approval_that_was_faster_than_the_check_is_taken_back(desk: Desk, house: House, hub: str) -> None:
+    ann = await listen(house, hub, desk.creator)
+    path, bad = await submitted_broken(desk, house)
+    approved = (await desk.approve(path)).body
+    assert approved["status"] == "approved"
+    await check(house, bad)
+    told = await ann.next("deliverable:file_rejected")
+    assert (told["status"], told["version"]) == ("pending", approved["version"] + 1)
+    now = (await desk.creator.get(path)).body
+    assert (now["status"], now["approvedBy"], now["approvedAt"]) == ("pending", None, None)
+    assert now["version"] == told["version"]
+
+
+async def test_a_file_that_is_attached_while_it_is_checked_is_rejected_where_it_is(
+    desk: Desk, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad = await upload(desk.talent, b"no picture at all", fileName="b.png", uploadType="deliverable")
+    await desk.talent.post(f"/files/{bad['fileId']}/complete")
+    path, reject = "", checking._reject
+
+    async def attach_first(*arguments: Any) -> None:
+        nonlocal path
+        path = f"/deliverables/{(await desk.submit(fileUrls=[bad['fileUrl']])).body['id']}"
+        await reject(*arguments)
+
+    monkeypatch.setattr(checking, "_reject", attach_first)
+    await check(house, bad["fileId"])
+    assert (await file_of(house, bad["fileId"])).status == "rejected"
+    assert len(await notices_of(desk.creator, "deliverable_file_rejected")) == 1
+    assert (await desk.approve(path)).code == "DELIVERABLE_FILE_REJECTED"
+
+
+async def test_resubmissions_and_rejections_at_once_do_not_wait_for_each_other(desk: Desk, house: House) -> None:
+    for _ in range(5):
+        path, bad = await submitted_broken(desk, house)
+        await desk.revise(path)
+        url = await uploaded(desk.talent)
+        reply, _ = await asyncio.gather(desk.resubmit(path, fileUrls=[url]), check(house, bad))
+        assert reply.status == 200
+        assert (await desk.approve(path)).status == 200
+
+
+async def test_a_picture_of_a_deliverable_can_be_shown_in_a_page_of_both_sides(desk: Desk, house: House) -> None:
+    path = await desk.submitted()
+    (file,) = (await desk.creator.get(path)).body["files"]
+    await check(house, file["id"])
+    for caller in (desk.creator, desk.talent):
+        (file,) = (await caller.get(path)).body["files"]
+        assert (await get(desk.cast.other_talent, file["viewUrl"]))[:2] == (200, image()), "without a header"
+        assert (await get(desk.cast.other_talent, file["thumbnailUrl"]))[2]["Content-Type"] == "image/jpeg"

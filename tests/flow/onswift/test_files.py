@@ -1,7 +1,9 @@
 """Uploads and downloads by links: what is taken, what is refused, who may read."""
 
 import asyncio
+from contextlib import AsyncExitStack
 from datetime import timedelta
+from importlib import import_module
 from typing import Any
 from uuid import UUID
 
@@ -12,12 +14,13 @@ from yarl import URL
 from cli.embedded.s3 import S3Server
 from config.settings import Settings
 from core import clock
+from core.files import media, waiting
 from core.files.tidying import UNATTACHED, tidy_files
 from core.tokens import FileLink, expiry
 from tests.flow.api.conftest import Api, Caller
-from tests.flow.conftest import House
+from tests.flow.conftest import Chatter, House
 from tests.flow.onswift.conftest import NOWHERE, Cast
-from tests.flow.onswift.uploading import announce, check, file_of, get, image, path_of, put, upload
+from tests.flow.onswift.uploading import announce, check, file_of, get, image, path_of, put, send_avatar, upload
 
 MB = 1024 * 1024
 PDF = b"%PDF-1.7\n" + b"x" * 100
@@ -46,7 +49,7 @@ async def test_a_file_is_announced_put_used_checked_and_shown_to_everybody(api: 
     avatar = await ann.post("/users/me/avatar", fileUrl=uploaded["fileUrl"])
     assert (avatar.status, avatar.body) == (200, {"avatarUrl": uploaded["fileUrl"]})
     assert (await ann.get("/users/me")).body["avatarUrl"] == uploaded["fileUrl"]
-    assert (await get(api.anyone, uploaded["fileUrl"]))[0] == 409, "it is not checked yet"
+    assert (await get(api.anyone, avatar.body["avatarUrl"]))[0] == 200, "the address works at once"
     await check(house, uploaded["fileId"])
     status, content, headers = await get(api.anyone, uploaded["fileUrl"])
     assert (status, content) == (200, image())
@@ -80,7 +83,8 @@ async def test_what_someone_uploaded_is_never_active_content(api: Api, house: Ho
         ({"fileName": "/etc/me.png"}, "fileName"), ({"fileName": "me\0.png"}, "fileName"), ({"fileName": "me\n.png"}, "fileName"),
         ({"fileName": "gnp.\u202eexe.png"}, "fileName"), ({"fileName": "m" * 252 + ".png"}, "fileName"),
         ({"fileName": ""}, "fileName"), ({"fileSize": 0}, "fileSize"), ({"fileSize": -1}, "fileSize"),
-        ({"fileSize": "many"}, "fileSize"), ({"mimeType": "image/png; charset=x"}, "mimeType"),
+        ({"fileSize": "many"}, "fileSize"), ({"mimeType": "image/webp", "fileName": "me.webp"}, "mimeType"),
+        ({"mimeType": "", "fileName": "me.exe"}, "mimeType"), ({"mimeType": "image/jpg"}, "fileName"),
     ],
 )  # fmt: skip
 async def test_what_may_not_be_uploaded_is_refused_when_it_is_announced(
@@ -221,16 +225,133 @@ async def test_a_new_avatar_replaces_the_old_one_whose_file_goes(api: Api, house
     assert await house.resources.storage.size_of(f"avatars/{ann.id}/avatar.png") is None, "the old one"
 
 
-async def test_an_avatar_that_is_rejected_is_taken_off(api: Api, house: House) -> None:
+SCRIPT = b"<script>alert(1)</script>" + b" " * 50
+
+
+async def test_an_avatar_that_is_not_good_is_refused_and_the_one_before_stays(api: Api, house: House, hub: str) -> None:
     ann = await api.signed_up()
-    uploaded = await upload(ann, b"<script>alert(1)</script>" + b" " * 50)
-    assert (await ann.post("/users/me/avatar", fileUrl=uploaded["fileUrl"])).status == 200
-    await check(house, uploaded["fileId"])
     assert (await ann.get("/users/me")).body["avatarUrl"] is None
-    assert (await get(api.anyone, uploaded["fileUrl"]))[0] == 404
-    (notice,) = (await ann.get("/notifications")).body["notifications"]
-    assert (notice["type"], notice["entityId"]) == ("file_rejected", uploaded["fileId"])
-    assert notice["message"] == "me.png was not accepted: It is no image/png"
+    first = await upload(ann, SCRIPT)
+    refused = await ann.post("/users/me/avatar", fileUrl=first["fileUrl"])
+    assert (refused.status, refused.fields) == (400, ["avatarUrl"])
+    assert refused.body["error"]["details"][0]["message"] == "The file was not accepted: It is no image/png"
+    assert (await ann.get("/users/me")).body["avatarUrl"] is None
+    good = await released_avatar(house, ann)
+    for content in (SCRIPT, image()[:60], image(size=(8, 8)), image("JPEG")):
+        bad = await upload(ann, content)
+        for call in (
+            ann.post("/users/me/avatar", fileUrl=bad["fileUrl"]),
+            ann.put("/users/me", avatarUrl=bad["fileUrl"]),
+        ):
+            assert (await call).fields == ["avatarUrl"]
+        assert (await send_avatar(ann, content)).fields == ["avatarUrl"]
+        assert (await ann.get("/users/me")).body["avatarUrl"] == good["fileUrl"]
+        assert (await get(api.anyone, good["fileUrl"]))[:2] == (200, image())
+    notices = (await ann.get("/notifications")).body["notifications"]
+    assert {notice["type"] for notice in notices} == {"file_rejected"}
+
+
+async def test_the_address_of_an_avatar_works_as_soon_as_it_is_named(api: Api, house: House, hub: str) -> None:
+    ann = await api.signed_up()
+    chatter = Chatter(None, ann.access_token, hub)  # type: ignore[arg-type]  # the token says who she is
+    house.stack.push_async_callback(chatter.socket.disconnect)
+    heard = (await chatter.connect()).heard
+    sent = await send_avatar(ann, image())
+    assert (await get(api.anyone, sent.body["avatarUrl"]))[:2] == (200, image())
+    assert (await heard.next("user:updated"))["user"]["avatarUrl"] == sent.body["avatarUrl"]
+    new = await upload(ann, image(size=(90, 90)))
+    changed = await ann.put("/users/me", avatarUrl=new["fileUrl"])
+    assert changed.body["avatarUrl"] == new["fileUrl"]
+    assert (await get(api.anyone, new["fileUrl"]))[:2] == (200, image(size=(90, 90)))
+    assert (await ann.put("/users/me", avatarUrl=new["fileUrl"])).status == 200, "the same again"
+
+
+async def test_who_asks_for_too_many_checks_at_once_is_told_so(api: Api, house: House) -> None:
+    ann = await api.signed_up()
+    new = await upload(ann, image())
+    turns = house.resources.decoders
+    async with AsyncExitStack() as stack:
+        for user in range(waiting.WIDTH):
+            await stack.enter_async_context(turns.turn(f"user {user}"))
+        queued = [turns.queue.add(f"user {user}") for user in range(waiting.MOST_WAITING)]
+        refused = await ann.post("/users/me/avatar", fileUrl=new["fileUrl"])
+        assert (refused.status, refused.code, refused.headers["Retry-After"]) == (503, "UNAVAILABLE", "1")
+        for user, turn in enumerate(queued):
+            turns.queue.remove(f"user {user}", turn)
+    assert (await ann.post("/users/me/avatar", fileUrl=new["fileUrl"])).status == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/api/upload/presigned-url"), ("POST", f"/api/files/{NOWHERE}/complete"), ("POST", "/api/users/me/avatar"),
+        ("GET", f"/api/files/{NOWHERE}/download-url"), ("POST", "/api/deliverables"),
+        ("POST", f"/api/projects/{NOWHERE}/samples"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("kind", ["application/json", "multipart/form-data; boundary=b"])
+async def test_who_is_not_logged_in_is_told_so_by_every_call_about_files(
+    api: Api, method: str, path: str, kind: str
+) -> None:
+    async with api.anyone.client.request(method, path, headers={"Content-Type": kind}, data=b"{}") as response:
+        assert (response.status, response.headers["WWW-Authenticate"]) == (401, "Bearer")
+
+
+async def test_the_address_of_a_private_file_asks_who_is_not_logged_in_to_log_in(api: Api, house: House) -> None:
+    ann, bob = await api.signed_up(), await api.signed_up()
+    private, unused = await uploaded_pdf(ann, house), await upload(ann, image())
+    for url in (private["fileUrl"], unused["fileUrl"]):
+        status, _, headers = await get(api.anyone, url)
+        assert (status, headers["WWW-Authenticate"]) == (401, "Bearer")
+        assert (await get(bob, url, Authorization=f"Bearer {bob.access_token}"))[0] == 403
+        assert (await get(bob, url, Authorization="Bearer nonsense"))[0] == 401
+    cookie = f"onswift-access={ann.access_token}"
+    assert (await get(ann, private["fileUrl"], Cookie=cookie))[0] == 200, "a page whose login is in cookies"
+    shown = await released_avatar(house, ann)
+    assert (await get(ann, shown["fileUrl"], Cookie="onswift-access=old"))[0] == 200, "public is public"
+
+
+HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(40)
+
+
+async def test_a_heic_is_refused_with_a_word_on_what_to_do_where_it_cannot_be_converted(
+    api: Api, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(media, "can_convert", lambda: False)
+    ann = await api.signed_up()
+    for said in ("image/heic", "image/heif", ""):
+        refused = await announce(ann, HEIC, fileName="IMG_0001.HEIC", mimeType=said)
+        assert (refused.status, refused.code, refused.fields) == (400, "HEIC_NOT_SUPPORTED", ["mimeType"])
+        assert (
+            await send_avatar(ann, HEIC, "IMG_0001.HEIC", said or "application/octet-stream")
+        ).code == "HEIC_NOT_SUPPORTED"
+    assert "send a JPEG" in refused.body["error"]["message"]
+    named_otherwise = await upload(ann, HEIC, fileName="a.jpg", mimeType="image/jpeg")
+    refused = await ann.post("/users/me/avatar", fileUrl=named_otherwise["fileUrl"])
+    assert "send a JPEG" in refused.body["error"]["details"][0]["message"]
+
+
+async def test_a_heic_is_announced_as_the_jpeg_that_it_becomes(
+    api: Api, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(media, "can_convert", lambda: True)
+    ann = await api.signed_up()
+    uploaded = await upload(ann, HEIC, fileName="IMG_0001.HEIC", mimeType="image/heic")
+    assert uploaded["fileUrl"].endswith("/IMG_0001.jpg")
+    view = (await ann.post(f"/files/{uploaded['fileId']}/complete")).body
+    assert (view["fileName"], view["mimeType"], view["fileSize"]) == ("IMG_0001.jpg", "image/jpeg", len(HEIC))
+    assert (await announce(ann, HEIC, fileName="a.png", mimeType="image/heic")).fields == ["fileName"]
+
+
+@pytest.mark.skipif(not media.can_convert(), reason="the extra heic is not installed")
+async def test_a_heic_of_a_phone_is_shown_as_a_jpeg(api: Api, house: House) -> None:
+    import_module("pillow_heif").register_heif_opener()
+    ann = await api.signed_up()
+    taken = image("HEIF", (300, 200))
+    sent = await send_avatar(ann, taken, "IMG_0001.HEIC", "image/heic")
+    assert sent.status == 200, sent
+    status, content, headers = await get(api.anyone, sent.body["avatarUrl"])
+    assert (status, headers["Content-Type"], content[:3]) == (200, "image/jpeg", b"\xff\xd8\xff")
 
 
 async def test_a_download_link_is_given_to_who_may_read_once_the_file_is_checked(api: Api, house: House) -> None:
@@ -249,7 +370,7 @@ async def test_a_download_link_is_given_to_who_may_read_once_the_file_is_checked
     assert (await ann.get(path, variant="huge")).fields == ["variant"]
     assert (await get(ann, uploaded["fileUrl"], Authorization=f"Bearer {ann.access_token}"))[0] == 200
     assert (await get(bob, uploaded["fileUrl"], Authorization=f"Bearer {bob.access_token}"))[0] == 403
-    assert (await get(api.anyone, uploaded["fileUrl"]))[0] == 403
+    assert (await get(api.anyone, uploaded["fileUrl"]))[0] == 401
 
 
 async def test_a_part_of_a_file_can_be_read(api: Api, house: House) -> None:
@@ -350,6 +471,17 @@ class TestDirect:
             "image/png",
             "inline; filename*=UTF-8''me.png",
         )
+
+    @pytest.mark.parametrize("said", ["image/x-png", "IMAGE/PNG", "application/octet-stream", ""])
+    async def test_s3_takes_the_type_that_a_browser_says(self, api: Api, house: House, said: str) -> None:
+        ann = await api.signed_up()
+        announced = (await announce(ann, image(), mimeType=said)).body
+        url, headers = URL(announced["uploadUrl"], encoded=True), {"Content-Type": said} if said else {}
+        async with ann.client.session.put(url, data=image(), headers=headers) as response:
+            assert response.status == 200
+        assert (await ann.post("/users/me/avatar", fileUrl=announced["fileUrl"])).status == 200
+        _, _, headers = await get(api.anyone, announced["fileUrl"])
+        assert (await given_by_s3(ann, headers["Location"]))[2] == "image/png"
 
     async def test_private_files_are_one_short_lived_redirect_away(self, api: Api, house: House) -> None:
         ann = await api.signed_up()

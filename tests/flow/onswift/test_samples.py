@@ -1,17 +1,19 @@
 """Samples: what a project shall be like, as links and files."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from aiohttp import FormData
 
 from config.settings import Settings
+from core import clock
 from marketplaces.onswift import rules
 from tests.flow.api.conftest import Caller, Reply
-from tests.flow.conftest import without_limits
+from tests.flow.conftest import House, without_limits
 from tests.flow.onswift.conftest import NOWHERE, Cast
 from tests.flow.onswift.delivering import uploaded
-from tests.flow.onswift.uploading import image
+from tests.flow.onswift.uploading import announce, check, get, image, put, upload
 
 LINK = {"name": "Reference", "type": "link", "url": "https://example.com/ref", "description": "Like this"}
 
@@ -50,8 +52,9 @@ async def test_a_link_is_seen_by_the_creator_and_the_team(cast: Cast) -> None:
 
 async def test_a_file_has_its_address_and_can_be_read_by_the_team(cast: Cast) -> None:
     made = await add_file(cast)
-    assert (made["type"], made["url"], made["description"]) == ("file", made["file"]["fileUrl"], None)
-    assert await samples_of(cast, cast.talent) == [made]
+    assert (made["type"], made["url"], made["description"]) == ("file", made["file"]["viewUrl"], None)
+    (seen,) = await samples_of(cast, cast.talent)
+    assert (seen["id"], seen["file"]["fileUrl"]) == (made["id"], made["file"]["fileUrl"])
     download = f"/files/{made['file']['id']}/download-url"
     for caller in (cast.creator, cast.talent):
         assert (await caller.get(download)).code == "FILE_NOT_READY", "they may, once it is checked"
@@ -126,3 +129,104 @@ async def test_a_deleted_sample_is_gone_with_its_file(cast: Cast, new_project: A
     assert (await cast.creator.delete(path)).code == "SAMPLE_NOT_FOUND"
     assert await samples_of(cast, cast.creator) == []
     assert (await cast.creator.get(f"/files/{made['file']['id']}/download-url")).code == "FILE_NOT_FOUND"
+
+
+async def shown_sample(cast: Cast, house: House) -> tuple[str, str]:
+    """Return the address by which the talent's page shows a sample, and that of its thumbnail."""
+    made = await add_file(cast)
+    await check(house, made["file"]["id"])
+    (sample,) = await samples_of(cast, cast.talent)
+    return sample["url"], sample["file"]["thumbnailUrl"]
+
+
+async def test_the_address_of_a_sample_shows_it_in_a_page(cast: Cast, house: House) -> None:
+    """An <img> sends no header that says who asks."""
+    anyone = cast.strangers[0]
+    url, thumbnail = await shown_sample(cast, house)
+    status, content, headers = await get(anyone, url)
+    assert (status, content, headers["Content-Type"]) == (200, image(), "image/png")
+    status, content, headers = await get(anyone, thumbnail)
+    assert (status, headers["Content-Type"]) == (200, "image/jpeg")
+
+
+async def test_a_page_need_not_get_a_sample_again_for_some_minutes(
+    cast: Cast, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, _ = await shown_sample(cast, house)
+    _, _, headers = await get(cast.talent, url)
+    assert headers["Cache-Control"] == "private, max-age=300"
+    link = house.resources.keys.file_link(url.rpartition("/")[2], "download")
+    assert link.exp - link.iat == 900
+    assert link.iat % 300 == 0
+    at = datetime.fromtimestamp(link.iat, UTC)
+    seen = []
+    for second in (0, 299, 300):
+        with monkeypatch.context() as later:
+            later.setattr(clock, "now", lambda second=second: at + timedelta(seconds=second))
+            seen.append((await samples_of(cast, cast.talent))[0]["url"])
+    assert seen[0] == seen[1] == url
+    assert seen[2] != url
+
+
+async def test_the_address_of_a_sample_tells_no_other_site_what_it_is(cast: Cast, house: House) -> None:
+    url, _ = await shown_sample(cast, house)
+    _, _, headers = await get(cast.talent, url)
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Content-Disposition"].startswith("attachment;"), "it is never a page of ours"
+    assert headers["Content-Security-Policy"] == "sandbox; default-src 'none'"
+
+
+async def test_the_address_of_a_sample_ends_with_the_right_to_see_it(cast: Cast, house: House) -> None:
+    url, thumbnail = await shown_sample(cast, house)
+    assert (await cast.creator.delete(f"{cast.path}/team/{cast.talent.id}")).status == 204
+    for address in (url, thumbnail):
+        assert (await get(cast.talent, address))[0] == 403
+
+
+async def test_the_address_of_a_sample_ends_with_its_login(cast: Cast, house: House) -> None:
+    url, _ = await shown_sample(cast, house)
+    (own,) = await samples_of(cast, cast.creator)
+    assert (await cast.talent.post("/auth/logout", refreshToken=cast.talent.refresh_token)).status == 204
+    assert (await get(cast.creator, url))[0] == 403
+    assert (await get(cast.talent, own["url"]))[0] == 200, "that of another one"
+
+
+async def test_the_address_of_a_sample_ends_in_some_minutes(
+    cast: Cast, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, _ = await shown_sample(cast, house)
+    later = clock.now() + timedelta(minutes=16)
+    monkeypatch.setattr(clock, "now", lambda: later)
+    assert (await get(cast.talent, url))[0] == 403
+
+
+async def test_a_sample_that_is_still_checked_or_was_rejected_says_so_at_its_address(cast: Cast, house: House) -> None:
+    bad = await upload(cast.creator, b"no picture at all", fileName="b.png", uploadType="sample")
+    made = await cast.creator.post(f"{cast.path}/samples", name="Guide", type="file", fileUrl=bad["fileUrl"])
+    assert (await get(cast.talent, made.body["url"]))[0] == 409
+    await check(house, bad["fileId"])
+    assert (await get(cast.talent, made.body["url"]))[0] == 404
+    assert (await samples_of(cast, cast.talent))[0]["file"]["status"] == "rejected"
+
+
+@pytest.mark.parametrize(
+    ("said", "name", "stored"),
+    [
+        ("application/octet-stream", "guide.png", "image/png"), ("IMAGE/PNG; x=y", "guide.PNG", "image/png"),
+        ("", "guide.png", "image/png"), ("image/x-png", "guide.png", "image/png"),
+    ],
+)  # fmt: skip
+async def test_a_file_is_put_with_the_type_that_its_browser_says(
+    cast: Cast, house: House, said: str, name: str, stored: str
+) -> None:
+    new = {"fileName": name, "mimeType": said, "uploadType": "sample"}
+    announced = await announce(cast.creator, image(), **new)
+    assert announced.status == 200, announced
+    assert (
+        await put(cast.creator, announced.body["uploadUrl"], image(), said or "application/octet-stream")
+    ).status == 200
+    sample = {"name": "Guide", "type": "file", "fileUrl": announced.body["fileUrl"]}
+    made = await cast.creator.post(f"{cast.path}/samples", **sample)
+    assert (made.status, made.body["file"]["mimeType"]) == (201, stored)
+    await check(house, announced.body["fileId"])
+    assert (await get(cast.talent, made.body["url"]))[2]["Content-Type"] == stored

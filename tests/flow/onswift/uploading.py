@@ -26,6 +26,13 @@ def path_of(url: str) -> str:
     return urlsplit(url).path
 
 
+def unlinked(view: dict[str, Any]) -> dict[str, Any]:
+    """Return a view of something with files without the links that are one caller's own."""
+    links = ("viewUrl", "thumbnailUrl")
+    files = [{name: value for name, value in file.items() if name not in links} for file in view["files"]]
+    return view | {"files": files}
+
+
 async def announce(caller: Caller, content: bytes, **other: Any) -> Reply:
     """Announce an upload; an avatar, if nothing else is said."""
     new = {"fileName": "me.png", "fileSize": len(content), "mimeType": "image/png", "uploadType": "avatar"}

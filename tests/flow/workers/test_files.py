@@ -131,6 +131,24 @@ def replaced(house: House, settings: Settings) -> Any:
     return replace(house.resources, settings=settings)
 
 
+async def test_an_avatar_that_cannot_be_checked_changes_nothing_until_it_can(
+    api: Api, house: House, scanner: Scanner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = await api.signed_up()
+    old, new = [(await upload(ann, image(size=(side, side))))["fileUrl"] for side in (50, 60)]
+    assert (await ann.post("/users/me/avatar", fileUrl=old)).status == 200
+    for broken in ("core.clamd.CONNECT_SECONDS", "core.pictures.process.WALL_SECONDS"):
+        with monkeypatch.context() as away:
+            away.setattr(broken, 0)
+            refused = await ann.post("/users/me/avatar", fileUrl=new)
+        assert (refused.status, refused.code) == (503, "UNAVAILABLE")
+        assert (await ann.get("/users/me")).body["avatarUrl"] == old
+        assert (await get(api.anyone, old))[0] == 200
+    scanner.answers.append(b"stream: Test.Malware FOUND")
+    assert (await ann.post("/users/me/avatar", fileUrl=new)).fields == ["avatarUrl"]
+    assert (await ann.get("/users/me")).body["avatarUrl"] == old
+
+
 async def test_a_large_file_goes_to_the_scanner_whole(api: Api, house: House, scanner: Scanner) -> None:
     ann = await api.signed_up("talent")
     film = b"\0\0\0\x20ftypisom" + bytes(3_000_000)

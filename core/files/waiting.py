@@ -1,0 +1,51 @@
+"""Files that are checked while their owner waits: what shows at once must be good, and what is there already stays until then."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from core import errors
+from core.clamd import ScannerAwayError
+from core.context import Ctx
+from core.fair_queue import Turns
+from core.files import table
+from core.files.attaching import check_usable
+from core.files.checking import check_file
+from core.files.purposes import Purpose
+from core.files.urls import id_in
+from core.metrics import Metrics
+from core.pictures.process import DecoderLostError
+
+# Of one process: each may take a core for some seconds and 512 MB. Jobs check everything else.
+WIDTH: Final = 2
+# The last one waits for some seconds: a picture of a phone takes 0.3 s.
+MOST_WAITING: Final = 20
+
+
+def decoders(metrics: Metrics) -> Turns:
+    """Return the turns at checking files of a process."""
+    turns = Turns(WIDTH, MOST_WAITING)
+    waiting, refused = "Files whose owners wait for the check", "Files that were not checked because too many waited"
+    metrics.watch("greenroom_files_waiting", waiting, lambda: len(turns.queue))
+    metrics.count("greenroom_files_refused", refused, lambda: turns.queue.refused)
+    return turns
+
+
+async def check_now(ctx: Ctx, purposes: Sequence[Purpose], url: str, purpose: str, field: str) -> None:
+    """Check a file that the caller has uploaded for this purpose, before it is attached.
+
+    Raises VALIDATION_ERROR with `field` unless it is good, and UNAVAILABLE where nothing can be known of it: too many wait, the
+    scanner or the storage is away.
+    """
+    db = (
+        ctx.resources.db
+    )  # not the transaction of the caller, if there is one: what a check moves in the storage stays moved
+    id = id_in(ctx, url)
+    file = await table.FILE(db, id) if id else None
+    known = await check_usable(ctx, db, file, purpose, field)
+    async with ctx.resources.decoders.turn(str(ctx.user.id)):
+        try:
+            await check_file(replace(ctx, work=None, caller=None), purposes, known.id)
+        except (ScannerAwayError, DecoderLostError) as error:
+            raise errors.UNAVAILABLE.error("Files cannot be checked right now") from error
+    await check_usable(ctx, db, await table.FILE(db, known.id), purpose, field)
