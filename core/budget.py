@@ -6,11 +6,14 @@ works alike in memory (here) and in Redis (core/shared_limits.py). docs/limits.m
 
 from collections import deque
 from collections.abc import Callable
+from operator import itemgetter
 from typing import Final, Generic, TypeAlias, TypeVar
 
 import msgspec
 
 MOST_SUBJECTS: Final = 10_000
+
+_first = itemgetter(0)
 
 
 class Rate(msgspec.Struct, frozen=True):
@@ -82,9 +85,9 @@ class Bucket:
         """Return how many can be taken."""
         return max(0, int((self.rate.seconds - max(self.full_at - now, 0.0)) / self._interval + 0.001))
 
-    def is_full(self, now: float) -> bool:
-        """Whether nothing is owed, so that the bucket may be forgotten."""
-        return self.full_at <= now
+    def debt(self, now: float) -> float:
+        """Return how far it is from full, to compare buckets of one rate; 0.0 or less: nothing is owed."""
+        return self.full_at - now
 
 
 class WindowLog(Bucket):
@@ -106,8 +109,7 @@ class WindowLog(Bucket):
 
     def wait(self, now: float, cost: float = 1.0) -> float:
         """Return the seconds after which `cost` fit in; 0.0: now."""
-        while self._moments and self._moments[0] <= now - self.rate.seconds:
-            self._moments.popleft()
+        self._drop_old(now)
         excess = len(self._moments) + min(int(cost), self.rate.count) - self.rate.count
         return self._moments[excess - 1] + self.rate.seconds - now if excess > 0 else 0.0
 
@@ -121,6 +123,38 @@ class WindowLog(Bucket):
     def left(self, now: float) -> int:
         """Return how many still fit in."""
         return self.rate.count - sum(moment > now - self.rate.seconds for moment in self._moments)
+
+    def debt(self, now: float) -> float:
+        """Return how many moments count, and a little more the later they are."""
+        self._drop_old(now)
+        return len(self._moments) + (self.full_at - now) / self.rate.seconds if self._moments else 0.0
+
+    def _drop_old(self, now: float) -> None:
+        while self._moments and self._moments[0] <= now - self.rate.seconds:
+            self._moments.popleft()
+
+
+class Refusal(Bucket):
+    """A refusal by a bucket that is elsewhere: holds for so much and more, and need not be asked for again until `full_at`."""
+
+    __slots__ = ("_cost", "_until")
+
+    def __init__(self, rate: Rate) -> None:
+        super().__init__(rate)
+        self._cost, self._until = 0.0, 0.0
+
+    def remember(self, now: float, cost: float, wait: float) -> None:
+        """Note that `cost` was refused for so many seconds; believed for those of the rate at the longest."""
+        self._cost, self._until = cost, now + wait
+        self.full_at = now + min(wait, self.rate.seconds)
+
+    def wait(self, now: float, cost: float = 1.0) -> float:
+        """Return the seconds after which `cost` can be taken there, as far as we know; 0.0: ask."""
+        return self._until - now if self.full_at > now and cost >= self._cost else 0.0
+
+    def forget(self) -> None:
+        """Ask again: something was put back."""
+        self.full_at = 0.0
 
 
 class Balance(Bucket):
@@ -162,7 +196,10 @@ B = TypeVar("B", bound=Bucket)
 
 
 class Subjects(Generic[B]):
-    """The buckets of many subjects, created by `make`, at most `most`: full ones are dropped first, then the oldest."""
+    """The buckets of many subjects, created by `make`, at most `most`. What owes least is forgotten first.
+
+    So nobody makes us forget what others owe, such as failed logins, or what he owes himself, by coming as very many subjects.
+    """
 
     __slots__ = ("_buckets", "_make", "_most")
 
@@ -183,11 +220,16 @@ class Subjects(Generic[B]):
             bucket = self._buckets[subject] = self._make(subject)
         return bucket
 
+    def find(self, subject: str | bytes) -> B | None:
+        """Return the bucket of a subject that has one."""
+        return self._buckets.get(subject)
+
     def _forget(self, now: float) -> None:
         """Drop at least a tenth, so that a flood of new subjects does not cost a scan each time."""
-        owing = {subject: bucket for subject, bucket in self._buckets.items() if not bucket.is_full(now)}
-        spare = len(owing) - self._most * 9 // 10
-        self._buckets = dict(list(owing.items())[spare:]) if spare > 0 else owing
+        debts = [(bucket.debt(now), subject) for subject, bucket in self._buckets.items()]
+        debts.sort(key=_first, reverse=True)  # of equals the older ones stay
+        kept = (subject for debt, subject in debts[: self._most * 9 // 10] if debt > 0.0)
+        self._buckets = {subject: self._buckets[subject] for subject in kept}
 
 
 class Buckets(Subjects[Bucket]):
