@@ -4,16 +4,14 @@ Every limit is a `Rate`. Its bucket is one number, the moment at which it is ful
 works alike in memory (here) and in Redis (core/shared_limits.py). docs/limits.md lists every limit and where it is checked.
 """
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
-from operator import itemgetter
 from typing import Final, Generic, TypeAlias, TypeVar
 
 import msgspec
 
 MOST_SUBJECTS: Final = 10_000
-
-_first = itemgetter(0)
+LOOKED_AT: Final = 8  # when one of them has to be forgotten: not all, so that a flood of new subjects costs little
 
 
 class Rate(msgspec.Struct, frozen=True):
@@ -206,7 +204,7 @@ class Subjects(Generic[B]):
     def __init__(self, make: Callable[[str | bytes], B], most: int = MOST_SUBJECTS) -> None:
         self._make = make
         self._most = most
-        self._buckets: dict[str | bytes, B] = {}
+        self._buckets = OrderedDict[str | bytes, B]()
 
     def __len__(self) -> int:
         return len(self._buckets)
@@ -225,11 +223,14 @@ class Subjects(Generic[B]):
         return self._buckets.get(subject)
 
     def _forget(self, now: float) -> None:
-        """Drop at least a tenth, so that a flood of new subjects does not cost a scan each time."""
-        debts = [(bucket.debt(now), subject) for subject, bucket in self._buckets.items()]
-        debts.sort(key=_first, reverse=True)  # of equals the older ones stay
-        kept = (subject for debt, subject in debts[: self._most * 9 // 10] if debt > 0.0)
-        self._buckets = {subject: self._buckets[subject] for subject in kept}
+        """Drop the one that owes least of the next few in turn, and all of these that owe nothing."""
+        buckets = self._buckets
+        few = [buckets.popitem(last=False) for _ in range(min(LOOKED_AT, len(buckets)))]
+        debts = [bucket.debt(now) for _, bucket in few]
+        dropped = debts.index(min(debts))
+        for place, (subject, bucket) in enumerate(few):
+            if place != dropped and debts[place] > 0.0:
+                buckets[subject] = bucket
 
 
 class Buckets(Subjects[Bucket]):
