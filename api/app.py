@@ -6,7 +6,7 @@ import marketplaces
 from api import blobs, docs, pages
 from api.admission import ADMISSION, Admission
 from api.blobs import Blobs
-from api.endpoint import Endpoint
+from api.endpoint import Endpoint, later_paths
 from api.middleware import add_headers, answer_errors, cors, observe, preflight, refuse_encoded
 from api.ops.routes import OPS
 from api.ops.routes import routes as operators_routes
@@ -51,7 +51,8 @@ def build_app(
     if len(markets) == 1:
         app.add_routes(docs.routes(markets[0], "/api"))
         app.add_routes(_routes("", markets[0], resources, publisher))
-    admission.guard(app.router.resources())
+    later = [prefix + path for market in markets for path in later_paths(market) for prefix in ("", f"/{market.name}")]
+    admission.guard(app.router.resources(), later)
     if hubs:
         app.add_routes(operators_routes(resources, publisher, hubs))
     files = {"files": resources.storage.check}

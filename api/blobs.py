@@ -7,6 +7,7 @@ from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, h
 from yarl import URL
 
 from api.auth import caller
+from api.cookies import Cookies
 from api.middleware import ROUTE
 from core import errors
 from core.context import Resources
@@ -47,6 +48,7 @@ class Blobs:
     def __init__(self, market: Marketplace, resources: Resources) -> None:
         self._market = market
         self._resources = resources
+        self._cookies = Cookies(market.name, resources)
         self._roles = frozenset(role for route in market.routes for role in route.who or ())
 
     def routes(self, prefix: str) -> list[web.RouteDef]:
@@ -89,7 +91,7 @@ class Blobs:
         request[ROUTE] = FILE_PATH
         user = None
         if hdrs.AUTHORIZATION in request.headers:
-            user = (await caller(request, self._resources, self._market.name, self._roles)).id
+            user = (await caller(request, self._cookies, self._resources, self._market.name, self._roles)).id
         variant: Variant = "thumbnail" if request.query.get("variant") == "thumbnail" else "original"
         try:
             file_id = UUID(request.match_info["fileId"])
