@@ -158,7 +158,7 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
     """Add what every answer carries, whoever made it; a signal, because streams send their headers early."""
     if id := request.get(REQUEST_ID):  # what is refused at once gets none
         response.headers["X-Request-Id"] = id
-    response.headers[hdrs.SERVER] = "greenroom"  # aiohttp would tell its version
+    response.headers.popall(hdrs.SERVER, None)  # aiohttp tells its version
     for name, value in SECURITY_HEADERS.items():
         response.headers.setdefault(name, value)
 
