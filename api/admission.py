@@ -14,7 +14,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from api.cookies import shown_by
-from api.middleware import answer
+from api.middleware import ADDRESS, answer
 from api.shown import NOTHING, Shown, holder_of
 from core.address import AddressBuckets, client_address, subject
 from core.budget import NestedBuckets, Rate
@@ -87,7 +87,6 @@ class Admission:
         raise RateLimitedError(ceil(wait))
 
 
-ADDRESS = web.RequestKey("address", str)
 ADMITTED = web.RequestKey("admitted", Admitted)
 ADMISSION = web.AppKey("admission", Admission)
 

@@ -4,6 +4,7 @@ from aiohttp import web
 
 import marketplaces
 from api import blobs, docs, pages
+from api.access_log import AccessLog, learn_parts
 from api.admission import ADMISSION, Admission
 from api.blobs import Blobs
 from api.endpoint import Endpoint, later_paths
@@ -29,7 +30,7 @@ def build_app(
         middlewares=[
             cors(settings.cors_origins),
             admission.middleware(),
-            observe(resources.metrics),
+            observe(resources.metrics, AccessLog(resources.metrics, is_limited=settings.rate_limits == "on")),
             answer_errors,
             preflight(settings.cors_origins),
             refuse_encoded,
@@ -38,6 +39,7 @@ def build_app(
         handler_args={"auto_decompress": False},  # or aiohttp has decompressed some before refuse_encoded is asked
     )
     app.on_response_prepare.append(add_headers)
+    app.on_startup.append(learn_parts)
     app.cleanup_ctx.append(blobs.session)
     app[ADMISSION] = admission
     app.add_routes(pages.routes())

@@ -8,11 +8,11 @@ import msgspec
 from aiohttp import hdrs, web
 
 from api import multipart
-from api.admission import ADDRESS, ADMISSION, ADMITTED
+from api.admission import ADMISSION, ADMITTED
 from api.auth import caller
 from api.body import read_body
 from api.cookies import Cookies, wanted, without_tokens
-from api.middleware import NO_STORE, REQUEST_ID, REVALIDATED, ROUTE
+from api.middleware import ADDRESS, NO_STORE, REQUEST_ID, REVALIDATED, ROUTE
 from api.shown import Shown, holder_of
 from api.signature import Parameter, signature_of
 from core import errors, idempotency, limits, logs
