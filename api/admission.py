@@ -93,5 +93,5 @@ ADMISSION = web.AppKey("admission", Admission)
 
 def address_of(request: web.Request, proxies: tuple[str, ...]) -> str:
     """Return where a request comes from."""
-    forwarded = ",".join(request.headers.getall("X-Forwarded-For", []))
-    return client_address(request.remote or "", forwarded, proxies)
+    lines = request.headers.getall("X-Forwarded-For", None)
+    return client_address(request.remote or "", None if lines is None else ",".join(lines), proxies)
