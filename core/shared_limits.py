@@ -19,7 +19,7 @@ from uuid import UUID
 import msgspec
 from redis.asyncio import Redis
 
-from core.away import REDIS_AWAY, patience
+from core.away import REDIS_AWAY, Patience
 from core.budget import MOST_SUBJECTS, Balance, Bucket, Buckets, Rate, Refusal, Subjects, Window
 
 ANSWER_SECONDS: Final = 0.5  # that Redis has to answer, of a loop that reads
@@ -305,10 +305,13 @@ class SharedLimits:
     async def _ask(self, costs: Sequence[_Cost]) -> list[Verdict] | None:
         """Ask Redis; None if it does not answer: then only the background task asks it, until it does."""
         args = [part for one in costs for part in one.args()]
+        patience = Patience(ANSWER_SECONDS)
         try:
-            async with patience(ANSWER_SECONDS):
+            async with patience:
                 answer: list[int] = await self._script(keys=[one.key for one in costs], args=args)
         except REDIS_AWAY as error:
+            if not patience.believes(error):
+                return None
             if not self._away and self._lines.take(monotonic()) <= 0:
                 log.warning("each process enforces the limits on its own, because Redis cannot: %r", error)
             self._away, self._probes = True, 0

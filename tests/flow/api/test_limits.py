@@ -10,6 +10,7 @@ from typing import cast
 
 import pytest
 from redis import Redis
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from core import limits, shared_limits
 from core.attempts import attempt
@@ -261,6 +262,15 @@ async def test_a_loop_that_is_held_for_longer_than_redis_may_take_is_no_outage(
         time.sleep(0.02)  # noqa: ASYNC251 - somebody's work, which holds the loop for twice the time
         await asyncio.sleep(0)
     assert (await asking).remaining == 2
+    assert not is_away(ctx.resources.limits)
+
+
+async def test_nor_is_a_client_that_has_given_up_by_the_clock_alone(ctx: Ctx, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def impatient(**_: object) -> object:
+        raise RedisTimeoutError
+
+    monkeypatch.setattr(ctx.resources.limits, "_script", impatient)
+    assert [await wait_of(take(ctx, RATE, "ann")) > 0 for _ in range(4)] == [False] * 3 + [True], "the process decides"
     assert not is_away(ctx.resources.limits)
 
 
