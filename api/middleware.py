@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 
 from api.access_log import AccessLog, shown_path
 from core import errors, logs, tracing
+from core.budget import Buckets, Rate
 from core.db import UNAVAILABLE_ERRORS
 from core.errors import AppError, ErrorCode
 from core.ids import uuid7
@@ -52,6 +53,9 @@ PREFLIGHT = {
 UNAVAILABLE: tuple[type[Exception], ...] = (*UNAVAILABLE_ERRORS, RedisError)
 
 log = logging.getLogger("api.access")
+_outages = Buckets(
+    Rate("lines of an outage", 20, 60)
+)  # by kind of error: the requests that it fails have a line each as well
 
 
 def observe(metrics: Metrics, lines: AccessLog) -> Middleware:
@@ -99,7 +103,8 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
     except AppError as error:
         return answer(error)
     except UNAVAILABLE as error:
-        if request.transport is not None:  # who has hung up may be what failed, and needs no answer
+        # Who has hung up may be what failed, and needs no answer.
+        if request.transport is not None and _outages.take(type(error).__name__, time.monotonic()) <= 0:
             log.warning("%s %s is not possible right now: %r", request.method, shown_path(request), error)
         return answer(errors.UNAVAILABLE.error())
     except Exception:

@@ -7,7 +7,7 @@ from typing import TypeAlias
 import msgspec
 
 from core import address
-from core.budget import Nested, Rate
+from core.budget import Nested, Rate, Window
 from core.context import Ctx
 from core.errors import RATE_LIMITED, AppError
 from core.shared_limits import Demand, Verdict
@@ -40,7 +40,7 @@ async def take(ctx: Ctx, rate: Rate, subject: Subject, cost: float = 1.0, more: 
     verdicts = await _take(ctx, demands)
     if not verdicts:
         return Allowance(rate, rate.count, 0)
-    raised = ctx.resources.limits.rate_of(rate, demands[0].subject)
+    raised = ctx.resources.limits.rate_of(demands[0].rate, demands[0].subject)
     return Allowance(raised, verdicts[0].left, ceil(verdicts[0].full_in))
 
 
@@ -58,7 +58,11 @@ def _demands(ctx: Ctx, rate: Rate, subject: Subject, cost: float = 1.0, more: fl
     if subject == ctx.remote:
         subject = address.subjects(ctx.remote)
     nested: Nested = ((subject, 1),) if isinstance(subject, str) else subject
-    return [Demand(ctx.market, rate.times(factor), name, cost, more) for name, factor in nested]
+    *within, (widest, factor) = nested
+    # Who is within a user whose limits are raised may do more as well.
+    raised = 1 if isinstance(rate, Window) else ctx.resources.limits.factor(widest)
+    demands = [Demand(ctx.market, rate.times(most * raised), name, cost, more) for name, most in within]
+    return [*demands, Demand(ctx.market, rate.times(factor), widest, cost, more)]
 
 
 async def _take(ctx: Ctx, demands: Sequence[Demand]) -> Sequence[Verdict]:
@@ -69,6 +73,10 @@ async def _take(ctx: Ctx, demands: Sequence[Demand]) -> Sequence[Verdict]:
     verdicts = await resources.limits.take(demands)
     longest, refused = max(zip(verdicts, demands, strict=True), key=lambda pair: pair[0].wait)
     if longest.wait > 0:
-        resources.offenders.limited(refused.rate.name, refused.subject)
+        name = refused.rate.name
+        widest = [one.subject for one in demands if one.rate.name == name][
+            -1
+        ]  # of a token its user, whom one can look up
+        resources.offenders.limited(name, widest)
         raise RateLimitedError(ceil(longest.wait))
     return verdicts

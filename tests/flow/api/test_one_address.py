@@ -142,3 +142,14 @@ async def test_a_token_that_is_not_ours_or_has_expired_vouches_for_nobody(api: A
 async def test_a_body_that_is_read_before_its_call_is_admitted_is_a_short_one_and_counts_all_the_same(api: Api) -> None:
     statuses = [(await api.anyone.post("/auth/refresh", refreshToken="x" * 9000)).status for _ in range(MOST + 1)]
     assert statuses == [413] * MOST + [429]
+
+
+async def test_the_log_names_the_user_whose_tokens_ask_too_much_and_her_limits_can_be_raised(
+    api: Api, house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    ann = await api.signed_up()
+    await until_refused(lambda: ann.get("/skills"))
+    assert [line for line in caplog.messages if line.startswith(f"user {ann.id} exceeds the limit 'holder'")]
+    bob = await api.signed_up()
+    monkeypatch.setattr(house.resources.limits, "_raised", {bob.id: 3})
+    assert [(await bob.get("/skills")).status for _ in range(3 * MOST + 1)] == [200] * 3 * MOST + [429]
