@@ -5,7 +5,7 @@ share. All others stay counted: pages, files, public calls, and failures such as
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from functools import partial
 from math import ceil
@@ -13,10 +13,11 @@ from math import ceil
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from api.cookies import shown_token
-from api.middleware import answer
+from api.cookies import shown_by
+from api.middleware import ADDRESS, answer
+from api.shown import NOTHING, Shown, holder_of
 from core.address import AddressBuckets, client_address, subject
-from core.budget import Buckets, Rate
+from core.budget import NestedBuckets, Rate
 from core.context import Resources
 from core.errors import AppError
 from core.limits import RateLimitedError
@@ -39,12 +40,15 @@ class Admission:
         self._keys = resources.keys
         self._offenders = resources.offenders
         self._addresses = AddressBuckets(REQUESTS)
-        self._users = Buckets(REQUESTS)
+        self._holders = NestedBuckets(REQUESTS)
         self._guarded: frozenset[web.AbstractResource] = frozenset()
 
-    def guard(self, resources: Iterable[web.AbstractResource]) -> None:
-        """Count requests for these and for unknown paths; health, operators and the engine have limits of their own."""
-        self._guarded = frozenset(resources)
+    def guard(self, resources: Iterable[web.AbstractResource], later: Container[str] = ()) -> None:
+        """Count requests for these and for unknown paths; health, operators and the engine have limits of their own.
+
+        `later`: paths of calls that count themselves, once they have read the token in their body.
+        """
+        self._guarded = frozenset(resource for resource in resources if resource.canonical not in later)
 
     def middleware(self) -> Middleware:
         """Return the middleware, the first of all."""
@@ -65,35 +69,29 @@ class Admission:
         resource = request.match_info.route.resource
         request[ADDRESS] = address = address_of(request, self._settings.trusted_proxies)
         if resource is None or resource in self._guarded:
-            request[ADMITTED] = self.take(address, shown_token(request))
+            request[ADMITTED] = self.take(address, shown_by(request))
 
-    def take(self, address: str, token: str = "") -> Admitted:
+    def take(self, address: str, shown: Shown = NOTHING) -> Admitted:
         """Count one request; raise RateLimitedError.
 
-        When an address has nothing left, a request with a token that we have signed is counted for its user, so that strangers at
-        the same address do not lock users out. This does not need the database.
+        When an address has nothing left, a request with a token that we have signed is counted for that and its user, so that
+        strangers at the same address do not lock users out. This does not need the database.
         """
         now = time.monotonic()
         if self._settings.rate_limits == "off" or (wait := self._addresses.take(address, now)) <= 0:
             return Admitted(partial(self._addresses.charge, address, now, -1.0))
-        if (user := self._signed(token)) and self._users.take(user, now) <= 0:
-            return Admitted(partial(self._users.of(user, now).charge, now, -1.0))
-        self._offenders.limited(REQUESTS.name, user or subject(address))
+        holder = holder_of(self._keys, shown)
+        if holder and self._holders.take(holder, now) <= 0:
+            return Admitted(partial(self._holders.charge, holder, now, -1.0))
+        self._offenders.limited(REQUESTS.name, holder[-1][0] if holder else subject(address))
         raise RateLimitedError(ceil(wait))
 
-    def _signed(self, token: str) -> str:
-        try:
-            return str(self._keys.access(token).user_id)
-        except AppError:
-            return ""
 
-
-ADDRESS = web.RequestKey("address", str)
 ADMITTED = web.RequestKey("admitted", Admitted)
 ADMISSION = web.AppKey("admission", Admission)
 
 
 def address_of(request: web.Request, proxies: tuple[str, ...]) -> str:
     """Return where a request comes from."""
-    forwarded = ",".join(request.headers.getall("X-Forwarded-For", []))
-    return client_address(request.remote or "", forwarded, proxies)
+    lines = request.headers.getall("X-Forwarded-For", None)
+    return client_address(request.remote or "", None if lines is None else ",".join(lines), proxies)

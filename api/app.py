@@ -4,9 +4,10 @@ from aiohttp import web
 
 import marketplaces
 from api import blobs, docs, pages
+from api.access_log import AccessLog, learn_parts
 from api.admission import ADMISSION, Admission
 from api.blobs import Blobs
-from api.endpoint import Endpoint
+from api.endpoint import Endpoint, later_paths
 from api.middleware import add_headers, answer_errors, cors, observe, preflight, refuse_encoded
 from api.ops.routes import OPS
 from api.ops.routes import routes as operators_routes
@@ -29,7 +30,7 @@ def build_app(
         middlewares=[
             cors(settings.cors_origins),
             admission.middleware(),
-            observe(resources.metrics),
+            observe(resources.metrics, AccessLog(resources.metrics, is_limited=settings.rate_limits == "on")),
             answer_errors,
             preflight(settings.cors_origins),
             refuse_encoded,
@@ -38,6 +39,7 @@ def build_app(
         handler_args={"auto_decompress": False},  # or aiohttp has decompressed some before refuse_encoded is asked
     )
     app.on_response_prepare.append(add_headers)
+    app.on_startup.append(learn_parts)
     app.cleanup_ctx.append(blobs.session)
     app[ADMISSION] = admission
     app.add_routes(pages.routes())
@@ -51,7 +53,8 @@ def build_app(
     if len(markets) == 1:
         app.add_routes(docs.routes(markets[0], "/api"))
         app.add_routes(_routes("", markets[0], resources, publisher))
-    admission.guard(app.router.resources())
+    later = [prefix + path for market in markets for path in later_paths(market) for prefix in ("", f"/{market.name}")]
+    admission.guard(app.router.resources(), later)
     if hubs:
         app.add_routes(operators_routes(resources, publisher, hubs))
     files = {"files": resources.storage.check}

@@ -8,9 +8,8 @@ from core.context import Resources, User
 from core.market import Roles
 
 
-async def caller(request: web.Request, resources: Resources, market: str, who: Roles) -> User:
+async def caller(request: web.Request, cookies: Cookies, resources: Resources, market: str, who: Roles) -> User:
     """Return the user of a request; raises UNAUTHORIZED, TOKEN_EXPIRED, SESSION_ENDED, CSRF_TOKEN_INVALID, FORBIDDEN."""
-    cookies = Cookies(market, resources)
     credential = cookies.credential(request)
     if not credential.token:
         raise errors.UNAUTHORIZED.error()

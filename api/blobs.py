@@ -7,6 +7,7 @@ from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, h
 from yarl import URL
 
 from api.auth import caller
+from api.cookies import Cookies
 from api.middleware import ROUTE
 from core import errors
 from core.context import Resources
@@ -51,6 +52,7 @@ class Blobs:
     def __init__(self, market: Marketplace, resources: Resources) -> None:
         self._market = market
         self._resources = resources
+        self._cookies = Cookies(market.name, resources)
         self._roles = frozenset(role for route in market.routes for role in route.who or ())
 
     def routes(self, prefix: str) -> list[web.RouteDef]:
@@ -103,7 +105,7 @@ class Blobs:
     async def _reader(self, request: web.Request) -> UUID | None:
         """Return who reads, None for anybody: so is who has only an old cookie, which browsers send to public files too."""
         try:
-            return (await caller(request, self._resources, self._market.name, self._roles)).id
+            return (await caller(request, self._cookies, self._resources, self._market.name, self._roles)).id
         except AppError:
             if hdrs.AUTHORIZATION in request.headers:
                 raise

@@ -11,9 +11,11 @@ from core import errors
 BROKEN = (HttpProcessingError, RuntimeError, EOFError)
 
 
-async def read_body(request: web.Request) -> bytes:
-    """Read a body; raises PAYLOAD_TOO_LARGE, before it is read if its head says so, and MALFORMED_REQUEST."""
-    most = request.client_max_size
+async def read_body(request: web.Request, most: int = 0) -> bytes:
+    """Read a body of at most `most` bytes (0: the usual); raises PAYLOAD_TOO_LARGE, before it is read if its head says so, and
+    MALFORMED_REQUEST.
+    """
+    most = most or request.client_max_size
     if (request.content_length or 0) > most:
         raise errors.PAYLOAD_TOO_LARGE.error()
     body = bytearray()

@@ -13,6 +13,7 @@ from uuid import UUID
 import msgspec
 from aiohttp import hdrs, web
 
+from api.shown import Shown
 from core import csrf, errors, known_devices
 from core.context import Resources
 from core.csrf import CsrfToken
@@ -120,10 +121,11 @@ class Cookies:
         )
 
 
-def shown_token(request: web.Request) -> str:
-    """Return the access token of a request, of any marketplace, not verified."""
-    in_cookies = (value for name, value in request.cookies.items() if name.endswith("-access"))
-    return bearer_token(request) or next(in_cookies, "")
+def shown_by(request: web.Request) -> Shown:
+    """Return the tokens of a request, of any marketplace, but for those in its body."""
+    of = {name.rpartition("-")[2]: value for name, value in request.cookies.items()}
+    device = request.headers.get(DEVICE) or of.get("device", "")
+    return Shown(bearer_token(request) or of.get("access", ""), of.get("refresh", ""), device)
 
 
 def bearer_token(request: web.Request) -> str:

@@ -1,17 +1,19 @@
 """A row of a marketplace's table becomes an aiohttp handler: authenticate, limit, decode, call, encode."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 
 import msgspec
 from aiohttp import hdrs, web
 
 from api import multipart
-from api.admission import ADDRESS, ADMITTED
+from api.admission import ADMISSION, ADMITTED
 from api.auth import caller
 from api.body import read_body
 from api.cookies import Cookies, wanted, without_tokens
-from api.middleware import NO_STORE, REQUEST_ID, REVALIDATED, ROUTE
+from api.middleware import ADDRESS, NO_STORE, REQUEST_ID, REVALIDATED, ROUTE
+from api.shown import Shown, holder_of
 from api.signature import Parameter, signature_of
 from core import errors, idempotency, limits, logs
 from core.context import Ctx, Resources
@@ -30,6 +32,11 @@ CALL_SECONDS = 10.0
 UPLOAD_SECONDS = 1800.0
 
 
+# Of the body of a call that is admitted once it has been read.
+MOST_REFRESH = 8 * 1024
+RAW = web.RequestKey("raw", bytes)
+
+
 class Endpoint:
     """One call of one marketplace."""
 
@@ -42,6 +49,7 @@ class Endpoint:
         self._cookies = Cookies(market.name, resources)
         # What needs a login is personal. Clients may still ask with If-None-Match about what they keep themselves.
         self._may_be_kept = (route.method, route.who) == ("GET", PUBLIC) and self._signature.answer is not CsrfToken
+        self._counts_later = counts_later(route)
         self._decode_body = msgspec.json.Decoder(self._signature.body).decode if self._signature.body else None
 
     async def __call__(self, request: web.Request) -> web.Response:
@@ -51,7 +59,7 @@ class Endpoint:
         async with asyncio.timeout(UPLOAD_SECONDS if brings_files else CALL_SECONDS):
             ctx = await self._identified(request, self._context(request))
             logs.identify(ctx.market, str(ctx.caller.id) if ctx.caller else "")
-            allowance = await self._limit(ctx)
+            allowance = await self._limit(ctx, await self._shown(request, ctx))
             if ctx.caller:
                 request[ADMITTED].give_back()
             response = await (self._answer_files if brings_files else self._answer)(request, ctx)
@@ -61,7 +69,7 @@ class Endpoint:
 
     async def _answer(self, request: web.Request, ctx: Ctx) -> web.Response:
         arguments = self._arguments(request)
-        raw = await read_body(request)
+        raw = request.get(RAW) or await read_body(request)
         if self._decode_body:
             arguments["body"] = self._body(request, raw)
         return await self._call(request, ctx, arguments, raw)
@@ -121,16 +129,37 @@ class Endpoint:
         if not self._route.who:
             return ctx
         try:
-            user = await caller(request, self._resources, self._market.name, self._route.who)
+            user = await caller(request, self._cookies, self._resources, self._market.name, self._route.who)
         except AppError:
             await limits.take(ctx, self._market.per_address, ctx.remote)
             raise
         return replace(ctx, caller=user)
 
-    async def _limit(self, ctx: Ctx) -> Allowance:
+    async def _shown(self, request: web.Request, ctx: Ctx) -> Shown:
+        """Return the tokens of a call; where one is in the body, that is read, and the call admitted only then."""
+        if not self._counts_later:
+            return Shown(ctx.access_token, device=ctx.device)
+        admission, refresh = request.app[ADMISSION], ""
+        try:
+            request[RAW] = raw = await read_body(request, MOST_REFRESH)
+        except AppError:
+            admission.take(ctx.remote)
+            await limits.take(ctx, self._market.per_address_changes, ctx.remote)
+            raise
+        with suppress(AppError):  # which is answered when it has been counted
+            refresh = getattr(self._body(request, raw), "refresh_token", "")
+        shown = Shown(ctx.access_token, refresh, ctx.device)
+        request[ADMITTED] = admission.take(ctx.remote, shown)
+        return shown
+
+    async def _limit(self, ctx: Ctx, shown: Shown) -> Allowance:
         if ctx.caller:
             return await limits.take(ctx, self._market.per_user, str(ctx.caller.id))
-        return await limits.take(ctx, self._market.per_address, ctx.remote)
+        if holder := holder_of(self._resources.keys, shown):
+            return await limits.take(ctx, self._market.per_holder, holder)
+        reads = self._route.method == hdrs.METH_GET
+        rate = self._market.per_address if reads else self._market.per_address_changes
+        return await limits.take(ctx, rate, ctx.remote)
 
     async def _weigh(self, ctx: Ctx, body: object) -> None:
         if weight := self._route.weight:
@@ -165,6 +194,16 @@ class Endpoint:
         if isinstance(answer.body, Text):
             return Answer(status, answer.body.text.encode(), answer.etag, answer.body.media_type)
         return Answer(status, msgspec.json.encode(answer.body), answer.etag)
+
+
+def counts_later(route: Route) -> bool:
+    """Whether a call counts for the token in its body, so that it is limited once that has been read."""
+    return route.who is PUBLIC and bool(signature_of(route).refresh_token)
+
+
+def later_paths(market: Marketplace) -> list[str]:
+    """Return the paths of these calls."""
+    return [route.path for route in market.routes if counts_later(route)]
 
 
 def answered(request: web.Request, answer: Answer[bytes]) -> web.Response:

@@ -10,7 +10,9 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 from redis.exceptions import RedisError
 
+from api.access_log import AccessLog, shown_path
 from core import errors, logs, tracing
+from core.budget import Buckets, Rate
 from core.db import UNAVAILABLE_ERRORS
 from core.errors import AppError, ErrorCode
 from core.ids import uuid7
@@ -18,10 +20,9 @@ from core.limits import RateLimitedError
 from core.logs import Origin
 from core.metrics import Metrics
 
+ADDRESS = web.RequestKey("address", str)  # where a request comes from
 REQUEST_ID = web.RequestKey("request_id", str)
 ROUTE = web.RequestKey("route", str)  # of a call of a marketplace: its row in the table
-AN_ID = re.compile(r"[0-9a-f]{8}[0-9a-f-]{8,28}")
-PLAIN = re.compile(r"[A-Za-z0-9._%-]{0,40}")
 GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 OF_STATUS = {
     404: errors.NOT_FOUND,
@@ -52,10 +53,13 @@ PREFLIGHT = {
 UNAVAILABLE: tuple[type[Exception], ...] = (*UNAVAILABLE_ERRORS, RedisError)
 
 log = logging.getLogger("api.access")
+_outages = Buckets(
+    Rate("lines of an outage", 20, 60)
+)  # by kind of error: the requests that it fails have a line each as well
 
 
-def observe(metrics: Metrics) -> Middleware:
-    """Give each request an id, time it, and write one line: no query and no headers, which may hold secrets."""
+def observe(metrics: Metrics, lines: AccessLog) -> Middleware:
+    """Give each request an id, time it, and write its line."""
 
     @web.middleware
     async def observed(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -75,7 +79,7 @@ def observe(metrics: Metrics) -> Middleware:
             seconds = time.perf_counter() - started
             if route := request.get(ROUTE):
                 metrics.requests.labels(request.method, route, response.status).observe(seconds)
-            log.info("%s %s %d %.1f ms", request.method, _path(request), response.status, seconds * 1000)
+            lines.note(request, request[ADDRESS], response.status, seconds)
             return response
 
     return observed
@@ -99,11 +103,12 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
     except AppError as error:
         return answer(error)
     except UNAVAILABLE as error:
-        if request.transport is not None:  # who has hung up may be what failed, and needs no answer
-            log.warning("%s %s is not possible right now: %r", request.method, _path(request), error)
+        # Who has hung up may be what failed, and needs no answer.
+        if request.transport is not None and _outages.take(type(error).__name__, time.monotonic()) <= 0:
+            log.warning("%s %s is not possible right now: %r", request.method, shown_path(request), error)
         return answer(errors.UNAVAILABLE.error())
     except Exception:
-        log.exception("%s %s failed", request.method, _path(request))
+        log.exception("%s %s failed", request.method, shown_path(request))
         return answer(errors.INTERNAL_ERROR.error())
 
 
@@ -158,24 +163,9 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
     """Add what every answer carries, whoever made it; a signal, because streams send their headers early."""
     if id := request.get(REQUEST_ID):  # what is refused at once gets none
         response.headers["X-Request-Id"] = id
-    response.headers[hdrs.SERVER] = "greenroom"  # aiohttp would tell its version
+    response.headers.popall(hdrs.SERVER, None)  # aiohttp tells its version
     for name, value in SECURITY_HEADERS.items():
         response.headers.setdefault(name, value)
-
-
-def _path(request: web.Request) -> str:
-    """Return a request's path for the log: its ids, but no token, no name of a file, nothing else that a client has written.
-
-    Where nothing is at a path, only what is short and plain of it.
-    """
-    resource = request.match_info.route.resource
-    if resource is None:
-        return "/".join(part if PLAIN.fullmatch(part) else "*" for part in request.rel_url.raw_path.split("/"))
-    path = resource.canonical
-    for name, value in request.match_info.items():
-        if AN_ID.fullmatch(value):
-            path = path.replace(f"{{{name}}}", value)
-    return path
 
 
 def answer(error: AppError, allow: Sequence[str] = ()) -> web.Response:

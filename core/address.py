@@ -35,17 +35,18 @@ def parse(text: str) -> Address:
     return (isinstance(address, IPv6Address) and address.ipv4_mapped) or address
 
 
-def client_address(peer: str, forwarded: str, proxies: Sequence[str]) -> str:
+def client_address(peer: str, forwarded: str | None, proxies: Sequence[str]) -> str:
     """Return the address nearest to us that is not a trusted proxy's: what is left of it anyone may have made up.
 
-    `forwarded` is X-Forwarded-For, its lines joined by commas; `proxies` are networks. Raises ForwardedError. A peer that has no
-    address (on a Unix socket) stays what it is.
+    `forwarded` is X-Forwarded-For, its lines joined by commas (None: there is none); `proxies` are networks. A peer that has no
+    address (on a Unix socket) stays what it is. Raises ForwardedError, also for a header that is empty: proxies add an address or
+    none at all, so it is the client's own and was handed on, and whoever sends it must not count as the proxy.
     """
     try:
         address = parse(peer)
     except ValueError:
         return peer
-    for hop in reversed(forwarded.split(",") if forwarded else ()):
+    for hop in reversed(() if forwarded is None else forwarded.split(",")):
         if not _is_within(address, proxies):
             break
         try:

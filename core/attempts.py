@@ -14,22 +14,16 @@ async def attempt(ctx: Ctx, *taken: tuple[Rate, str]) -> AsyncIterator[None]:
     """Count a block for these subjects if it refuses its caller; raises RATE_LIMITED before it runs, after too many.
 
     Counted before it runs, and given back afterwards: attempts that run at once must not all slip through. A block that could not
-    be run (the database is away, too many wait) does not count either.
+    be run (the database is away, too many wait) does not count either. Where one of the subjects is refused, none is charged.
     """
-    for rate, subject in taken:
-        await limits.take(ctx, rate, subject)
+    await limits.take_all(ctx, *taken)
     try:
         yield
     except AppError as error:
         if error.kind.retryable:
-            await _give_back(ctx, taken)
+            await limits.give_back(ctx, *taken)
         raise
     except Exception:
-        await _give_back(ctx, taken)
+        await limits.give_back(ctx, *taken)
         raise
-    await _give_back(ctx, taken)
-
-
-async def _give_back(ctx: Ctx, taken: tuple[tuple[Rate, str], ...]) -> None:
-    for rate, subject in taken:
-        await limits.give_back(ctx, rate, subject)
+    await limits.give_back(ctx, *taken)

@@ -4,13 +4,14 @@ Every limit is a `Rate`. Its bucket is one number, the moment at which it is ful
 works alike in memory (here) and in Redis (core/shared_limits.py). docs/limits.md lists every limit and where it is checked.
 """
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Final, Generic, TypeAlias, TypeVar
 
 import msgspec
 
 MOST_SUBJECTS: Final = 10_000
+LOOKED_AT: Final = 8  # when one of them has to be forgotten: not all, so that a flood of new subjects costs little
 
 
 class Rate(msgspec.Struct, frozen=True):
@@ -82,9 +83,9 @@ class Bucket:
         """Return how many can be taken."""
         return max(0, int((self.rate.seconds - max(self.full_at - now, 0.0)) / self._interval + 0.001))
 
-    def is_full(self, now: float) -> bool:
-        """Whether nothing is owed, so that the bucket may be forgotten."""
-        return self.full_at <= now
+    def debt(self, now: float) -> float:
+        """Return how far it is from full, to compare buckets of one rate; 0.0 or less: nothing is owed."""
+        return self.full_at - now
 
 
 class WindowLog(Bucket):
@@ -106,8 +107,7 @@ class WindowLog(Bucket):
 
     def wait(self, now: float, cost: float = 1.0) -> float:
         """Return the seconds after which `cost` fit in; 0.0: now."""
-        while self._moments and self._moments[0] <= now - self.rate.seconds:
-            self._moments.popleft()
+        self._drop_old(now)
         excess = len(self._moments) + min(int(cost), self.rate.count) - self.rate.count
         return self._moments[excess - 1] + self.rate.seconds - now if excess > 0 else 0.0
 
@@ -121,6 +121,38 @@ class WindowLog(Bucket):
     def left(self, now: float) -> int:
         """Return how many still fit in."""
         return self.rate.count - sum(moment > now - self.rate.seconds for moment in self._moments)
+
+    def debt(self, now: float) -> float:
+        """Return how many moments count, and a little more the later they are."""
+        self._drop_old(now)
+        return len(self._moments) + (self.full_at - now) / self.rate.seconds if self._moments else 0.0
+
+    def _drop_old(self, now: float) -> None:
+        while self._moments and self._moments[0] <= now - self.rate.seconds:
+            self._moments.popleft()
+
+
+class Refusal(Bucket):
+    """A refusal by a bucket that is elsewhere: holds for so much and more, and need not be asked for again until `full_at`."""
+
+    __slots__ = ("_cost", "_until")
+
+    def __init__(self, rate: Rate) -> None:
+        super().__init__(rate)
+        self._cost, self._until = 0.0, 0.0
+
+    def remember(self, now: float, cost: float, wait: float) -> None:
+        """Note that `cost` was refused for so many seconds; believed for those of the rate at the longest."""
+        self._cost, self._until = cost, now + wait
+        self.full_at = now + min(wait, self.rate.seconds)
+
+    def wait(self, now: float, cost: float = 1.0) -> float:
+        """Return the seconds after which `cost` can be taken there, as far as we know; 0.0: ask."""
+        return self._until - now if self.full_at > now and cost >= self._cost else 0.0
+
+    def forget(self) -> None:
+        """Ask again: something was put back."""
+        self.full_at = 0.0
 
 
 class Balance(Bucket):
@@ -162,14 +194,17 @@ B = TypeVar("B", bound=Bucket)
 
 
 class Subjects(Generic[B]):
-    """The buckets of many subjects, created by `make`, at most `most`: full ones are dropped first, then the oldest."""
+    """The buckets of many subjects, created by `make`, at most `most`. What owes least is forgotten first.
+
+    So nobody makes us forget what others owe, such as failed logins, or what he owes himself, by coming as very many subjects.
+    """
 
     __slots__ = ("_buckets", "_make", "_most")
 
     def __init__(self, make: Callable[[str | bytes], B], most: int = MOST_SUBJECTS) -> None:
         self._make = make
         self._most = most
-        self._buckets: dict[str | bytes, B] = {}
+        self._buckets = OrderedDict[str | bytes, B]()
 
     def __len__(self) -> int:
         return len(self._buckets)
@@ -183,11 +218,19 @@ class Subjects(Generic[B]):
             bucket = self._buckets[subject] = self._make(subject)
         return bucket
 
+    def find(self, subject: str | bytes) -> B | None:
+        """Return the bucket of a subject that has one."""
+        return self._buckets.get(subject)
+
     def _forget(self, now: float) -> None:
-        """Drop at least a tenth, so that a flood of new subjects does not cost a scan each time."""
-        owing = {subject: bucket for subject, bucket in self._buckets.items() if not bucket.is_full(now)}
-        spare = len(owing) - self._most * 9 // 10
-        self._buckets = dict(list(owing.items())[spare:]) if spare > 0 else owing
+        """Drop the one that owes least of the next few in turn, and all of these that owe nothing."""
+        buckets = self._buckets
+        few = [buckets.popitem(last=False) for _ in range(min(LOOKED_AT, len(buckets)))]
+        debts = [bucket.debt(now) for _, bucket in few]
+        dropped = debts.index(min(debts))
+        for place, (subject, bucket) in enumerate(few):
+            if place != dropped and debts[place] > 0.0:
+                buckets[subject] = bucket
 
 
 class Buckets(Subjects[Bucket]):

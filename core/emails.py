@@ -56,5 +56,4 @@ def problems(given: str) -> list[Detail]:
 
 async def take_mail(ctx: Ctx, email: str, rates: MailRates) -> None:
     """Count a mail to an address, whether there is an account or not; raises RATE_LIMITED."""
-    await limits.take(ctx, rates.address, ctx.remote)
-    await limits.take(ctx, rates.mailbox, canonical(email) or "")
+    await limits.take_all(ctx, (rates.address, ctx.remote), (rates.mailbox, canonical(email) or ""))

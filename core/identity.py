@@ -182,7 +182,9 @@ async def login(ctx: Ctx, email: str, password: str, rates: LoginRates) -> tuple
     known = device if row and known_devices.is_known(device, row.id, row.devices_forgotten_at) else None
     async with attempt(ctx, *_counted(ctx, address, row, known, rates)):
         stored = row.password_hash if row else None
-        if not await ctx.resources.passwords.verify_login(stored, password, ctx.remote) or row is None:
+        # Turns at hashing, too, are the device's: a queue full of its neighbours' logins is not its own.
+        turn = f"device {known.device}" if known else ctx.remote
+        if not await ctx.resources.passwords.verify_login(stored, password, turn) or row is None:
             raise errors.INVALID_CREDENTIALS.error()
     return await _open_session(ctx, row, is_new_device=not known and not row.is_usual)
 

@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 from math import ceil
+from typing import TypeAlias
 
 import msgspec
 
 from core import address
-from core.budget import Rate
+from core.budget import Nested, Rate, Window
 from core.context import Ctx
 from core.errors import RATE_LIMITED, AppError
-from core.shared_limits import Demand
+from core.shared_limits import Demand, Verdict
+
+Subject: TypeAlias = str | Nested
 
 
 class Allowance(msgspec.Struct, frozen=True):
@@ -28,33 +31,52 @@ class RateLimitedError(AppError):
         self.retry_after = retry_after
 
 
-async def take(ctx: Ctx, rate: Rate, subject: str, cost: float = 1.0, more: float = 0.0) -> Allowance:
+async def take(ctx: Ctx, rate: Rate, subject: Subject, cost: float = 1.0, more: float = 0.0) -> Allowance:
     """Take `cost` from the subject's bucket, and `more` even if it is not there; raise RateLimitedError when `cost` is not.
 
     The subject `ctx.remote` is its IPv4 address, or the /64 of its IPv6 address within its /48.
     """
-    return await _take(ctx, rate, _demands(ctx, rate, subject, cost, more))
+    demands = _demands(ctx, rate, subject, cost, more)
+    verdicts = await _take(ctx, demands)
+    if not verdicts:
+        return Allowance(rate, rate.count, 0)
+    raised = ctx.resources.limits.rate_of(demands[0].rate, demands[0].subject)
+    return Allowance(raised, verdicts[0].left, ceil(verdicts[0].full_in))
 
 
-async def give_back(ctx: Ctx, rate: Rate, subject: str) -> None:
-    """Put back what `take` took: it turned out not to count. Of a Window the latest that was taken."""
-    await _take(ctx, rate, _demands(ctx, rate, subject, -1.0, 0.0))
+async def take_all(ctx: Ctx, *counted: tuple[Rate, Subject]) -> None:
+    """Take one from each of these buckets; raise RateLimitedError, and take nothing, when one of them is empty."""
+    await _take(ctx, [demand for rate, subject in counted for demand in _demands(ctx, rate, subject)])
 
 
-def _demands(ctx: Ctx, rate: Rate, subject: str, cost: float, more: float) -> list[Demand]:
-    if subject != ctx.remote:
-        return [Demand(ctx.market, rate, subject, cost, more)]
-    return [Demand(ctx.market, rate.times(factor), name, cost, more) for name, factor in address.subjects(subject)]
+async def give_back(ctx: Ctx, *counted: tuple[Rate, Subject]) -> None:
+    """Put back what `take_all` took: it turned out not to count. Of a Window the latest that was taken."""
+    await _take(ctx, [demand for rate, subject in counted for demand in _demands(ctx, rate, subject, -1.0)])
 
 
-async def _take(ctx: Ctx, rate: Rate, demands: Sequence[Demand]) -> Allowance:
+def _demands(ctx: Ctx, rate: Rate, subject: Subject, cost: float = 1.0, more: float = 0.0) -> list[Demand]:
+    if subject == ctx.remote:
+        subject = address.subjects(ctx.remote)
+    nested: Nested = ((subject, 1),) if isinstance(subject, str) else subject
+    *within, (widest, factor) = nested
+    # Who is within a user whose limits are raised may do more as well.
+    raised = 1 if isinstance(rate, Window) else ctx.resources.limits.factor(widest)
+    demands = [Demand(ctx.market, rate.times(most * raised), name, cost, more) for name, most in within]
+    return [*demands, Demand(ctx.market, rate.times(factor), widest, cost, more)]
+
+
+async def _take(ctx: Ctx, demands: Sequence[Demand]) -> Sequence[Verdict]:
+    """Return the verdicts, none if limits are off; raise for the one that has to wait longest."""
     resources = ctx.resources
     if resources.settings.rate_limits == "off":
-        return Allowance(rate, rate.count, 0)
+        return ()
     verdicts = await resources.limits.take(demands)
-    for demand, verdict in zip(demands, verdicts, strict=True):
-        if verdict.wait > 0:
-            resources.offenders.limited(rate.name, demand.subject)
-            raise RateLimitedError(ceil(verdict.wait))
-    raised = resources.limits.rate_of(rate, demands[0].subject)
-    return Allowance(raised, verdicts[0].left, ceil(verdicts[0].full_in))
+    longest, refused = max(zip(verdicts, demands, strict=True), key=lambda pair: pair[0].wait)
+    if longest.wait > 0:
+        name = refused.rate.name
+        widest = [one.subject for one in demands if one.rate.name == name][
+            -1
+        ]  # of a token its user, whom one can look up
+        resources.offenders.limited(name, widest)
+        raise RateLimitedError(ceil(longest.wait))
+    return verdicts

@@ -113,13 +113,19 @@ class Chore:
 
 @dataclass(frozen=True, slots=True)
 class Marketplace:
-    """The manifest. `acquainted`: which users work together, so that one may put the other into a group."""
+    """The manifest. `acquainted`: which users work together, so that one may put the other into a group.
+
+    Calls are limited by `per_user`; those without a login by `per_holder`, if they show a token of ours (api/shown.py), else for
+    their address: by `per_address` what is read, and whose token is not valid, by `per_address_changes` all else.
+    """
 
     name: str
     title: str
     routes: tuple[Route, ...]
     per_user: Rate
     per_address: Rate
+    per_address_changes: Rate
+    per_holder: Rate
     messages: Rate
     purposes: tuple[Purpose, ...]
     uploads: Rate

@@ -73,9 +73,9 @@ class Client(Socket):
         self._gateway.expiring(self)
 
     def turn_away(self, error: errors.AppError) -> None:
-        """Refuse the connection with our error object."""
+        """Refuse the connection with our error object; it costs the client nothing if the fault is ours."""
         self.refused(error)
-        self.refuse(error.message, errors.answer(error))
+        self.refuse(error.message, errors.answer(error), is_counted=error.kind is not errors.UNAVAILABLE)
 
     def refused(self, error: errors.AppError) -> None:
         """Count an error."""

@@ -36,6 +36,7 @@ class Logins:
         self._looking = Batch(self._look_up, gather=GATHER_SECONDS)
         self._untold = asyncio.Event()
         self._sweeping: asyncio.Task[None] | None = None
+        self._is_over = False
 
     def start(self) -> None:
         """Begin to sweep."""
@@ -44,6 +45,7 @@ class Logins:
     async def stop(self) -> None:
         """Stop sweeping."""
         if self._sweeping:
+            self._is_over = True  # a pause or a look-up that times out just then may take the cancellation for its own
             self._sweeping.cancel()
             await asyncio.wait([self._sweeping])
 
@@ -61,7 +63,7 @@ class Logins:
         return [logins.get(session_id, ended) for session_id in session_ids]
 
     async def _sweep(self) -> None:
-        while True:
+        while not self._is_over:
             await self._pause(SWEEP_SECONDS)
             hurried = self._untold.is_set()
             self._untold.clear()
@@ -77,6 +79,8 @@ class Logins:
     async def _check_all(self, pause: float) -> None:
         clients = list(self._users.clients())
         for start in range(0, len(clients), CHUNK):
+            if self._is_over:
+                return
             await self._check(clients[start : start + CHUNK])
             await self._pause(pause)
 

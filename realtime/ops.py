@@ -13,6 +13,7 @@ from core.context import Resources
 from core.metrics import Metrics
 from core.sharing import Shared
 
+PROBES = HEALTH, READINESS, METRICS = "/healthz", "/readyz", "/metrics"
 CHECK_SECONDS = 2.0
 FRESH_SECONDS = 1.0  # how old an answer may be: asking more often costs the servers behind us nothing
 
@@ -86,7 +87,7 @@ def routes(checks: Mapping[str, Check], metrics: Metrics, optional: Mapping[str,
     async def scrape(_request: web.Request) -> web.Response:
         return web.Response(body=await rendered.get(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
-    return [web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", scrape)]
+    return [web.get(HEALTH, healthz), web.get(READINESS, readyz), web.get(METRICS, scrape)]
 
 
 async def problems(checks: Mapping[str, Check]) -> dict[str, str]:

@@ -36,6 +36,8 @@ OPS = Marketplace(
     ROUTES,
     per_user=USUAL,
     per_address=USUAL,
+    per_address_changes=USUAL,
+    per_holder=USUAL,
     messages=USUAL,
     purposes=(),
     uploads=USUAL,

@@ -3,11 +3,9 @@
 import asyncio
 import gc
 
-from aiohttp import web
-
 from cli.checks import check_settings, markets
 from cli.lifetime import run
-from cli.serve.listening import hub_listening, operations, runner_of
+from cli.serve.listening import bare_app, hub_listening, operations, runner_of
 from config.settings import Settings
 from core.resources import open_resources
 from realtime.app import open_hub
@@ -21,7 +19,7 @@ def run_hub(settings: Settings) -> None:
         manifests = markets(settings.marketplaces)
         async with (
             open_resources(settings) as resources,
-            runner_of(web.Application()) as runner,
+            runner_of(bare_app()) as runner,
             open_hub(settings, resources, manifests) as hub,
         ):
             runner.app.add_routes(operations(resources, hub=hub.ready))

@@ -10,6 +10,7 @@ from functools import partial
 
 from aiohttp import web
 
+from api.middleware import add_headers
 from cli.errors import CommandError
 from config.settings import Settings, own_url
 from core.context import Resources
@@ -22,6 +23,13 @@ from realtime.engine.guard import Guard
 REQUEST_SECONDS = 1.0  # what a request under way has left when its process ends
 
 log = logging.getLogger(__name__)
+
+
+def bare_app() -> web.Application:
+    """Return an application without middlewares, for a process that serves no calls. Http answers what it has no route for."""
+    app = web.Application()
+    app.on_response_prepare.append(add_headers)
+    return app
 
 
 def operations(resources: Resources, **checks: ops.Check) -> list[web.RouteDef]:

@@ -3,11 +3,9 @@
 import asyncio
 import logging
 
-from aiohttp import web
-
 from cli.checks import check_settings, warn_of_files
 from cli.lifetime import run, until
-from cli.serve.listening import listening, operations, runner_of
+from cli.serve.listening import bare_app, listening, operations, runner_of
 from cli.serve.pulses import worker_pulse
 from config.settings import Settings
 from core.resources import open_resources
@@ -25,7 +23,7 @@ def run_worker(settings: Settings) -> None:
         async with (
             open_resources(settings) as resources,
             open_publisher(settings, resources) as publisher,
-            runner_of(web.Application()) as runner,
+            runner_of(bare_app()) as runner,
             open_worker(settings, resources, publisher) as worker,
         ):
             runner.app.add_routes(operations(resources, queue=resources.jobs.ping))

@@ -57,8 +57,11 @@ WELCOME = MailRates(MAILS, Rate("welcome", count=3, seconds=60 * 60))
 VERIFICATION = MailRates(MAILS, Rate("verification", count=3, seconds=60 * 60))
 PASSWORD_RESET = MailRates(MAILS, Rate("password-reset", count=3, seconds=60 * 60))
 PER_USER = Rate("user", count=100, seconds=60)
-# The document gives no number for callers without an account. Several people may share one address.
+# The document gives no number for callers without an account. Several people may share one address: reading there, or trying
+# tokens, leaves them what they need to log in, and who shows a token of ours needs none of it.
 PER_ADDRESS = Rate("address", count=300, seconds=60)
+PER_ADDRESS_CHANGES = Rate("address-changes", count=300, seconds=60)
+PER_HOLDER = Rate("holder", count=100, seconds=60)
 UPLOADS = Rate("uploads", count=10, seconds=60 * 60)
 # A burst of 30, then one each second; what else weighs how many messages is in core/weights.py.
 MESSAGES = Rate("messages", count=30, seconds=30)

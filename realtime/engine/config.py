@@ -9,7 +9,7 @@ from realtime.engine.budget import REFUSALS, TRAFFIC
 from realtime.engine.guard import MAX_HEADS, MAX_HELD, MAX_KEPT, MAX_STRANGERS, SESSIONS, TARPIT
 
 
-def _peer(peer: str, _forwarded: str) -> str:
+def _peer(peer: str, _forwarded: str | None) -> str:
     return peer
 
 
@@ -28,10 +28,11 @@ def _silently(kind: str, address: str) -> None:
 class Config(msgspec.Struct, frozen=True):
     """Times in seconds, sizes in bytes; `origins` may speak with us from a browser, "*" is any.
 
-    `address` returns a client's address, given the peer's and what X-Forwarded-For claims. `subjects` returns what an address
-    counts as: all addresses of an IPv6 network count as one, within a wider network. Addresses that are `trusted`, our own
-    proxies, are not counted at all. `rates` off, for load tests, leaves only what bounds the work of one turn. `limited` is
-    called with the name of the limit and the client's address when a connection begins to be slowed, is refused or cut off.
+    `address` returns a client's address, given the peer's and what X-Forwarded-For claims (None: nothing). `subjects` returns
+    what an address counts as: all addresses of an IPv6 network count as one, within a wider network. Addresses that are
+    `trusted`, our own proxies, are not counted at all. `rates` off, for load tests, leaves only what bounds the work of one turn.
+    `limited` is called with the name of the limit and the client's address when a connection begins to be slowed, is refused or
+    cut off.
     """
 
     ping_interval: float = 25.0
@@ -40,7 +41,7 @@ class Config(msgspec.Struct, frozen=True):
     paths: tuple[str, ...] = ("/socket.io/", "/ws")
     origins: tuple[str, ...] = ("*",)
     connect_timeout: float = 10.0
-    address: Callable[[str, str], str] = _peer
+    address: Callable[[str, str | None], str] = _peer
     subjects: Callable[[str], Nested] = _itself
     trusted: Callable[[str], bool] = _nobody
     limited: Callable[[str, str], None] = _silently

@@ -50,7 +50,8 @@ def routes(engine: "Engine") -> list[web.RouteDef]:
 def _read(request: web.Request) -> Request:
     key = websocket_key(request.headers)
     asked = make_request(request.method, request.query_string, key, request.headers, request.remote or "")
-    return asked._replace(forwarded=",".join(request.headers.getall(hdrs.X_FORWARDED_FOR, [])))
+    lines = request.headers.getall(hdrs.X_FORWARDED_FOR, None)
+    return asked if lines is None else asked._replace(forwarded=",".join(lines))
 
 
 async def _serve(engine: "Engine", request: web.Request, asked: Request) -> web.Response:

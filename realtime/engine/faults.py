@@ -7,6 +7,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+NO_STORE: Final = {"Cache-Control": "no-store"}
+
 
 class Fault(NamedTuple):
     """An answer to what never became a request."""
@@ -28,15 +30,22 @@ class Fault(NamedTuple):
             "Connection: close",
             "Content-Type: application/json",
             f"Content-Length: {len(body)}",
+            *(f"{name}: {value}" for name, value in NO_STORE.items()),
             *headers,
         )
         return "\r\n".join((*lines, "", "")).encode() + body
 
 
 BAD_REQUEST: Final = Fault(400, "Bad Request", "MALFORMED_REQUEST", "The request is not well-formed")
+NOT_FOUND: Final = Fault(404, "Not Found", "NOT_FOUND", "Not found")
+BAD_METHOD: Final = Fault(405, "Method Not Allowed", "METHOD_NOT_ALLOWED", "Method not allowed")
 TOO_SLOW: Final = Fault(408, "Request Timeout", "REQUEST_TIMEOUT", "The request did not come in time")
+TOO_LARGE: Final = Fault(413, "Content Too Large", "PAYLOAD_TOO_LARGE", "The request is too large")
 TOO_MANY: Final = Fault(429, "Too Many Requests", "RATE_LIMITED", "Too many connections")
 HEADERS_TOO_LARGE: Final = Fault(
     431, "Request Header Fields Too Large", "HEADERS_TOO_LARGE", "The headers of the request are too large"
 )
 INTERNAL: Final = Fault(500, "Internal Server Error", "INTERNAL_ERROR", "Internal server error")
+
+# Of what aiohttp refuses by itself; the rest is BAD_REQUEST or INTERNAL.
+OF_STATUS: Final = {fault.status: fault for fault in (NOT_FOUND, BAD_METHOD, TOO_LARGE)}

@@ -56,7 +56,8 @@ class Refused(Exception):  # noqa: N818 - named for what happened
 class Request(NamedTuple):
     """What the engine reads of an HTTP request.
 
-    `key` is Sec-WebSocket-Key, "" if it asks for no WebSocket; `remote` the peer, `forwarded` what X-Forwarded-For claims.
+    `key` is Sec-WebSocket-Key, "" if it asks for no WebSocket; `remote` the peer, `forwarded` what X-Forwarded-For claims,
+    None if there is none.
     """
 
     method: str
@@ -66,7 +67,7 @@ class Request(NamedTuple):
     host: str
     user_agent: str
     remote: str
-    forwarded: str
+    forwarded: str | None
 
     def parameters(self) -> dict[str, str]:
         """The query's parameters. Those of the protocol need no unescaping."""
@@ -127,5 +128,5 @@ def make_request(method: str, query: str, key: str, headers: Mapping[str, str], 
         headers.get("host", ""),
         headers.get("user-agent", ""),
         remote,
-        headers.get("x-forwarded-for", ""),
+        headers.get("x-forwarded-for"),
     )

@@ -2,7 +2,7 @@
 
 import asyncio
 from math import inf
-from typing import Final, cast
+from typing import Final, NoReturn, cast
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
@@ -11,7 +11,7 @@ from aiohttp.web_protocol import RequestPayloadError
 
 from core.budget import Nested
 from realtime.engine.budget import SLICE, Budget
-from realtime.engine.faults import BAD_REQUEST, HEADERS_TOO_LARGE, INTERNAL, TOO_SLOW, Fault
+from realtime.engine.faults import BAD_REQUEST, HEADERS_TOO_LARGE, INTERNAL, NO_STORE, OF_STATUS, TOO_SLOW, Fault
 from realtime.engine.guard import Guard
 
 MAX_HEAD: Final = 16 * 1024  # bytes
@@ -245,19 +245,34 @@ class Http(web.RequestHandler):
         status: int = 500,
         exc: BaseException | None = None,
         message: str | None = None,  # noqa: ARG002 - holds what the client sent
-    ) -> web.StreamResponse:
-        """Answer what no handler has answered. Only our own failures are logged: others tell what the client sent."""
+    ) -> NoReturn:
+        """Answer what no handler has answered, and close. Only our own failures are logged: others tell what the client sent."""
         fault = INTERNAL
         if isinstance(exc, _GONE) or status == BAD_REQUEST.status:
             fault = HEADERS_TOO_LARGE if _is_too_large(exc) else BAD_REQUEST
         else:
             self.log_exception("A request failed", exc_info=exc)
-        if request.writer.output_size > 0:
-            raise ConnectionError("the answer has begun")
-        response = web.Response(status=fault.status, body=fault.body(), content_type="application/json")
-        response.headers["Server"] = "greenroom"  # aiohttp would tell its version
-        response.force_close()
-        return response
+        if request.writer.output_size == 0 and self.transport is not None:
+            self.transport.write(fault.answer())
+        self.force_close()
+        raise ConnectionError("nothing more can be answered on this connection")
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Answer in our form what aiohttp refuses by itself, such as unknown paths: its own repeats the request."""
+        ours = _in_our_form(resp) if isinstance(resp, web.HTTPError) else resp
+        return await super().finish_response(request, ours, start_time)
+
+
+def _in_our_form(error: web.HTTPError) -> web.Response:
+    fault = OF_STATUS.get(error.status, BAD_REQUEST if error.status < 500 else INTERNAL)
+    response = web.Response(status=fault.status, body=fault.body(), content_type="application/json", headers=NO_STORE)
+    if "Allow" in error.headers:
+        response.headers["Allow"] = error.headers["Allow"]
+    if error.status == 417:
+        response.force_close()  # its body may come or not
+    return response
 
 
 def _is_too_large(error: BaseException | None) -> bool:

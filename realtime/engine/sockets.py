@@ -71,11 +71,14 @@ class Socket:
             self.layer.has_joined()
             self.emit_raw(packets.connect(self.id, self.namespace, **extra))
 
-    def refuse(self, message: str, data: object = None) -> None:
-        """Keep the client out of this namespace; the session stays, for others or for another try."""
+    def refuse(self, message: str, data: object = None, *, is_counted: bool = True) -> None:
+        """Keep the client out of this namespace; the session stays, for others or for another try.
+
+        `is_counted`: too many of these end the session.
+        """
         if self.state == _KNOCKING:
             self.layer.leave(self)
-            self.layer.refuse_connect(packets.connect_error(message, data, self.namespace))
+            self.layer.refuse_connect(packets.connect_error(message, data, self.namespace), is_counted=is_counted)
 
     def emit(self, name: str, *args: object, ack: int | None = None) -> None:
         """Send an event; with `ack` the client's answer comes to `on_ack` under that number."""
@@ -190,10 +193,11 @@ class SocketIO:
         self._sockets[namespace] = socket
         socket.on_connect(auth)
 
-    def refuse_connect(self, answer: bytes) -> None:
-        """Answer a CONNECT that is refused: a few, and the session ends."""
+    def refuse_connect(self, answer: bytes, *, is_counted: bool = True) -> None:
+        """Answer a CONNECT that is refused: a few that count, and the session ends."""
         self._session.engine.outbox.add(self._session, answer)
-        self._session.count_refusal(CONNECT_REFUSED)
+        if is_counted:
+            self._session.count_refusal(CONNECT_REFUSED)
 
     def leave(self, socket: Socket, reason: str = "") -> None:
         """Forget a socket; it hears `reason`, unless it was refused and there is none."""

@@ -131,7 +131,6 @@ HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
     (projects.COLLEAGUES, (USER, [UUID(int=2)]), {"projects_creator", "project_team_user", "projects_pkey"}),
     (invitations.LIST_OF_USER, (USER, 20, 0), {"invitations_user", "members_pkey"}),
     (invitations.LIST_OF_GROUP, (CONVERSATION, 20, 0), {"invitations_conversation_id_user_id_key"}),
-    (invitations.COUNT_SINCE, (USER, MOMENT), {"invitations_inviter"}),
     (rooms.LIVE_SESSIONS, ([USER],), {"sessions_pkey", "users_pkey"}),
     (rooms.ROOM_STATES, ([CONVERSATION],), {"conversations_pkey"}),
     (rooms.ROOM_MEMBERS, ([CONVERSATION],), {"members_pkey"}),

@@ -103,7 +103,7 @@ async def test_each_request_is_one_line_in_the_log_without_its_secrets(
     assert [line.split(" ")[:3] for line in lines] == [
         ["POST", "/api/auth/signup", "201"],
         ["GET", "/api/conversations", "200"],
-        ["GET", "/api/no%0Apage", "404"],
+        ["GET", "/api/*", "404"],
     ]
     assert not [line for line in lines if "secret" in line or ann.access_token in line]
 
@@ -113,7 +113,7 @@ async def test_every_answer_carries_security_headers(api: Api) -> None:
         async with api.client.get(path) as response:
             assert response.headers["X-Content-Type-Options"] == "nosniff"
             assert "default-src 'none'" in response.headers["Content-Security-Policy"]
-            assert "aiohttp" not in response.headers["Server"]
+            assert "Server" not in response.headers
 
 
 async def test_calls_are_served_under_the_marketplace_and_at_the_root_while_it_is_the_only_one(api: Api) -> None:
@@ -193,7 +193,8 @@ async def test_a_forwarded_address_is_believed_from_a_trusted_proxy_only(house: 
     assert await locked_out(behind, "7.7.7.7, 1.2.3.4"), "what the client made up before it does not count"
     assert await locked_out(behind, "1.2.3.4:4711"), "nor does the port"
     assert not await locked_out(behind, "1.2.3.5")
-    assert await status(behind, "nobody knows") == 400, "what our own proxy says must make sense"
+    for wrong in ("nobody knows", ""):
+        assert await status(behind, wrong) == 400, "what our own proxy says must make sense"
     for _ in range(5):
         assert not await locked_out(house.settings, "1.2.3.4"), "here it is 127.0.0.1 that calls"
     assert await locked_out(house.settings, "1.2.3.9")

@@ -10,6 +10,8 @@ from uuid import UUID
 import pytest
 
 from core import invitations
+from core.budget import Rate
+from core.shared_limits import SharedLimits, key_of
 from tests.flow.api.conftest import Api, Caller, Reply
 from tests.flow.conftest import House
 
@@ -255,9 +257,11 @@ async def test_who_is_added_by_someone_she_knows_has_no_invitation_left(group: G
 
 
 async def test_a_user_invites_so_many_a_day_and_no_more(
-    api: Api, house: House, monkeypatch: pytest.MonkeyPatch, generous: None
+    api: Api, house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(invitations, "MOST_A_DAY", 3)
+    most = Rate("invitations", 3, 86400)
+    monkeypatch.setattr(invitations, "INVITATIONS", most)
+    monkeypatch.setattr(SharedLimits, "rate_of", lambda _, rate, __: rate if rate is most else rate.times(1000))
     ann = await api.signed_up("creator")
     strangers = [(await house.person(f"P{number}"))[0] for number in range(8)]
 
@@ -268,13 +272,29 @@ async def test_a_user_invites_so_many_a_day_and_no_more(
     assert (await ask(0, 1)).status == 201
     refused = await ask(2, 3)
     assert (refused.status, refused.code) == (429, "RATE_LIMITED")
+    assert int(refused.headers["Retry-After"]) > 3600
     limited = house.resources.metrics.registry.get_sample_value("greenroom_limited_total", {"kind": "invitations"})
     assert limited == 1
     assert len((await ann.get("/conversations")).body["conversations"]) == 1, "nothing of it is there"
     replies = await asyncio.gather(*(ask(place) for place in (4, 5, 6, 7)))
     assert sorted(reply.status for reply in replies) == [201, 429, 429, 429]
-    await house.resources.db.execute("update invitations set created_at = created_at - interval '25 hours'")
+    key = key_of("onswift", most, ann.id)
+    await house.resources.redis.delete(key)
+    house.resources.limits._refusals.of(key, 0.0).forget()
+    too_many = await ask(0, 1, 2, 3)
+    assert (too_many.status, "Retry-After" in too_many.headers) == (429, False), "never so many at once"
     assert (await ask(2, 3)).status == 201
+
+
+async def test_a_user_whose_limits_are_raised_invites_so_many_times_as_many(
+    api: Api, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(invitations, "INVITATIONS", Rate("invitations", 2, 86400))
+    ann = await api.signed_up("creator")
+    monkeypatch.setattr(house.resources.limits, "_raised", {ann.id: 2})
+    strangers = [str((await house.person(f"P{number}"))[0].id) for number in range(4)]
+    made = await ann.post("/conversations/groups", title="Team", participantIds=strangers)
+    assert made.status == 201
 
 
 async def test_a_group_has_so_many_members_and_no_more(group: Group, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -78,8 +78,8 @@ async def test_a_browser_keeps_it_as_a_cookie(house: House, light_passwords: Non
 async def test_behind_an_address_that_strangers_have_locked_out_the_device_counts_for_itself(api: Api) -> None:
     ann = await api.signed_up()
     token = (await log_in(api, ann.email, "new")).headers["X-Device-Token"]
-    for _ in range(5):
-        await api.log_in("nobody@example.com", WRONG)
+    for place in range(5):
+        await api.log_in(f"nobody-{place}@example.com", WRONG)
     assert (await api.log_in(ann.email)).status == 429
     assert (await log_in(api, ann.email, token)).status == 200
 

@@ -79,7 +79,7 @@ async def test_a_form_that_is_refused_is_not_repeated(api: Api, caplog: pytest.L
         ("HEAD", "/api/files/blob/{long}", "HEAD /api/files/blob/* 405"),
         ("PUT", "/api/upload/blob/{long}", "PUT /api/upload/blob/{{token}} 403"),
         ("GET", f"/api/files/{ID}/anns-letter.pdf", f"GET /api/files/{ID}/{{{{fileName}}}} 404"),
-        ("GET", f"/api/projects/{ID}", f"GET /api/projects/{ID} 401"), ("GET", "/a/%0Ab/c%20d", "GET /a/%0Ab/c%20d 404"),
+        ("GET", f"/api/projects/{ID}", f"GET /api/projects/{ID} 401"), ("GET", "/a/%0Ab/c%20d", "GET /* 404"),
         ("GET", "/x=1;y", "GET /* 404"),
     ],
 )  # fmt: skip

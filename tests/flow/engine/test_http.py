@@ -84,7 +84,10 @@ async def wait_on(port: Port, seconds: float) -> None:
 async def answer(raw: Raw) -> tuple[int, object]:
     """The status and the decoded body of the last answer on a connection, which ends with it."""
     head, _, body = (await raw.rest()).partition(b"\r\n\r\n")
-    assert b"content-type: application/json" in head.lower()
+    lines = head.lower().split(b"\r\n")
+    assert b"content-type: application/json" in lines
+    assert b"cache-control: no-store" in lines
+    assert not [line for line in lines if line.startswith(b"server:")]
     return int(head.split(b" ")[1]), json.loads(body)
 
 

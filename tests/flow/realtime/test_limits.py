@@ -306,11 +306,14 @@ async def test_without_limits_nothing_is_asked_of_redis(house: House) -> None:
     assert [key async for key in house.resources.redis.scan_iter("limit:*")] == []
 
 
+@pytest.mark.parametrize("forwarded", ["nobody knows", ""])
 @pytest.mark.parametrize("transport", ["polling", "websocket"])
-async def test_a_session_whose_proxy_forwards_for_no_address_is_refused(house: House, transport: str) -> None:
+async def test_a_session_whose_proxy_forwards_for_no_address_is_refused(
+    house: House, transport: str, forwarded: str
+) -> None:
     url = await house.hub(msgspec.structs.replace(house.settings, trusted_proxies=("127.0.0.0/8",)))
     query = f"/socket.io/?EIO=4&transport={transport}"
-    async with aiohttp.ClientSession(headers={"X-Forwarded-For": "nobody knows"}) as http:
+    async with aiohttp.ClientSession(headers={"X-Forwarded-For": forwarded}) as http:
         if transport == "polling":
             assert (await http.get(url + query)).status == 400
         else:

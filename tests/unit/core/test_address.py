@@ -14,7 +14,8 @@ PROXIES = ("10.0.0.0/8", "192.168.1.1", "::1")
     [
         ("1.1.1.1", "", "1.1.1.1"),
         ("1.1.1.1", "2.2.2.2", "1.1.1.1"),
-        ("10.1.1.1", "", "10.1.1.1"),
+        ("1.1.1.1", None, "1.1.1.1"),
+        ("10.1.1.1", None, "10.1.1.1"),
         ("10.1.1.1", "2.2.2.2", "2.2.2.2"),
         ("::1", "2001:db8::1", "2001:db8::1"),
         ("10.1.1.1", "9.9.9.9, 2.2.2.2, 192.168.1.1", "2.2.2.2"),
@@ -31,7 +32,7 @@ PROXIES = ("10.0.0.0/8", "192.168.1.1", "::1")
         ("", "2.2.2.2", ""),
     ],
 )
-def test_the_nearest_hop_that_is_no_trusted_proxy_is_the_client(peer: str, forwarded: str, address: str) -> None:
+def test_the_nearest_hop_that_is_no_trusted_proxy_is_the_client(peer: str, forwarded: str | None, address: str) -> None:
     assert client_address(peer, forwarded, PROXIES) == address
 
 
@@ -39,6 +40,7 @@ def test_the_nearest_hop_that_is_no_trusted_proxy_is_the_client(peer: str, forwa
     "forwarded",
     [
         "nonsense",
+        "",
         " ",
         ",",
         "2.2.2.2,",

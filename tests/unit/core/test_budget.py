@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.budget import Balance, Bucket, Buckets, Rate, Window, WindowLog
+from core.budget import Balance, Bucket, Buckets, Rate, Refusal, Window, WindowLog
 
 RATE = Rate("test", 5, 10)
 WINDOW = Window("guesses", 5, 10)
@@ -68,6 +68,30 @@ def test_a_flood_of_subjects_that_all_owe_is_bounded_too() -> None:
         assert len(buckets) <= 10
 
 
+@pytest.mark.parametrize("rate", [RATE, WINDOW])
+def test_whoever_owes_most_is_remembered_however_many_others_come_after(rate: Rate) -> None:
+    buckets = Buckets(rate, most=10)
+    for moment in range(4):
+        buckets.take("victim", float(moment))
+    for place in range(1000):
+        buckets.take(str(place), 4.0)
+        assert len(buckets) <= 10
+    assert buckets.of("victim", 4.0).left(4.0) < buckets.of("another", 4.0).left(4.0) - 1
+
+
+def test_a_refusal_holds_for_as_much_or_more_until_it_is_time_to_ask_again() -> None:
+    refusal = Refusal(Rate("refused", 1, 5))
+    assert refusal.wait(100.0, 1.0) == 0.0
+    refusal.remember(100.0, 2.0, 60.0)
+    assert (refusal.wait(101.0, 1.0), refusal.wait(101.0, 2.0), refusal.wait(104.0, 9.0)) == (0.0, 59.0, 56.0)
+    assert refusal.wait(105.0, 2.0) == 0.0
+    refusal.remember(200.0, 1.0, 3.0)
+    assert (refusal.wait(202.0), refusal.wait(203.0)) == (1.0, 0.0)
+    refusal.remember(300.0, 1.0, 3.0)
+    refusal.forget()
+    assert refusal.wait(300.0) == 0.0
+
+
 def test_of_a_window_nothing_comes_back_before_the_first_is_a_window_old() -> None:
     log = WINDOW.bucket()
     assert [log.take(100.0 + place) for place in range(5)] == [0.0] * 5
@@ -76,8 +100,8 @@ def test_of_a_window_nothing_comes_back_before_the_first_is_a_window_old() -> No
     assert log.take(110.0) == 0.0
     assert log.take(110.0) == pytest.approx(1.0)
     assert (log.left(110.0), log.left(112.0)) == (0, 2)
-    assert not log.is_full(119.9)
-    assert log.is_full(120.0)
+    assert log.debt(119.9) > 0
+    assert log.debt(120.0) == 0
 
 
 def test_of_a_window_the_latest_is_taken_back_and_no_more_than_there_are() -> None:

@@ -5,7 +5,8 @@ from unittest.mock import Mock
 import pytest
 
 from core import errors
-from realtime.client import Reply
+from realtime.client import Client, Reply
+from realtime.engine.sockets import SocketIO
 
 
 @pytest.mark.parametrize(
@@ -16,3 +17,18 @@ def test_a_refusal_counts_against_the_client_unless_we_are_unavailable(kind: err
     Reply(client, "message:send", 1).refuse(kind.error())
     assert client.ack.call_count == 1
     assert client.session.count_refusal.call_count == counts
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_counted"), [(errors.SESSION_ENDED, True), (errors.RATE_LIMITED, True), (errors.UNAVAILABLE, False)]
+)
+def test_a_refused_connect_counts_against_the_client_unless_we_are_unavailable(
+    kind: errors.ErrorCode, *, is_counted: bool
+) -> None:
+    session = Mock(max_payload=1000)
+    client = Client(Mock(), session)
+    client.layer, client.namespace = SocketIO(session, {}), "/"
+    client.layer._sockets["/"] = client
+    client.turn_away(kind.error())
+    assert session.engine.outbox.add.call_count == 1
+    assert session.count_refusal.call_count == is_counted

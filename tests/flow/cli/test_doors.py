@@ -1,0 +1,78 @@
+"""What no application answers looks alike at the doors of all processes, and repeats nothing of the request."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
+import msgspec
+import pytest
+
+from api.app import build_app
+from cli.serve.listening import bare_app, hub_listening, listening, operations, runner_of
+from core import errors
+from realtime.app import open_hub
+from tests.flow.conftest import MARKETS, House
+from tests.flow.engine.serving import Raw, connected
+
+SECRET = "do-not-repeat-me"
+
+
+@pytest.fixture(params=["hub", "worker", "api", "dev"])
+async def raw(request: pytest.FixtureRequest, house: House) -> AsyncIterator[Raw]:
+    """Return a connection to a process, put together as its command does it."""
+    settings = msgspec.structs.replace(house.settings, port=0)
+    async with AsyncExitStack() as stack:
+        is_api = request.param in ("api", "dev")
+        app = build_app(settings, house.resources, house.publisher) if is_api else bare_app()
+        runner = await stack.enter_async_context(runner_of(app))
+        if not is_api:
+            app.add_routes(operations(house.resources))
+        if request.param in ("hub", "dev"):
+            hub = await stack.enter_async_context(open_hub(settings, house.resources, MARKETS))
+            port = await stack.enter_async_context(hub_listening(settings, runner, hub))
+        else:
+            port = await stack.enter_async_context(listening(settings, runner, house.resources.offenders))
+        yield await stack.enter_async_context(connected(port))
+
+
+@pytest.mark.parametrize(
+    ("line", "header", "expected"),
+    [
+        (f"GET /{SECRET}", "", errors.NOT_FOUND),
+        (f"GET /healthz/{SECRET}", "", errors.NOT_FOUND),
+        (f"DELETE /healthz?{SECRET}", "", errors.METHOD_NOT_ALLOWED),
+        ("GET /healthz", f"Expect: {SECRET}\r\n", errors.MALFORMED_REQUEST),
+        (f"GET /{SECRET}", f"Expect: {SECRET}\r\n", errors.MALFORMED_REQUEST),
+        ("POST /healthz", f"Expect: {SECRET}\r\n", errors.MALFORMED_REQUEST),
+        ("GET /healthz", f"X: \0{SECRET}\r\n", errors.MALFORMED_REQUEST),
+        ("GET /healthz", f"X: {SECRET * 2000}\r\n", errors.HEADERS_TOO_LARGE),
+    ],
+)
+async def test_what_is_answered_below_the_applications_has_our_envelope(
+    raw: Raw, line: str, header: str, expected: errors.ErrorCode
+) -> None:
+    raw.send(f"{line} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{header}\r\n".encode())
+    head, _, body = (await raw.rest()).partition(b"\r\n\r\n")
+    status, *lines = head.decode().split("\r\n")
+    told = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+    assert (int(status.split(" ")[1]), json.loads(body)["error"]["code"]) == (expected.status, expected.code)
+    assert told["cache-control"] == "no-store"
+    assert told["content-type"].startswith("application/json")
+    assert "server" not in told
+    assert ("allow" in told) == (expected is errors.METHOD_NOT_ALLOWED)
+    assert SECRET not in f"{head!r}{body!r}"
+
+
+async def test_a_client_that_asks_before_it_sends_its_body_may_go_on(raw: Raw) -> None:
+    raw.send(b"POST /socket.io/none HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
+    assert (await raw.head()).startswith(b"HTTP/1.1 100 ")
+    raw.send(b"{}")
+    assert (await raw.head()).startswith(b"HTTP/1.1 404 ")
+
+
+async def test_the_probes_name_no_server_either(raw: Raw) -> None:
+    raw.send(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+    head = (await raw.head()).lower()
+    assert head.startswith(b"http/1.1 200 ")
+    assert b"\r\nserver:" not in head
+    assert b"cache-control: no-store" in head
