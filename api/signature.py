@@ -8,6 +8,7 @@ import msgspec
 
 from core.market import Answer, JsonFile, Route
 
+CHANGES = frozenset({"PUT", "PATCH"})
 _PARAMETER = re.compile(r"{(\w+)}")
 
 
@@ -22,7 +23,10 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What a handler takes and gives; `answer` is None for 204. `query_lists`: those that the query may name repeatedly."""
+    """What a handler takes and gives; `answer` is None for 204. `query_lists`: those that the query may name repeatedly.
+
+    `fixed`: fields of what a change answers with that the change does not take.
+    """
 
     path: tuple[Parameter, ...]
     query: type[msgspec.Struct] | None
@@ -30,13 +34,14 @@ class Signature:
     body: object | None
     body_optional: bool
     refresh_token: str
+    fixed: frozenset[str]
     answer: object | None
 
 
 def signature_of(route: Route) -> Signature:
     """Read a route's handler."""
     hints = get_type_hints(route.handler, include_extras=True)
-    answer = hints["return"]
+    answer = _answer(hints["return"])
     return Signature(
         path=tuple(Parameter(name, _snake(name), hints[_snake(name)]) for name in _PARAMETER.findall(route.path)),
         query=hints.get("query"),
@@ -44,12 +49,22 @@ def signature_of(route: Route) -> Signature:
         body=hints.get("body"),
         body_optional=type(None) in get_args(hints.get("body")),
         refresh_token=_refresh_token(hints.get("body")),
-        answer=None
-        if answer is type(None)
-        else get_args(answer)[0]
-        if get_origin(answer) in (Answer, JsonFile)
-        else answer,
+        fixed=_names(answer) - _names(hints.get("body")) if route.method in CHANGES else frozenset(),
+        answer=answer,
     )
+
+
+def _answer(returned: object) -> object | None:
+    if returned is type(None):
+        return None
+    return get_args(returned)[0] if get_origin(returned) in (Answer, JsonFile) else returned
+
+
+def _names(*kinds: object) -> frozenset[str]:
+    """Return what the fields of a struct, or of one among others, are called in JSON."""
+    parts = [*kinds, *(part for kind in kinds for part in get_args(kind))]
+    found = [kind for kind in parts if isinstance(kind, type) and issubclass(kind, msgspec.Struct)]
+    return frozenset(field.encode_name for kind in found for field in msgspec.structs.fields(kind))
 
 
 def _lists(query: type[msgspec.Struct] | None) -> frozenset[str]:

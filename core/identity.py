@@ -19,6 +19,7 @@ from core.errors import Detail
 from core.ids import uuid7
 from core.jobs import MailCode
 from core.sessions import Account, Tokens
+from core.texts import UnfitError
 from core.tokens import Device
 from core.unit_of_work import unit_of_work
 
@@ -36,6 +37,11 @@ class PasswordPolicy(msgspec.Struct, frozen=True):
     min_length: int
     max_length: int
     kinds: dict[str, Callable[[str], bool]]
+
+    def check(self, password: str) -> None:
+        """Raise UnfitError with all that a password lacks: for the type of a field."""
+        if problems := password_problems("", password, self):
+            raise UnfitError(*(problem.message for problem in problems))
 
 
 class LoginRates(msgspec.Struct, frozen=True):

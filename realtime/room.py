@@ -40,6 +40,7 @@ class Room:
         "signals",
         "sockets",
         "told_offset_at",
+        "typing",
         "version",
         "wanted",
     )
@@ -60,6 +61,7 @@ class Room:
         self.frames: list[bytes] = []
         self.held: dict[int, tuple[bytes, bytes]] = {}
         self.signals: dict[tuple[bytes, bool], bytes] = {}
+        self.typing: set[bytes] = set()  # whom the sockets here have been told to type, or will be: see typing.py
         self.mailbox: list[tuple[Callable[[Room], None], Callable[[errors.AppError], None]]] = []
         self.idle_since = 0.0
         self.wanted = True

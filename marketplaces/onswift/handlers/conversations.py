@@ -43,7 +43,7 @@ async def create_conversation(ctx: Ctx, body: NewConversation) -> Answer[Convers
 
 async def create_group(ctx: Ctx, body: NewGroup) -> GroupView:
     """Create a group conversation, owned by the caller; whom she does not know is invited"""
-    return _group(*await groups.create(ctx, body.title.strip(), body.participant_ids, access.acquainted))
+    return _group(*await groups.create(ctx, body.title, body.participant_ids, access.acquainted))
 
 
 async def create_project_conversation(ctx: Ctx, project_id: UUID) -> Answer[ConversationView]:

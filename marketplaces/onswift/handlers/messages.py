@@ -26,14 +26,14 @@ async def list_messages(ctx: Ctx, conversation_id: UUID, query: HistoryQuery) ->
 
 async def send_message(ctx: Ctx, conversation_id: UUID, body: NewMessage) -> Answer[Message]:
     """Send a message"""
-    messages.check_content(body.content)
+    content = messages.checked_content(body.content)
     await conversations.require_member(ctx, conversation_id)
     await conversations.require_members(ctx, conversation_id, body.mentions)
     draft = Draft(
         id=uuid7(),
         conversation_id=conversation_id,
         sender=ctx.user.person,
-        content=body.content,
+        content=content,
         client_id=body.client_id or ctx.idempotency_key or None,
         reply_to=body.reply_to,
         mentions=tuple(dict.fromkeys(body.mentions)),

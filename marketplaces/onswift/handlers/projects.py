@@ -39,7 +39,6 @@ async def list_projects(ctx: Ctx, query: ProjectQuery) -> ProjectPage:
 
 async def create_project(ctx: Ctx, body: NewProject) -> ProjectView:
     """Create a project"""
-    rules.check_future("dueDate", body.due_date, clock.today())
     async with unit_of_work(ctx) as work:
         id = uuid7()
         await queries.INSERT(work.db, id, ctx.user.id, body.name, body.description, body.due_date, clock.now())

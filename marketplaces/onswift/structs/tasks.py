@@ -1,18 +1,17 @@
 """Tasks of a project."""
 
 from datetime import date, datetime
-from typing import Annotated, Literal, TypeAlias
+from typing import Literal, TypeAlias
 from uuid import UUID
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, UnsetType
 
-from core.fields import Name
+from core.fields import Description, Name
 from core.paging import Limit, PageQuery, Pagination
 from core.people import Person
 from marketplaces.onswift.structs.projects import Status
 
-Description = Annotated[str, Meta(max_length=10_000, pattern=r"^[^\x00]*$")]
 # "-": descending. By status: in the order in which the work goes.
 Sort: TypeAlias = Literal[
     "dueDate", "-dueDate", "createdAt", "-createdAt", "name", "-name", "status", "-status"
