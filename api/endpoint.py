@@ -11,6 +11,7 @@ from api.admission import ADDRESS, ADMITTED
 from api.auth import caller
 from api.body import read_body
 from api.cookies import Cookies, wanted, without_tokens
+from api.fixed import Fixed
 from api.middleware import NO_STORE, REQUEST_ID, REVALIDATED, ROUTE
 from api.signature import signature_of
 from core import errors, idempotency, limits, logs
@@ -42,7 +43,8 @@ class Endpoint:
         self._cookies = Cookies(market.name, resources)
         # What needs a login is personal. Clients may still ask with If-None-Match about what they keep themselves.
         self._may_be_kept = (route.method, route.who) == ("GET", PUBLIC) and self._signature.answer is not CsrfToken
-        self._body_shape = _shape(self._signature.body, self._signature.fixed)
+        self._body_shape = _shape(self._signature.body)
+        self._fixed = Fixed(market, route)
         self._query_shape = _shape(self._signature.query)
 
     async def __call__(self, request: web.Request) -> web.Response:
@@ -64,7 +66,9 @@ class Endpoint:
         arguments = self._arguments(request)
         raw = await read_body(request)
         if self._body_shape:
+            place = dict(arguments)
             arguments["body"] = self._body(request, raw, self._body_shape)
+            await self._fixed.check(ctx, place, raw)
         return await self._call(request, ctx, arguments, raw)
 
     async def _answer_files(self, request: web.Request, ctx: Ctx) -> web.Response:
@@ -181,8 +185,8 @@ def answered(request: web.Request, answer: Answer[bytes]) -> web.Response:
     return web.Response(body=answer.body, status=answer.status, headers=headers)
 
 
-def _shape(type: object | None, fixed: frozenset[str] = frozenset()) -> Shape[object] | None:
-    return Shape(type, fixed) if type else None
+def _shape(type: object | None) -> Shape[object] | None:
+    return Shape(type) if type else None
 
 
 def _query(request: web.Request, lists: frozenset[str]) -> dict[str, object]:

@@ -93,7 +93,10 @@ def _query_parameters(signature: Signature) -> Iterable[Json]:
 
 def _successes(route: Route, signature: Signature, schema_of: dict[str, Json]) -> Json:
     content = {"content": _content(signature.answer, schema_of)} if signature.answer else {}
-    return {str(status): {"description": HTTPStatus(status).phrase} | content for status in route.statuses}
+    return {
+        str(status): {"description": HTTPStatus(status).phrase} | (content if status != HTTPStatus.NO_CONTENT else {})
+        for status in route.statuses
+    }
 
 
 def _content(answer: object, schema_of: dict[str, Json]) -> Json:

@@ -23,10 +23,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What a handler takes and gives; `answer` is None for 204. `query_lists`: those that the query may name repeatedly.
-
-    `fixed`: fields of what a change answers with that the change does not take.
-    """
+    """What a handler takes and gives; `answer` is None for 204. `query_lists`: those that the query may name repeatedly."""
 
     path: tuple[Parameter, ...]
     query: type[msgspec.Struct] | None
@@ -34,7 +31,6 @@ class Signature:
     body: object | None
     body_optional: bool
     refresh_token: str
-    fixed: frozenset[str]
     answer: object | None
 
 
@@ -49,7 +45,6 @@ def signature_of(route: Route) -> Signature:
         body=hints.get("body"),
         body_optional=type(None) in get_args(hints.get("body")),
         refresh_token=_refresh_token(hints.get("body")),
-        fixed=_names(answer) - _names(hints.get("body")) if route.method in CHANGES else frozenset(),
         answer=answer,
     )
 
@@ -60,7 +55,7 @@ def _answer(returned: object) -> object | None:
     return get_args(returned)[0] if get_origin(returned) in (Answer, JsonFile) else returned
 
 
-def _names(*kinds: object) -> frozenset[str]:
+def names_of(*kinds: object) -> frozenset[str]:
     """Return what the fields of a struct, or of one among others, are called in JSON."""
     parts = [*kinds, *(part for kind in kinds for part in get_args(kind))]
     found = [kind for kind in parts if isinstance(kind, type) and issubclass(kind, msgspec.Struct)]

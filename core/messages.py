@@ -7,7 +7,7 @@ import msgspec
 
 from core import emojis, errors, texts
 from core.context import Ctx
-from core.conversations import LOCK, require_member
+from core.conversations import LOCK, require_member, require_open
 from core.db import Db, Many, One, Run, Scalar, found, transaction
 from core.events import ConversationRead, Message, MessageDeleted, MessageEdited, MessageReacted, Reaction
 from core.people import Person
@@ -262,6 +262,7 @@ async def get(ctx: Ctx, conversation_id: UUID, id: UUID) -> Message:
 async def edit(ctx: Ctx, conversation_id: UUID, id: UUID, content: str) -> Message:
     """Change the text of one's own message; earlier texts are kept for moderators, for a while. The same text changes nothing."""
     content = checked_content(content)
+    await require_open(ctx, conversation_id)
     await _require_author(ctx, conversation_id, id)
     change = await _change(ctx, EDIT, conversation_id, id, content)
     message = await get(ctx, conversation_id, id)
@@ -289,6 +290,7 @@ async def react(ctx: Ctx, conversation_id: UUID, id: UUID, emoji: str, *, added:
     if "\0" in emoji or (added and not spelled):
         raise errors.invalid("emoji", "Must be one emoji")
     emoji = spelled or emoji
+    await require_open(ctx, conversation_id)
     before = await get(ctx, conversation_id, id)
     if added and len(before.reactions) >= MAX_REACTIONS and emoji not in {one.emoji for one in before.reactions}:
         raise errors.invalid("emoji", f"At most {MAX_REACTIONS} different ones")

@@ -2,8 +2,9 @@
 
 What is right takes msgspec's way, and is as fast. What it refuses is read again, field by field.
 
-Everywhere alike: fields and parameters that are unknown are ignored; a wrong value of a known one is VALIDATION_ERROR; one that
-exists and cannot be changed is FIELD_NOT_CHANGEABLE; "" is what forms send for nothing, so in an optional field it is nothing.
+Everywhere alike: fields and parameters that are unknown are ignored; a wrong value of a known one is VALIDATION_ERROR; a field
+that exists and cannot be changed is FIELD_NOT_CHANGEABLE (api/fixed.py); "" is what forms send for nothing, so in an optional
+field it is nothing.
 """
 
 from collections.abc import Callable
@@ -56,11 +57,10 @@ class Part(msgspec.Struct, frozen=True):
 
 
 class Shape(Generic[Value]):
-    """What a call or event takes. `fixed`: names of fields that exist and cannot be changed."""
+    """What a call or event takes."""
 
-    def __init__(self, type: object, fixed: frozenset[str] = frozenset()) -> None:
+    def __init__(self, type: object) -> None:
         self._part = part_of(type)
-        self._fixed = fixed
         self._decode: Callable[[bytes], Value] = msgspec.json.Decoder(type).decode
         # What to look at once msgspec is content; what lies deeper is read field by field, always.
         self._looked_at = tuple(
@@ -71,24 +71,18 @@ class Shape(Generic[Value]):
         self._is_deep = any(_has_rules(field.part) for field in self._part.fields)
 
     def decode(self, raw: bytes) -> Value:
-        """Decode JSON; raises MALFORMED_REQUEST, VALIDATION_ERROR, FIELD_NOT_CHANGEABLE."""
+        """Decode JSON; raises MALFORMED_REQUEST, VALIDATION_ERROR."""
         try:
             value = self._decode(raw)
         except msgspec.ValidationError:
-            value = self.read(_json(raw))
+            return self.read(_json(raw))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise _malformed() from None
-        else:
-            value = self.checked(value, lambda: _json(raw))
-        if self._fixed:
-            self._check_fixed(_json(raw))
-        return value
+        return self.checked(value, lambda: _json(raw))
 
     def convert(self, values: dict[str, object]) -> Value:
-        """Take the texts of a query or form; raises VALIDATION_ERROR, FIELD_NOT_CHANGEABLE."""
-        value = self.read(values, lax=True)
-        self._check_fixed(values)
-        return value
+        """Take the texts of a query or form; raises VALIDATION_ERROR."""
+        return self.read(values, lax=True)
 
     def checked(self, value: Value, again: Callable[[], object]) -> Value:
         """Return a decoded value with its texts as they are stored; `again` gives what it was decoded from."""
@@ -121,11 +115,6 @@ class Shape(Generic[Value]):
         except UnfitError:
             return False
         return True
-
-    def _check_fixed(self, values: object) -> None:
-        named = sorted(self._fixed.intersection(values)) if isinstance(values, dict) else ()
-        if named:
-            raise errors.FIELD_NOT_CHANGEABLE.error(details=[Detail(name, "Cannot be changed") for name in named])
 
 
 class EventShape(Shape[Value]):

@@ -152,6 +152,7 @@ class Handlers:
             online=[ids[key] for key in online],
             messages=page.messages if page.complete else [],
             complete=page.complete,
+            closed_at=room.closed_at,
         )
 
     def join_user(self, client: Client, event: wire.JoinUser, reply: Reply) -> None:
@@ -172,6 +173,8 @@ class Handlers:
         """Tell the conversation who types."""
 
         def tell(room: Room) -> None:
+            if room.closed_at:
+                raise errors.CONVERSATION_CLOSED.error()
             self.typing.said(client, room.id, is_typing=event.is_typing)
             reply.done(wire.Done())
 

@@ -176,6 +176,7 @@ class Rooms:
             self._forget(room)
             room.refuse(answer)
         else:
+            room.closed_at = answer.closed_at
             room.wake(answer.market, answer.last_seq, answer.version)
             self._gathered(room)
             if room.key in self._outdated:
@@ -194,7 +195,9 @@ class Rooms:
 
     async def _reload(self, rooms: list[Room]) -> Sequence[None]:
         await self._load_members(rooms)
+        closed = {state.id: state.closed_at for state in await ROOM_STATES(self._db, [room.id for room in rooms])}
         for room in rooms:
+            room.closed_at = closed.get(room.id)
             self._typists.recheck(room)
             for client in [client for client in room.sockets.values() if client.user_key not in room.members]:
                 client.leave(room)

@@ -125,7 +125,7 @@ ROUTES: tuple[Route, ...] = (
         ALREADY_IN_TEAM,
         TEAM_FULL,
     ),
-    delete(PROJECT + "/team/{userId}", team.remove_member, CREATORS, PROJECT_NOT_FOUND, NOT_IN_TEAM),
+    delete(PROJECT + "/team/{userId}", team.remove_member, CREATORS, PROJECT_NOT_FOUND, NOT_IN_TEAM, also=(200,)),
     do(
         PROJECT + "/conversations",
         conversations.create_project_conversation,

@@ -114,4 +114,5 @@ def _view(conversation: Conversation) -> ConversationView:
         last_message_at=conversation.last_message_at,
         created_at=conversation.created_at,
         project_id=conversation.subject_id,
+        closed_at=conversation.closed_at,
     )

@@ -76,6 +76,7 @@ async def delete_project(ctx: Ctx, project_id: UUID) -> None:
     async with unit_of_work(ctx) as work:
         await access.project_owned(ctx, work.db, project_id, "delete it")
         await queries.DELETE(work.db, project_id, clock.now())
+        await subjects.close(ctx, work, rules.subject(project_id), "{actor} deleted the project")
         await work.record("project.delete", project_id)
 
 

@@ -50,14 +50,29 @@ class TaskQuery(PageQuery, frozen=True, rename="camel"):
     sort: Sort = "dueDate"
 
 
+class Unassigned(msgspec.Struct, frozen=True, rename="camel"):
+    """A task that nobody has any more."""
+
+    id: UUID
+    name: str
+
+
+class RemovedMember(msgspec.Struct, frozen=True, rename="camel"):
+    """The open tasks of somebody who was taken out of a team: give them to others."""
+
+    unassigned_tasks: list[Unassigned]
+
+
 class TaskView(msgspec.Struct, frozen=True, rename="camel"):
+    """A task; it has no assignee once that one is out of the team."""
+
     id: UUID
     project_id: UUID
     project_name: str
     name: str
     description: str
     status: Status
-    assignee: Person
+    assignee: Person | None
     due_date: date
     created_at: datetime
     updated_at: datetime

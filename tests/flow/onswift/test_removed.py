@@ -142,7 +142,7 @@ async def asked(group: Group, cursors: tuple[str, str]) -> dict[str, Any]:
         answers[f"send on {hub}"] = await socket.send(UUID(group.id), "x")
         answers[f"read on {hub}"] = await socket.call("conversation:read", conversationId=group.id, **about)
         answers[f"edit on {hub}"] = await socket.call("message:edit", conversationId=group.id, content="x", **about)
-        answers[f"react on {hub}"] = await socket.call("message:react", conversationId=group.id, emoji="x", **about)
+        answers[f"react on {hub}"] = await socket.call("message:react", conversationId=group.id, emoji="🎉", **about)
     return answers
 
 

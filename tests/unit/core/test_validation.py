@@ -113,15 +113,6 @@ def test_unknown_fields_are_ignored() -> None:
     assert Shape[Body](Body).decode(msgspec.json.encode(RIGHT | {"colour": 5})).name == "Ann"
 
 
-def test_a_field_that_exists_and_cannot_be_changed_is_named() -> None:
-    shape = Shape[Change](Change, frozenset({"id", "createdAt"}))
-    with pytest.raises(AppError) as raised:
-        shape.decode(b'{"name": "Ann", "createdAt": null, "id": 5, "colour": 1}')
-    assert raised.value.kind.status == 422
-    assert [detail.field for detail in raised.value.details] == ["createdAt", "id"]
-    assert shape.decode(b'{"name": "Ann"}').name == "Ann"
-
-
 def test_names_are_tidied_wherever_they_stand() -> None:
     body = Shape[Body](Body).decode(
         msgspec.json.encode(RIGHT | {"name": " A\u202en\u200bn ", "inner": [{"label": " x"}]})
