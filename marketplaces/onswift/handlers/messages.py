@@ -37,7 +37,7 @@ async def send_message(ctx: Ctx, conversation_id: UUID, body: NewMessage) -> Ans
 
 
 async def _send_once(ctx: Ctx, conversation_id: UUID, body: NewMessage, content: str) -> Answer[Message]:
-    """Send a message whose key was not used for anything else. No transaction waits for the log: it would hold what that needs."""
+    """Send a message whose key was not used for anything else. No transaction waits for the log, which needs a connection too."""
     call = (b"message", conversation_id.bytes, msgspec.json.encode(body))
     await idempotency.claim(ctx, call)
     try:
