@@ -6,7 +6,7 @@ from typing import TypeGuard, get_args
 
 import msgspec
 
-from api.signature import Signature, signature_of
+from api.signature import CHANGES, Signature, signature_of
 from core import errors
 from core.errors import ErrorAnswer, ErrorCode
 from core.market import JSON, Marketplace, Route, Text
@@ -119,6 +119,8 @@ def _errors(route: Route, signature: Signature) -> Sequence[ErrorCode]:
         always.append(errors.VALIDATION_ERROR)
     if signature.body:
         always += [errors.MALFORMED_REQUEST, errors.PAYLOAD_TOO_LARGE, errors.UNSUPPORTED_MEDIA_TYPE]
+    if signature.body and route.method in CHANGES:
+        always.append(errors.FIELD_NOT_CHANGEABLE)
     always += [part.too_large for part in route.uploads]
     if route.keeps_answer:
         always.append(errors.IDEMPOTENCY_KEY_REUSED)

@@ -75,7 +75,7 @@ class Group:
         sent = await bob.post(f"{self.path}/messages", content=f"{LATER}!", mentions=[str(self.ann.id)])
         assert sent.status == 201, sent.body
         assert (await self.ann.caller.put(f"{self.path}/messages/{self.first}", content=f"{LATER}?")).status == 200
-        assert (await bob.call("PUT", f"{self.path}/messages/{self.first}/reactions/{LATER}")).status == 200
+        assert (await bob.call("PUT", f"{self.path}/messages/{self.first}/reactions/🎉")).status == 200
         assert (await bob.put(f"{self.path}/read", messageId=sent.body["id"])).status == 204
         await notify_members(self.house.resources.db, self.house.publisher, [UUID(self.id)])
         assert LATER in (await self.ann.sockets[0].heard.next("conversation:updated"))["preview"]
