@@ -79,6 +79,7 @@ NOT_MY_TASK = (*NOT_MY_PROJECT, TASK_NOT_FOUND)
 NOT_MY_DELIVERABLE = (DELIVERABLE_NOT_FOUND, FORBIDDEN)
 NOT_MINE = (CONVERSATION_NOT_FOUND, NOT_A_MEMBER)
 NOT_MY_MESSAGE = (*NOT_MINE, MESSAGE_NOT_FOUND)
+OPEN_MESSAGE = (*NOT_MY_MESSAGE, CONVERSATION_CLOSED)
 DELIVERED = (FilePart("files[]", "fileUrls", "deliverable", many=True),)
 BAD_TEXT = (EMPTY_MESSAGE, MESSAGE_TOO_LONG)
 PROJECT = "/api/projects/{projectId}"
@@ -191,9 +192,8 @@ ROUTES: tuple[Route, ...] = (
         "/api/conversations/{conversationId}/messages",
         messages.send_message,
         ROLES,
-        *NOT_MY_MESSAGE,
+        *OPEN_MESSAGE,
         *BAD_TEXT,
-        CONVERSATION_CLOSED,
         IDEMPOTENCY_KEY_REUSED,
         statuses=(201, 200),
         weight=weights.MESSAGE,
