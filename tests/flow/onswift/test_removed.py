@@ -132,7 +132,7 @@ async def asked(group: Group, cursors: tuple[str, str]) -> dict[str, Any]:
     about = {"messageId": group.first}
     answers["page"] = (await eve.get(f"{group.path}/messages", before=group.first)).body
     answers["edit"] = (await eve.put(f"{group.path}/messages/{group.first}", content="x")).body
-    answers["react"] = (await eve.call("PUT", f"{group.path}/messages/{group.first}/reactions/x")).body
+    answers["react"] = (await eve.call("PUT", f"{group.path}/messages/{group.first}/reactions/👍")).body
     answers["send"] = (await eve.post(f"{group.path}/messages", content="x")).body
     answers["read"] = (await eve.put(f"{group.path}/read", **about)).body
     for hub, socket in enumerate(group.eve.sockets):
