@@ -69,6 +69,7 @@ create index one_time_tokens_owner on one_time_tokens (user_id);
 
 -- last_seq: the place of the newest message. version: counts every change in the conversation, changed_at: when the last one was.
 -- A conversation with a subject (OnSwift: a project) has the people of that as its members: nobody else adds or removes them.
+-- closed_at: its subject is gone. It can be read, and nothing is said in it any more.
 -- The fill factor keeps the updates of each send on their page (HOT), so no column that a send changes is indexed.
 create table conversations (
     id uuid primary key,
@@ -83,7 +84,8 @@ create table conversations (
     changed_at timestamptz not null default now(),
     created_at timestamptz not null default now(),
     subject_type text,
-    subject_id uuid
+    subject_id uuid,
+    closed_at timestamptz
 ) with (fillfactor = 50);
 -- conversations.CREATE_PAIR
 create unique index conversations_pair on conversations (market, pair_key) where pair_key is not null;
@@ -375,8 +377,9 @@ $$;
 --
 -- Arrays are parallel, one element per message, in the order of arrival. Conversation rows are locked in id order, so two hubs
 -- never deadlock and a later statement of this function sees all that earlier holders of the locks committed. Then: a repeat
--- (same conversation, sender and client id) gets the first answer; a sender who is not a member, or a reply to a message that is
--- not there, is refused by an error code; the rest are numbered densely. The sender has read what she wrote.
+-- (same conversation, sender and client id) gets the first answer, unless it says something else than the first did; that, a closed
+-- conversation (FORBIDDEN: the versions before this know no other word for it), a sender who is not a member, or a reply to a message
+-- that is not there, is refused by an error code; the rest are numbered densely. The sender has read what she wrote.
 -- Repeats within one call are the caller's to hold back.
 --
 -- Planning took most of the time of a small batch, so one plan serves all calls. It must be right for any number of rows and
@@ -395,12 +398,29 @@ begin
     perform 1 from conversations c where c.id = any (conversation_ids) order by c.id for no key update;
     moment := clock_timestamp();
     return query
-    with incoming as materialized ( -- or the verdict would be found twice
+    with mentioned as materialized ( -- read for repeats only
+        select m.place, array_agg(distinct m.user_id order by m.user_id) as users
+        from unnest(mention_places, mention_users) as m (place, user_id) group by 1
+    ),
+    incoming as materialized ( -- or the verdict would be found twice
         select u.*, c.last_seq, c.version as last_version,
             r.id as first_id, r.seq as first_seq, r.version as first_version, r.created_at as first_at,
             -- Not `exists`: Postgres would read all members to save itself the look-ups.
             case
+                when r.id is not null and (
+                    r.reply_to is distinct from u.reply_to or u.body <> coalesce(
+                        ( -- as it was before it was changed, as long as that is kept
+                            select e.body from message_edits e where e.conversation_id = r.conversation_id and e.seq = r.seq
+                            order by e.version limit 1
+                        ),
+                        case when r.edited_at is null and r.deleted_at is null then r.body else u.body end
+                    ) or r.edited_at is null and r.deleted_at is null and array(
+                        select t.user_id from mentions t where t.conversation_id = r.conversation_id and t.seq = r.seq
+                        order by t.user_id
+                    ) <> coalesce((select g.users from mentioned g where g.place = u.place), '{}')
+                ) then 'IDEMPOTENCY_KEY_REUSED'
                 when r.id is not null then 'REPEATED'
+                when c.closed_at is not null then 'FORBIDDEN'
                 when (
                     select s.left_at is null from members s where s.conversation_id = u.conversation_id and s.user_id = u.sender_id
                 ) is not true then 'NOT_A_MEMBER'
@@ -436,9 +456,9 @@ begin
         where s.conversation_id = f.conversation_id and s.user_id = f.sender_id
     )
     select n.place,
-        case when n.verdict is null then n.id else n.first_id end,
-        case when n.verdict is null then n.last_seq + n.number else n.first_seq end,
-        case when n.verdict is null then n.last_version + n.number else n.first_version end,
+        case when n.verdict is null then n.id when n.verdict = 'REPEATED' then n.first_id end,
+        case when n.verdict is null then n.last_seq + n.number when n.verdict = 'REPEATED' then n.first_seq end,
+        case when n.verdict is null then n.last_version + n.number when n.verdict = 'REPEATED' then n.first_version end,
         coalesce(n.first_at, moment), n.first_id is not null, nullif(n.verdict, 'REPEATED')
     from numbered n order by n.place;
     if cardinality(mention_users) > 0 then

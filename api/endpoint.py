@@ -12,9 +12,10 @@ from api.admission import ADMISSION, ADMITTED
 from api.auth import caller
 from api.body import read_body
 from api.cookies import Cookies, wanted, without_tokens
+from api.fixed import Fixed
 from api.middleware import ADDRESS, NO_STORE, REQUEST_ID, REVALIDATED, ROUTE
 from api.shown import Shown, holder_of
-from api.signature import Parameter, signature_of
+from api.signature import signature_of
 from core import errors, idempotency, limits, logs
 from core.context import Ctx, Resources
 from core.csrf import CsrfToken
@@ -24,7 +25,7 @@ from core.limits import Allowance
 from core.market import JSON, PUBLIC, Answer, JsonFile, Marketplace, Route, Text
 from core.publisher import Publisher
 from core.sessions import Tokens
-from core.validation import as_error
+from core.validation import Shape, converted
 
 # Longer than any call takes that still has a chance: its client has a database that hangs, not one that is slow.
 CALL_SECONDS = 10.0
@@ -50,7 +51,9 @@ class Endpoint:
         # What needs a login is personal. Clients may still ask with If-None-Match about what they keep themselves.
         self._may_be_kept = (route.method, route.who) == ("GET", PUBLIC) and self._signature.answer is not CsrfToken
         self._counts_later = counts_later(route)
-        self._decode_body = msgspec.json.Decoder(self._signature.body).decode if self._signature.body else None
+        self._body_shape = _shape(self._signature.body)
+        self._fixed = Fixed(market, route)
+        self._query_shape = _shape(self._signature.query)
 
     async def __call__(self, request: web.Request) -> web.Response:
         """Answer one request; raises AppError."""
@@ -70,15 +73,17 @@ class Endpoint:
     async def _answer(self, request: web.Request, ctx: Ctx) -> web.Response:
         arguments = self._arguments(request)
         raw = request.get(RAW) or await read_body(request)
-        if self._decode_body:
-            arguments["body"] = self._body(request, raw)
+        if self._body_shape:
+            place = dict(arguments)
+            arguments["body"] = self._body(request, raw, self._body_shape)
+            await self._fixed.check(ctx, place, raw)
         return await self._call(request, ctx, arguments, raw)
 
     async def _answer_files(self, request: web.Request, ctx: Ctx) -> web.Response:
         arguments = self._arguments(request)
         async with (
             multipart.reading(request, ctx, self._market, self._route) as form,
-            multipart.uploading(ctx, form, self._signature.body) as body,
+            multipart.uploading(ctx, form, self._body_shape) as body,
         ):
             return await self._call(request, ctx, arguments | {"body": body}, form.digest)
 
@@ -166,25 +171,22 @@ class Endpoint:
             await limits.take(ctx, self._market.messages, str(ctx.user.id), weight.base, weight.rest(body))
 
     def _arguments(self, request: web.Request) -> dict[str, object]:
-        arguments = {part.argument: _path_value(part, request.match_info[part.name]) for part in self._signature.path}
-        if self._signature.query:
-            arguments["query"] = _query(request, self._signature.query, self._signature.query_lists)
+        arguments = {
+            part.argument: converted(part.type, request.match_info[part.name], part.name)
+            for part in self._signature.path
+        }
+        if self._query_shape:
+            arguments["query"] = self._query_shape.convert(_query(request, self._signature.query_lists))
         return arguments
 
-    def _body(self, request: web.Request, raw: bytes) -> object:
+    def _body(self, request: web.Request, raw: bytes, shape: Shape[object]) -> object:
         if not raw and self._signature.body_optional:
             return None
         if self._signature.refresh_token:
             raw = self._cookies.with_refresh_token(request, raw, self._signature.refresh_token)
         if request.content_type not in ("application/json", "application/octet-stream"):
             raise errors.UNSUPPORTED_MEDIA_TYPE.error()
-        try:
-            assert self._decode_body  # noqa: S101
-            return self._decode_body(raw)
-        except msgspec.DecodeError as error:
-            raise as_error(error) from None
-        except (UnicodeDecodeError, RecursionError):
-            raise errors.MALFORMED_REQUEST.error("The body is not valid JSON") from None
+        return shape.decode(raw)
 
     def _encode(self, result: object) -> Answer[bytes]:
         if result is None:
@@ -222,21 +224,15 @@ def answered(request: web.Request, answer: Answer[bytes]) -> web.Response:
     return web.Response(body=answer.body, status=answer.status, headers=headers)
 
 
-def _path_value(part: Parameter, text: str) -> object:
-    try:
-        return msgspec.convert(text, part.type, strict=False)
-    except msgspec.ValidationError as error:
-        raise errors.invalid(part.name, str(error)) from None
+def _shape(type: object | None) -> Shape[object] | None:
+    return Shape(type) if type else None
 
 
-def _query(request: web.Request, type: type[msgspec.Struct], lists: frozenset[str]) -> msgspec.Struct:
+def _query(request: web.Request, lists: frozenset[str]) -> dict[str, object]:
     values: dict[str, object] = dict(request.query)
     for name in lists:
         values[name] = [*request.query.getall(name, ()), *request.query.getall(f"{name}[]", ())]
-    try:
-        return msgspec.convert(values, type, strict=False)
-    except msgspec.ValidationError as error:
-        raise as_error(error) from None
+    return values
 
 
 def _rate_headers(allowance: Allowance) -> dict[str, str]:

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from typing import IO
 
-import msgspec
 from aiohttp import web
 from multipart import MultipartError, ParserLimitReached, PushMultipartParser, parse_options_header
 
@@ -22,7 +21,7 @@ from core.files.table import File
 from core.files.uploads import discard, new_file, store
 from core.files.urls import file_url
 from core.market import FilePart, Marketplace, Route
-from core.validation import as_error
+from core.validation import Shape
 
 MAX_PARTS = 50
 MAX_HEADERS = 8  # of a part; RFC 7578 knows three
@@ -108,10 +107,10 @@ async def _take(parser: PushMultipartParser, reader: FormReader, chunk: bytes) -
 
 
 @asynccontextmanager
-async def uploading(ctx: Ctx, form: Form, body: object) -> AsyncIterator[object]:
+async def uploading(ctx: Ctx, form: Form, body: Shape[object] | None) -> AsyncIterator[object]:
     """Upload the files of a call and yield its body with their addresses; what is not attached in the block is forgotten."""
     files = [(part, new_file(ctx, new), content) for part, new, content in form.files]
-    decoded = _decode(ctx, form, files, body)
+    decoded = body.convert(_values(ctx, form, files)) if body else None
     try:
         for _, file, content in files:
             await store(ctx, file, content)
@@ -121,7 +120,7 @@ async def uploading(ctx: Ctx, form: Form, body: object) -> AsyncIterator[object]
             await discard(ctx, [file for _, file, _ in files])
 
 
-def _decode(ctx: Ctx, form: Form, files: Sequence[tuple[FilePart, File, IO[bytes]]], body: object) -> object:
+def _values(ctx: Ctx, form: Form, files: Sequence[tuple[FilePart, File, IO[bytes]]]) -> dict[str, object]:
     values: dict[str, object] = dict(form.texts)
     for part, file, _ in files:
         url = file_url(ctx, file)
@@ -130,8 +129,4 @@ def _decode(ctx: Ctx, form: Form, files: Sequence[tuple[FilePart, File, IO[bytes
             values[part.field] = [*(known if isinstance(known, list) else ()), url]
         else:
             values[part.field] = url
-    try:
-        decoded: object = msgspec.convert(values, body, strict=False)
-    except msgspec.ValidationError as error:
-        raise as_error(error) from None
-    return decoded
+    return values

@@ -7,7 +7,7 @@ from typing import TypeGuard, get_args
 import msgspec
 
 from api.schemas import REF, Json, schemas_of
-from api.signature import Signature, signature_of
+from api.signature import CHANGES, Signature, signature_of
 from core import errors
 from core.errors import ErrorAnswer, ErrorCode
 from core.market import JSON, Marketplace, Route, Text
@@ -92,7 +92,10 @@ def _query_parameters(signature: Signature) -> Iterable[Json]:
 
 def _successes(route: Route, signature: Signature, schema_of: dict[str, Json]) -> Json:
     content = {"content": _content(signature.answer, schema_of)} if signature.answer else {}
-    return {str(status): {"description": HTTPStatus(status).phrase} | content for status in route.statuses}
+    return {
+        str(status): {"description": HTTPStatus(status).phrase} | (content if status != HTTPStatus.NO_CONTENT else {})
+        for status in route.statuses
+    }
 
 
 def _content(answer: object, schema_of: dict[str, Json]) -> Json:
@@ -115,6 +118,8 @@ def _errors(route: Route, signature: Signature) -> Sequence[ErrorCode]:
         always.append(errors.VALIDATION_ERROR)
     if signature.body:
         always += [errors.MALFORMED_REQUEST, errors.PAYLOAD_TOO_LARGE, errors.UNSUPPORTED_MEDIA_TYPE]
+    if signature.body and route.method in CHANGES:
+        always.append(errors.FIELD_NOT_CHANGEABLE)
     always += [part.too_large for part in route.uploads]
     if route.keeps_answer:
         always.append(errors.IDEMPOTENCY_KEY_REUSED)

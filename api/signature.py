@@ -8,6 +8,7 @@ import msgspec
 
 from core.market import Answer, JsonFile, Route
 
+CHANGES = frozenset({"PUT", "PATCH"})
 _PARAMETER = re.compile(r"{(\w+)}")
 
 
@@ -36,7 +37,7 @@ class Signature:
 def signature_of(route: Route) -> Signature:
     """Read a route's handler."""
     hints = get_type_hints(route.handler, include_extras=True)
-    answer = hints["return"]
+    answer = _answer(hints["return"])
     return Signature(
         path=tuple(Parameter(name, _snake(name), hints[_snake(name)]) for name in _PARAMETER.findall(route.path)),
         query=hints.get("query"),
@@ -44,12 +45,21 @@ def signature_of(route: Route) -> Signature:
         body=hints.get("body"),
         body_optional=type(None) in get_args(hints.get("body")),
         refresh_token=_refresh_token(hints.get("body")),
-        answer=None
-        if answer is type(None)
-        else get_args(answer)[0]
-        if get_origin(answer) in (Answer, JsonFile)
-        else answer,
+        answer=answer,
     )
+
+
+def _answer(returned: object) -> object | None:
+    if returned is type(None):
+        return None
+    return get_args(returned)[0] if get_origin(returned) in (Answer, JsonFile) else returned
+
+
+def names_of(*kinds: object) -> frozenset[str]:
+    """Return what the fields of a struct, or of one among others, are called in JSON."""
+    parts = [*kinds, *(part for kind in kinds for part in get_args(kind))]
+    found = [kind for kind in parts if isinstance(kind, type) and issubclass(kind, msgspec.Struct)]
+    return frozenset(field.encode_name for kind in found for field in msgspec.structs.fields(kind))
 
 
 def _lists(query: type[msgspec.Struct] | None) -> frozenset[str]:

@@ -6,10 +6,10 @@ from uuid import UUID
 
 import msgspec
 
-from core import errors
+from core import clock, errors
 from core.context import Ctx
 from core.db import Db, Many, One, Run, Scalar, found
-from core.events import ConversationCreated, MembersChanged, Message, MessageReceived
+from core.events import ConversationClosed, ConversationCreated, MembersChanged, Message, MessageReceived
 from core.ids import uuid7
 from core.people import Person
 from core.unit_of_work import UnitOfWork, unit_of_work
@@ -56,6 +56,7 @@ class Conversation(msgspec.Struct, frozen=True, rename="camel"):
     last_message: LastMessage | None
     members: list[Member]
     subject_id: UUID | None
+    closed_at: datetime | None
 
     @property
     def unread_count(self) -> int:
@@ -77,6 +78,7 @@ class ConversationRow(msgspec.Struct, frozen=True):
     content: str | None
     sender_id: UUID | None
     subject_id: UUID | None
+    closed_at: datetime | None
 
 
 class MemberRow(msgspec.Struct, frozen=True):
@@ -97,6 +99,10 @@ class Place(msgspec.Struct, frozen=True):
     at: datetime
 
 
+class MemberId(msgspec.Struct, frozen=True):
+    user_id: UUID
+
+
 class GroupId(msgspec.Struct, frozen=True):
     id: UUID
 
@@ -107,12 +113,14 @@ class Standing(msgspec.Struct, frozen=True):
     kind: str
     role: str | None
     subject_type: str | None
+    closed_at: datetime | None
 
 
 _SEEN_BY_USER = f"""
     select c.id, c.kind, c.title, c.last_seq, c.version, s.last_read_seq,
         (select count(*) from members n where n.conversation_id = c.id and n.left_at is null) as member_count,
-        c.last_message_at, c.created_at, m.id as message_id, {shown("m", "body")} as content, m.sender_id, c.subject_id
+        c.last_message_at, c.created_at, m.id as message_id, {shown("m", "body")} as content, m.sender_id, c.subject_id,
+        c.closed_at
     from members s
     join conversations c on c.id = s.conversation_id
     left join messages m on m.conversation_id = c.id and m.seq = c.last_seq
@@ -136,7 +144,7 @@ MEMBERS_SHOWN_OF = Many(
 STANDING = One(
     Standing,
     """
-    select c.kind, m.role, c.subject_type from conversations c
+    select c.kind, m.role, c.subject_type, c.closed_at from conversations c
     left join members m on m.conversation_id = c.id and m.user_id = $2 and m.left_at is null
     where c.id = $1 and c.market = $3""",
 )
@@ -190,6 +198,10 @@ GROUPS_OF = Many(
     select c.id from members m join conversations c on c.id = m.conversation_id and c.kind = 'group'
     where m.user_id = $1 and m.left_at is null limit $2""",
 )
+CLOSE = Scalar(
+    datetime, "update conversations set closed_at = $2 where id = $1 and closed_at is null returning closed_at"
+)
+MEMBERS_OF = Many(MemberId, "select user_id from members where conversation_id = $1 and left_at is null")
 NEXT_PLACE = One(
     Place,
     """
@@ -243,6 +255,12 @@ async def require_member(ctx: Ctx, id: UUID, db: Db | None = None) -> Standing:
     return standing
 
 
+async def require_open(ctx: Ctx, id: UUID) -> None:
+    """Raise as require_member, and CONVERSATION_CLOSED where nothing is said any more."""
+    if (await require_member(ctx, id)).closed_at:
+        raise errors.CONVERSATION_CLOSED.error()
+
+
 async def require_members(ctx: Ctx, id: UUID, user_ids: Sequence[UUID]) -> None:
     """Raise VALIDATION_ERROR unless all these users (of a mention) are in the conversation."""
     if user_ids and await MEMBERS_AMONG(ctx.db, id, list(user_ids)) != len(set(user_ids)):
@@ -264,6 +282,15 @@ async def leave_some(ctx: Ctx, user_id: UUID, most: int) -> int:
                 await PASS_OWNERSHIP(work.db, group.id)
                 await _log(work, group.id, gone, "{actor} left")
     return len(groups)
+
+
+async def close(ctx: Ctx, work: UnitOfWork, id: UUID, template: str) -> None:
+    """Have nothing said in a conversation any more, after a last note: `template` says why, by "{actor}"."""
+    await LOCK(work.db, id)
+    closed_at = await CLOSE(work.db, id, clock.now())
+    if closed_at:
+        await _log(work, id, ctx.user.person, template)
+        work.emit([row.user_id for row in await MEMBERS_OF(work.db, id)], ConversationClosed(id, closed_at))
 
 
 async def say_joined(ctx: Ctx, work: UnitOfWork, id: UUID, people: Sequence[Person]) -> None:
@@ -330,4 +357,5 @@ def _as_conversation(row: ConversationRow, members: list[Member]) -> Conversatio
         last_message=last,
         members=members,
         subject_id=row.subject_id,
+        closed_at=row.closed_at,
     )

@@ -5,19 +5,34 @@ Postgres differ beyond ASCII, and Postgres's depends on the database's locale (a
 """
 
 import re
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from core import errors, limits
 from core.budget import Rate
 from core.context import Ctx
 from core.errors import Detail
+from core.texts import UnfitError
 
 # The addr-spec of RFC 5322 without quoted names, comments and bare host names, in ASCII: what people have as an address today.
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _EMAIL = re.compile(rf"(?=.{{1,64}}@){_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})+")
 MAX_EMAIL = 254
+INVALID = "Invalid email format"
+
+
+def _tidied(given: str) -> str:
+    email = trimmed(given)
+    if email is None:
+        raise UnfitError(INVALID)
+    return email
+
+
+# The address of somebody who signs up; where an address only says who somebody is, any text may come: it is nobody's.
+Email = Annotated[str, Meta(max_length=1024, extra={"rule": _tidied})]
 
 
 class MailRates(msgspec.Struct, frozen=True):
@@ -51,7 +66,7 @@ def checked(given: str) -> str:
 
 def problems(given: str) -> list[Detail]:
     """Return what is wrong with an address."""
-    return [] if trimmed(given) else [Detail("email", "Invalid email format")]
+    return [] if trimmed(given) else [Detail("email", INVALID)]
 
 
 async def take_mail(ctx: Ctx, email: str, rates: MailRates) -> None:

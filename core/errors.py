@@ -74,6 +74,7 @@ FILE_REJECTED = ErrorCode("FILE_REJECTED", 404, "The file was not accepted and h
 METHOD_NOT_ALLOWED = ErrorCode("METHOD_NOT_ALLOWED", 405, "Method not allowed")
 REQUEST_TIMEOUT = ErrorCode("REQUEST_TIMEOUT", 408, "The request did not come in time", retryable=True)
 EMAIL_EXISTS = ErrorCode("EMAIL_EXISTS", 409, "An account with this email exists")
+CONVERSATION_CLOSED = ErrorCode("CONVERSATION_CLOSED", 409, "The conversation is closed: it can be read, no more")
 GROUP_FULL = ErrorCode("GROUP_FULL", 409, "The group has as many members as it can have")
 HUB_SILENT = ErrorCode("HUB_SILENT", 409, "The hub is silent: nobody can tell it anything right now", retryable=True)
 FILE_NOT_READY = ErrorCode("FILE_NOT_READY", 409, "The file is still being checked", retryable=True)
@@ -82,7 +83,10 @@ PRECONDITION_FAILED = ErrorCode("PRECONDITION_FAILED", 412, "It has changed sinc
 PAYLOAD_TOO_LARGE = ErrorCode("PAYLOAD_TOO_LARGE", 413, "The request is too large")
 FILE_TOO_LARGE = ErrorCode("FILE_TOO_LARGE", 413, "The file is too large")
 UNSUPPORTED_MEDIA_TYPE = ErrorCode("UNSUPPORTED_MEDIA_TYPE", 415, "Send application/json")
-IDEMPOTENCY_KEY_REUSED = ErrorCode("IDEMPOTENCY_KEY_REUSED", 422, "This key was used for another call")
+IDEMPOTENCY_KEY_REUSED = ErrorCode(
+    "IDEMPOTENCY_KEY_REUSED", 422, "This Idempotency-Key or clientId was used for something else"
+)
+FIELD_NOT_CHANGEABLE = ErrorCode("FIELD_NOT_CHANGEABLE", 422, "This cannot be changed")
 RATE_LIMITED = ErrorCode("RATE_LIMITED", 429, "Rate limit exceeded", retryable=True)
 TOO_MANY_CONNECTIONS = ErrorCode(
     "TOO_MANY_CONNECTIONS", 429, "Too many connections of one user: close one", retryable=True

@@ -118,6 +118,14 @@ class ConversationUpdated(Event, frozen=True, rename="camel"):
     sender: Person
 
 
+class ConversationClosed(Event, frozen=True, rename="camel"):
+    """Sent to the members of a conversation whose subject is gone: nothing is said in it any more. The log says so, too."""
+
+    name = "conversation:closed"
+    conversation_id: UUID
+    closed_at: datetime
+
+
 class MembersChanged(Event, frozen=True, rename="camel"):
     """Someone was added to or left a conversation. The log says so too, in a message of kind "system"."""
 

@@ -9,28 +9,42 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta
 
+from core import texts
+
 Changed = TypeVar("Changed", bound=msgspec.Struct)
 
 MOST_AT_ONCE = 100  # users whom one call puts into a group
 
+# The patterns are for the documents and for what is cheap to refuse. People are told the words beside them, in `extra`, and what
+# can be seen of a text is judged by its rule: see core/validation.py, core/texts.py.
 _STORABLE = r"^[^\x00]*$"
+_NO_NUL = {"words": "Must not contain the character U+0000"}
+_LINE = {"rule": texts.line}
+_PROSE = {"rule": texts.prose}
+_NEEDED = {"needed": True}  # there must be something to see in it
+_SOMETHING: dict[str, object] = {"minLength": 1, "pattern": r"[^\s\x00]"}
 
-Text = Annotated[str, Meta(max_length=2048, pattern=_STORABLE)]
+Text = Annotated[str, Meta(max_length=2048, pattern=_STORABLE, extra=_NO_NUL)]
 # Only how long: what they must be is said where they are used, with errors of its own.
-Short = Annotated[str, Meta(max_length=1024)]  # an e-mail address, a password, a token, a name
+Short = Annotated[str, Meta(max_length=1024)]  # an e-mail address, a password, a token
 Content = Annotated[str, Meta(max_length=100_000)]  # of a message
-Name = Annotated[str, Meta(max_length=255, pattern=r"^[^\x00]*[^\s\x00][^\x00]*$")]
-Line = Annotated[str, Meta(max_length=255, pattern=_STORABLE)]
+# What somebody or something is called: one line that can be seen, without what cannot. In an optional field it may be empty.
+Name = Annotated[str, Meta(max_length=255, extra=_LINE | _NEEDED, extra_json_schema=_SOMETHING)]
+Line = Annotated[str, Meta(max_length=255, extra=_LINE)]
 # http(s), a host with a dot, nobody's name and password; the last part because `$` also matches before a line end.
 WebUrl = Annotated[
     str,
     Meta(
         max_length=2048,
         pattern=r"^https?://(?:[\w-]{1,63}\.)+[^\W_][\w-]{0,62}(?::[0-9]{1,5})?(?:[/?#][^\s\x00-\x20<>\"\\]*)?$(?!\n)",
+        extra={"words": "Must be a web address, as https://example.com"},
     ),
 ]
-Prose = Annotated[str, Meta(max_length=10_000, pattern=r"^[^\x00]*[^\s\x00][^\x00]*$")]
-ClientId = Annotated[str, Meta(min_length=1, max_length=128, pattern=_STORABLE)]
+# Texts of many lines: one that says something, and those that may be empty.
+Prose = Annotated[str, Meta(max_length=10_000, extra=_PROSE | _NEEDED, extra_json_schema=_SOMETHING)]
+Description = Annotated[str, Meta(max_length=10_000, extra=_PROSE)]
+Bio = Annotated[str, Meta(max_length=500, extra=_PROSE)]
+ClientId = Annotated[str, Meta(min_length=1, max_length=128, pattern=_STORABLE, extra=_NO_NUL)]
 PersonIds = Annotated[list[UUID], Meta(min_length=1, max_length=MOST_AT_ONCE)]
 MentionIds = Annotated[list[UUID], Meta(max_length=50)]
 

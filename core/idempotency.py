@@ -35,6 +35,7 @@ CLAIM = Scalar(
     on conflict do nothing returning key""",
 )
 KEEP = Run("update idempotency_keys set status = $3, body = $4, etag = $5 where user_id = $1 and key = $2")
+RELEASE = Run("delete from idempotency_keys where user_id = $1 and key = $2 and fingerprint = $3 and status = 0")
 KEPT_ANSWER = One(
     KeptAnswer, "select fingerprint, status, body, etag from idempotency_keys where user_id = $1 and key = $2"
 )
@@ -46,6 +47,21 @@ FORGET = Run(
 )
 
 
+async def claim(ctx: Ctx, call: tuple[bytes, ...]) -> None:
+    """Take a user's key for a call that repeats safely by itself; raises IDEMPOTENCY_KEY_REUSED if it was for another one.
+
+    Committed before the call is done: give the key back with `release` if that fails.
+    """
+    fingerprint = _fingerprint(call)
+    if not await CLAIM(ctx.db, ctx.user.id, _key(ctx), fingerprint, clock.now()):
+        await _kept(ctx, fingerprint)
+
+
+async def release(ctx: Ctx, call: tuple[bytes, ...]) -> None:
+    """Give a key back: its call has failed, so whatever comes with it next is a first try."""
+    await RELEASE(ctx.db, ctx.user.id, ctx.idempotency_key, _fingerprint(call))
+
+
 async def once(
     ctx: Ctx, call: tuple[bytes, ...], do: Callable[[Ctx], Awaitable[Answer[bytes]]]
 ) -> tuple[Answer[bytes], bool]:
@@ -53,19 +69,29 @@ async def once(
 
     `call` is what makes it this call and no other. Raises IDEMPOTENCY_KEY_REUSED for another call with the same key.
     """
-    key = ctx.idempotency_key
-    if not 1 <= len(key) <= MAX_KEY or "\0" in key:
-        raise errors.invalid("Idempotency-Key", f"1 to {MAX_KEY} characters")
-    fingerprint = _fingerprint(call)
+    key, fingerprint = _key(ctx), _fingerprint(call)
     async with unit_of_work(ctx) as work:
         if await CLAIM(work.db, ctx.user.id, key, fingerprint, clock.now()):
             answer = await do(replace(ctx, work=work))
             await KEEP(work.db, ctx.user.id, key, answer.status, answer.body, answer.etag)
             return answer, False
-    kept = found(await KEPT_ANSWER(ctx.db, ctx.user.id, key), errors.UNAVAILABLE.error())
+    kept = await _kept(ctx, fingerprint)
+    return Answer(kept.status, kept.body, kept.etag), True
+
+
+def _key(ctx: Ctx) -> str:
+    key = ctx.idempotency_key
+    if not 1 <= len(key) <= MAX_KEY or "\0" in key:
+        raise errors.invalid("Idempotency-Key", f"Must have 1 to {MAX_KEY} characters")
+    return key
+
+
+async def _kept(ctx: Ctx, fingerprint: bytes) -> KeptAnswer:
+    """Return what is kept for the caller's key; raises IDEMPOTENCY_KEY_REUSED if that was another call."""
+    kept = found(await KEPT_ANSWER(ctx.db, ctx.user.id, ctx.idempotency_key), errors.UNAVAILABLE.error())
     if kept.fingerprint != fingerprint:
         raise errors.IDEMPOTENCY_KEY_REUSED.error()
-    return Answer(kept.status, kept.body, kept.etag), True
+    return kept
 
 
 def _fingerprint(call: tuple[bytes, ...]) -> bytes:

@@ -19,10 +19,10 @@ from core.errors import Detail
 from core.ids import uuid7
 from core.jobs import MailCode
 from core.sessions import Account, Tokens
+from core.texts import UnfitError
 from core.tokens import Device
 from core.unit_of_work import unit_of_work
 
-MAX_NAME = 255
 RESET: Final = "password reset"
 VERIFY: Final = "email verification"
 # How young a login must be for what cannot be undone, if no password comes along.
@@ -36,6 +36,11 @@ class PasswordPolicy(msgspec.Struct, frozen=True):
     min_length: int
     max_length: int
     kinds: dict[str, Callable[[str], bool]]
+
+    def check(self, password: str) -> None:
+        """Raise UnfitError with all that a password lacks: for the type of a field."""
+        if problems := password_problems("", password, self):
+            raise UnfitError(*(problem.message for problem in problems))
 
 
 class LoginRates(msgspec.Struct, frozen=True):
@@ -143,14 +148,15 @@ SET_PASSWORD = Run("update users set password_hash = $2, updated_at = $3 where i
 
 
 def checked(account: NewAccount, policy: PasswordPolicy) -> NewAccount:
-    """Return the account with its texts trimmed; raises VALIDATION_ERROR that names everything that is wrong."""
-    email, name = emails.trimmed(account.email) or "", account.name.strip()
+    """Return the account with its address trimmed; raises VALIDATION_ERROR that names everything that is wrong.
+
+    Its name is a core.fields.Name.
+    """
+    email = emails.trimmed(account.email) or ""
     details = emails.problems(email) + password_problems("password", account.password, policy)
-    if not 1 <= len(name) <= MAX_NAME or "\0" in name:
-        details.append(Detail("name", f"Must have 1 to {MAX_NAME} characters"))
     if details:
         raise errors.VALIDATION_ERROR.error(details=details)
-    return msgspec.structs.replace(account, email=email, name=name)
+    return msgspec.structs.replace(account, email=email)
 
 
 async def hash_for_signup(ctx: Ctx, new: NewAccount, rate: Rate) -> str:

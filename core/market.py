@@ -183,6 +183,13 @@ def ending_login(route: Route) -> Route:
     return replace(route, ends_login=True)
 
 
-def delete(path: str, handler: Handler, who: Roles | None, *errors: ErrorCode, weight: Weight | None = None) -> Route:
-    """Take away."""
-    return Route("DELETE", path, handler, who, (204,), errors, weight=weight)
+def delete(
+    path: str,
+    handler: Handler,
+    who: Roles | None,
+    *errors: ErrorCode,
+    also: tuple[int, ...] = (),
+    weight: Weight | None = None,
+) -> Route:
+    """Take away; `also` with what status if there is something to say of it."""
+    return Route("DELETE", path, handler, who, (204, *also), errors, weight=weight)

@@ -1,23 +1,21 @@
 """The log of a conversation: reading it, and the changes to what is in it. New messages come in by Publisher.append."""
 
 from datetime import datetime
-from unicodedata import category
 from uuid import UUID
 
 import msgspec
 
-from core import errors
+from core import emojis, errors, texts
 from core.context import Ctx
-from core.conversations import LOCK, require_member
+from core.conversations import LOCK, require_member, require_open
 from core.db import Db, Many, One, Run, Scalar, found, transaction
 from core.events import ConversationRead, Message, MessageDeleted, MessageEdited, MessageReacted, Reaction
 from core.people import Person
+from core.texts import UnfitError
 from core.wording import shown
 
 MAX_CHARACTERS = 10_000
-MAX_EMOJI_CHARACTERS = 32
 MAX_REACTIONS = 50
-UNSHOWN = ("Cc", "Co", "Cs", "Zl", "Zp")
 
 
 class MessageRow(msgspec.Struct, frozen=True):
@@ -75,16 +73,20 @@ class Author(msgspec.Struct, frozen=True):
     deleted_at: datetime | None
 
 
-_REACTIONS = """coalesce((
+# Stored before there was one spelling of each emoji, or by a version that still runs beside this one: same without selectors.
+_UNSELECTED = "translate({}, e'\\ufe0e\\ufe0f', '')"
+_REACTIONS = f"""coalesce((
         select jsonb_agg(
-            jsonb_build_object('emoji', e.emoji, 'count', e.count, 'userIds', e.users[1:100]) order by e.first
+            jsonb_build_object('emoji', e.emoji, 'count', cardinality(e.users), 'userIds', e.users[1:100]) order by e.first
         )
         from (
-            select r.emoji, count(*) as count, min(r.created_at) as first,
-                array_agg(r.user_id order by r.created_at) as users
-            from reactions r where r.conversation_id = m.conversation_id and r.seq = m.seq group by r.emoji
+            select max(r.emoji) as emoji, min(r.first) as first, array_agg(r.user_id order by r.first) as users
+            from (
+                select {_UNSELECTED.format("g.emoji")} as key, max(g.emoji) as emoji, g.user_id, min(g.created_at) as first
+                from reactions g where g.conversation_id = m.conversation_id and g.seq = m.seq group by 1, 3
+            ) r group by r.key
         ) e
-    ), '[]')"""
+    ), '[]')"""  # noqa: S608 - no input in it
 SHOWN = f"""
     select m.id, m.conversation_id, m.seq, m.version, u.id as sender_id, u.name as sender_name,
         u.avatar_url as sender_avatar_url, {shown("m", "body")} as content, m.created_at as sent_at, m.edited_at, m.deleted_at,
@@ -167,7 +169,8 @@ def _change_of(kept: str, differs: str, follows: str, sets: str = "") -> One[Cha
 _KEEP_TEXT = """
             insert into message_edits (conversation_id, seq, version, body, replaced_by)
             select t.conversation_id, t.seq, t.version, t.body, $3 from t cross join n"""
-_REACTION = """where r.conversation_id = t.conversation_id and r.seq = t.seq and r.emoji = $4 and r.user_id = $3"""
+_REACTION = f"""where r.conversation_id = t.conversation_id and r.seq = t.seq and r.user_id = $3
+            and {_UNSELECTED.format("r.emoji")} = {_UNSELECTED.format("$4")}"""
 EDIT = _change_of("deleted_at is null", "t.body <> $4", _KEEP_TEXT, "body = $4, edited_at = n.at,")
 DELETE = _change_of("true", "t.deleted_at is null", _KEEP_TEXT, "body = '', deleted_at = n.at,")
 REACT = _change_of(
@@ -224,14 +227,17 @@ MARK_READ = Many(
 )
 
 
-def check_content(content: str) -> None:
-    """Raise EMPTY_MESSAGE or MESSAGE_TOO_LONG, or VALIDATION_ERROR for what Postgres cannot store."""
-    if not content or content.isspace():
-        raise errors.EMPTY_MESSAGE.error()
+def checked_content(content: str) -> str:
+    """Return a text as it is stored; raises EMPTY_MESSAGE, MESSAGE_TOO_LONG, VALIDATION_ERROR for what Postgres cannot store."""
     if len(content) > MAX_CHARACTERS:
         raise errors.MESSAGE_TOO_LONG.error()
-    if "\0" in content:
-        raise errors.invalid("content", "Must not contain the character U+0000")
+    try:
+        text = texts.prose(content)
+    except UnfitError as problem:
+        raise errors.invalid("content", str(problem)) from None
+    if not text:
+        raise errors.EMPTY_MESSAGE.error()
+    return text
 
 
 async def history(ctx: Ctx, conversation_id: UUID, before: UUID | None, limit: int) -> tuple[list[Message], bool]:
@@ -255,7 +261,8 @@ async def get(ctx: Ctx, conversation_id: UUID, id: UUID) -> Message:
 
 async def edit(ctx: Ctx, conversation_id: UUID, id: UUID, content: str) -> Message:
     """Change the text of one's own message; earlier texts are kept for moderators, for a while. The same text changes nothing."""
-    check_content(content)
+    content = checked_content(content)
+    await require_open(ctx, conversation_id)
     await _require_author(ctx, conversation_id, id)
     change = await _change(ctx, EDIT, conversation_id, id, content)
     message = await get(ctx, conversation_id, id)
@@ -275,8 +282,15 @@ async def delete(ctx: Ctx, conversation_id: UUID, id: UUID) -> MessageDeleted:
 
 
 async def react(ctx: Ctx, conversation_id: UUID, id: UUID, emoji: str, *, added: bool) -> MessageReacted:
-    """Add or take back the caller's reaction; doing it twice changes nothing."""
-    check_emoji(emoji)
+    """Add or take back the caller's reaction, one emoji; doing it twice changes nothing.
+
+    What was given before only emoji were taken can be taken back.
+    """
+    spelled = emojis.spelled(emoji)
+    if "\0" in emoji or (added and not spelled):
+        raise errors.invalid("emoji", "Must be one emoji")
+    emoji = spelled or emoji
+    await require_open(ctx, conversation_id)
     before = await get(ctx, conversation_id, id)
     if added and len(before.reactions) >= MAX_REACTIONS and emoji not in {one.emoji for one in before.reactions}:
         raise errors.invalid("emoji", f"At most {MAX_REACTIONS} different ones")
@@ -307,14 +321,6 @@ def position(mark: ReadMark) -> int:
     return mark.last_read_seq
 
 
-def check_emoji(emoji: str) -> None:
-    """Raise VALIDATION_ERROR unless this can be a reaction."""
-    # Joiners and tags are not printable, yet part of emoji.
-    if not emoji.strip() or len(emoji) > MAX_EMOJI_CHARACTERS or any(category(one) in UNSHOWN for one in emoji):
-        message = f"1 to {MAX_EMOJI_CHARACTERS} printable characters"
-        raise errors.invalid("emoji", message)
-
-
 def as_message(row: MessageRow) -> Message:
     """Turn a row of the log into what clients see."""
     return Message(
@@ -332,8 +338,12 @@ def as_message(row: MessageRow) -> Message:
         client_id=row.client_id,
         reply_to=row.reply_to,
         mentions=row.mentions,
-        reactions=msgspec.convert(row.reactions, list[Reaction]),
+        reactions=[_spelled(reaction) for reaction in msgspec.convert(row.reactions, list[Reaction])],
     )
+
+
+def _spelled(reaction: Reaction) -> Reaction:
+    return msgspec.structs.replace(reaction, emoji=emojis.spelled(reaction.emoji) or reaction.emoji)
 
 
 async def _change(ctx: Ctx, change: One[Change], conversation_id: UUID, id: UUID, *text: str) -> Change:

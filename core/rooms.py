@@ -1,5 +1,6 @@
 """What a hub loads when conversations wake, people connect and read positions move: all of a turn in one statement each."""
 
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
@@ -14,6 +15,7 @@ class RoomState(msgspec.Struct, frozen=True):
     market: str
     last_seq: int
     version: int
+    closed_at: datetime | None
 
 
 class RoomMember(msgspec.Struct, frozen=True):
@@ -47,7 +49,9 @@ class Circle(msgspec.Struct, frozen=True):
     members: list[UUID]
 
 
-ROOM_STATES = Many(RoomState, "select id, market, last_seq, version from conversations where id = any ($1::uuid[])")
+ROOM_STATES = Many(
+    RoomState, "select id, market, last_seq, version, closed_at from conversations where id = any ($1::uuid[])"
+)
 ROOM_MEMBERS = Many(
     RoomMember,
     """

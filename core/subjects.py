@@ -63,6 +63,12 @@ async def leave(ctx: Ctx, work: UnitOfWork, subject: Subject, user_id: UUID) -> 
             await conversations.say_left(ctx, work, id, gone)
 
 
+async def close(ctx: Ctx, work: UnitOfWork, subject: Subject, template: str) -> None:
+    """Close the conversation of the people of a subject that is gone, if they have one; `template` says why, by "{actor}"."""
+    if id := await _conversation(ctx, work, subject):
+        await conversations.close(ctx, work, id, template)
+
+
 async def rename(ctx: Ctx, work: UnitOfWork, subject: Subject, title: str) -> None:
     """Give the conversation of a subject's people the subject's new name."""
     await RENAME(work.db, ctx.market, subject.type, subject.id, title)

@@ -49,6 +49,7 @@ class Kind(enum.IntEnum):
     ANSWER = 7  # subject: that of the question; frame: JSON
 
 
+TYPES = 1  # the flag of a signal: its user types; without it, and with position 0, he types no more
 MEMBERS_CHANGED = 1  # the flag of a change after which members must be loaded anew
 FORGOTTEN = 1  # the flag of a mend before which the frames that are kept of the conversation must be dropped
 USER_CHANGED = 1  # the flag of an event after which its user must be loaded anew

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from time import time
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import msgspec
 
@@ -25,7 +26,21 @@ _encode = msgspec.json.Encoder().encode
 class Client(Socket):
     """One connected client: a user's socket, and the rooms that it has joined (by conversation key)."""
 
-    __slots__ = ("_gateway", "catching_up", "expires_at", "gone", "pid", "rooms", "since", "slot", "user", "user_key")
+    __slots__ = (
+        "_gateway",
+        "catching_up",
+        "expires_at",
+        "gone",
+        "pid",
+        "rooms",
+        "since",
+        "slot",
+        "typing",
+        "typing_next",
+        "unstored",
+        "user",
+        "user_key",
+    )
 
     def __init__(self, gateway: "Gateway", session: Session) -> None:
         super().__init__(session)
@@ -38,6 +53,9 @@ class Client(Socket):
         self.pid = ""
         self.expires_at = 0.0
         self.since = 0.0
+        self.unstored = 0  # messages that it has sent and that are not answered yet
+        self.typing: dict[UUID, None] = {}  # in which conversations, the last one last: see typing.py
+        self.typing_next: dict[UUID, bool] = {}
         self.slot = 0  # on the engine's wheel, until the token expires
 
     def on_connect(self, auth: bytes) -> None:

@@ -15,7 +15,6 @@ from core.context import Resources, User
 from core.people import Person
 from core.rooms import Login
 from core.tokens import Access
-from core.validation import as_error
 from realtime import wire
 from realtime.client import Client, Reply
 from realtime.engine.session import Session
@@ -68,6 +67,7 @@ class Gateway:
         self._tasks = Tasks()
         self._recovery = recovery
         self._own_events = own_events
+        self._typing = handlers.typing
         self._events = handlers.table() | dict([entry(wire.RefreshAuth, self.refresh_auth)])
         for code in errors.TABLE:  # from 0 on: Prometheus sees no increase in what begins with its first error
             resources.metrics.errors.labels(code)
@@ -192,6 +192,7 @@ class Gateway:
     def disconnected(self, client: Client) -> None:
         """Forget a client."""
         client.session.engine.wheel.cancel(client)
+        self._typing.gone(client)
         for room in list(client.rooms.values()):
             client.leave(room)
         if client.user_key:
@@ -226,8 +227,6 @@ class Gateway:
             if handle is None:
                 raise errors.UNKNOWN_EVENT.error(f"There is no event {name[:64]!r}")
             handle(client, args, reply)
-        except msgspec.DecodeError as problem:
-            reply.refuse(as_error(problem))
         except errors.AppError as error:
             reply.refuse(error)
 

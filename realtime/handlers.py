@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from functools import partial
-from types import GenericAlias
 from typing import TypeAlias, TypeVar
 from uuid import UUID
 
@@ -12,14 +11,15 @@ import msgspec
 from core import conversations, errors, groups, logs, messages, sync
 from core.context import Ctx, Resources
 from core.db import UNAVAILABLE_ERRORS
-from core.events import ConversationRead, ConversationTyping
+from core.events import ConversationRead
 from core.groups import Acquainted
 from core.ids import uuid7
 from core.logs import Origin
 from core.market import Marketplace, SocketEvent
-from core.messages import MARK_READ, ReadMark, check_content, position
-from core.publisher import Draft
+from core.messages import MARK_READ, ReadMark, checked_content, position
+from core.publisher import Draft, Stored
 from core.sync import ReadPosition
+from core.validation import EventShape
 from realtime import wire
 from realtime.batch import Batch
 from realtime.catchup import Changes, Log
@@ -32,6 +32,7 @@ from realtime.returning import Returning
 from realtime.room import Room
 from realtime.rooms import Rooms
 from realtime.tasks import Tasks
+from realtime.typing import Typing
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +62,7 @@ class Handlers:
         self._recovery = recovery
         self._returning = returning
         self._acquainted = acquainted  # by market
+        self.typing = Typing(publisher.signal)
         self._reads = Batch(self._mark_read)
         self._tasks = Tasks()
 
@@ -75,7 +77,7 @@ class Handlers:
                 entry(wire.EditMessage, self.edit),
                 entry(wire.DeleteMessage, self.delete),
                 entry(wire.ReactToMessage, self.react),
-                entry(wire.Typing, self.typing),
+                entry(wire.Typing, self.type),
                 entry(wire.MarkRead, self.read),
                 entry(wire.CreateConversation, self.create),
                 entry(wire.AddMembers, self.add),
@@ -96,22 +98,28 @@ class Handlers:
 
     def send(self, client: Client, event: wire.SendMessage, reply: Reply) -> None:
         """Check a message and give it to the journal, which acks and tells the room once it is committed."""
-        check_content(event.content)
-        self._in_room(client, event.conversation_id, reply, partial(self._send, client, event, reply))
+        content = checked_content(event.content)
+        self._in_room(client, event.conversation_id, reply, partial(self._send, client, event, content, reply))
 
-    def _send(self, client: Client, event: wire.SendMessage, reply: Reply, room: Room) -> None:
+    def _send(self, client: Client, event: wire.SendMessage, content: str, reply: Reply, room: Room) -> None:
         if any(user_id.bytes not in room.members for user_id in event.mentions):
             raise conversations.not_all_members()
         draft = Draft(
             uuid7(),
             event.conversation_id,
             client.user.person,
-            event.content,
+            content,
             event.client_id,
             event.reply_to,
             tuple(event.mentions),
         )
-        self._publisher.post(draft, reply.either)
+        self._publisher.post(draft, partial(self._sent, client, reply))
+        client.unstored += 1
+        client.typing.pop(room.id, None)
+
+    def _sent(self, client: Client, reply: Reply, answer: Stored | errors.AppError) -> None:
+        reply.either(answer)
+        self.typing.stored(client)
 
     def join(self, client: Client, event: wire.JoinConversation, reply: Reply) -> None:
         """Let a member hear a conversation, and tell her where it stands."""
@@ -144,6 +152,7 @@ class Handlers:
             online=[ids[key] for key in online],
             messages=page.messages if page.complete else [],
             complete=page.complete,
+            closed_at=room.closed_at,
         )
 
     def join_user(self, client: Client, event: wire.JoinUser, reply: Reply) -> None:
@@ -157,13 +166,16 @@ class Handlers:
         if room := client.rooms.get(event.conversation_id.bytes):
             client.leave(room)
             self._recovery.left(client.pid, room.key)
+        self.typing.stop(client, event.conversation_id)
         reply.done(wire.Done())
 
-    def typing(self, client: Client, event: wire.Typing, reply: Reply) -> None:
+    def type(self, client: Client, event: wire.Typing, reply: Reply) -> None:
         """Tell the conversation who types."""
 
         def tell(room: Room) -> None:
-            self._publisher.signal(room.id, ConversationTyping(room.id, client.user.id, event.is_typing))
+            if room.closed_at:
+                raise errors.CONVERSATION_CLOSED.error()
+            self.typing.said(client, room.id, is_typing=event.is_typing)
             reply.done(wire.Done())
 
         self._in_room(client, event.conversation_id, reply, tell)
@@ -212,7 +224,7 @@ class Handlers:
 
     async def _create(self, ctx: Ctx, event: wire.CreateConversation) -> wire.Created:
         known = self._acquainted[ctx.market]
-        conversation, joining = await groups.create(ctx, event.title.strip(), event.participant_ids, known)
+        conversation, joining = await groups.create(ctx, event.title, event.participant_ids, known)
         return wire.Created(conversation.id, joining.added, joining.invited)
 
     def add(self, client: Client, event: wire.AddMembers, reply: Reply) -> None:
@@ -296,15 +308,14 @@ async def _then_done(work: Awaitable[object]) -> wire.Done:
 
 def entry(kind: type[E], handler: Callable[[Client, E, Reply], None]) -> tuple[str, Handle]:
     """Return an event's name and what decodes and handles it."""
-    pair: type[tuple[str, E]] = GenericAlias(tuple, (str, kind))  # type: ignore[assignment] # made at run time
-    decode = msgspec.json.Decoder(pair).decode
+    decode = EventShape(kind).decode
     weight = WEIGHTS.get(kind.name)
 
     def handle(client: Client, args: bytes, reply: Reply) -> None:
-        handler(client, decode(args)[1], reply)
+        handler(client, decode(args), reply)
 
     def weigh_and_handle(client: Client, args: bytes, reply: Reply) -> None:
-        event = decode(args)[1]
+        event = decode(args)
         client.charge(weight.rest(event) if weight else 0.0)
         handler(client, event, reply)
 

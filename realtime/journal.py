@@ -2,11 +2,12 @@
 
 Order: messages are stored one batch after the other, so those of one process are numbered in the order of `append`; over
 several processes the conversation's row lock decides, and commit order is seq order.
-Repeats: the same conversation, sender and client id gets the first answer, at any later time, from any process.
+Repeats: the same conversation, sender and client id gets the first answer, at any later time, from any process; with something
+else to say it is refused.
 Failure: a batch that fails is answered with a retryable error and never tried again here; see batch.py.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -31,6 +32,8 @@ class Appended(msgspec.Struct, frozen=True):
     refusal: str | None
 
 
+# What the function says in the words of the version before, beside which it may run.
+_REFUSALS: Mapping[str | None, errors.ErrorCode] = {"FORBIDDEN": errors.CONVERSATION_CLOSED}
 APPEND = Many(Appended, "select * from append_messages($1, $2, $3, $4, $5, $6, $7, $8)")
 
 
@@ -124,5 +127,5 @@ def _columns(drafts: list[Draft]) -> list[list[object]]:
 
 def _answer(row: Appended) -> Stored | errors.AppError:
     if row.message_id is None or row.message_seq is None or row.message_version is None:
-        return errors.TABLE[row.refusal or "CONVERSATION_NOT_FOUND"].error()
+        return _REFUSALS.get(row.refusal, errors.TABLE[row.refusal or "CONVERSATION_NOT_FOUND"]).error()
     return Stored(row.message_id, row.message_seq, row.message_version, row.sent_at, row.repeated)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from realtime.bus import FORGOTTEN, MEMBERS_CHANGED, USER_CHANGED, Delivery, Kind
+from realtime.bus import FORGOTTEN, MEMBERS_CHANGED, TYPES, USER_CHANGED, Delivery, Kind
 from realtime.questions import Way
 from realtime.rooms import Rooms
 from realtime.users import Users
@@ -33,7 +33,7 @@ class Local:
             case Kind.CHANGE:
                 self.change(delivery.key, delivery.number, delivery.frame, delivery.subject, delivery.flags, "bus")
             case Kind.SIGNAL:
-                self.signal(delivery.key, delivery.subject, delivery.number, delivery.frame)
+                self.signal(delivery.key, delivery.subject, delivery.number, delivery.frame, delivery.flags)
             case Kind.EMIT:
                 self.emit(delivery.key, delivery.frame, delivery.subject, delivery.flags)
             case Kind.SESSION_ENDED:
@@ -69,9 +69,9 @@ class Local:
         self._rooms.mend_all()
         self._recheck_logins()
 
-    def signal(self, conversation: bytes, user: bytes, position: int, frame: bytes) -> None:
+    def signal(self, conversation: bytes, user: bytes, position: int, frame: bytes, flags: int) -> None:
         """Deliver a read position, or typing (position 0)."""
-        self._rooms.signal(conversation, user, position, frame)
+        self._rooms.signal(conversation, user, position, frame, is_typing=bool(flags & TYPES))
 
     def emit(self, user: bytes, frame: bytes, unless_joined: bytes, flags: int) -> None:
         """Deliver to a user's sockets."""

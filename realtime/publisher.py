@@ -28,6 +28,7 @@ from realtime.bus import (
     FORGOTTEN,
     MEMBERS_CHANGED,
     NOBODY,
+    TYPES,
     USER_CHANGED,
     Bus,
     Kind,
@@ -89,10 +90,11 @@ class Publisher:
         if self._is_busy():
             return
         position = event.last_read_seq if isinstance(event, ConversationRead) else 0
+        flags = TYPES if isinstance(event, ConversationTyping) and event.is_typing else 0
         key, user, frame = conversation_id.bytes, event.user_id.bytes, encode(event)
         if self._local:
-            self._local.signal(key, user, position, frame)
-        self._bus.publish(conversation_channel(key), Kind.SIGNAL, frame, subject=user, number=position)
+            self._local.signal(key, user, position, frame, flags)
+        self._bus.publish(conversation_channel(key), Kind.SIGNAL, frame, subject=user, number=position, flags=flags)
 
     def emit(self, user_ids: Sequence[UUID], event: Event) -> None:
         """Tell all sockets of these users; of what is new in a conversation, only those that have not joined it."""

@@ -1,6 +1,7 @@
 """The room: the actor of one conversation on one hub. It owns who is in it, what has been delivered, and in which order."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -25,6 +26,7 @@ class Room:
     __slots__ = (
         "awake",
         "away",
+        "closed_at",
         "dirty",
         "flushed",
         "frames",
@@ -40,6 +42,7 @@ class Room:
         "signals",
         "sockets",
         "told_offset_at",
+        "typing",
         "version",
         "wanted",
     )
@@ -49,6 +52,7 @@ class Room:
         self.key = id.bytes
         self.market = ""
         self.awake = False
+        self.closed_at: datetime | None = None
         self.dirty = False
         self.seq = 0
         self.version = 0
@@ -60,6 +64,7 @@ class Room:
         self.frames: list[bytes] = []
         self.held: dict[int, tuple[bytes, bytes]] = {}
         self.signals: dict[tuple[bytes, bool], bytes] = {}
+        self.typing: set[bytes] = set()  # whom the sockets here have been told to type, or will be: see typing.py
         self.mailbox: list[tuple[Callable[[Room], None], Callable[[errors.AppError], None]]] = []
         self.idle_since = 0.0
         self.wanted = True

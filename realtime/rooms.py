@@ -18,6 +18,7 @@ from realtime.periodic import Periodic
 from realtime.questions import Way
 from realtime.recovery import offset_frame
 from realtime.room import Room
+from realtime.typing import Typists
 
 HOLE_SECONDS = 0.05  # what is missing is mostly on its way: on the bus, or in the commit of a batch of our own
 SIGNAL_SECONDS = 0.05
@@ -38,6 +39,7 @@ class Rooms:
         self._log = log
         self._bus = bus
         self._outbox = outbox
+        self._typists = Typists(outbox)
         self.passages = Passages()
         self._rooms: dict[bytes, Room] = {}
         self._waking = Batch(self._wake)
@@ -94,6 +96,8 @@ class Rooms:
             self._log.recent.add(key, version, frame)
         if version > room.version:
             self.passages.arrivals.append((room.key, version - 1, version, time(), way))
+        if author in room.typing:
+            self._typists.end(room, author)
         if room.apply(version, frame, author):
             self._notice_hole(room)
         self._gathered(room)
@@ -102,7 +106,7 @@ class Rooms:
         """Drop the recent messages of a conversation; the log has them, with current names."""
         self._log.recent.drop(key)
 
-    def signal(self, key: bytes, user_key: bytes, position: int, frame: bytes) -> None:
+    def signal(self, key: bytes, user_key: bytes, position: int, frame: bytes, *, is_typing: bool = False) -> None:
         """Take a read position, or typing (position 0); of each kind and user, the latest within 50 ms wins."""
         room = self._rooms.get(key)
         if room is None:
@@ -111,6 +115,10 @@ class Rooms:
             room.members[user_key] = max(position, room.members[user_key])
         if not room.small:
             return
+        if is_typing:
+            self._typists.types(room, user_key)
+        elif not position:
+            self._typists.stops(room, user_key)
         if not room.signals:
             if not self._signalling:
                 asyncio.get_running_loop().call_later(SIGNAL_SECONDS, self._flush_signals)
@@ -168,6 +176,7 @@ class Rooms:
             self._forget(room)
             room.refuse(answer)
         else:
+            room.closed_at = answer.closed_at
             room.wake(answer.market, answer.last_seq, answer.version)
             self._gathered(room)
             if room.key in self._outdated:
@@ -186,7 +195,10 @@ class Rooms:
 
     async def _reload(self, rooms: list[Room]) -> Sequence[None]:
         await self._load_members(rooms)
+        closed = {state.id: state.closed_at for state in await ROOM_STATES(self._db, [room.id for room in rooms])}
         for room in rooms:
+            room.closed_at = closed.get(room.id)
+            self._typists.recheck(room)
             for client in [client for client in room.sockets.values() if client.user_key not in room.members]:
                 client.leave(room)
         return [None] * len(rooms)
@@ -220,6 +232,7 @@ class Rooms:
             self._outbox.broadcast(room.sockets, room.gathered())
 
     def _flush_signals(self) -> None:
+        self._flush()  # what is typed next is not told before the message that came a moment ago
         signalling, self._signalling = self._signalling, []
         for room in signalling:
             signals, room.signals = room.signals, {}
@@ -255,6 +268,8 @@ class Rooms:
             page = await self._log.changes(room.id, since, state.version)
             complete = page.complete
             missed = [message for message in page.messages if message.version > room.version]
+            for key in {message.sender.id.bytes for message in missed if message.seq > room.seq} & room.typing:
+                self._typists.end(room, key)
             frames = [frame_of(message, room.seq) for message in missed]
             seq = max([room.seq, *(message.seq for message in missed)])
             if complete:

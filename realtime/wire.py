@@ -152,6 +152,7 @@ class Joined(msgspec.Struct, frozen=True, rename="camel"):
     online: list[UUID]
     messages: list[Message]
     complete: bool = True
+    closed_at: datetime | None = None
 
 
 class UserJoined(msgspec.Struct, frozen=True, rename="camel"):

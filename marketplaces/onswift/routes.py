@@ -2,6 +2,7 @@
 
 from core import weights
 from core.errors import (
+    CONVERSATION_CLOSED,
     CONVERSATION_NOT_FOUND,
     DEVICE_NOT_FOUND,
     EMAIL_EXISTS,
@@ -13,6 +14,7 @@ from core.errors import (
     FORBIDDEN,
     GROUP_FULL,
     HEIC_NOT_SUPPORTED,
+    IDEMPOTENCY_KEY_REUSED,
     INVALID_CREDENTIALS,
     INVALID_REFRESH_TOKEN,
     INVALID_RESET_TOKEN,
@@ -79,6 +81,7 @@ NOT_MY_TASK = (*NOT_MY_PROJECT, TASK_NOT_FOUND)
 NOT_MY_DELIVERABLE = (DELIVERABLE_NOT_FOUND, FORBIDDEN)
 NOT_MINE = (CONVERSATION_NOT_FOUND, NOT_A_MEMBER)
 NOT_MY_MESSAGE = (*NOT_MINE, MESSAGE_NOT_FOUND)
+OPEN_MESSAGE = (*NOT_MY_MESSAGE, CONVERSATION_CLOSED)
 DELIVERED = (FilePart("files[]", "fileUrls", "deliverable", many=True),)
 BAD_TEXT = (EMPTY_MESSAGE, MESSAGE_TOO_LONG)
 PROJECT = "/api/projects/{projectId}"
@@ -127,7 +130,7 @@ ROUTES: tuple[Route, ...] = (
         ALREADY_IN_TEAM,
         TEAM_FULL,
     ),
-    delete(PROJECT + "/team/{userId}", team.remove_member, CREATORS, PROJECT_NOT_FOUND, NOT_IN_TEAM),
+    delete(PROJECT + "/team/{userId}", team.remove_member, CREATORS, PROJECT_NOT_FOUND, NOT_IN_TEAM, also=(200,)),
     do(
         PROJECT + "/conversations",
         conversations.create_project_conversation,
@@ -191,16 +194,37 @@ ROUTES: tuple[Route, ...] = (
         "/api/conversations/{conversationId}/messages",
         messages.send_message,
         ROLES,
-        *NOT_MY_MESSAGE,
+        *OPEN_MESSAGE,
         *BAD_TEXT,
+        IDEMPOTENCY_KEY_REUSED,
         statuses=(201, 200),
         weight=weights.MESSAGE,
     ),
     put("/api/conversations/{conversationId}/read", messages.mark_read, ROLES, *NOT_MY_MESSAGE, status=204),
-    put(MESSAGE, messages.edit_message, ROLES, *NOT_MY_MESSAGE, *BAD_TEXT, FORBIDDEN, weight=weights.EDIT),
+    put(
+        MESSAGE,
+        messages.edit_message,
+        ROLES,
+        *OPEN_MESSAGE,
+        *BAD_TEXT,
+        FORBIDDEN,
+        weight=weights.EDIT,
+    ),
     delete(MESSAGE, messages.delete_message, ROLES, *NOT_MY_MESSAGE, FORBIDDEN, weight=weights.DELETE),
-    put(MESSAGE + "/reactions/{emoji}", messages.add_reaction, ROLES, *NOT_MY_MESSAGE, weight=weights.REACTION),
-    delete(MESSAGE + "/reactions/{emoji}", messages.remove_reaction, ROLES, *NOT_MY_MESSAGE, weight=weights.REACTION),
+    put(
+        MESSAGE + "/reactions/{emoji}",
+        messages.add_reaction,
+        ROLES,
+        *OPEN_MESSAGE,
+        weight=weights.REACTION,
+    ),
+    delete(
+        MESSAGE + "/reactions/{emoji}",
+        messages.remove_reaction,
+        ROLES,
+        *OPEN_MESSAGE,
+        weight=weights.REACTION,
+    ),
     get("/api/deliverables", deliverables.list_deliverables, ROLES),
     post(
         "/api/deliverables",

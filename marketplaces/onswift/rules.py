@@ -12,12 +12,12 @@ from core.budget import Rate, Window
 from core.emails import MailRates
 from core.fields import given
 from core.hosts import is_public
-from core.identity import LoginRates, PasswordPolicy
+from core.identity import LoginRates
 from core.subjects import Subject
 from marketplaces.onswift.errors import MAX_REVISIONS, WRONG_STATUS
-from marketplaces.onswift.skills import unknown
+from marketplaces.onswift.passwords import PASSWORDS as PASSWORDS
 from marketplaces.onswift.structs.deliverables import DeliverableStatus
-from marketplaces.onswift.structs.projects import Status
+from marketplaces.onswift.structs.projects import NOT_FUTURE, Status
 from marketplaces.onswift.structs.samples import NewSample
 from marketplaces.onswift.structs.tasks import TaskChange
 from marketplaces.onswift.structs.users import ProfileChange
@@ -27,17 +27,6 @@ CREATOR: Literal["creator"] = "creator"
 TALENT: Literal["talent"] = "talent"
 CREATORS, TALENTS = frozenset({CREATOR}), frozenset({TALENT})
 ROLES = CREATORS | TALENTS
-
-PASSWORDS = PasswordPolicy(
-    min_length=8,
-    max_length=128,
-    kinds={
-        "an uppercase letter": str.isupper,
-        "a lowercase letter": str.islower,
-        "a number": str.isdigit,
-        "a special character": lambda character: not character.isalnum() and not character.isspace(),
-    },
-)
 
 LOGIN = LoginRates(
     address=Window("login", count=5, seconds=15 * 60),
@@ -127,15 +116,11 @@ def search_depth(end: int) -> int:
 
 
 def check_profile(role: str, change: ProfileChange) -> None:
-    """Raise VALIDATION_ERROR that names each field that is not the role's, or has a value that is not in the list."""
+    """Raise VALIDATION_ERROR that names each field that is not the role's."""
     values = given(change)
     names = {field.name: field.encode_name for field in msgspec.structs.fields(ProfileChange)}
     foreign = [name for name in values if values[name] and name not in FIELDS_OF[role] and name not in FIELDS_OF_ALL]
     problems = [errors.Detail(names[name], f"A {role} has no such field") for name in foreign]
-    if unknown(change.skills or ()):
-        problems.append(errors.Detail("skills", "Not all of them are in the list of skills"))
-    if change.hourly_rate and round(change.hourly_rate, 2) != change.hourly_rate:
-        problems.append(errors.Detail("hourlyRate", "Must have two decimals at most"))
     if problems:
         raise errors.VALIDATION_ERROR.error(details=problems)
 
@@ -143,7 +128,7 @@ def check_profile(role: str, change: ProfileChange) -> None:
 def check_future(field: str, day: date, today: date) -> None:
     """Raise VALIDATION_ERROR unless a due date lies in the future."""
     if day <= today:
-        raise errors.invalid(field, "Must be in the future")
+        raise errors.invalid(field, NOT_FUTURE)
 
 
 def check_task_change(change: TaskChange, status: Status, *, creates: bool, assigned: bool) -> None:

@@ -153,13 +153,14 @@ create table onswift.project_team (
 create index project_team_user on onswift.project_team (user_id) where removed_at is null;
 
 -- Comes with the projects, because they count their tasks.
+-- Without an assignee: who had it was taken out of the team.
 create table onswift.tasks (
     id uuid primary key,
     project_id uuid not null references onswift.projects on delete cascade,
     name text not null,
     description text not null default '',
     status text not null default 'planning' check (status in ('planning', 'in-progress', 'completed')),
-    assignee_id uuid not null references users,
+    assignee_id uuid references users,
     due_date date not null,
     created_at timestamptz not null,
     updated_at timestamptz not null,

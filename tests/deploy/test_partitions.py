@@ -62,7 +62,7 @@ async def test_replies_mentions_repeats_edits_and_history_work_on_parts(
     assert (await bob.send(group, "None", replyTo=str(uuid7())))["error"]["code"] == "MESSAGE_NOT_FOUND"
     about = {"conversationId": str(group), "messageId": first["id"]}
     await ann.call("message:edit", **about, content="First, better")
-    await bob.call("message:react", **about, emoji="+1")
+    await bob.call("message:react", **about, emoji="👍")
     page = await house.resources.db.fetch(PAGE_BEFORE.sql, group, 2**62, 10)
     assert [(row["content"], row["reply_to"] is not None) for row in page][-2:] == [
         ("Second", True),

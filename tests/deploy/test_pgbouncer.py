@@ -82,7 +82,7 @@ async def test_people_on_two_hubs_talk_while_others_call_the_api(
         assert len({event["message"]["id"] for event in heard}) == len(talking)
     about = {"conversationId": str(group), "messageId": sent[0]["id"]}
     await people[0].call("message:edit", **about, content="better")
-    await people[0].call("message:react", **about, emoji="+1")
+    await people[0].call("message:react", **about, emoji="👍")
     await people[1].heard.until("message:edited", 1)
     assert await connections(postgres, house.settings) <= CONNECTIONS
 

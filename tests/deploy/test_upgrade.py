@@ -104,7 +104,7 @@ async def say_everything(who: Chatter, other: Chatter, room: str) -> None:
     """Do what is told to other hubs, each in another frame, and return when the other one has heard all of it."""
     sent = await who.call("message:send", conversationId=room, content="hello")
     about = {"conversationId": room, "messageId": sent["id"]}
-    await who.call("message:react", **about, emoji="+1")
+    await who.call("message:react", **about, emoji="👍")
     await who.call("message:edit", **about, content="better")
     await who.call("message:delete", **about)
     versions = [

@@ -38,7 +38,7 @@ async def sign_up(ctx: Ctx, body: SignUp) -> LoggedIn:
     async with unit_of_work(ctx) as work:
         account = await identity.create_account(ctx, work.db, new, password_hash)
         if body.company_name:
-            await queries.INSERT_COMPANY(work.db, account.id, body.company_name.strip())
+            await queries.INSERT_COMPANY(work.db, account.id, body.company_name)
         if is_mailed:
             work.enqueue(MailVerification(str(account.id)))
         return logged_in(account, await sessions.start(ctx, work.db, account))

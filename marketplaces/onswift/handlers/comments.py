@@ -40,7 +40,7 @@ async def create_comment(ctx: Ctx, project_id: UUID, task_id: UUID, body: NewCom
         comment = CommentView(uuid7(), project_id, task_id, ctx.user.person, body.content, mentions, clock.now())
         await queries.INSERT(work.db, comment.id, task_id, ctx.user.id, comment.content, mentions, comment.created_at)
         work.emit(people, TaskCommented(comment, task_id, project_id))
-        concerned = {project.creator_id, task.assignee_id} & set(people) - set(mentions)
+        concerned = {id for id in (project.creator_id, task.assignee_id) if id in people} - set(mentions)
         await _notify(work, task, comment, list(concerned))
         return comment
 

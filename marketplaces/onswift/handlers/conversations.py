@@ -43,7 +43,7 @@ async def create_conversation(ctx: Ctx, body: NewConversation) -> Answer[Convers
 
 async def create_group(ctx: Ctx, body: NewGroup) -> GroupView:
     """Create a group conversation, owned by the caller; whom she does not know is invited"""
-    return _group(*await groups.create(ctx, body.title.strip(), body.participant_ids, access.acquainted))
+    return _group(*await groups.create(ctx, body.title, body.participant_ids, access.acquainted))
 
 
 async def create_project_conversation(ctx: Ctx, project_id: UUID) -> Answer[ConversationView]:
@@ -114,4 +114,5 @@ def _view(conversation: Conversation) -> ConversationView:
         last_message_at=conversation.last_message_at,
         created_at=conversation.created_at,
         project_id=conversation.subject_id,
+        closed_at=conversation.closed_at,
     )

@@ -2,7 +2,9 @@
 
 from uuid import UUID
 
-from core import conversations, messages
+import msgspec
+
+from core import conversations, errors, idempotency, messages
 from core.context import Ctx
 from core.events import Message
 from core.fields import Short
@@ -26,14 +28,31 @@ async def list_messages(ctx: Ctx, conversation_id: UUID, query: HistoryQuery) ->
 
 async def send_message(ctx: Ctx, conversation_id: UUID, body: NewMessage) -> Answer[Message]:
     """Send a message"""
-    messages.check_content(body.content)
+    content = messages.checked_content(body.content)
     await conversations.require_member(ctx, conversation_id)
     await conversations.require_members(ctx, conversation_id, body.mentions)
+    if ctx.idempotency_key:
+        return await _send_once(ctx, conversation_id, body, content)
+    return await _send(ctx, conversation_id, body, content)
+
+
+async def _send_once(ctx: Ctx, conversation_id: UUID, body: NewMessage, content: str) -> Answer[Message]:
+    """Send a message whose key was not used for anything else. No transaction waits for the log, which needs a connection too."""
+    call = (b"message", conversation_id.bytes, msgspec.json.encode(body))
+    await idempotency.claim(ctx, call)
+    try:
+        return await _send(ctx, conversation_id, body, content)
+    except errors.AppError:
+        await idempotency.release(ctx, call)
+        raise
+
+
+async def _send(ctx: Ctx, conversation_id: UUID, body: NewMessage, content: str) -> Answer[Message]:
     draft = Draft(
         id=uuid7(),
         conversation_id=conversation_id,
         sender=ctx.user.person,
-        content=body.content,
+        content=content,
         client_id=body.client_id or ctx.idempotency_key or None,
         reply_to=body.reply_to,
         mentions=tuple(dict.fromkeys(body.mentions)),

@@ -39,7 +39,6 @@ async def list_projects(ctx: Ctx, query: ProjectQuery) -> ProjectPage:
 
 async def create_project(ctx: Ctx, body: NewProject) -> ProjectView:
     """Create a project"""
-    rules.check_future("dueDate", body.due_date, clock.today())
     async with unit_of_work(ctx) as work:
         id = uuid7()
         await queries.INSERT(work.db, id, ctx.user.id, body.name, body.description, body.due_date, clock.now())
@@ -77,6 +76,7 @@ async def delete_project(ctx: Ctx, project_id: UUID) -> None:
     async with unit_of_work(ctx) as work:
         await access.project_owned(ctx, work.db, project_id, "delete it")
         await queries.DELETE(work.db, project_id, clock.now())
+        await subjects.close(ctx, work, rules.subject(project_id), "{actor} deleted the project")
         await work.record("project.delete", project_id)
 
 

@@ -25,6 +25,7 @@ from marketplaces.onswift.structs.tasks import (
     TaskPage,
     TaskQuery,
     TaskView,
+    Unassigned,
 )
 
 
@@ -74,7 +75,7 @@ async def update_task(ctx: Ctx, project_id: UUID, task_id: UUID, body: TaskChang
         after = changed(before, body)
         if after == before:
             return _as_view(before)
-        if after.assignee_id != before.assignee_id:
+        if after.assignee_id and after.assignee_id != before.assignee_id:
             await access.check_assignee(work.db, project_id, after.assignee_id)
         await queries.UPDATE(
             work.db,
@@ -89,6 +90,15 @@ async def update_task(ctx: Ctx, project_id: UUID, task_id: UUID, body: TaskChang
         task = await _view(work.db, project_id, task_id)
         await _tell(ctx, work, project, before, task)
         return task
+
+
+async def unassign(work: UnitOfWork, project: Standing, user_id: UUID) -> list[Unassigned]:
+    """Take a user's open tasks of a project from her, and tell the others; return them."""
+    unassigned = await queries.UNASSIGN(work.db, project.id, user_id, clock.now())
+    people = await access.people(work.db, project)
+    for task in unassigned:
+        work.emit(people, TaskUpdated(await _view(work.db, project.id, task.id)))
+    return unassigned
 
 
 async def delete_task(ctx: Ctx, project_id: UUID, task_id: UUID) -> None:
@@ -109,15 +119,21 @@ async def _tell(ctx: Ctx, work: UnitOfWork, project: Standing, before: TaskRow, 
         work.emit(people, TaskStatusChanged(task.id, project.id, task.status, ctx.user.person))
     if _rest(task) != _rest(_as_view(before)):
         work.emit(people, TaskUpdated(task))
-    if task.assignee.id != before.assignee_id:
+    if _assignee(task) != before.assignee_id:
         await _tell_assignee(ctx, work, task)
 
 
 def _rest(task: TaskView) -> tuple[object, ...]:
-    return task.name, task.description, task.assignee.id, task.due_date
+    return task.name, task.description, _assignee(task), task.due_date
+
+
+def _assignee(task: TaskView) -> UUID | None:
+    return task.assignee.id if task.assignee else None
 
 
 async def _tell_assignee(ctx: Ctx, work: UnitOfWork, task: TaskView) -> None:
+    if task.assignee is None:
+        return
     work.emit([task.assignee.id], TaskAssigned(task, ctx.user.person))
     values = {"task": task.name, "project": task.project_name}
     await work.notify(notices.TASK_ASSIGNED, [task.assignee.id], task.id, **values)
@@ -140,7 +156,7 @@ def _as_view(row: TaskRow) -> TaskView:
         name=row.name,
         description=row.description,
         status=row.status,
-        assignee=Person(row.assignee_id, row.assignee_name, row.assignee_avatar),
+        assignee=Person(row.assignee_id, row.assignee_name or "", row.assignee_avatar) if row.assignee_id else None,
         due_date=row.due_date,
         created_at=row.created_at,
         updated_at=row.updated_at,

@@ -6,11 +6,14 @@ from core import clock, identity, subjects
 from core.context import Ctx
 from core.db import found
 from core.ids import uuid7
+from core.market import Answer
 from core.unit_of_work import unit_of_work
 from marketplaces.onswift import access, rules
 from marketplaces.onswift.errors import ALREADY_IN_TEAM, NOT_IN_TEAM, TEAM_FULL, USER_NOT_TALENT
+from marketplaces.onswift.handlers import tasks
 from marketplaces.onswift.queries import projects as queries
 from marketplaces.onswift.structs.projects import Membership, NewTeamMember
+from marketplaces.onswift.structs.tasks import RemovedMember
 
 
 async def add_member(ctx: Ctx, project_id: UUID, body: NewTeamMember) -> Membership:
@@ -27,10 +30,12 @@ async def add_member(ctx: Ctx, project_id: UUID, body: NewTeamMember) -> Members
         return membership
 
 
-async def remove_member(ctx: Ctx, project_id: UUID, user_id: UUID) -> None:
-    """Take a talent out of a project's team: he loses its rooms and files at once"""
+async def remove_member(ctx: Ctx, project_id: UUID, user_id: UUID) -> Answer[RemovedMember]:
+    """Take a talent out of a project's team: he loses its rooms, files and open tasks at once; 200 names those tasks"""
     async with unit_of_work(ctx) as work:
-        await access.project_owned(ctx, work.db, project_id, "remove team members")
+        project = await access.project_owned(ctx, work.db, project_id, "remove team members")
         if not await queries.REMOVE_MEMBER(work.db, project_id, user_id, clock.now()):
             raise NOT_IN_TEAM.error()
         await subjects.leave(ctx, work, rules.subject(project_id), user_id)
+        unassigned = await tasks.unassign(work, project, user_id)
+    return Answer(200 if unassigned else 204, RemovedMember(unassigned))

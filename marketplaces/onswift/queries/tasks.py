@@ -7,7 +7,7 @@ import msgspec
 
 from core.db import Many, One, Run, Scalar
 from marketplaces.onswift.structs.projects import Status
-from marketplaces.onswift.structs.tasks import Sort
+from marketplaces.onswift.structs.tasks import Sort, Unassigned
 
 
 class TaskRow(msgspec.Struct, frozen=True):
@@ -17,8 +17,8 @@ class TaskRow(msgspec.Struct, frozen=True):
     name: str
     description: str
     status: Status
-    assignee_id: UUID
-    assignee_name: str
+    assignee_id: UUID | None
+    assignee_name: str | None
     assignee_avatar: str | None
     due_date: date
     created_at: datetime
@@ -29,7 +29,7 @@ class TaskRow(msgspec.Struct, frozen=True):
 COLUMNS = """t.id, t.project_id, p.name as project_name, t.name, t.description, t.status,
         u.id as assignee_id, u.name as assignee_name, u.avatar_url as assignee_avatar,
         t.due_date, t.created_at, t.updated_at, t.completed_at"""
-_TASKS = "onswift.tasks t join onswift.projects p on p.id = t.project_id join users u on u.id = t.assignee_id"
+_TASKS = "onswift.tasks t join onswift.projects p on p.id = t.project_id left join users u on u.id = t.assignee_id"
 # A user's own tasks ($1): all of the projects that she has created, and those that are assigned to her.
 OWN = """(
         select t.* from onswift.projects p join onswift.tasks t on t.project_id = p.id
@@ -40,7 +40,7 @@ OWN = """(
         join onswift.projects p on p.id = t.project_id and p.deleted_at is null
         where t.assignee_id = $1
     ) t"""
-OWN_TASKS = f"{OWN} join onswift.projects p on p.id = t.project_id join users u on u.id = t.assignee_id"
+OWN_TASKS = f"{OWN} join onswift.projects p on p.id = t.project_id left join users u on u.id = t.assignee_id"
 
 _OF_PROJECT = "t.project_id = $1 and ($2::text is null or t.status = $2) and ($3::uuid is null or t.assignee_id = $3)"
 LIST_OF_PROJECT = Many(
@@ -86,5 +86,15 @@ UPDATE = Run(
         completed_at = case when $4 = 'completed' then coalesce(completed_at, $7) end,
         reminded_at = case when assignee_id = $5 and due_date = $6 then reminded_at end
     where id = $1"""
+)
+# Who is out of the team has nothing to do there any more; what is completed stays hers.
+UNASSIGN = Many(
+    Unassigned,
+    """
+    with changed as (
+        update onswift.tasks set assignee_id = null, reminded_at = null, updated_at = $3
+        where project_id = $1 and assignee_id = $2 and status <> 'completed' returning id, name, due_date
+    )
+    select id, name from changed order by due_date, id""",
 )
 DELETE = Run("delete from onswift.tasks where project_id = $1 and id = $2")

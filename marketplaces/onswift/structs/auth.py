@@ -1,18 +1,23 @@
 """Accounts and sessions."""
 
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
+from msgspec import Meta
 
+from core.emails import Email
 from core.fields import Name, Short
 from core.sessions import Account, SessionView, Tokens
+from marketplaces.onswift.passwords import PASSWORDS
+
+NewPassword = Annotated[str, Meta(max_length=1024, extra={"check": PASSWORDS.check})]
 
 
 class SignUp(msgspec.Struct, frozen=True, rename="camel"):
-    email: Short
-    password: Short
-    name: Short
+    email: Email
+    password: NewPassword
+    name: Name
     user_type: Literal["creator", "talent"]
     company_name: Name | None = None
 
@@ -42,7 +47,7 @@ class VerifyEmail(msgspec.Struct, frozen=True):
 
 class ChangePassword(msgspec.Struct, frozen=True, rename="camel"):
     current_password: Short
-    new_password: Short
+    new_password: NewPassword
 
 
 class Reauthentication(msgspec.Struct, frozen=True):
@@ -57,7 +62,7 @@ class SessionList(msgspec.Struct, frozen=True):
 
 class ResetPassword(msgspec.Struct, frozen=True, rename="camel"):
     token: Short
-    new_password: Short
+    new_password: NewPassword
 
 
 class Done(msgspec.Struct, frozen=True):

@@ -29,7 +29,7 @@ class NewMembers(msgspec.Struct, frozen=True, rename="camel"):
 class ConversationView(msgspec.Struct, frozen=True, rename="camel"):
     """A conversation as its caller sees it; a group has no `creator` and `talent`, one of two has no title.
 
-    `projectId`: it is that of the creator and the team of a project.
+    `projectId`: it is that of the creator and the team of a project. `closedAt`: that is deleted; nothing is said here any more.
     """
 
     id: UUID
@@ -44,6 +44,7 @@ class ConversationView(msgspec.Struct, frozen=True, rename="camel"):
     last_message_at: datetime | None
     created_at: datetime
     project_id: UUID | None
+    closed_at: datetime | None
 
 
 class GroupView(ConversationView, frozen=True, rename="camel"):

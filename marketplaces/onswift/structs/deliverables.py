@@ -7,11 +7,10 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from core.fields import Name, Text
+from core.fields import Description, Name, Text
 from core.files import FileView
 from core.paging import PageQuery, Pagination
 from core.people import Person
-from marketplaces.onswift.structs.tasks import Description
 
 DeliverableStatus: TypeAlias = Literal["pending", "approved", "revision"]
 FileUrls = Annotated[list[Text], Meta(min_length=1, max_length=10)]

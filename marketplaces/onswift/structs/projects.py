@@ -1,15 +1,18 @@
 """Projects and their teams."""
 
 from datetime import date, datetime
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 from uuid import UUID
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
+from core import clock
 from core.fields import Name, Prose
 from core.paging import PageQuery, Pagination
+from core.texts import UnfitError
 
+NOT_FUTURE = "Must be in the future"
 Status: TypeAlias = Literal["planning", "in-progress", "completed"]
 
 
@@ -17,10 +20,18 @@ class ProjectQuery(PageQuery, frozen=True, rename="camel"):
     status: Status | None = None
 
 
+def _check_future(day: date) -> None:
+    if day <= clock.today():
+        raise UnfitError(NOT_FUTURE)
+
+
+FutureDay = Annotated[date, Meta(extra={"check": _check_future})]
+
+
 class NewProject(msgspec.Struct, frozen=True, rename="camel"):
     name: Name
     description: Prose
-    due_date: date
+    due_date: FutureDay
 
 
 class ProjectChange(msgspec.Struct, frozen=True, rename="camel"):

@@ -6,9 +6,8 @@ from uuid import UUID
 
 import msgspec
 
-from core.fields import Name, Text, WebUrl
+from core.fields import Description, Name, Text, WebUrl
 from core.files import FileView
-from marketplaces.onswift.structs.tasks import Description
 
 SampleType: TypeAlias = Literal["file", "link"]
 

@@ -1,18 +1,17 @@
 """Tasks of a project."""
 
 from datetime import date, datetime
-from typing import Annotated, Literal, TypeAlias
+from typing import Literal, TypeAlias
 from uuid import UUID
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, UnsetType
 
-from core.fields import Name
+from core.fields import Description, Name
 from core.paging import Limit, PageQuery, Pagination
 from core.people import Person
 from marketplaces.onswift.structs.projects import Status
 
-Description = Annotated[str, Meta(max_length=10_000, pattern=r"^[^\x00]*$")]
 # "-": descending. By status: in the order in which the work goes.
 Sort: TypeAlias = Literal[
     "dueDate", "-dueDate", "createdAt", "-createdAt", "name", "-name", "status", "-status"
@@ -51,14 +50,29 @@ class TaskQuery(PageQuery, frozen=True, rename="camel"):
     sort: Sort = "dueDate"
 
 
+class Unassigned(msgspec.Struct, frozen=True, rename="camel"):
+    """A task that nobody has any more."""
+
+    id: UUID
+    name: str
+
+
+class RemovedMember(msgspec.Struct, frozen=True, rename="camel"):
+    """The open tasks of somebody who was taken out of a team: give them to others."""
+
+    unassigned_tasks: list[Unassigned]
+
+
 class TaskView(msgspec.Struct, frozen=True, rename="camel"):
+    """A task; it has no assignee once that one is out of the team."""
+
     id: UUID
     project_id: UUID
     project_name: str
     name: str
     description: str
     status: Status
-    assignee: Person
+    assignee: Person | None
     due_date: date
     created_at: datetime
     updated_at: datetime

@@ -7,13 +7,27 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from core.fields import Line, Name, Text, WebUrl
+from core.fields import Bio, Line, Name, Text, WebUrl
 from core.paging import PageQuery, Pagination
+from core.texts import UnfitError
+from marketplaces.onswift.skills import unknown
 
 Availability: TypeAlias = Literal["available_now", "available_1_2_weeks", "available_2_4_weeks", "not_available"]
-Bio = Annotated[str, Meta(max_length=500, pattern=r"^[^\x00]*$")]
-Rate = Annotated[float, Meta(ge=5, le=500)]
 Skills = Annotated[list[Text], Meta(max_length=10)]
+
+
+def _check_rate(rate: float) -> None:
+    if round(rate, 2) != rate:
+        raise UnfitError("Must have two decimals at most")
+
+
+def _check_skills(skills: list[str]) -> None:
+    if unknown(skills):
+        raise UnfitError("Not all of them are in the list of skills")
+
+
+Rate = Annotated[float, Meta(ge=5, le=500, extra={"check": _check_rate})]
+KnownSkills = Annotated[list[Text], Meta(max_length=10, extra={"check": _check_skills})]
 
 
 class Me(msgspec.Struct, frozen=True, rename="camel"):
@@ -51,7 +65,7 @@ class ProfileChange(msgspec.Struct, frozen=True, rename="camel"):
     company_name: Line | UnsetType | None = UNSET
     professional_title: Line | UnsetType | None = UNSET
     bio: Bio | UnsetType | None = UNSET
-    skills: Skills | UnsetType | None = UNSET
+    skills: KnownSkills | UnsetType | None = UNSET
     portfolio_links: Annotated[list[WebUrl], Meta(max_length=5)] | UnsetType | None = UNSET
     hourly_rate: Rate | UnsetType | None = UNSET
     availability: Availability | UnsetType | None = UNSET
@@ -89,7 +103,9 @@ class TalentQuery(PageQuery, frozen=True, rename="camel"):
     """`q` is looked for in name, title and bio; of `skills` a talent has all; rates are in US dollars an hour."""
 
     limit: Annotated[int, Meta(ge=1, le=50)] = 20
-    q: Annotated[str, Meta(max_length=200, pattern=r"^[^\x00]*$")] = ""
+    q: Annotated[
+        str, Meta(max_length=200, pattern=r"^[^\x00]*$", extra={"words": "Must not contain the character U+0000"})
+    ] = ""
     skills: Skills = msgspec.field(default_factory=list)
     min_rate: Annotated[float, Meta(ge=0, le=1000)] | None = None
     max_rate: Annotated[float, Meta(ge=0, le=1000)] | None = None

@@ -15,4 +15,7 @@ async def tell(story: Story) -> None:
     await story.make(bob, "GET", PROJECT, project)
     await story.make(ann, "PUT", PROJECT, project, status="in-progress")
     await story.make(ann, "DELETE", PROJECT + "/team/{userId}", project, bob.id)
+    await ann.post(f"/projects/{project}/team", userId=bob.id)
+    await ann.post(f"/projects/{project}/tasks", name="Cut", dueDate="2999-12-30", assigneeId=bob.id)
+    await story.make(ann, "DELETE", PROJECT + "/team/{userId}", project, bob.id)  # who has an open task
     await story.make(ann, "DELETE", PROJECT, project)

@@ -187,8 +187,8 @@ async def test_a_stranger_neither_sees_nor_does_anything(pair: Pair) -> None:
         ("PUT", f"{pair.path}/read", {"messageId": id}),
         ("PUT", message, {"content": "hello"}),
         ("DELETE", message, None),
-        ("PUT", f"{message}/reactions/x", None),
-        ("DELETE", f"{message}/reactions/x", None),
+        ("PUT", f"{message}/reactions/🎉", None),
+        ("DELETE", f"{message}/reactions/🎉", None),
         ("POST", f"{pair.path}/members", {"userIds": [pair.stranger.id]}),
         ("DELETE", f"{pair.path}/members/{pair.talent.id}", None),
     )

@@ -37,7 +37,12 @@ async def test_json_of_another_shape_is_told_the_field(api: Api) -> None:
         ("POST", "/auth/login", b"[]", "body"),
         ("POST", "/auth/login", b'{"email": 1, "password": ""}', "email"),
         ("POST", "/auth/login", b'{"email": "x"}', "password"),
-        ("POST", "/auth/signup", b'{"email":"x","password":"x","name":"x","userType":"admin"}', "userType"),
+        (
+            "POST",
+            "/auth/signup",
+            b'{"email":"x@example.com","password":"Sec-ret1","name":"x","userType":"admin"}',
+            "userType",
+        ),
         ("POST", "/conversations", b'{"participantId": "x"}', "participantId"),
         ("POST", "/conversations", b"{}", "participantId"),
         ("POST", "/conversations/groups", b'{"title": "x", "participantIds": ["x"]}', "participantIds"),

@@ -85,3 +85,22 @@ async def test_a_message_is_sent_once_for_its_key(api: Api) -> None:
     replies = [await ann.call("POST", path, json={"content": "hello"}, headers=headers) for _ in range(2)]
     assert [reply.status for reply in replies] == [201, 200]
     assert replies[0].body["id"] == replies[1].body["id"]
+    group = await ann.post("/conversations/groups", title="Film", participantIds=[bob.id])
+    elsewhere = f"/conversations/{group.body['id']}/messages"
+    for where, content in (
+        (path, {"content": "bye"}),
+        (path, {"content": "hello", "clientId": "a"}),
+        (elsewhere, {"content": "hello"}),
+    ):
+        other = await ann.call("POST", where, json=content, headers=headers)
+        assert (other.status, other.code) == (422, "IDEMPOTENCY_KEY_REUSED")
+    assert (await create(ann, "1")).code == "IDEMPOTENCY_KEY_REUSED"
+
+
+async def test_a_key_whose_message_was_refused_can_be_used_for_another(api: Api) -> None:
+    ann, bob = await api.signed_up("creator"), await api.signed_up("talent")
+    id = (await ann.post("/conversations", participantId=bob.id)).body["id"]
+    path, headers = f"/conversations/{id}/messages", {"Idempotency-Key": "1"}
+    lost = {"content": "hello", "replyTo": id}
+    assert (await ann.call("POST", path, json=lost, headers=headers)).code == "MESSAGE_NOT_FOUND"
+    assert (await ann.call("POST", path, json={"content": "hello"}, headers=headers)).status == 201

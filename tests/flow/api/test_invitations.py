@@ -367,7 +367,7 @@ async def test_whatever_happens_to_a_group_at_once_ends_in_an_answer(
             *(one.delete(f"{group.path}/members/{one.id}") for one in friends),
             *(group.ann.delete(f"{group.path}/members/{one.id}") for one in others[:3]),
             group.ann.put(f"{group.path}/messages/{said}", content="Hello"),
-            group.ann.put(f"{group.path}/messages/{said}/reactions/x"),
+            group.ann.put(f"{group.path}/messages/{said}/reactions/🎉"),
             *(one.delete("/users/me") for one in (others[0], friends[0]) if last),
         ]
         replies = await asyncio.gather(*calls)

@@ -62,8 +62,8 @@ async def test_of_two_equal_changes_at_once_one_counts_and_a_third_changes_nothi
     message = f"{path}/messages/{said[0]}"
     changes: list[tuple[Caller, str, str, Any, list[str]]] = [
         (ann, "PUT", message, {"content": "eins"}, ["message:edited"]),
-        (bob, "PUT", f"{message}/reactions/x", None, ["message:reacted"]),
-        (bob, "DELETE", f"{message}/reactions/x", None, ["message:reacted"]),
+        (bob, "PUT", f"{message}/reactions/🎉", None, ["message:reacted"]),
+        (bob, "DELETE", f"{message}/reactions/🎉", None, ["message:reacted"]),
         (ann, "DELETE", message, None, ["message:deleted"]),
         (bob, "PUT", f"{path}/read", {"messageId": said[2]}, ["conversation:read"]),
         (bob, "PUT", f"{path}/read", {"messageId": said[1]}, []),
@@ -105,13 +105,13 @@ async def test_what_changes_nothing_takes_no_version(cast: Cast, house: House) -
 
     assert await version() == 1
     for _ in range(2):
-        await asyncio.gather(*(bob.delete(f"{path}/{id}/reactions/x") for _ in range(3)))
+        await asyncio.gather(*(bob.delete(f"{path}/{id}/reactions/🎉") for _ in range(3)))
         assert (await ann.put(f"{path}/{id}", content="one")).body["isEdited"] is False
     assert await version() == 1
-    given = await asyncio.gather(*(bob.put(f"{path}/{id}/reactions/x") for _ in range(3)))
+    given = await asyncio.gather(*(bob.put(f"{path}/{id}/reactions/🎉") for _ in range(3)))
     assert [reply.body["version"] for reply in given] == [2, 2, 2]
     await asyncio.gather(*(ann.put(f"{path}/{id}", content="two") for _ in range(3)))
     assert await version() == 3
     await asyncio.gather(*(ann.delete(f"{path}/{id}") for _ in range(3)))
     assert await version() == 4
-    assert (await bob.delete(f"{path}/{id}/reactions/x")).code == "MESSAGE_NOT_FOUND"
+    assert (await bob.delete(f"{path}/{id}/reactions/🎉")).code == "MESSAGE_NOT_FOUND"

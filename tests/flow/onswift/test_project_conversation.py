@@ -2,11 +2,12 @@
 
 import asyncio
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from tests.flow.api.conftest import Caller
-from tests.flow.conftest import House
+from tests.flow.conftest import PATIENCE, House
 from tests.flow.onswift.conftest import NOWHERE, Cast
 from tests.flow.onswift.test_tasks import add, ear
 
@@ -88,11 +89,37 @@ async def test_it_is_called_as_its_project_is(cast: Cast) -> None:
     assert (await cast.talent.get(f"/conversations/{id}")).body["title"] == "Short film"
 
 
-async def test_it_stays_when_the_project_is_deleted(cast: Cast) -> None:
+async def test_it_is_closed_and_can_be_read_when_the_project_is_deleted(
+    house: House, two_hubs: tuple[str, str], cast: Cast
+) -> None:
     id = await group(cast)
-    await cast.creator.post(f"/conversations/{id}/messages", content="hello")
+    path = f"/conversations/{id}"
+    sent = (await cast.creator.post(f"{path}/messages", content="hello", clientId="one")).body["id"]
+    ears = [await ear(house, url, cast.talent) for url in two_hubs]
+    for one in ears:
+        assert (await one.join(UUID(id)))["closedAt"] is None
+        await one.call("conversation:typing", conversationId=id, isTyping=True)
     await cast.creator.delete(cast.path)
-    assert await said(cast.talent, id) == ["hello"]
+    for one in ears:
+        closed = await one.heard.next("conversation:closed")
+        assert closed["conversationId"] == id
+        assert (await one.send(UUID(id), "Still here?"))["error"]["code"] == "CONVERSATION_CLOSED"
+        about = {"conversationId": id, "messageId": sent}
+        assert (await one.call("message:react", **about, emoji="🎉"))["error"]["code"] == "CONVERSATION_CLOSED"
+        async with asyncio.timeout(PATIENCE):
+            while not (answer := await one.join(UUID(id), limit=1))["closedAt"]:
+                pass
+        assert answer["messages"][0]["kind"] == "system"
+        typed = await one.call("conversation:typing", conversationId=id, isTyping=True)
+        assert typed["error"]["code"] == "CONVERSATION_CLOSED"
+    for content in ("hi", "hello"):
+        refused = await cast.creator.post(f"{path}/messages", content=content)
+        assert (refused.status, refused.code) == (409, "CONVERSATION_CLOSED")
+    assert (await cast.creator.put(f"{path}/messages/{sent}", content="hi")).code == "CONVERSATION_CLOSED"
+    assert (await cast.creator.post(f"{path}/messages", content="hello", clientId="one")).body["id"] == sent, "a repeat"
+    assert await said(cast.talent, id) == ["hello", "Ann deleted the project"]
+    assert (await cast.talent.get(path)).body["closedAt"] == closed["closedAt"]
+    assert (await cast.creator.delete(f"{path}/messages/{sent}")).status == 204, "what one said one may take back"
     assert (await cast.creator.post(f"{cast.path}/conversations")).code == "PROJECT_NOT_FOUND"
 
 

@@ -75,7 +75,7 @@ class Group:
         sent = await bob.post(f"{self.path}/messages", content=f"{LATER}!", mentions=[str(self.ann.id)])
         assert sent.status == 201, sent.body
         assert (await self.ann.caller.put(f"{self.path}/messages/{self.first}", content=f"{LATER}?")).status == 200
-        assert (await bob.call("PUT", f"{self.path}/messages/{self.first}/reactions/{LATER}")).status == 200
+        assert (await bob.call("PUT", f"{self.path}/messages/{self.first}/reactions/🎉")).status == 200
         assert (await bob.put(f"{self.path}/read", messageId=sent.body["id"])).status == 204
         await notify_members(self.house.resources.db, self.house.publisher, [UUID(self.id)])
         assert LATER in (await self.ann.sockets[0].heard.next("conversation:updated"))["preview"]
@@ -132,7 +132,7 @@ async def asked(group: Group, cursors: tuple[str, str]) -> dict[str, Any]:
     about = {"messageId": group.first}
     answers["page"] = (await eve.get(f"{group.path}/messages", before=group.first)).body
     answers["edit"] = (await eve.put(f"{group.path}/messages/{group.first}", content="x")).body
-    answers["react"] = (await eve.call("PUT", f"{group.path}/messages/{group.first}/reactions/x")).body
+    answers["react"] = (await eve.call("PUT", f"{group.path}/messages/{group.first}/reactions/👍")).body
     answers["send"] = (await eve.post(f"{group.path}/messages", content="x")).body
     answers["read"] = (await eve.put(f"{group.path}/read", **about)).body
     for hub, socket in enumerate(group.eve.sockets):
@@ -142,7 +142,7 @@ async def asked(group: Group, cursors: tuple[str, str]) -> dict[str, Any]:
         answers[f"send on {hub}"] = await socket.send(UUID(group.id), "x")
         answers[f"read on {hub}"] = await socket.call("conversation:read", conversationId=group.id, **about)
         answers[f"edit on {hub}"] = await socket.call("message:edit", conversationId=group.id, content="x", **about)
-        answers[f"react on {hub}"] = await socket.call("message:react", conversationId=group.id, emoji="x", **about)
+        answers[f"react on {hub}"] = await socket.call("message:react", conversationId=group.id, emoji="🎉", **about)
     return answers
 
 

@@ -218,15 +218,30 @@ async def test_what_a_list_does_not_know_is_refused(cast: Cast, query: dict[str,
     assert (refused.status, refused.fields) == (400, list(query))
 
 
-async def test_who_is_removed_keeps_the_task_for_the_creator_to_see_but_has_no_part_in_it(cast: Cast) -> None:
-    task = await task_of(cast)
+async def test_open_tasks_of_who_is_removed_are_nobodys_and_named(house: House, hub: str, cast: Cast) -> None:
+    ann = await ear(house, hub, cast.creator)
+    task, done = await task_of(cast), await task_of(cast)
     path = f"{cast.path}/tasks/{task['id']}"
-    assert (await cast.creator.delete(f"{cast.path}/team/{cast.talent.id}")).status == 204
+    await cast.talent.put(f"{cast.path}/tasks/{done['id']}", status="completed")
+    removed = await cast.creator.delete(f"{cast.path}/team/{cast.talent.id}")
+    assert (removed.status, removed.body) == (200, {"unassignedTasks": [{"id": task["id"], "name": task["name"]}]})
+    updated = (await ann.heard.next("task:updated"))["task"]
+    assert (updated["id"], updated["assignee"]) == (task["id"], None)
     assert (await cast.talent.put(path, status="completed")).status == 403
     assert (await cast.talent.get(path)).status == 403
     assert await names(cast.talent) == []
-    assert (await cast.creator.get(path)).body == task
-    assert (await cast.creator.put(path, name="Kept")).body["assignee"] == task["assignee"]
+    assert (await cast.creator.get(path)).body["assignee"] is None
+    assert (await cast.creator.get(f"{cast.path}/tasks/{done['id']}")).body["assignee"] == task["assignee"]
+    assert sorted(await names(cast.creator)) == sorted([task["name"], done["name"]])
+    assert (await cast.creator.put(path, name="Kept")).body["assignee"] is None
+    await add(cast, cast.other_talent)
+    given = await cast.creator.put(path, assigneeId=cast.other_talent.id)
+    assert given.body["assignee"]["id"] == cast.other_talent.id
+    assert (await cast.creator.get("/calendar", **{"from": task["dueDate"], "to": task["dueDate"]})).status == 200
+
+
+async def test_who_had_no_open_task_is_removed_without_an_answer(cast: Cast) -> None:
+    assert (await cast.creator.delete(f"{cast.path}/team/{cast.talent.id}")).status == 204
 
 
 async def test_tasks_of_a_deleted_project_are_in_no_list(cast: Cast) -> None:
@@ -244,9 +259,8 @@ async def test_nobody_is_assigned_and_removed_at_once(cast: Cast) -> None:
             cast.creator.post(f"{cast.path}/tasks", assigneeId=cast.other_talent.id, **NEW_TASK),
             cast.creator.delete(f"{cast.path}/team/{cast.other_talent.id}"),
         )
-        assert removed.status == 204
-        # Given first, it is hers from before she left; given second, it is refused.
-        assert given.status in (201, 400)
+        # Given first, it is taken from her again; given second, it is refused.
+        assert (given.status, removed.status) in {(201, 200), (400, 204)}
         later = await cast.creator.post(f"{cast.path}/tasks", assigneeId=cast.other_talent.id, **NEW_TASK)
         assert later.code == "ASSIGNEE_NOT_IN_TEAM"
 

@@ -65,9 +65,33 @@ async def test_reactions_are_counted_once_per_person_and_can_be_taken_back(pair:
     assert (await ann.heard.next("message:reacted"))["userId"] == str(bob.user.id)
     answer = await bob.call("message:react", **about, added=False)
     assert answer["reactions"] == [{"emoji": "🎉", "count": 1, "userIds": [str(ann.user.id)]}]
-    for bad in ("", "   ", "x" * 33, "\n"):
+    for bad in ("", "   ", "x", "ok", "1", "🎉🎉", "\u200b", "🏽", "\n"):
         refused = await bob.call("message:react", **{**about, "emoji": bad})
         assert refused["error"]["code"] == "VALIDATION_ERROR"
+
+
+async def test_a_reaction_is_one_emoji_however_it_is_spelled(house: House, pair: Pair) -> None:
+    ann, bob, room = pair
+    sent = await ann.send(room, "Party?")
+    about = {"conversationId": str(room), "messageId": sent["id"]}
+    await ann.call("message:react", **about, emoji="\u2764")
+    answer = await bob.call("message:react", **about, emoji="\u2764\ufe0f")
+    people = [str(ann.user.id), str(bob.user.id)]
+    assert answer["reactions"] == [{"emoji": "\u2764\ufe0f", "count": 2, "userIds": people}]
+    assert {one["emoji"] for one in await bob.heard.until("message:reacted", 2)} == {"\u2764\ufe0f"}
+    # As an earlier version has stored them: both spellings of one user, and what is no emoji.
+    for emoji in ("\u2764", "ok"):
+        await house.resources.db.execute(
+            "insert into reactions (conversation_id, seq, emoji, user_id) values ($1, 1, $2, $3)",
+            room,
+            emoji,
+            ann.user.id,
+        )
+    shown = (await bob.join(room, limit=1))["messages"][0]["reactions"]
+    assert [(one["emoji"], one["count"]) for one in shown] == [("\u2764\ufe0f", 2), ("ok", 1)]
+    for emoji in ("\u2764\ufe0e", "ok"):
+        answer = await ann.call("message:react", **about, emoji=emoji, added=False)
+    assert answer["reactions"] == [{"emoji": "\u2764\ufe0f", "count": 1, "userIds": people[1:]}]
 
 
 async def test_replies_and_mentions_travel_with_the_message(pair: Pair) -> None:
@@ -196,7 +220,7 @@ async def test_what_changes_nothing_is_answered_and_told_to_nobody(pair: Pair) -
         await ann.heard.next("conversation:typing")  # which positions do not come after
     assert len(ann.heard.all("conversation:read")) == 1
     for added in (True, True, False, False):
-        about = {"conversationId": str(room), "messageId": sent[0]["id"], "emoji": "x"}
+        about = {"conversationId": str(room), "messageId": sent[0]["id"], "emoji": "🎉"}
         await bob.call("message:react", **about, added=added)
     assert (await bob.send(room, "three"))["version"] == 5, "two messages, a reaction, its end, a message"
     await ann.heard.until("message:received", 3)

@@ -68,6 +68,37 @@ async def test_a_repeated_send_gets_the_first_answer_and_stores_nothing(
     assert await house.resources.db.fetchval("select count(*) from messages") == 1
 
 
+@pytest.mark.parametrize("other", ["content", "replyTo", "mentions"])
+async def test_a_client_id_with_another_content_is_refused_and_stores_nothing(
+    house: House, two_hubs: tuple[str, str], other: str
+) -> None:
+    ann = await (await house.chatter("Ann", two_hubs[0])).connect()
+    room = await house.group(ann.user)
+    first = await ann.send(room, "First")
+    mine = await ann.send(room, "Once", clientId="one")
+    changed = {"content": "Twice", "replyTo": first["id"], "mentions": [str(ann.user.id)]}[other]
+    refused = await ann.call(
+        "message:send", **{"conversationId": str(room), "content": "Once", "clientId": "one", other: changed}
+    )
+    assert refused["error"]["code"] == "IDEMPOTENCY_KEY_REUSED"
+    at_once = await asyncio.gather(*(ann.send(room, f"At once {text}", clientId="two") for text in "abab"))
+    assert sorted("error" in one for one in at_once) == [False, False, True, True]
+    assert len({one["id"] for one in at_once if "id" in one}) == 1
+    assert (await ann.send(room, "Once", clientId="one"))["id"] == mine["id"]
+    assert await house.resources.db.fetchval("select count(*) from messages") == 3
+
+
+async def test_a_repeat_is_one_also_once_its_message_is_changed(house: House, hub: str) -> None:
+    ann = await (await house.chatter("Ann", hub)).connect()
+    room = await house.group(ann.user)
+    sent = await ann.send(room, "Once", clientId="one")
+    about = {"conversationId": str(room), "messageId": sent["id"]}
+    for change, more in (("edit", {"content": "Twice"}), ("delete", {})):
+        await ann.call(f"message:{change}", **about, **more)
+        assert (await ann.send(room, "Once", clientId="one"))["duplicate"] is True
+        assert (await ann.send(room, "Twice", clientId="one"))["error"]["code"] == "IDEMPOTENCY_KEY_REUSED"
+
+
 @pytest.mark.parametrize(
     ("payload", "code"),
     [
@@ -77,7 +108,8 @@ async def test_a_repeated_send_gets_the_first_answer_and_stores_nothing(
         ({"content": 5}, "VALIDATION_ERROR"),
         ({}, "VALIDATION_ERROR"),
         ({"content": "a\0b"}, "VALIDATION_ERROR"),
-        ({"content": "x", "clientId": ""}, "VALIDATION_ERROR"),
+        ({"content": "\u200b\u3164\u2800\u202e\n"}, "EMPTY_MESSAGE"),
+        ({"content": "x", "clientId": 5}, "VALIDATION_ERROR"),
         ({"content": "x", "conversationId": "nonsense"}, "VALIDATION_ERROR"),
         ({"content": "x", "conversationId": "00000000-0000-7000-8000-000000000000"}, "CONVERSATION_NOT_FOUND"),
         ({"content": "x", "replyTo": "00000000-0000-7000-8000-000000000000"}, "MESSAGE_NOT_FOUND"),

@@ -17,6 +17,8 @@ EVENTS_WALKED: dict[str, type[ClientEvent]] = {
 }
 # Texts that are no user's own, and why.
 NOT_FREE = {
+    "{emoji}": "one of a list",
+    "ReactToMessage.emoji": "as above",
     "SignUp.password": "never stored, hashed",
     "LogIn.password": "as above",
     "ResetPassword.newPassword": "as above",

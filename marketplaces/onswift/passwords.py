@@ -1,0 +1,14 @@
+"""What OnSwift's passwords need."""
+
+from core.identity import PasswordPolicy
+
+PASSWORDS = PasswordPolicy(
+    min_length=8,
+    max_length=128,
+    kinds={
+        "an uppercase letter": str.isupper,
+        "a lowercase letter": str.islower,
+        "a number": str.isdigit,
+        "a special character": lambda character: not character.isalnum() and not character.isspace(),
+    },
+)

@@ -1,0 +1,93 @@
+"""One way everywhere: what is unknown, empty, wrong or fixed in what a client sends."""
+
+from typing import Any
+
+import pytest
+
+from tests.flow.api.conftest import PASSWORD, Api
+from tests.flow.conftest import House
+from tests.flow.onswift.conftest import Cast
+from tests.flow.onswift.test_tasks import task_of
+
+PROFILE = {"professionalTitle": "Editor", "linkedinUrl": "https://linkedin.com/in/bob", "hourlyRate": 20}
+
+
+async def test_all_that_is_wrong_is_told_at_once_and_nothing_changes(api: Api) -> None:
+    bob = await api.signed_up("talent", "Bob")
+    before = (await bob.get("/users/me")).body
+    refused = await bob.put(
+        "/users/me",
+        name="\u200b",
+        linkedinUrl="nowhere",
+        hourlyRate=2,
+        skills=["Witchcraft"],
+        availability="soon",
+        bio="x",
+    )
+    assert refused.status == 400
+    assert {one["field"]: one["message"] for one in refused.body["error"]["details"]} == {
+        "name": "Required",
+        "linkedinUrl": "Must be a web address, as https://example.com",
+        "hourlyRate": "Must be a number from 5 to 500",
+        "skills": "Not all of them are in the list of skills",
+        "availability": "Must be one of: available_1_2_weeks, available_2_4_weeks, available_now, not_available",
+    }
+    assert (await bob.get("/users/me")).body == before
+
+
+async def test_an_empty_text_clears_what_may_be_empty(api: Api) -> None:
+    bob = await api.signed_up("talent", "Bob")
+    await bob.put("/users/me", **PROFILE)
+    cleared = await bob.put("/users/me", **dict.fromkeys(PROFILE, ""))
+    assert cleared.status == 200
+    assert [cleared.body[name] for name in PROFILE] == [None, None, None]
+
+
+async def test_fields_and_parameters_that_are_unknown_are_ignored(cast: Cast) -> None:
+    assert (await cast.creator.put(cast.path, name="Film 2", colour="red")).body["name"] == "Film 2"
+    assert (await cast.creator.get("/projects", utm_source="mail", status="", page="")).status == 200
+    assert (await cast.creator.get("/projects", status="shut", page="x")).fields == ["page", "status"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("id", "x"), ("creatorId", None), ("createdAt", "2020-01-01"), ("taskCount", 5)]
+)
+async def test_a_field_that_cannot_be_changed_is_refused(cast: Cast, field: str, value: Any) -> None:
+    before = (await cast.creator.get(cast.path)).body
+    refused = await cast.creator.put(cast.path, **{"name": "Other", field: value})
+    assert (refused.status, refused.code, refused.fields) == (422, "FIELD_NOT_CHANGEABLE", [field])
+    assert (await cast.creator.get(cast.path)).body == before
+
+
+async def test_what_was_read_may_be_sent_back_with_a_change(cast: Cast) -> None:
+    task = await task_of(cast)
+    path = f"{cast.path}/tasks/{task['id']}"
+    changed = await cast.creator.put(path, **(task | {"name": "New"}))
+    assert (changed.status, changed.body["name"]) == (200, "New")
+    assert (await cast.creator.put(path, **(changed.body | {"projectName": "Mine"}))).fields == ["projectName"]
+    assert (await cast.strangers[0].put(path, id="x")).status == 403, "who may not read it learns nothing of it"
+
+
+async def test_names_are_one_visible_line_wherever_they_are_given(api: Api, house: House, cast: Cast) -> None:
+    spoofed, unseen, lines = " Ann\u202e\u200b\n", "\u3164\u200b\u2800", "Ann\nAdmin"
+    path, task = cast.path, await task_of(cast)
+    calls: tuple[tuple[Any, str, str, dict[str, Any]], ...] = (
+        (cast.creator.put, "/users/me", "name", {}),
+        (cast.creator.put, path, "name", {}),
+        (cast.creator.put, f"{path}/tasks/{task['id']}", "name", {}),
+        (cast.creator.post, "/conversations/groups", "title", {"participantIds": [cast.talent.id]}),
+        (cast.creator.post, f"{path}/samples", "name", {"type": "link", "url": "https://example.com"}),
+    )
+    for call, where, field, more in calls:
+        for wrong in (unseen, lines):
+            refused = await call(where, **more, **{field: wrong})
+            assert (refused.status, refused.fields) == (400, [field]), (where, wrong)
+        assert (await call(where, **more, **{field: spoofed})).body[field] == "Ann"
+    more = {"email": "new@example.com", "password": PASSWORD, "userType": "talent"}
+    assert (await api.anyone.post("/auth/signup", name=unseen, **more)).fields == ["name"]
+    assert (await api.anyone.post("/auth/signup", name=spoofed, **more)).body["user"]["name"] == "Ann"
+
+
+async def test_a_password_and_the_rest_of_a_signup_are_told_together(api: Api) -> None:
+    refused = await api.anyone.post("/auth/signup", email="nobody", password="short", name="")
+    assert set(refused.fields) == {"email", "password", "name", "userType"}
