@@ -6,7 +6,8 @@ from uuid import UUID
 
 import msgspec
 
-from core import clock, conversations, errors
+from core import clock, conversations, errors, limits
+from core.budget import Rate
 from core.context import Ctx
 from core.conversations import ADD_MEMBERS, LOCK, Conversation
 from core.db import Many, One, Run, Scalar, found
@@ -19,7 +20,7 @@ from core.sessions import LOCK_USER
 from core.unit_of_work import UnitOfWork, unit_of_work
 
 MOST_MEMBERS = 1000
-MOST_A_DAY = 50  # of one user, to all groups together
+INVITATIONS = Rate("invitations", 50, 24 * 60 * 60)  # of one user, to all groups and teams together
 PAUSE = timedelta(days=1)  # after any invitation, until the same user may be invited to the same group again
 PAUSE_AFTER_DECLINE = timedelta(days=30)
 
@@ -91,7 +92,6 @@ LIST_OF_GROUP = Many(
     where i.conversation_id = $1 and i.answer is null order by i.id desc limit $2 offset $3""",
 )
 COUNT_OF_GROUP = Scalar(int, "select count(*) from invitations where conversation_id = $1 and answer is null")
-COUNT_SINCE = Scalar(int, "select count(*) from invitations where invited_by = $1 and created_at > $2")
 COUNT_MEMBERS = Scalar(int, "select count(*) from members where conversation_id = $1 and left_at is null")
 # Of users $2, who was asked to group $1 before; `spared`: since $3, has declined since $4, or has not answered.
 ASKED_BEFORE = Many(
@@ -105,7 +105,7 @@ ASKED_BEFORE = Many(
 INVITE = Many(
     Asked,
     f"""
-    with people as materialized ( -- locked before their invitations, as the erasure of an account does it
+    with people as materialized ( -- locked before their invitations: the erasure of an account deletes those last
         select id from users where id = any ($2::uuid[]) and deleted_at is null order by id for key share
     )
     insert into invitations as i (id, conversation_id, user_id, invited_by, created_at)
@@ -153,17 +153,20 @@ async def lock_caller(ctx: Ctx, work: UnitOfWork) -> None:
         raise errors.SESSION_ENDED.error()
 
 
-async def invite(ctx: Ctx, work: UnitOfWork, id: UUID, title: str, user_ids: Sequence[UUID]) -> list[UUID]:
+async def invite(
+    ctx: Ctx, work: UnitOfWork, id: UUID, title: str, user_ids: Sequence[UUID], *, counted: bool = True
+) -> list[UUID]:
     """Invite users to a group, which is locked as the caller is; return who of them has an open invitation now.
 
-    Raises RATE_LIMITED: the caller has invited too many today.
+    `counted`: they are paid from INVITATIONS; whom somebody has put into a team has been. Raises RATE_LIMITED: too many today.
     """
     now = clock.now()
     before = await ASKED_BEFORE(work.db, id, list(user_ids), now - PAUSE, now - PAUSE_AFTER_DECLINE)
     spared = {row.user_id for row in before if row.spared}
     invited = {row.user_id for row in before if row.is_open}
     if strangers := [user_id for user_id in user_ids if user_id not in spared]:
-        await _check_day(ctx, work, now, len(strangers))
+        if counted:
+            await _check_day(ctx, len(strangers))
         new = await INVITE(work.db, [uuid7() for _ in strangers], strangers, id, ctx.user.id, now)
         await _tell_invited(ctx, work, id, title, new)
         invited |= {row.user_id for row in new}
@@ -225,12 +228,14 @@ async def require_space(work: UnitOfWork, id: UUID) -> None:
         raise errors.GROUP_FULL.error()
 
 
-async def _check_day(ctx: Ctx, work: UnitOfWork, now: datetime, more: int) -> None:
-    if ctx.resources.settings.rate_limits == "off":
-        return
-    if (await COUNT_SINCE(work.db, ctx.user.id, now - timedelta(days=1)) or 0) + more > MOST_A_DAY:
-        ctx.resources.offenders.limited("invitations", str(ctx.user.id))
-        raise errors.RATE_LIMITED.error(f"At most {MOST_A_DAY} invitations a day")
+async def _check_day(ctx: Ctx, more: int) -> None:
+    """Count invitations; raises RATE_LIMITED, without a time to come again for more than are ever allowed at once."""
+    user, settings = str(ctx.user.id), ctx.resources.settings
+    most = ctx.resources.limits.rate_of(INVITATIONS, user).count
+    if more > most and settings.rate_limits == "on":
+        ctx.resources.offenders.limited(INVITATIONS.name, user)
+        raise errors.RATE_LIMITED.error(f"At most {most} invitations a day")
+    await limits.take(ctx, INVITATIONS, user, more)
 
 
 async def _is_member(ctx: Ctx, work: UnitOfWork, asked: Asked) -> bool:

@@ -15,4 +15,6 @@ async def tell(story: Story) -> None:
     await story.make(bob, "GET", PROJECT, project)
     await story.make(ann, "PUT", PROJECT, project, status="in-progress")
     await story.make(ann, "DELETE", PROJECT + "/team/{userId}", project, bob.id)
+    await ann.post(f"/projects/{project}/team", userId=bob.id)
+    await story.make(bob, "DELETE", PROJECT + "/team/me", project)
     await story.make(ann, "DELETE", PROJECT, project)
