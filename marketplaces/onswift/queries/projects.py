@@ -133,7 +133,11 @@ COUNT_OF_TEAM = Scalar(
 ADD_MEMBER = One(
     Membership,
     """
-    insert into onswift.project_team as m (id, project_id, user_id, role, joined_at) values ($1, $2, $3, $4, $5)
+    with talent as materialized ( -- locked before her place in the team, which the erasure of her account changes
+        select id from users where id = $3 for key share
+    )
+    insert into onswift.project_team as m (id, project_id, user_id, role, joined_at)
+    select $1, $2, talent.id, $4, $5 from talent
     on conflict (project_id, user_id) do update set role = excluded.role, joined_at = excluded.joined_at, removed_at = null,
             left_by_choice = false
         where m.removed_at is not null
