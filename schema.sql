@@ -102,6 +102,7 @@ create table members (
     joined_at timestamptz not null default now(),
     left_at timestamptz,
     took_part boolean not null default false,
+    left_by_choice boolean not null default false,
     primary key (conversation_id, user_id)
 ) with (fillfactor = 50);
 -- conversations.LIST_OF_USER, rooms.CIRCLES, sync.CHANGED
@@ -120,7 +121,7 @@ create table invitations (
 );
 -- invitations.LIST_OF_USER
 create index invitations_user on invitations (user_id, id);
--- invitations.COUNT_SINCE
+-- export and erasure: whom a user has invited
 create index invitations_inviter on invitations (invited_by, created_at);
 -- tidy: those that were answered long ago
 create index invitations_answered on invitations (answered_at) where answered_at is not null;

@@ -166,17 +166,19 @@ ADD_MEMBERS = Many(
         select $1, u.id, $3, u.id = $5 from users u
         where u.id = any ($2::uuid[]) and u.market = $4 and u.deleted_at is null
         on conflict (conversation_id, user_id) do update
-            set left_at = null, joined_at = now(), role = excluded.role, took_part = excluded.took_part
+            set left_at = null, joined_at = now(), role = excluded.role, took_part = excluded.took_part,
+                left_by_choice = false
             where members.left_at is not null
         returning user_id
     )
     select u.id, u.name, u.avatar_url from added join users u on u.id = added.user_id""",
 )
+# $3: whether she leaves by choice.
 REMOVE_MEMBER = One(
     Person,
     """
     with removed as (
-        update members set left_at = now()
+        update members set left_at = now(), left_by_choice = $3
         where conversation_id = $1 and user_id = $2 and left_at is null returning user_id
     )
     select u.id, u.name, u.avatar_url from removed join users u on u.id = removed.user_id""",
@@ -278,7 +280,7 @@ async def leave_some(ctx: Ctx, user_id: UUID, most: int) -> int:
     for group in groups:
         async with unit_of_work(ctx) as work:
             await LOCK(work.db, group.id)
-            if gone := await REMOVE_MEMBER(work.db, group.id, user_id):
+            if gone := await REMOVE_MEMBER(work.db, group.id, user_id, True):
                 await PASS_OWNERSHIP(work.db, group.id)
                 await _log(work, group.id, gone, "{actor} left")
     return len(groups)

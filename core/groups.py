@@ -1,4 +1,4 @@
-"""Groups: making one, and who is in it. Users whom the caller knows are added, strangers are invited."""
+"""Groups: making one, and who is in it. Users whom the caller knows are added, others are invited."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeAlias
@@ -6,10 +6,10 @@ from uuid import UUID
 
 import msgspec
 
-from core import conversations, errors, invitations
+from core import clock, conversations, errors, invitations
 from core.context import Ctx
 from core.conversations import ADD_MEMBERS, LOCK, PASS_OWNERSHIP, REMOVE_MEMBER, Conversation, Standing
-from core.db import Db, Many, Run, Scalar, found
+from core.db import Db, Many, Run, Scalar
 from core.events import ConversationCreated
 from core.ids import uuid7
 from core.people import Person
@@ -27,7 +27,7 @@ async def nobody(_db: Db, _user_id: UUID, _others: Sequence[UUID]) -> set[UUID]:
 class Joining(msgspec.Struct, frozen=True):
     """Who of the users of a call is in the group now, and who has been asked.
 
-    In neither: those who were in it already, and those who were asked before and have not to be asked again so soon.
+    In neither: those who were in it already, and those who were asked before and must not be asked again so soon.
     """
 
     added: list[UUID]
@@ -59,6 +59,26 @@ KNOWN = Many(
 )
 
 
+# Who of users $2 has said no: has left group $1 by choice, or since $3 has declined an invitation to it; or since $3 has done so
+# with another group: one that user $4 has made, an invitation of $4's.
+REFUSED = Many(
+    Known,
+    """
+    with leavers as materialized ( -- few: the conversations of $4 may be many
+        select conversation_id, user_id, left_at from members
+        where user_id = any ($2::uuid[]) and left_by_choice and left_at is not null
+    )
+    select user_id from leavers l
+    where l.conversation_id = $1 or l.left_at >= $3 and exists (
+        select from conversations c where c.id = l.conversation_id and c.created_by = $4
+    )
+    union
+    select user_id from invitations
+    where user_id = any ($2::uuid[]) and answer = 'declined' and answered_at >= $3
+        and (conversation_id = $1 or invited_by = $4)""",
+)
+
+
 async def create(
     ctx: Ctx, title: str, user_ids: Sequence[UUID], acquainted: Acquainted
 ) -> tuple[Conversation, Joining]:
@@ -69,7 +89,7 @@ async def create(
         await invitations.lock_caller(ctx, work)
         await CREATE(work.db, id, ctx.market, title, ctx.user.id)
         await ADD_MEMBERS(work.db, id, [ctx.user.id], "owner", ctx.market, ctx.user.id)
-        people, invited = await _admit(ctx, work, id, user_ids, acquainted)
+        people, invited = await admit(ctx, work, id, user_ids, acquainted)
         added = [person.id for person in people]
         work.emit([ctx.user.id, *added], ConversationCreated(id))
     return await conversations.get(ctx, id), Joining(added, invited)
@@ -84,59 +104,83 @@ async def add(ctx: Ctx, id: UUID, user_ids: Sequence[UUID], acquainted: Acquaint
     await _require_people(ctx, user_ids)
     async with unit_of_work(ctx) as work:
         await _locked_group(ctx, work, id)
-        people, invited = await _admit(ctx, work, id, user_ids, acquainted)
-        added = [person.id for person in people]
-        if added:
-            await invitations.require_space(work, id)
-            await invitations.added(work, id, added)
-        await conversations.say_joined(ctx, work, id, people)
-    return await conversations.get(ctx, id), Joining(added, invited)
+        people, invited = await admit(ctx, work, id, user_ids, acquainted)
+        await let_in(ctx, work, id, people)
+    return await conversations.get(ctx, id), Joining([person.id for person in people], invited)
 
 
 async def remove(ctx: Ctx, id: UUID, user_id: UUID) -> None:
     """Take a user out of a group, or an invitation to it back: oneself and one's own, or any if one owns the group.
 
-    Raises FORBIDDEN, USER_NOT_FOUND.
+    One leaves the conversation of a subject, too, though nobody is removed from it. Raises FORBIDDEN, USER_NOT_FOUND.
     """
     async with unit_of_work(ctx) as work:
-        is_owner = (await _locked_group(ctx, work, id)).role == "owner"
+        is_owner = (await _locked_group(ctx, work, id, leaves=user_id == ctx.user.id)).role == "owner"
         if await invitations.withdraw(work, id, user_id, None if is_owner else ctx.user.id):
             return
         if user_id != ctx.user.id and not is_owner:
             raise errors.FORBIDDEN.error("Only the owner removes others")
-        gone = found(await REMOVE_MEMBER(work.db, id, user_id), errors.USER_NOT_FOUND.error())
+        if not await let_out(ctx, work, id, user_id):
+            raise errors.USER_NOT_FOUND.error()
+
+
+async def welcome(
+    ctx: Ctx, db: Db, user_ids: Sequence[UUID], acquainted: Acquainted, id: UUID | None = None
+) -> set[UUID]:
+    """Return whom of these users the caller may put into a group without asking, group `id` if given.
+
+    It is those whom she knows, but for those who have lately said no to this group or to another one of hers.
+    """
+    others = set(user_ids) - {ctx.user.id}
+    known = {row.user_id for row in await KNOWN(db, ctx.user.id, list(others), id)}
+    if unknown := others - known:
+        known |= unknown & await acquainted(db, ctx.user.id, list(unknown))
+    since = clock.now() - invitations.PAUSE_AFTER_DECLINE
+    return known - {row.user_id for row in await REFUSED(db, id, list(known), since, ctx.user.id)}
+
+
+async def admit(
+    ctx: Ctx, work: UnitOfWork, id: UUID, user_ids: Sequence[UUID], acquainted: Acquainted, *, counted: bool = True
+) -> tuple[list[Person], list[UUID]]:
+    """Add those who are welcome to a group, invite the others; `counted` as in invitations.invite."""
+    added = await welcome(ctx, work.db, user_ids, acquainted, id)
+    people = await ADD_MEMBERS(work.db, id, list(added), "member", ctx.market, ctx.user.id)
+    if not (others := sorted(set(user_ids) - {ctx.user.id} - added)):
+        return people, []
+    title = await TITLE(work.db, id) or ""
+    return people, await invitations.invite(ctx, work, id, title, others, counted=counted)
+
+
+async def let_in(ctx: Ctx, work: UnitOfWork, id: UUID, people: Sequence[Person]) -> None:
+    """Tell a locked group of people who have just been added to it; raises GROUP_FULL."""
+    if people:
+        await invitations.require_space(work, id)
+        await invitations.added(work, id, [person.id for person in people])
+        await conversations.say_joined(ctx, work, id, people)
+
+
+async def let_out(ctx: Ctx, work: UnitOfWork, id: UUID, user_id: UUID) -> bool:
+    """Take a member out of a locked group, with the invitations that she has made; return whether she was in it."""
+    gone = await REMOVE_MEMBER(work.db, id, user_id, user_id == ctx.user.id)
+    if gone:
         await PASS_OWNERSHIP(work.db, id)
         await invitations.withdraw_all(work, id, user_id)
         await conversations.say_left(ctx, work, id, gone)
+    return gone is not None
 
 
-async def _admit(
-    ctx: Ctx, work: UnitOfWork, id: UUID, user_ids: Sequence[UUID], acquainted: Acquainted
-) -> tuple[list[Person], list[UUID]]:
-    """Add those whom the caller knows, invite the others."""
-    others = set(user_ids) - {ctx.user.id}
-    known = {row.user_id for row in await KNOWN(work.db, ctx.user.id, list(others), id)}
-    if unknown := others - known:
-        known |= unknown & await acquainted(work.db, ctx.user.id, list(unknown))
-    people = await ADD_MEMBERS(work.db, id, list(known), "member", ctx.market, ctx.user.id)
-    if not (strangers := sorted(others - known)):
-        return people, []
-    title = await TITLE(work.db, id) or ""
-    return people, await invitations.invite(ctx, work, id, title, strangers)
-
-
-async def _locked_group(ctx: Ctx, work: UnitOfWork, id: UUID) -> Standing:
-    """Lock a group of the caller's until the commit."""
+async def _locked_group(ctx: Ctx, work: UnitOfWork, id: UUID, *, leaves: bool = False) -> Standing:
+    """Lock a group of the caller's until the commit; `leaves`: she goes out of it herself."""
     await invitations.lock_caller(ctx, work)
     await LOCK(work.db, id)
-    return await _require_group(ctx, work.db, id)
+    return await _require_group(ctx, work.db, id, leaves=leaves)
 
 
-async def _require_group(ctx: Ctx, db: Db, id: UUID) -> Standing:
+async def _require_group(ctx: Ctx, db: Db, id: UUID, *, leaves: bool = False) -> Standing:
     standing = await conversations.require_member(ctx, id, db)
     if standing.kind != "group":
         raise errors.FORBIDDEN.error("The members of a conversation of two are fixed")
-    if standing.subject_type:
+    if standing.subject_type and not leaves:
         raise errors.FORBIDDEN.error(f"The members of this conversation are those of its {standing.subject_type}")
     return standing
 

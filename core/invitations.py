@@ -20,7 +20,7 @@ from core.sessions import LOCK_USER
 from core.unit_of_work import UnitOfWork, unit_of_work
 
 MOST_MEMBERS = 1000
-INVITATIONS = Rate("invitations", 50, 24 * 60 * 60)  # of one user, to all groups together
+INVITATIONS = Rate("invitations", 50, 24 * 60 * 60)  # of one user, to all groups and teams together
 PAUSE = timedelta(days=1)  # after any invitation, until the same user may be invited to the same group again
 PAUSE_AFTER_DECLINE = timedelta(days=30)
 
@@ -105,7 +105,7 @@ ASKED_BEFORE = Many(
 INVITE = Many(
     Asked,
     f"""
-    with people as materialized ( -- locked before their invitations, as the erasure of an account does it
+    with people as materialized ( -- locked before their invitations: the erasure of an account deletes those last
         select id from users where id = any ($2::uuid[]) and deleted_at is null order by id for key share
     )
     insert into invitations as i (id, conversation_id, user_id, invited_by, created_at)
@@ -153,17 +153,20 @@ async def lock_caller(ctx: Ctx, work: UnitOfWork) -> None:
         raise errors.SESSION_ENDED.error()
 
 
-async def invite(ctx: Ctx, work: UnitOfWork, id: UUID, title: str, user_ids: Sequence[UUID]) -> list[UUID]:
+async def invite(
+    ctx: Ctx, work: UnitOfWork, id: UUID, title: str, user_ids: Sequence[UUID], *, counted: bool = True
+) -> list[UUID]:
     """Invite users to a group, which is locked as the caller is; return who of them has an open invitation now.
 
-    Raises RATE_LIMITED: the caller has invited too many today.
+    `counted`: they are paid from INVITATIONS; whom somebody has put into a team has been. Raises RATE_LIMITED: too many today.
     """
     now = clock.now()
     before = await ASKED_BEFORE(work.db, id, list(user_ids), now - PAUSE, now - PAUSE_AFTER_DECLINE)
     spared = {row.user_id for row in before if row.spared}
     invited = {row.user_id for row in before if row.is_open}
     if strangers := [user_id for user_id in user_ids if user_id not in spared]:
-        await _check_day(ctx, len(strangers))
+        if counted:
+            await _check_day(ctx, len(strangers))
         new = await INVITE(work.db, [uuid7() for _ in strangers], strangers, id, ctx.user.id, now)
         await _tell_invited(ctx, work, id, title, new)
         invited |= {row.user_id for row in new}

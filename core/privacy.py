@@ -32,7 +32,8 @@ class PersonalData:
     """What some tables know of users.
 
     `export` is made by `rows_of`, `erase` are statements on a user's id ($1). `later` are those for what may be much: they erase
-    so many rows ($2) at most, and run until they find less. `kept` says why something stays and what.
+    so many rows ($2) at most, and run until they find less. `last` is as `erase`, but once nobody is storing anything of hers:
+    for rows that others lock after hers of `users`. `kept` says why something stays and what.
     """
 
     name: str
@@ -40,6 +41,7 @@ class PersonalData:
     export: Texts | None = None
     erase: tuple[Run, ...] = ()
     later: tuple[Run, ...] = ()
+    last: tuple[Run, ...] = ()
     kept: str = ""
 
 
@@ -69,7 +71,7 @@ async def erase(ctx: Ctx, own: Sequence[PersonalData]) -> None:
         await sessions.end_all(work, user_id, "account deleted")
         await work.record("user.delete", user_id)
         await files.detach(work, user_id)
-        await erase_at_once(work.db, own, user_id)
+        await _run(work.db, [statement for one in (*own, *CORE) for statement in one.erase], user_id)
         # Waits for all who are storing something of hers at this moment, and lets nobody begin. Taken after all other locks.
         await LOCK_OUT(work.db, user_id)
         await erase_at_once(work.db, own, user_id)
@@ -77,10 +79,13 @@ async def erase(ctx: Ctx, own: Sequence[PersonalData]) -> None:
 
 
 async def erase_at_once(db: Connection, own: Sequence[PersonalData], user_id: UUID) -> None:
-    """Run all statements of `erase`; harmless to repeat."""
-    for one in (*own, *CORE):
-        for statement in one.erase:
-            await statement(db, user_id)
+    """Run all statements of `erase` and `last`; harmless to repeat."""
+    await _run(db, [statement for one in (*own, *CORE) for statement in (*one.erase, *one.last)], user_id)
+
+
+async def _run(db: Connection, statements: Sequence[Run], user_id: UUID) -> None:
+    for statement in statements:
+        await statement(db, user_id)
 
 
 LOCK_OUT = Scalar(UUID, "select id from users where id = $1 for update")
@@ -158,7 +163,7 @@ CORE = (
             select conversation_id, user_id, invited_by, created_at, answer, answered_at
             from invitations where user_id = $1 or invited_by = $1 order by id"""
         ),
-        (
+        last=(
             # Those whom she has invited are told by her name.
             Run(
                 """

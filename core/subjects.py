@@ -1,15 +1,20 @@
-"""Conversations of the people of something: of a project, a booking. Who is in them follows from that, not from the members."""
+"""Conversations of the people of something: of a project, a booking. Who may be in them follows from that, not from the members.
+
+As in any group those whom the caller knows are put into it, and strangers are invited. Besides, all its people may come in and
+leave by themselves.
+"""
 
 from collections.abc import Sequence
 from uuid import UUID
 
 import msgspec
 
-from core import conversations
+from core import conversations, groups, invitations
 from core.context import Ctx
-from core.conversations import ADD_MEMBERS, LOCK, REMOVE_MEMBER
+from core.conversations import ADD_MEMBERS, LOCK
 from core.db import Run, Scalar
 from core.events import ConversationCreated
+from core.groups import Acquainted
 from core.ids import uuid7
 from core.unit_of_work import UnitOfWork
 
@@ -33,34 +38,46 @@ RENAME = Run("update conversations set title = $4 where market = $1 and subject_
 
 
 async def converse(
-    ctx: Ctx, work: UnitOfWork, subject: Subject, title: str, owner_id: UUID, user_ids: Sequence[UUID]
+    ctx: Ctx,
+    work: UnitOfWork,
+    subject: Subject,
+    title: str,
+    owner_id: UUID,
+    user_ids: Sequence[UUID],
+    acquainted: Acquainted,
 ) -> tuple[UUID, bool]:
-    """Return the conversation of a subject's people, and whether it was made now."""
+    """Return the conversation of a subject's people, and whether it was made now; the caller, one of them, is in it.
+
+    The caller and the subject are locked.
+    """
     created = await CREATE(work.db, uuid7(), ctx.market, title, owner_id, subject.type, subject.id)
     if created is None:
         existing = await _conversation(ctx, work, subject)
         assert existing, "a conversation that could not be made is there"  # noqa: S101
+        await _enter(ctx, work, existing)
         return existing, False
     await ADD_MEMBERS(work.db, created, [owner_id], "owner", ctx.market, ctx.user.id)
-    await ADD_MEMBERS(work.db, created, list(user_ids), "member", ctx.market, ctx.user.id)
-    work.emit([owner_id, *user_ids], ConversationCreated(created))
+    await ADD_MEMBERS(work.db, created, [ctx.user.id], "member", ctx.market, ctx.user.id)
+    others = [id for id in user_ids if id != owner_id]
+    people, _ = await groups.admit(ctx, work, created, others, acquainted, counted=False)
+    work.emit([*{owner_id, ctx.user.id}, *(person.id for person in people)], ConversationCreated(created))
     return created, True
 
 
-async def join(ctx: Ctx, work: UnitOfWork, subject: Subject, user_id: UUID) -> None:
-    """Let someone new into the conversation of a subject's people, if they have one."""
+async def join(ctx: Ctx, work: UnitOfWork, subject: Subject, user_id: UUID, acquainted: Acquainted) -> None:
+    """Let someone new into the conversation of a subject's people, if they have one, or invite her. The caller is locked."""
     if id := await _conversation(ctx, work, subject):
         await LOCK(work.db, id)
-        added = await ADD_MEMBERS(work.db, id, [user_id], "member", ctx.market, ctx.user.id)
-        await conversations.say_joined(ctx, work, id, added)
+        people, _ = await groups.admit(ctx, work, id, [user_id], acquainted, counted=False)
+        await groups.let_in(ctx, work, id, people)
 
 
 async def leave(ctx: Ctx, work: UnitOfWork, subject: Subject, user_id: UUID) -> None:
-    """Take someone out of the conversation of a subject's people, if they have one."""
+    """Take someone who is none of a subject's people any more out of their conversation, if they have one."""
     if id := await _conversation(ctx, work, subject):
         await LOCK(work.db, id)
-        if gone := await REMOVE_MEMBER(work.db, id, user_id):
-            await conversations.say_left(ctx, work, id, gone)
+        await invitations.withdraw(work, id, user_id, None)
+        await groups.let_out(ctx, work, id, user_id)
 
 
 async def close(ctx: Ctx, work: UnitOfWork, subject: Subject, template: str) -> None:
@@ -72,6 +89,15 @@ async def close(ctx: Ctx, work: UnitOfWork, subject: Subject, template: str) -> 
 async def rename(ctx: Ctx, work: UnitOfWork, subject: Subject, title: str) -> None:
     """Give the conversation of a subject's people the subject's new name."""
     await RENAME(work.db, ctx.market, subject.type, subject.id, title)
+
+
+async def _enter(ctx: Ctx, work: UnitOfWork, id: UUID) -> None:
+    """Let the caller in: she comes by herself."""
+    standing = await conversations.STANDING(work.db, id, ctx.user.id, ctx.market)
+    if standing is None or standing.role is None:
+        await LOCK(work.db, id)
+        people = await ADD_MEMBERS(work.db, id, [ctx.user.id], "member", ctx.market, ctx.user.id)
+        await groups.let_in(ctx, work, id, people)
 
 
 async def _conversation(ctx: Ctx, work: UnitOfWork, subject: Subject) -> UUID | None:

@@ -28,4 +28,5 @@ REACTION: Final = Weight(0.5)
 CONVERSATION: Final = Weight(2)  # of two people
 GROUP: Final = Weight(5, 0.1, "participant_ids")
 MEMBERS: Final = Weight(2, 0.1, "user_ids")
+TEAM: Final = Weight(1)  # one user into a team, which all in its conversation are notified of
 REMOVAL: Final = Weight(1)  # of a member, which all others are notified of

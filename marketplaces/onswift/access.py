@@ -39,7 +39,7 @@ async def people(db: Db, project: Standing) -> list[UUID]:
 
 
 async def acquainted(db: Db, user_id: UUID, others: Sequence[UUID]) -> set[UUID]:
-    """Return which of these users work on a project with a user: its creator and its team."""
+    """Return which of these users work on a project with a user: its creator, and who of its team has taken part."""
     return {row.user_id for row in await queries.COLLEAGUES(db, user_id, list(others))}
 
 

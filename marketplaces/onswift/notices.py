@@ -8,6 +8,7 @@ from core.notifications import MESSAGE_RECEIVED
 PROJECT_STATUS_CHANGED = Notice(
     "project_status_changed", "Project Status Changed", "{project} is now {status}", "project"
 )
+TEAM_LEFT = Notice("team_left", "Left Your Project", "{talent} has left {project} project", "project")
 TASK_ASSIGNED = Notice(
     "task_assigned", "New Task Assigned", "You've been assigned to '{task}' in {project} project", "task", email=True
 )
@@ -52,6 +53,7 @@ ALL = (
     MESSAGE_RECEIVED,
     INVITATION_RECEIVED,
     PROJECT_STATUS_CHANGED,
+    TEAM_LEFT,
     TASK_ASSIGNED,
     TASK_COMMENTED,
     MENTIONED,

@@ -13,6 +13,7 @@ from core.emails import MailRates
 from core.fields import given
 from core.hosts import is_public
 from core.identity import LoginRates
+from core.invitations import PAUSE_AFTER_DECLINE
 from core.subjects import Subject
 from marketplaces.onswift.errors import MAX_REVISIONS, WRONG_STATUS
 from marketplaces.onswift.passwords import PASSWORDS as PASSWORDS
@@ -90,6 +91,8 @@ MOST_REVISIONS = 3
 
 # Lists that the document gives as a whole; the errors TEAM_FULL and TOO_MANY_SAMPLES name them.
 MOST_IN_TEAM = MOST_SAMPLES = 100
+# Until who has left a team by choice may be added to it again; the error HAS_LEFT_TEAM names it.
+PAUSE_AFTER_LEAVING = PAUSE_AFTER_DECLINE
 # Of tasks, and of projects; and the texts of the tasks.
 MOST_IN_CALENDAR, MOST_CALENDAR_OCTETS = 500, 2_000_000
 # The feed has the deadlines next to today, and the beginnings of their descriptions.

@@ -139,7 +139,7 @@ create table onswift.projects (
 -- projects.LIST_OF_CREATOR
 create index projects_creator on onswift.projects (creator_id, created_at desc) where deleted_at is null;
 
--- Who was removed keeps the row, and gets it back when added again.
+-- Who was removed, or has left by choice, keeps the row, and gets it back when added again.
 create table onswift.project_team (
     id uuid primary key,
     project_id uuid not null references onswift.projects on delete cascade,
@@ -147,6 +147,7 @@ create table onswift.project_team (
     role text,
     joined_at timestamptz not null,
     removed_at timestamptz,
+    left_by_choice boolean not null default false,
     unique (project_id, user_id)
 );
 -- projects.LIST_OF_MEMBER

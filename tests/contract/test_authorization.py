@@ -40,6 +40,7 @@ MATRIX: dict[tuple[str, str], str] = {
     ("PUT", "/api/projects/{projectId}"): THEIRS,
     ("DELETE", "/api/projects/{projectId}"): THEIRS,
     ("POST", "/api/projects/{projectId}/team"): THEIRS,
+    ("DELETE", "/api/projects/{projectId}/team/me"): THEIRS,
     ("DELETE", "/api/projects/{projectId}/team/{userId}"): THEIRS,
     ("GET", "/api/tasks"): OWN,
     ("GET", "/api/projects/{projectId}/tasks"): THEIRS,

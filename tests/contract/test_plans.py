@@ -130,6 +130,12 @@ HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
     (groups.KNOWN, (USER, [UUID(int=n) for n in range(2, 102)], CONVERSATION), {"members_user", "members_pkey"}),
     (projects.COLLEAGUES, (USER, [UUID(int=2)]), {"projects_creator", "project_team_user", "projects_pkey"}),
     (invitations.LIST_OF_USER, (USER, 20, 0), {"invitations_user", "members_pkey"}),
+    (
+        groups.REFUSED,
+        (CONVERSATION, [UUID(int=n) for n in range(2, 102)], MOMENT, USER),
+        {"members_user", "conversations_pkey"},
+    ),
+    (projects.HAS_LEFT, (CONVERSATION, USER, MOMENT), {"project_team_project_id_user_id_key"}),
     (invitations.LIST_OF_GROUP, (CONVERSATION, 20, 0), {"invitations_conversation_id_user_id_key"}),
     (rooms.LIVE_SESSIONS, ([USER],), {"sessions_pkey", "users_pkey"}),
     (rooms.ROOM_STATES, ([CONVERSATION],), {"conversations_pkey"}),
@@ -209,7 +215,7 @@ async def test_what_exports_and_erasures_run_reads_no_large_table_as_a_whole(con
         "set enable_seqscan = off"
     )  # some of these tables are small enough here to be read as a whole
     for one in (*privacy.CORE, *PERSONAL_DATA):
-        statements = [(query, (USER,)) for query in (*([one.export] if one.export else []), *one.erase)]
+        statements = [(query, (USER,)) for query in (*([one.export] if one.export else []), *one.erase, *one.last)]
         for query, args in (*statements, *((later, (USER, 100)) for later in one.later)):
             plan = await plan_of(connection, query, *args)
             read = {step["Relation Name"] for step in plan if step["Node Type"] == "Seq Scan"}

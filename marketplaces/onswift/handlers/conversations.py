@@ -47,12 +47,15 @@ async def create_group(ctx: Ctx, body: NewGroup) -> GroupView:
 
 
 async def create_project_conversation(ctx: Ctx, project_id: UUID) -> Answer[ConversationView]:
-    """Create the conversation of a project's creator and team, or get the existing one; who joins the team joins it"""
+    """Create the conversation of a project's creator and team, or get the existing one, and come in"""
     async with unit_of_work(ctx) as work:
+        await invitations.lock_caller(ctx, work)
         project = await access.project_shared(ctx, work.db, project_id)
         team = [row.id for row in await queries.TEAMS(work.db, [project_id])]
         subject = rules.subject(project_id)
-        id, created = await subjects.converse(ctx, work, subject, project.name, project.creator_id, team)
+        id, created = await subjects.converse(
+            ctx, work, subject, project.name, project.creator_id, team, access.acquainted
+        )
     return Answer(201 if created else 200, _view(await conversations.get(ctx, id)))
 
 
@@ -67,7 +70,7 @@ async def add_members(ctx: Ctx, conversation_id: UUID, body: NewMembers) -> Grou
 
 
 async def remove_member(ctx: Ctx, conversation_id: UUID, user_id: UUID) -> None:
-    """Leave a group, take someone out of a group that one owns, or take an invitation back"""
+    """Leave a group or a project's conversation, take someone out of a group that one owns, or take an invitation back"""
     await groups.remove(ctx, conversation_id, user_id)
 
 

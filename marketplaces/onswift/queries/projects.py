@@ -105,7 +105,8 @@ TEAMS = Many(
     from onswift.project_team m join users u on u.id = m.user_id
     where m.project_id = any ($1::uuid[]) and m.removed_at is null order by m.joined_at, u.id""",
 )
-# Who of users $2 works on a project with user $1.
+# Who of users $2 works on a project with user $1: its creator, and those of the team who have handed something in or written a
+# comment. A creator puts anybody into a team: that makes nobody known. (Who has written in its conversation: groups.KNOWN.)
 COLLEAGUES = Many(
     Colleague,
     """
@@ -118,7 +119,13 @@ COLLEAGUES = Many(
     select creator_id as user_id from mine where creator_id = any ($2::uuid[])
     union
     select t.user_id from mine join onswift.project_team t on t.project_id = mine.id
-    where t.user_id = any ($2::uuid[]) and t.removed_at is null""",
+    where t.user_id = any ($2::uuid[]) and t.removed_at is null and (
+        exists (select from onswift.deliverables d where d.submitted_by_id = t.user_id and d.project_id = t.project_id)
+        or exists (
+            select from onswift.task_comments c join onswift.tasks k on k.id = c.task_id
+            where c.author_id = t.user_id and k.project_id = t.project_id
+        )
+    )""",
 )
 COUNT_OF_TEAM = Scalar(
     int, "select count(*) from onswift.project_team where project_id = $1 and removed_at is null and user_id <> $2"
@@ -126,11 +133,26 @@ COUNT_OF_TEAM = Scalar(
 ADD_MEMBER = One(
     Membership,
     """
-    insert into onswift.project_team as m (id, project_id, user_id, role, joined_at) values ($1, $2, $3, $4, $5)
-    on conflict (project_id, user_id) do update set role = excluded.role, joined_at = excluded.joined_at, removed_at = null
+    with talent as materialized ( -- locked before her place in the team, which the erasure of her account changes
+        select id from users where id = $3 for key share
+    )
+    insert into onswift.project_team as m (id, project_id, user_id, role, joined_at)
+    select $1, $2, talent.id, $4, $5 from talent
+    on conflict (project_id, user_id) do update set role = excluded.role, joined_at = excluded.joined_at, removed_at = null,
+            left_by_choice = false
         where m.removed_at is not null
     returning id, project_id, user_id, role, joined_at""",
 )
+# $4: whether she leaves by choice.
 REMOVE_MEMBER = Run(
-    "update onswift.project_team set removed_at = $3 where project_id = $1 and user_id = $2 and removed_at is null"
+    """
+    update onswift.project_team set removed_at = $3, left_by_choice = $4
+    where project_id = $1 and user_id = $2 and removed_at is null"""
+)
+# Whether user $2 has left by choice since $3, and was not added again.
+HAS_LEFT = Scalar(
+    bool,
+    """
+    select true from onswift.project_team
+    where project_id = $1 and user_id = $2 and left_by_choice and removed_at >= $3""",
 )

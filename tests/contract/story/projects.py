@@ -18,4 +18,6 @@ async def tell(story: Story) -> None:
     await ann.post(f"/projects/{project}/team", userId=bob.id)
     await ann.post(f"/projects/{project}/tasks", name="Cut", dueDate="2999-12-30", assigneeId=bob.id)
     await story.make(ann, "DELETE", PROJECT + "/team/{userId}", project, bob.id)  # who has an open task
+    await ann.post(f"/projects/{project}/team", userId=bob.id)
+    await story.make(bob, "DELETE", PROJECT + "/team/me", project)
     await story.make(ann, "DELETE", PROJECT, project)

@@ -14,6 +14,10 @@ from core.budget import Rate
 from core.shared_limits import SharedLimits, key_of
 from tests.flow.api.conftest import Api, Caller, Reply
 from tests.flow.conftest import House
+from tests.flow.onswift.conftest import NEW_PROJECT
+from tests.flow.onswift.delivering import NEW_TASK, uploaded
+
+AGE = "update invitations set created_at = created_at - $1::interval, answered_at = answered_at - $1::interval"
 
 
 @dataclass
@@ -154,10 +158,9 @@ async def test_a_decline_is_final_for_a_month(group: Group, house: House) -> Non
         return reply.body["invited"], len((await group.bob.get("/invitations")).body["invitations"])
 
     assert await ask_again() == ([], 0)
-    age = "update invitations set created_at = created_at - $1::interval, answered_at = answered_at - $1::interval"
-    await house.resources.db.execute(age, invitations.PAUSE + timedelta(hours=1))
+    await house.resources.db.execute(AGE, invitations.PAUSE + timedelta(hours=1))
     assert await ask_again() == ([], 0)
-    await house.resources.db.execute(age, invitations.PAUSE_AFTER_DECLINE)
+    await house.resources.db.execute(AGE, invitations.PAUSE_AFTER_DECLINE)
     assert await ask_again() == ([group.bob.id], 1)
     assert len(await notices(group.bob)) == 1, "one for each group"
     assert (await group.bob.post(f"{path}/accept")).code == "INVITATION_NOT_FOUND", "the old one stays declined"
@@ -220,19 +223,53 @@ async def be_put_into_a_group(ann: Caller, bob: Caller) -> None:
     assert added.body["added"] == [bob.id]
 
 
+async def team_of(ann: Caller, *talents: Caller) -> str:
+    """Return a project of Ann's into whose team she has put these talents."""
+    project: str = (await ann.post("/projects", **NEW_PROJECT)).body["id"]
+    for talent in talents:
+        assert (await ann.post(f"/projects/{project}/team", userId=talent.id)).status == 201
+    return project
+
+
+async def task_of(ann: Caller, project: str, talent: Caller) -> str:
+    reply = await ann.post(f"/projects/{project}/tasks", **NEW_TASK, assigneeId=talent.id)
+    id: str = reply.body["id"]
+    return id
+
+
+async def comment(ann: Caller, project: str, talent: Caller) -> None:
+    path = f"/projects/{project}/tasks/{await task_of(ann, project, talent)}/comments"
+    assert (await talent.post(path, content="Here I am")).status == 201
+
+
+async def be_put_into_a_team(ann: Caller, bob: Caller) -> None:
+    project = await team_of(ann, bob)
+    await task_of(ann, project, bob)
+    assert (await ann.post(f"/projects/{project}/conversations")).status == 201
+
+
 async def work_together(ann: Caller, bob: Caller) -> None:
-    project = (await ann.post("/projects", name="Film", description="x", dueDate="2999-12-31")).body["id"]
-    assert (await ann.post(f"/projects/{project}/team", userId=bob.id)).status == 201
+    await comment(ann, await team_of(ann, bob), bob)
+
+
+async def hand_something_in(ann: Caller, bob: Caller) -> None:
+    project = await team_of(ann, bob)
+    new = {"projectId": project, "taskId": await task_of(ann, project, bob), "title": "Draft", "description": "x"}
+    assert (await bob.post("/deliverables", **new, fileUrls=[await uploaded(bob)])).status == 201
+
+
+async def come_into_the_conversation_of_a_team(ann: Caller, bob: Caller) -> None:
+    assert (await bob.post(f"/projects/{await team_of(ann, bob)}/conversations")).status == 201
 
 
 async def have_worked_together(ann: Caller, bob: Caller) -> None:
-    await work_together(ann, bob)
-    project = (await ann.get("/projects")).body["projects"][0]["id"]
+    project = await team_of(ann, bob)
+    await comment(ann, project, bob)
     assert (await ann.delete(f"/projects/{project}/team/{bob.id}")).status == 204
 
 
-KNOWN = [answer, begin, join, work_together]
-UNKNOWN = [say_nothing, leave, be_put_into_a_group, have_worked_together]
+KNOWN = [answer, begin, join, work_together, hand_something_in, come_into_the_conversation_of_a_team]
+UNKNOWN = [say_nothing, leave, be_put_into_a_group, be_put_into_a_team, have_worked_together]
 
 
 @pytest.mark.parametrize("meet", [*KNOWN, *UNKNOWN], ids=lambda meet: meet.__name__)
@@ -245,6 +282,82 @@ async def test_who_has_taken_part_in_a_conversation_or_works_with_the_caller_is_
     added, invited = ([bob.id], []) if meet in KNOWN else ([], [bob.id])
     assert (made["added"], made["invited"]) == (added, invited)
     assert (await bob.get(f"/conversations/{made['id']}")).status == (200 if meet in KNOWN else 403)
+
+
+async def test_a_talent_knows_the_creator_of_her_project_and_those_of_the_team_who_have_taken_part(api: Api) -> None:
+    ann, (bob, eve) = await api.signed_up("creator"), [await api.signed_up("talent") for _ in range(2)]
+    project = await team_of(ann, bob, eve)
+    ids = [ann.id, eve.id]
+    made = (await bob.post("/conversations/groups", title="Team", participantIds=ids)).body
+    assert (made["added"], made["invited"]) == ([ann.id], [eve.id])
+    await comment(ann, project, eve)
+    made = (await bob.post("/conversations/groups", title="Other", participantIds=ids)).body
+    assert (set(made["added"]), made["invited"]) == (set(ids), [])
+
+
+async def add(group: Group, caller: Caller) -> tuple[list[str], list[str]]:
+    """Have Ann add someone whom she knows; return who was added and who invited."""
+    await answer(group.ann, caller)
+    reply = await group.ann.post(f"{group.path}/members", userIds=[caller.id])
+    assert reply.status == 200
+    return reply.body["added"], reply.body["invited"]
+
+
+async def leave_it(group: Group, caller: Caller) -> None:
+    assert (await caller.delete(f"{group.path}/members/{caller.id}")).status == 204
+
+
+async def test_who_has_declined_is_not_added_for_a_month_by_those_she_knows(group: Group, house: House) -> None:
+    await decline(group.bob)
+    assert await add(group, group.bob) == ([], [])
+    assert (await group.bob.get(group.path)).code == "NOT_A_MEMBER"
+    assert (await group.bob.get("/invitations")).body["invitations"] == []
+    await house.resources.db.execute(AGE, invitations.PAUSE_AFTER_DECLINE)
+    assert await add(group, group.bob) == ([group.bob.id], [])
+
+
+async def test_who_has_left_is_asked_by_those_she_knows_before_she_is_in_again(group: Group, api: Api) -> None:
+    friend = await api.signed_up("talent", "Fay")
+    assert await add(group, friend) == ([friend.id], [])
+    await leave_it(group, friend)
+    assert await add(group, friend) == ([], [friend.id])
+    assert (await friend.get(group.path)).code == "NOT_A_MEMBER"
+    assert await add(group, friend) == ([], [friend.id]), "she has one invitation, and is asked once"
+    assert len(await notices(friend)) == 1
+    await accept(friend)
+    assert await log(friend, group.path) == ["Ann added Fay", "Fay left", "Fay joined"]
+    await leave_it(group, friend)
+    assert await add(group, friend) == ([], []), "and not twice a day"
+
+
+async def test_who_was_removed_has_not_said_no(group: Group) -> None:
+    await accept(group.bob)
+    assert (await group.ann.delete(f"{group.path}/members/{group.bob.id}")).status == 204
+    assert await add(group, group.bob) == ([group.bob.id], [])
+
+
+@pytest.mark.parametrize("accepts", [True, False])
+async def test_who_has_said_no_to_a_group_is_asked_before_she_is_in_another_one_of_the_same_user(
+    group: Group, api: Api, house: House, accepts: bool
+) -> None:
+    bob, cid = group.bob, await api.signed_up("creator", "Cid")
+    await answer(cid, bob)
+    if accepts:
+        await accept(bob)
+        await leave_it(group, bob)
+    else:
+        await decline(bob)
+    await answer(group.ann, bob)
+
+    async def joining(maker: Caller) -> tuple[list[str], list[str]]:
+        made = (await maker.post("/conversations/groups", title="Next", participantIds=[bob.id])).body
+        return made["added"], made["invited"]
+
+    assert await joining(group.ann) == ([], [bob.id])
+    assert await joining(cid) == ([bob.id], []), "of others she has said nothing"
+    await house.resources.db.execute(AGE, invitations.PAUSE_AFTER_DECLINE)
+    await house.resources.db.execute("update members set left_at = left_at - interval '30 days'")
+    assert await joining(group.ann) == ([bob.id], [])
 
 
 async def test_who_is_added_by_someone_she_knows_has_no_invitation_left(group: Group) -> None:

@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from core import erasure, errors, notices
+from core import clock, erasure, errors, invitations, notices
 from core.context import User
 from core.db import transaction
 from core.files import checking
@@ -136,6 +136,22 @@ async def test_a_notification_that_is_being_stored_is_erased_with_its_user(api: 
     assert deleting.result().status == 204
     await finish(house, ann)
     assert await house.resources.db.fetchval("select count(*) from notifications") == 0
+
+
+async def test_an_invitation_that_is_being_made_is_erased_with_its_user_and_holds_up_nobody(
+    api: Api, house: House
+) -> None:
+    ann, bob = await api.signed_up(), await api.signed_up("talent", "Bob")
+    group, ids = UUID(await group_of(ann, await api.signed_up())), [UUID(bob.id)]
+    await invitations.INVITE(house.resources.db, [uuid7()], ids, group, UUID(ann.id), clock.now())
+    await house.resources.db.execute("update invitations set answer = 'declined', answered_at = now()")
+    async with asyncio.TaskGroup() as tasks, transaction(house.resources.db) as db:
+        await db.execute("select from users where id = $1 for key share", UUID(bob.id))  # as INVITE begins
+        deleting = tasks.create_task(bob.delete("/users/me"))
+        await blocked(house)
+        assert len(await invitations.INVITE(db, [uuid7()], ids, group, UUID(ann.id), clock.now())) == 1
+    assert deleting.result().status == 204
+    assert await house.resources.db.fetchval("select count(*) from invitations") == 0
 
 
 async def test_no_notification_is_stored_for_who_is_being_erased(api: Api, house: House) -> None:

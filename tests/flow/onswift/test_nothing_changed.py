@@ -48,6 +48,7 @@ async def test_of_two_equal_changes_at_once_one_counts_and_a_third_changes_nothi
     ann, bob = cast.creator, cast.talent
     pair = (await ann.post("/conversations", participantId=bob.id)).body["id"]
     group = (await ann.post("/conversations/groups", title="Team", participantIds=[bob.id])).body["id"]
+    await bob.accept_all()
     await bob.post(f"/projects/{cast.project}/conversations")
     path = f"/conversations/{pair}"
     said = [(await ann.post(f"{path}/messages", content=text)).body["id"] for text in ("one", "two", "three")]

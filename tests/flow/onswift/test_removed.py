@@ -190,7 +190,7 @@ async def test_who_comes_back_into_a_group_sees_all_of_it(group: Group) -> None:
 
 
 async def test_the_export_of_who_has_left_names_no_conversation_by_what_it_is_called_later(cast: Cast) -> None:
-    assert (await cast.creator.post(f"{cast.path}/conversations")).status == 201
+    assert (await cast.talent.post(f"{cast.path}/conversations")).status == 201
     assert (await cast.creator.delete(f"{cast.path}/team/{cast.talent.id}")).status == 204
     assert (await cast.creator.put(cast.path, name=LATER)).status == 200
     assert LATER in str((await cast.creator.get("/conversations")).body)

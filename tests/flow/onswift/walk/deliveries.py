@@ -50,4 +50,12 @@ async def work(walker: Walker, creator: Caller) -> str:
     spare = await work_file(walker, "deleted work")
     body |= {"title": marks.elsewhere("title of deleted work", "notifications"), "fileUrls": [spare]}
     await walker.make("DELETE", DELIVERABLE, (await walker.make("POST", "/api/deliverables", **body))["id"])
+    await leave(walker, creator)
     return project
+
+
+async def leave(walker: Walker, creator: Caller) -> None:
+    """Leave the team of another project, of which its creator is notified."""
+    project = (await creator.post("/projects", name="Other film", description="x", dueDate=DAY)).body["id"]
+    assert (await creator.post(f"/projects/{project}/team", userId=walker.id, role="Editor")).status == 201
+    await walker.make("DELETE", PROJECT + "/team/me", project)
