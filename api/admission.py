@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from functools import partial
 from math import ceil
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
-from api.cookies import shown_token
 from api.middleware import answer
 from core.address import AddressBuckets, client_address, subject
 from core.budget import Buckets, Rate
@@ -65,27 +64,24 @@ class Admission:
         resource = request.match_info.route.resource
         request[ADDRESS] = address = address_of(request, self._settings.trusted_proxies)
         if resource is None or resource in self._guarded:
-            request[ADMITTED] = self.take(address, shown_token(request))
+            request[ADMITTED] = self.take(address, partial(self._user, request))
 
-    def take(self, address: str, token: str = "") -> Admitted:
+    def take(self, address: str, user_of: Callable[[], str] = str) -> Admitted:
         """Count one request; raise RateLimitedError.
 
-        When an address has nothing left, a request with a token that we have signed is counted for its user, so that strangers at
-        the same address do not lock users out. This does not need the database.
+        When an address has nothing left, a request with a token that we have signed is counted for its user, whom `user_of`
+        returns, so that strangers at the same address do not lock users out. This needs no database.
         """
         now = time.monotonic()
         if self._settings.rate_limits == "off" or (wait := self._addresses.take(address, now)) <= 0:
             return Admitted(partial(self._addresses.charge, address, now, -1.0))
-        if (user := self._signed(token)) and self._users.take(user, now) <= 0:
+        if (user := user_of()) and self._users.take(user, now) <= 0:
             return Admitted(partial(self._users.of(user, now).charge, now, -1.0))
         self._offenders.limited(REQUESTS.name, user or subject(address))
         raise RateLimitedError(ceil(wait))
 
-    def _signed(self, token: str) -> str:
-        try:
-            return str(self._keys.access(token).user_id)
-        except AppError:
-            return ""
+    def _user(self, request: web.Request) -> str:
+        return self._keys.shown_user(request.headers.get(hdrs.AUTHORIZATION, ""), request.cookies)
 
 
 ADDRESS = web.RequestKey("address", str)

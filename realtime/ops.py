@@ -14,6 +14,7 @@ from core.metrics import Metrics
 from core.sharing import Shared
 
 CHECK_SECONDS = 2.0
+PATHS = frozenset(("/healthz", "/readyz", "/metrics"))
 FRESH_SECONDS = 1.0  # how old an answer may be: asking more often costs the servers behind us nothing
 
 Made = TypeVar("Made")

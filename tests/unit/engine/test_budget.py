@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.budget import Nested, Rate
-from realtime.engine.budget import EXCUSES, SLICE, TURN, UNIT, Budget, Turns
+from realtime.engine.budget import EXCUSES, SERVE, SLICE, TURN, UNIT, Budget, Turns
 from realtime.engine.config import Config
-from realtime.engine.guard import Crowd, Guard
+from realtime.engine.guard import Client, Crowd, Guard
 from realtime.engine.server import Engine
 from realtime.engine.session import Layer, Session
 from realtime.engine.websocket import WebSocket
@@ -311,8 +311,8 @@ def test_the_networks_of_a_wider_one_are_bounded_together() -> None:
     crowd = Crowd(1)
     holders = [Holder(crowd, of) for of in subjects]
     assert [holder.is_in for holder in holders] == [False, True, True]
-    guard = Guard(Config(sessions=Rate("sessions", 1, 10)))
-    assert [guard.wait("", of) > 0.0 for of in subjects] == [False, False, True]
+    guard = Guard(Config(address_traffic=Rate("traffic", 1, 10)))
+    assert [guard.is_late(Client("", of), guard.traffic) for of in subjects] == [False, False, True]
 
 
 def test_an_address_is_counted_as_its_subject_unless_it_is_trusted() -> None:
@@ -322,11 +322,63 @@ def test_an_address_is_counted_as_its_subject_unless_it_is_trusted() -> None:
     assert Guard(Config(rates=False)).subjects("10.0.0.2") == ()
 
 
-def test_sessions_of_an_address_come_back_with_time() -> None:
+def test_what_an_address_may_ask_comes_back_with_time_and_when_a_user_is_let_in() -> None:
     told: list[str] = []
-    guard = Guard(Config(sessions=Rate("sessions", 2, 10), limited=lambda kind, _: told.append(kind)))
-    assert [guard.wait("a", A) for _ in range(2)] == [0.0, 0.0]
-    assert 4.0 < guard.wait("a", A) <= 5.0
-    assert guard.wait("b", B) == 0.0
-    assert guard.wait("a", ()) == 0.0
-    assert told == ["sessions"]
+    guard = Guard(Config(address_traffic=Rate("traffic", 2, 10), limited=lambda kind, _: told.append(kind)))
+    with by_hand() as loop:
+        asks = [guard.is_late(Client("a", A), guard.traffic) for _ in range(3)]
+        assert asks == [False, False, True]
+        assert not guard.is_late(Client("b", B), guard.traffic)
+        assert not guard.is_late(Client("a", ()), guard.traffic)
+        loop.now += 5.0
+        assert not guard.is_late(Client("a", A), guard.traffic)
+        guard.let_in(A)
+        assert not guard.is_late(Client("a", A), guard.traffic)
+    assert told == ["traffic"]
+
+
+def test_a_known_user_pays_herself_what_strangers_have_used_up() -> None:
+    guard = Guard(Config(address_traffic=Rate("traffic", 1, 1000)))
+    client = Client("a", A)
+    assert not guard.is_late(client, guard.traffic, lambda: "ann")
+    assert not guard.is_late(client, guard.traffic, lambda: "ann")
+    assert guard.is_late(client, guard.traffic, lambda: "ann")
+    assert not guard.is_late(client, guard.traffic, lambda: "bob")
+
+
+def test_a_turn_begins_so_much_and_the_rest_waits_in_order() -> None:
+    with by_hand() as loop:
+        guard, served = Guard(Config(late=0.0)), list[int]()
+        for number in range(50):
+            guard.serve(Client("a", A), False, lambda _, number=number: served.append(number))
+        assert len(served) == TURN / SERVE
+        loop.turn()
+        assert len(served) == 2 * TURN / SERVE
+        loop.run()
+        assert served == list(range(50))
+        guard.serve(Client("a", A), False, lambda _: served.append(50))
+        assert served[-1] == 50, "a quiet turn takes it at once"
+
+
+def test_who_has_left_its_place_is_not_served() -> None:
+    with by_hand() as loop:
+        guard, served = Guard(Config()), list[bool]()
+        while place := guard.serve(Client("a", A), False, served.append):
+            pass
+        while not (place := guard.serve(Client("a", A), False, served.append)):
+            pass
+        before = len(served)
+        place.leave()
+        loop.run()
+        assert len(served) == before
+
+
+def test_of_those_who_are_late_the_oldest_is_refused_when_its_address_has_too_many() -> None:
+    with by_hand() as loop:
+        guard, told = Guard(Config(max_late=1)), list[tuple[int, bool]]()
+        for number in range(2):
+            guard.serve(Client("a", A), True, lambda ok, number=number: told.append((number, ok)))
+        assert told == [(0, False)]
+        loop.now += 1.0
+        loop.run()
+        assert told == [(0, False), (1, True)]
