@@ -146,5 +146,5 @@ class Turns:
                 if self._left <= 0.0:
                     break
         finally:
-            if self._left < TURN:
+            if self._waiting or self._left < TURN:
                 self._schedule()

@@ -85,8 +85,9 @@ class Door(asyncio.Protocol):
         self._answer(TOO_MANY.answer("Retry-After: 1"))
 
     def due(self) -> None:
-        """The head did not come."""
-        self._refuse(TOO_SLOW.answer())
+        """The head did not come, or the process stops while it waits."""
+        self._settle()
+        self._answer(self._refusal or TOO_SLOW.answer())
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         """Gone before it said anything, or was served."""
@@ -105,7 +106,9 @@ class Door(asyncio.Protocol):
         """Collect the head."""
         seen = len(self._head)
         self._head += data
-        if self._end or self._refusal:
+        if self._place:
+            self._transport.pause_reading()
+            self._count()
             return
         end = self._head.find(_END, max(0, seen - 3))
         if not _METHOD.match(self._head):
@@ -127,7 +130,7 @@ class Door(asyncio.Protocol):
         self._wait(client, is_late, self._to_engine if self._request else self._to_http)
 
     def _wait(self, client: Client, is_late: bool, go: Callable[[], None]) -> None:
-        """Go on now, in a later turn, or late; what the client sends meanwhile is not read."""
+        """Go on now, in a later turn, or late; what the client sends meanwhile is not read, but whether it hangs up."""
 
         def come(ok: bool) -> None:
             if self._place:
@@ -138,11 +141,15 @@ class Door(asyncio.Protocol):
             else:
                 self.crowded_out()
 
-        self._place = self._guard.serve(client, is_late, come)
+        self._guard.wheel.schedule(self, HEAD_TIME)
+        self._place = self._guard.place(client, is_late and not self._guard.wheel.is_over, come)
         if self._place:
-            self._guard.wheel.cancel(self)
-            self._transport.pause_reading()
-            self._guard.held.put(self._client.subjects, self, len(self._head))
+            self._count()
+        else:
+            come(ok=True)
+
+    def _count(self) -> None:
+        self._guard.held.put(self._client.subjects, self, len(self._head))
 
     def _to_engine(self) -> None:
         engine, request = self._engine, self._request

@@ -158,9 +158,8 @@ class Guard:
         self.config.limited(buckets.rate.name, client.address)
         return True
 
-    def serve(self, client: Client, is_late: bool, go: Callable[[bool], object]) -> Place | None:
-        """Call `go(True)` now, or see to it that the place that is returned calls it in a later turn, or late."""
+    def place(self, client: Client, is_late: bool, go: Callable[[bool], object]) -> Place | None:
+        """Return None if a request may be served now; else where it waits until `go` is called, in a later turn or late."""
         if not is_late and self.turns.pass_by(SERVE):
-            go(True)
             return None
         return Place(self, client.subjects, go, self.config.late if is_late else 0.0)

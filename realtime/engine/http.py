@@ -134,7 +134,7 @@ class Http(web.RequestHandler):
             self._resume_transport_reading()  # in turn with all others who have something to parse
 
     def _may_parse(self) -> bool:
-        """Whether to parse now: a body without chunks costs nothing; a head waits behind others, but the first one did at the door."""
+        """Whether to parse now: plain bodies cost nothing; heads wait behind others, as the first one did at the door."""
         if self._is_body:
             return self._is_plain_body
         return not self._request_count or self._guard.turns.pass_by(PARSE)
@@ -290,15 +290,15 @@ class Http(web.RequestHandler):
 
     async def _wait(self, client: Client, is_late: bool) -> bool:
         """Wait until a request may be served; False: not at all."""
-        served = self._loop.create_future()
-        self._place = self._guard.serve(client, is_late, served.set_result)
+        served: asyncio.Future[bool] = self._loop.create_future()
+        self._place = place = self._guard.place(client, is_late, served.set_result)
+        if place is None:
+            return True
         try:
-            ok: bool = await served
+            return await served
         finally:
-            place, self._place = self._place, None
-            if place:
-                place.leave()
-        return ok
+            place.leave()
+            self._place = None
 
     def _make_error_handler(self, err_info: _ErrInfo) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
         """Refuse what could not be parsed, late if there is much of it."""

@@ -11,7 +11,7 @@ from core.budget import Rate
 from realtime.engine.config import Config
 from realtime.engine.sockets import socketio
 from tests.flow.engine.apps import Greeter, Story, greeters, recorder, tellers
-from tests.flow.engine.serving import Raw, Served, connected, serving, text, upgrade_head, websocket
+from tests.flow.engine.serving import Raw, Served, connected, serving, text, websocket
 
 OPEN = "/socket.io/?EIO=4&transport=polling"
 

@@ -1,5 +1,7 @@
 """What a connection may make the loop do: exactly its budget, a slice at a time, and never more than a turn allows."""
 
+from functools import partial
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -348,37 +350,38 @@ def test_a_known_user_pays_herself_what_strangers_have_used_up() -> None:
 
 def test_a_turn_begins_so_much_and_the_rest_waits_in_order() -> None:
     with by_hand() as loop:
-        guard, served = Guard(Config(late=0.0)), list[int]()
-        for number in range(50):
-            guard.serve(Client("a", A), False, lambda _, number=number: served.append(number))
-        assert len(served) == TURN / SERVE
+        guard, served = Guard(Config()), list[int]()
+        places = [guard.place(Client("a", A), False, partial(_note, served, number)) for number in range(50)]
+        now = int(TURN / SERVE)
+        assert places[:now] == [None] * now
+        assert None not in places[now:]
         loop.turn()
-        assert len(served) == 2 * TURN / SERVE
+        assert len(served) == now
         loop.run()
-        assert served == list(range(50))
-        guard.serve(Client("a", A), False, lambda _: served.append(50))
-        assert served[-1] == 50, "a quiet turn takes it at once"
+        assert served == list(range(now, 50))
+        assert guard.place(Client("a", A), False, partial(_note, served, 50)) is None, "a quiet turn serves it at once"
+
+
+def _note(served: list[int], number: int, _ok: bool) -> None:
+    served.append(number)
 
 
 def test_who_has_left_its_place_is_not_served() -> None:
     with by_hand() as loop:
         guard, served = Guard(Config()), list[bool]()
-        while place := guard.serve(Client("a", A), False, served.append):
+        while not (place := guard.place(Client("a", A), False, served.append)):
             pass
-        while not (place := guard.serve(Client("a", A), False, served.append)):
-            pass
-        before = len(served)
         place.leave()
         loop.run()
-        assert len(served) == before
+        assert served == []
 
 
 def test_of_those_who_are_late_the_oldest_is_refused_when_its_address_has_too_many() -> None:
     with by_hand() as loop:
-        guard, told = Guard(Config(max_late=1)), list[tuple[int, bool]]()
-        for number in range(2):
-            guard.serve(Client("a", A), True, lambda ok, number=number: told.append((number, ok)))
-        assert told == [(0, False)]
+        guard, told = Guard(Config(max_late=1)), list[bool]()
+        for _ in range(2):
+            guard.place(Client("a", A), True, told.append)
+        assert told == [False]
         loop.now += 1.0
         loop.run()
-        assert told == [(0, False), (1, True)]
+        assert told == [False, True]
