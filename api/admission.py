@@ -6,13 +6,16 @@ share. All others stay counted: pages, files, public calls, and failures such as
 
 import time
 from collections.abc import Callable, Iterable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from math import ceil
 
-from aiohttp import hdrs, web
+from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from api.cookies import shown_token
+from api.lanes import SHARE, Lanes
 from api.middleware import answer
 from core.address import AddressBuckets, client_address, subject
 from core.budget import Buckets, Rate
@@ -39,6 +42,7 @@ class Admission:
         self._offenders = resources.offenders
         self._addresses = AddressBuckets(REQUESTS)
         self._users = Buckets(REQUESTS)
+        self._lanes = Lanes(max(1, resources.settings.database_pool // SHARE))
         self._guarded: frozenset[web.AbstractResource] = frozenset()
 
     def guard(self, resources: Iterable[web.AbstractResource]) -> None:
@@ -64,24 +68,38 @@ class Admission:
         resource = request.match_info.route.resource
         request[ADDRESS] = address = address_of(request, self._settings.trusted_proxies)
         if resource is None or resource in self._guarded:
-            request[ADMITTED] = self.take(address, partial(self._user, request))
+            request[ADMITTED] = self.take(address, shown_token(request))
 
-    def take(self, address: str, user_of: Callable[[], str] = str) -> Admitted:
+    def take(self, address: str, token: str = "") -> Admitted:
         """Count one request; raise RateLimitedError.
 
-        When an address has nothing left, a request with a token that we have signed is counted for its user, whom `user_of`
-        returns, so that strangers at the same address do not lock users out. This needs no database.
+        When an address has nothing left, a request with a token that we have signed is counted for its user, so that strangers at
+        the same address do not lock users out. This does not need the database.
         """
         now = time.monotonic()
         if self._settings.rate_limits == "off" or (wait := self._addresses.take(address, now)) <= 0:
             return Admitted(partial(self._addresses.charge, address, now, -1.0))
-        if (user := user_of()) and self._users.take(user, now) <= 0:
+        if (user := self._signed(token)) and self._users.take(user, now) <= 0:
             return Admitted(partial(self._users.of(user, now).charge, now, -1.0))
         self._offenders.limited(REQUESTS.name, user or subject(address))
         raise RateLimitedError(ceil(wait))
 
-    def _user(self, request: web.Request) -> str:
-        return self._keys.shown_user(request.headers.get(hdrs.AUTHORIZATION, ""), request.cookies)
+    def under_way(self, request: web.Request) -> AbstractAsyncContextManager[None]:
+        """Count a call for its address as long as it is under way, or for its user if others there have all that it may have."""
+        if self._settings.rate_limits == "off":
+            return nullcontext()
+        client = subject(request[ADDRESS])
+        return self._lanes.under_way((self._lanes.is_full(client) and self.user_of(request)) or client)
+
+    def user_of(self, request: web.BaseRequest) -> str:
+        """Return the user whose valid token a request shows, "" if it shows none."""
+        return self._signed(shown_token(request))
+
+    def _signed(self, token: str) -> str:
+        try:
+            return str(self._keys.access(token).user_id)
+        except AppError:
+            return ""
 
 
 ADDRESS = web.RequestKey("address", str)

@@ -18,7 +18,7 @@ from core.context import Resources
 from core.csrf import CsrfToken
 from core.market import Answer
 from core.sessions import Tokens
-from core.tokens import REFRESH_LIFETIME, bearer_token
+from core.tokens import REFRESH_LIFETIME
 
 TRANSPORT = "X-Token-Transport"
 CSRF = "X-CSRF-Token"
@@ -47,7 +47,7 @@ class Cookies:
 
     def credential(self, request: web.Request) -> Credential:
         """Return the Bearer token, else the cookie's, else nothing."""
-        if token := bearer_token(request.headers.get(hdrs.AUTHORIZATION, "")):
+        if token := bearer_token(request):
             return Credential(token, is_cookie=False)
         return Credential(request.cookies.get(self._access, ""), is_cookie=True)
 
@@ -118,6 +118,18 @@ class Cookies:
         response.set_cookie(
             name, value, path=path, max_age=seconds, httponly=not script, secure=self._secure, samesite="Strict"
         )
+
+
+def shown_token(request: web.BaseRequest) -> str:
+    """Return the access token of a request, of any marketplace, not verified."""
+    in_cookies = (value for name, value in request.cookies.items() if name.endswith("-access"))
+    return bearer_token(request) or next(in_cookies, "")
+
+
+def bearer_token(request: web.BaseRequest) -> str:
+    """Return the token of the Authorization header; "" if it has none."""
+    scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def wanted(request: web.Request) -> bool:

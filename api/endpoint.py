@@ -1,13 +1,14 @@
 """A row of a marketplace's table becomes an aiohttp handler: authenticate, limit, decode, call, encode."""
 
 import asyncio
+from contextlib import nullcontext
 from dataclasses import replace
 
 import msgspec
 from aiohttp import hdrs, web
 
 from api import multipart
-from api.admission import ADDRESS, ADMITTED
+from api.admission import ADDRESS, ADMISSION, ADMITTED
 from api.auth import caller
 from api.body import read_body
 from api.cookies import Cookies, wanted, without_tokens
@@ -48,7 +49,10 @@ class Endpoint:
         """Answer one request; raises AppError."""
         request[ROUTE] = self._route.path
         brings_files = bool(self._route.uploads) and request.content_type == "multipart/form-data"
-        async with asyncio.timeout(UPLOAD_SECONDS if brings_files else CALL_SECONDS):
+        under_way = (
+            nullcontext() if brings_files else request.app[ADMISSION].under_way(request)
+        )  # files may be slow to come
+        async with asyncio.timeout(UPLOAD_SECONDS if brings_files else CALL_SECONDS), under_way:
             ctx = await self._identified(request, self._context(request))
             logs.identify(ctx.market, str(ctx.caller.id) if ctx.caller else "")
             allowance = await self._limit(ctx)

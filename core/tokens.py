@@ -6,7 +6,6 @@ general library took five times as long, a tenth of all that a connect costs.
 
 import base64
 import hmac
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
 from hashlib import sha256
@@ -99,12 +98,6 @@ _DEVICE = msgspec.json.Decoder(Device)
 _FILE_LINK = msgspec.json.Decoder(FileLink)
 
 
-def bearer_token(authorization: str) -> str:
-    """Return the token of an Authorization header; "" if it has none."""
-    scheme, _, token = authorization.partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else ""
-
-
 class KeyRing:
     """The signing keys by id, each as the beginning of its HMAC: preparing one costs more than the rest of a check."""
 
@@ -127,14 +120,6 @@ class KeyRing:
     def access(self, token: str) -> Access:
         """Verify an access token; raise UNAUTHORIZED or TOKEN_EXPIRED."""
         return self._verified(token, _ACCESS)
-
-    def shown_user(self, authorization: str, cookies: Mapping[str, str]) -> str:
-        """Return whose valid access token a request shows, in its header or a cookie of any marketplace; "" if it shows none."""
-        in_cookies = (value for name, value in cookies.items() if name.endswith("-access"))
-        try:
-            return str(self.access(bearer_token(authorization) or next(in_cookies, "")).user_id)
-        except errors.AppError:
-            return ""
 
     def refresh(self, token: str) -> Refresh:
         """Verify a refresh token; raise INVALID_REFRESH_TOKEN."""

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
-from aiohttp import hdrs, web
+from aiohttp import web
 
 from config.settings import Settings
 from core.address import client_address, is_trusted, subject, subjects
@@ -13,7 +13,6 @@ from core.context import Resources
 from core.market import Marketplace
 from core.metrics import Metrics
 from core.offenders import Offenders
-from core.tokens import KeyRing
 from realtime import ops
 from realtime.bus import EVERYBODY, QUESTIONS, Bus
 from realtime.catchup import Log
@@ -182,14 +181,12 @@ def door_config(settings: Settings, offenders: Offenders) -> Config:
     def limited(kind: str, address: str) -> None:
         offenders.limited(kind, subject(address))
 
-    keys = KeyRing(settings)
     return Config(
         origins=settings.cors_origins,
         address=partial(client_address, proxies=settings.trusted_proxies),
         subjects=subjects,
         trusted=partial(is_trusted, proxies=settings.trusted_proxies),
         limited=limited,
-        known=lambda request: keys.shown_user(request.headers.get(hdrs.AUTHORIZATION, ""), request.cookies),
         probes=ops.PATHS,
         rates=settings.rate_limits == "on",
     )

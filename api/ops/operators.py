@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from hashlib import sha256
 from uuid import UUID
 
-from aiohttp import hdrs, web
+from aiohttp import web
 
 from api.admission import ADMISSION
+from api.cookies import bearer_token
 from config.settings import Settings
 from core import audit, errors, limits
 from core.budget import Buckets, Rate
 from core.context import Ctx
-from core.tokens import bearer_token
 from realtime.hubs import Hubs
 
 GUESSES = Rate("operator_guesses", 10, 60)  # of one address
@@ -48,7 +48,7 @@ class Operators:
 
     async def authenticate(self, request: web.Request, ctx: Ctx) -> str:
         """Return the operator's name; raises UNAUTHORIZED, or RATE_LIMITED after ten wrong secrets of an address a minute."""
-        secret = bearer_token(request.headers.get(hdrs.AUTHORIZATION, ""))
+        secret = bearer_token(request)
         known = [name for name, hashed in self._names if hmac.compare_digest(hashed, _hashed(secret))]
         if secret and known:
             return known[0]

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 import msgspec
-from aiohttp import web
 
 from core.budget import Nested, Rate
 from realtime.engine.budget import REFUSALS, TRAFFIC
@@ -31,10 +30,6 @@ def _nobody(_address: str) -> bool:
     return False
 
 
-def _unknown(_request: web.BaseRequest) -> str:
-    return ""
-
-
 def _silently(kind: str, address: str) -> None:
     """Tell nobody."""
 
@@ -46,8 +41,7 @@ class Config(msgspec.Struct, frozen=True):
     counts as: all addresses of an IPv6 network count as one, within a wider network. Addresses that are `trusted`, our own
     proxies, are not counted at all. `rates` off, for load tests, leaves only what bounds the work of one turn. `limited` is
     called with the name of the limit and the client's address when a connection begins to be slowed, is refused or cut off.
-    `known` returns the user whose valid token a request shows, "" if it shows none: when the address has used up its traffic,
-    she is counted in its stead. `probes` are paths that balancers and monitoring ask, which have a budget of their own.
+    `probes` are paths that balancers and monitoring ask, which have a budget of their own.
     """
 
     ping_interval: float = 25.0
@@ -60,7 +54,6 @@ class Config(msgspec.Struct, frozen=True):
     subjects: Callable[[str], Nested] = _itself
     trusted: Callable[[str], bool] = _nobody
     limited: Callable[[str, str], None] = _silently
-    known: Callable[[web.BaseRequest], str] = _unknown
     probes: frozenset[str] = frozenset()
     rates: bool = True
     traffic: Rate = TRAFFIC

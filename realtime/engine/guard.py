@@ -8,6 +8,8 @@ from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
+from aiohttp import web
+
 from core.budget import Nested, NestedBuckets, Rate
 from realtime.engine.budget import SERVE, Turns
 from realtime.engine.heartbeat import Wheel
@@ -101,6 +103,10 @@ def _nobody() -> str:
     return ""
 
 
+def _unknown(_request: web.BaseRequest) -> str:
+    return ""
+
+
 class Client(NamedTuple):
     """Whose limits a request counts against; no subjects: nobody's."""
 
@@ -109,7 +115,11 @@ class Client(NamedTuple):
 
 
 class Guard:
-    """The bounds of one process; `known` says who sends a request, as that of the config does."""
+    """The bounds of one process.
+
+    `session_of` and `user_of` return which session that was let in, or whose valid token, a request shows; "" if it shows none.
+    The engine and the application put theirs here.
+    """
 
     def __init__(self, config: "Config") -> None:
         self.config = config
@@ -120,7 +130,8 @@ class Guard:
         self.held = Held(config.max_held)
         self.turns = Turns()
         self.late = Crowd(config.max_late)
-        self.known = config.known
+        self.session_of: Callable[[web.BaseRequest], str] = _unknown
+        self.user_of: Callable[[web.BaseRequest], str] = _unknown
         self.traffic = NestedBuckets(config.address_traffic)
         self.probes = NestedBuckets(config.address_probes)
         self.refusals = NestedBuckets(config.refusals)
@@ -145,6 +156,10 @@ class Guard:
         except ValueError:
             return Client(peer, ())
         return Client(address, self.subjects(address))
+
+    def sender(self, request: web.BaseRequest) -> str:
+        """Return who pays for a request whose address has nothing left."""
+        return self.session_of(request) or self.user_of(request)
 
     def is_late(
         self, client: Client, buckets: NestedBuckets, known: Callable[[], str] = _nobody, cost: float = 1.0

@@ -281,7 +281,7 @@ class Http(web.RequestHandler):
         return request.path in self._guard.config.probes
 
     def _asks_too_much(self, request: web.BaseRequest, client: Client, buckets: NestedBuckets) -> bool:
-        return self._guard.is_late(client, buckets, lambda: self._guard.known(request))
+        return self._guard.is_late(client, buckets, lambda: self._guard.sender(request))
 
     async def _answered(self, request: web.BaseRequest, client: Client, status: int, was_late: bool) -> None:
         """Wait before a refusal goes out if its client is refused all the time."""

@@ -47,7 +47,7 @@ class Engine:
         self.refusing = False  # new sessions, though it goes on with those that it has
         self.outbox = Outbox()
         self.guard = Guard(config)
-        self.guard.known = self._sender
+        self.guard.session_of = lambda request: self._member(request.query.get("sid", ""))
         self.turns = self.guard.turns
         self.wheel = self.guard.wheel
         self.paths = config.served_paths()
@@ -123,9 +123,6 @@ class Engine:
     def is_late(self, client: Client, request: Request, buckets: NestedBuckets) -> bool:
         """Pay for a request for a WebSocket; True if its client, or its session, asks too much."""
         return self.guard.is_late(client, buckets, lambda: self._member(request.parameters().get("sid", "")))
-
-    def _sender(self, request: web.BaseRequest) -> str:
-        return self._member(request.query.get("sid", "")) or self.config.known(request)
 
     def _member(self, sid: str) -> str:
         """The id of a session that a namespace has let in: it pays for itself what strangers at its address have used up."""

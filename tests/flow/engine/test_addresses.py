@@ -31,7 +31,6 @@ def config(limited: list[tuple[str, str]], **settings: Any) -> Config:
     return Config(
         limited=lambda kind, address: limited.append((kind, address)),
         probes=frozenset(("/probe",)),
-        known=lambda request: request.headers.get("X-User", ""),
         **settings,
     )
 
@@ -47,6 +46,7 @@ async def length(request: web.Request) -> web.Response:
 @asynccontextmanager
 async def door(config: Config) -> AsyncIterator[Served]:
     async with serving(config, greeters, routes=[web.get("/probe", nothing), web.post("/length", length)]) as served:
+        served.engine.guard.user_of = lambda request: request.headers.get("X-User", "")
         yield served
 
 
