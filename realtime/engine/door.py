@@ -8,6 +8,7 @@ from typing import Final, cast
 
 from aiohttp import web
 
+from realtime.engine.budget import SERVE
 from realtime.engine.faults import BAD_REQUEST, HEADERS_TOO_LARGE, TOO_MANY, TOO_SLOW
 from realtime.engine.guard import Client, Guard
 from realtime.engine.handshake import Refused, Request, read_upgrade
@@ -141,12 +142,14 @@ class Door(asyncio.Protocol):
             else:
                 self.crowded_out()
 
-        self._guard.wheel.schedule(self, HEAD_TIME)
-        self._place = self._guard.place(client, is_late and not self._guard.wheel.is_over, come)
-        if self._place:
-            self._count()
-        else:
+        guard = self._guard
+        is_late = is_late and not guard.wheel.is_over
+        if not is_late and guard.turns.pass_by(SERVE):
             come(ok=True)
+            return
+        guard.wheel.schedule(self, HEAD_TIME)
+        self._place = Place(guard, client.subjects, come, is_late=is_late)
+        self._count()
 
     def _count(self) -> None:
         self._guard.held.put(self._client.subjects, self, len(self._head))

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 from aiohttp import web
 
 from core.budget import Nested, NestedBuckets, Rate
-from realtime.engine.budget import SERVE, Turns
+from realtime.engine.budget import Turns
 from realtime.engine.heartbeat import Wheel
-from realtime.engine.place import Place
 
 if TYPE_CHECKING:
     from realtime.engine.config import Config
@@ -172,9 +171,3 @@ class Guard:
             return False
         self.config.limited(buckets.rate.name, client.address)
         return True
-
-    def place(self, client: Client, is_late: bool, go: Callable[[bool], object]) -> Place | None:
-        """Return None if a request may be served now; else where it waits until `go` is called, in a later turn or late."""
-        if not is_late and self.turns.pass_by(SERVE):
-            return None
-        return Place(self, client.subjects, go, self.config.late if is_late else 0.0)

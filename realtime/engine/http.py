@@ -10,8 +10,7 @@ from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import RequestPayloadError, _ErrInfo
 
-from core.budget import NestedBuckets
-from realtime.engine.budget import PARSE, SLICE, Budget
+from realtime.engine.budget import PARSE, SERVE, SLICE, Budget
 from realtime.engine.faults import BAD_REQUEST, HEADERS_TOO_LARGE, INTERNAL, TOO_MANY, TOO_SLOW, Fault
 from realtime.engine.guard import Client, Guard
 from realtime.engine.place import Place
@@ -137,7 +136,7 @@ class Http(web.RequestHandler):
         """Whether to parse now: plain bodies cost nothing; heads wait behind others, as the first one did at the door."""
         if self._is_body:
             return self._is_plain_body
-        return not self._request_count or self._guard.turns.pass_by(PARSE)
+        return not self._request_count or self._guard.turns.pass_by(PARSE, known=True)
 
     def work(self) -> float:
         """Parse the next piece; returns the units that it took."""
@@ -183,8 +182,6 @@ class Http(web.RequestHandler):
             self._client = self._client_of(headers)
 
     def _client_of(self, headers: Mapping[str, str]) -> Client:
-        if not self._is_proxy:
-            return self._peer
         forwarded = getattr(headers, "getall", lambda *_: ())(hdrs.X_FORWARDED_FOR, ())
         return self._guard.client(self._peer.address, ",".join(forwarded))
 
@@ -238,7 +235,7 @@ class Http(web.RequestHandler):
         elif self.transport is not None:
             self._is_waiting = True
             self._pause_transport_reading()
-            self._guard.turns.add(self)
+            self._guard.turns.add(self, known=not self._is_body)
 
     @property
     def _is_paused(self) -> bool:
@@ -265,35 +262,43 @@ class Http(web.RequestHandler):
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         """Handle a request when its address may have it, and refuse it late where that becomes too frequent."""
-        guard, client = self._guard, self._client_of(request.headers)
-        is_late = self._asks_too_much(request, client, guard.probes if self._is_probe(request) else guard.traffic)
-        if not await self._wait(client, is_late):
+        client = self._client_of(request.headers) if self._is_proxy else self._peer
+        is_late = bool(client.subjects) and self._asks_too_much(request, client)
+        if (is_late or not self._guard.turns.pass_by(SERVE, known=self._is_known)) and not await self._wait(
+            client, is_late
+        ):
             return _too_many()
         try:
             response = await self._handle(request)
         except web.HTTPException as refusal:
-            await self._answered(request, client, refusal.status, is_late)
+            await self._refuse(request, client, refusal.status, is_late)
             raise
-        await self._answered(request, client, response.status, is_late)
+        if response.status >= 400:
+            await self._refuse(request, client, response.status, is_late)
         return response
 
-    def _is_probe(self, request: web.BaseRequest) -> bool:
-        return request.path in self._guard.config.probes
+    @property
+    def _is_known(self) -> bool:
+        return self._request_count > 1
 
-    def _asks_too_much(self, request: web.BaseRequest, client: Client, buckets: NestedBuckets) -> bool:
-        return self._guard.is_late(client, buckets, lambda: self._guard.sender(request))
+    def _asks_too_much(self, request: web.BaseRequest, client: Client) -> bool:
+        guard = self._guard
+        buckets = guard.probes if request.path in guard.config.probes else guard.traffic
+        return guard.is_late(client, buckets, lambda: guard.sender(request))
 
-    async def _answered(self, request: web.BaseRequest, client: Client, status: int, was_late: bool) -> None:
+    async def _refuse(self, request: web.BaseRequest, client: Client, status: int, was_late: bool) -> None:
         """Wait before a refusal goes out if its client is refused all the time."""
-        if 400 <= status < 500 and self._asks_too_much(request, client, self._guard.refusals) and not was_late:
+        guard = self._guard
+        is_refusal = 400 <= status < 500
+        if is_refusal and guard.is_late(client, guard.refusals, lambda: guard.sender(request)) and not was_late:
             await self._wait(client, True)
 
     async def _wait(self, client: Client, is_late: bool) -> bool:
         """Wait until a request may be served; False: not at all."""
         served: asyncio.Future[bool] = self._loop.create_future()
-        self._place = place = self._guard.place(client, is_late, served.set_result)
-        if place is None:
-            return True
+        self._place = place = Place(
+            self._guard, client.subjects, served.set_result, is_late=is_late, known=self._is_known
+        )
         try:
             return await served
         finally:
@@ -306,7 +311,7 @@ class Http(web.RequestHandler):
 
         async def refuse(request: web.BaseRequest) -> web.StreamResponse:
             response = await handle(request)
-            await self._answered(request, self._peer, response.status, was_late=False)
+            await self._refuse(request, self._peer, response.status, was_late=False)
             return response
 
         return refuse

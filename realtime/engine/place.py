@@ -14,21 +14,29 @@ if TYPE_CHECKING:
 class Place:
     """A request that waits: until it is late enough, if it has to be, then for its turn.
 
-    Calls `go(True)` once, or `go(False)` when its address has too many that wait.
+    Calls `go(True)` once, or `go(False)` when its address has too many that are late. `known`: its connection was served before.
     """
 
     __slots__ = ("_go", "_guard", "_subjects", "_timer")
 
-    def __init__(self, guard: "Guard", subjects: Nested, go: Callable[[bool], object], late: float) -> None:
+    def __init__(
+        self,
+        guard: "Guard",
+        subjects: Nested,
+        go: Callable[[bool], object],
+        *,
+        is_late: bool,
+        known: bool = False,
+    ) -> None:
         self._guard = guard
         self._subjects = subjects
         self._go: Callable[[bool], object] | None = go
         self._timer: asyncio.TimerHandle | None = None
-        if late:
-            self._timer = asyncio.get_running_loop().call_later(late, guard.turns.add, self)
+        if is_late:
+            self._timer = asyncio.get_running_loop().call_later(guard.config.late, guard.turns.add, self)
             guard.late.enter(subjects, self)
         else:
-            guard.turns.add(self)
+            guard.turns.add(self, known=known)
 
     def work(self) -> float:
         """It is its turn."""

@@ -1,5 +1,6 @@
 """What a connection may make the loop do: exactly its budget, a slice at a time, and never more than a turn allows."""
 
+from collections.abc import Callable
 from functools import partial
 
 from hypothesis import given
@@ -9,6 +10,7 @@ from core.budget import Nested, Rate
 from realtime.engine.budget import EXCUSES, SERVE, SLICE, TURN, UNIT, Budget, Turns
 from realtime.engine.config import Config
 from realtime.engine.guard import Client, Crowd, Guard
+from realtime.engine.place import Place
 from realtime.engine.server import Engine
 from realtime.engine.session import Layer, Session
 from realtime.engine.websocket import WebSocket
@@ -348,10 +350,17 @@ def test_a_known_user_pays_herself_what_strangers_have_used_up() -> None:
     assert not guard.is_late(client, guard.traffic, lambda: "bob")
 
 
+def wait(guard: Guard, go: Callable[[bool], object], *, is_late: bool = False, known: bool = False) -> Place | None:
+    """Serve a request now, if the turn has room, or return where it waits."""
+    if not is_late and guard.turns.pass_by(SERVE, known=known):
+        return None
+    return Place(guard, A, go, is_late=is_late, known=known)
+
+
 def test_a_turn_begins_so_much_and_the_rest_waits_in_order() -> None:
     with by_hand() as loop:
         guard, served = Guard(Config()), list[int]()
-        places = [guard.place(Client("a", A), False, partial(_note, served, number)) for number in range(50)]
+        places = [wait(guard, partial(_note, served, number)) for number in range(50)]
         now = int(TURN / SERVE)
         assert places[:now] == [None] * now
         assert None not in places[now:]
@@ -359,7 +368,23 @@ def test_a_turn_begins_so_much_and_the_rest_waits_in_order() -> None:
         assert len(served) == now
         loop.run()
         assert served == list(range(now, 50))
-        assert guard.place(Client("a", A), False, partial(_note, served, 50)) is None, "a quiet turn serves it at once"
+        assert wait(guard, partial(_note, served, 50)) is None, "a quiet turn serves it at once"
+
+
+def test_connections_that_were_served_before_do_not_wait_behind_a_crowd_of_new_ones() -> None:
+    with by_hand() as loop:
+        guard, served = Guard(Config()), list[int]()
+        for number in range(50):
+            wait(guard, partial(_note, served, number))
+        wait(guard, partial(_note, served, 100), known=True)
+        loop.turn()
+        assert served[0] == 100
+        for number in range(100, 150):
+            wait(guard, partial(_note, served, number), known=True)
+        loop.turn()
+        assert sum(number < 100 for number in served[-int(TURN / SERVE) :]) == TURN / SERVE / 2, (
+            "nor the other way round"
+        )
 
 
 def _note(served: list[int], number: int, _ok: bool) -> None:
@@ -369,7 +394,7 @@ def _note(served: list[int], number: int, _ok: bool) -> None:
 def test_who_has_left_its_place_is_not_served() -> None:
     with by_hand() as loop:
         guard, served = Guard(Config()), list[bool]()
-        while not (place := guard.place(Client("a", A), False, served.append)):
+        while not (place := wait(guard, served.append)):
             pass
         place.leave()
         loop.run()
@@ -380,7 +405,7 @@ def test_of_those_who_are_late_the_oldest_is_refused_when_its_address_has_too_ma
     with by_hand() as loop:
         guard, told = Guard(Config(max_late=1)), list[bool]()
         for _ in range(2):
-            guard.place(Client("a", A), True, told.append)
+            wait(guard, told.append, is_late=True)
         assert told == [False]
         loop.now += 1.0
         loop.run()
