@@ -6,6 +6,7 @@ share. All others stay counted: pages, files, public calls, and failures such as
 
 import time
 from collections.abc import Callable, Container, Iterable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from math import ceil
@@ -14,6 +15,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from api.cookies import shown_by
+from api.lanes import SHARE, Lanes
 from api.middleware import ADDRESS, answer
 from api.shown import NOTHING, Shown, holder_of
 from core.address import AddressBuckets, client_address, subject
@@ -41,6 +43,7 @@ class Admission:
         self._offenders = resources.offenders
         self._addresses = AddressBuckets(REQUESTS)
         self._holders = NestedBuckets(REQUESTS)
+        self._lanes = Lanes(max(1, resources.settings.database_pool // SHARE))
         self._guarded: frozenset[web.AbstractResource] = frozenset()
 
     def guard(self, resources: Iterable[web.AbstractResource], later: Container[str] = ()) -> None:
@@ -85,6 +88,18 @@ class Admission:
             return Admitted(partial(self._holders.charge, holder, now, -1.0))
         self._offenders.limited(REQUESTS.name, holder[-1][0] if holder else subject(address))
         raise RateLimitedError(ceil(wait))
+
+    def under_way(self, request: web.Request) -> AbstractAsyncContextManager[None]:
+        """Count a call for its address as long as it is under way, or for its user if others there have all that it may have."""
+        if self._settings.rate_limits == "off":
+            return nullcontext()
+        client = subject(request[ADDRESS])
+        return self._lanes.under_way((self._lanes.is_full(client) and self.user_of(request)) or client)
+
+    def user_of(self, request: web.BaseRequest) -> str:
+        """Return the user whose token a request shows, if we have signed it; else ""."""
+        holder = holder_of(self._keys, shown_by(request))
+        return holder[-1][0] if holder else ""
 
 
 ADMITTED = web.RequestKey("admitted", Admitted)

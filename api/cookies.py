@@ -121,14 +121,14 @@ class Cookies:
         )
 
 
-def shown_by(request: web.Request) -> Shown:
+def shown_by(request: web.BaseRequest) -> Shown:
     """Return the tokens of a request, of any marketplace, but for those in its body."""
     of = {name.rpartition("-")[2]: value for name, value in request.cookies.items()}
     device = request.headers.get(DEVICE) or of.get("device", "")
     return Shown(bearer_token(request) or of.get("access", ""), of.get("refresh", ""), device)
 
 
-def bearer_token(request: web.Request) -> str:
+def bearer_token(request: web.BaseRequest) -> str:
     """Return the token of the Authorization header; "" if it has none."""
     scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""

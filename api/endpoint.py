@@ -1,7 +1,7 @@
 """A row of a marketplace's table becomes an aiohttp handler: authenticate, limit, decode, call, encode."""
 
 import asyncio
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 
 import msgspec
@@ -59,7 +59,10 @@ class Endpoint:
         """Answer one request; raises AppError."""
         request[ROUTE] = self._route.path
         brings_files = bool(self._route.uploads) and request.content_type == "multipart/form-data"
-        async with asyncio.timeout(UPLOAD_SECONDS if brings_files else CALL_SECONDS):
+        under_way = (
+            nullcontext() if brings_files else request.app[ADMISSION].under_way(request)
+        )  # files may be slow to come
+        async with asyncio.timeout(UPLOAD_SECONDS if brings_files else CALL_SECONDS), under_way:
             ctx = await self._identified(request, self._context(request))
             logs.identify(ctx.market, str(ctx.caller.id) if ctx.caller else "")
             allowance = await self._limit(ctx, await self._shown(request, ctx))
@@ -142,7 +145,7 @@ class Endpoint:
 
     async def _shown(self, request: web.Request, ctx: Ctx) -> Shown:
         """Return the tokens of a call; where one is in the body, that is read, and the call admitted only then."""
-        if not self._counts_later:
+        if not (self._counts_later and self._body_shape):
             return Shown(ctx.access_token, device=ctx.device)
         admission, refresh = request.app[ADMISSION], ""
         try:
@@ -152,7 +155,7 @@ class Endpoint:
             await limits.take(ctx, self._market.per_address_changes, ctx.remote)
             raise
         with suppress(AppError):  # which is answered when it has been counted
-            refresh = getattr(self._body(request, raw), "refresh_token", "")
+            refresh = getattr(self._body(request, raw, self._body_shape), "refresh_token", "")
         shown = Shown(ctx.access_token, refresh, ctx.device)
         request[ADMITTED] = admission.take(ctx.remote, shown)
         return shown

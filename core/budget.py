@@ -254,10 +254,10 @@ Nested: TypeAlias = tuple[tuple[str, int], ...]  # (subject, factor)
 class NestedBuckets:
     """The buckets of subjects within wider ones: a cost is taken from all of them or from none."""
 
-    __slots__ = ("_levels", "_most", "_rate")
+    __slots__ = ("_levels", "_most", "rate")
 
     def __init__(self, rate: Rate, most: int = MOST_SUBJECTS) -> None:
-        self._rate = rate
+        self.rate = rate
         self._most = most  # of each factor
         self._levels: dict[int, Buckets] = {}
 
@@ -286,5 +286,5 @@ class NestedBuckets:
     def _level(self, factor: int) -> Buckets:
         level = self._levels.get(factor)
         if level is None:
-            level = self._levels[factor] = Buckets(self._rate.times(factor), self._most)
+            level = self._levels[factor] = Buckets(self.rate.times(factor), self._most)
         return level

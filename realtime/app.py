@@ -13,6 +13,7 @@ from core.context import Resources
 from core.market import Marketplace
 from core.metrics import Metrics
 from core.offenders import Offenders
+from realtime import ops
 from realtime.bus import EVERYBODY, QUESTIONS, Bus
 from realtime.catchup import Log
 from realtime.client import Client
@@ -186,6 +187,7 @@ def door_config(settings: Settings, offenders: Offenders) -> Config:
         subjects=subjects,
         trusted=partial(is_trusted, proxies=settings.trusted_proxies),
         limited=limited,
+        probes=ops.PATHS,
         rates=settings.rate_limits == "on",
     )
 

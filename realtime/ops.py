@@ -15,6 +15,7 @@ from core.sharing import Shared
 
 PROBES = HEALTH, READINESS, METRICS = "/healthz", "/readyz", "/metrics"
 CHECK_SECONDS = 2.0
+PATHS = frozenset(("/healthz", "/readyz", "/metrics"))
 FRESH_SECONDS = 1.0  # how old an answer may be: asking more often costs the servers behind us nothing
 
 Made = TypeVar("Made")

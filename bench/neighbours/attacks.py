@@ -16,9 +16,12 @@ from bench.neighbours.wire import MASK, SEPARATOR, connect, frame, packed, reque
 
 CHUNK = 256 * 1024
 CONNECTIONS = 50
+MOST_CONNECTIONS = 500
+SLOWLY = 1.0
 PAUSE = 0.02  # before another try, once cut off or refused
 WAIT = 5.0
 JSON = {"Content-Type": "application/json"}
+LAST = {"Connection": "close"}
 FORM = {"Content-Type": "multipart/form-data; boundary=b"}
 
 
@@ -295,6 +298,63 @@ async def readiness(target: Target) -> None:
     await _requests(target, request("GET", "/readyz"))
 
 
+async def _anew(*requests: tuple[int, bytes]) -> None:
+    """Ask on a new connection each time, over very many of them, to the ports in turn."""
+    asked = itertools.cycle(requests)
+    await _many(lambda: _read(*next(asked)), MOST_CONNECTIONS)
+
+
+async def health_anew(target: Target) -> None:
+    """`/healthz` of both ports, a connection for each request."""
+    await _anew(*((port, request("GET", "/healthz", headers=LAST)) for port in (target.hub, target.api)))
+
+
+async def unknown_sessions_anew(target: Target) -> None:
+    """Polls of sessions that do not exist, a connection for each."""
+    await _anew((target.hub, request("GET", "/socket.io/?EIO=4&transport=polling&sid=none", headers=LAST)))
+
+
+async def preflights_anew(target: Target) -> None:
+    """OPTIONS, which every path answers, a connection for each."""
+    ports = (target.hub, "/socket.io/?EIO=4&transport=polling"), (target.api, "/api/users/me")
+    await _anew(*((port, request("OPTIONS", path, headers=LAST)) for port, path in ports))
+
+
+async def health_kept(target: Target) -> None:
+    """`/healthz` of both ports in a loop, over as many kept connections as an address may have."""
+    ports = itertools.cycle((target.hub, target.api))
+    asked = request("GET", "/healthz")
+
+    async def attempt() -> None:
+        reader, writer = await _open(next(ports))
+        try:
+            while True:
+                writer.write(asked)
+                await reader.readuntil(b"}")
+        finally:
+            writer.close()
+
+    await _many(attempt, MOST_CONNECTIONS)
+
+
+async def slow_wrong_tokens(target: Target) -> None:
+    """CONNECT with a token that is none, one at a time over very many connections."""
+
+    async def attempt() -> None:
+        reader, writer = await _open(target.hub)
+        try:
+            writer.write(upgrade(target.hub))
+            await reader.readuntil(b"\r\n\r\n")
+            while True:
+                writer.write(connect("x" * 200))
+                await reader.readuntil(b"44{")
+                await asyncio.sleep(SLOWLY)
+        finally:
+            writer.close()
+
+    await _many(attempt, MOST_CONNECTIONS)
+
+
 async def files_by_name(target: Target) -> None:
     """Files that do not exist, and feeds of nobody."""
     await _requests(target, request("GET", "/api/calendar.ics?token=wrong"), request("GET", "/api/files/nothing"))
@@ -343,6 +403,11 @@ WITHOUT_LOGIN: tuple[Attack, ...] = (
     wrong_bearers,
     readiness,
     files_by_name,
+    health_anew,
+    health_kept,
+    unknown_sessions_anew,
+    preflights_anew,
+    slow_wrong_tokens,
 )
 WITH_LOGIN: tuple[Attack, ...] = (
     payload_of_many_packets,

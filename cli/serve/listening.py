@@ -10,6 +10,7 @@ from functools import partial
 
 from aiohttp import web
 
+from api.admission import ADMISSION
 from api.middleware import add_headers
 from cli.errors import CommandError
 from config.settings import Settings, own_url
@@ -51,6 +52,7 @@ async def runner_of(app: web.Application) -> AsyncIterator[web.AppRunner]:
 async def listening(settings: Settings, runner: web.AppRunner, offenders: Offenders) -> AsyncIterator[int]:
     """Serve an application alone and yield its port."""
     guard = Guard(door_config(settings, offenders))
+    _introduce(guard, runner)
     guard.wheel.start()
     try:
         async with _door(settings, runner, partial(open_http, guard)) as port:
@@ -63,8 +65,15 @@ async def listening(settings: Settings, runner: web.AppRunner, offenders: Offend
 async def hub_listening(settings: Settings, runner: web.AppRunner, hub: Hub) -> AsyncIterator[int]:
     """Serve a hub and an application behind one door and yield its port."""
     runner.app.add_routes(hub.routes())
+    _introduce(hub.engine.guard, runner)
     async with _door(settings, runner, partial(open_door, hub.engine)) as port:
         yield port
+
+
+def _introduce(guard: Guard, runner: web.AppRunner) -> None:
+    """Tell the door who the users of an API are: they pay for their requests themselves."""
+    if admission := runner.app.get(ADMISSION):
+        guard.user_of = admission.user_of
 
 
 @asynccontextmanager

@@ -6,7 +6,16 @@ import msgspec
 
 from core.budget import Nested, Rate
 from realtime.engine.budget import REFUSALS, TRAFFIC
-from realtime.engine.guard import MAX_HEADS, MAX_HELD, MAX_KEPT, MAX_STRANGERS, SESSIONS, TARPIT
+from realtime.engine.guard import (
+    LATE,
+    MAX_HEADS,
+    MAX_HELD,
+    MAX_KEPT,
+    MAX_LATE,
+    MAX_STRANGERS,
+    PROBES,
+    TRAFFIC_OF_ADDRESS,
+)
 
 
 def _peer(peer: str, _forwarded: str | None) -> str:
@@ -32,7 +41,7 @@ class Config(msgspec.Struct, frozen=True):
     what an address counts as: all addresses of an IPv6 network count as one, within a wider network. Addresses that are
     `trusted`, our own proxies, are not counted at all. `rates` off, for load tests, leaves only what bounds the work of one turn.
     `limited` is called with the name of the limit and the client's address when a connection begins to be slowed, is refused or
-    cut off.
+    cut off. `probes` are paths that balancers and monitoring ask, which have a budget of their own.
     """
 
     ping_interval: float = 25.0
@@ -45,15 +54,18 @@ class Config(msgspec.Struct, frozen=True):
     subjects: Callable[[str], Nested] = _itself
     trusted: Callable[[str], bool] = _nobody
     limited: Callable[[str, str], None] = _silently
+    probes: frozenset[str] = frozenset()
     rates: bool = True
     traffic: Rate = TRAFFIC
     refusals: Rate = REFUSALS
-    sessions: Rate = SESSIONS
+    address_traffic: Rate = TRAFFIC_OF_ADDRESS
+    address_probes: Rate = PROBES
     max_heads: int = MAX_HEADS
     max_strangers: int = MAX_STRANGERS
     max_kept: int = MAX_KEPT
     max_held: int = MAX_HELD
-    tarpit: float = TARPIT
+    max_late: int = MAX_LATE
+    late: float = LATE
 
     def served_paths(self) -> frozenset[str]:
         """`paths` with and without a trailing slash."""

@@ -8,11 +8,12 @@ from typing import Final, cast
 
 from aiohttp import web
 
-from core.budget import Nested
-from realtime.engine.faults import BAD_REQUEST, HEADERS_TOO_LARGE, TOO_MANY, TOO_SLOW, Fault
-from realtime.engine.guard import Guard
+from realtime.engine.budget import SERVE
+from realtime.engine.faults import BAD_REQUEST, HEADERS_TOO_LARGE, TOO_MANY, TOO_SLOW
+from realtime.engine.guard import Client, Guard
 from realtime.engine.handshake import Refused, Request, read_upgrade
 from realtime.engine.http import HEAD_TIME, MAX_HEAD, Http
+from realtime.engine.place import Place
 from realtime.engine.server import Engine
 
 _END: Final = b"\r\n\r\n"
@@ -41,7 +42,19 @@ async def _listen(door: Callable[[], "Door"], host: str, port: int, reuse_port: 
 class Door(asyncio.Protocol):
     """Reads a connection's first request head and hands the connection on."""
 
-    __slots__ = ("_engine", "_guard", "_head", "_http", "_refusal", "_subjects", "_transport", "slot")
+    __slots__ = (
+        "_client",
+        "_end",
+        "_engine",
+        "_guard",
+        "_head",
+        "_http",
+        "_place",
+        "_refusal",
+        "_request",
+        "_transport",
+        "slot",
+    )
     _transport: asyncio.Transport
 
     def __init__(self, guard: Guard, http: Callable[[], asyncio.Protocol], engine: Engine | None = None) -> None:
@@ -49,85 +62,110 @@ class Door(asyncio.Protocol):
         self._engine = engine
         self._http = http
         self._head = b""
-        self._refusal = b""  # the answer that is sent after the tarpit
-        self._subjects: Nested = ()
+        self._end = 0  # of the head, once it is whole
+        self._request: Request | None = None  # that is for the engine
+        self._refusal = b""
+        self._client = Client("", ())  # whose connection it is
+        self._place: Place | None = None  # where it waits to be handed on, or refused
         self.slot = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for a head, not for ever, and not from all too many at a time."""
         self._transport = cast("asyncio.Transport", transport)
-        self._wait(HEAD_TIME)
-
-    def _wait(self, seconds: float) -> None:
-        self._subjects = self._guard.subjects(self._peer())
-        self._guard.wheel.schedule(self, seconds)
-        self._guard.heads.enter(self._subjects, self)
+        peer = transport.get_extra_info("peername")
+        address, guard = peer[0] if peer else "", self._guard
+        self._client = Client(address, guard.subjects(address))
+        guard.count_connection(self._client)
+        guard.wheel.schedule(self, HEAD_TIME)
+        guard.heads.enter(self._client.subjects, self)
 
     def crowded_out(self) -> None:
-        """Close: newer connections of its address need the place."""
-        self._guard.config.limited("connections", self._peer())
+        """Close: newer connections of its address need the place, or it holds too much."""
+        self._guard.config.limited("connections", self._client.address)
         self._settle()
-        self._answer(TOO_MANY, "Retry-After: 1")
-
-    def _peer(self) -> str:
-        peer = self._transport.get_extra_info("peername")
-        return peer[0] if peer else ""
+        self._answer(TOO_MANY.answer("Retry-After: 1"))
 
     def due(self) -> None:
-        """The head did not come, or has waited for its refusal."""
-        if not self._refusal:
-            self._refuse(TOO_SLOW)
-            return
+        """The head did not come, or the process stops while it waits."""
         self._settle()
-        self._transport.write(self._refusal)
-        self._transport.close()
+        self._answer(self._refusal or TOO_SLOW.answer())
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
-        """Gone before it said anything."""
+        """Gone before it said anything, or was served."""
         self._settle()
 
     def _settle(self) -> None:
         """Wait no longer."""
-        self._guard.wheel.cancel(self)
-        self._guard.heads.leave(self._subjects, self)
-        self._subjects = ()
+        guard, subjects = self._guard, self._client.subjects
+        guard.wheel.cancel(self)
+        guard.heads.leave(subjects, self)
+        if self._place:
+            guard.held.put(subjects, self, 0)
+            self._place.leave()
 
     def data_received(self, data: bytes) -> None:
         """Collect the head."""
-        if self._refusal:
-            return
         seen = len(self._head)
         self._head += data
+        if self._place:
+            self._transport.pause_reading()
+            self._count()
+            return
         end = self._head.find(_END, max(0, seen - 3))
         if not _METHOD.match(self._head):
-            self._refuse(BAD_REQUEST)
+            self._refuse(BAD_REQUEST.answer())
         elif 0 <= end <= MAX_HEAD:
-            self._settle()
-            self._hand_on(end)
+            self._end = end
+            self._hand_on()
         elif len(self._head) >= MAX_HEAD + len(_END):
-            self._refuse(HEADERS_TOO_LARGE)
+            self._refuse(HEADERS_TOO_LARGE.answer())
 
-    def _hand_on(self, end: int) -> None:
-        engine = self._engine
-        request = read_upgrade(self._head[:end], self._peer(), engine.paths) if engine else None
-        if engine is None or request is None:
-            self._to_http()
-        else:
-            self._to_engine(engine, request, end + len(_END))
+    def _hand_on(self) -> None:
+        """Hand the connection on, when its address may open a WebSocket; requests of HTTP are counted there."""
+        engine, client, is_late = self._engine, self._client, False
+        if engine:
+            self._request = request = read_upgrade(self._head[: self._end], client.address, engine.paths)
+            if request:
+                client = self._guard.client(request.remote, request.forwarded)
+                is_late = engine.is_late(client, request, self._guard.traffic)
+        self._wait(client, is_late, self._to_engine if self._request else self._to_http)
 
-    def _to_engine(self, engine: Engine, request: Request, end: int) -> None:
+    def _wait(self, client: Client, is_late: bool, go: Callable[[], None]) -> None:
+        """Go on now, in a later turn, or late; what the client sends meanwhile is not read, but whether it hangs up."""
+
+        def come(ok: bool) -> None:
+            if self._place:
+                self._transport.resume_reading()
+            if ok:
+                self._settle()
+                go()
+            else:
+                self.crowded_out()
+
+        guard = self._guard
+        is_late = is_late and not guard.wheel.is_over
+        if not is_late and guard.turns.pass_by(SERVE):
+            come(ok=True)
+            return
+        guard.wheel.schedule(self, HEAD_TIME)
+        self._place = Place(guard, client.subjects, come, is_late=is_late)
+        self._count()
+
+    def _count(self) -> None:
+        self._guard.held.put(self._client.subjects, self, len(self._head))
+
+    def _to_engine(self) -> None:
+        engine, request = self._engine, self._request
+        assert engine  # noqa: S101 - for the type checker
+        assert request  # noqa: S101
         try:
             session = engine.admit(request) or engine.new_session(request)
         except Refused as refused:
-            self._refusal = refused.answer()
-            if refused.status == TOO_MANY.status:
-                self._wait(self._guard.config.tarpit)
-            else:
-                self.due()
+            self._refuse(refused.answer())
             return
         websocket = engine.open_websocket(self._transport, request, session)
-        if len(self._head) > end:
-            websocket.data_received(self._head[end:])
+        if len(self._head) > self._end + len(_END):
+            websocket.data_received(self._head[self._end + len(_END) :])
 
     def _to_http(self) -> None:
         protocol = self._http()
@@ -135,10 +173,18 @@ class Door(asyncio.Protocol):
         protocol.connection_made(self._transport)
         protocol.data_received(self._head)
 
-    def _refuse(self, fault: Fault) -> None:
+    def _refuse(self, answer: bytes) -> None:
+        """Refuse, late if that happens all the time."""
         self._settle()
-        self._answer(fault)
+        self._refusal = answer
+        client, engine, request = self._client, self._engine, self._request
+        if engine and request:
+            client = self._guard.client(request.remote, request.forwarded)
+            is_late = engine.is_late(client, request, self._guard.refusals)
+        else:
+            is_late = self._guard.is_late(client, self._guard.refusals)
+        self._wait(client, is_late, lambda: self._answer(answer))
 
-    def _answer(self, fault: Fault, *headers: str) -> None:
-        self._transport.write(fault.answer(*headers))
+    def _answer(self, answer: bytes) -> None:
+        self._transport.write(answer)
         self._transport.close()

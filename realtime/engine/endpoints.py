@@ -17,6 +17,7 @@ from realtime.engine.handshake import (
     make_request,
     websocket_key,
 )
+from realtime.engine.http import Http
 from realtime.engine.polling import Polling
 from realtime.engine.session import TRANSPORT_ERROR, Session
 
@@ -34,11 +35,7 @@ def routes(engine: "Engine") -> list[web.RouteDef]:
         try:
             response = await _serve(engine, request, asked)
         except Refused as refused:
-            if refused.status == 429:
-                await asyncio.sleep(engine.config.tarpit)
-            response = web.Response(
-                body=refused.body(), status=refused.status, headers=refused.headers, content_type="application/json"
-            )
+            response = web.Response(body=refused.body(), status=refused.status, content_type="application/json")
         if asked.origin and engine.allows(asked):
             _let_read(engine, asked.origin, response)
         response.headers["Cache-Control"] = "no-store"
@@ -145,6 +142,8 @@ def _take_connection(engine: "Engine", request: web.Request, asked: Request, ses
     owner, transport = request.protocol, cast("asyncio.Transport", request.transport)
     tail = _Tail()
     owner.set_parser(cast("WebSocketReader", tail))
+    if isinstance(owner, Http):
+        tail.data += owner.unparsed()
     transport.resume_reading()  # if it was paused, that was aiohttp's affair
     websocket = engine.open_websocket(transport, asked, session)
     # To aiohttp the connection is lost: it forgets it, writes nothing more, and logs the answer.

@@ -1,7 +1,14 @@
-"""Bounds what each address may have open at the ports of a process; holds the wheel with their deadlines."""
+"""Bounds what each address may have open and ask at the ports of a process; holds the wheel with their deadlines.
 
+An address that asks too much is not refused but served late. A connection has one request under way, and an address so many
+connections, so a second each bounds what it gets, a loop of requests costs its sender, and all behind the address get a share.
+"""
+
+from collections.abc import Callable
 from time import monotonic
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+
+from aiohttp import web
 
 from core.budget import Nested, NestedBuckets, Rate
 from realtime.engine.budget import Turns
@@ -17,9 +24,14 @@ MAX_KEPT: Final = 500  # HTTP connections; the least recently used one is evicte
 # Bytes of messages and bodies that have begun; beyond, the connection that holds most is closed.
 MAX_HELD: Final = 8 * 1024 * 1024
 LEAST_HELD: Final = 4096  # bytes of one connection that are not worth counting
-# Sessions that an address may open: an office whose hub was restarted is back at once, a larger one by trying again.
-SESSIONS: Final = Rate("sessions", 1000, 5)
-TARPIT: Final = 1.0  # seconds until a refused session is answered: it slows down clients that retry in a loop
+# What an address may ask: a new connection, a request and the opening of a WebSocket take one each, and the framing of chunks as
+# much as of the connection's budget. An office whose hub was restarted is back within a second.
+TRAFFIC_OF_ADDRESS: Final = Rate("traffic", 1000, 5)
+PROBES: Final = Rate(
+    "probes", 100, 10
+)  # requests of an address for health, readiness and metrics, whatever else it asks
+LATE: Final = 1.0  # seconds by which what an address asks beyond that is served later
+MAX_LATE: Final = 500  # of an address: one more, and the one that has waited longest is refused
 TICKS: Final = 32  # of the wheel, within the shorter of the heartbeat's two delays
 
 
@@ -86,8 +98,27 @@ class Held:
                 self._of.pop(subject, None)
 
 
+def _nobody() -> str:
+    return ""
+
+
+def _unknown(_request: web.BaseRequest) -> str:
+    return ""
+
+
+class Client(NamedTuple):
+    """Whose limits a request counts against; no subjects: nobody's."""
+
+    address: str
+    subjects: Nested
+
+
 class Guard:
-    """The bounds of one process."""
+    """The bounds of one process.
+
+    `session_of` and `user_of` return which session that was let in, or whose valid token, a request shows; "" if it shows none.
+    The engine and the application put theirs here.
+    """
 
     def __init__(self, config: "Config") -> None:
         self.config = config
@@ -97,16 +128,46 @@ class Guard:
         self.kept = Crowd(config.max_kept)
         self.held = Held(config.max_held)
         self.turns = Turns()
-        self._sessions = NestedBuckets(config.sessions)
+        self.late = Crowd(config.max_late)
+        self.session_of: Callable[[web.BaseRequest], str] = _unknown
+        self.user_of: Callable[[web.BaseRequest], str] = _unknown
+        self.traffic = NestedBuckets(config.address_traffic)
+        self.probes = NestedBuckets(config.address_probes)
+        self.refusals = NestedBuckets(config.refusals)
 
     def subjects(self, address: str) -> Nested:
         """Return what an address is counted as; nothing if it is not counted."""
         config = self.config
         return () if not address or not config.rates or config.trusted(address) else config.subjects(address)
 
-    def wait(self, address: str, subjects: Nested) -> float:
-        """Return 0.0 if an address may open one more session, or the seconds after which it is worth another try."""
-        wait = self._sessions.take(subjects, monotonic())
-        if wait > 0.0:
-            self.config.limited("sessions", address)
-        return wait
+    def count_connection(self, client: Client) -> None:
+        """Pay for a new connection, which costs work even if it is closed at once; what is asked on it may be late then."""
+        self.traffic.take(client.subjects, monotonic())
+
+    def let_in(self, subjects: Nested) -> None:
+        """Give back what a session has paid for its opening: users do not use up what their address may ask."""
+        self.traffic.charge(subjects, monotonic(), -1.0)
+
+    def client(self, peer: str, forwarded: str | None) -> Client:
+        """Return whom a request counts for: behind a proxy of ours whom its head names, nobody if that is invalid."""
+        try:
+            address = self.config.address(peer, forwarded)
+        except ValueError:
+            return Client(peer, ())
+        return Client(address, self.subjects(address))
+
+    def sender(self, request: web.BaseRequest) -> str:
+        """Return who pays for a request whose address has nothing left."""
+        return self.session_of(request) or self.user_of(request)
+
+    def is_late(
+        self, client: Client, buckets: NestedBuckets, known: Callable[[], str] = _nobody, cost: float = 1.0
+    ) -> bool:
+        """Pay for what a client asks; True if it is too much. Who is known pays herself when her address has nothing left."""
+        now = monotonic()
+        if buckets.take(client.subjects, now, cost) <= 0.0:
+            return False
+        if (user := known()) and buckets.take(((user, 1),), now, cost) <= 0.0:
+            return False
+        self.config.limited(buckets.rate.name, client.address)
+        return True

@@ -4,7 +4,6 @@ from base64 import b64decode, b64encode
 from collections.abc import Collection, Mapping
 from hashlib import sha1
 from http import HTTPStatus
-from math import ceil
 from typing import Final, NamedTuple
 
 import msgspec
@@ -15,7 +14,6 @@ BAD_METHOD: Final = (2, "Bad handshake method")
 BAD_REQUEST: Final = (3, "Bad request")
 FORBIDDEN: Final = (4, "Forbidden")
 UNSUPPORTED_VERSION: Final = (5, "Unsupported protocol version")
-TOO_MANY_SESSIONS: Final = (3, "Too many sessions")
 TOO_LARGE: Final = (3, "Payload too large")
 ENCODED: Final = (3, "Payloads must not be encoded")
 
@@ -28,11 +26,10 @@ _SWITCHING: Final = (
 class Refused(Exception):  # noqa: N818 - named for what happened
     """The engine does not serve this request; `error` is Engine.IO's (code, message), `status` the HTTP one."""
 
-    def __init__(self, error: tuple[int, str], status: int = 400, retry_after: float = 0.0) -> None:
+    def __init__(self, error: tuple[int, str], status: int = 400) -> None:
         super().__init__(error[1])
         self.code, self.message = error
         self.status = status
-        self.headers = {"Retry-After": str(ceil(retry_after))} if retry_after else {}
 
     def body(self) -> bytes:
         """Return the JSON."""
@@ -46,7 +43,6 @@ class Refused(Exception):  # noqa: N818 - named for what happened
             "Content-Type": "application/json; charset=utf-8",
             "Cache-Control": "no-store",
             "Content-Length": len(body),
-            **self.headers,
         }
         lines = [f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]

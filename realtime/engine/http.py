@@ -1,18 +1,28 @@
 """aiohttp's side of a connection, with deadlines for what the client owes, and with our errors."""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from math import inf
 from typing import Final, NoReturn, cast
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
-from aiohttp.web_protocol import RequestPayloadError
+from aiohttp.web_protocol import RequestPayloadError, _ErrInfo
 
-from core.budget import Nested
-from realtime.engine.budget import SLICE, Budget
-from realtime.engine.faults import BAD_REQUEST, HEADERS_TOO_LARGE, INTERNAL, NO_STORE, OF_STATUS, TOO_SLOW, Fault
-from realtime.engine.guard import Guard
+from realtime.engine.budget import PARSE, SERVE, SLICE, Budget
+from realtime.engine.faults import (
+    BAD_REQUEST,
+    HEADERS_TOO_LARGE,
+    INTERNAL,
+    NO_STORE,
+    OF_STATUS,
+    TOO_MANY,
+    TOO_SLOW,
+    Fault,
+)
+from realtime.engine.guard import Client, Guard
+from realtime.engine.place import Place
 
 MAX_HEAD: Final = 16 * 1024  # bytes
 # Of a body, parsed in one turn: at most twice as many bytes, and a fourth as many chunks.
@@ -35,22 +45,27 @@ class Http(web.RequestHandler):
 
     The base class waits for ever for a head that has begun and for a body. Here a client that owes either has a deadline:
     for a head in all, for a body as long as it does not come on. That we do not read is not held against it.
+    A request is served when its address may have it (guard.py): behind a proxy of ours, the address that its head names.
     """
 
     __slots__ = (
         "_at",
         "_budget",
+        "_client",
         "_guard",
+        "_handle",
         "_head",
         "_held",
         "_is_body",
         "_is_plain_body",
+        "_is_proxy",
         "_is_waiting",
         "_newest",
         "_parses_on",
+        "_peer",
+        "_place",
         "_progress",
         "_rest",
-        "_subjects",
         "slot",
     )
 
@@ -65,6 +80,7 @@ class Http(web.RequestHandler):
             auto_decompress=False,  # a kilobyte would become a megabyte before anybody could object
         )
         self.access_logger, self._logging_enabled = None, False
+        self._handle, self._request_handler = server.request_handler, self._serve
         self._guard = guard
         self._budget: Budget
         self._newest: StreamReader = EMPTY_PAYLOAD  # the body of the request that came last
@@ -76,30 +92,35 @@ class Http(web.RequestHandler):
         self._is_waiting = False  # for its turn to parse it
         self._is_body = False  # what comes next is a body ...
         self._is_plain_body = False  # ... without chunks, which costs nothing to parse
-        self._subjects: Nested = ()
+        self._place: Place | None = None  # where its request waits to be served
+        self._is_proxy = False  # a proxy of ours, which speaks for many
+        self._peer = self._client = Client("", ())  # of whom the connection is, and of whom the request that came last
         self.slot = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         peer = transport.get_extra_info("peername")
         address = peer[0] if peer else ""
         self._budget = Budget(self._guard.config, address)
-        self._subjects = self._guard.subjects(address)
-        if not self._subjects:
-            self._budget.credit = inf  # a proxy of ours, which speaks for many
+        self._is_proxy = self._guard.config.trusted(address)
+        self._peer = self._client = Client(address, self._guard.subjects(address))
+        if not self._peer.subjects:
+            self._budget.credit = inf
         super().connection_made(transport)
-        self._guard.kept.enter(self._subjects, self)
+        self._guard.kept.enter(self._peer.subjects, self)
 
     def crowded_out(self) -> None:
         """Close: it is the least recently used connection of its address."""
-        self._guard.config.limited("connections", self._budget.address)
+        self._guard.config.limited("connections", self._client.address)
         self._leave()
         self.force_close()
 
     def _leave(self) -> None:
         """Give up its places at once, or others of the address would be told to go in its stead."""
         self._rest = b""
-        self._guard.kept.leave(self._subjects, self)
-        self._guard.held.put(self._subjects, self, 0)
+        self._guard.kept.leave(self._peer.subjects, self)
+        self._guard.held.put(self._client.subjects, self, 0)
+        if self._place:
+            self._place.crowded_out()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._guard.wheel.cancel(self)
@@ -111,20 +132,27 @@ class Http(web.RequestHandler):
         if not data:
             self._parse(data)
             return
-        self._guard.kept.renew(self._subjects, self)
+        self._guard.kept.renew(self._peer.subjects, self)
         self._progress += len(data)
         self._rest = self._rest[self._at :] + data if self._rest else data
         self._at = 0
-        if self._is_body and not self._is_plain_body:
-            self._resume_transport_reading()  # in turn with all others who have chunks to parse
-        else:
+        if self._may_parse():
             self._step()
+        else:
+            self._resume_transport_reading()  # in turn with all others who have something to parse
+
+    def _may_parse(self) -> bool:
+        """Whether to parse now: plain bodies cost nothing; heads wait behind others, as the first one did at the door."""
+        if self._is_body:
+            return self._is_plain_body
+        return not self._request_count or self._guard.turns.pass_by(PARSE, known=True)
 
     def work(self) -> float:
         """Parse the next piece; returns the units that it took."""
         self._is_waiting = False
+        units = SLICE if self._is_body else PARSE
         self._step()
-        return SLICE
+        return units
 
     def _step(self) -> None:
         if self.transport is None or self._is_paused:
@@ -144,6 +172,7 @@ class Http(web.RequestHandler):
         framing = 0.0
         if came:
             message, self._newest = self._messages[-1]
+            self._know(getattr(message, "headers", {}))
             self._is_plain_body = not getattr(message, "chunked", False)
             self._head = 0
             self._guard.wheel.cancel(self)
@@ -151,21 +180,35 @@ class Http(web.RequestHandler):
             framing = len(data) - (self._newest.total_bytes - had)
         elif not self._upgraded and not self._is_paused:
             self._head += len(data)
-        self._pay(came + max(framing, 0.0) / FRAMING)
+        self._pay(came, max(framing, 0.0) / FRAMING)
         self._count()
         self._watch()
+
+    def _know(self, headers: Mapping[str, str]) -> None:
+        """Note whom a head that has come is from."""
+        if self._is_proxy:
+            self._guard.held.put(self._client.subjects, self, 0)
+            self._client = self._client_of(headers)
+
+    def _client_of(self, headers: Mapping[str, str]) -> Client:
+        lines = getattr(headers, "getall", lambda *_: None)(hdrs.X_FORWARDED_FOR, None)
+        return self._guard.client(self._peer.address, None if lines is None else ",".join(lines))
 
     def _count(self) -> None:
         """Count for the address what is kept of a body that has begun, and what is not parsed yet."""
         self._is_body = not self._newest.is_eof()
         body = min(self._newest.total_bytes, BODY_HELD) if self._is_body else 0
         if self.transport is not None:
-            self._guard.held.put(self._subjects, self, body + len(self._rest))
+            self._guard.held.put(self._client.subjects, self, body + len(self._rest))
 
-    def _pay(self, units: float) -> None:
+    def _pay(self, requests: int, framing: float) -> None:
+        """Pay from the budget of the connection; framing also from that of the address, as requests do when they are served."""
         budget = self._budget
-        budget.credit -= units
-        if budget.credit < 0.0 and not self._held and (wait := budget.refill()) > 0.0:
+        budget.credit -= requests + framing
+        wait = budget.refill() if budget.credit < 0.0 else 0.0
+        if framing and self._guard.is_late(self._client, self._guard.traffic, cost=framing):
+            wait = max(wait, self._guard.config.late)
+        if wait > 0.0 and not self._held:
             budget.hold(wait)
             self._held = True
             self._pause_transport_reading()
@@ -201,7 +244,7 @@ class Http(web.RequestHandler):
         elif self.transport is not None:
             self._is_waiting = True
             self._pause_transport_reading()
-            self._guard.turns.add(self)
+            self._guard.turns.add(self, known=not self._is_body)
 
     @property
     def _is_paused(self) -> bool:
@@ -225,6 +268,66 @@ class Http(web.RequestHandler):
             wheel.schedule(self, BODY_TIME)
         else:
             self._end(TOO_SLOW)
+
+    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Handle a request when its address may have it, and refuse it late where that becomes too frequent."""
+        client = self._client_of(request.headers) if self._is_proxy else self._peer
+        is_late = bool(client.subjects) and self._asks_too_much(request, client)
+        if (is_late or not self._guard.turns.pass_by(SERVE, known=self._is_known)) and not await self._wait(
+            client, is_late
+        ):
+            return _too_many()
+        try:
+            response = await self._handle(request)
+        except web.HTTPException as refusal:
+            await self._refuse(request, client, refusal.status, is_late)
+            raise
+        if response.status >= 400:
+            await self._refuse(request, client, response.status, is_late)
+        return response
+
+    @property
+    def _is_known(self) -> bool:
+        return self._request_count > 1
+
+    def _asks_too_much(self, request: web.BaseRequest, client: Client) -> bool:
+        guard = self._guard
+        buckets = guard.probes if request.path in guard.config.probes else guard.traffic
+        return guard.is_late(client, buckets, lambda: guard.sender(request))
+
+    async def _refuse(self, request: web.BaseRequest, client: Client, status: int, was_late: bool) -> None:
+        """Wait before a refusal goes out if its client is refused all the time."""
+        guard = self._guard
+        is_refusal = 400 <= status < 500
+        if is_refusal and guard.is_late(client, guard.refusals, lambda: guard.sender(request)) and not was_late:
+            await self._wait(client, True)
+
+    async def _wait(self, client: Client, is_late: bool) -> bool:
+        """Wait until a request may be served; False: not at all."""
+        served: asyncio.Future[bool] = self._loop.create_future()
+        self._place = place = Place(
+            self._guard, client.subjects, served.set_result, is_late=is_late, known=self._is_known
+        )
+        try:
+            return await served
+        finally:
+            place.leave()
+            self._place = None
+
+    def _make_error_handler(self, err_info: _ErrInfo) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
+        """Refuse what could not be parsed, late if there is much of it."""
+        handle = super()._make_error_handler(err_info)
+
+        async def refuse(request: web.BaseRequest) -> web.StreamResponse:
+            response = await handle(request)
+            await self._refuse(request, self._peer, response.status, was_late=False)
+            return response
+
+        return refuse
+
+    def unparsed(self) -> bytes:
+        """Return what has come behind all that is parsed."""
+        return self._rest[self._at :]
 
     def _end(self, fault: Fault) -> None:
         """Close the connection, with an answer where none has begun."""
@@ -266,13 +369,23 @@ class Http(web.RequestHandler):
 
 
 def _in_our_form(error: web.HTTPError) -> web.Response:
-    fault = OF_STATUS.get(error.status, BAD_REQUEST if error.status < 500 else INTERNAL)
-    response = web.Response(status=fault.status, body=fault.body(), content_type="application/json", headers=NO_STORE)
+    response = _response(OF_STATUS.get(error.status, BAD_REQUEST if error.status < 500 else INTERNAL))
     if "Allow" in error.headers:
         response.headers["Allow"] = error.headers["Allow"]
     if error.status == 417:
         response.force_close()  # its body may come or not
     return response
+
+
+def _too_many() -> web.Response:
+    response = _response(TOO_MANY)
+    response.headers["Retry-After"] = "1"
+    response.force_close()
+    return response
+
+
+def _response(fault: Fault) -> web.Response:
+    return web.Response(status=fault.status, body=fault.body(), content_type="application/json", headers=NO_STORE)
 
 
 def _is_too_large(error: BaseException | None) -> bool:

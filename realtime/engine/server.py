@@ -10,17 +10,17 @@ from typing import Final
 
 from aiohttp import web
 
+from core.budget import NestedBuckets
 from realtime.engine import endpoints, upgrade
 from realtime.engine.budget import Budget
 from realtime.engine.config import Config as Config
 from realtime.engine.frames import GOING_AWAY, text_frame
-from realtime.engine.guard import Guard
+from realtime.engine.guard import Client, Guard
 from realtime.engine.handshake import (
     BAD_METHOD,
     BAD_REQUEST,
     FORBIDDEN,
     SESSION_UNKNOWN,
-    TOO_MANY_SESSIONS,
     TRANSPORT_UNKNOWN,
     UNSUPPORTED_VERSION,
     Refused,
@@ -47,6 +47,7 @@ class Engine:
         self.refusing = False  # new sessions, though it goes on with those that it has
         self.outbox = Outbox()
         self.guard = Guard(config)
+        self.guard.session_of = lambda request: self._member(request.query.get("sid", ""))
         self.turns = self.guard.turns
         self.wheel = self.guard.wheel
         self.paths = config.served_paths()
@@ -119,6 +120,15 @@ class Engine:
             raise Refused(BAD_REQUEST) from None
         return None
 
+    def is_late(self, client: Client, request: Request, buckets: NestedBuckets) -> bool:
+        """Pay for a request for a WebSocket; True if its client, or its session, asks too much."""
+        return self.guard.is_late(client, buckets, lambda: self._member(request.parameters().get("sid", "")))
+
+    def _member(self, sid: str) -> str:
+        """The id of a session that a namespace has let in: it pays for itself what strangers at its address have used up."""
+        session = self.sessions.get(sid)
+        return sid if session is not None and session.is_let_in else ""
+
     def _session_of(self, sid: str, transport: str, request: Request) -> Session:
         session = self.sessions.get(sid)
         if session is None and request.method == "GET" and not request.key:
@@ -131,12 +141,10 @@ class Engine:
         return session
 
     def new_session(self, request: Request) -> Session:
-        """Make the session that an admitted request may open. Raises Refused if its address has opened too many."""
+        """Make the session that an admitted request may open."""
         user_agent = request.user_agent[:MAX_USER_AGENT].encode("ascii", "replace").decode()
         address = intern(self.config.address(request.remote, request.forwarded))
         subjects = self.guard.subjects(address)
-        if wait := self.guard.wait(address, subjects):
-            raise Refused(TOO_MANY_SESSIONS, 429, wait)
         budget = Budget(self.config, address)
         return Session(self, secrets.token_urlsafe(15), address, intern(user_agent), budget, subjects)
 

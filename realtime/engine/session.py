@@ -75,6 +75,7 @@ class Session:
         "behind",
         "budget",
         "engine",
+        "is_let_in",
         "layer",
         "max_payload",
         "pinged",
@@ -102,6 +103,7 @@ class Session:
         self.budget = budget
         self.max_payload = engine.config.max_payload
         self.stranger = stranger
+        self.is_let_in = False
         self.behind = False
         self.pinged = False
         self.slot = 0
@@ -120,7 +122,7 @@ class Session:
         """End the session; what was written before still goes out."""
         if self.engine.sessions.pop(self.sid, None) is None:
             return
-        self.let_in()
+        self._no_stranger()
         self.engine.wheel.cancel(self)
         self.engine.slow.discard(self)
         self.pinged = False
@@ -136,7 +138,13 @@ class Session:
             _log.exception("a layer failed to close")
 
     def let_in(self) -> None:
-        """Stop counting it against its address: it has joined a namespace, or is over."""
+        """Count it no longer against its address: it has joined a namespace."""
+        if not self.is_let_in:
+            self.is_let_in = True
+            self.engine.guard.let_in(self.stranger)
+            self._no_stranger()
+
+    def _no_stranger(self) -> None:
         self.engine.guard.strangers.leave(self.stranger, self)
         self.stranger = ()
 

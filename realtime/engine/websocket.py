@@ -153,7 +153,7 @@ class WebSocket(asyncio.Protocol):
 
     def _work_off(self, tail: bytearray) -> float:
         spent, at, budget = 0.0, 0, self.budget
-        while spent < SLICE and len(tail) - at >= self._need and not self._paused:
+        while spent < SLICE and len(tail) - at >= self._need and not (self._paused or self.closing):
             if budget.credit < 1.0 and budget.refill() > 0.0:
                 break
             frame = read_frame(tail, at, self.taker.max_payload)

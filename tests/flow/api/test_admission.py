@@ -77,13 +77,6 @@ async def test_failures_count_among_the_public_calls_of_all_processes(api: Api, 
     assert await house.resources.redis.keys("limit:onswift:address:*") != []
 
 
-async def test_health_readiness_and_metrics_are_answered_whatever_an_address_has_asked(api: Api) -> None:
-    await statuses(api.anyone, "/nothing", MOST + 1)
-    asker = Caller(api.client, "")
-    for path in ("/healthz", "/readyz", "/metrics"):
-        assert 429 not in await statuses(asker, path, MOST + 1)  # it may be unready: machines of tests are busy
-
-
 async def test_an_operator_comes_in_and_guesses_at_her_secret_do_not_reach_redis_for_ever(
     operator: Caller, house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -100,6 +100,21 @@ async def test_an_upgrade_on_a_kept_connection_loses_no_early_frames(served: Ser
         assert await story.next() == ("message", "bird")
 
 
+async def test_a_long_head_on_a_kept_connection_loses_no_early_frames(served: Served, story: Story) -> None:
+    """Heads are parsed a kilobyte at a time."""
+    async with connected(served.port) as raw:
+        raw.send(PLAIN)
+        await raw.head()
+        await raw.body(5)
+        raw.send(upgrade_head(served.port, "/ws?EIO=4&transport=websocket", f"X: {'x' * 900}") + text("4early"))
+        raw.send(text("4bird" + "x" * 3000) + text("4late"))
+        assert (await raw.head()).startswith(b"HTTP/1.1 101 ")
+        await story.next()
+        assert await story.next() == ("message", "early")
+        assert await story.next() == ("message", "bird" + "x" * 3000)
+        assert await story.next() == ("message", "late")
+
+
 async def test_a_session_can_be_upgraded_on_the_connection_that_polled(served: Served, story: Story) -> None:
     async with connected(served.port) as raw:
         raw.send(b"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\n\r\n")

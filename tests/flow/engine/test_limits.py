@@ -11,7 +11,7 @@ from core.budget import Rate
 from realtime.engine.config import Config
 from realtime.engine.sockets import socketio
 from tests.flow.engine.apps import Greeter, Story, greeters, recorder, tellers
-from tests.flow.engine.serving import Raw, Served, connected, serving, text, upgrade_head, websocket
+from tests.flow.engine.serving import Raw, Served, connected, serving, text, websocket
 
 OPEN = "/socket.io/?EIO=4&transport=polling"
 
@@ -208,19 +208,32 @@ async def test_of_sessions_that_nobody_knows_the_oldest_goes_when_its_address_ha
         assert limited == [("sessions", "127.0.0.1")]
 
 
-async def test_who_opens_sessions_too_fast_is_answered_later(
+SPENT = {"address_traffic": Rate("traffic", 1, 1000), "late": 0.05}
+
+
+async def test_who_opens_sessions_too_fast_is_let_in_late_not_refused(
     limited: list[tuple[str, str]], http: aiohttp.ClientSession
 ) -> None:
-    one = config(limited, sessions=Rate("sessions", 1, 1000), tarpit=0.0)
-    async with serving(one, tellers(Story())) as served, websocket(served) as raw:
+    async with serving(config(limited, **SPENT), tellers(Story())) as served, websocket(served) as raw:
         await raw.packet()
         async with http.get(served.url + OPEN) as answer:
-            assert (answer.status, answer.headers["Retry-After"]) == (429, "1000")
-            assert (await answer.json())["message"] == "Too many sessions"
-        async with connected(served.port) as refused:
-            refused.send(upgrade_head(served.port))
-            assert (await refused.rest()).startswith(b"HTTP/1.1 429 ")
-        assert limited == [("sessions", "127.0.0.1")] * 2
+            assert answer.status == 200
+        async with websocket(served) as another:
+            assert (await another.packet()).startswith("0{")
+    assert limited == [("traffic", "127.0.0.1")] * 3
+
+
+async def test_a_login_gives_back_what_its_session_cost_the_address(limited: list[tuple[str, str]]) -> None:
+    one = config(
+        limited, address_traffic=Rate("traffic", 3, 1000), late=1000.0
+    )  # a connection and its session take one each
+    async with serving(one, greeters) as served, websocket(served) as raw:
+        await raw.packet()
+        raw.send(text('40{"token":"right"}'))
+        assert (await raw.packet()).startswith("40")
+        async with websocket(served) as another:
+            assert (await another.packet()).startswith("0{")
+    assert limited == []
 
 
 async def test_who_was_let_in_makes_room_and_so_does_who_goes() -> None:
@@ -236,17 +249,9 @@ async def test_who_was_let_in_makes_room_and_so_does_who_goes() -> None:
                     await other.rest()
 
 
-async def test_an_address_may_open_so_many_sessions_in_a_time() -> None:
-    async with serving(Config(sessions=Rate("sessions", 2, 1000)), greeters) as served:
-        for status in (b"101", b"101", b"429"):
-            async with connected(served.port) as raw:
-                raw.send(upgrade_head(served.port))
-                assert (await raw.head()).split(b" ")[1] == status
-
-
 @pytest.mark.parametrize("free", [{"trusted": lambda _: True}, {"rates": False}])
 async def test_proxies_of_ours_and_load_tests_are_not_counted(free: dict[str, Any]) -> None:
-    config = Config(sessions=Rate("sessions", 1, 1000), max_strangers=1, **free)
+    config = Config(address_traffic=Rate("traffic", 1, 1000), late=1000.0, max_strangers=1, **free)
     async with serving(config, greeters) as served, websocket(served) as one, websocket(served) as two:
         await one.packet()
         await two.packet()

@@ -8,19 +8,36 @@ from typing import cast
 from unittest import mock
 
 
+class Timer:
+    """What a loop returns of something that it will call."""
+
+    def __init__(self, callback: Callable[[], object]) -> None:
+        self._callback = callback
+        self._is_on = True
+
+    def cancel(self) -> None:
+        self._is_on = False
+
+    def __call__(self) -> None:
+        if self._is_on:
+            self._callback()
+
+
 class HandLoop:
     """Calls what was asked for, in order, when it is told to."""
 
     def __init__(self) -> None:
         self.now = 1000.0
         self._soon: deque[Callable[[], object]] = deque()
-        self._later: list[tuple[float, Callable[[], object]]] = []
+        self._later: list[tuple[float, Timer]] = []
 
     def call_soon(self, callback: Callable[..., object], *args: object) -> None:
         self._soon.append(lambda: callback(*args))
 
-    def call_later(self, delay: float, callback: Callable[..., object], *args: object) -> None:
-        self._later.append((self.now + delay, lambda: callback(*args)))
+    def call_later(self, delay: float, callback: Callable[..., object], *args: object) -> "Timer":
+        timer = Timer(lambda: callback(*args))
+        self._later.append((self.now + delay, timer))
+        return timer
 
     @property
     def has_work_now(self) -> bool:
@@ -47,7 +64,10 @@ class HandLoop:
 def by_hand() -> Iterator[HandLoop]:
     """Put a hand-driven loop and clock in place of the real ones."""
     loop = HandLoop()
-    with mock.patch("realtime.engine.budget.monotonic", side_effect=lambda: loop.now):
+    with (
+        mock.patch("realtime.engine.budget.monotonic", side_effect=lambda: loop.now),
+        mock.patch("realtime.engine.guard.monotonic", side_effect=lambda: loop.now),
+    ):
         asyncio._set_running_loop(cast("asyncio.AbstractEventLoop", loop))
         try:
             yield loop

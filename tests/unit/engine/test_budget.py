@@ -1,12 +1,16 @@
 """What a connection may make the loop do: exactly its budget, a slice at a time, and never more than a turn allows."""
 
+from collections.abc import Callable
+from functools import partial
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core.budget import Nested, Rate
-from realtime.engine.budget import EXCUSES, SLICE, TURN, UNIT, Budget, Turns
+from realtime.engine.budget import EXCUSES, SERVE, SLICE, TURN, UNIT, Budget, Turns
 from realtime.engine.config import Config
-from realtime.engine.guard import Crowd, Guard
+from realtime.engine.guard import Client, Crowd, Guard
+from realtime.engine.place import Place
 from realtime.engine.server import Engine
 from realtime.engine.session import Layer, Session
 from realtime.engine.websocket import WebSocket
@@ -311,8 +315,8 @@ def test_the_networks_of_a_wider_one_are_bounded_together() -> None:
     crowd = Crowd(1)
     holders = [Holder(crowd, of) for of in subjects]
     assert [holder.is_in for holder in holders] == [False, True, True]
-    guard = Guard(Config(sessions=Rate("sessions", 1, 10)))
-    assert [guard.wait("", of) > 0.0 for of in subjects] == [False, False, True]
+    guard = Guard(Config(address_traffic=Rate("traffic", 1, 10)))
+    assert [guard.is_late(Client("", of), guard.traffic) for of in subjects] == [False, False, True]
 
 
 def test_an_address_is_counted_as_its_subject_unless_it_is_trusted() -> None:
@@ -322,11 +326,87 @@ def test_an_address_is_counted_as_its_subject_unless_it_is_trusted() -> None:
     assert Guard(Config(rates=False)).subjects("10.0.0.2") == ()
 
 
-def test_sessions_of_an_address_come_back_with_time() -> None:
+def test_what_an_address_may_ask_comes_back_with_time_and_when_a_user_is_let_in() -> None:
     told: list[str] = []
-    guard = Guard(Config(sessions=Rate("sessions", 2, 10), limited=lambda kind, _: told.append(kind)))
-    assert [guard.wait("a", A) for _ in range(2)] == [0.0, 0.0]
-    assert 4.0 < guard.wait("a", A) <= 5.0
-    assert guard.wait("b", B) == 0.0
-    assert guard.wait("a", ()) == 0.0
-    assert told == ["sessions"]
+    guard = Guard(Config(address_traffic=Rate("traffic", 2, 10), limited=lambda kind, _: told.append(kind)))
+    with by_hand() as loop:
+        asks = [guard.is_late(Client("a", A), guard.traffic) for _ in range(3)]
+        assert asks == [False, False, True]
+        assert not guard.is_late(Client("b", B), guard.traffic)
+        assert not guard.is_late(Client("a", ()), guard.traffic)
+        loop.now += 5.0
+        assert not guard.is_late(Client("a", A), guard.traffic)
+        guard.let_in(A)
+        assert not guard.is_late(Client("a", A), guard.traffic)
+    assert told == ["traffic"]
+
+
+def test_a_known_user_pays_herself_what_strangers_have_used_up() -> None:
+    guard = Guard(Config(address_traffic=Rate("traffic", 1, 1000)))
+    client = Client("a", A)
+    assert not guard.is_late(client, guard.traffic, lambda: "ann")
+    assert not guard.is_late(client, guard.traffic, lambda: "ann")
+    assert guard.is_late(client, guard.traffic, lambda: "ann")
+    assert not guard.is_late(client, guard.traffic, lambda: "bob")
+
+
+def wait(guard: Guard, go: Callable[[bool], object], *, is_late: bool = False, known: bool = False) -> Place | None:
+    """Serve a request now, if the turn has room, or return where it waits."""
+    if not is_late and guard.turns.pass_by(SERVE, known=known):
+        return None
+    return Place(guard, A, go, is_late=is_late, known=known)
+
+
+def test_a_turn_begins_so_much_and_the_rest_waits_in_order() -> None:
+    with by_hand() as loop:
+        guard, served = Guard(Config()), list[int]()
+        places = [wait(guard, partial(_note, served, number)) for number in range(50)]
+        now = int(TURN / SERVE)
+        assert places[:now] == [None] * now
+        assert None not in places[now:]
+        loop.turn()
+        assert len(served) == now
+        loop.run()
+        assert served == list(range(now, 50))
+        assert wait(guard, partial(_note, served, 50)) is None, "a quiet turn serves it at once"
+
+
+def test_connections_that_were_served_before_do_not_wait_behind_a_crowd_of_new_ones() -> None:
+    with by_hand() as loop:
+        guard, served = Guard(Config()), list[int]()
+        for number in range(50):
+            wait(guard, partial(_note, served, number))
+        wait(guard, partial(_note, served, 100), known=True)
+        loop.turn()
+        assert served[0] == 100
+        for number in range(100, 150):
+            wait(guard, partial(_note, served, number), known=True)
+        loop.turn()
+        assert sum(number < 100 for number in served[-int(TURN / SERVE) :]) == TURN / SERVE / 2, (
+            "nor the other way round"
+        )
+
+
+def _note(served: list[int], number: int, _ok: bool) -> None:
+    served.append(number)
+
+
+def test_who_has_left_its_place_is_not_served() -> None:
+    with by_hand() as loop:
+        guard, served = Guard(Config()), list[bool]()
+        while not (place := wait(guard, served.append)):
+            pass
+        place.leave()
+        loop.run()
+        assert served == []
+
+
+def test_of_those_who_are_late_the_oldest_is_refused_when_its_address_has_too_many() -> None:
+    with by_hand() as loop:
+        guard, told = Guard(Config(max_late=1)), list[bool]()
+        for _ in range(2):
+            wait(guard, told.append, is_late=True)
+        assert told == [False]
+        loop.now += 1.0
+        loop.run()
+        assert told == [False, True]

@@ -13,6 +13,7 @@ from realtime.engine.http import MAX_HEAD
 from realtime.engine.server import Config, Engine
 from realtime.engine.session import Layer, Session
 from tests.flow.engine.serving import text, upgrade_head
+from tests.unit.engine.clock import by_hand
 from tests.unit.engine.wire import Wire
 
 
@@ -66,10 +67,11 @@ def knock(pieces: list[bytes]) -> Outcome:
 
     engine, wire = Engine(Config(), layer), Wire()
     wire.protocol = Door(engine.guard, http, engine)
-    wire.protocol.connection_made(wire)
-    for piece in pieces:
-        if not wire.closed:
-            wire.protocol.data_received(piece)
+    with by_hand():
+        wire.protocol.connection_made(wire)
+        for piece in pieces:
+            if not wire.closed:
+                wire.protocol.data_received(piece)
     if https:
         return Outcome("http", https[0].received, wire.written)
     return Outcome(type(wire.protocol).__name__, messages, re.sub(rb'"sid":"[^"]+"', b"", wire.written))

@@ -5,7 +5,7 @@ from struct import pack
 
 import pytest
 from aiohttp._websocket.reader_py import WebSocketReader
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from core.budget import Rate
@@ -134,6 +134,7 @@ anything = st.lists(sound_frames | odd_frames | unmasked | st.binary(max_size=20
 
 @settings(max_examples=300)
 @given(anything, st.lists(st.integers(0, 10_000), max_size=6))
+@example(client_frame(0x82, b"x") + client_frame(0x88, b"") + client_frame(0x81, b""), [7])
 def test_the_split_of_the_bytes_makes_no_difference(data: bytes, cuts: list[int]) -> None:
     assert feed(split(data, cuts)) == feed([data])
 

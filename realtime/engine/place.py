@@ -1,0 +1,59 @@
+"""Where a request waits that is not served at once."""
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from core.budget import Nested
+from realtime.engine.budget import SERVE
+
+if TYPE_CHECKING:
+    from realtime.engine.guard import Guard
+
+
+class Place:
+    """A request that waits: until it is late enough, if it has to be, then for its turn.
+
+    Calls `go(True)` once, or `go(False)` when its address has too many that are late. `known`: its connection was served before.
+    """
+
+    __slots__ = ("_go", "_guard", "_subjects", "_timer")
+
+    def __init__(
+        self,
+        guard: "Guard",
+        subjects: Nested,
+        go: Callable[[bool], object],
+        *,
+        is_late: bool,
+        known: bool = False,
+    ) -> None:
+        self._guard = guard
+        self._subjects = subjects
+        self._go: Callable[[bool], object] | None = go
+        self._timer: asyncio.TimerHandle | None = None
+        if is_late:
+            self._timer = asyncio.get_running_loop().call_later(guard.config.late, guard.turns.add, self)
+            guard.late.enter(subjects, self)
+        else:
+            guard.turns.add(self, known=known)
+
+    def work(self) -> float:
+        """It is its turn."""
+        if go := self.leave():
+            go(True)
+            return SERVE
+        return 0.0
+
+    def crowded_out(self) -> None:
+        """Refuse it: newer ones of its address need the place."""
+        if go := self.leave():
+            go(False)
+
+    def leave(self) -> Callable[[bool], object] | None:
+        """Wait no longer; returns what was to be called, if nothing has been."""
+        go, self._go = self._go, None
+        if go and self._timer:
+            self._timer.cancel()
+            self._guard.late.leave(self._subjects, self)
+        return go
