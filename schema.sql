@@ -236,13 +236,14 @@ create index devices_session on devices (session_id);
 
 -- The secret address of a user's feed. Calendars ask without a login, for years: so it is no signed token, which ends with its key.
 -- The address holds a token, which a signing key derives from the nonce; here is its SHA-256. No nonce: made by an earlier version.
--- token: of an earlier version, always null.
+-- token: what an earlier version stored instead; a day after the upgrade there is none left.
 create table feeds (
     user_id uuid primary key references users on delete cascade,
     token text unique,
     created_at timestamptz not null,
-    hash bytea not null unique,
-    nonce bytea
+    hash bytea unique,
+    nonce bytea,
+    check (hash is not null or token is not null)
 );
 
 -- What a transaction wants told, until it has been told.
