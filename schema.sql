@@ -256,6 +256,7 @@ create table outbox (
 create index outbox_created on outbox (created_at);
 
 -- The answers of calls that may be repeated; without a status while the call is running.
+-- named: the people in the answer; null in those of an earlier version.
 create table idempotency_keys (
     user_id uuid not null references users on delete cascade,
     key text not null,
@@ -264,10 +265,14 @@ create table idempotency_keys (
     body bytea not null default '',
     etag text not null default '',
     created_at timestamptz not null,
+    named uuid[],
     primary key (user_id, key)
 );
 -- idempotency.FORGET
 create index idempotency_keys_created on idempotency_keys (created_at);
+-- erasure.ANSWERS_THAT_NAME
+create index idempotency_keys_named on idempotency_keys using gin (named);
+create index idempotency_keys_unnamed on idempotency_keys (user_id, key) where named is null;
 
 -- No foreign keys: what is written here outlives what it is about.
 create table audit_log (

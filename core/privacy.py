@@ -21,10 +21,9 @@ from core.conversations import MEMBERS_HAVE_CHANGED
 from core.db import Connection, Run, Scalar, Texts
 from core.exports import write_export
 from core.jobs import FinishErasure
+from core.kept_answers import DELETED_NAME
 from core.unit_of_work import unit_of_work
 from core.wording import shown
-
-DELETED_NAME = "Deleted user"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,10 @@ from core.db import transaction
 from core.files import checking
 from core.ids import uuid7
 from core.jobs import FinishErasure, MailUser
+from core.kept_answers import DELETED_NAME
 from core.notifications import notify_members
 from core.people import Person
-from core.privacy import DELETED_NAME, LOCK_OUT
+from core.privacy import LOCK_OUT
 from core.storage import Storage
 from marketplaces import onswift
 from marketplaces.onswift.notices import REVIEW_RECEIVED
@@ -237,6 +238,18 @@ async def test_what_the_version_before_has_stored_loses_its_names(api: Api, hous
     assert await contents(ann, group) == ["Members changed"]
     (one,) = (await ann.get("/notifications")).body["notifications"]
     assert "Bob" not in one["message"]
+
+
+async def test_answers_that_the_version_before_has_kept_lose_their_names(api: Api, house: House) -> None:
+    ann, bob, db = await api.signed_up(), await api.signed_up("talent", "Bob"), house.resources.db
+    for key in ("ours", "of the version before"):
+        group = {"title": "Group", "participantIds": [bob.id]}
+        made = await ann.call("POST", "/conversations/groups", json=group, headers={"Idempotency-Key": key})
+        assert "Bob" in str(made.body)
+    await db.execute("update idempotency_keys set named = null where key <> 'ours'")
+    await delete(house, bob)
+    bodies = [bytes(body) for (body,) in await db.fetch("select body from idempotency_keys")]
+    assert [(b"Bob" in body, DELETED_NAME.encode() in body) for body in bodies] == [(False, True)] * 2
 
 
 async def test_comments_told_by_the_version_before_lose_their_names(cast: Cast, house: House) -> None:
