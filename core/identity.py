@@ -134,7 +134,7 @@ VOID_ONE_TIME_TOKENS = Run(
 FORGET_ONE_TIME_TOKENS = Run(
     """
     delete from one_time_tokens where hash in (
-        select hash from one_time_tokens where expires_at < $1 order by expires_at limit $2
+        select hash from one_time_tokens where expires_at < $1 order by expires_at limit $2 for update skip locked
     )"""
 )
 PASSWORD_HASH = Scalar(str, "select password_hash from users where id = $1 and deleted_at is null")
