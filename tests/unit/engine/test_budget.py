@@ -4,9 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.budget import Nested, Rate
+from core.crowd import Crowd
 from realtime.engine.budget import EXCUSES, SLICE, TURN, UNIT, Budget, Turns
 from realtime.engine.config import Config
-from realtime.engine.guard import Crowd, Guard
+from realtime.engine.guard import Guard
 from realtime.engine.server import Engine
 from realtime.engine.session import Layer, Session
 from realtime.engine.websocket import WebSocket
