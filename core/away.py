@@ -1,4 +1,4 @@
-"""What it looks like when Redis is away. Whoever can do without it catches these."""
+"""The errors that mean that Redis is away. Code that can do without Redis catches these."""
 
 from redis.exceptions import RedisError
 

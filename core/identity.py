@@ -238,7 +238,7 @@ async def mail_reset(ctx: Ctx, email: str, rates: MailRates) -> None:
 async def reset_password(ctx: Ctx, token: str, password: str, policy: PasswordPolicy, codes: Rate) -> UUID:
     """Set a new password with a mailed code, end all credentials and return whose they were.
 
-    Raises VALIDATION_ERROR, INVALID_RESET_TOKEN, RATE_LIMITED after too many wrong ones. Hashes for who has a right one only.
+    Raises VALIDATION_ERROR, INVALID_RESET_TOKEN, RATE_LIMITED after too many wrong ones. Hashes only when the code is right.
     """
     if problems := password_problems("newPassword", password, policy):
         raise errors.VALIDATION_ERROR.error(details=problems)

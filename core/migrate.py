@@ -1,7 +1,7 @@
 """Applies `migrations/NNNN_name.sql` in order, each in its own transaction under one advisory lock.
 
 Nothing is left on the connection between two transactions, so that it may be PgBouncer's. A migration that cannot get its locks
-at once, because of a backup or another long query, lets go and tries again: whoever waits for it would wait for that query too.
+at once, because of a backup or another long query, lets go and tries again: else everything queued behind it would wait as well.
 """
 
 import asyncio
