@@ -307,6 +307,17 @@ CORE = (
         kept="What was done, by an id that has no name any more.",
     ),
     PersonalData(
+        "dead jobs",
+        frozenset({"dead_jobs"}),
+        rows_of(
+            """
+            select id, name, arguments, failed_at from dead_jobs
+            where name = 'MailAlert' and position($1::uuid::text in arguments) > 0 order by failed_at"""
+        ),
+        # From where somebody has logged in. Of a user's other jobs only ids are kept, or nothing.
+        (Run("delete from dead_jobs where name = 'MailAlert' and position($1::uuid::text in arguments) > 0"),),
+    ),
+    PersonalData(
         "notifications",
         frozenset({"notifications"}),
         rows_of(
