@@ -3,7 +3,7 @@
 from cli.checks import check_database
 from cli.errors import CommandError
 from config.settings import Settings
-from core.migrate import MigrationBlockedError, MigrationChangedError, migrate
+from core.migrate import MigrationBlockedError, MigrationChangedError, MigrationFailedError, migrate
 
 
 async def migrate_database(settings: Settings) -> list[str]:
@@ -11,5 +11,5 @@ async def migrate_database(settings: Settings) -> list[str]:
     await check_database(settings)
     try:
         return await migrate(settings.database_url)
-    except (MigrationChangedError, MigrationBlockedError) as error:
+    except (MigrationChangedError, MigrationBlockedError, MigrationFailedError) as error:
         raise CommandError(str(error)) from None

@@ -1,4 +1,4 @@
-"""Notifications on their way out, by mail and to devices: each goes out once, to who wants it there and has not read it."""
+"""Notifications on their way out, by mail and to devices: each goes out once, to users who want it there and have not read it."""
 
 from collections.abc import Sequence
 from datetime import datetime

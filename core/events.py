@@ -1,4 +1,4 @@
-"""Every server->client event, whoever emits it: hub, REST or a job. The names are OnSwift's ("Event Types")."""
+"""Every server->client event, whether the hub, REST or a job emits it. The names are OnSwift's ("Event Types")."""
 
 from datetime import datetime
 from typing import ClassVar

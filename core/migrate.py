@@ -1,7 +1,7 @@
 """Applies `migrations/NNNN_name.sql` in order, each in its own transaction under one advisory lock.
 
 Nothing is left on the connection between two transactions, so that it may be PgBouncer's. A migration that cannot get its locks
-at once, because of a backup or another long query, lets go and tries again: whoever waits for it would wait for that query too.
+at once, because of a backup or another long query, lets go and tries again: else everything queued behind it would wait as well.
 """
 
 import asyncio
@@ -29,10 +29,14 @@ class MigrationChangedError(Exception):
     """A migration that was applied has been edited since; migrations are immutable."""
 
 
+class MigrationFailedError(Exception):
+    """What is stored does not allow a migration; its text says what, and names nobody."""
+
+
 async def migrate(dsn: str) -> list[str]:
     """Bring the database up to date and return the names of the migrations applied now.
 
-    Raises MigrationChangedError, MigrationBlockedError; what was applied before stays.
+    Raises MigrationChangedError, MigrationBlockedError, MigrationFailedError; what was applied before stays.
     """
     connection = await asyncpg.connect(dsn, statement_cache_size=0)
     try:
@@ -56,7 +60,10 @@ async def _locked(connection: asyncpg.Connection) -> AsyncIterator[None]:
 async def _get_applied(connection: asyncpg.Connection, path: Path) -> bool:
     for _ in range(TRIES):
         with suppress(asyncpg.LockNotAvailableError):
-            return await _apply(connection, path)
+            try:
+                return await _apply(connection, path)
+            except asyncpg.IntegrityConstraintViolationError as error:
+                raise MigrationFailedError(f"{path.name}: {_told(error)}") from None
         await asyncio.sleep(RETRY_SECONDS)
     raise MigrationBlockedError(
         f"{path.name} cannot get its locks: a long query (a backup?) uses its tables. Try again later"
@@ -77,3 +84,9 @@ async def _apply(connection: asyncpg.Connection, path: Path) -> bool:
         elif applied != checksum:
             raise MigrationChangedError(f"{path.name} was changed after it was applied: write a new migration instead")
     return applied is None
+
+
+def _told(error: asyncpg.IntegrityConstraintViolationError) -> str:
+    # The detail of a constraint quotes what is stored. That of a migration's own check does not, and has no constraint's name.
+    message, detail = str(error.args[0]), error.detail
+    return message if error.constraint_name else f"{message}. {detail}"

@@ -21,10 +21,9 @@ from core.conversations import MEMBERS_HAVE_CHANGED
 from core.db import Connection, Run, Scalar, Texts
 from core.exports import write_export
 from core.jobs import FinishErasure
+from core.kept_answers import DELETED_NAME
 from core.unit_of_work import unit_of_work
 from core.wording import shown
-
-DELETED_NAME = "Deleted user"
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,6 +310,17 @@ CORE = (
             ),
         ),
         kept="What was done, by an id that has no name any more.",
+    ),
+    PersonalData(
+        "dead jobs",
+        frozenset({"dead_jobs"}),
+        rows_of(
+            """
+            select id, name, arguments, failed_at from dead_jobs
+            where name = 'MailAlert' and position($1::uuid::text in arguments) > 0 order by failed_at"""
+        ),
+        # From where somebody has logged in. Of a user's other jobs only ids are kept, or nothing.
+        (Run("delete from dead_jobs where name = 'MailAlert' and position($1::uuid::text in arguments) > 0"),),
     ),
     PersonalData(
         "notifications",

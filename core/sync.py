@@ -1,7 +1,7 @@
 """What has a user missed? All changes in all of her conversations since a moment, in pages, with no window: the log is the truth.
 
 A cursor names a moment, and while one answer's pages last also the place in it. Changes from a little before the moment come
-again, because what was being committed then may have become visible after it: whoever merges by id and version loses nothing.
+again, because what was being committed then may have become visible after it: clients that merge by id and version lose nothing.
 """
 
 import base64

@@ -157,7 +157,7 @@ class Publisher:
         self._unnotified.add(draft.conversation_id)
 
     def _mend(self, conversation: bytes) -> None:
-        """Have all hubs look at the log: whoever stored what is now repeated may have died before it said so."""
+        """Have all hubs look at the log: the process that stored the first of these may have died before it published it."""
         self._bus.publish(conversation_channel(conversation), Kind.MEND)
         if self._local:
             self._local.mend(conversation)

@@ -6,11 +6,12 @@ connections, so a second each bounds what it gets, a loop of requests costs its 
 
 from collections.abc import Callable
 from time import monotonic
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from aiohttp import web
 
 from core.budget import Nested, NestedBuckets, Rate
+from core.crowd import Crowd, Guest
 from realtime.engine.budget import Turns
 from realtime.engine.heartbeat import Wheel
 
@@ -33,46 +34,6 @@ PROBES: Final = Rate(
 LATE: Final = 1.0  # seconds by which what an address asks beyond that is served later
 MAX_LATE: Final = 500  # of an address: one more, and the one that has waited longest is refused
 TICKS: Final = 32  # of the wheel, within the shorter of the heartbeat's two delays
-
-
-class Guest(Protocol):
-    """A connection or session that counts against its address."""
-
-    def crowded_out(self) -> None:
-        """Close: newer ones of the address need the place."""
-
-
-class Crowd:
-    """The guests of each subject, the oldest first, at most `most` times its factor: one more, and the oldest goes."""
-
-    __slots__ = ("_guests", "_most")
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._guests: dict[str, dict[Guest, None]] = {}
-
-    def enter(self, subjects: Nested, guest: Guest) -> None:
-        """Add one."""
-        for subject, factor in subjects:
-            guests = self._guests.setdefault(subject, {})
-            guests[guest] = None
-            if len(guests) > self._most * factor:
-                next(iter(guests)).crowded_out()
-
-    def leave(self, subjects: Nested, guest: Guest) -> None:
-        """Remove one."""
-        for subject, _ in subjects:
-            if guests := self._guests.get(subject):
-                guests.pop(guest, None)
-                if not guests:
-                    del self._guests[subject]
-
-    def renew(self, subjects: Nested, guest: Guest) -> None:
-        """Move one to the end: it was just used."""
-        for subject, _ in subjects:
-            if (guests := self._guests.get(subject)) and guest in guests:
-                del guests[guest]
-                guests[guest] = None
 
 
 class Held:

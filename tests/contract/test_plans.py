@@ -70,7 +70,8 @@ select id, n, n, 'x', id from conversations, generate_series(1, 5) n;
 insert into audit_log (id, market, actor_id, action, recorded_at)
 select gen_random_uuid(), 'onswift', id, 'x', now() from users, generate_series(1, 5);
 insert into one_time_tokens (hash, user_id, purpose, expires_at) select id::text::bytea, id, 'x', now() from users;
-insert into idempotency_keys (user_id, key, fingerprint, created_at) select id, 'x', '', now() from users;
+insert into idempotency_keys (user_id, key, fingerprint, created_at, named)
+select id, 'x', '', now(), array[id] from users;
 insert into feeds (user_id, hash, created_at) select id, sha256(id::text::bytea), now() from users;
 insert into ratings (subject_id, rating_sum, rating_count) select id, 5, 1 from users;
 insert into onswift.profiles (user_id) select id from users;
@@ -160,6 +161,11 @@ HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
     (files.OF_OWNER, (USER, 20), {"files_owner"}),
     (messages.FORGET_EARLIER_TEXTS, (MOMENT, 100), {"message_edits_replaced"}),
     (erasure.ERASED_SINCE, (MOMENT,), {"users_deleted"}),
+    (
+        erasure.ANSWERS_THAT_NAME,
+        (UUID(int=2), UUID(int=0), "", 500),
+        {"idempotency_keys_named", "idempotency_keys_unnamed"},
+    ),
     (conversations.GROUPS_OF, (USER, 100), {"members_user", "conversations_pkey"}),
     (files.UNCHECKED, (MOMENT, 100), {"files_unchecked"}),
     (identity.USER_BY_EMAIL, ("onswift", "1@example.com"), {"users_email_canonical"}),
@@ -173,6 +179,7 @@ HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
     (sessions.END_OF_USER, (USER, USER, MOMENT, ""), set()),  # either index by user: here each has one session
     (sessions.LOCK_SESSION_OF_TOKEN, (USER,), {"refresh_tokens_pkey", "sessions_pkey"}),
     (devices.HOLD_LOGIN, (USER,), {"sessions_pkey"}),
+    (sessions.FORGET_EXPIRED, (MOMENT, 100), {"refresh_tokens_issued", "sessions_pkey"}),
     (sessions.REFRESH_TOKEN, (USER, "onswift"), {"refresh_tokens_pkey"}),
     (notifications.LIST_OF_USER, (USER, None, 20, 0), {"notifications_user"}),
     (notifications.WRITTEN_SINCE, (UUID(int=2**128 - 1),), {"messages_id"}),

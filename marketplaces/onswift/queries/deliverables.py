@@ -1,4 +1,4 @@
-"""Deliverables. Whoever is not in the team of their project any more sees none of her own."""
+"""Deliverables. Talents who have left the team of a project see none of their own there any more."""
 
 from datetime import datetime
 from uuid import UUID

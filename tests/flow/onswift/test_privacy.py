@@ -12,7 +12,8 @@ from core import clock, exports, privacy
 from core.db import Query, Texts
 from core.identity import INSERT_ONE_TIME_TOKEN
 from core.jobs import FinishErasure
-from core.privacy import DELETED_NAME, PersonalData
+from core.kept_answers import DELETED_NAME
+from core.privacy import PersonalData
 from marketplaces.onswift.personal_data import PERSONAL_DATA
 from tests.contract.story.telling import Story
 from tests.flow.api.conftest import PASSWORD, Api, Caller

@@ -7,51 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.budget import Nested, Rate
+from core.crowd import Crowd
 from realtime.engine.budget import EXCUSES, SERVE, SLICE, TURN, UNIT, Budget, Turns
 from realtime.engine.config import Config
-from realtime.engine.guard import Client, Crowd, Guard
+from realtime.engine.guard import Client, Guard
 from realtime.engine.place import Place
 from realtime.engine.server import Engine
-from realtime.engine.session import Layer, Session
-from realtime.engine.websocket import WebSocket
 from tests.flow.engine.serving import client_frame, text
 from tests.unit.engine.clock import HandLoop, by_hand
-from tests.unit.engine.wire import Wire
-
-
-class Listener:
-    """Takes what a WebSocket brings."""
-
-    max_payload = Config().max_payload
-
-    def __init__(self) -> None:
-        self.heard: list[str | bytes] = []
-        self.ended = ""
-
-    def receive(self, packet: str) -> None:
-        self.heard.append(packet)
-
-    def deliver(self, message: bytes) -> None:
-        self.heard.append(message)
-
-    def fall_behind(self) -> None: ...
-
-    def catch_up(self) -> None: ...
-
-    def close(self, reason: str, code: int) -> None:
-        self.ended = f"{reason} {code}"
-
-
-def no_layer(_: Session) -> Layer:
-    raise AssertionError("no session is opened here")
-
-
-def connect(config: Config, engine: Engine | None = None) -> tuple[WebSocket, Wire, Listener]:
-    """A WebSocket without a network, and who hears it."""
-    wire, listener = Wire(), Listener()
-    websocket = WebSocket(engine or Engine(config, no_layer), wire, Budget(config, "1.2.3.4"))
-    websocket.taker = listener
-    return websocket, wire, listener
+from tests.unit.engine.listener import connect, no_layer
 
 
 def spend(budget: Budget) -> int:
@@ -182,7 +146,7 @@ def test_who_is_too_fast_is_not_read_until_there_is_credit_and_then_heard_to_the
         assert len(listener.heard) == 30
         assert round(loop.now - started, 3) == 2.0
         assert wire.is_reading()
-        assert listener.ended == ""
+        assert listener.codes == []
 
 
 def turn_until_it_waits(loop: HandLoop) -> None:
