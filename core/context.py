@@ -15,6 +15,7 @@ from core.passwords import Passwords
 from core.people import Person
 from core.publisher import Publisher
 from core.replica import LateReads
+from core.search.totals import Totals
 from core.shared_limits import SharedLimits
 from core.storage import Storage
 from core.tokens import KeyRing
@@ -38,6 +39,7 @@ class Resources:
     limits: SharedLimits
     offenders: Offenders
     passwords: Passwords
+    totals: Totals
 
 
 @dataclass(frozen=True, slots=True)

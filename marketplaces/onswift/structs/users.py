@@ -110,7 +110,7 @@ class FoundTalent(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class TalentPage(msgspec.Struct, frozen=True, rename="camel"):
-    """The best matches. Unless `total_is_exact` there are more than `pagination.total`: it grows as one goes on."""
+    """Matches, the best first. `total_is_exact` is always true; where there are hundreds, they were counted in the last minute."""
 
     users: list[FoundTalent]
     pagination: Pagination
