@@ -1,7 +1,7 @@
 """Applies `migrations/NNNN_name.sql` in order, each in its own transaction under one advisory lock.
 
-A file that begins with `-- outside a transaction` is one statement that commits as it goes, such as a `do` block that fills a table
-in batches. It may run more than once, and beside itself: it is what it finds undone that it does.
+A file that begins with `-- outside a transaction` is one statement that commits as it goes, such as a `do` block that fills a
+table in batches. It may run more than once, and beside itself, so it does what it finds undone.
 
 Nothing is left on the connection between two transactions, so that it may be PgBouncer's. A migration that cannot get its locks
 at once, because of a backup or another long query, lets go and tries again: whoever waits for it would wait for that query too.

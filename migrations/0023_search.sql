@@ -78,6 +78,9 @@ end $$;
 create function search_is_unspaced(word text) returns boolean language sql immutable strict parallel safe return
     octet_length(word) <> length(word) and word ~ '[\u0e01-\u0e4e\u0e81-\u0ede\u1000-\u109f\u1100-\u11ff\u1780-\u17d3\u3005-\u3007\u3041-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\U00020000-\U0003ffff]';
 
+-- Say whether a word is a name of a language such as C++ and C#, which has no other beginnings or spellings.
+create function search_is_term(word text) returns boolean language sql immutable strict parallel safe return word ~ '^.(plusplus|sharp)$';
+
 -- The stem of a word, in the language that its script tells of; null for a word that says nothing.
 create function search_stem(word text) returns text language sql immutable strict parallel safe return (
     case
@@ -107,7 +110,7 @@ create function search_other_spellings(given text) returns text[] language sql i
 -- letter is right, in Han the first two characters. Short words and those with digits have no slips.
 create function search_slips(word text) returns text[] language sql immutable strict parallel safe return
     case
-        when length(word) < 2 or length(normalize(word, NFD)) not between 3 and 24 or word ~ '[0-9]' then '{}'
+        when length(word) < 2 or length(normalize(word, NFD)) not between 3 and 24 or word ~ '[0-9]' or search_is_term(word) then '{}'
         when length(normalize(word, NFD)) = 3 then array[normalize(word, NFD)]
         else (
             select array_agg(distinct overlay(letters placing '' from place for least(place - 1, 1)))
@@ -130,12 +133,14 @@ begin
         select string_agg(format('''%s''%s', lexeme, place), ' ')::tsvector from (
             select '=' || left(word, 64), null from unnest(string_to_array(search_written(left(given, 400)), ' ')) word
             union all
-            select '@' || word, ':' || place || 'A' from unnest(words) with ordinality _ (word, place)
+            select case when search_is_term(word) then word else '@' || word end, ':' || place || 'A' from unnest(words) with ordinality _ (word, place)
             union all
             select '@' || word, ':1A' from unnest(search_other_spellings(left(given, 400))) word
             union all -- words that others write as one
             select '@' || left(array_to_string(words[place:place + more], ''), 64), ':' || place || 'A'
-            from generate_series(1, cardinality(words)) place, generate_series(1, 2) more where place + more <= cardinality(words)
+            from generate_series(1, cardinality(words)) place, generate_series(1, 2) more
+            where place + more <= cardinality(words)
+                and not exists (select from unnest(words[place:place + more]) word where search_is_term(word))
             union all
             select '~' || slip, null from unnest(words) word, unnest(search_slips(word)) slip
             union all

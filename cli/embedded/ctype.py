@@ -8,16 +8,17 @@ WANTED = ("C.UTF-8", "en_US.UTF-8")
 # In the folder of the data: its databases have an LC_CTYPE of ours. Those made before had C.
 MARK = "greenroom.ctype"
 
-# A database keeps the LC_CTYPE that it was made with, unless one tells the catalogue. That is safe here: texts are sorted and folded
-# by the builtin provider, so only what is made of trigrams changes.
+# A database keeps the LC_CTYPE that it was made with, unless one tells the catalogue. That is safe here: texts are sorted and
+# folded by the builtin provider, so only what is made of trigrams changes.
 _SET = (
     "update pg_database set datctype = '{}' where datctype in ('C', 'POSIX') and datcollate in ('C', 'POSIX')"
     " and datlocprovider = 'b'\n"
 )
 # Reads the catalogue again: another run than the one before.
 _REINDEX = (
-    "do $$ declare i regclass; begin for i in select distinct x.indexrelid from pg_index x join pg_opclass o on o.oid = any (x.indclass)"
-    " where o.opcname like '%trgm%' loop execute 'reindex index ' || i; end loop; end $$\n"
+    "do $$ declare i regclass; begin for i in select distinct x.indexrelid from pg_index x"
+    " join pg_opclass o on o.oid = any (x.indclass) where o.opcname like '%trgm%'"
+    " loop execute 'reindex index ' || i; end loop; end $$\n"
 )
 
 

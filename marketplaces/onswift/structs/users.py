@@ -110,7 +110,7 @@ class FoundTalent(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class TalentPage(msgspec.Struct, frozen=True, rename="camel"):
-    """Matches, the best first. `total_is_exact` is always true; where there are hundreds, they were counted in the last minute."""
+    """Matches, the best first. `total_is_exact` is always true; hundreds of them were counted within the last minute."""
 
     users: list[FoundTalent]
     pagination: Pagination
