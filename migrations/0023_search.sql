@@ -356,7 +356,7 @@ create function onswift.count_talents(
     query text, wanted_traits text[], min_rate float8, max_rate float8, min_rating float8
 ) returns int
 language plpgsql stable
-set plan_cache_mode = force_custom_plan as $$
+set plan_cache_mode = force_custom_plan set enable_seqscan = off as $$
 declare
     asked record;
     terms tsquery;

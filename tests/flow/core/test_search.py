@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from core.migrate import MIGRATIONS
 from core.search.totals import SECONDS, Totals
 from tests.flow.core.name_pairs import ORDERS, RIGHT, WRONG
 
@@ -50,6 +51,23 @@ async def test_as_typed_comes_before_the_normal_form_and_that_before_a_slip(
     assert [by_id[id] for id in found] == names
 
 
+async def test_those_who_were_there_before_are_found_as_before_and_entered_anew(db: asyncpg.Connection) -> None:
+    await db.execute(
+        "insert into users (id, market, email, password_hash, name, role)"
+        " select gen_random_uuid(), 'onswift', n || '@example.com', '', 'José Editor', 'talent' from generate_series(1, 450) n"
+    )
+    await db.execute(
+        "update onswift.talents set form = 0, name = 'José Editor', words = to_tsvector('english', 'José Editor')"
+    )
+    find = "select total from onswift.find_talents($1, '{}', null, null, null, 1000, 200, 0, 20)"
+    assert await db.fetchval(find, "editors") == 450
+    fill = (MIGRATIONS / "0024_fill_search.sql").read_text()
+    for _ in range(2):  # it may be run again
+        await db.execute(fill)
+        assert [await db.fetchval(find, q) for q in ("editor", "jose")] == [450, 450]
+    assert await db.fetchval("select count(*) from onswift.talents where form < 1") == 0
+
+
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     texts=st.lists(
@@ -63,7 +81,8 @@ async def test_the_normal_form_is_its_own_and_nothing_makes_it_or_a_search_fail(
         "select t, search_normal(t), search_normal(search_normal(t)) from unnest($1::text[]) t", texts
     ):
         assert again == normal, ascii(text)
-        assert normal == " ".join(normal.split(" ")) and len(normal) <= LONGEST
+        assert normal == " ".join(normal.split(" "))
+        assert len(normal) <= LONGEST
     await db.fetch("select search_name(t), search_text(t, 'B'), search_text(t, 'C') from unnest($1::text[]) t", texts)
     for text in texts:
         await db.fetchrow("select * from search_query($1)", text)
