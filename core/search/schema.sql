@@ -115,7 +115,7 @@ create function search_slips(word text) returns text[] language sql immutable st
     end;
 
 -- What finds a name.
-create function search_name(given text) returns tsvector language plpgsql immutable strict parallel safe as $$
+create function search_name(given text) returns tsvector language plpgsql immutable strict parallel safe set plan_cache_mode = force_generic_plan as $$
 declare
     normal text := left(search_normal(left(given, 400)), 400);
     words text[] := (select coalesce(array_agg(left(word, 64)), '{}') from unnest(string_to_array(normal, ' ')) word);
@@ -146,9 +146,10 @@ begin
 end $$;
 
 -- What finds a text. Its weight says where it stands: B in a title, C in running text, where words that say nothing are left out.
-create function search_text(given text, weight text) returns tsvector language sql immutable strict parallel safe return
-    coalesce((
-        with words as (
+create function search_text(given text, weight text) returns tsvector language plpgsql immutable strict parallel safe set plan_cache_mode = force_generic_plan as $$
+begin
+    return coalesce((
+        with words as materialized ( -- or each function would be called for each of its uses
             select left(word, 64) as word, place, search_is_unspaced(word) as is_unspaced
             from unnest(string_to_array(search_normal(given), ' ')) with ordinality _ (word, place)
         ),
@@ -157,13 +158,14 @@ create function search_text(given text, weight text) returns tsvector language s
                 row_number() over (order by place, i) as place
             from words, generate_series(1, case when is_unspaced then length(word) else 1 end) i
         ),
-        stemmed as (select p.*, case when not is_unspaced then search_stem(lexeme) end as stem from placed p)
+        stemmed as materialized (select p.*, case when not is_unspaced then search_stem(lexeme) end as stem from placed p)
         select string_agg(format('''%s'':%s%s', l, place, weight), ' ')::tsvector
         from stemmed, unnest(array[
             case when is_unspaced or stem is not null or weight = 'B' then lexeme end, '*' || nullif(stem, lexeme)
         ]) l
         where l is not null
     ), '');
+end $$;
 
 -- All of these words; those that say nothing count only where none of the others is in a text.
 create function search_all(telling text[], silent text[], texts text[]) returns tsquery
@@ -178,7 +180,7 @@ language sql immutable strict parallel safe return (
 -- What a query asks for: names as they were typed; all words, in names and texts; all of them with a slip in words of the name. All
 -- null: it has no words. The first 16 count.
 create function search_query(given text, out exact tsquery, out normal tsquery, out near tsquery)
-language plpgsql immutable strict parallel safe as $$
+language plpgsql immutable strict parallel safe set plan_cache_mode = force_generic_plan as $$
 declare
     words text[] := (string_to_array(search_normal(left(given, 400)), ' '))[:16];
     written text[] := (string_to_array(search_written(left(given, 400)), ' '))[:16];
