@@ -177,8 +177,8 @@ language sql immutable strict parallel safe return (
     )
 )::tsquery;
 
--- What a query asks for: names as they were typed; all words, in names and texts; all of them with a slip in words of the name. All
--- null: it has no words. The first 16 count.
+-- What a query asks for: names as they were typed; all words, in names and texts; all of them with a slip in words of the name, and
+-- with words as written, for the rank. All null: it has no words. The first 16 count.
 create function search_query(given text, out exact tsquery, out normal tsquery, out near tsquery)
 language plpgsql immutable strict parallel safe set plan_cache_mode = force_generic_plan as $$
 declare
@@ -219,12 +219,12 @@ begin
             silent := silent || places[i];
             continue;
         else
-            in_text := (select string_agg(format('''%s''', l), '|') from unnest(array[word, '*' || stem, nullif(stem, word)]) l where l is not null);
+            in_text := format('''*%s''|''%s''', stem, stem); -- more would only mislead the planner: this finds the word itself, too
         end if;
         places := places || concat_ws('|', in_name, in_text);
         texts := texts || in_text;
         telling := telling || places[i];
-        near_telling := near_telling || concat_ws('|', in_name, in_text, slips);
+        near_telling := near_telling || concat_ws('|', in_name, in_text, '''' || nullif(word, stem) || '''', slips);
     end loop;
     normal := search_all(telling, silent, texts);
     near := search_all(near_telling, silent, texts);

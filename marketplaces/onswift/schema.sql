@@ -118,7 +118,7 @@ begin
         ),
         placed as (
             select b.user_id, row_number() over (order by b.rating desc, b.rating_count desc, b.user_id desc) as place,
-                case when terms is not null then ts_rank(b.words, asked.normal) end as relevance
+                case when terms is not null then ts_rank(b.words, asked.near) end as relevance
             from best b
         ),
         sorted as (
