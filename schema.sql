@@ -5,6 +5,8 @@
 -- Similarity of texts (contrib).
 create extension if not exists pg_trgm;
 
+\ir core/search/schema.sql
+
 create table users (
     id uuid primary key,
     market text not null,

@@ -1,5 +1,8 @@
 """Applies `migrations/NNNN_name.sql` in order, each in its own transaction under one advisory lock.
 
+A file that begins with `-- outside a transaction` is one statement that commits as it goes, such as a `do` block that fills a
+table in batches. It may run more than once, and beside itself, so it does what it finds undone.
+
 Nothing is left on the connection between two transactions, so that it may be PgBouncer's. A migration that cannot get its locks
 at once, because of a backup or another long query, lets go and tries again: else everything queued behind it would wait as well.
 """
@@ -14,8 +17,7 @@ import asyncpg
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 LOCK = 0x67726E726D  # "grnrm": two processes that start together must not both migrate
-
-
+OUTSIDE = "-- outside a transaction\n"
 LOCK_MILLISECONDS = 500
 RETRY_SECONDS = 1.0
 TRIES = 120
@@ -73,17 +75,32 @@ async def _get_applied(connection: asyncpg.Connection, path: Path) -> bool:
 async def _apply(connection: asyncpg.Connection, path: Path) -> bool:
     sql = path.read_text()
     checksum = hashlib.sha256(sql.encode()).hexdigest()
+    if sql.startswith(OUTSIDE):
+        async with _locked(connection):
+            is_new = await _is_new(connection, path, checksum)
+        if is_new:
+            await connection.execute(sql)
+            await _record(connection, path, checksum)
+        return is_new
     async with _locked(connection):
-        applied = await connection.fetchval("select checksum from schema_migrations where name = $1", path.stem)
-        if applied is None:
+        if is_new := await _is_new(connection, path, checksum):
             await connection.execute(f"set local lock_timeout = {LOCK_MILLISECONDS}")
             await connection.execute(sql)
-            await connection.execute(
-                "insert into schema_migrations (name, checksum) values ($1, $2)", path.stem, checksum
-            )
-        elif applied != checksum:
-            raise MigrationChangedError(f"{path.name} was changed after it was applied: write a new migration instead")
+            await _record(connection, path, checksum)
+    return is_new
+
+
+async def _is_new(connection: asyncpg.Connection, path: Path, checksum: str) -> bool:
+    applied = await connection.fetchval("select checksum from schema_migrations where name = $1", path.stem)
+    if applied not in (None, checksum):
+        raise MigrationChangedError(f"{path.name} was changed after it was applied: write a new migration instead")
     return applied is None
+
+
+async def _record(connection: asyncpg.Connection, path: Path, checksum: str) -> None:
+    await connection.execute(
+        "insert into schema_migrations (name, checksum) values ($1, $2) on conflict do nothing", path.stem, checksum
+    )
 
 
 def _told(error: asyncpg.IntegrityConstraintViolationError) -> str:
