@@ -319,9 +319,8 @@ class Http(web.RequestHandler):
         handle = super()._make_error_handler(err_info)
 
         async def refuse(request: web.BaseRequest) -> web.StreamResponse:
-            response = await handle(request)
-            await self._refuse(request, self._peer, response.status, was_late=False)
-            return response
+            await self._refuse(request, self._peer, err_info.status, was_late=False)
+            return await handle(request)
 
         return refuse
 

@@ -265,7 +265,7 @@ async def come_into_the_conversation_of_a_team(ann: Caller, bob: Caller) -> None
 async def have_worked_together(ann: Caller, bob: Caller) -> None:
     project = await team_of(ann, bob)
     await comment(ann, project, bob)
-    assert (await ann.delete(f"/projects/{project}/team/{bob.id}")).status == 204
+    assert (await ann.delete(f"/projects/{project}/team/{bob.id}")).status == 200  # he had an open task
 
 
 KNOWN = [answer, begin, join, work_together, hand_something_in, come_into_the_conversation_of_a_team]
