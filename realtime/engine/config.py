@@ -6,7 +6,7 @@ import msgspec
 
 from core.budget import Nested, Rate
 from realtime.engine.budget import REFUSALS, TRAFFIC
-from realtime.engine.guard import MAX_HEADS, MAX_HELD, MAX_KEPT, MAX_STRANGERS, SESSIONS, TARPIT
+from realtime.engine.guard import MAX_HEADS, MAX_HELD, MAX_KEPT, MAX_STRANGERS, MAX_UNREAD, SESSIONS, TARPIT
 
 
 def _peer(peer: str, _forwarded: str) -> str:
@@ -52,6 +52,7 @@ class Config(msgspec.Struct, frozen=True):
     max_strangers: int = MAX_STRANGERS
     max_kept: int = MAX_KEPT
     max_held: int = MAX_HELD
+    max_unread: int = MAX_UNREAD
     tarpit: float = TARPIT
 
     def served_paths(self) -> frozenset[str]:

@@ -119,7 +119,8 @@ class Door(asyncio.Protocol):
         try:
             session = engine.admit(request) or engine.new_session(request)
         except Refused as refused:
-            self._refusal = refused.answer()
+            self._refusal, self._head = refused.answer(), b""
+            self._transport.pause_reading()  # all the rest is not wanted
             if refused.status == TOO_MANY.status:
                 self._wait(self._guard.config.tarpit)
             else:
