@@ -80,7 +80,7 @@ async def _apply(connection: asyncpg.Connection, path: Path) -> bool:
             is_new = await _is_new(connection, path, checksum)
         if is_new:
             await connection.execute(sql)
-            await _record(connection, path, checksum)
+            is_new = await _record(connection, path, checksum)
         return is_new
     async with _locked(connection):
         if is_new := await _is_new(connection, path, checksum):
@@ -97,10 +97,10 @@ async def _is_new(connection: asyncpg.Connection, path: Path, checksum: str) -> 
     return applied is None
 
 
-async def _record(connection: asyncpg.Connection, path: Path, checksum: str) -> None:
-    await connection.execute(
-        "insert into schema_migrations (name, checksum) values ($1, $2) on conflict do nothing", path.stem, checksum
-    )
+async def _record(connection: asyncpg.Connection, path: Path, checksum: str) -> bool:
+    """Note that a migration is applied; False if somebody else has done so."""
+    insert = "insert into schema_migrations (name, checksum) values ($1, $2) on conflict do nothing returning name"
+    return await connection.fetchval(insert, path.stem, checksum) is not None
 
 
 def _told(error: asyncpg.IntegrityConstraintViolationError) -> str:

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from api import admission, blobs, transfers
+from api import admission, blobs, body, multipart, transfers
 from api.ops import operators, routes
 from core import alerts, invitations
 from core.budget import Rate
 from marketplaces.onswift import rules
 from realtime import limits
-from realtime.engine import budget, guard, http, polling, sockets
+from realtime.engine import budget, guard, http, polling, sockets, websocket
 from realtime.engine.config import Config
 
 PAGE = (Path(__file__).parents[2] / "docs/limits.md").read_text()
@@ -88,7 +88,17 @@ FIGURES: dict[str, Sequence[float]] = {
     "connections of an address that have sent no head yet": [guard.MAX_HEADS],
     "sessions of an address that no namespace has let in yet": [guard.MAX_STRANGERS],
     "connections of HTTP of an address": [guard.MAX_KEPT],
-    "bytes of messages and bodies of an address": [guard.MAX_HELD],
+    "bytes of messages, attachments, payloads and bodies of an address": [guard.MAX_HELD],
+    "bytes of answers that clients of an address do not take": [guard.MAX_UNREAD, http.ANSWER_HELD],
+    "bytes that wait for a client that is behind": [websocket.OVERFLOW],
+    "bytes that may wait before a client is behind": [
+        websocket.HIGH_WATER,
+        http.ANSWER_WATER,
+        guard.WATER,
+        guard.LEAST_WATER,
+    ],
+    "bytes after our close frame": [websocket.GRACE],
+    "all of a body": [body.BODY_SECONDS, multipart.FORM_SECONDS / MINUTE, polling.POST_TIME],
     "a message of a client that is in no namespace yet": [sockets.MAX_KNOCK],
     "framing of a body's chunks": [http.FRAMING, http.PIECE],
     "traffic of an address": refilled(guard.TRAFFIC_OF_ADDRESS),
