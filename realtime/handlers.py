@@ -19,6 +19,7 @@ from core.market import Marketplace, SocketEvent
 from core.messages import MARK_READ, ReadMark, checked_content, position
 from core.publisher import Draft, Stored
 from core.sync import ReadPosition
+from core.unread import GONE
 from core.validation import EventShape
 from realtime import wire
 from realtime.batch import Batch
@@ -137,6 +138,7 @@ class Handlers:
         ids = room.ids
         positions = [ReadPosition(id, room.members.get(key, 0)) for key, id in ids.items()]
         online = await self._presence.online(frozenset(ids)) if ids else set[bytes]()
+        gone = await GONE(self._resources.db, room.id, client.user.id, read, seq) or 0 if seq > read else 0
         if event.since is not None:
             page = await self._log.changes(room.id, event.since, version)
         else:
@@ -147,7 +149,7 @@ class Handlers:
             last_seq=seq,
             version=version,
             last_read_seq=read,
-            unread_count=max(seq - read, 0),
+            unread_count=max(seq - read - gone, 0),
             positions=positions,
             online=[ids[key] for key in online],
             messages=page.messages if page.complete else [],
