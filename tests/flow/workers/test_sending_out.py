@@ -123,7 +123,7 @@ async def test_a_user_who_has_gone_or_has_read_it_is_not_mailed(house: House) ->
     await db.execute("update notifications set read_at = now() where user_id = $1", people[1].id)
     await deliveries.send_out(nobody_s(house, people[0]), ids, email=True, push=True)
     assert [row["id"] for row in await db.fetch("select id from notifications where mailed_at is not null")] == ids[2:]
-    assert await deliveries.MAIL(db, ids[0]) is None, "nor if she goes before the mail does"
+    assert await deliveries.MAIL(db, ids[0], None) is None, "nor if she goes before the mail does"
 
 
 async def test_two_workers_that_send_the_same_out_mail_it_once(house: House) -> None:
