@@ -25,7 +25,12 @@ PAUSE = timedelta(days=1)  # after any invitation, until the same user may be in
 PAUSE_AFTER_DECLINE = timedelta(days=30)
 
 INVITATION_RECEIVED = Notice(
-    "invitation_received", "Invitation", "{inviter} invites you to the group “{group}”", "conversation", push=False
+    "invitation_received",
+    "Invitation",
+    "{inviter} invites you to the group “{group}”",
+    "conversation",
+    in_app=False,
+    push=False,
 )
 
 

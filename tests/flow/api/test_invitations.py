@@ -45,6 +45,8 @@ async def group(api: Api) -> Group:
     ann, bob, eve = [
         await api.signed_up(kind, name) for kind, name in (("creator", "Ann"), ("talent", "Bob"), ("talent", "Eve"))
     ]
+    for one in (ann, bob, eve):
+        await one.want("invitation_received")
     made = await ann.post("/conversations/groups", title="Team", participantIds=[bob.id, eve.id])
     assert made.status == 201
     return Group(ann, bob, eve, made.body["id"], made)
