@@ -11,6 +11,7 @@ from core.context import Ctx
 from core.db import Db, Many, One, Run, Scalar, found
 from core.events import ConversationClosed, ConversationCreated, MembersChanged, Message, MessageReceived
 from core.ids import uuid7
+from core.paging import CursorPagination, CursorQuery, Position, cursor_pagination, page_of
 from core.people import Person
 from core.unit_of_work import UnitOfWork, unit_of_work
 from core.unread import unread
@@ -125,7 +126,10 @@ _SEEN_BY_USER = f"""
     where s.user_id = $1 and s.left_at is null"""  # noqa: S608 - no input in it
 
 LIST_OF_USER = Many(
-    ConversationRow, _SEEN_BY_USER + " order by coalesce(c.last_message_at, c.created_at) desc, c.id limit $2 offset $3"
+    ConversationRow,
+    _SEEN_BY_USER
+    + """ and (coalesce(c.last_message_at, c.created_at), c.id) < ($4, $5)
+    order by coalesce(c.last_message_at, c.created_at) desc, c.id desc limit $2 offset $3""",
 )
 ONE_OF_USER = One(ConversationRow, _SEEN_BY_USER + " and c.id = $2")
 COUNT_OF_USER = Scalar(int, "select count(*) from members where user_id = $1 and left_at is null")
@@ -248,10 +252,13 @@ async def get(ctx: Ctx, id: UUID) -> Conversation:
     return (await _with_members(ctx.db, [row]))[0]
 
 
-async def list_of_user(ctx: Ctx, limit: int, offset: int) -> tuple[list[Conversation], int]:
-    """Return one page of the caller's conversations, the latest first, and how many there are."""
-    rows = await LIST_OF_USER(ctx.db, ctx.user.id, limit, offset)
-    return await _with_members(ctx.db, rows), await COUNT_OF_USER(ctx.db, ctx.user.id) or 0
+async def list_of_user(ctx: Ctx, query: CursorQuery) -> tuple[list[Conversation], CursorPagination]:
+    """Return one page of the caller's conversations, the latest first."""
+    after = query.after
+    rows = await LIST_OF_USER(ctx.db, ctx.user.id, query.limit + 1, query.start, after.at, after.id)
+    page = page_of(query, rows, lambda row: Position(row.last_message_at or row.created_at, row.id))
+    total = await COUNT_OF_USER(ctx.db, ctx.user.id) or 0
+    return await _with_members(ctx.db, page.rows), cursor_pagination(query, total, page.next_cursor)
 
 
 async def require_member(ctx: Ctx, id: UUID, db: Db | None = None) -> Standing:

@@ -12,6 +12,7 @@ from core.conversation_updates import SMALL, tell
 from core.db import Many, One, Pool, Run, Scalar, found
 from core.events import NotificationChanged, NotificationNew, NotificationView
 from core.notices import Notice
+from core.paging import CursorPagination, CursorQuery, Position, cursor_pagination, page_of
 from core.publisher import Publisher
 from core.said import ENTITY_ID, IS_LEFT, MESSAGE, MOST_DELETED, SAID
 
@@ -20,11 +21,11 @@ MESSAGE_RECEIVED = Notice("message_received", "New message", "{sender}: {preview
 
 
 class Page(msgspec.Struct, frozen=True):
-    """Some notifications, how many there are in all, and how many of the user's are unread."""
+    """Some notifications, how many of the user's are unread, and where these are among all."""
 
     notifications: list[NotificationView]
-    total: int
     unread: int
+    pagination: CursorPagination
 
 
 class Counts(msgspec.Struct, frozen=True):
@@ -57,6 +58,7 @@ LIST_OF_USER = Many(
     f"""
     select {_COLUMNS} from notifications n {SAID}
     where n.user_id = $1 and n.in_app and {IS_LEFT} and ($2::bool is null or r.is_read = $2)
+        and (n.created_at, n.id) < ($5, $6)
     order by n.created_at desc, n.id desc limit $3 offset $4""",  # noqa: S608 - no input in it
 )
 COUNTS_OF_USER = One(
@@ -167,11 +169,13 @@ FOLD_MESSAGES = Many(
 WRITTEN_SINCE = Many(Written, "select distinct conversation_id from messages where id >= $1")
 
 
-async def list_of_user(ctx: Ctx, is_read: bool | None, limit: int, offset: int) -> Page:
+async def list_of_user(ctx: Ctx, is_read: bool | None, query: CursorQuery) -> Page:
     """Return one page of the caller's notifications, the latest first."""
-    notifications = await LIST_OF_USER(ctx.db, ctx.user.id, is_read, limit, offset)
+    after = query.after
+    rows = await LIST_OF_USER(ctx.db, ctx.user.id, is_read, query.limit + 1, query.start, after.at, after.id)
+    page = page_of(query, rows, lambda row: Position(row.created_at, row.id))
     counts = found(await COUNTS_OF_USER(ctx.db, ctx.user.id, is_read), errors.INTERNAL_ERROR.error())
-    return Page(notifications, counts.total, counts.unread)
+    return Page(page.rows, counts.unread, cursor_pagination(query, counts.total, page.next_cursor))
 
 
 async def mark_read(ctx: Ctx, id: UUID) -> None:

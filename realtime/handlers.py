@@ -208,7 +208,8 @@ class Handlers:
         if mark.moved:
             event = ConversationRead(mark.conversation_id, mark.user_id, mark.message_id, seq)
             self._publisher.signal(mark.conversation_id, event)
-            self._told_readers.add((mark.conversation_id, mark.user_id), lambda _answer: None)
+            if not self._told_readers.full:  # a list that is late is mended by the next word on it
+                self._told_readers.add((mark.conversation_id, mark.user_id), lambda _answer: None)
         return reply.done(wire.Read(seq))
 
     def edit(self, client: Client, event: wire.EditMessage, reply: Reply) -> None:

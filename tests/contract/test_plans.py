@@ -125,11 +125,11 @@ HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
     (messages.STOOD_AT, ([CONVERSATION], [MOMENT]), {"messages_pkey", "messages_version"}),
     (messages.BY_ID, (CONVERSATION, UUID(int=3)), {"messages_id"}),
     (messages.SEQ_OF, (CONVERSATION, UUID(int=3)), {"messages_id"}),
-    (conversations.LIST_OF_USER, (USER, 20, 0), {"members_user", "conversations_pkey", "messages_pkey"}),
+    (conversations.LIST_OF_USER, (USER, 20, 0, now(), USER), {"members_user", "conversations_pkey", "messages_pkey"}),
     (conversations.STANDING, (CONVERSATION, USER, "onswift"), {"conversations_pkey", "members_pkey"}),
     (groups.KNOWN, (USER, [UUID(int=n) for n in range(2, 102)], CONVERSATION), {"members_user", "members_pkey"}),
     (projects.COLLEAGUES, (USER, [UUID(int=2)]), {"projects_creator", "project_team_user", "projects_pkey"}),
-    (invitations.LIST_OF_USER, (USER, 20, 0), {"invitations_user", "members_pkey"}),
+    (invitations.LIST_OF_USER, (USER, 20, 0, USER), {"invitations_user", "members_pkey"}),
     (
         groups.REFUSED,
         (CONVERSATION, [UUID(int=n) for n in range(2, 102)], MOMENT, USER),
@@ -174,7 +174,7 @@ HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
     (sessions.LOCK_SESSION_OF_TOKEN, (USER,), {"refresh_tokens_pkey", "sessions_pkey"}),
     (devices.HOLD_LOGIN, (USER,), {"sessions_pkey"}),
     (sessions.REFRESH_TOKEN, (USER, "onswift"), {"refresh_tokens_pkey"}),
-    (notifications.LIST_OF_USER, (USER, None, 20, 0), {"notifications_user"}),
+    (notifications.LIST_OF_USER, (USER, None, 20, 0, now(), USER), {"notifications_user"}),
     (notifications.WRITTEN_SINCE, (UUID(int=2**128 - 1),), {"messages_id"}),
     (
         notifications.FOLD_MESSAGES,

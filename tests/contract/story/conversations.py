@@ -56,6 +56,7 @@ async def _invitations(story: Story, group: str) -> None:
 
 async def _notifications(story: Story, pair: str) -> None:
     bob, house = story.bob, story.house
+    await story.make(story.ann, "POST", "/api/conversations/{conversationId}/messages", pair, content="Are you there?")
     await notify_members(house.resources.db, house.publisher, [UUID(pair)])
     page = await story.make(bob, "GET", "/api/notifications")
     await story.make(bob, "PUT", "/api/notifications/{notificationId}/read", page["notifications"][0]["id"])

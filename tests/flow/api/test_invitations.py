@@ -112,7 +112,15 @@ async def test_who_accepts_is_a_member_as_if_added(group: Group) -> None:
     assert await log(group.bob, group.path) == ["welcome", "Bob joined"]
     assert (await group.bob.get("/invitations")).body == {
         "invitations": [],
-        "pagination": {"page": 1, "limit": 20, "total": 0, "totalPages": 0, "hasNext": False, "hasPrev": False},
+        "pagination": {
+            "page": 1,
+            "limit": 20,
+            "total": 0,
+            "totalPages": 0,
+            "hasNext": False,
+            "hasPrev": False,
+            "nextCursor": None,
+        },
     }
     assert await group.invited() == [group.eve.id]
     assert [is_read for _, _, is_read in await notices(group.bob)] == [True]

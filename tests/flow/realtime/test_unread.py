@@ -5,6 +5,7 @@ from uuid import UUID
 from core import conversations, groups, messages, sync
 from core.context import User
 from core.ids import uuid7
+from core.paging import CursorQuery
 from core.publisher import Draft
 from tests.flow.conftest import Chatter, House, everybody
 
@@ -17,7 +18,7 @@ async def unread(house: House, who: Chatter, room: UUID) -> int:
     """Return what all that tell it agree on."""
     ctx = house.ctx(who.user)
     told: set[int] = {(await conversations.get(ctx, room)).unread_count, (await who.join(room))["unreadCount"]}
-    told |= {one.unread_count for one in (await conversations.list_of_user(ctx, 20, 0))[0] if one.id == room}
+    told |= {one.unread_count for one in (await conversations.list_of_user(ctx, CursorQuery()))[0] if one.id == room}
     made_at = (await conversations.get(ctx, room)).created_at
     epoch = sync.encode(sync.Cursor(made_at, made_at))
     told |= {one.unread_count for one in (await sync.changes(ctx, epoch)).conversations if one.conversation_id == room}

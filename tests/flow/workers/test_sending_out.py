@@ -12,6 +12,7 @@ from core.context import Ctx, User
 from core.ids import uuid7
 from core.jobs import NotifyMembers, SendOut
 from core.notices import Notice
+from core.paging import CursorQuery
 from core.preferences import PreferenceChange, choose
 from core.publisher import Draft
 from core.unit_of_work import unit_of_work
@@ -53,7 +54,7 @@ async def quiet(house: House, worker: Worker) -> None:
 
 
 async def listed(house: House, user: User) -> list[str]:
-    page = await notifications.list_of_user(house.ctx(user), None, 20, 0)
+    page = await notifications.list_of_user(house.ctx(user), None, CursorQuery())
     return [one.type for one in page.notifications]
 
 
