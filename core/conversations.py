@@ -254,8 +254,7 @@ async def get(ctx: Ctx, id: UUID) -> Conversation:
 
 async def list_of_user(ctx: Ctx, query: CursorQuery) -> tuple[list[Conversation], CursorPagination]:
     """Return one page of the caller's conversations, the latest first."""
-    after = query.after
-    rows = await LIST_OF_USER(ctx.db, ctx.user.id, query.limit + 1, query.start, after.at, after.id)
+    rows = await LIST_OF_USER(ctx.db, ctx.user.id, *query.bounds)
     page = page_of(query, rows, lambda row: Position(row.last_message_at or row.created_at, row.id))
     total = await COUNT_OF_USER(ctx.db, ctx.user.id) or 0
     return await _with_members(ctx.db, page.rows), cursor_pagination(query, total, page.next_cursor)

@@ -85,7 +85,10 @@ _OPEN = """
         (select count(*) from members m where m.conversation_id = c.id and m.left_at is null) as member_count, i.created_at
     from invitations i join conversations c on c.id = i.conversation_id join users u on u.id = i.invited_by
     where i.answer is null"""
-LIST_OF_USER = Many(InvitationRow, _OPEN + " and i.user_id = $1 and i.id < $4 order by i.id desc limit $2 offset $3")
+LIST_OF_USER = Many(
+    InvitationRow,
+    _OPEN + " and i.user_id = $1 and i.id < $4 order by i.id desc limit $2 offset $3",
+)
 COUNT_OF_USER = Scalar(int, "select count(*) from invitations where user_id = $1 and answer is null")
 OPEN_AMONG = Many(InvitationRow, _OPEN + " and i.id = any ($1::uuid[])")
 LIST_OF_GROUP = Many(
@@ -141,7 +144,8 @@ FORGET_ANSWERED = Run(
 
 async def list_of_user(ctx: Ctx, query: CursorQuery) -> tuple[list[Invitation], CursorPagination]:
     """Return one page of the caller's open invitations, the latest first."""
-    rows = await LIST_OF_USER(ctx.db, ctx.user.id, query.limit + 1, query.start, query.after.id)
+    limit, start, _, after = query.bounds
+    rows = await LIST_OF_USER(ctx.db, ctx.user.id, limit, start, after)
     page = page_of(query, rows, lambda row: Position(row.created_at, row.id))
     total = await COUNT_OF_USER(ctx.db, ctx.user.id) or 0
     return [_view(row) for row in page.rows], cursor_pagination(query, total, page.next_cursor)

@@ -171,8 +171,7 @@ WRITTEN_SINCE = Many(Written, "select distinct conversation_id from messages whe
 
 async def list_of_user(ctx: Ctx, is_read: bool | None, query: CursorQuery) -> Page:
     """Return one page of the caller's notifications, the latest first."""
-    after = query.after
-    rows = await LIST_OF_USER(ctx.db, ctx.user.id, is_read, query.limit + 1, query.start, after.at, after.id)
+    rows = await LIST_OF_USER(ctx.db, ctx.user.id, is_read, *query.bounds)
     page = page_of(query, rows, lambda row: Position(row.created_at, row.id))
     counts = found(await COUNTS_OF_USER(ctx.db, ctx.user.id, is_read), errors.INTERNAL_ERROR.error())
     return Page(page.rows, counts.unread, cursor_pagination(query, counts.total, page.next_cursor))

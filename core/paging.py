@@ -56,9 +56,10 @@ class CursorQuery(PageQuery, frozen=True, rename="camel"):
         return place
 
     @property
-    def start(self) -> int:
-        """How many entries come between `after` and the page."""
-        return 0 if self.cursor else self.offset
+    def bounds(self) -> tuple[int, int, datetime, UUID]:
+        """What a query takes: one entry more than the limit, how many are left out after a position, and the position."""
+        after = self.after
+        return self.limit + 1, 0 if self.cursor else self.offset, after.at, after.id
 
 
 class Pagination(msgspec.Struct, frozen=True, rename="camel"):

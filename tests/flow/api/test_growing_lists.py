@@ -26,14 +26,23 @@ async def invite(api: Api, _house: House, to: Caller) -> None:
     await creator.post("/conversations/groups", title="Team", participantIds=[to.id])
 
 
-LISTS = [("conversations", talk), ("notifications", talk), ("invitations", invite)]
+async def found_project(_api: Api, _house: House, creator: Caller) -> None:
+    await creator.post("/projects", name="Film", description="A short one", dueDate="2999-12-31")
 
 
-@pytest.mark.parametrize(("name", "grow"), LISTS, ids=[name for name, _ in LISTS])
+LISTS = [
+    ("conversations", "talent", talk),
+    ("notifications", "talent", talk),
+    ("invitations", "talent", invite),
+    ("projects", "creator", found_project),
+]
+
+
+@pytest.mark.parametrize(("name", "role", "grow"), LISTS, ids=[name for name, *_ in LISTS])
 async def test_what_a_list_held_is_shown_once_each_while_it_grows(
-    api: Api, house: House, name: str, grow: Grow
+    api: Api, house: House, name: str, role: str, grow: Grow
 ) -> None:
-    bob = await api.signed_up("talent")
+    bob = await api.signed_up(role)
     for _ in range(COUNT):
         await grow(api, house, bob)
     held = [one["id"] for one in (await bob.get(f"/{name}")).body[name]]
@@ -49,7 +58,7 @@ async def test_what_a_list_held_is_shown_once_each_while_it_grows(
 
 
 @pytest.mark.parametrize("cursor", ["x", "!", "é", "kgEC"])
-@pytest.mark.parametrize("name", [name for name, _ in LISTS])
+@pytest.mark.parametrize("name", [*(name for name, *_ in LISTS), "deliverables"])
 async def test_what_is_no_cursor_is_refused(api: Api, name: str, cursor: str) -> None:
     bob = await api.signed_up("talent")
     refused = await bob.get(f"/{name}", cursor=cursor)

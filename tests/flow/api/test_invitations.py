@@ -328,6 +328,7 @@ async def test_who_has_declined_is_not_added_for_a_month_by_those_she_knows(grou
 
 async def test_who_has_left_is_asked_by_those_she_knows_before_she_is_in_again(group: Group, api: Api) -> None:
     friend = await api.signed_up("talent", "Fay")
+    await friend.want("invitation_received")
     assert await add(group, friend) == ([friend.id], [])
     await leave_it(group, friend)
     assert await add(group, friend) == ([], [friend.id])
