@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 
+from core.conversation_updates import tell_senders
 from core.notifications import notify_members
 from tests.flow.conftest import Chatter, House
 
@@ -67,3 +68,11 @@ async def test_reading_on_one_device_clears_the_badge_on_the_others(devices: Dev
     assert (await devices.outside.heard.next("conversation:updated"))["unreadCount"] == 0
     changed = await devices.outside.heard.next("notification:changed")
     assert changed == {"notificationId": None, "conversationId": str(devices.room)}
+
+
+async def test_an_answer_from_one_device_clears_the_badge_on_the_others(devices: Devices) -> None:
+    assert (await devices.said("hello"))["unreadCount"] == 1
+    await devices.inside.send(devices.room, "hi")
+    await tell_senders(devices.house.resources.db, devices.house.publisher, [devices.room])
+    told = await devices.outside.heard.next("conversation:updated")
+    assert (told["unreadCount"], told["preview"]) == (0, "hi")
