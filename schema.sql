@@ -155,6 +155,8 @@ create unique index messages_id on messages (id);
 create index messages_version on messages (conversation_id, version);
 -- append_messages: a send repeated with its client id is found, at any later time
 create unique index messages_repeat on messages (conversation_id, sender_id, client_id) where client_id is not null;
+-- What does not count as unread, see core/unread.py.
+create index messages_gone on messages (conversation_id, seq) where deleted_at is not null or kind = 'system';
 
 -- Earlier texts of edited and deleted messages, for moderators and for a while.
 create table message_edits (

@@ -184,6 +184,17 @@ class NotificationNew(Event, frozen=True, rename="camel"):
     notification: NotificationView
 
 
+class NotificationChanged(Event, frozen=True, rename="camel"):
+    """Sent to the sockets of a user whose list of notifications says something else now: ask for it again.
+
+    One was read (`notificationId`), or what is told of a conversation was read, edited or deleted, or all were read (neither).
+    """
+
+    name = "notification:changed"
+    notification_id: UUID | None = None
+    conversation_id: UUID | None = None
+
+
 class UserUpdated(Event, frozen=True, rename="camel"):
     """Told to the sockets of a user whose name or picture has changed: what she says next carries the new one."""
 

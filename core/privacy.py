@@ -22,6 +22,7 @@ from core.db import Connection, Run, Scalar, Texts
 from core.exports import write_export
 from core.jobs import FinishErasure
 from core.kept_answers import DELETED_NAME
+from core.said import ENTITY_ID, MESSAGE, SAID
 from core.unit_of_work import unit_of_work
 from core.wording import shown
 
@@ -327,8 +328,8 @@ CORE = (
         frozenset({"notifications"}),
         rows_of(
             f"""
-            select n.id, n.type, n.title, {shown("n", "message")} as message, n.entity_type, n.entity_id, n.created_at, n.read_at
-            from notifications n where n.user_id = $1 order by n.created_at"""  # noqa: S608 - no input in it
+            select n.id, n.type, n.title, {MESSAGE}, n.entity_type, {ENTITY_ID}, n.created_at, n.read_at
+            from notifications n {SAID} where n.user_id = $1 order by n.created_at"""  # noqa: S608 - no input in it
         ),
         later=(
             Run(

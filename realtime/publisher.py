@@ -83,6 +83,7 @@ class Publisher:
         author, flags = NOBODY, 0
         if isinstance(event, MessageReceived):  # the log's own note that members have changed
             author, flags = event.message.sender.id.bytes, MEMBERS_CHANGED
+            self._unnotified.add(conversation_id)
         self._change(conversation_id.bytes, version, encode(event), author, flags)
 
     def signal(self, conversation_id: UUID, event: ConversationTyping | ConversationRead) -> None:

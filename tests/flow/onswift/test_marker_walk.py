@@ -101,6 +101,8 @@ async def test_of_an_erased_user_nothing_is_left_but_what_others_have(
 ) -> None:
     max_, pia = await api.signed_up("creator", "Max Stays"), await api.signed_up("talent", "Pia Stays")
     creator, talent = walkers
+    for other in (max_, pia):
+        await other.want("task_commented", "mentioned")
     for walker in walkers:
         await accounts.profile(walker)
         await accounts.settings(walker)
