@@ -95,7 +95,7 @@ class Blobs:
             raise errors.UNAVAILABLE.error("The file could not be stored") from error
 
     async def _settle(self, file: File) -> None:
-        """Delete what came too late: nobody asks for it, and nobody else would delete it."""
+        """Delete an upload that ended too late: nothing refers to it, so no job would delete it."""
         now = await table.FILE(self._resources.db, file.id)
         if now is None or now.status in ("released", "rejected"):
             await self._resources.storage.delete([file.key])

@@ -1,4 +1,4 @@
-"""How a conversation looks in its members' lists, told to their sockets that have not joined it."""
+"""Sends `conversation:updated` to the sockets of members that have not joined the conversation."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Operators: those who know one of the secrets of GREENROOM_OPERATOR_TOKENS."""
+"""Authenticates operators by the secrets of GREENROOM_OPERATOR_TOKENS."""
 
 import hmac
 import time

@@ -33,9 +33,8 @@ LEAST_WATER: Final = 16 * 1024  # bytes of one
 # What an address may ask: a new connection, a request and the opening of a WebSocket take one each, and the framing of chunks as
 # much as of the connection's budget. An office whose hub was restarted is back within a second.
 TRAFFIC_OF_ADDRESS: Final = Rate("traffic", 1000, 5)
-PROBES: Final = Rate(
-    "probes", 100, 10
-)  # requests of an address for health, readiness and metrics, whatever else it asks
+# Requests of an address for health, readiness and metrics, whatever else it asks.
+PROBES: Final = Rate("probes", 100, 10)
 LATE: Final = 1.0  # seconds by which what an address asks beyond that is served later
 MAX_LATE: Final = 500  # of an address: one more, and the one that has waited longest is refused
 TICKS: Final = 32  # of the wheel, within the shorter of the heartbeat's two delays
