@@ -70,6 +70,7 @@ create index one_time_tokens_owner on one_time_tokens (user_id);
 -- last_seq: the place of the newest message. version: counts every change in the conversation, changed_at: when the last one was.
 -- A conversation with a subject (OnSwift: a project) has the people of that as its members: nobody else adds or removes them.
 -- closed_at: its subject is gone. It can be read, and nothing is said in it any more.
+-- is_blocked: of two people, one of them has blocked the other; likewise, for as long as that lasts.
 -- The fill factor keeps the updates of each send on their page (HOT), so no column that a send changes is indexed.
 create table conversations (
     id uuid primary key,
@@ -85,7 +86,8 @@ create table conversations (
     created_at timestamptz not null default now(),
     subject_type text,
     subject_id uuid,
-    closed_at timestamptz
+    closed_at timestamptz,
+    is_blocked boolean not null default false
 ) with (fillfactor = 50);
 -- conversations.CREATE_PAIR
 create unique index conversations_pair on conversations (market, pair_key) where pair_key is not null;
@@ -367,6 +369,21 @@ create table ratings (
     rating_count int not null
 );
 
+-- Who wants nothing of whom.
+create table blocks (
+    user_id uuid not null references users on delete cascade,
+    blocked_id uuid not null references users on delete cascade,
+    created_at timestamptz not null,
+    primary key (user_id, blocked_id)
+);
+-- blocks.AMONG, export and erasure: by whom somebody is blocked
+create index blocks_blocked on blocks (blocked_id);
+
+-- Whether a user wants to hear nothing, outside of the conversation itself, of what these people do there.
+create function is_quiet(listener uuid, conversation uuid, people uuid[]) returns boolean language sql stable as $$
+    select exists (select from blocks b where b.user_id = listener and b.blocked_id = any (people))
+$$;
+
 -- Texts that name people: `wording` is the text in pieces, and behind each but the last stands one of `people`, by the name that she
 -- has now. So a name that is gone is gone everywhere.
 create function told_text(wording text[], people uuid[]) returns text language sql stable as $$
@@ -379,8 +396,9 @@ $$;
 -- Arrays are parallel, one element per message, in the order of arrival. Conversation rows are locked in id order, so two hubs
 -- never deadlock and a later statement of this function sees all that earlier holders of the locks committed. Then: a repeat
 -- (same conversation, sender and client id) gets the first answer, unless it says something else than the first did; that, a closed
--- conversation (FORBIDDEN: the versions before this know no other word for it), a sender who is not a member, or a reply to a message
--- that is not there, is refused by an error code; the rest are numbered densely. The sender has read what she wrote.
+-- conversation (FORBIDDEN: the versions before this know no other word for it), a sender who is not a member, one of two people of
+-- whom one has blocked the other (USER_NOT_FOUND, likewise), or a reply to a message that is not there, is refused by an error code;
+-- the rest are numbered densely. The sender has read what she wrote.
 -- Repeats within one call are the caller's to hold back.
 --
 -- Planning took most of the time of a small batch, so one plan serves all calls. It must be right for any number of rows and
@@ -425,6 +443,7 @@ begin
                 when (
                     select s.left_at is null from members s where s.conversation_id = u.conversation_id and s.user_id = u.sender_id
                 ) is not true then 'NOT_A_MEMBER'
+                when c.is_blocked then 'USER_NOT_FOUND'
                 when u.reply_to is not null and (
                     select t.conversation_id = u.conversation_id from messages t where t.id = u.reply_to
                 ) is not true then 'MESSAGE_NOT_FOUND'

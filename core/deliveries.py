@@ -69,7 +69,8 @@ MAIL = One(
     Mail,
     f"""
     select u.market, u.email, n.title, {shown("n", "message")} as message
-    from notifications n join users u on u.id = n.user_id and u.deleted_at is null where n.id = $1""",  # noqa: S608
+    from notifications n join users u on u.id = n.user_id and u.deleted_at is null
+    where n.id = $1 and not is_quiet(n.user_id, n.fold_key, n.people)""",  # noqa: S608
 )
 PUSH = One(
     Push,
@@ -80,7 +81,7 @@ PUSH = One(
     join users u on u.id = n.user_id and u.deleted_at is null
     join devices d on d.user_id = n.user_id and d.id = $2
     join sessions s on s.id = d.session_id and s.ended_at is null
-    where n.id = $1""",  # noqa: S608
+    where n.id = $1 and not is_quiet(n.user_id, n.fold_key, n.people)""",  # noqa: S608
 )
 
 

@@ -191,6 +191,14 @@ class UserUpdated(Event, frozen=True, rename="camel"):
     user: Person
 
 
+class UserBlocked(Event, frozen=True, rename="camel"):
+    """Told to the sockets of the user who has blocked somebody, or does so no more; to nobody else."""
+
+    name = "user:blocked"
+    user_id: UUID
+    is_blocked: bool
+
+
 class UserOnline(Event, frozen=True, rename="camel"):
     name = "user:online"
     user_id: UUID

@@ -122,7 +122,7 @@ FOLD_MESSAGES = Many(
             case when l.is_note then l.people else array[l.sender_id] end as people
         from last l
     ),
-    unread as (
+    waiting as (
         select n.conversation_id, s.user_id, n.last_seq - s.last_read_seq as unread_count
         from newest n join members s on s.conversation_id = n.conversation_id
         where n.small and s.left_at is null and s.last_read_seq < n.last_seq
@@ -132,6 +132,10 @@ FOLD_MESSAGES = Many(
         join mentions t on t.conversation_id = n.conversation_id and t.seq > n.last_seq - 1000
         join members s on s.conversation_id = t.conversation_id and s.user_id = t.user_id
         where not n.small and s.left_at is null and s.last_read_seq < t.seq
+    ),
+    unread as materialized (
+        select w.*, is_quiet(w.user_id, w.conversation_id, array[n.sender_id]) as is_quiet
+        from waiting w join newest n using (conversation_id)
     ),
     folded as (
         insert into notifications as o
@@ -146,7 +150,7 @@ FOLD_MESSAGES = Many(
                 'hex'
             )::uuid,
             r.user_id, 'message_received', 'New message', n.nameless,
-            'message', n.message_id, n.conversation_id, n.last_seq, $2, coalesce(w.in_app, true),
+            'message', n.message_id, n.conversation_id, n.last_seq, $2, coalesce(w.in_app, true) and not r.is_quiet,
             n.wording, n.people
         from unread r join newest n using (conversation_id)
         join users u on u.id = r.user_id and u.deleted_at is null
@@ -167,9 +171,9 @@ FOLD_MESSAGES = Many(
     )
     select f.id, f.user_id, conversation_id, f.title, n.message, f.created_at, n.message_id, n.last_seq, r.unread_count,
         n.last_message_at, n.preview, n.sender_id, n.sender_name, n.sender_avatar_url, f.in_app,
-        coalesce(w.email, false) or coalesce(w.push, true) and exists (
+        not r.is_quiet and (coalesce(w.email, false) or coalesce(w.push, true) and exists (
             select from devices d where d.user_id = f.user_id
-        ) as goes_out
+        )) as goes_out
     from folded f join newest n using (conversation_id) join unread r using (conversation_id, user_id)
     left join notification_preferences w on w.user_id = f.user_id and w.type = 'message_received'""",  # noqa: S608 - no input in it
 )

@@ -175,6 +175,13 @@ CORE = (
         ),
     ),
     PersonalData(
+        "blocks",
+        frozenset({"blocks"}),
+        # By whom she is blocked is theirs to know.
+        rows_of("select blocked_id, created_at from blocks where user_id = $1 order by created_at"),
+        last=(Run("delete from blocks where user_id = $1 or blocked_id = $1"),),
+    ),
+    PersonalData(
         "messages",
         frozenset({"messages"}),
         rows_of(

@@ -15,6 +15,14 @@ async def tell(story: Story) -> None:
     await _groups(story)
     await _notifications(story, pair["id"])
     await story.make(story.bob, "GET", "/api/sync")
+    await _safety(story)
+
+
+async def _safety(story: Story) -> None:
+    ann, eve = story.ann, story.eve
+    await story.make(ann, "PUT", "/api/users/me/blocks/{userId}", eve.id)
+    await story.make(ann, "GET", "/api/users/me/blocks")
+    await story.make(ann, "DELETE", "/api/users/me/blocks/{userId}", eve.id)
 
 
 async def _messages(story: Story, pair: str) -> None:

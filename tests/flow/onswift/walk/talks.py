@@ -42,6 +42,17 @@ async def talk(walker: Walker, other: Caller, third: Caller) -> None:
     await other.delete(f"/conversations/{kept.body['id']}/members/{walker.id}")
     await other.post(f"/conversations/{kept.body['id']}/members", userIds=[walker.id])
     await be_invited(walker, group)
+    await keep_away(walker, third)
+
+
+async def keep_away(walker: Walker, third: Caller) -> None:
+    """Block somebody, and be blocked."""
+    await walker.make("PUT", "/api/users/me/blocks/{userId}", third.id)
+    await walker.make("GET", "/api/users/me/blocks")
+    await walker.make("DELETE", "/api/users/me/blocks/{userId}", third.id)
+    stranger = await walker.api.signed_up("creator", "Bea Blocker")
+    assert (await stranger.put(f"/users/me/blocks/{walker.id}")).status == 204
+    await walker.make("PUT", "/api/users/me/blocks/{userId}", stranger.id)
 
 
 async def be_invited(walker: Walker, group: str) -> None:
