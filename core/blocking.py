@@ -1,7 +1,7 @@
 """Blocking: who has blocked somebody is left alone by her, and leaves her alone, but for what both do in groups.
 
 In their conversation of two nothing is said any more, on all hubs at once: the log refuses it (append_messages), and the rooms
-are told to look. No invitation, mail, push or notification of the blocked one comes, and neither sees whether the other is online.
+are told to look. No invitation, mail, push or notification of the blocked one comes; neither sees whether the other is online.
 """
 
 from datetime import datetime

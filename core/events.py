@@ -199,6 +199,16 @@ class UserBlocked(Event, frozen=True, rename="camel"):
     is_blocked: bool
 
 
+class MuteChanged(Event, frozen=True, rename="camel"):
+    """Told to the sockets of the user who has muted a user or a conversation (`kind`), or does so no more."""
+
+    name = "mute:changed"
+    kind: str
+    id: UUID
+    is_muted: bool
+    until: datetime | None
+
+
 class UserOnline(Event, frozen=True, rename="camel"):
     name = "user:online"
     user_id: UUID

@@ -182,6 +182,12 @@ CORE = (
         last=(Run("delete from blocks where user_id = $1 or blocked_id = $1"),),
     ),
     PersonalData(
+        "mutes",
+        frozenset({"mutes"}),
+        rows_of("select muted_id, kind, until, created_at from mutes where user_id = $1 order by created_at"),
+        last=(Run("delete from mutes where user_id = $1 or muted_id = $1"),),
+    ),
+    PersonalData(
         "messages",
         frozenset({"messages"}),
         rows_of(

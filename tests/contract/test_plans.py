@@ -22,6 +22,7 @@ from core import (
     inspection,
     invitations,
     messages,
+    mutes,
     notifications,
     privacy,
     reviews,
@@ -58,6 +59,7 @@ select gen_random_uuid(), pg_temp.id(n), pg_temp.id((n + k * 41) % 3000 + 1), pg
 from generate_series(1, 3000) n, generate_series(1, 10) k;
 insert into blocks (user_id, blocked_id, created_at)
 select pg_temp.id(n), pg_temp.id((n + k * 43) % 3000 + 1), now() from generate_series(1, 3000) n, generate_series(1, 5) k;
+insert into mutes (user_id, muted_id, kind, created_at) select user_id, blocked_id, 'user', created_at from blocks;
 insert into reactions (conversation_id, seq, emoji, user_id)
 select id, n, 'x', id from conversations, generate_series(1, 5) n;
 insert into mentions (conversation_id, seq, user_id)
@@ -145,6 +147,8 @@ HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
     (blocks.OF_USERS, ([USER],), {"blocks_pkey", "blocks_blocked"}),
     (blocking.LIST_OF_USER, (USER, 20, 0), {"blocks_pkey"}),
     (blocking.SET_PAIR, ("onswift", "1:2", USER, UUID(int=2)), {"conversations_pair", "blocks_pkey"}),
+    (mutes.LIST_OF_USER, (USER, MOMENT, 20, 0), {"mutes_pkey"}),
+    (mutes.COUNT, (USER, MOMENT), {"mutes_pkey"}),
     (rooms.LIVE_SESSIONS, ([USER],), {"sessions_pkey", "users_pkey"}),
     (rooms.ROOM_STATES, ([CONVERSATION],), {"conversations_pkey"}),
     (rooms.ROOM_MEMBERS, ([CONVERSATION],), {"members_pkey"}),

@@ -1,11 +1,11 @@
-"""What users do about others: blocking them."""
+"""What users do about others: blocking and muting them."""
 
 from uuid import UUID
 
-from core import blocking
+from core import blocking, mutes
 from core.context import Ctx
 from core.paging import PageQuery, pagination
-from marketplaces.onswift.structs.safety import BlockPage
+from marketplaces.onswift.structs.safety import BlockPage, MutePage, MuteUntil
 
 
 async def list_blocks(ctx: Ctx, query: PageQuery) -> BlockPage:
@@ -22,3 +22,29 @@ async def block_user(ctx: Ctx, user_id: UUID) -> None:
 async def unblock_user(ctx: Ctx, user_id: UUID) -> None:
     """Block a user no more"""
     await blocking.unblock(ctx, user_id)
+
+
+async def list_mutes(ctx: Ctx, query: PageQuery) -> MutePage:
+    """Get what the user has muted, the latest first"""
+    page, total = await mutes.list_of_user(ctx, query)
+    return MutePage(page, pagination(query, total))
+
+
+async def mute_user(ctx: Ctx, user_id: UUID, body: MuteUntil | None = None) -> None:
+    """Mute a user: no notifications, mails and pushes of what she does, until a moment or for good"""
+    await mutes.mute_user(ctx, user_id, body.until if body else None)
+
+
+async def unmute_user(ctx: Ctx, user_id: UUID) -> None:
+    """Mute a user no more"""
+    await mutes.unmute(ctx, "user", user_id)
+
+
+async def mute_conversation(ctx: Ctx, conversation_id: UUID, body: MuteUntil | None = None) -> None:
+    """Mute a conversation: its messages come, without notifications, mails and pushes, until a moment or for good"""
+    await mutes.mute_conversation(ctx, conversation_id, body.until if body else None)
+
+
+async def unmute_conversation(ctx: Ctx, conversation_id: UUID) -> None:
+    """Mute a conversation no more"""
+    await mutes.unmute(ctx, "conversation", conversation_id)

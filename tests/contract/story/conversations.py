@@ -15,14 +15,18 @@ async def tell(story: Story) -> None:
     await _groups(story)
     await _notifications(story, pair["id"])
     await story.make(story.bob, "GET", "/api/sync")
-    await _safety(story)
+    await _safety(story, pair["id"])
 
 
-async def _safety(story: Story) -> None:
+async def _safety(story: Story, pair: str) -> None:
     ann, eve = story.ann, story.eve
     await story.make(ann, "PUT", "/api/users/me/blocks/{userId}", eve.id)
     await story.make(ann, "GET", "/api/users/me/blocks")
     await story.make(ann, "DELETE", "/api/users/me/blocks/{userId}", eve.id)
+    for path, id in (("/api/users/{userId}/mute", eve.id), ("/api/conversations/{conversationId}/mute", pair)):
+        await story.make(ann, "PUT", path, id, until="2999-12-31T00:00:00Z")
+        await story.make(ann, "GET", "/api/users/me/mutes")
+        await story.make(ann, "DELETE", path, id)
 
 
 async def _messages(story: Story, pair: str) -> None:

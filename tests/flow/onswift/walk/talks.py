@@ -42,16 +42,22 @@ async def talk(walker: Walker, other: Caller, third: Caller) -> None:
     await other.delete(f"/conversations/{kept.body['id']}/members/{walker.id}")
     await other.post(f"/conversations/{kept.body['id']}/members", userIds=[walker.id])
     await be_invited(walker, group)
-    await keep_away(walker, third)
+    await keep_away(walker, third, group)
 
 
-async def keep_away(walker: Walker, third: Caller) -> None:
-    """Block somebody, and be blocked."""
+async def keep_away(walker: Walker, third: Caller, group: str) -> None:
+    """Mute and block somebody, and be muted and blocked."""
+    for path, id in (("/api/users/{userId}/mute", third.id), (CONVERSATION + "/mute", group)):
+        await walker.make("PUT", path, id)
+        await walker.make("GET", "/api/users/me/mutes")
+        await walker.make("DELETE", path, id)
+        await walker.make("PUT", path, id)
     await walker.make("PUT", "/api/users/me/blocks/{userId}", third.id)
     await walker.make("GET", "/api/users/me/blocks")
     await walker.make("DELETE", "/api/users/me/blocks/{userId}", third.id)
     stranger = await walker.api.signed_up("creator", "Bea Blocker")
     assert (await stranger.put(f"/users/me/blocks/{walker.id}")).status == 204
+    assert (await stranger.put(f"/users/{walker.id}/mute")).status == 204
     await walker.make("PUT", "/api/users/me/blocks/{userId}", stranger.id)
 
 
