@@ -188,6 +188,18 @@ CORE = (
         last=(Run("delete from mutes where user_id = $1 or muted_id = $1"),),
     ),
     PersonalData(
+        "reports",
+        frozenset({"reports"}),
+        # Those that others have made of her would tell who they are.
+        rows_of(
+            """
+            select id, user_id, conversation_id, message_id, reason, text, created_at from reports
+            where reporter_id = $1 order by id"""
+        ),
+        last=(Run("update reports set text = '' where reporter_id = $1 and text <> ''"),),
+        kept="For a year: that something was reported, and what a reported message said, without the names of either.",
+    ),
+    PersonalData(
         "messages",
         frozenset({"messages"}),
         rows_of(

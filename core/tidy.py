@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from core import clock, dead_jobs, idempotency, identity, invitations, messages, mutes, sessions
+from core import clock, dead_jobs, idempotency, identity, invitations, messages, mutes, reports, sessions
 from core.db import Pool, Run, Scalar
 from core.tokens import REFRESH_LIFETIME
 
@@ -17,6 +17,7 @@ OLD: tuple[tuple[Run | Scalar[int], timedelta], ...] = (
     (sessions.FORGET_EXPIRED, REFRESH_LIFETIME),
     (invitations.FORGET_ANSWERED, invitations.PAUSE_AFTER_DECLINE),
     (mutes.FORGET, timedelta(0)),
+    (reports.FORGET, reports.KEPT),
     (dead_jobs.FORGET, timedelta(days=90)),
 )
 

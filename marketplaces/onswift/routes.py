@@ -123,6 +123,8 @@ ROUTES: tuple[Route, ...] = (
     delete("/api/users/{userId}/mute", safety.unmute_user, ROLES),
     put("/api/conversations/{conversationId}/mute", safety.mute_conversation, ROLES, *NOT_MINE, status=204),
     delete("/api/conversations/{conversationId}/mute", safety.unmute_conversation, ROLES),
+    do("/api/users/{userId}/report", safety.report_user, ROLES, USER_NOT_FOUND, statuses=(201,)),
+    do(MESSAGE + "/report", safety.report_message, ROLES, *NOT_MY_MESSAGE, statuses=(201,)),
     get("/api/users/search", users.search_talents, CREATORS),
     get("/api/users/{userId}", users.get_user, ROLES, USER_NOT_FOUND),
     get("/api/skills", users.list_skills, PUBLIC),

@@ -40,6 +40,8 @@ MATRIX: dict[tuple[str, str], str] = {
     ("DELETE", "/api/users/{userId}/mute"): EVERYBODY,
     ("PUT", "/api/conversations/{conversationId}/mute"): THEIRS,
     ("DELETE", "/api/conversations/{conversationId}/mute"): EVERYBODY,
+    ("POST", "/api/users/{userId}/report"): EVERYBODY,
+    ("POST", "/api/conversations/{conversationId}/messages/{messageId}/report"): THEIRS,
     ("GET", "/api/users/search"): CREATOR_ONLY,
     ("GET", "/api/users/{userId}"): EVERYBODY,
     ("GET", "/api/projects"): OWN,

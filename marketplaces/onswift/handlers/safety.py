@@ -1,11 +1,12 @@
-"""What users do about others: blocking and muting them."""
+"""What users do about others: blocking, muting and reporting them."""
 
 from uuid import UUID
 
-from core import blocking, mutes
+from core import blocking, mutes, reports
 from core.context import Ctx
 from core.paging import PageQuery, pagination
-from marketplaces.onswift.structs.safety import BlockPage, MutePage, MuteUntil
+from core.reports import Report
+from marketplaces.onswift.structs.safety import BlockPage, MutePage, MuteUntil, NewReport
 
 
 async def list_blocks(ctx: Ctx, query: PageQuery) -> BlockPage:
@@ -48,3 +49,13 @@ async def mute_conversation(ctx: Ctx, conversation_id: UUID, body: MuteUntil | N
 async def unmute_conversation(ctx: Ctx, conversation_id: UUID) -> None:
     """Mute a conversation no more"""
     await mutes.unmute(ctx, "conversation", conversation_id)
+
+
+async def report_user(ctx: Ctx, user_id: UUID, body: NewReport) -> Report:
+    """Report a user to the operators; nobody else is told"""
+    return await reports.report_user(ctx, user_id, body.reason, body.text)
+
+
+async def report_message(ctx: Ctx, conversation_id: UUID, message_id: UUID, body: NewReport) -> Report:
+    """Report a message to the operators, with its text as it is; nobody else is told"""
+    return await reports.report_message(ctx, conversation_id, message_id, body.reason, body.text)

@@ -1,4 +1,4 @@
-"""What users do about others: blocking and muting them."""
+"""What users do about others: blocking, muting and reporting them."""
 
 from datetime import datetime
 from typing import Annotated
@@ -6,8 +6,10 @@ from typing import Annotated
 import msgspec
 
 from core.blocking import BlockView
+from core.fields import Description
 from core.mutes import Mute
 from core.paging import Pagination
+from core.reports import Reason
 
 
 class BlockPage(msgspec.Struct, frozen=True):
@@ -24,3 +26,10 @@ class MuteUntil(msgspec.Struct, frozen=True):
 class MutePage(msgspec.Struct, frozen=True):
     mutes: list[Mute]
     pagination: Pagination
+
+
+class NewReport(msgspec.Struct, frozen=True):
+    """What is wrong, and what the operators should know of it."""
+
+    reason: Reason
+    text: Description = ""

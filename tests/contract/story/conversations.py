@@ -20,6 +20,10 @@ async def tell(story: Story) -> None:
 
 async def _safety(story: Story, pair: str) -> None:
     ann, eve = story.ann, story.eve
+    said = await story.make(story.bob, "POST", "/api/conversations/{conversationId}/messages", pair, content="Buy!")
+    message = "/api/conversations/{conversationId}/messages/{messageId}/report"
+    await story.make(ann, "POST", message, pair, said["id"], reason="spam")
+    await story.make(ann, "POST", "/api/users/{userId}/report", story.bob.id, reason="other", text="He sells things")
     await story.make(ann, "PUT", "/api/users/me/blocks/{userId}", eve.id)
     await story.make(ann, "GET", "/api/users/me/blocks")
     await story.make(ann, "DELETE", "/api/users/me/blocks/{userId}", eve.id)

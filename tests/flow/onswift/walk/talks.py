@@ -43,6 +43,7 @@ async def talk(walker: Walker, other: Caller, third: Caller) -> None:
     await other.post(f"/conversations/{kept.body['id']}/members", userIds=[walker.id])
     await be_invited(walker, group)
     await keep_away(walker, third, group)
+    await report(walker, other, pair, asked["id"])
 
 
 async def keep_away(walker: Walker, third: Caller, group: str) -> None:
@@ -59,6 +60,19 @@ async def keep_away(walker: Walker, third: Caller, group: str) -> None:
     assert (await stranger.put(f"/users/me/blocks/{walker.id}")).status == 204
     assert (await stranger.put(f"/users/{walker.id}/mute")).status == 204
     await walker.make("PUT", "/api/users/me/blocks/{userId}", stranger.id)
+
+
+async def report(walker: Walker, other: Caller, pair: str, message: str) -> None:
+    """Report somebody, and what he said; be reported for what one says."""
+    marks = walker.marks
+    text = marks.own("text of a report")
+    await walker.make("POST", "/api/users/{userId}/report", other.id, reason="other", text=text)
+    await walker.make("POST", MESSAGE + "/report", pair, message, reason="spam", text=marks.own("of a message"))
+    said = await walker.make(
+        "POST", MESSAGES, pair, content=marks.shared("reported", "messages", "reports", "notifications")
+    )
+    reported = await other.post(f"/conversations/{pair}/messages/{said['id']}/report", reason="hate", text="See!")
+    assert reported.status == 201
 
 
 async def be_invited(walker: Walker, group: str) -> None:
