@@ -38,6 +38,10 @@ class BlockView(msgspec.Struct, frozen=True, rename="camel"):
     blocked_at: datetime
 
 
+class UserId(msgspec.Struct, frozen=True):
+    id: UUID
+
+
 class Seen(msgspec.Struct, frozen=True):
     """When a user was last seen, as far as that is known."""
 
@@ -45,6 +49,8 @@ class Seen(msgspec.Struct, frozen=True):
     at: datetime
 
 
+# Who invites has locked herself (invitations.lock_caller): either she sees the block, or her invitation is seen here.
+LOCK_BOTH = Many(UserId, "select id from users where id = any ($1::uuid[]) order by id for no key update")
 INSERT = Scalar(
     UUID,
     """
@@ -95,6 +101,7 @@ async def block(ctx: Ctx, user_id: UUID) -> None:
     await limits.take(ctx, BLOCKS, str(ctx.user.id))
     async with unit_of_work(ctx) as work:
         await LOCK_PAIR(work.db, pair_key(ctx.user.id, user_id))
+        await LOCK_BOTH(work.db, [ctx.user.id, user_id])
         if not await INSERT(work.db, ctx.user.id, user_id, ctx.market, clock.now()):
             return
         pair = await _set_pair(ctx, work, user_id)

@@ -1,5 +1,6 @@
 """Who has blocked somebody is left alone by her."""
 
+import asyncio
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -92,6 +93,21 @@ async def test_a_new_conversation_a_group_and_a_team_do_not_bring_them_together(
         assert (await other.get("/invitations")).body["invitations"] == []
     project = (await ann.post("/projects", **NEW_PROJECT)).body["id"]
     assert (await ann.post(f"/projects/{project}/team", userId=bob.id)).code == "USER_UNREACHABLE"
+
+
+@pytest.mark.usefixtures("generous")
+async def test_an_invitation_or_a_conversation_at_the_same_moment_does_not_slip_through(api: Api) -> None:
+    ann = await api.signed_up("creator")
+    for _ in range(4):
+        bob = await api.signed_up("talent")
+        await asyncio.gather(
+            ann.post("/conversations/groups", title="Team", participantIds=[bob.id]),
+            ann.post("/conversations", participantId=bob.id),
+            block(bob, ann),
+        )
+        assert (await bob.get("/invitations")).body["invitations"] == []
+        for pair in (await bob.get("/conversations")).body["conversations"]:
+            assert (await ann.post(f"/conversations/{pair['id']}/messages", content="hello")).code == "USER_UNREACHABLE"
 
 
 async def test_groups_go_on_and_notify_of_others_only(api: Api, house: House) -> None:
