@@ -72,6 +72,7 @@ create index one_time_tokens_owner on one_time_tokens (user_id);
 -- last_seq: the place of the newest message. version: counts every change in the conversation, changed_at: when the last one was.
 -- A conversation with a subject (OnSwift: a project) has the people of that as its members: nobody else adds or removes them.
 -- closed_at: its subject is gone. It can be read, and nothing is said in it any more.
+-- is_blocked: of two people, one of them has blocked the other; likewise, for as long as that lasts.
 -- The fill factor keeps the updates of each send on their page (HOT), so no column that a send changes is indexed.
 create table conversations (
     id uuid primary key,
@@ -87,7 +88,8 @@ create table conversations (
     created_at timestamptz not null default now(),
     subject_type text,
     subject_id uuid,
-    closed_at timestamptz
+    closed_at timestamptz,
+    is_blocked boolean not null default false
 ) with (fillfactor = 50);
 -- conversations.CREATE_PAIR
 create unique index conversations_pair on conversations (market, pair_key) where pair_key is not null;
@@ -377,6 +379,57 @@ create table ratings (
     rating_count int not null
 );
 
+-- Who wants nothing of whom.
+create table blocks (
+    user_id uuid not null references users on delete cascade,
+    blocked_id uuid not null references users on delete cascade,
+    created_at timestamptz not null,
+    primary key (user_id, blocked_id)
+);
+-- blocks.AMONG, export and erasure: by whom somebody is blocked
+create index blocks_blocked on blocks (blocked_id);
+
+-- Of whom or where users want no notifications, until a moment or (null) for good: people and conversations.
+create table mutes (
+    user_id uuid not null references users on delete cascade,
+    muted_id uuid not null,
+    kind text not null check (kind in ('user', 'conversation')),
+    until timestamptz,
+    created_at timestamptz not null,
+    primary key (user_id, muted_id)
+);
+-- erasure: by whom somebody is muted
+create index mutes_muted on mutes (muted_id);
+-- tidy: those that are over
+create index mutes_until on mutes (until) where until is not null;
+
+-- What users have reported to the operators: a user (user_id), or what she said in a message (its text as it was is `evidence`).
+create table reports (
+    id uuid primary key,
+    market text not null,
+    reporter_id uuid not null references users on delete cascade,
+    user_id uuid not null references users on delete cascade,
+    conversation_id uuid,
+    message_id uuid,
+    reason text not null,
+    text text not null,
+    evidence text,
+    created_at timestamptz not null
+);
+-- reports.INSERT: one of each user about each thing
+create unique index reports_once on reports (reporter_id, user_id, message_id) nulls not distinct;
+-- what is reported of a user
+create index reports_user on reports (user_id);
+
+-- Whether a user wants to hear nothing, outside of the conversation itself, of what these people do there.
+create function is_quiet(listener uuid, conversation uuid, people uuid[]) returns boolean language sql stable as $$
+    select exists (select from blocks b where b.user_id = listener and b.blocked_id = any (people))
+        or exists (
+            select from mutes m where m.user_id = listener and m.muted_id = any (array_append(people, conversation))
+                and (m.until is null or m.until > now())
+        )
+$$;
+
 -- Texts that name people: `wording` is the text in pieces, and behind each but the last stands one of `people`, by the name that she
 -- has now. So a name that is gone is gone everywhere.
 create function told_text(wording text[], people uuid[]) returns text language sql stable as $$
@@ -389,8 +442,9 @@ $$;
 -- Arrays are parallel, one element per message, in the order of arrival. Conversation rows are locked in id order, so two hubs
 -- never deadlock and a later statement of this function sees all that earlier holders of the locks committed. Then: a repeat
 -- (same conversation, sender and client id) gets the first answer, unless it says something else than the first did; that, a closed
--- conversation (FORBIDDEN: the versions before this know no other word for it), a sender who is not a member, or a reply to a message
--- that is not there, is refused by an error code; the rest are numbered densely. The sender has read what she wrote.
+-- conversation (FORBIDDEN: the versions before this know no other word for it), a sender who is not a member, one of two people of
+-- whom one has blocked the other (USER_NOT_FOUND, likewise), or a reply to a message that is not there, is refused by an error code;
+-- the rest are numbered densely. The sender has read what she wrote.
 -- Repeats within one call are the caller's to hold back.
 --
 -- Planning took most of the time of a small batch, so one plan serves all calls. It must be right for any number of rows and
@@ -435,6 +489,7 @@ begin
                 when (
                     select s.left_at is null from members s where s.conversation_id = u.conversation_id and s.user_id = u.sender_id
                 ) is not true then 'NOT_A_MEMBER'
+                when c.is_blocked then 'USER_NOT_FOUND'
                 when u.reply_to is not null and (
                     select t.conversation_id = u.conversation_id from messages t where t.id = u.reply_to
                 ) is not true then 'MESSAGE_NOT_FOUND'

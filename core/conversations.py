@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from core import clock, errors
+from core import blocks, clock, errors
 from core.context import Ctx
 from core.db import Db, Many, One, Run, Scalar, found
 from core.events import ConversationClosed, ConversationCreated, MembersChanged, Message, MessageReceived
@@ -113,6 +113,7 @@ class Standing(msgspec.Struct, frozen=True):
     role: str | None
     subject_type: str | None
     closed_at: datetime | None
+    is_blocked: bool
 
 
 _SEEN_BY_USER = f"""
@@ -146,12 +147,14 @@ MEMBERS_SHOWN_OF = Many(
 STANDING = One(
     Standing,
     """
-    select c.kind, m.role, c.subject_type, c.closed_at from conversations c
+    select c.kind, m.role, c.subject_type, c.closed_at, c.is_blocked from conversations c
     left join members m on m.conversation_id = c.id and m.user_id = $2 and m.left_at is null
     where c.id = $1 and c.market = $3""",
 )
 # Members, versions and invitations of a conversation are changed under its lock.
 LOCK = Scalar(UUID, "select id from conversations where id = $1 for no key update")
+# Before it is made and before one of the two blocks the other: a row to lock there may be none.
+LOCK_PAIR = Scalar(int, "select 1 from pg_advisory_xact_lock(hashtextextended($1, 0))")
 CREATE_PAIR = Scalar(
     UUID,
     """
@@ -229,11 +232,16 @@ READ_NOTE = Run(
 
 
 async def create_pair(ctx: Ctx, other_id: UUID) -> tuple[Conversation, bool]:
-    """Return the caller's conversation with `other_id`, and whether it was made now. Who may is the marketplace's rule."""
-    key = ":".join(sorted((str(ctx.user.id), str(other_id))))
+    """Return the caller's conversation with `other_id`, and whether it was made now. Who may is the marketplace's rule.
+
+    Raises USER_UNREACHABLE if there is none yet and one of the two has blocked the other.
+    """
+    key = pair_key(ctx.user.id, other_id)
     async with unit_of_work(ctx) as work:
+        await LOCK_PAIR(work.db, key)
         created = await CREATE_PAIR(work.db, uuid7(), ctx.market, key, ctx.user.id)
         if created:
+            await blocks.require_none(work.db, ctx.user.id, other_id)
             await ADD_MEMBERS(work.db, created, [ctx.user.id, other_id], "member", ctx.market, ctx.user.id)
             work.emit([ctx.user.id, other_id], ConversationCreated(created))
     if created:
@@ -241,6 +249,11 @@ async def create_pair(ctx: Ctx, other_id: UUID) -> tuple[Conversation, bool]:
     existing = await PAIR_BY_KEY(ctx.db, ctx.market, key)
     assert existing, "a pair that could not be made is there"  # noqa: S101
     return await get(ctx, existing), False
+
+
+def pair_key(one: UUID, other: UUID) -> str:
+    """Return what names the conversation of two people."""
+    return ":".join(sorted((str(one), str(other))))
 
 
 async def get(ctx: Ctx, id: UUID) -> Conversation:
@@ -269,9 +282,12 @@ async def require_member(ctx: Ctx, id: UUID, db: Db | None = None) -> Standing:
 
 
 async def require_open(ctx: Ctx, id: UUID) -> None:
-    """Raise as require_member, and CONVERSATION_CLOSED where nothing is said any more."""
-    if (await require_member(ctx, id)).closed_at:
+    """Raise as require_member, and CONVERSATION_CLOSED or USER_UNREACHABLE where nothing is said any more."""
+    standing = await require_member(ctx, id)
+    if standing.closed_at:
         raise errors.CONVERSATION_CLOSED.error()
+    if standing.is_blocked:
+        raise errors.USER_UNREACHABLE.error()
 
 
 async def require_members(ctx: Ctx, id: UUID, user_ids: Sequence[UUID]) -> None:

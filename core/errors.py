@@ -59,6 +59,7 @@ REAUTHENTICATION_REQUIRED = ErrorCode(
     "REAUTHENTICATION_REQUIRED", 403, "Send your password as `password`, or log in again: this cannot be undone"
 )
 NOT_A_MEMBER = ErrorCode("NOT_A_MEMBER", 403, "Not a participant in conversation")
+USER_UNREACHABLE = ErrorCode("USER_UNREACHABLE", 403, "This user cannot be reached")
 NOT_FOUND = ErrorCode("NOT_FOUND", 404, "Not found")
 USER_NOT_FOUND = ErrorCode("USER_NOT_FOUND", 404, "User not found")
 CONVERSATION_NOT_FOUND = ErrorCode("CONVERSATION_NOT_FOUND", 404, "Conversation not found")

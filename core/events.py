@@ -202,6 +202,24 @@ class UserUpdated(Event, frozen=True, rename="camel"):
     user: Person
 
 
+class UserBlocked(Event, frozen=True, rename="camel"):
+    """Told to the sockets of the user who has blocked somebody, or does so no more; to nobody else."""
+
+    name = "user:blocked"
+    user_id: UUID
+    is_blocked: bool
+
+
+class MuteChanged(Event, frozen=True, rename="camel"):
+    """Told to the sockets of the user who has muted a user or a conversation (`kind`), or does so no more."""
+
+    name = "mute:changed"
+    kind: str
+    id: UUID
+    is_muted: bool
+    until: datetime | None
+
+
 class UserOnline(Event, frozen=True, rename="camel"):
     name = "user:online"
     user_id: UUID

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from core import clock, conversations, errors, invitations
+from core import blocks, clock, conversations, errors, invitations
 from core.context import Ctx
 from core.conversations import ADD_MEMBERS, LOCK, PASS_OWNERSHIP, REMOVE_MEMBER, Conversation, Standing
 from core.db import Db, Many, Run, Scalar
@@ -142,7 +142,11 @@ async def welcome(
 async def admit(
     ctx: Ctx, work: UnitOfWork, id: UUID, user_ids: Sequence[UUID], acquainted: Acquainted, *, counted: bool = True
 ) -> tuple[list[Person], list[UUID]]:
-    """Add those who are welcome to a group, invite the others; `counted` as in invitations.invite."""
+    """Add those who are welcome to a group, invite the others; `counted` as in invitations.invite.
+
+    Those between whom and the caller there is a block are left out.
+    """
+    user_ids = await blocks.reachable(work.db, ctx.user.id, user_ids)
     added = await welcome(ctx, work.db, user_ids, acquainted, id)
     people = await ADD_MEMBERS(work.db, id, list(added), "member", ctx.market, ctx.user.id)
     if not (others := sorted(set(user_ids) - {ctx.user.id} - added)):

@@ -129,6 +129,7 @@ _ANSWER = f"""update invitations set answer = $1, answered_at = $2 where answer 
 ANSWER = One(Asked, _ANSWER.format("id = $3 and user_id = $4"))
 ANSWER_OF_USERS = Many(Asked, _ANSWER.format("conversation_id = $3 and user_id = any ($4::uuid[])"))
 WITHDRAW = One(Asked, _ANSWER.format("conversation_id = $3 and user_id = $4 and ($5::uuid is null or invited_by = $5)"))
+WITHDRAW_BETWEEN = Many(Asked, _ANSWER.format("invited_by = $3 and user_id = $4"))
 WITHDRAW_OF_INVITER = Many(Asked, _ANSWER.format("conversation_id = $3 and invited_by = $4"))
 # One notification for each group, which is read with the answer, and gone with the invitation.
 _NOTICES = "type = 'invitation_received' and user_id = any ($1::uuid[]) and entity_id = $2"
@@ -231,6 +232,13 @@ async def withdraw(work: UnitOfWork, id: UUID, user_id: UUID, invited_by: UUID |
 async def withdraw_all(work: UnitOfWork, id: UUID, invited_by: UUID) -> None:
     """Take back all open invitations of someone who is in the group no more."""
     await _tell_withdrawn(work, id, await WITHDRAW_OF_INVITER(work.db, "withdrawn", clock.now(), id, invited_by))
+
+
+async def withdraw_between(work: UnitOfWork, invited_by: UUID, user_id: UUID) -> None:
+    """Take back all open invitations of one user by another, wherever to."""
+    withdrawn = await WITHDRAW_BETWEEN(work.db, "withdrawn", clock.now(), invited_by, user_id)
+    for row in withdrawn:
+        await _tell_withdrawn(work, row.conversation_id, [row])
 
 
 async def require_space(work: UnitOfWork, id: UUID) -> None:

@@ -54,6 +54,7 @@ INSERT = Many(
         from unnest($1::uuid[], $2::uuid[]) as n (id, user_id)
         join users u on u.id = n.user_id and u.deleted_at is null
         left join notification_preferences p on p.user_id = n.user_id and p.type = $3
+        where not is_quiet(n.user_id, null, $13)
         for key share of u -- as the foreign key will: an account that is being erased has been by then, or waits for us
     ),
     stored as (

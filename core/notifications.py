@@ -92,7 +92,8 @@ MARK_ALL_READ = Run(
 # UUIDv7 (48 bits of milliseconds, version 7) like those made in Python; naming the member beside it makes one for each. No lock:
 # two folds at once insert in the same order, and the later state wins. Who wants none in her list has one all the same, that her
 # list of conversations is told by; defaults: MESSAGE_RECEIVED. A mail has told her what she had not read then: another one may
-# once she has read that. What it says is no column: see core/said.py.
+# once she has read that. What it says is no column: see core/said.py. What is quiet for her is not pushed, and what was pushed
+# before it is not pushed again.
 FOLD_MESSAGES = Many(
     Folded,
     f"""
@@ -117,11 +118,12 @@ FOLD_MESSAGES = Many(
         join members s on s.conversation_id = t.conversation_id and s.user_id = t.user_id
         where not l.small and s.left_at is null and s.last_read_seq < t.seq
     ),
-    unread as (
-        select b.conversation_id, b.user_id, f.id as message_id, f.seq
+    unread as materialized (
+        select b.conversation_id, b.user_id, f.id as message_id, f.seq,
+            is_quiet(b.user_id, b.conversation_id, array[f.sender_id]) as is_quiet
         from behind b
         cross join lateral (
-            select m.id, m.seq from messages m
+            select m.id, m.seq, m.sender_id from messages m
             where m.conversation_id = b.conversation_id and m.seq > greatest(b.last_read_seq, b.last_seq - {MOST_DELETED})
                 and m.deleted_at is null and m.sender_id <> b.user_id
             order by m.seq desc limit 1
@@ -129,11 +131,11 @@ FOLD_MESSAGES = Many(
     ),
     folded as (
         insert into notifications as o
-            (id, user_id, type, title, message, entity_type, entity_id, fold_key, fold_seq, created_at, in_app)
+            (id, user_id, type, title, message, entity_type, entity_id, fold_key, fold_seq, created_at, in_app, pushed_at)
         select
             encode(set_byte(overlay(b.random placing n.milliseconds from 1), 6, get_byte(b.random, 6) & 15 | 112), 'hex')::uuid,
             r.user_id, 'message_received', 'New message', 'New message',
-            'message', r.message_id, r.conversation_id, r.seq, $2, coalesce(w.in_app, true)
+            'message', r.message_id, r.conversation_id, r.seq, $2, coalesce(w.in_app, true), case when r.is_quiet then $2 end
         from unread r
         cross join (
             select substring(int8send((extract(epoch from $2::timestamptz) * 1000)::bigint) from 3) as milliseconds
@@ -150,7 +152,7 @@ FOLD_MESSAGES = Many(
         on conflict (user_id, type, fold_key) where read_at is null and fold_key is not null
         do update set message = excluded.message, wording = null, people = null,
             entity_id = excluded.entity_id, fold_seq = excluded.fold_seq, created_at = excluded.created_at,
-            in_app = excluded.in_app, pushed_at = null,
+            in_app = excluded.in_app, pushed_at = case when excluded.pushed_at is not null then o.pushed_at end,
             mailed_at = case when not exists (
                 select from members s
                 where s.conversation_id = o.fold_key and s.user_id = o.user_id and s.last_read_seq >= o.fold_seq
@@ -159,10 +161,10 @@ FOLD_MESSAGES = Many(
         returning o.id, o.user_id, o.fold_key as conversation_id
     )
     select f.id, f.user_id, f.conversation_id,
-        coalesce(w.email, false) or coalesce(w.push, true) and exists (
+        not r.is_quiet and (coalesce(w.email, false) or coalesce(w.push, true) and exists (
             select from devices d where d.user_id = f.user_id
-        ) as goes_out
-    from folded f
+        )) as goes_out
+    from folded f join unread r using (conversation_id, user_id)
     left join notification_preferences w on w.user_id = f.user_id and w.type = 'message_received'""",  # noqa: S608 - no input in it
 )
 # Ids are UUIDv7: from the first of a moment on is since that moment.

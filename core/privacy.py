@@ -175,6 +175,31 @@ CORE = (
         ),
     ),
     PersonalData(
+        "blocks",
+        frozenset({"blocks"}),
+        # By whom she is blocked is theirs to know.
+        rows_of("select blocked_id, created_at from blocks where user_id = $1 order by created_at"),
+        last=(Run("delete from blocks where user_id = $1 or blocked_id = $1"),),
+    ),
+    PersonalData(
+        "mutes",
+        frozenset({"mutes"}),
+        rows_of("select muted_id, kind, until, created_at from mutes where user_id = $1 order by created_at"),
+        last=(Run("delete from mutes where user_id = $1 or muted_id = $1"),),
+    ),
+    PersonalData(
+        "reports",
+        frozenset({"reports"}),
+        # Those that others have made of her would tell who they are.
+        rows_of(
+            """
+            select id, user_id, conversation_id, message_id, reason, text, created_at from reports
+            where reporter_id = $1 order by id"""
+        ),
+        last=(Run("update reports set text = '' where reporter_id = $1 and text <> ''"),),
+        kept="For a year: that something was reported, and what a reported message said, without the names of either.",
+    ),
+    PersonalData(
         "messages",
         frozenset({"messages"}),
         rows_of(

@@ -60,6 +60,10 @@ class Publisher(Protocol):
         """Have what was said in these conversations a moment ago read anew: someone in it has no name any more."""
         ...
 
+    def mend(self, conversation_id: UUID) -> None:
+        """Have all hubs compare a conversation with the database."""
+        ...
+
     def end_sessions(self, session_ids: Sequence[UUID]) -> None:
         """Close the sockets of sessions that have ended. An effect of units of work only, so that no crash leaves one open."""
         ...

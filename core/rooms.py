@@ -16,6 +16,7 @@ class RoomState(msgspec.Struct, frozen=True):
     last_seq: int
     version: int
     closed_at: datetime | None
+    is_blocked: bool
 
 
 class RoomMember(msgspec.Struct, frozen=True):
@@ -50,7 +51,8 @@ class Circle(msgspec.Struct, frozen=True):
 
 
 ROOM_STATES = Many(
-    RoomState, "select id, market, last_seq, version, closed_at from conversations where id = any ($1::uuid[])"
+    RoomState,
+    "select id, market, last_seq, version, closed_at, is_blocked from conversations where id = any ($1::uuid[])",
 )
 ROOM_MEMBERS = Many(
     RoomMember,

@@ -1,7 +1,7 @@
 """What a notification says, found when it is read, mailed or pushed.
 
 One of new messages stores no text: it says what its conversation holds now, so it follows edits, and is gone with what it told of
-or with the membership of its user.
+or with the membership of its user. Messages that are quiet for the user (core/mutes.py) are passed over.
 """
 
 from core.wording import shown
@@ -23,6 +23,7 @@ SAID = f"""
         from messages m join users w on w.id = m.sender_id
         where s.user_id is not null and m.conversation_id = n.fold_key and m.seq <= n.fold_seq and m.deleted_at is null
             and m.sender_id <> n.user_id
+            and not is_quiet(n.user_id, n.fold_key, '{{}}') and not is_quiet(n.user_id, null, array[m.sender_id])
             and m.seq > case when r.is_read then n.fold_seq - 1 else greatest(s.last_read_seq, n.fold_seq - {MOST_DELETED}) end
         order by m.seq desc limit 1
     ) f on true"""  # noqa: S608 - no input in it

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from core import clock, dead_jobs, feeds, idempotency, identity, invitations, messages, sessions
+from core import clock, dead_jobs, feeds, idempotency, identity, invitations, messages, mutes, reports, sessions
 from core.db import Pool, Run, Scalar
 from core.tokens import REFRESH_LIFETIME
 
@@ -18,6 +18,8 @@ OLD: tuple[tuple[Run | Scalar[int], timedelta], ...] = (
     (sessions.FORGET_ENDED, timedelta(days=30)),
     (sessions.FORGET_EXPIRED, REFRESH_LIFETIME + A_WHILE),
     (invitations.FORGET_ANSWERED, invitations.PAUSE_AFTER_DECLINE),
+    (mutes.FORGET, timedelta(0)),
+    (reports.FORGET, reports.KEPT),
     (dead_jobs.FORGET, timedelta(days=90)),
     (feeds.HASH_TOKENS, timedelta(days=1)),
 )

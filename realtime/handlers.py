@@ -141,7 +141,7 @@ class Handlers:
         (seq, version), read = room.flushed, room.members.get(client.user_key, 0)
         ids = room.ids
         positions = [ReadPosition(id, room.members.get(key, 0)) for key, id in ids.items()]
-        online = await self._presence.online(frozenset(ids)) if ids else set[bytes]()
+        online = await self._presence.online(client.user_key, frozenset(ids)) if ids else set[bytes]()
         gone = await GONE(self._resources.db, room.id, client.user.id, read, seq) or 0 if seq > read else 0
         if event.since is not None:
             page = await self._log.changes(room.id, event.since, version)
@@ -179,8 +179,7 @@ class Handlers:
         """Tell the conversation who types."""
 
         def tell(room: Room) -> None:
-            if room.closed_at:
-                raise errors.CONVERSATION_CLOSED.error()
+            room.require_open()
             self.typing.said(client, room.id, is_typing=event.is_typing)
             reply.done(wire.Done())
 

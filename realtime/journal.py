@@ -33,7 +33,10 @@ class Appended(msgspec.Struct, frozen=True):
 
 
 # What the function says in the words of the version before, beside which it may run.
-_REFUSALS: Mapping[str | None, errors.ErrorCode] = {"FORBIDDEN": errors.CONVERSATION_CLOSED}
+_REFUSALS: Mapping[str | None, errors.ErrorCode] = {
+    "FORBIDDEN": errors.CONVERSATION_CLOSED,
+    "USER_NOT_FOUND": errors.USER_UNREACHABLE,
+}
 APPEND = Many(Appended, "select * from append_messages($1, $2, $3, $4, $5, $6, $7, $8)")
 
 

@@ -15,6 +15,7 @@ from uuid import UUID
 from redis.asyncio import Redis
 
 from core.away import REDIS_AWAY
+from core.blocks import OF_USERS
 from core.clock import now
 from core.db import UNAVAILABLE_ERRORS, Pool
 from core.events import Event, UserOffline, UserOnline
@@ -76,7 +77,7 @@ class Presence:
         self._untold: set[bytes] = set()
         self._told_at = 0.0
         self._left: dict[bytes, float] = {}
-        self._asking = Batch(self._online_among)
+        self._asking = Batch(self._online_to)
         self._ticks = (Periodic(self._tell, TICK_SECONDS), Periodic(self._beat, BEAT_SECONDS))
 
     async def start(self) -> None:
@@ -103,9 +104,22 @@ class Presence:
         self._came.discard(user)
         self._left[user] = asyncio.get_running_loop().time() + LINGER_SECONDS
 
-    async def online(self, users: frozenset[bytes]) -> set[bytes]:
-        """Return who of these is online on any hub; without Redis, who is here."""
-        return await self._asking.ask(users)
+    async def online(self, asker: bytes, users: frozenset[bytes]) -> set[bytes]:
+        """Return who of these is online on any hub, for a user who asks; without Redis, who is here."""
+        return await self._asking.ask((asker, users))
+
+    async def _online_to(self, questions: list[tuple[bytes, frozenset[bytes]]]) -> list[set[bytes]]:
+        blocked = await self._blocked({asker for asker, _ in questions})
+        return await self._online_among([users - blocked.get(asker, set()) for asker, users in questions])
+
+    async def _blocked(self, users: Iterable[bytes]) -> dict[bytes, set[bytes]]:
+        """Return, for those of these users who have blocked somebody or are blocked, whom they are not told of."""
+        blocked: dict[bytes, set[bytes]] = {}
+        for block in await OF_USERS(self._db, [UUID(bytes=user) for user in users]):
+            one, other = block.user_id.bytes, block.blocked_id.bytes
+            blocked.setdefault(one, set()).add(other)
+            blocked.setdefault(other, set()).add(one)
+        return blocked
 
     async def _online_among(self, questions: list[frozenset[bytes]]) -> list[set[bytes]]:
         everybody = frozenset[bytes]().union(*questions)
@@ -168,8 +182,9 @@ class Presence:
             for member in members:  # who shares no other conversation with them shares the set with all others, too
                 news[member] = news[member] | about if member in news else about
         (listening,) = await self._online_among([frozenset(news)])
+        blocked = await self._blocked(users)
         for member in listening:
-            if about := news[member] - {member}:
+            if about := news[member] - {member} - blocked.get(member, set()):
                 self._emit(member, b"".join(frames[user] for user in about))
 
     @_unless_away

@@ -128,6 +128,10 @@ class Publisher:
                 self._local.forget(id.bytes)
             self._bus.publish(conversation_channel(id.bytes), Kind.MEND, flags=FORGOTTEN)
 
+    def mend(self, conversation_id: UUID) -> None:
+        """Have all hubs compare a conversation with the database."""
+        self._mend(conversation_id.bytes)
+
     def end_sessions(self, session_ids: Sequence[UUID]) -> None:
         """Close the sockets of logins that have ended."""
         for session_id in session_ids:

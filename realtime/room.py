@@ -9,6 +9,7 @@ from core import errors
 from realtime.bus import NOBODY
 
 if TYPE_CHECKING:
+    from core.rooms import RoomState
     from realtime.client import Client
     from realtime.engine.session import Session
 
@@ -34,6 +35,7 @@ class Room:
         "id",
         "idle_since",
         "ids",
+        "is_blocked",
         "key",
         "mailbox",
         "market",
@@ -53,6 +55,7 @@ class Room:
         self.market = ""
         self.awake = False
         self.closed_at: datetime | None = None
+        self.is_blocked = False
         self.dirty = False
         self.seq = 0
         self.version = 0
@@ -78,6 +81,17 @@ class Room:
             refused(errors.UNAVAILABLE.error())
         else:
             self.mailbox.append((command, refused))
+
+    def require_open(self) -> None:
+        """Raise CONVERSATION_CLOSED or USER_UNREACHABLE where nothing is said any more."""
+        if self.closed_at:
+            raise errors.CONVERSATION_CLOSED.error()
+        if self.is_blocked:
+            raise errors.USER_UNREACHABLE.error()
+
+    def stand(self, state: "RoomState") -> None:
+        """Take from a loaded state whether something may be said."""
+        self.closed_at, self.is_blocked = state.closed_at, state.is_blocked
 
     @property
     def small(self) -> bool:

@@ -176,7 +176,7 @@ class Rooms:
             self._forget(room)
             room.refuse(answer)
         else:
-            room.closed_at = answer.closed_at
+            room.stand(answer)
             room.wake(answer.market, answer.last_seq, answer.version)
             self._gathered(room)
             if room.key in self._outdated:
@@ -195,9 +195,10 @@ class Rooms:
 
     async def _reload(self, rooms: list[Room]) -> Sequence[None]:
         await self._load_members(rooms)
-        closed = {state.id: state.closed_at for state in await ROOM_STATES(self._db, [room.id for room in rooms])}
+        states = {state.id: state for state in await ROOM_STATES(self._db, [room.id for room in rooms])}
         for room in rooms:
-            room.closed_at = closed.get(room.id)
+            if state := states.get(room.id):
+                room.stand(state)
             self._typists.recheck(room)
             for client in [client for client in room.sockets.values() if client.user_key not in room.members]:
                 client.leave(room)
@@ -257,6 +258,8 @@ class Rooms:
     async def _mend(self, rooms: list[Room]) -> Sequence[None]:
         by_id = {room.id: room for room in rooms}
         for state in await ROOM_STATES(self._db, list(by_id)):
+            by_id[state.id].stand(state)
+            self._typists.recheck(by_id[state.id])
             if state.version > by_id[state.id].version:
                 await self._read_log(by_id[state.id], state)
         return [None] * len(rooms)

@@ -58,8 +58,9 @@ class Typists:
         self._outbox.broadcast(room.others(user_key), frame)
 
     def recheck(self, room: Room) -> None:
-        """End the typing of those who are no members any more, or of all if the conversation is closed."""
-        for user_key in [user_key for user_key in room.typing if room.closed_at or user_key not in room.members]:
+        """End the typing of those who are no members any more, or of all where nothing is said any more."""
+        is_over = room.closed_at or room.is_blocked
+        for user_key in [user_key for user_key in room.typing if is_over or user_key not in room.members]:
             self.end(room, user_key)
 
     def _tick(self) -> None:

@@ -25,6 +25,7 @@ ROUTES = (
     do("/ops/sessions/{sessionId}/end", handlers.end_session, OPERATOR, errors.SESSION_NOT_FOUND),
     get("/ops/conversations/{conversationId}", handlers.get_conversation, OPERATOR, errors.CONVERSATION_NOT_FOUND),
     get("/ops/messages/{messageId}/trace", handlers.trace, OPERATOR, errors.MESSAGE_NOT_FOUND),
+    get("/ops/reports", handlers.list_reports, OPERATOR),
     get("/ops/jobs", handlers.list_jobs, OPERATOR),
     do("/ops/jobs/retry", handlers.retry_jobs, OPERATOR),
     do("/ops/jobs/drop", handlers.drop_jobs, OPERATOR),

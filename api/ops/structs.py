@@ -15,6 +15,8 @@ from core.inspection import (
     MessageFound,
     UserFound,
 )
+from core.paging import Limit
+from core.reports import Reported
 from realtime.pulse import Process, Vitals
 from realtime.questions import RoomSeen, SocketSeen
 
@@ -152,6 +154,21 @@ class JobList(msgspec.Struct, frozen=True, rename="camel"):
     """Dead jobs, the oldest first; `total` of them there are."""
 
     jobs: list[DeadJob]
+    total: int
+
+
+class ReportQuery(msgspec.Struct, frozen=True, rename="camel"):
+    """`before`: the last report of the page before; `userId`: about this user alone."""
+
+    before: UUID | None = None
+    user_id: UUID | None = None
+    limit: Limit = 50
+
+
+class ReportList(msgspec.Struct, frozen=True):
+    """Reports of users, the latest first; `total` of them there are."""
+
+    reports: list[Reported]
     total: int
 
 

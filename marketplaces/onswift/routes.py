@@ -31,6 +31,7 @@ from core.errors import (
     SESSION_NOT_FOUND,
     UNAUTHORIZED,
     USER_NOT_FOUND,
+    USER_UNREACHABLE,
 )
 from core.market import PUBLIC, Chore, FilePart, Route, SocketEvent, delete, do, ending_login, get, post, put
 from marketplaces.onswift.errors import (
@@ -69,6 +70,7 @@ from marketplaces.onswift.handlers import (
     projects,
     reminders,
     reviews,
+    safety,
     samples,
     sync,
     tasks,
@@ -82,7 +84,7 @@ NOT_MY_TASK = (*NOT_MY_PROJECT, TASK_NOT_FOUND)
 NOT_MY_DELIVERABLE = (DELIVERABLE_NOT_FOUND, FORBIDDEN)
 NOT_MINE = (CONVERSATION_NOT_FOUND, NOT_A_MEMBER)
 NOT_MY_MESSAGE = (*NOT_MINE, MESSAGE_NOT_FOUND)
-OPEN_MESSAGE = (*NOT_MY_MESSAGE, CONVERSATION_CLOSED)
+OPEN_MESSAGE = (*NOT_MY_MESSAGE, CONVERSATION_CLOSED, USER_UNREACHABLE)
 DELIVERED = (FilePart("files[]", "fileUrls", "deliverable", many=True),)
 BAD_TEXT = (EMPTY_MESSAGE, MESSAGE_TOO_LONG)
 PROJECT = "/api/projects/{projectId}"
@@ -113,6 +115,16 @@ ROUTES: tuple[Route, ...] = (
     put("/api/users/me", users.update_me, ROLES),
     ending_login(delete("/api/users/me", users.delete_me, ROLES, REAUTHENTICATION_REQUIRED)),
     get("/api/users/me/export", users.export_me, ROLES),
+    get("/api/users/me/blocks", safety.list_blocks, ROLES),
+    put("/api/users/me/blocks/{userId}", safety.block_user, ROLES, USER_NOT_FOUND, status=204),
+    delete("/api/users/me/blocks/{userId}", safety.unblock_user, ROLES),
+    get("/api/users/me/mutes", safety.list_mutes, ROLES),
+    put("/api/users/{userId}/mute", safety.mute_user, ROLES, USER_NOT_FOUND, status=204),
+    delete("/api/users/{userId}/mute", safety.unmute_user, ROLES),
+    put("/api/conversations/{conversationId}/mute", safety.mute_conversation, ROLES, *NOT_MINE, status=204),
+    delete("/api/conversations/{conversationId}/mute", safety.unmute_conversation, ROLES),
+    do("/api/users/{userId}/report", safety.report_user, ROLES, USER_NOT_FOUND, statuses=(201,)),
+    do(MESSAGE + "/report", safety.report_message, ROLES, *NOT_MY_MESSAGE, statuses=(201,)),
     get("/api/users/search", users.search_talents, CREATORS),
     get("/api/users/{userId}", users.get_user, ROLES, USER_NOT_FOUND),
     get("/api/skills", users.list_skills, PUBLIC),
@@ -131,6 +143,7 @@ ROUTES: tuple[Route, ...] = (
         ALREADY_IN_TEAM,
         TEAM_FULL,
         HAS_LEFT_TEAM,
+        USER_UNREACHABLE,
         weight=weights.TEAM,
     ),
     delete(PROJECT + "/team/me", team.leave, TALENTS, PROJECT_NOT_FOUND, NOT_IN_TEAM, weight=weights.REMOVAL),
@@ -173,6 +186,7 @@ ROUTES: tuple[Route, ...] = (
         ROLES,
         SAME_USER_TYPE,
         USER_NOT_FOUND,
+        USER_UNREACHABLE,
         statuses=(201, 200),
         weight=weights.CONVERSATION,
     ),

@@ -32,6 +32,16 @@ MATRIX: dict[tuple[str, str], str] = {
     ("PUT", "/api/users/me"): OWN,
     ("DELETE", "/api/users/me"): OWN,
     ("GET", "/api/users/me/export"): OWN,
+    ("GET", "/api/users/me/blocks"): OWN,
+    ("PUT", "/api/users/me/blocks/{userId}"): EVERYBODY,
+    ("DELETE", "/api/users/me/blocks/{userId}"): EVERYBODY,
+    ("GET", "/api/users/me/mutes"): OWN,
+    ("PUT", "/api/users/{userId}/mute"): EVERYBODY,
+    ("DELETE", "/api/users/{userId}/mute"): EVERYBODY,
+    ("PUT", "/api/conversations/{conversationId}/mute"): THEIRS,
+    ("DELETE", "/api/conversations/{conversationId}/mute"): EVERYBODY,
+    ("POST", "/api/users/{userId}/report"): EVERYBODY,
+    ("POST", "/api/conversations/{conversationId}/messages/{messageId}/report"): THEIRS,
     ("GET", "/api/users/search"): CREATOR_ONLY,
     ("GET", "/api/users/{userId}"): EVERYBODY,
     ("GET", "/api/projects"): OWN,
@@ -169,6 +179,7 @@ def test_a_call_of_one_role_is_marked_so() -> None:
             pytest.fail(f"{route.method} {route.path} is not everybody's")
 
 
+@pytest.mark.usefixtures("generous")
 async def test_who_may_not_make_a_call_is_refused_and_changes_nothing(
     api: Api, house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from api import admission, blobs, body, multipart, transfers
 from api.ops import operators, routes
-from core import alerts, invitations
+from core import alerts, blocking, invitations, reports
 from core.budget import Rate
 from marketplaces.onswift import rules
 from realtime import limits
@@ -77,6 +77,8 @@ FIGURES: dict[str, Sequence[float]] = {
     "`alert-login`, `alert-password`": [*{*counts(DAY, alerts.LOGINS, alerts.PASSWORDS)}],
     "`uploads`, `export`": counts(HOUR, rules.UPLOADS, rules.EXPORT),
     "`invitations`": [invitations.INVITATIONS.count, 1, round(invitations.INVITATIONS.interval / MINUTE)],
+    "`blocks`": [blocking.BLOCKS.count, 1, round(blocking.BLOCKS.interval)],
+    "`reports`": [reports.REPORTS.count, 1, round(reports.REPORTS.interval / MINUTE)],
     "`operators`, `operator_guesses`": counts(MINUTE, routes.USUAL, operators.GUESSES),
     "traffic of a client": [*refilled(budget.TRAFFIC), 1, 1, budget.UNIT],
     "work of a turn": [budget.SLICE, budget.TURN],

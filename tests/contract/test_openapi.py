@@ -28,6 +28,7 @@ def test_a_generated_page_is_committed_as_it_is_generated(path: Path) -> None:
     assert path.read_text() == PAGES[path](), "run `make docs`"
 
 
+@pytest.mark.usefixtures("generous")
 async def test_every_answer_is_as_the_document_says(api: Api, house: House) -> None:
     story = await tell_story(api, house)
     for route in ROUTES:

@@ -10,6 +10,8 @@ import asyncpg
 import pytest
 
 from core import (
+    blocking,
+    blocks,
     conversations,
     credentials,
     deliveries,
@@ -20,8 +22,10 @@ from core import (
     inspection,
     invitations,
     messages,
+    mutes,
     notifications,
     privacy,
+    reports,
     reviews,
     rooms,
     sessions,
@@ -54,6 +58,11 @@ select c.id, n, n, now(), gen_random_uuid(), c.id, 'c' || n, 'x', now() from con
 insert into invitations (id, conversation_id, user_id, invited_by, created_at)
 select gen_random_uuid(), pg_temp.id(n), pg_temp.id((n + k * 41) % 3000 + 1), pg_temp.id(n), now()
 from generate_series(1, 3000) n, generate_series(1, 10) k;
+insert into blocks (user_id, blocked_id, created_at)
+select pg_temp.id(n), pg_temp.id((n + k * 43) % 3000 + 1), now() from generate_series(1, 3000) n, generate_series(1, 5) k;
+insert into mutes (user_id, muted_id, kind, created_at) select user_id, blocked_id, 'user', created_at from blocks;
+insert into reports (id, market, reporter_id, user_id, message_id, reason, text, created_at)
+select gen_random_uuid(), 'onswift', user_id, blocked_id, gen_random_uuid(), 'x', 'x', now() from blocks;
 insert into reactions (conversation_id, seq, emoji, user_id)
 select id, n, 'x', id from conversations, generate_series(1, 5) n;
 insert into mentions (conversation_id, seq, user_id)
@@ -138,6 +147,15 @@ HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
     ),
     (projects.HAS_LEFT, (CONVERSATION, USER, MOMENT), {"project_team_project_id_user_id_key"}),
     (invitations.LIST_OF_GROUP, (CONVERSATION, 20, 0), {"invitations_conversation_id_user_id_key"}),
+    (blocks.BETWEEN, (USER, [UUID(int=n) for n in range(2, 102)]), {"blocks_pkey"}),
+    (blocks.OF_USERS, ([USER],), {"blocks_pkey", "blocks_blocked"}),
+    (blocking.LIST_OF_USER, (USER, 20, 0), {"blocks_pkey"}),
+    (blocking.SET_PAIR, ("onswift", "1:2", USER, UUID(int=2)), {"conversations_pair", "blocks_pkey"}),
+    (mutes.LIST_OF_USER, (USER, MOMENT, 20, 0), {"mutes_pkey"}),
+    (mutes.COUNT, (USER, MOMENT), {"mutes_pkey"}),
+    (reports.PAGE, (UUID(int=2**127), 20, None), {"reports_pkey"}),
+    (reports.PAGE, (None, 20, USER), {"reports_user"}),
+    (reports.FORGET, (MOMENT, 100), {"reports_pkey"}),
     (rooms.LIVE_SESSIONS, ([USER],), {"sessions_pkey", "users_pkey"}),
     (rooms.ROOM_STATES, ([CONVERSATION],), {"conversations_pkey"}),
     (rooms.ROOM_MEMBERS, ([CONVERSATION],), {"members_pkey"}),

@@ -81,7 +81,7 @@ async def test_bus_presence_and_jobs_work_over_tls_with_a_password(
         await ann.send(group, "Over the bus")
         assert (await bob.heard.next("message:received"))["message"]["content"] == "Over the bus"
         async with asyncio.timeout(10):
-            while not await house.hubs[0]._presence.online(frozenset([bob.user.id.bytes])):  # noqa: ASYNC110
+            while not await house.hubs[0]._presence.online(ann.user.id.bytes, frozenset([bob.user.id.bytes])):  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
         await house.resources.jobs.enqueue(NotifyMembers([str(uuid7())]))
         async with open_worker(safe, house.resources, house.publisher):

@@ -1,7 +1,7 @@
 """One function for each row of the operators' table."""
 
 from api.ops.handlers.actions import drain, drop_jobs, end_session, list_jobs, retry_jobs, undrain
-from api.ops.handlers.looks import get_conversation, get_me, get_user, list_hubs, search, trace
+from api.ops.handlers.looks import get_conversation, get_me, get_user, list_hubs, list_reports, search, trace
 
 __all__ = [
     "drain",
@@ -12,6 +12,7 @@ __all__ = [
     "get_user",
     "list_hubs",
     "list_jobs",
+    "list_reports",
     "retry_jobs",
     "search",
     "trace",

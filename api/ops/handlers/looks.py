@@ -15,6 +15,8 @@ from api.ops.structs import (
     OneMember,
     Operator,
     OtherProcess,
+    ReportList,
+    ReportQuery,
     RoomOnHub,
     Search,
     SocketOnHub,
@@ -22,7 +24,7 @@ from api.ops.structs import (
     UserPage,
 )
 from api.ops.tracing import has_told, trace_member
-from core import errors, inspection
+from core import errors, inspection, reports
 from core.away import REDIS_AWAY
 from core.db import found
 from core.redis_pool import server_name
@@ -53,6 +55,14 @@ async def list_hubs(ctx: OperatorCtx) -> HubList:
         [Hub(one.is_late, one.is_silent, one) for one in hubs],
         [OtherProcess(one.is_late, one.is_silent, one) for one in others],
     )
+
+
+async def list_reports(ctx: OperatorCtx, query: ReportQuery) -> ReportList:
+    """Say what users have reported, the latest first."""
+    rows, total = await reports.page(ctx.db, query.before, query.limit, query.user_id)
+    if rows:
+        await ctx.record_look("report.look", query.user_id, reports=[str(row.id) for row in rows])
+    return ReportList(rows, total)
 
 
 async def search(ctx: OperatorCtx, query: Search) -> Found:

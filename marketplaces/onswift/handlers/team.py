@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from core import clock, groups, identity, invitations, limits, subjects
+from core import blocks, clock, groups, identity, invitations, limits, subjects
 from core.context import Ctx
 from core.db import found
 from core.ids import uuid7
@@ -31,6 +31,7 @@ async def add_member(ctx: Ctx, project_id: UUID, body: NewTeamMember) -> Members
         await access.project_owned(ctx, work.db, project_id, "add team members")
         if await identity.role_of(ctx, body.user_id) != rules.TALENT:
             raise USER_NOT_TALENT.error()
+        await blocks.require_none(work.db, ctx.user.id, body.user_id)
         await _check_place(work, project_id, body.user_id)
         added = await queries.ADD_MEMBER(work.db, uuid7(), project_id, body.user_id, body.role, clock.now())
         membership = found(added, ALREADY_IN_TEAM.error())

@@ -15,6 +15,22 @@ async def tell(story: Story) -> None:
     await _groups(story)
     await _notifications(story, pair["id"])
     await story.make(story.bob, "GET", "/api/sync")
+    await _safety(story, pair["id"])
+
+
+async def _safety(story: Story, pair: str) -> None:
+    ann, eve = story.ann, story.eve
+    said = await story.make(story.bob, "POST", "/api/conversations/{conversationId}/messages", pair, content="Buy!")
+    message = "/api/conversations/{conversationId}/messages/{messageId}/report"
+    await story.make(ann, "POST", message, pair, said["id"], reason="spam")
+    await story.make(ann, "POST", "/api/users/{userId}/report", story.bob.id, reason="other", text="He sells things")
+    await story.make(ann, "PUT", "/api/users/me/blocks/{userId}", eve.id)
+    await story.make(ann, "GET", "/api/users/me/blocks")
+    await story.make(ann, "DELETE", "/api/users/me/blocks/{userId}", eve.id)
+    for path, id in (("/api/users/{userId}/mute", eve.id), ("/api/conversations/{conversationId}/mute", pair)):
+        await story.make(ann, "PUT", path, id, until="2999-12-31T00:00:00Z")
+        await story.make(ann, "GET", "/api/users/me/mutes")
+        await story.make(ann, "DELETE", path, id)
 
 
 async def _messages(story: Story, pair: str) -> None:

@@ -42,6 +42,37 @@ async def talk(walker: Walker, other: Caller, third: Caller) -> None:
     await other.delete(f"/conversations/{kept.body['id']}/members/{walker.id}")
     await other.post(f"/conversations/{kept.body['id']}/members", userIds=[walker.id])
     await be_invited(walker, group)
+    await keep_away(walker, third, group)
+    await report(walker, other, pair, asked["id"])
+
+
+async def keep_away(walker: Walker, third: Caller, group: str) -> None:
+    """Mute and block somebody, and be muted and blocked."""
+    for path, id in (("/api/users/{userId}/mute", third.id), (CONVERSATION + "/mute", group)):
+        await walker.make("PUT", path, id)
+        await walker.make("GET", "/api/users/me/mutes")
+        await walker.make("DELETE", path, id)
+        await walker.make("PUT", path, id)
+    await walker.make("PUT", "/api/users/me/blocks/{userId}", third.id)
+    await walker.make("GET", "/api/users/me/blocks")
+    await walker.make("DELETE", "/api/users/me/blocks/{userId}", third.id)
+    stranger = await walker.api.signed_up("creator", "Bea Blocker")
+    assert (await stranger.put(f"/users/me/blocks/{walker.id}")).status == 204
+    assert (await stranger.put(f"/users/{walker.id}/mute")).status == 204
+    await walker.make("PUT", "/api/users/me/blocks/{userId}", stranger.id)
+
+
+async def report(walker: Walker, other: Caller, pair: str, message: str) -> None:
+    """Report somebody, and what he said; be reported for what one says."""
+    marks = walker.marks
+    text = marks.own("text of a report")
+    await walker.make("POST", "/api/users/{userId}/report", other.id, reason="other", text=text)
+    await walker.make("POST", MESSAGE + "/report", pair, message, reason="spam", text=marks.own("of a message"))
+    said = await walker.make(
+        "POST", MESSAGES, pair, content=marks.shared("reported", "messages", "reports", "notifications")
+    )
+    reported = await other.post(f"/conversations/{pair}/messages/{said['id']}/report", reason="hate", text="See!")
+    assert reported.status == 201
 
 
 async def be_invited(walker: Walker, group: str) -> None:

@@ -1,0 +1,136 @@
+"""Reports: what users tell the operators of others, a person or a message of hers. Nobody else sees them.
+
+A message's text is kept with the report as it was, for it may be edited or deleted a moment later; of a deleted one its last.
+"""
+
+from datetime import datetime, timedelta
+from typing import Final, Literal, TypeAlias
+from uuid import UUID
+
+import msgspec
+
+from core import clock, errors, limits
+from core.budget import Rate
+from core.context import Ctx
+from core.conversations import require_member
+from core.db import Db, Many, One, Run, Scalar, found
+from core.identity import role_of
+from core.ids import uuid7
+from core.unit_of_work import unit_of_work
+
+Reason: TypeAlias = Literal["spam", "harassment", "hate", "sexual", "violence", "scam", "impersonation", "other"]
+REPORTS: Final = Rate("reports", 20, 60 * 60)  # of one user
+KEPT: Final = timedelta(days=365)
+
+
+class Report(msgspec.Struct, frozen=True, rename="camel"):
+    """What the reporter has of her report; reported again, it says what she says now."""
+
+    id: UUID
+    user_id: UUID
+    message_id: UUID | None
+    reason: Reason
+    text: str
+    created_at: datetime
+
+
+class Reported(msgspec.Struct, frozen=True, rename="camel"):
+    """A report as operators see it. `evidence`: what the message said when it was first reported."""
+
+    id: UUID
+    market: str
+    reporter_id: UUID
+    reporter_name: str
+    user_id: UUID
+    user_name: str
+    conversation_id: UUID | None
+    message_id: UUID | None
+    reason: str
+    text: str
+    evidence: str | None
+    created_at: datetime
+
+
+class Said(msgspec.Struct, frozen=True):
+    """A message of a user."""
+
+    sender_id: UUID
+    kind: str
+    content: str
+
+
+MESSAGE = One(
+    Said,
+    """
+    select m.sender_id, m.kind, case when m.deleted_at is null then m.body else coalesce((
+        select e.body from message_edits e where e.conversation_id = m.conversation_id and e.seq = m.seq
+        order by e.version desc limit 1
+    ), '') end as content
+    from messages m where m.conversation_id = $1 and m.id = $2""",
+)
+INSERT = One(
+    Report,
+    """
+    insert into reports as r
+        (id, market, reporter_id, user_id, conversation_id, message_id, reason, text, evidence, created_at)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+    on conflict (reporter_id, user_id, message_id) do update set reason = excluded.reason, text = excluded.text
+    returning r.id, r.user_id, r.message_id, r.reason, r.text, r.created_at""",
+)
+# The latest first: those before report $1, if it is given, so many ($2); of user $3 alone, if she is given.
+PAGE = Many(
+    Reported,
+    """
+    select r.id, r.market, r.reporter_id, b.name as reporter_name, r.user_id, u.name as user_name, r.conversation_id,
+        r.message_id, r.reason, r.text, r.evidence, r.created_at
+    from reports r join users b on b.id = r.reporter_id join users u on u.id = r.user_id
+    where ($1::uuid is null or r.id < $1) and ($3::uuid is null or r.user_id = $3) order by r.id desc limit $2""",
+)
+COUNT = Scalar(int, "select count(*) from reports where $1::uuid is null or user_id = $1")
+# Those made before a moment ($1), so many at most ($2): ids are UUIDv7, so the oldest come first.
+FORGET = Run(
+    """
+    delete from reports where id in (
+        select id from (select id, created_at from reports order by id limit $2) oldest where created_at < $1
+    )"""
+)
+
+
+async def report_user(ctx: Ctx, user_id: UUID, reason: Reason, text: str) -> Report:
+    """Report a user; raises USER_NOT_FOUND, RATE_LIMITED, VALIDATION_ERROR: oneself."""
+    await role_of(ctx, user_id)
+    return await _store(ctx, user_id, None, None, reason, text, None)
+
+
+async def report_message(ctx: Ctx, conversation_id: UUID, id: UUID, reason: Reason, text: str) -> Report:
+    """Report a message that the caller can read, also a deleted one; raises as messages.get, and as report_user."""
+    await require_member(ctx, conversation_id)
+    said = found(await MESSAGE(ctx.db, conversation_id, id), errors.MESSAGE_NOT_FOUND.error())
+    if said.kind != "text":
+        raise errors.invalid("messageId", "Must be a message that somebody has written")
+    return await _store(ctx, said.sender_id, conversation_id, id, reason, text, said.content)
+
+
+async def page(db: Db, before: UUID | None, limit: int, user_id: UUID | None) -> tuple[list[Reported], int]:
+    """Return some reports for operators, the latest first, and how many there are: of all users or of one."""
+    return await PAGE(db, before, limit, user_id), await COUNT(db, user_id) or 0
+
+
+async def _store(
+    ctx: Ctx,
+    user_id: UUID,
+    conversation_id: UUID | None,
+    message_id: UUID | None,
+    reason: Reason,
+    text: str,
+    evidence: str | None,
+) -> Report:
+    if user_id == ctx.user.id:
+        raise errors.invalid("messageId" if message_id else "userId", "Must not be your own")
+    await limits.take(ctx, REPORTS, str(ctx.user.id))
+    about = (user_id, conversation_id, message_id)
+    async with unit_of_work(ctx) as work:
+        row = await INSERT(work.db, uuid7(), ctx.market, ctx.user.id, *about, reason, text, evidence, clock.now())
+        report = found(row, errors.INTERNAL_ERROR.error())
+        await work.record("report.make", report.id, reason=reason)
+    return report

@@ -1,0 +1,61 @@
+"""What users do about others: blocking, muting and reporting them."""
+
+from uuid import UUID
+
+from core import blocking, mutes, reports
+from core.context import Ctx
+from core.paging import PageQuery, pagination
+from core.reports import Report
+from marketplaces.onswift.structs.safety import BlockPage, MutePage, MuteUntil, NewReport
+
+
+async def list_blocks(ctx: Ctx, query: PageQuery) -> BlockPage:
+    """Get whom the user has blocked, the latest first"""
+    page, total = await blocking.list_of_user(ctx, query)
+    return BlockPage(page, pagination(query, total))
+
+
+async def block_user(ctx: Ctx, user_id: UUID) -> None:
+    """Block a user: the two cannot write to or invite each other, nor see whether the other is online; groups go on"""
+    await blocking.block(ctx, user_id)
+
+
+async def unblock_user(ctx: Ctx, user_id: UUID) -> None:
+    """Block a user no more"""
+    await blocking.unblock(ctx, user_id)
+
+
+async def list_mutes(ctx: Ctx, query: PageQuery) -> MutePage:
+    """Get what the user has muted, the latest first"""
+    page, total = await mutes.list_of_user(ctx, query)
+    return MutePage(page, pagination(query, total))
+
+
+async def mute_user(ctx: Ctx, user_id: UUID, body: MuteUntil | None = None) -> None:
+    """Mute a user: no notifications, mails and pushes of what she does, until a moment or for good"""
+    await mutes.mute_user(ctx, user_id, body.until if body else None)
+
+
+async def unmute_user(ctx: Ctx, user_id: UUID) -> None:
+    """Mute a user no more"""
+    await mutes.unmute(ctx, "user", user_id)
+
+
+async def mute_conversation(ctx: Ctx, conversation_id: UUID, body: MuteUntil | None = None) -> None:
+    """Mute a conversation: its messages come, without notifications, mails and pushes, until a moment or for good"""
+    await mutes.mute_conversation(ctx, conversation_id, body.until if body else None)
+
+
+async def unmute_conversation(ctx: Ctx, conversation_id: UUID) -> None:
+    """Mute a conversation no more"""
+    await mutes.unmute(ctx, "conversation", conversation_id)
+
+
+async def report_user(ctx: Ctx, user_id: UUID, body: NewReport) -> Report:
+    """Report a user to the operators; nobody else is told"""
+    return await reports.report_user(ctx, user_id, body.reason, body.text)
+
+
+async def report_message(ctx: Ctx, conversation_id: UUID, message_id: UUID, body: NewReport) -> Report:
+    """Report a message to the operators, with its text as it is; nobody else is told"""
+    return await reports.report_message(ctx, conversation_id, message_id, body.reason, body.text)
