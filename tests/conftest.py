@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 import uvloop
 from argon2 import PasswordHasher
+from hypothesis import settings as generated
 from redis import Redis
 
 from cli.embedded.postgres import embedded_postgres
@@ -20,6 +21,9 @@ from cli.embedded.s3 import S3Server, embedded_s3, with_s3
 from config.settings import Settings
 from core import passwords
 from core.migrate import migrate
+
+generated.register_profile("untimed", generated(), deadline=None)  # a busy machine is no failure
+generated.load_profile("untimed")
 
 BUCKET = "tests"  # keys are made of ids, so tests do not meet in it
 

@@ -43,7 +43,7 @@ async def test_no_input_is_answered_with_a_bug(house: House) -> None:
         message = (await ann.post(f"/conversations/{conversation}/messages", content="x")).body["id"]
         known = {"conversationId": conversation, "messageId": message, "userId": bob.id}
 
-        @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=150, suppress_health_check=list(HealthCheck))
         @given(
             route=strategies.sampled_from([route for route in ROUTES if not route.path.endswith(("logout", "login"))]),
             part=TEXT,
