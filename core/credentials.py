@@ -10,7 +10,7 @@ from core import devices, feeds, known_devices
 from core.db import Connection, Run
 from core.files import table as files
 
-# What was mailed to set a password. A code that only confirms an address opens nothing, and stays good.
+# What was mailed to set a password or to change the address. A code that only verifies an address opens nothing, and stays good.
 END_ONE_TIME_TOKENS = Run(
     """
     update one_time_tokens set used_at = now()
