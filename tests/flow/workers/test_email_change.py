@@ -14,6 +14,7 @@ from core import clock, email_changes, sessions
 from core.budget import Rate
 from core.db import transaction
 from core.email_changes import CANCEL, NEW, OLD
+from core.emails import MailRates
 from core.identity import INSERT_ONE_TIME_TOKEN, RESET, digest
 from marketplaces.onswift import rules
 from tests.flow.api.conftest import PASSWORD, Api, Caller, Reply, audited
@@ -183,6 +184,17 @@ async def test_each_mailbox_gets_three_such_mails_an_hour_from_all_together(api:
     assert [(await ask(people[0], a_new_one())).status for _ in range(3)] == [200, 200, 429], "her own mailbox, too"
 
 
+async def test_a_change_counts_as_two_of_the_mails_that_the_clients_of_an_address_have_sent(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, bob = await api.signed_up(), await api.signed_up()
+    monkeypatch.setattr(
+        rules, "EMAIL_CHANGE", MailRates(Rate("mails of a test", 4, 3600), Rate("email-change", 3, 3600))
+    )
+    statuses = [(await ask(ann, a_new_one())).status for _ in range(2)]
+    assert [*statuses, (await ask(bob, a_new_one())).status] == [200, 200, 429]
+
+
 async def test_wrong_codes_count_with_all_other_codes_of_an_address(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rules, "CODES", Rate("codes", 2, 900))
     replies = [await confirm(api, "guess"), await cancel(api, "no\0code"), await confirm(api, "guess")]
@@ -307,6 +319,18 @@ async def ann(api: Api, house: House) -> Caller:
 
 async def confirm_both(api: Api) -> None:
     assert [(await confirm(api, code)).body["changed"] for code in (OLD, NEW)] == [False, True]
+
+
+async def test_of_two_mailboxes_that_confirm_at_once_the_later_one_changes_the_address(api: Api, ann: Caller) -> None:
+    replies = await asyncio.gather(confirm(api, OLD), confirm(api, NEW))
+    assert sorted(reply.body["changed"] for reply in replies) == [False, True]
+    assert (await ann.get("/users/me")).body["email"] != ann.email
+
+
+async def test_one_code_that_comes_twice_at_once_counts_once(api: Api, ann: Caller) -> None:
+    replies = await asyncio.gather(confirm(api, OLD), confirm(api, OLD))
+    assert sorted(reply.status for reply in replies) == [200, 400]
+    assert (await ann.get("/users/me")).body["email"] == ann.email
 
 
 async def test_the_login_that_asked_goes_on_and_hears_of_the_change(
