@@ -56,7 +56,7 @@ export function confirmEmailForm(token, done) {
   const node = form("Is this change of e-mail yours?", "Yes, confirm it", [], async () => {
     const { changed } = await call("POST", "/api/auth/change-email/confirm", { token });
     if (changed) done();
-    else node.replaceWith(el("p", { role: "status" }, "Confirmed. Now follow the link in the mail to the other address."));
+    else node.replaceWith(el("p", { role: "status" }, "Confirmed. Now follow the link in the other address's mail."));
   });
   return node;
 }
