@@ -69,6 +69,27 @@ create index one_time_tokens_user on one_time_tokens (user_id, purpose) where us
 -- export and erasure: the used ones too
 create index one_time_tokens_owner on one_time_tokens (user_id);
 
+-- A change of e-mail, of which a user has one pending at a time. Its codes are in one_time_tokens. Once done (changed_at) it is kept for
+-- the mail to the old address. session_id: the login that asked for it, which goes on after it.
+create table email_changes (
+    id uuid primary key,
+    user_id uuid not null references users on delete cascade,
+    session_id uuid not null,
+    old_email text not null,
+    new_email text not null,
+    asked_at timestamptz not null,
+    expires_at timestamptz not null,
+    old_confirmed_at timestamptz,
+    new_confirmed_at timestamptz,
+    changed_at timestamptz
+);
+-- email_changes.CONFIRM, credentials.END_EMAIL_CHANGES; and one at a time
+create unique index email_changes_pending on email_changes (user_id) where changed_at is null;
+-- export and erasure: those that were done, too
+create index email_changes_user on email_changes (user_id);
+-- tidy
+create index email_changes_expired on email_changes (expires_at);
+
 -- last_seq: the place of the newest message. version: counts every change in the conversation, changed_at: when the last one was.
 -- A conversation with a subject (OnSwift: a project) has the people of that as its members: nobody else adds or removes them.
 -- closed_at: its subject is gone. It can be read, and nothing is said in it any more.

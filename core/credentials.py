@@ -10,17 +10,19 @@ from core import devices, feeds, known_devices
 from core.db import Connection, Run
 from core.files import table as files
 
-# What was mailed to set a password. A code that only confirms an address opens nothing, and stays good.
+# What was mailed to set a password or to change the address. A code that only verifies an address opens nothing, and stays good.
 END_ONE_TIME_TOKENS = Run(
     """
     update one_time_tokens set used_at = now()
     where user_id = $1 and used_at is null and purpose <> 'email verification'"""
 )
+# A change of e-mail that is not done yet. Before the codes: those of one that is being mailed are ended, too.
+END_EMAIL_CHANGES = Run("delete from email_changes where user_id = $1 and changed_at is null")
 
 # Each takes the ids of sessions that have ended ($1). Links to files carry their session and need no statement.
 OF_SESSIONS: tuple[Run, ...] = (devices.END, files.END_UNUSED)
 # Each takes the id of a user ($1) whose sessions, all or all but one, have ended.
-OF_USER: tuple[Run, ...] = (feeds.END, known_devices.FORGET, END_ONE_TIME_TOKENS)
+OF_USER: tuple[Run, ...] = (feeds.END, known_devices.FORGET, END_EMAIL_CHANGES, END_ONE_TIME_TOKENS)
 
 
 async def end_of_sessions(db: Connection, session_ids: Sequence[UUID]) -> None:

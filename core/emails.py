@@ -69,6 +69,7 @@ def problems(given: str) -> list[Detail]:
     return [] if trimmed(given) else [Detail("email", INVALID)]
 
 
-async def take_mail(ctx: Ctx, email: str, rates: MailRates) -> None:
-    """Count a mail to an address, whether there is an account or not; raises RATE_LIMITED."""
-    await limits.take_all(ctx, (rates.address, ctx.remote), (rates.mailbox, canonical(email) or ""))
+async def take_mail(ctx: Ctx, email: str, rates: MailRates, *others: str) -> None:
+    """Count a mail to an address, and one to each of `others`, whether there is an account or not; raises RATE_LIMITED."""
+    mailboxes = [(rates.mailbox, canonical(one) or "") for one in (email, *others)]
+    await limits.take_all(ctx, *[(rates.address, ctx.remote)] * len(mailboxes), *mailboxes)

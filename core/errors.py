@@ -56,7 +56,7 @@ INVALID_REFRESH_TOKEN = ErrorCode("INVALID_REFRESH_TOKEN", 401, "Invalid or expi
 FORBIDDEN = ErrorCode("FORBIDDEN", 403, "Not authorized")
 CSRF_TOKEN_INVALID = ErrorCode("CSRF_TOKEN_INVALID", 403, "Send the session's CSRF token as X-CSRF-Token")
 REAUTHENTICATION_REQUIRED = ErrorCode(
-    "REAUTHENTICATION_REQUIRED", 403, "Send your password as `password`, or log in again: this cannot be undone"
+    "REAUTHENTICATION_REQUIRED", 403, "Send your password as `password`, or log in again"
 )
 NOT_A_MEMBER = ErrorCode("NOT_A_MEMBER", 403, "Not a participant in conversation")
 USER_UNREACHABLE = ErrorCode("USER_UNREACHABLE", 403, "This user cannot be reached")

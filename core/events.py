@@ -196,7 +196,7 @@ class NotificationChanged(Event, frozen=True, rename="camel"):
 
 
 class UserUpdated(Event, frozen=True, rename="camel"):
-    """Told to the sockets of a user whose name or picture has changed: what she says next carries the new one."""
+    """Told to the sockets of a user whose name, picture or e-mail has changed: what she says next carries the new name."""
 
     name = "user:updated"
     user: Person

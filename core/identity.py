@@ -25,7 +25,7 @@ from core.unit_of_work import unit_of_work
 
 RESET: Final = "password reset"
 VERIFY: Final = "email verification"
-# How young a login must be for what cannot be undone, if no password comes along.
+# How young a login must be for what cannot be undone or gives the account away, if no password comes along.
 RECENT = timedelta(minutes=5)
 _WRONG_PASSWORD = Detail("password", "Wrong password")
 
@@ -219,7 +219,7 @@ async def _open_session(ctx: Ctx, row: LoginRow, *, is_new_device: bool) -> tupl
 
 
 async def require_recent_login(ctx: Ctx, password: str | None, rate: Rate) -> None:
-    """Raise REAUTHENTICATION_REQUIRED unless the caller logged in a moment ago or gives her password: it cannot be undone."""
+    """Raise REAUTHENTICATION_REQUIRED unless the caller logged in a moment ago or gives her password."""
     began = await SESSION_BEGAN(ctx.db, ctx.user.session_id)
     if began and clock.now() - began <= RECENT:
         return

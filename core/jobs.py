@@ -80,6 +80,27 @@ class MailAlert(Job, frozen=True):
     network: str
 
 
+class MailEmailChange(Job, frozen=True):
+    """Mail about a change of e-mail, and from where that was: `asked`, codes to both addresses; `done`, to the old one."""
+
+    change_id: str
+    about: Literal["asked", "done"]
+    at: datetime
+    device: str
+    network: str
+
+
+class MailAddress(Job, frozen=True):
+    """Send one mail to an address of a change of e-mail; to nobody if that was cancelled or the account is erased."""
+
+    is_secret = True
+
+    change_id: str
+    to: Literal["old", "new"]
+    subject: str
+    text: str
+
+
 class CheckFile(Job, frozen=True):
     """Check an uploaded file, release or reject it, and move it to where it belongs."""
 

@@ -113,6 +113,16 @@ CORE = (
         (Run("delete from one_time_tokens where user_id = $1"),),
     ),
     PersonalData(
+        "email changes",
+        frozenset({"email_changes"}),
+        rows_of(
+            """
+            select old_email, new_email, asked_at, expires_at, old_confirmed_at, new_confirmed_at, changed_at
+            from email_changes where user_id = $1 order by id"""
+        ),
+        (Run("delete from email_changes where user_id = $1"),),
+    ),
+    PersonalData(
         "repeatable calls",
         frozenset({"idempotency_keys"}),
         rows_of("select key, status, created_at from idempotency_keys where user_id = $1 order by created_at"),

@@ -2,7 +2,19 @@
 
 from datetime import timedelta
 
-from core import clock, dead_jobs, feeds, idempotency, identity, invitations, messages, mutes, reports, sessions
+from core import (
+    clock,
+    dead_jobs,
+    email_changes,
+    feeds,
+    idempotency,
+    identity,
+    invitations,
+    messages,
+    mutes,
+    reports,
+    sessions,
+)
 from core.db import Pool, Run, Scalar
 from core.tokens import REFRESH_LIFETIME
 
@@ -15,6 +27,7 @@ EARLIER_TEXTS = timedelta(days=30)  # unless the settings say otherwise
 OLD: tuple[tuple[Run | Scalar[int], timedelta], ...] = (
     (idempotency.FORGET, idempotency.KEPT),
     (identity.FORGET_ONE_TIME_TOKENS, timedelta(0)),
+    (email_changes.FORGET, email_changes.KEPT),
     (sessions.FORGET_ENDED, timedelta(days=30)),
     (sessions.FORGET_EXPIRED, REFRESH_LIFETIME + A_WHILE),
     (invitations.FORGET_ANSWERED, invitations.PAUSE_AFTER_DECLINE),

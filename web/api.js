@@ -27,6 +27,7 @@ const WORDS = {
   INVALID_CREDENTIALS: "This e-mail and password do not belong together.",
   INVALID_REFRESH_TOKEN: "You have been logged out.",
   INVALID_RESET_TOKEN: "This link has been used or is too old. Ask for a new one.",
+  INVALID_VERIFICATION_TOKEN: "This link has been used, cancelled, or is too old.",
   INVITATION_NOT_FOUND: "This invitation is not open any more.",
   INTERNAL_ERROR: "Something went wrong on our side. Please try again.",
 };

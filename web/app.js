@@ -1,10 +1,12 @@
 /** The page: who sits in which pane, which pane the user looks at. `/?as=creator` shows one pane only. */
 import { el, reconcile } from "./dom.js";
-import { loginForm, resetForm, verifyForm } from "./forms.js";
+import { confirmEmailForm, keepEmailForm, loginForm, resetForm, verifyForm } from "./forms.js";
 import { Pane } from "./pane.js";
 import { SLOTS, accountIn, keepAccount, remember, seat } from "./storage.js";
 import { card, emptyPane, welcome } from "./welcome.js";
 
+// The forms behind the links of mails, by what comes before the token.
+const MAILED = { reset: resetForm, verify: verifyForm, email: confirmEmailForm, "keep-email": keepEmailForm };
 const stage = document.querySelector("#stage");
 const tabs = document.querySelector("#tabs");
 const asked = new URLSearchParams(location.search).get("as");
@@ -95,8 +97,8 @@ function lookAgain() {
 
 function enter() {
   const codes = new URLSearchParams(location.hash.slice(1));
-  if (codes.has("reset")) showMailed(resetForm, codes.get("reset"));
-  else if (codes.has("verify")) showMailed(verifyForm, codes.get("verify"));
+  const [name] = codes.keys();
+  if (Object.hasOwn(MAILED, name)) showMailed(MAILED[name], codes.get(name));
   else draw();
 }
 

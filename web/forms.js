@@ -51,6 +51,24 @@ export function verifyForm(token, done) {
   });
 }
 
+/** The form behind the links in the mails about a change of e-mail; both mailboxes have to confirm it. */
+export function confirmEmailForm(token, done) {
+  const node = form("Is this change of e-mail yours?", "Yes, confirm it", [], async () => {
+    const { changed } = await call("POST", "/api/auth/change-email/confirm", { token });
+    if (changed) done();
+    else node.replaceWith(el("p", { role: "status" }, "Confirmed. Now follow the link in the other address's mail."));
+  });
+  return node;
+}
+
+/** The form behind the link in the mail to the present address, for a change that its owner has not asked for. */
+export function keepEmailForm(token, done) {
+  return form("Keep your e-mail address?", "Yes, keep it", [], async () => {
+    await call("POST", "/api/auth/change-email/cancel", { token });
+    done();
+  });
+}
+
 /** Run `action` while `button` cannot be pressed again; a failure is shown in `problem`. */
 export async function whileBusy(button, problem, action) {
   button.disabled = true;

@@ -31,8 +31,10 @@ from core.files.tidying import tidy_files
 from core.jobs import (
     CheckFile,
     FinishErasure,
+    MailAddress,
     MailAlert,
     MailCode,
+    MailEmailChange,
     MailNotification,
     MailUser,
     MailVerification,
@@ -49,6 +51,7 @@ from core.publisher import Publisher
 from core.tidy import tidy
 from realtime.periodic import Periodic
 from workers.accounts import mail_alert, mail_code, mail_verification
+from workers.email_changes import mail_address, mail_email_change
 from workers.erasure import finish_erasure
 from workers.files import FileChecks
 from workers.mail import mail_user, send_mail
@@ -159,6 +162,8 @@ class Worker:
         functions.add(MailCode, partial(mail_code, self._resources))
         functions.add(MailVerification, partial(mail_verification, self._resources))
         functions.add(MailAlert, partial(mail_alert, self._resources))
+        functions.add(MailEmailChange, partial(mail_email_change, self._resources))
+        functions.add(MailAddress, partial(mail_address, self._settings, self._resources.db))
         functions.add(FinishErasure, self._finish_erasure)
         functions.add(CheckFile, self._check_file)
         functions.add(NotifyMembers, self._notify_members)

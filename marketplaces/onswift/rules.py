@@ -46,6 +46,7 @@ MAILS = Rate("mails", count=100, seconds=60 * 60)
 WELCOME = MailRates(MAILS, Rate("welcome", count=3, seconds=60 * 60))
 VERIFICATION = MailRates(MAILS, Rate("verification", count=3, seconds=60 * 60))
 PASSWORD_RESET = MailRates(MAILS, Rate("password-reset", count=3, seconds=60 * 60))
+EMAIL_CHANGE = MailRates(MAILS, Rate("email-change", count=3, seconds=60 * 60))
 PER_USER = Rate("user", count=100, seconds=60)
 # The document gives no number for callers without an account. Several people may share one address: reading there, or trying
 # tokens, leaves them what they need to log in, and who shows a token of ours needs none of it.

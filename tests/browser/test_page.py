@@ -67,6 +67,55 @@ def test_the_link_in_the_mail_to_a_new_user_verifies_her_address_at_the_press_of
     expect(page.get_by_role("heading", name="Log in")).to_be_visible()
 
 
+def ask_for(new: str, one: Visit, email: str, password: str) -> None:
+    """Ask for another e-mail address, as apps do: this page has no form for it."""
+    request, api = one.context.request, f"{one.url}/api/auth"
+    login = request.post(f"{api}/login", data={"email": email, "password": password}).json()
+    headers = {"Authorization": f"Bearer {login['accessToken']}"}
+    assert request.post(f"{api}/change-email", data={"newEmail": new}, headers=headers).ok
+
+
+def linked(server: DevServer, to: str, fragment: str) -> str:
+    """Return the link in the last mail about a change of e-mail to an address."""
+    return server.printed(rf"(?s)--- mail to {to}: A new address(?:(?!--- mail).)*?({server.url}/#{fragment}=\S+)")
+
+
+def test_a_change_of_email_is_confirmed_at_the_press_of_a_button_in_both_mails(
+    demo: Visit, visit: Callable[..., Visit], server: DevServer
+) -> None:
+    email, password = demo.creator.credentials()
+    new = f"newer.{email}"
+    other = visit()
+    ask_for(new, other, email, password)
+    page = other.page
+    page.goto(linked(server, email, "email"))
+    page.get_by_role("button", name="Yes, confirm it").click()
+    expect(page.get_by_role("status")).to_contain_text("the other address")
+    page.goto(linked(server, new, "email"))
+    page.get_by_role("button", name="Yes, confirm it").click()
+    expect(page.get_by_role("heading", name="Log in")).to_be_visible()
+    other.log_in(new, password)
+    expect(other.creator.root.locator(".pane-head")).to_be_visible()
+    demo.forgive("401 (Unauthorized)")  # its session has ended,
+    demo.forgive("400 (Bad Request)")  # and a polling request may have found its connection closed
+
+
+def test_a_change_of_email_that_is_nobodys_is_cancelled_at_the_press_of_a_button(
+    demo: Visit, visit: Callable[..., Visit], server: DevServer
+) -> None:
+    email, password = demo.talent.credentials()
+    other = visit()
+    ask_for(f"newer.{email}", other, email, password)
+    page = other.page
+    page.goto(linked(server, email, "keep-email"))
+    page.get_by_role("button", name="Yes, keep it").click()
+    expect(page.get_by_role("heading", name="Log in")).to_be_visible()
+    page.goto(linked(server, email, "email"))
+    page.get_by_role("button", name="Yes, confirm it").click()
+    expect(page.get_by_role("alert")).to_contain_text("cancelled")
+    other.forgive("400 (Bad Request)")
+
+
 def test_a_wrong_password_is_said_in_plain_words(visit: Callable[..., Visit]) -> None:
     one = visit()
     one.log_in("nobody@demo.example", "not-the-Password-1")

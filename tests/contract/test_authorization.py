@@ -25,6 +25,8 @@ THEIRS = "those who take part"
 MATRIX: dict[tuple[str, str], str] = {
     ("POST", "/api/auth/logout"): OWN,
     ("POST", "/api/auth/change-password"): OWN,
+    ("POST", "/api/auth/change-email"): OWN,
+    ("DELETE", "/api/auth/change-email"): OWN,
     ("GET", "/api/auth/sessions"): OWN,
     ("DELETE", "/api/auth/sessions"): OWN,
     ("DELETE", "/api/auth/sessions/{sessionId}"): THEIRS,

@@ -71,8 +71,13 @@ FIGURES: dict[str, Sequence[float]] = {
     "`login-account`": [ACCOUNT.count, 1, ACCOUNT.interval],
     "`codes`": window(rules.CODES),
     "`sign-up`, `mails`": counts(HOUR, rules.SIGN_UPS)[:1] * len({rules.SIGN_UPS.count, rules.MAILS.count}),
-    "`welcome`, `verification`, `password-reset`": [
-        *{*counts(HOUR, rules.WELCOME.mailbox, rules.VERIFICATION.mailbox, rules.PASSWORD_RESET.mailbox)}
+    "`welcome`, `verification`, `password-reset`, `email-change`": [
+        *{
+            *counts(
+                HOUR,
+                *(one.mailbox for one in (rules.WELCOME, rules.VERIFICATION, rules.PASSWORD_RESET, rules.EMAIL_CHANGE)),
+            )
+        }
     ],
     "`alert-login`, `alert-password`": [*{*counts(DAY, alerts.LOGINS, alerts.PASSWORDS)}],
     "`uploads`, `export`": counts(HOUR, rules.UPLOADS, rules.EXPORT),

@@ -16,6 +16,7 @@ from core import (
     credentials,
     deliveries,
     devices,
+    email_changes,
     erasure,
     groups,
     identity,
@@ -36,7 +37,7 @@ from core.db import Query
 from core.files import table as files
 from core.ids import uuid7
 from marketplaces.onswift.personal_data import PERSONAL_DATA
-from marketplaces.onswift.queries import deliverables, projects, samples
+from marketplaces.onswift.queries import deliverables, projects, samples, users
 
 USER = UUID(int=1)
 CONVERSATION = UUID(int=1)
@@ -79,6 +80,8 @@ select id, n, n, 'x', id from conversations, generate_series(1, 5) n;
 insert into audit_log (id, market, actor_id, action, recorded_at)
 select gen_random_uuid(), 'onswift', id, 'x', now() from users, generate_series(1, 5);
 insert into one_time_tokens (hash, user_id, purpose, expires_at) select id::text::bytea, id, 'x', now() from users;
+insert into email_changes (id, user_id, session_id, old_email, new_email, asked_at, expires_at)
+select id, id, id, 'x', 'y', now(), now() from users;
 insert into idempotency_keys (user_id, key, fingerprint, created_at, named)
 select id, 'x', '', now(), array[id] from users;
 insert into feeds (user_id, hash, created_at) select id, sha256(id::text::bytea), now() from users;
@@ -180,6 +183,9 @@ HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
     (files.END_UNUSED, ([USER],), {"files_session"}),
     (devices.END, ([USER],), {"devices_session"}),
     (credentials.END_ONE_TIME_TOKENS, (USER,), set()),  # either index by user
+    (credentials.END_EMAIL_CHANGES, (USER,), set()),  # likewise
+    (email_changes.FORGET, (MOMENT, 100), {"email_changes_expired"}),
+    (users.PROFILE, (USER,), {"users_pkey"}),
     (files.OF_OWNER, (USER, 20), {"files_owner"}),
     (messages.FORGET_EARLIER_TEXTS, (MOMENT, 100), {"message_edits_replaced"}),
     (erasure.ERASED_SINCE, (MOMENT,), {"users_deleted"}),

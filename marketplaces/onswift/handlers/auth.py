@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from core import csrf, errors, identity, sessions, verification
+from core import csrf, email_changes, errors, identity, sessions, verification
 from core.context import Ctx
 from core.csrf import CsrfToken
 from core.identity import NewAccount
@@ -13,8 +13,11 @@ from core.unit_of_work import unit_of_work
 from marketplaces.onswift import rules
 from marketplaces.onswift.queries import users as queries
 from marketplaces.onswift.structs.auth import (
+    ChangeEmail,
     ChangePassword,
     Done,
+    EmailCode,
+    EmailConfirmed,
     ForgotPassword,
     LoggedIn,
     LogIn,
@@ -77,6 +80,37 @@ async def change_password(ctx: Ctx, body: ChangePassword) -> Answer[Done]:
         ctx, body.current_password, body.new_password, rules.PASSWORDS, rules.PASSWORD_CHANGE
     )
     return Answer(0, Done("Password changed"), device_of=ctx.user.id)
+
+
+async def ask_email_change(ctx: Ctx, body: ChangeEmail) -> Done:
+    """Have both the present and the new e-mail address asked to confirm that the new one takes its place
+
+    Needs a login of the last five minutes, or the password. Replaces a change that was asked for before. Good for 24 hours;
+    the answer is the same whether there is an account with that address or not.
+    """
+    await identity.require_recent_login(ctx, body.password, rules.PASSWORD_CHANGE)
+    await email_changes.ask(ctx, body.new_email, rules.EMAIL_CHANGE)
+    return Done("Both addresses are asked to confirm")
+
+
+async def confirm_email_change(ctx: Ctx, body: EmailCode) -> EmailConfirmed:
+    """Confirm a change of e-mail with the token that was mailed to one of its addresses
+
+    The change is done when both have confirmed, in any order. It ends all sessions but the one that asked for it.
+    """
+    changed = await email_changes.confirm(ctx, body.token, rules.CODES)
+    return EmailConfirmed("Email changed" if changed else "Confirmed: now the other address must confirm, too", changed)
+
+
+async def cancel_email_change(ctx: Ctx, body: EmailCode) -> Done:
+    """Cancel a change of e-mail with the token for it that was mailed to the present address"""
+    await email_changes.cancel(ctx, body.token, rules.CODES)
+    return Done("Your address stays as it is")
+
+
+async def cancel_own_email_change(ctx: Ctx) -> None:
+    """Cancel the change of e-mail that the user has asked for, if any is pending"""
+    await email_changes.cancel_own(ctx)
 
 
 async def get_csrf_token(ctx: Ctx) -> CsrfToken:

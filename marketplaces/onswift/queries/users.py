@@ -13,6 +13,7 @@ class Profile(msgspec.Struct, frozen=True):
     id: UUID
     email: str
     email_verified: bool
+    pending_email: str | None
     name: str
     role: str
     avatar_url: str | None
@@ -58,11 +59,13 @@ _RATING = "round(t.rating::numeric, 1)::float8 as average_rating, t.rating_count
 PROFILE = One(
     Profile,
     """
-    select u.id, u.email, u.email_verified_at is not null as email_verified, u.name, u.role, u.avatar_url, p.company_name,
+    select u.id, u.email, u.email_verified_at is not null as email_verified, e.new_email as pending_email, u.name,
+        u.role, u.avatar_url, p.company_name,
         p.professional_title, p.bio, coalesce(p.skills, '{}') as skills, coalesce(p.portfolio_links, '{}') as portfolio_links,
         p.hourly_rate::float8 as hourly_rate, p.availability, p.linkedin_url, p.twitter_url, p.instagram_url,
         p.youtube_url, p.github_url, u.created_at, u.updated_at
     from users u left join onswift.profiles p on p.user_id = u.id
+    left join email_changes e on e.user_id = u.id and e.changed_at is null and e.expires_at > now()
     where u.id = $1 and u.deleted_at is null""",
 )
 INSERT_COMPANY = Run("insert into onswift.profiles (user_id, company_name) values ($1, $2)")

@@ -56,6 +56,26 @@ class Reauthentication(msgspec.Struct, frozen=True):
     password: Short | None = None
 
 
+class ChangeEmail(msgspec.Struct, frozen=True, rename="camel"):
+    """The password is needed unless the login is younger than five minutes."""
+
+    new_email: Email
+    password: Short | None = None
+
+
+class EmailCode(msgspec.Struct, frozen=True):
+    """The token of a mail about a change of e-mail."""
+
+    token: Short
+
+
+class EmailConfirmed(msgspec.Struct, frozen=True):
+    """`changed`: whether the other address had confirmed it before, so that the change is done."""
+
+    message: str
+    changed: bool
+
+
 class SessionList(msgspec.Struct, frozen=True):
     sessions: list[SessionView]
 

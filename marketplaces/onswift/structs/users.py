@@ -31,9 +31,12 @@ KnownSkills = Annotated[list[Text], Meta(max_length=10, extra={"check": _check_s
 
 
 class Me(msgspec.Struct, frozen=True, rename="camel"):
+    """A user as she sees herself. `pendingEmail`: the address that she has asked to change to, until both have confirmed it."""
+
     id: UUID
     email: str
     email_verified: bool
+    pending_email: str | None
     name: str
     user_type: str
     avatar_url: str | None

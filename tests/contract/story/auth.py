@@ -4,9 +4,10 @@ from datetime import timedelta
 from uuid import UUID
 
 from core.clock import now
+from core.email_changes import CANCEL, NEW, OLD
 from core.identity import INSERT_ONE_TIME_TOKEN, RESET, VERIFY, digest
 from tests.contract.story.telling import Story
-from tests.flow.api.conftest import PASSWORD
+from tests.flow.api.conftest import PASSWORD, Caller
 
 
 async def tell(story: Story) -> None:
@@ -31,5 +32,20 @@ async def tell(story: Story) -> None:
     await story.make(other, "DELETE", "/api/auth/sessions/{sessionId}", sessions[1]["id"])
     await story.make(other, "DELETE", "/api/auth/sessions")
     ann = story.api.logged_in(await story.api.log_in(email))
+    await change_email(story, ann)
     await story.make(ann, "GET", "/api/auth/csrf")
     await story.make(ann, "POST", "/api/auth/logout")
+
+
+async def change_email(story: Story, ann: Caller) -> None:
+    """Ask for another address and think better of it, ask and cancel it by mail, ask and confirm it by both mails."""
+    path = "/api/auth/change-email"
+    await story.make(ann, "POST", path, newEmail="other@example.com", password=PASSWORD)
+    await story.make(ann, "DELETE", path)
+    for purposes in ((CANCEL,), (OLD, NEW)):
+        await story.make(ann, "POST", path, newEmail="newer@example.com")
+        expires = now() + timedelta(hours=1)
+        for purpose in purposes:
+            await INSERT_ONE_TIME_TOKEN(story.house.resources.db, digest(purpose), UUID(ann.id), purpose, expires)
+            last = "cancel" if purpose == CANCEL else "confirm"
+            await story.make(story.api.anyone, "POST", f"{path}/{last}", token=purpose)

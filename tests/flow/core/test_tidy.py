@@ -42,6 +42,16 @@ class Attic:
             hash, self.user_id, expires,
         )  # fmt: skip
 
+    async def email_change(self, expires: datetime, *, done: bool = False) -> UUID:
+        id = uuid7()
+        await self.db.execute(
+            """
+            insert into email_changes (id, user_id, session_id, old_email, new_email, asked_at, expires_at, changed_at)
+            values ($1, $2, $1, 'x', 'y', $3, $3, $4)""",
+            id, self.user_id, expires, expires if done else None,
+        )  # fmt: skip
+        return id
+
     async def all(self, column: str, table: str) -> set[object]:
         return {value for (value,) in await self.db.fetch(f"select {column} from {table}")}
 
@@ -65,6 +75,17 @@ async def test_answers_and_codes_are_forgotten_when_they_are_good_for_nothing(at
     await tidy.tidy(attic.db)
     assert await attic.all("key", "idempotency_keys") == {"new"}
     assert await attic.all("hash", "one_time_tokens") == {b"new"}
+
+
+async def test_changes_of_email_are_forgotten_a_week_after_they_expired_done_or_not(attic: Attic) -> None:
+    await attic.email_change(days_ago(7.01), done=True)
+    await attic.email_change(days_ago(7.01))
+    kept = await attic.email_change(days_ago(6.99), done=True)
+    await tidy.tidy(attic.db)
+    assert await attic.all("id", "email_changes") == {kept}
+    pending = await attic.email_change(days_ago(-0.01))
+    await tidy.tidy(attic.db)
+    assert await attic.all("id", "email_changes") == {kept, pending}
 
 
 async def test_sessions_are_forgotten_a_month_after_they_ended_or_lapsed(attic: Attic) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from core import clock, errors, feeds, sessions
 from core.db import transaction
+from core.email_changes import NEW, OLD
 from core.files.links import LIFETIME
 from core.files.tidying import tidy_files
 from core.identity import INSERT_ONE_TIME_TOKEN, RESET, VERIFY, digest
@@ -123,6 +124,14 @@ async def change_password(ann: Ann) -> None:
     assert (await ann.here.caller.post("/auth/change-password", **change)).status == 200
 
 
+async def change_email(ann: Ann) -> None:
+    assert (await ann.here.caller.post("/auth/change-email", newEmail="newer@example.com")).status == 200
+    for purpose, is_last in ((OLD, False), (NEW, True)):
+        code = await mailed(ann.house, ann.here.caller, purpose)
+        reply = await ann.api.anyone.post("/auth/change-email/confirm", token=code)
+        assert reply.body["changed"] == is_last
+
+
 async def log_out_everywhere_else(ann: Ann) -> None:
     assert (await ann.here.caller.delete("/auth/sessions")).status == 204
 
@@ -159,7 +168,7 @@ async def reuse_a_refresh_token(ann: Ann) -> None:
 
 Do: TypeAlias = Callable[[Ann], Awaitable[None]]
 OF_ONE: list[Do] = [log_out, end_from_the_list, end_by_an_operator, reuse_a_refresh_token]
-OF_ALL_OTHERS: list[Do] = [change_password, log_out_everywhere_else]
+OF_ALL_OTHERS: list[Do] = [change_password, change_email, log_out_everywhere_else]
 OF_ALL: list[Do] = [reset_password, delete_account]
 
 

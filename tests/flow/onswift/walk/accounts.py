@@ -8,6 +8,7 @@ from uuid import UUID
 from aiohttp import FormData
 
 from core.clock import now
+from core.email_changes import CANCEL, NEW, OLD
 from core.identity import INSERT_ONE_TIME_TOKEN, RESET, VERIFY, digest
 from tests.flow.api.conftest import PASSWORD, Api
 from tests.flow.conftest import House
@@ -31,10 +32,7 @@ async def signed_up(api: Api, house: House, record: Record, role: str, prefix: s
     await walker.make("POST", "/api/auth/forgot-password", email=email)
     await walker.make("POST", "/api/auth/resend-verification", email=email)
     for purpose in (RESET, VERIFY):
-        code = digest(purpose + prefix)
-        await INSERT_ONE_TIME_TOKEN(
-            house.resources.db, code, UUID(body["user"]["id"]), purpose, now() + timedelta(hours=1)
-        )
+        await mailed(walker, body["user"]["id"], purpose)
     await walker.make("POST", "/api/auth/reset-password", token=RESET + prefix, newPassword=PASSWORD)
     await walker.make("POST", "/api/auth/verify-email", token=VERIFY + prefix)
     await walker.make("GET", "/api/auth/csrf")
@@ -49,7 +47,27 @@ async def signed_up(api: Api, house: House, record: Record, role: str, prefix: s
     await walker.make("DELETE", "/api/auth/sessions")
     await walker.make("POST", "/api/auth/logout")
     await log_in(walker, email)
+    await change_email(walker)
     return walker
+
+
+async def mailed(walker: Walker, user_id: str, purpose: str) -> str:
+    """Return a code as if it had come by mail."""
+    code, expires = purpose + walker.marks.prefix, now() + timedelta(hours=1)
+    await INSERT_ONE_TIME_TOKEN(walker.house.resources.db, digest(code), UUID(user_id), purpose, expires)
+    return code
+
+
+async def change_email(walker: Walker) -> None:
+    """Change the address, cancel a second change, and leave a third one pending."""
+    marks, path = walker.marks, "/api/auth/change-email"
+    await walker.make("POST", path, newEmail=f"{marks.own('new email')}@example.com")
+    for purpose in (OLD, NEW):
+        await walker.make("POST", f"{path}/confirm", token=await mailed(walker, walker.id, purpose))
+    await walker.make("POST", path, newEmail=f"{marks.passing('cancelled email')}@example.com", password=PASSWORD)
+    await walker.make("POST", f"{path}/cancel", token=await mailed(walker, walker.id, CANCEL))
+    await walker.make("DELETE", path)
+    await walker.make("POST", path, newEmail=f"{marks.own('pending email')}@example.com")
 
 
 async def log_in(walker: Walker, email: str) -> Any:

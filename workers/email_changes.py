@@ -1,0 +1,115 @@
+"""Mails about a change of e-mail: to both addresses when it is asked for, and to the old one when it is done."""
+
+import secrets
+from uuid import UUID
+
+import marketplaces
+from config.settings import Settings
+from core import clock, emails
+from core.context import Resources
+from core.db import Connection, Pool, transaction
+from core.email_changes import ADDRESS, CANCEL, HOLD_PENDING, MARKET_OF, NEW, OLD, Pending, Purpose
+from core.identity import INSERT_ONE_TIME_TOKEN, USER_BY_EMAIL, digest
+from core.jobs import MailAddress, MailEmailChange, SendMail
+from workers.mail import send_mail
+
+# Where the links lead on the page.
+FRAGMENTS: dict[Purpose, str] = {OLD: "email", NEW: "email", CANCEL: "keep-email"}
+ASKED = "A new address for your account at {title}"
+TO_OLD = """Someone, hopefully you, wants your account at {title} to have another e-mail address: {email}
+
+When: {at:%d %B %Y, %H:%M} UTC
+Where: {device}, network {network}
+
+If it was you, confirm it here, until {until:%d %B %Y, %H:%M} UTC. The new address is asked to do the same:
+{confirm_link}
+
+Or enter this code:
+{confirm}
+
+If it was not you, keep your address:
+{cancel_link}
+
+Or enter this code:
+{cancel}
+
+Then choose a new password ("Forgot password"): that ends all logins.
+"""
+TO_NEW = """Someone, hopefully you, wants this to be the e-mail address of an account at {title}.
+
+Confirm it here, until {until:%d %B %Y, %H:%M} UTC. The account's present address is asked to do the same:
+{confirm_link}
+
+Or enter this code:
+{confirm}
+
+If it was not you, do nothing: someone has mistyped an address.
+"""
+TO_TAKEN = """Someone, hopefully you, wants this to be the e-mail address of an account at {title}.
+But there is another account with this address.
+
+If it was you, log in to that account, or ask for a new password for it ("Forgot password"):
+{link}
+
+If it was not you, do nothing: your account stays as it is.
+"""
+DONE = "The address of your account at {title} was changed"
+DONE_TEXT = """Your account at {title} has another e-mail address now. No mails about it will come to this one any more.
+
+When: {at:%d %B %Y, %H:%M} UTC
+Where: {device}, network {network}
+
+Both addresses had confirmed it. If it was not you, secure your mailbox with a new password, and turn to those who run {title}:
+{link}
+"""
+
+
+async def mail_email_change(resources: Resources, job: MailEmailChange) -> None:
+    """Mail what a change of e-mail needs, unless it has been cancelled, or the account deleted."""
+    if job.about == "done":
+        await _mail_done(resources, job)
+        return
+    # Queued before the commit: if Redis is away, nothing is stored, and the job is tried again.
+    async with transaction(resources.db) as db:
+        if change := await HOLD_PENDING(db, UUID(job.change_id), clock.now()):
+            for mail in await _questions(resources, db, job, change):
+                await resources.jobs.enqueue(mail)
+
+
+async def mail_address(settings: Settings, db: Pool, mail: MailAddress) -> None:
+    """Send one mail to an address of a change, unless it has been cancelled, or the account erased; raises as `send` does."""
+    if address := await ADDRESS(db, UUID(mail.change_id), mail.to):
+        await send_mail(settings, SendMail(address, mail.subject, mail.text))
+
+
+async def _questions(
+    resources: Resources, db: Connection, job: MailEmailChange, change: Pending
+) -> tuple[MailAddress, MailAddress]:
+    """Return the mails that ask both addresses, once their codes are stored."""
+    url, title = resources.settings.public_url, marketplaces.ALL[change.market].title
+    is_taken = await USER_BY_EMAIL(db, change.market, emails.canonical(change.new_email))
+    codes = {purpose: secrets.token_urlsafe(32) for purpose in FRAGMENTS if not (is_taken and purpose == NEW)}
+    for purpose, token in codes.items():
+        await INSERT_ONE_TIME_TOKEN(db, digest(token), change.user_id, purpose, change.expires_at)
+    links = {purpose: f"{url}/#{FRAGMENTS[purpose]}={token}" for purpose, token in codes.items()}
+    to_old = TO_OLD.format(
+        title=title, email=change.new_email, at=job.at, device=job.device, network=job.network or "unknown",
+        until=change.expires_at, confirm=codes[OLD], confirm_link=links[OLD], cancel=codes[CANCEL],
+        cancel_link=links[CANCEL],
+    )  # fmt: skip
+    to_new = (
+        TO_TAKEN.format(title=title, link=url)
+        if is_taken
+        else TO_NEW.format(title=title, until=change.expires_at, confirm=codes[NEW], confirm_link=links[NEW])
+    )
+    subject = ASKED.format(title=title)
+    return MailAddress(job.change_id, "old", subject, to_old), MailAddress(job.change_id, "new", subject, to_new)
+
+
+async def _mail_done(resources: Resources, job: MailEmailChange) -> None:
+    market = await MARKET_OF(resources.db, UUID(job.change_id))
+    if market is None:
+        return
+    title, link, network = marketplaces.ALL[market].title, resources.settings.public_url, job.network or "unknown"
+    text = DONE_TEXT.format(title=title, at=job.at, device=job.device, network=network, link=link)
+    await resources.jobs.enqueue(MailAddress(job.change_id, "old", DONE.format(title=title), text))
