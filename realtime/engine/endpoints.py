@@ -105,7 +105,7 @@ async def _post(request: web.Request, polling: Polling) -> web.Response:
     try:
         body = await polling.read(_read_body(request, polling))
         if polling.ended or not await polling.feed(body):
-            raise Refused(BAD_REQUEST)
+            raise Refused((BAD_REQUEST[0], polling.why or BAD_REQUEST[1]))
     finally:
         polling.posting = False
         polling.hold(0)
