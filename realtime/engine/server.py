@@ -164,7 +164,7 @@ class Engine:
         """Answer an admitted request for a WebSocket: it carries a new session, or offers itself to a known one."""
         websocket = WebSocket(self, transport, session.budget)
         transport.set_protocol(websocket)
-        answer = switching_protocols(request.key)
+        answer = switching_protocols(request.key, request.protocol)
         if session.sid in self.sessions:
             transport.write(answer)
             upgrade.offer(session, websocket)
