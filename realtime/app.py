@@ -13,7 +13,7 @@ from core.context import Resources
 from core.market import Marketplace
 from core.metrics import Metrics
 from core.offenders import Offenders
-from realtime import ops
+from realtime import browser_client, ops
 from realtime.bus import EVERYBODY, QUESTIONS, Bus
 from realtime.catchup import Log
 from realtime.client import Client
@@ -131,8 +131,8 @@ class Hub:
         return vitals
 
     def routes(self) -> list[web.RouteDef]:
-        """Return long-polling and the upgrades that come to aiohttp."""
-        return self.engine.routes()
+        """Return long-polling, the upgrades that come to aiohttp, and the client for browsers."""
+        return [*self.engine.routes(), *browser_client.routes()]
 
     async def start(self) -> None:
         """Listen to the bus before there are clients."""
