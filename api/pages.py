@@ -5,11 +5,13 @@ from pathlib import Path
 
 from aiohttp import web
 
+from realtime import browser_client
+
 WEB = Path(__file__).parents[1] / "web"
 OURS = re.compile(r"[\w-]+\.(?:js|css|svg|png|ico|webmanifest)")
 VENDOR = {
-    "socket.io.js": WEB / "node_modules/socket.io-client/dist/socket.io.min.js",
-    "socket.io.min.js.map": WEB / "node_modules/socket.io-client/dist/socket.io.min.js.map",
+    "socket.io.js": browser_client.DIST / "socket.io.min.js",
+    "socket.io.min.js.map": browser_client.DIST / "socket.io.min.js.map",
 }
 HEADERS = {
     "Content-Security-Policy": (

@@ -118,7 +118,7 @@ class Shape(Generic[Value]):
 
 
 class EventShape(Shape[Value]):
-    """What an event from a client takes: the arguments are its name and its body, which is empty if there is none."""
+    """What an event from a client takes: its name and one argument, the body, which is empty if there is none."""
 
     def __init__(self, type: type[Value]) -> None:
         super().__init__(type)
@@ -275,9 +275,12 @@ def _json(raw: bytes) -> object:
 
 
 def _body(args: bytes) -> object:
-    """Return the body among the arguments of an event."""
+    """Return the body of an event; raises VALIDATION_ERROR if more came. null is what `undefined` becomes: nothing."""
     given = _json(args)
-    return given[1] if isinstance(given, list) and len(given) > 1 else {}
+    body, *more = given[1:] if isinstance(given, list) and given[1:] else [None]
+    if any(one is not None for one in more):
+        raise errors.invalid("arguments", f"An event takes one argument, an object, and an ack: {1 + len(more)} came")
+    return {} if body is None else body
 
 
 def _malformed() -> AppError:

@@ -13,11 +13,12 @@ from core.context import Resources
 from core.market import Marketplace
 from core.metrics import Metrics
 from core.offenders import Offenders
-from realtime import ops
+from realtime import browser_client, ops
 from realtime.bus import EVERYBODY, QUESTIONS, Bus
 from realtime.catchup import Log
 from realtime.client import Client
 from realtime.drain import Drain
+from realtime.engine.frames import CLOSE_CODES
 from realtime.engine.server import Config, Engine
 from realtime.engine.session import Session
 from realtime.engine.sockets import socketio
@@ -96,6 +97,9 @@ class Hub:
         metrics.watch("greenroom_rooms", "Conversations awake here", lambda: len(rooms))
         metrics.count("greenroom_deliveries", "Events written to members of rooms", lambda: rooms.deliveries)
         metrics.count("greenroom_bus_gaps", "Holes in a room that were filled from the log", lambda: rooms.holes)
+        for code in CLOSE_CODES:
+            read = partial(self.engine.closes.__getitem__, code)
+            metrics.count("greenroom_websocket_closes", "WebSockets that we have closed, by code", read, code=str(code))
         metrics.watch("greenroom_slow_sessions", "Sessions that are behind", lambda: len(self.engine.slow))
 
     def _vitals_of(self, hub_id: str, settings: Settings, users: Users) -> Callable[[dict[str, str]], Vitals]:
@@ -127,8 +131,8 @@ class Hub:
         return vitals
 
     def routes(self) -> list[web.RouteDef]:
-        """Return long-polling and the upgrades that come to aiohttp."""
-        return self.engine.routes()
+        """Return long-polling, the upgrades that come to aiohttp, and the client for browsers."""
+        return [*self.engine.routes(), *browser_client.routes()]
 
     async def start(self) -> None:
         """Listen to the bus before there are clients."""

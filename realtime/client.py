@@ -61,8 +61,8 @@ class Client(Socket):
     def on_connect(self, auth: bytes) -> None:
         self._gateway.connect(self, auth)
 
-    def on_event(self, name: str, args: bytes, _attachments: Sequence[bytes], ack: int | None) -> None:
-        self._gateway.dispatch(self, name, args, Reply(self, name, ack))
+    def on_event(self, name: str, args: bytes, attachments: Sequence[bytes], ack: int | None) -> None:
+        self._gateway.dispatch(self, name, args, Reply(self, name, ack), is_binary=bool(attachments))
 
     def on_disconnect(self, _reason: str) -> None:
         self.gone = True

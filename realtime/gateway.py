@@ -219,13 +219,15 @@ class Gateway:
         client.tell(wire.SessionEnded("This session was ended"))
         client.disconnect(close=True)
 
-    def dispatch(self, client: Client, name: str, args: bytes, reply: Reply) -> None:
+    def dispatch(self, client: Client, name: str, args: bytes, reply: Reply, *, is_binary: bool) -> None:
         """Decode an event and do it; whatever is wrong with it becomes the reply."""
         try:
             self.limiter.take(client.user_key, client.user.market, name)
             handle = self._events.get(name) or self._own_events.get((client.user.market, name))
             if handle is None:
                 raise errors.UNKNOWN_EVENT.error(f"There is no event {name[:64]!r}")
+            if is_binary:
+                raise errors.invalid("body", f"{name} takes no binary data")
             handle(client, args, reply)
         except errors.AppError as error:
             reply.refuse(error)

@@ -11,16 +11,22 @@ from functools import partial
 from aiohttp import web
 
 from api.admission import ADMISSION
-from api.middleware import add_headers
+from api.middleware import add_headers, answer
 from cli.errors import CommandError
 from config.settings import Settings, own_url
+from core import errors
 from core.context import Resources
 from core.offenders import Offenders
 from realtime import ops
 from realtime.app import Hub, door_config
+from realtime.engine.config import Config
 from realtime.engine.door import open_door, open_http
 from realtime.engine.guard import Guard
 
+NO_HUB = (
+    "This process has no hub: point the Socket.IO client at the address of a `greenroom hub`, or of `greenroom dev`, which is"
+    " everything in one process"
+)
 REQUEST_SECONDS = 1.0  # what a request under way has left when its process ends
 
 log = logging.getLogger(__name__)
@@ -50,7 +56,8 @@ async def runner_of(app: web.Application) -> AsyncIterator[web.AppRunner]:
 
 @asynccontextmanager
 async def listening(settings: Settings, runner: web.AppRunner, offenders: Offenders) -> AsyncIterator[int]:
-    """Serve an application alone and yield its port."""
+    """Serve an application alone and yield its port. A Socket.IO client that asks here is told where to go."""
+    runner.app.add_routes(_without_hub())
     guard = Guard(door_config(settings, offenders))
     _introduce(guard, runner)
     guard.wheel.start()
@@ -68,6 +75,15 @@ async def hub_listening(settings: Settings, runner: web.AppRunner, hub: Hub) -> 
     _introduce(hub.engine.guard, runner)
     async with _door(settings, runner, partial(open_door, hub.engine)) as port:
         yield port
+
+
+def _without_hub() -> list[web.RouteDef]:
+    paths = (f"{path}{{rest:.*}}" if path.endswith("/") else path for path in sorted(Config().served_paths()))
+    return [web.route("*", path, _miss_hub) for path in paths]
+
+
+async def _miss_hub(_request: web.Request) -> web.Response:
+    return answer(errors.NOT_FOUND.error(NO_HUB))
 
 
 def _introduce(guard: Guard, runner: web.AppRunner) -> None:

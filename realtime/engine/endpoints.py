@@ -14,6 +14,7 @@ from realtime.engine.handshake import (
     TOO_LARGE,
     Refused,
     Request,
+    bad_upgrade,
     make_request,
     websocket_key,
 )
@@ -35,7 +36,9 @@ def routes(engine: "Engine") -> list[web.RouteDef]:
         try:
             response = await _serve(engine, request, asked)
         except Refused as refused:
-            response = web.Response(body=refused.body(), status=refused.status, content_type="application/json")
+            response = web.Response(
+                body=refused.body(), status=refused.status, headers=refused.headers, content_type="application/json"
+            )
         if asked.origin and engine.allows(asked):
             _let_read(engine, asked.origin, response)
         response.headers["Cache-Control"] = "no-store"
@@ -45,15 +48,16 @@ def routes(engine: "Engine") -> list[web.RouteDef]:
 
 
 def _read(request: web.Request) -> Request:
-    key = websocket_key(request.headers)
-    asked = make_request(request.method, request.query_string, key, request.headers, request.remote or "")
-    lines = request.headers.getall(hdrs.X_FORWARDED_FOR, None)
-    return asked if lines is None else asked._replace(forwarded=",".join(lines))
+    # A header may come on several lines, which mean the same as one.
+    headers = {name.lower(): ",".join(request.headers.getall(name)) for name in request.headers}
+    return make_request(request.method, request.query_string, websocket_key(headers), headers, request.remote or "")
 
 
 async def _serve(engine: "Engine", request: web.Request, asked: Request) -> web.Response:
     if asked.method == "OPTIONS":
         return _preflight(engine, request, asked)
+    if not asked.key and asked.parameters().get("transport") == "websocket":
+        raise bad_upgrade(request.headers)
     known = engine.admit(asked)
     if asked.key:
         return _take_connection(engine, request, asked, known or engine.new_session(asked))
@@ -105,7 +109,7 @@ async def _post(request: web.Request, polling: Polling) -> web.Response:
     try:
         body = await polling.read(_read_body(request, polling))
         if polling.ended or not await polling.feed(body):
-            raise Refused(BAD_REQUEST)
+            raise Refused((BAD_REQUEST[0], polling.why or BAD_REQUEST[1]))
     finally:
         polling.posting = False
         polling.hold(0)

@@ -14,20 +14,25 @@ CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 FIN, RESERVED, OPCODE, MASKED, LENGTH = 0x80, 0x70, 0x0F, 0x80, 0x7F
 SHORTEST = 2
 
-NORMAL, GOING_AWAY, PROTOCOL_ERROR, INVALID_TEXT = 1000, 1001, 1002, 1007
+NORMAL, GOING_AWAY, PROTOCOL_ERROR, UNSUPPORTED, INVALID_TEXT = 1000, 1001, 1002, 1003, 1007
 POLICY_VIOLATION, TOO_BIG, INTERNAL_ERROR = 1008, 1009, 1011
+CLOSE_CODES = (  # that we close with
+    NORMAL, GOING_AWAY, PROTOCOL_ERROR, UNSUPPORTED, INVALID_TEXT, POLICY_VIOLATION, TOO_BIG, INTERNAL_ERROR,
+)  # fmt: skip
 _RESERVED_CODES = frozenset((1004, 1005, 1006))
+MAX_WHY = 123  # bytes of the text beside a close code: control frames are short
 
 _UINT16, _UINT64 = Struct("!H"), Struct("!Q")
 _SHORT_TEXT = [bytes((FIN | TEXT, size)) for size in range(126)]
 
 
 class BrokenFrame(Exception):  # noqa: N818 - named for what happened, not for being an exception
-    """The peer broke the WebSocket protocol; `code` is the close code that says how."""
+    """The peer broke the WebSocket protocol; `code` is the close code that says how, `why` says it in words."""
 
     def __init__(self, code: int, why: str) -> None:
         super().__init__(why)
         self.code = code
+        self.why = why
 
 
 def text_frame(payload: bytes) -> bytes:
@@ -46,9 +51,10 @@ def pong_frame(payload: bytes | bytearray) -> bytes:
     return _header(PONG, len(payload)) + payload
 
 
-def close_frame(code: int) -> bytes:
-    """A close frame without text."""
-    return _header(CLOSE, 2) + _UINT16.pack(code)
+def close_frame(code: int, why: str = "") -> bytes:
+    """A close frame; of a text that is too long, its beginning."""
+    text = why.encode()[:MAX_WHY].decode(errors="ignore").encode()
+    return _header(CLOSE, 2 + len(text)) + _UINT16.pack(code) + text
 
 
 def _header(opcode: int, size: int) -> bytes:
@@ -93,7 +99,7 @@ def read_frame(data: bytes | bytearray, at: int, limit: int) -> tuple[int, bytea
             return 10
         (size,), start = _UINT64.unpack_from(data, start), start + 8
     if size > limit:
-        raise BrokenFrame(TOO_BIG, "message too big")
+        raise too_big(limit)
     end = start + 4 + size
     if len(data) < end:
         return end - at
@@ -102,16 +108,21 @@ def read_frame(data: bytes | bytearray, at: int, limit: int) -> tuple[int, bytea
     return first, payload, end
 
 
+def too_big(limit: int) -> BrokenFrame:
+    """The error for a message of more than `limit` bytes."""
+    return BrokenFrame(TOO_BIG, f"A message may have up to {limit} bytes")
+
+
 def _check_head(first: int, second: int, size: int) -> None:
     if first & RESERVED:
-        raise BrokenFrame(PROTOCOL_ERROR, "reserved bits are set")
+        raise BrokenFrame(PROTOCOL_ERROR, "Reserved bits are set: no compression was agreed")
     if not second & MASKED:
-        raise BrokenFrame(PROTOCOL_ERROR, "client frames must be masked")
+        raise BrokenFrame(PROTOCOL_ERROR, "Frames of a client must be masked")
     opcode = first & OPCODE
     if opcode > PONG or BINARY < opcode < CLOSE:
-        raise BrokenFrame(PROTOCOL_ERROR, "unknown opcode")
+        raise BrokenFrame(PROTOCOL_ERROR, "Unknown opcode")
     if opcode >= CLOSE and (size > 125 or not first & FIN):
-        raise BrokenFrame(PROTOCOL_ERROR, "control frames are short and whole")
+        raise BrokenFrame(PROTOCOL_ERROR, "Control frames have up to 125 bytes and no fragments")
 
 
 def check_close(payload: bytes | bytearray) -> int:
@@ -119,10 +130,10 @@ def check_close(payload: bytes | bytearray) -> int:
     if not payload:
         return NORMAL
     if len(payload) == 1:
-        raise BrokenFrame(PROTOCOL_ERROR, "half a close code")
+        raise BrokenFrame(PROTOCOL_ERROR, "A close code has two bytes")
     code: int = _UINT16.unpack_from(payload)[0]
     if not (1000 <= code <= 1014 or 3000 <= code <= 4999) or code in _RESERVED_CODES:
-        raise BrokenFrame(PROTOCOL_ERROR, "invalid close code")
+        raise BrokenFrame(PROTOCOL_ERROR, "This close code must not be sent")
     decode_text(payload[2:])
     return code
 
@@ -132,4 +143,4 @@ def decode_text(payload: bytes | bytearray) -> str:
     try:
         return payload.decode()
     except UnicodeDecodeError:
-        raise BrokenFrame(INVALID_TEXT, "invalid UTF-8") from None
+        raise BrokenFrame(INVALID_TEXT, "Text must be UTF-8") from None

@@ -1,9 +1,11 @@
 """What a request must have to open a session, to go on with one, or to become a WebSocket."""
 
+import re
 from base64 import b64decode, b64encode
 from collections.abc import Collection, Mapping
 from hashlib import sha1
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 import msgspec
@@ -18,14 +20,25 @@ TOO_SLOW: Final = (3, "Payload did not come in time")
 TOO_LARGE: Final = (3, "Payload too large")
 ENCODED: Final = (3, "Payloads must not be encoded")
 
+NO_UPGRADE: Final = (3, "Send Upgrade: websocket and Connection: Upgrade: proxies must pass both on")
+BAD_VERSION: Final = (3, "Send Sec-WebSocket-Version: 13")
+BAD_KEY: Final = (3, "Send a Sec-WebSocket-Key: 16 bytes in base64")
+
 _WEBSOCKET_GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _SWITCHING: Final = (
-    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %b\r\n\r\n"
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %b\r\n"
+)
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+# Headers that hold one value; others may come on several lines, which mean the same as one.
+_SINGLE: Final = frozenset(
+    ("host", "origin", "upgrade", "user-agent", "content-length", "sec-websocket-key", "sec-websocket-version")
 )
 
 
 class Refused(Exception):  # noqa: N818 - named for what happened
     """The engine does not serve this request; `error` is Engine.IO's (code, message), `status` the HTTP one."""
+
+    headers: Mapping[str, str] = MappingProxyType({})  # of the answer
 
     def __init__(self, error: tuple[int, str], status: int = 400) -> None:
         super().__init__(error[1])
@@ -60,6 +73,7 @@ class Request(NamedTuple):
     method: str
     query: str
     key: str
+    protocol: str  # the first that a client of a WebSocket offers
     origin: str
     host: str
     user_agent: str
@@ -78,15 +92,41 @@ def websocket_key(headers: Mapping[str, str]) -> str:
     if "upgrade" not in [token.strip() for token in headers.get("connection", "").lower().split(",")]:
         return ""
     key = headers.get("sec-websocket-key", "")
+    return key if _is_key(key) else ""
+
+
+def _is_key(key: str) -> bool:
     try:
-        return key if len(b64decode(key, validate=True)) == 16 else ""
+        return len(b64decode(key, validate=True)) == 16
     except ValueError:
-        return ""
+        return False
 
 
-def switching_protocols(key: str) -> bytes:
-    """The whole answer to a request for a WebSocket. Compression is never agreed: frames are shared by many."""
-    return _SWITCHING % b64encode(sha1(key.encode() + _WEBSOCKET_GUID, usedforsecurity=False).digest())
+def bad_upgrade(headers: Mapping[str, str]) -> "Refused":
+    """What is wrong with a request that should ask for a WebSocket and has no `websocket_key`."""
+    if headers.get("upgrade", "").lower() != "websocket":
+        return Refused(NO_UPGRADE)
+    if headers.get("sec-websocket-version") != "13":
+        refused = Refused(BAD_VERSION)
+        refused.headers = {"Sec-WebSocket-Version": "13"}
+        return refused
+    return Refused(NO_UPGRADE if _is_key(headers.get("sec-websocket-key", "")) else BAD_KEY)
+
+
+def switching_protocols(key: str, protocol: str = "") -> bytes:
+    """The whole answer to a request for a WebSocket. Compression is never agreed: frames are shared by many.
+
+    Who offers protocols hears the first one back, whatever it is, as from Node's server: browsers give up without an answer.
+    """
+    accept = b64encode(sha1(key.encode() + _WEBSOCKET_GUID, usedforsecurity=False).digest())
+    chosen = f"Sec-WebSocket-Protocol: {protocol}\r\n" if protocol else ""
+    return b"%b%b\r\n" % (_SWITCHING % accept, chosen.encode())
+
+
+def _offered(protocols: str) -> str:
+    """The first of the protocols that are offered, "" if it is none."""
+    first = protocols.partition(",")[0].strip()
+    return first if _TOKEN.fullmatch(first) else ""
 
 
 def read_upgrade(head: bytes, remote: str, paths: Collection[str]) -> Request | None:
@@ -99,20 +139,21 @@ def read_upgrade(head: bytes, remote: str, paths: Collection[str]) -> Request | 
         return None
     headers = _read_headers(lines[1:])
     key = websocket_key(headers)
-    if not key or headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
+    if not (key and "host" in headers) or headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
         return None
     return make_request(method, query, key, headers, remote)
 
 
 def _read_headers(lines: list[str]) -> dict[str, str]:
-    """Headers by lower-case names; none at all if any is folded, doubled or odd: aiohttp knows about those."""
-    headers = {}
+    """Headers by lower-case names; none at all if any is folded, odd, or doubled and may not be: aiohttp knows about those."""
+    headers: dict[str, str] = {}
     for line in lines:
         name, colon, value = line.partition(":")
-        if not colon or not name.replace("-", "a").replace("_", "a").isalnum():
+        name, value = name.lower(), value.strip()
+        if not colon or not name.replace("-", "a").replace("_", "a").isalnum() or (name in headers and name in _SINGLE):
             return {}
-        headers[name.lower()] = value.strip()
-    return headers if len(headers) == len(lines) else {}
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    return headers
 
 
 def make_request(method: str, query: str, key: str, headers: Mapping[str, str], remote: str) -> Request:
@@ -121,6 +162,7 @@ def make_request(method: str, query: str, key: str, headers: Mapping[str, str], 
         method,
         query,
         key,
+        _offered(headers.get("sec-websocket-protocol", "")),
         headers.get("origin", ""),
         headers.get("host", ""),
         headers.get("user-agent", ""),

@@ -1,6 +1,7 @@
 """Socket.IO 5 packets: encoded into finished frames, decoded from text.
 
 `<type>[<attachments>-][<namespace>,][<id>][<JSON>]`, inside an Engine.IO message (a leading 4), one WebSocket frame each.
+Blanks around JSON mean nothing: websocat and others send whole lines, with their ends.
 """
 
 from collections.abc import Sequence
@@ -9,13 +10,15 @@ from typing import Final
 
 import msgspec
 
-from realtime.engine.frames import binary_frame, text_frame
+from realtime.engine.frames import PROTOCOL_ERROR, binary_frame, text_frame
 
 CONNECT, DISCONNECT, EVENT, ACK, CONNECT_ERROR, BINARY_EVENT, BINARY_ACK = range(7)
 RESERVED_NAMES: Final = frozenset(
     ("connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener")
 )
 MAX_ID_DIGITS = 16  # what a JavaScript client can count to
+BLANK: Final = " \t\r\n"  # around JSON
+MAX_BLANKS: Final = 8  # before it
 
 _encode = msgspec.json.Encoder().encode
 _decode_list = msgspec.json.Decoder(list[object]).decode
@@ -26,7 +29,12 @@ _BAD_JSON = (msgspec.DecodeError, RecursionError)
 
 
 class MalformedPacket(Exception):  # noqa: N818 - named for what happened
-    """The client broke the Socket.IO protocol; its session must end."""
+    """The client broke the Socket.IO protocol; its session must end. `code` is the close code of a WebSocket."""
+
+    def __init__(self, why: str, code: int = PROTOCOL_ERROR) -> None:
+        super().__init__(why)
+        self.why = why
+        self.code = code
 
 
 class Packet(msgspec.Struct, gc=False):
@@ -43,7 +51,9 @@ def decode(text: str) -> Packet:
     """The packet in an Engine.IO message. Raises MalformedPacket."""
     kind = text[:1]
     if not kind or kind not in "0123456":
-        raise MalformedPacket("unknown packet type")
+        raise MalformedPacket("Unknown type of a Socket.IO packet")
+    if text[-1] in BLANK:
+        text = text.rstrip(BLANK)
     type_, at, attachments, namespace = int(kind), 1, 0, "/"
     if type_ >= BINARY_EVENT:
         dash = text.find("-", 1, 8)
@@ -55,15 +65,16 @@ def decode(text: str) -> Packet:
         namespace, at = text[at:end], end + 1
     if type_ in (CONNECT, DISCONNECT, CONNECT_ERROR):
         return Packet(type_, namespace, None, 0, text[at:])
-    bracket = text.find("[", at, at + MAX_ID_DIGITS + 1)
+    bracket = text.find("[", at, at + MAX_ID_DIGITS + MAX_BLANKS + 1)
     if bracket < 0 or text[-1] != "]":
-        raise MalformedPacket("the payload must be an array")
-    return Packet(type_, namespace, _number(text[at:bracket]) if bracket > at else None, attachments, text[bracket:])
+        raise MalformedPacket("The payload of an event or ack must be an array")
+    id_ = text[at:bracket].rstrip(BLANK) if bracket > at else ""
+    return Packet(type_, namespace, _number(id_) if id_ else None, attachments, text[bracket:])
 
 
 def _number(digits: str) -> int:
-    if not (digits.isascii() and digits.isdigit()):
-        raise MalformedPacket("a number was expected")
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= MAX_ID_DIGITS):
+        raise MalformedPacket("A number was expected: <type>[<attachments>-][<namespace>,][<id>][<JSON>]")
     return int(digits)
 
 
@@ -74,7 +85,7 @@ def event_name(payload: str) -> str:
     if not payload.startswith('["') or end < 0 or payload[end + 1] not in ",]" or "\\" in name:
         name = _spelled_name(payload)
     if name in RESERVED_NAMES:
-        raise MalformedPacket("reserved event name")
+        raise MalformedPacket("This name of an event is reserved")
     return name
 
 
@@ -83,17 +94,17 @@ def _spelled_name(payload: str) -> str:
     try:
         return _decode_string(_decode_array(payload)[0])
     except (*_BAD_JSON, IndexError):
-        raise MalformedPacket("an event must begin with its name") from None
+        raise MalformedPacket("An event is an array that begins with its name") from None
 
 
 def auth_payload(payload: str) -> bytes:
     """The JSON object of a CONNECT, {} if none was sent. Raises MalformedPacket."""
-    if not payload:
+    if not payload.strip(BLANK):
         return b"{}"
     try:
         _decode_object(payload)
     except _BAD_JSON:
-        raise MalformedPacket("the payload of CONNECT must be an object") from None
+        raise MalformedPacket("The payload of CONNECT must be an object") from None
     return payload.encode()
 
 
@@ -103,7 +114,7 @@ def arguments(args: bytes, attachments: Sequence[bytes] = ()) -> list[object]:
         decoded = _decode_list(args)
         return [_filled(value, attachments) for value in decoded] if attachments else decoded
     except _BAD_JSON:
-        raise MalformedPacket("invalid JSON") from None
+        raise MalformedPacket("Invalid JSON") from None
 
 
 def _filled(value: object, attachments: Sequence[bytes]) -> object:
@@ -115,7 +126,7 @@ def _filled(value: object, attachments: Sequence[bytes]) -> object:
         return {key: _filled(item, attachments) for key, item in value.items()}
     number = value.get("num")
     if type(number) is not int or not 0 <= number < len(attachments):
-        raise MalformedPacket("an attachment is missing")
+        raise MalformedPacket("An attachment is missing")
     return attachments[number]
 
 

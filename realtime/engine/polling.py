@@ -10,6 +10,7 @@ from realtime.engine.budget import CONNECT_REFUSED, SLICE, UNIT
 from realtime.engine.frames import TEXT, unwrap
 from realtime.engine.guard import LEAST_HELD
 from realtime.engine.handshake import BAD_REQUEST, TOO_LARGE, TOO_SLOW, Refused
+from realtime.engine.packets import BLANK
 from realtime.engine.session import (
     PARSE_ERROR,
     PING_TIMEOUT,
@@ -68,6 +69,7 @@ class Polling:
         "session",
         "slot",
         "upgrading",
+        "why",
     )
     name = "polling"
 
@@ -76,7 +78,8 @@ class Polling:
         self.posting = False
         self.slot = 0
         self.upgrading = False  # polls are answered at once, so that the client can stop polling
-        self.ended = ""  # why, once polling is over
+        self.ended = ""  # why, once polling is over ...
+        self.why = ""  # ... and in words for a developer
         self._frames: list[bytes] = []
         self._size = 0
         self._waiter: asyncio.Future[None] | None = None
@@ -120,13 +123,14 @@ class Polling:
         self._frames = []
         self._count(0)
 
-    def close(self, reason: str, code: int) -> None:  # noqa: ARG002 - close codes belong to WebSockets
+    def close(self, reason: str, code: int, why: str = "") -> None:  # noqa: ARG002 - close codes belong to WebSockets
         """Answer the poll that waits.
 
         A client that did nothing wrong may fetch what was said last, and then the close packet: in one payload the
         official client would act on the second first. Of a server that stops it gets no close packet: the official
         Python client takes that for an order to stay away, and an unknown session for what it should come back from.
         """
+        self.why = why
         self._end(reason)
         if reason not in _ABRUPT and (self._frames or self._waiter is None):
             self.session.engine.partings[self.session.sid] = self.session
@@ -260,8 +264,8 @@ class Polling:
 
     def _feed_binary(self, packet: str) -> None:
         try:
-            message = b64decode(packet[1:], validate=True)
+            message = b64decode(packet[1:].rstrip(BLANK), validate=True)
         except ValueError:
-            self.session.close(PARSE_ERROR)
+            self.session.close(PARSE_ERROR, why="A packet that begins with b is base64")
         else:
             self.session.deliver(message)

@@ -14,7 +14,7 @@ from core.budget import NestedBuckets
 from realtime.engine import endpoints, upgrade
 from realtime.engine.budget import Budget
 from realtime.engine.config import Config as Config
-from realtime.engine.frames import GOING_AWAY, text_frame
+from realtime.engine.frames import CLOSE_CODES, GOING_AWAY, text_frame
 from realtime.engine.guard import Client, Guard
 from realtime.engine.handshake import (
     BAD_METHOD,
@@ -44,6 +44,7 @@ class Engine:
         self.sessions: dict[str, Session] = {}
         self.partings: dict[str, Session] = {}  # closed ones whose clients have yet to fetch the last words
         self.slow: set[Session] = set()  # those that are behind
+        self.closes = dict.fromkeys(CLOSE_CODES, 0)  # how often we have closed a WebSocket, by code
         self.refusing = False  # new sessions, though it goes on with those that it has
         self.outbox = Outbox()
         self.guard = Guard(config)
@@ -76,6 +77,10 @@ class Engine:
     @property
     def _takes_nobody(self) -> bool:
         return self.refusing or self._all_left is not None
+
+    def count_close(self, code: int) -> None:
+        """We close a WebSocket, not its client."""
+        self.closes[code] = self.closes.get(code, 0) + 1
 
     def leaving(self, websocket: WebSocket) -> None:
         """A WebSocket waits for its peer to hang up."""
@@ -159,7 +164,7 @@ class Engine:
         """Answer an admitted request for a WebSocket: it carries a new session, or offers itself to a known one."""
         websocket = WebSocket(self, transport, session.budget)
         transport.set_protocol(websocket)
-        answer = switching_protocols(request.key)
+        answer = switching_protocols(request.key, request.protocol)
         if session.sid in self.sessions:
             transport.write(answer)
             upgrade.offer(session, websocket)

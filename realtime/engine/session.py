@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Protocol
 
 from core.budget import Nested
 from realtime.engine.budget import Budget
-from realtime.engine.frames import INTERNAL_ERROR, NORMAL, POLICY_VIOLATION, binary_frame, text_frame
+from realtime.engine.frames import (
+    INTERNAL_ERROR,
+    NORMAL,
+    POLICY_VIOLATION,
+    PROTOCOL_ERROR,
+    binary_frame,
+    text_frame,
+)
 
 if TYPE_CHECKING:
     from realtime.engine.server import Engine
@@ -47,7 +54,7 @@ class Transport(Protocol):
     def writer(self) -> Callable[[bytes], None]:
         """What sends whole frames now."""
 
-    def close(self, reason: str, code: int) -> None:
+    def close(self, reason: str, code: int, why: str = "") -> None:
         """End it, after what was written."""
 
 
@@ -122,8 +129,8 @@ class Session:
         """Send an Engine.IO binary message likewise."""
         self.engine.outbox.add(self, binary_frame(message))
 
-    def close(self, reason: str, code: int = NORMAL) -> None:
-        """End the session; what was written before still goes out."""
+    def close(self, reason: str, code: int = NORMAL, why: str = "") -> None:
+        """End the session; what was written before still goes out. `why` is for developers: the client is told."""
         if self.engine.sessions.pop(self.sid, None) is None:
             return
         self._no_stranger()
@@ -132,9 +139,9 @@ class Session:
         self.pinged = False
         self.engine.outbox.settle(self)
         self.write = _discard
-        self.transport.close(reason, code)
+        self.transport.close(reason, code, why)
         if self.probe is not None:
-            self.probe.close(reason, code)
+            self.probe.close(reason, code, why)
         layer, self.layer = self.layer, _NOBODY
         try:
             layer.closed(reason)
@@ -155,12 +162,13 @@ class Session:
     def crowded_out(self) -> None:
         """Close: newer sessions of its address need the place, and it has not joined any namespace."""
         self.engine.config.limited("sessions", self.remote)
-        self.close(FORCED_CLOSE, POLICY_VIOLATION)
+        self.close(FORCED_CLOSE, POLICY_VIOLATION, "This address has too many sessions that joined no namespace")
 
     def count_refusal(self, cost: float = 1.0) -> None:
         """Count something that was refused to the client; one too many, and the session ends after this turn's answers."""
         if not self.budget.refuse(cost):
-            asyncio.get_running_loop().call_soon(self.close, TOO_MANY_REFUSALS, POLICY_VIOLATION)
+            why = "Too much was refused to this client: see the errors that it got"
+            asyncio.get_running_loop().call_soon(self.close, TOO_MANY_REFUSALS, POLICY_VIOLATION, why)
 
     def receive(self, packet: str) -> None:
         """Take a text packet from the transport."""
@@ -172,7 +180,7 @@ class Session:
         elif kind == "1":
             self.close(TRANSPORT_CLOSE)
         elif kind != "6":
-            self.close(PARSE_ERROR)
+            self.close(PARSE_ERROR, PROTOCOL_ERROR, "Unknown type of an Engine.IO packet")
 
     def _pong(self) -> None:
         if self.pinged:  # one that was not asked for does not put the next ping off
@@ -186,7 +194,7 @@ class Session:
             self.layer.message(message)
         except Exception:
             _log.exception("a layer failed on a message")
-            self.close(TRANSPORT_ERROR, INTERNAL_ERROR)
+            self.close(TRANSPORT_ERROR, INTERNAL_ERROR, "Something failed here")
 
     def due(self) -> None:
         """Time to ping, or a ping was not answered in time."""
@@ -194,7 +202,7 @@ class Session:
             self.pinged = True
             self.write(_PING)
         elif not self.budget.excuses_silence():
-            self.close(PING_TIMEOUT)
+            self.close(PING_TIMEOUT, why="No pong came in time")
             return
         self.engine.wheel.schedule(self, self.engine.config.ping_timeout)
 
@@ -220,4 +228,4 @@ class Session:
             hear()
         except Exception:
             _log.exception("a layer failed on a slow client")
-            self.close(TRANSPORT_ERROR, INTERNAL_ERROR)
+            self.close(TRANSPORT_ERROR, INTERNAL_ERROR, "Something failed here")

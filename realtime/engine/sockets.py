@@ -5,9 +5,9 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from realtime.engine import packets
+from realtime.engine import packets, parsers
 from realtime.engine.budget import CONNECT_REFUSED
-from realtime.engine.frames import TOO_BIG
+from realtime.engine.frames import POLICY_VIOLATION, PROTOCOL_ERROR, TOO_BIG, UNSUPPORTED
 from realtime.engine.packets import (
     ACK,
     BINARY_ACK,
@@ -19,6 +19,7 @@ from realtime.engine.packets import (
     Packet,
 )
 from realtime.engine.session import FORCED_CLOSE, PARSE_ERROR, Layer, Session
+from realtime.engine.websocket import UNFINISHED
 
 MAX_KNOCK: Final = 16 * 1024  # bytes of a message from a client that is in no namespace yet; it has its token to say
 MAX_NAMESPACES: Final = 16  # of one client
@@ -123,7 +124,10 @@ class SocketIO:
 
     def due(self) -> None:
         """The client has not joined any namespace in time."""
-        self._session.close(FORCED_CLOSE)
+        seconds = self._session.engine.config.connect_timeout
+        self._session.close(
+            FORCED_CLOSE, POLICY_VIOLATION, f"No namespace was joined in {seconds:g} seconds: send CONNECT"
+        )
 
     def has_joined(self) -> None:
         """The client is in a namespace."""
@@ -137,28 +141,33 @@ class SocketIO:
             if isinstance(data, bytes):
                 self._attach(data)
             elif self._gathering is not None:
-                raise MalformedPacket("text between attachments")
+                raise MalformedPacket("Attachments are missing: text came instead")
             else:
                 packet = packets.decode(data)
                 if packet.attachments:
                     self._gather(packet)
                 else:
                     self._dispatch(packet, ())
-        except MalformedPacket:
-            self._session.close(PARSE_ERROR)
+        except MalformedPacket as malformed:
+            if not self._sockets and (refusal := parsers.refusal(data)):
+                self.refuse_connect(refusal)
+            else:
+                self._session.close(PARSE_ERROR, malformed.code, malformed.why)
 
     def _gather(self, packet: Packet) -> None:
         if packet.attachments > MAX_ATTACHMENTS:
-            raise MalformedPacket("too many attachments")
+            raise MalformedPacket(f"A packet may have up to {MAX_ATTACHMENTS} attachments", TOO_BIG)
         self._gathering = packet, []
 
     def _attach(self, data: bytes) -> None:
         if self._gathering is None:
-            raise MalformedPacket("an attachment of nothing")
+            raise MalformedPacket(
+                "Binary data that no packet announced: this server speaks Socket.IO's default parser", UNSUPPORTED
+            )
         packet, attachments = self._gathering
         attachments.append(data)
-        if self._gathered + len(data) > self._session.engine.config.max_payload:
-            raise MalformedPacket("attachments too big")
+        if self._gathered + len(data) > (limit := self._session.engine.config.max_payload):
+            raise MalformedPacket(f"The attachments of a packet may have up to {limit} bytes", TOO_BIG)
         if len(attachments) == packet.attachments:
             self._forget_gathered()
             self._dispatch(packet, attachments)
@@ -179,7 +188,7 @@ class SocketIO:
     def crowded_out(self) -> None:
         """Close: the address has begun more than it may, and this packet is the most of it."""
         self._session.engine.config.limited("unfinished", self._session.remote)
-        self._session.close(FORCED_CLOSE, TOO_BIG)
+        self._session.close(FORCED_CLOSE, TOO_BIG, UNFINISHED)
 
     def _dispatch(self, packet: Packet, attachments: Sequence[bytes]) -> None:
         socket = self._sockets.get(packet.namespace)
@@ -194,14 +203,16 @@ class SocketIO:
         elif kind == DISCONNECT and not packet.payload:
             self.leave(socket, CLIENT_LEFT)
         else:
-            raise MalformedPacket("not for a client to say")
+            raise MalformedPacket("A client does not send packets like this")
 
     def _unjoined(self, packet: Packet, socket: Socket | None) -> None:
         """A packet for a namespace that the client is not in must ask to join it."""
         if packet.type == CONNECT and socket is None:
             self._connect(packet.namespace, packets.auth_payload(packet.payload))
         elif packet.type == CONNECT or packet.namespace not in self._sockets or socket is not None:
-            self._session.close(FORCED_CLOSE)
+            self._session.close(
+                FORCED_CLOSE, PROTOCOL_ERROR, "Send CONNECT and wait for its answer, once for a namespace"
+            )
 
     def _connect(self, namespace: str, auth: bytes) -> None:
         make = self._namespaces.get(namespace)

@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from realtime.engine.frames import NORMAL, text_frame
+from realtime.engine.frames import NORMAL, PROTOCOL_ERROR, text_frame
+from realtime.engine.packets import BLANK
 from realtime.engine.polling import Polling
 from realtime.engine.session import PARSE_ERROR, TRANSPORT_ERROR, Session
 from realtime.engine.websocket import HIGH_WATER, WebSocket
@@ -21,7 +22,7 @@ def offer(session: Session, websocket: WebSocket) -> None:
         probe.polling = polling
         session.engine.wheel.schedule(probe, PROBE_TIME)
     else:
-        probe.close(TRANSPORT_ERROR, NORMAL)
+        probe.close(TRANSPORT_ERROR, NORMAL, "The session has a WebSocket, or another that is tried")
 
 
 class Probe:
@@ -39,17 +40,21 @@ class Probe:
 
     def receive(self, packet: str) -> None:
         """Only the probe and the upgrade are expected."""
+        packet = packet.rstrip(BLANK)
         if packet == "2probe" and self.polling is not None:
             self.websocket.transport.write(_PROBED)
             self.polling.upgrade()
         elif packet == "5" and self.polling is not None and self.polling.upgrading:
             self._take_over(self.polling)
         else:
-            self.close(PARSE_ERROR, NORMAL)
+            self._fail()
 
     def deliver(self, message: bytes) -> None:  # noqa: ARG002
         """Messages may come after the upgrade only."""
-        self.close(PARSE_ERROR, NORMAL)
+        self._fail()
+
+    def _fail(self) -> None:
+        self.close(PARSE_ERROR, PROTOCOL_ERROR, "A WebSocket for a polling session says 2probe, then 5")
 
     def _take_over(self, polling: Polling) -> None:
         session, websocket = self.session, self.websocket
@@ -69,15 +74,15 @@ class Probe:
     def catch_up(self) -> None:
         """See above."""
 
-    def close(self, reason: str, code: int) -> None:
+    def close(self, reason: str, code: int, why: str = "") -> None:
         """Give up the offer; the session goes on polling."""
         self.session.engine.wheel.cancel(self)
         if self.polling is not None:
             self.session.probe = None
             self.polling.upgrading = False
             self.polling = None
-        self.websocket.close(reason, code)
+        self.websocket.close(reason, code, why)
 
     def due(self) -> None:
         """The client did not upgrade in time."""
-        self.close(TRANSPORT_ERROR, NORMAL)
+        self.close(TRANSPORT_ERROR, NORMAL, f"No upgrade came in {PROBE_TIME:.0f} seconds")

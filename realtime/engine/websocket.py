@@ -11,7 +11,6 @@ from realtime.engine.frames import (
     CLOSE,
     CONTINUATION,
     FIN,
-    INVALID_TEXT,
     OPCODE,
     PING,
     PROTOCOL_ERROR,
@@ -24,6 +23,7 @@ from realtime.engine.frames import (
     decode_text,
     pong_frame,
     read_frame,
+    too_big,
     websocket_mask,
 )
 from realtime.engine.guard import LEAST_HELD
@@ -38,6 +38,7 @@ HIGH_WATER: Final = (
 OVERFLOW: Final = 16 * HIGH_WATER  # bytes that may wait for a client that is behind
 FAREWELL: Final = 5.0  # seconds a peer has to take our last words and hang up
 GRACE: Final = 64 * 1024  # bytes that it may still send then; the rest is not read
+UNFINISHED: Final = "This address has begun more than it may without finishing it"
 
 
 class Taker(Protocol):
@@ -57,8 +58,8 @@ class Taker(Protocol):
     def catch_up(self) -> None:
         """The peer reads again."""
 
-    def close(self, reason: str, code: int) -> None:
-        """The peer left or broke the protocol: close the WebSocket with `code`."""
+    def close(self, reason: str, code: int, why: str = "") -> None:
+        """The peer left or broke the protocol: close the WebSocket with `code`, and say why."""
 
 
 # Why a peer is not read: it does not read itself; it waits for its turn; its budget is used up.
@@ -119,9 +120,9 @@ class WebSocket(asyncio.Protocol):
             payload = bytearray(data[6:])
             websocket_mask(data[2:6], payload)
             try:
-                packet = payload.decode()
-            except UnicodeDecodeError:
-                self._fail(INVALID_TEXT)
+                packet = decode_text(payload)
+            except BrokenFrame as broken:
+                self._fail(broken)
             else:
                 self.taker.receive(packet)
         elif self.closing:
@@ -160,7 +161,7 @@ class WebSocket(asyncio.Protocol):
         try:
             return self._work_off(self._tail)
         except BrokenFrame as broken:
-            self._fail(broken.code)
+            self._fail(broken)
             return SLICE
 
     def _work_off(self, tail: bytearray) -> float:
@@ -214,7 +215,7 @@ class WebSocket(asyncio.Protocol):
         """The address has begun, or does not read, more than it may; this connection holds the most of it."""
         is_unread = bool(self._paused & _PEER)
         self.engine.config.limited("unread" if is_unread else "unfinished", self.budget.address)
-        self._fail(TOO_BIG)
+        self._fail(BrokenFrame(TOO_BIG, "Too much waits for this address" if is_unread else UNFINISHED))
         if is_unread:
             self.transport.abort()  # or what waits would be kept for as long as it may take to say goodbye
 
@@ -254,13 +255,13 @@ class WebSocket(asyncio.Protocol):
 
     def _take_data(self, first: int, opcode: int, payload: bytearray) -> None:
         if (opcode == CONTINUATION) != (self._fragments is not None):
-            raise BrokenFrame(PROTOCOL_ERROR, "a fragment out of place")
+            raise BrokenFrame(PROTOCOL_ERROR, "A fragment is out of place")
         if self._fragments is None:
             self._fragments, self._opcode = payload, opcode
         else:
             self._fragments += payload
         if len(self._fragments) > self.taker.max_payload:
-            raise BrokenFrame(TOO_BIG, "message too big")
+            raise too_big(self.taker.max_payload)
         if first & FIN:
             message, self._fragments = self._fragments, None
             if self._opcode == TEXT:
@@ -268,8 +269,8 @@ class WebSocket(asyncio.Protocol):
             else:
                 self.taker.deliver(bytes(message))
 
-    def _fail(self, code: int) -> None:
-        self.taker.close(TRANSPORT_ERROR, code)
+    def _fail(self, broken: BrokenFrame) -> None:
+        self.taker.close(TRANSPORT_ERROR, broken.code, broken.why)
 
     def pause_writing(self) -> None:
         """The peer reads too slowly: until it has caught up its own requests wait too, or their answers pile up."""
@@ -285,7 +286,7 @@ class WebSocket(asyncio.Protocol):
             self._resume(_PEER)
             self.taker.catch_up()
 
-    def close(self, reason: str, code: int) -> None:  # noqa: ARG002 - the peer hears the code only
+    def close(self, reason: str, code: int, why: str = "") -> None:
         """Say goodbye, then wait for the peer to hang up: it may still be writing, and a reset would lose our words."""
         if self.closing:
             return
@@ -294,12 +295,18 @@ class WebSocket(asyncio.Protocol):
         self._need = GRACE
         self._count(0)
         if not self.transport.is_closing():
-            self.transport.write(close_frame(code))
+            self.transport.write(self._goodbye(reason, code, why))
             with suppress(OSError):  # reset by the peer, which the loop has yet to tell us
                 self.transport.write_eof()
             self.transport.resume_reading()  # to see the peer hang up
             self.engine.wheel.schedule(self, FAREWELL)
             self.engine.leaving(self)
+
+    def _goodbye(self, reason: str, code: int, why: str) -> bytes:
+        if reason == TRANSPORT_CLOSE:  # the peer's own
+            return close_frame(code)
+        self.engine.count_close(code)
+        return close_frame(code, why or reason)
 
     def due(self) -> None:
         """The peer did not hang up."""

@@ -123,7 +123,7 @@ async def test_a_malformed_packet_closes_the_websocket(calm: Client, packet: str
     websocket = await calm.websocket()
     await websocket.receive_str()
     await websocket.send_str(packet)
-    assert await closed(websocket) == 1000
+    assert await closed(websocket) == 1002
     assert calm.served.engine.sessions == {}
 
 
@@ -281,7 +281,7 @@ async def test_an_upgrade_begins_with_its_probe(calm: Client, packet: str | byte
         await websocket.send_str(packet)
     else:
         await websocket.send_bytes(packet)
-    assert await closed(websocket) == 1000
+    assert await closed(websocket) == 1002
     assert await calm.post(sid, "4hello") == (200, "ok")
     assert await calm.poll(sid) == (200, "4hello")
 

@@ -91,6 +91,13 @@ async def test_each_process_starts_is_healthy_and_ends(image: Image, environ: di
         assert (await http.get(f"http://127.0.0.1:{environ['GREENROOM_PORT']}/healthz")).status == 200
 
 
+async def test_a_hub_has_the_client_for_browsers(image: Image, environ: dict[str, str]) -> None:
+    url = f"http://127.0.0.1:{environ['GREENROOM_PORT']}/socket.io/socket.io.js"
+    async with listening(image, environ, "hub"), aiohttp.ClientSession() as http, http.get(url) as answer:
+        assert answer.status == 200
+        assert "io" in await answer.text()
+
+
 async def test_the_page_and_the_reference_are_in_it(image: Image, environ: dict[str, str]) -> None:
     async with listening(image, environ, "api"), aiohttp.ClientSession() as http:
         for path in ("/", "/web/app.js", "/web/vendor/socket.io.js", "/onswift/docs", "/onswift/docs/swagger-ui.css"):

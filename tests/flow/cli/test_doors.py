@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from api.app import build_app
-from cli.serve.listening import bare_app, hub_listening, listening, operations, runner_of
+from cli.serve.listening import NO_HUB, bare_app, hub_listening, listening, operations, runner_of
 from core import errors
 from realtime.app import open_hub
 from tests.flow.conftest import MARKETS, House
@@ -61,6 +61,29 @@ async def test_what_is_answered_below_the_applications_has_our_envelope(
     assert "server" not in told
     assert ("allow" in told) == (expected is errors.METHOD_NOT_ALLOWED)
     assert SECRET not in f"{head!r}{body!r}"
+
+
+@pytest.mark.parametrize("raw", ["api", "worker"], indirect=True)
+@pytest.mark.parametrize(
+    ("line", "header"),
+    [
+        ("GET /socket.io/?EIO=4&transport=polling", ""),
+        ("GET /socket.io?EIO=4&transport=polling", ""),
+        ("POST /ws/?EIO=4&transport=polling&sid=x", "Content-Length: 0\r\n"),
+        ("GET /socket.io/socket.io.js", ""),
+        (
+            "GET /socket.io/?EIO=4&transport=websocket",
+            "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
+        ),
+    ],
+)
+async def test_a_process_without_a_hub_says_where_one_is(raw: Raw, line: str, header: str) -> None:
+    connection = "Upgrade" if header.startswith("Upgrade") else "close"
+    raw.send(f"{line} HTTP/1.1\r\nHost: x\r\nConnection: {connection}\r\n{header}\r\n".encode())
+    head = await raw.head()
+    assert head.startswith(b"HTTP/1.1 404 ")
+    size = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+    assert json.loads(await raw.body(size)) == {"error": {"code": "NOT_FOUND", "message": NO_HUB, "details": []}}
 
 
 async def test_a_client_that_asks_before_it_sends_its_body_may_go_on(raw: Raw) -> None:

@@ -127,11 +127,14 @@ class Raw:
 
     async def close_code(self) -> int:
         """The code of the close frame that comes after whatever else, and nothing but the end after it."""
+        return (await self.closing())[0]
+
+    async def closing(self) -> tuple[int, str]:
+        """Likewise the code and the text of the close frame."""
         while (frame := await self.frame())[0] != 0x88:
             pass
         assert await self.rest() == b""
-        code: int = unpack("!H", frame[1])[0]
-        return code
+        return unpack("!H", frame[1][:2])[0], frame[1][2:].decode()
 
     async def rest(self) -> bytes:
         """Everything until the server hangs up."""

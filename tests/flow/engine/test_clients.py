@@ -10,15 +10,19 @@ import aiohttp
 import pytest
 import socketio
 
-from realtime.engine.frames import GOING_AWAY
+from realtime.engine.frames import GOING_AWAY, UNSUPPORTED
+from realtime.engine.parsers import MESSAGE
 from realtime.engine.server import Config
 from realtime.engine.session import SHUTTING_DOWN
 from tests.flow.engine.apps import greeters
 from tests.flow.engine.serving import PATIENCE, Served, serving
+from tests.flow.engine.test_closes import ANNOUNCED
 
 SCRIPT = Path(__file__).with_name("official_client.mjs")
+PARSER = Path(__file__).with_name("official_parser.mjs")
 BURST = Path(__file__).with_name("official_burst.mjs")
 NODE_MODULES = Path(__file__).parents[3] / "web" / "node_modules"
+REFUSED = {"message": MESSAGE, "tries": False}
 NODE = shutil.which("node") or ""
 
 
@@ -64,6 +68,29 @@ async def test_a_javascript_client_that_kept_hundreds_of_events_is_slowed_and_no
             output, _ = await process.communicate()
     assert json.loads(output) == {"answered": 600, "left": None}
     assert set(limited) == {"traffic"}
+
+
+@pytest.mark.skipif(
+    not NODE or not (NODE_MODULES / "socket.io-client").exists(), reason="no Node or no socket.io-client"
+)
+@pytest.mark.parametrize(
+    ("parser", "transport", "shown"),
+    [
+        ("msgpack", "websocket", REFUSED),
+        ("msgpack", "polling", REFUSED),
+        ("json", "websocket", REFUSED),
+        ("json", "polling", REFUSED),
+        ("unknown", "websocket", {"code": UNSUPPORTED, "reason": ANNOUNCED}),
+    ],
+)
+async def test_a_client_with_another_parser_shows_why_it_cannot_connect(
+    served: Served, parser: str, transport: str, shown: object
+) -> None:
+    command = (NODE, str(PARSER), served.url, transport, parser, str(NODE_MODULES))
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    async with asyncio.timeout(PATIENCE):
+        output, _ = await process.communicate()
+    assert json.loads(output) == shown
 
 
 @pytest.mark.parametrize("transport", ["websocket", "polling"])

@@ -97,7 +97,7 @@ async def test_a_client_must_wait_for_the_answer_to_its_connect(raw: Raw, story:
     socket = await knock(raw, story)
     raw.send(text(packet))
     assert await story.next() == ("disconnect", "/", "forced server close")
-    assert await raw.close_code() == 1000
+    assert await raw.close_code() == 1002
     socket.accept()
     socket.emit("nobody")
 
@@ -220,8 +220,8 @@ async def test_a_client_without_a_namespace_is_closed_in_time(story: Story) -> N
     ):
         (await knock(refused, story)).refuse("no")
         (await knock(joined, story)).accept()
-        assert await idle.close_code() == 1000
-        assert await refused.close_code() == 1000
+        assert await idle.closing() == (1008, "No namespace was joined in 0.05 seconds: send CONNECT")
+        assert await refused.close_code() == 1008
         while await joined.packet() != "2":
             pass
         assert len(served.engine.sessions) == 1

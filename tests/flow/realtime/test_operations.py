@@ -17,6 +17,9 @@ async def test_metrics_tell_what_the_hub_does(house: House, hub: str) -> None:
     await ann.send(room, "Hi")
     await ann.send(room, "")
     await ann.heard.next("message:received")
+    bob = await (await house.chatter("Bob", hub)).connect()
+    await bob.socket.eio.send(b"no packet announced this")
+    await bob.heard.next("disconnect")
 
     registry = house.hubs[0].metrics.registry
     samples = {
@@ -31,6 +34,10 @@ async def test_metrics_tell_what_the_hub_does(house: House, hub: str) -> None:
     assert samples[("greenroom_deliveries_total",)] >= 1
     assert samples[("greenroom_journal_batch_messages_count",)] == 1
     assert samples[("greenroom_errors_total", "EMPTY_MESSAGE")] == 1
+    closes = {name[1]: value for name, value in samples.items() if name[0] == "greenroom_websocket_closes_total"}
+    assert closes.pop("1003") == 1
+    assert closes.keys() == {"1000", "1001", "1002", "1007", "1008", "1009", "1011"}
+    assert sum(closes.values()) == 0, "from the start, so that the first is an increase"
 
 
 async def test_a_hub_that_goes_down_tells_everybody_and_keeps_what_was_sent(house: House) -> None:

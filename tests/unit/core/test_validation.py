@@ -155,11 +155,21 @@ def test_a_long_list_of_wrong_entries_is_one_problem() -> None:
     assert [(one.field, one.message) for one in raised.value.details] == [("mentions", "Must be an id")]
 
 
-def test_an_event_without_a_body_is_read_as_an_empty_one_and_more_is_ignored() -> None:
+@pytest.mark.parametrize("args", [b'["e"]', b'["e", null]', b'["e", {}]', b'["e", null, null]'])
+def test_an_event_without_a_body_is_read_as_an_empty_one(args: bytes) -> None:
     with pytest.raises(AppError) as raised:
-        EventShape[Event](Event).decode(b'["e"]')
+        EventShape[Event](Event).decode(args)
     assert [(one.field, one.message) for one in raised.value.details] == [("title", "Required")]
-    assert EventShape[Event](Event).decode(b'["e", {"title": " x "}, 5]').title == "x"
+
+
+def test_an_event_with_more_than_a_body_is_refused_unless_that_is_nothing() -> None:
+    assert EventShape[Event](Event).decode(b'["e", {"title": " x "}, null]').title == "x"
+    for more, count in ((b"5", 2), (b"{}", 2), (b'null, ""', 3)):
+        with pytest.raises(AppError) as raised:
+            EventShape[Event](Event).decode(b'["e", {"title": "x"}, %b]' % more)
+        assert raised.value.kind.code == "VALIDATION_ERROR"
+        (detail,) = raised.value.details
+        assert (detail.field, detail.message.endswith(f": {count} came")) == ("arguments", True)
 
 
 def test_a_wrong_part_of_a_path_is_said_in_words() -> None:

@@ -27,9 +27,9 @@ class Listener:
 
     def catch_up(self) -> None: ...
 
-    def close(self, reason: str, code: int) -> None:
+    def close(self, reason: str, code: int, why: str = "") -> None:
         self.codes.append(code)
-        self._websocket.close(reason, code)
+        self._websocket.close(reason, code, why)
 
 
 def no_layer(_: Session) -> Layer:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.engine.handshake import read_upgrade, switching_protocols, websocket_key
+from realtime.engine.handshake import make_request, read_upgrade, switching_protocols, websocket_key
 from tests.flow.engine.serving import ACCEPT, KEY, upgrade_head
 
 PATHS = frozenset(("/ws", "/ws/"))
@@ -18,7 +18,7 @@ def test_the_parts_of_a_request_are_read() -> None:
     assert request is not None
     assert request.parameters() == {"EIO": "4", "transport": "websocket"}
     assert request._replace(query="") == (
-        "GET", "", KEY, "http://a", "127.0.0.1:80", "me", "1.2.3.4", "9.9.9.9, 8.8.8.8",
+        "GET", "", KEY, "", "http://a", "127.0.0.1:80", "me", "1.2.3.4", "9.9.9.9, 8.8.8.8",
     )  # fmt: skip
 
 
@@ -29,8 +29,49 @@ def test_the_answer_is_the_one_of_the_standard() -> None:
 
 
 @pytest.mark.parametrize(
+    ("lines", "protocol"),
+    [
+        ("Sec-WebSocket-Protocol: chat", "chat"),
+        ("Sec-WebSocket-Protocol: v12.stomp , v11.stomp", "v12.stomp"),
+        ("Sec-WebSocket-Protocol: a,b\r\nsec-websocket-protocol: c", "a"),
+        ("Sec-WebSocket-Protocol: ", ""),
+        ("Sec-WebSocket-Protocol: ,a", ""),
+        ("Sec-WebSocket-Protocol: two words", ""),
+        ("Sec-WebSocket-Protocol: x: y", ""),
+        ("Sec-WebSocket-Protocol: ä", ""),
+    ],
+)
+def test_the_first_protocol_that_is_offered_is_agreed(lines: str, protocol: str) -> None:
+    request = read_upgrade(HEAD.replace(b"User-Agent: me", lines.encode()), "", PATHS)
+    assert request is not None
+    assert request.protocol == protocol
+    line = f"\r\nSec-WebSocket-Protocol: {protocol}\r\n".encode()
+    assert (line in switching_protocols(KEY, request.protocol)) == bool(protocol)
+
+
+@given(st.text(st.characters(exclude_characters="\r\n", max_codepoint=255)))
+def test_no_offer_breaks_the_answer(offer: str) -> None:
+    headers = {"sec-websocket-protocol": offer}
+    protocol = make_request("GET", "", KEY, headers, "").protocol
+    assert switching_protocols(KEY, protocol).count(b"\r\n") == 5 + bool(protocol)
+
+
+@pytest.mark.parametrize(
+    "lines", [b"Connection: keep-alive\r\nConnection: Upgrade", b"Connection: Upgrade\r\nX: y\r\nconnection: close"]
+)
+def test_a_header_that_is_a_list_may_come_on_several_lines(lines: bytes) -> None:
+    head = HEAD.replace(b"Connection: keep-alive, Upgrade", lines)
+    request = read_upgrade(head.replace(b"9.9.9.9, ", b"9.9.9.9\r\nX-Forwarded-For:"), "", PATHS)
+    assert request is not None
+    assert request.forwarded == "9.9.9.9,8.8.8.8"
+
+
+@pytest.mark.parametrize(
     ("old", "new"),
     [
+        (b"Host: 127.0.0.1:80\r\n", b""),
+        (b"Host: 127.0.0.1:80", b"Host: 127.0.0.1:80\r\nHost: other"),
+        (b"Origin: http://a", b"Origin: http://a\r\nOrigin: http://b"),
         (b"GET ", b"POST "),
         (b"GET ", b"get "),
         (b"/ws?", b"/other?"),

@@ -74,6 +74,36 @@ def test_the_other_packets_survive_the_way(namespace: str) -> None:
     assert read(packets.disconnect(namespace))[0] == Packet(packets.DISCONNECT, namespace, None, 0, "")
 
 
+blanks = st.text(" \t\r\n", max_size=4)
+
+
+@given(st.text(), st.lists(values, max_size=3), ids, namespaces, blanks, blanks)
+def test_blanks_around_json_mean_nothing(
+    name: str, args: list[Any], ack: int | None, namespace: str, before: str, behind: str
+) -> None:
+    frames = packets.event(name, *args, ack=ack, namespace=namespace)
+    text = next(unwrap(frames))[1][1:].decode()
+    packet = decode(text)
+    assert packet.payload in text
+    head = text.removesuffix(packet.payload)
+    assert decode(f"{head}{before}{packet.payload}{behind}") == packet
+
+
+@given(namespaces, blanks)
+def test_blanks_behind_a_packet_without_json_mean_nothing(namespace: str, behind: str) -> None:
+    for kind in (packets.CONNECT, packets.DISCONNECT):
+        place = "" if namespace == "/" else f"{namespace},"
+        packet = decode(f"{kind}{place}{behind}")
+        assert (packet.type, packet.namespace) == (kind, namespace)
+        assert auth_payload(packet.payload) == b"{}"
+
+
+@pytest.mark.parametrize("text", ["\ufeff2[]", " 2[]", "\n2[]", '2["x"]\xa0', '2["x"]\x0b', '2["x"]\0'])
+def test_only_blanks_of_json_are_passed_over_and_none_before_a_packet(text: str) -> None:
+    with pytest.raises(MalformedPacket):
+        decode(text)
+
+
 def mutilated() -> st.SearchStrategy[str]:
     """Packets with something cut out, put in or doubled."""
     sound = st.builds(
@@ -90,11 +120,11 @@ def mutilated() -> st.SearchStrategy[str]:
         sound,
         st.integers(0, 10_000),
         st.integers(0, 5),
-        st.text(alphabet='0123456-/,[]{}"\\٣²ä ', max_size=3),
+        st.text(alphabet='0123456-/,[]{}"\\٣²ä \n\r\t', max_size=3),
     )
 
 
-@given(st.text() | st.text(alphabet='0123456-/,[]{}":a\\٣²') | mutilated())
+@given(st.text() | st.text(alphabet='0123456-/,[]{}":a\\٣² \r\n') | mutilated())
 def test_nothing_that_comes_in_breaks_the_decoder(text: str) -> None:
     try:
         packet = decode(text)
