@@ -17,7 +17,7 @@ from core.rooms import Login
 from core.tokens import Access
 from realtime import wire
 from realtime.client import Client, Reply
-from realtime.engine.session import Session
+from realtime.engine.session import RECONNECT, Session
 from realtime.handlers import Handle, Handlers, entry
 from realtime.limits import Limiter
 from realtime.logins import Logins
@@ -180,14 +180,17 @@ class Gateway:
         client.session.engine.wheel.schedule(client, max(left - WARNING_SECONDS, 0.0))
 
     def expiring(self, client: Client) -> None:
-        """Warn a client, or send it away: its token expires within a minute, or has expired."""
+        """Warn a client that its token expires within a minute; once it has expired, close the connection.
+
+        Not the namespace: after that no official client returns. So it comes back by itself, with a new token if its `auth` is a
+        function.
+        """
         left = client.expires_at - now().timestamp()
         if left > 0:
             client.tell(wire.SessionExpiring(datetime.fromtimestamp(client.expires_at, UTC)))
             client.session.engine.wheel.schedule(client, left + 1.0)
         else:
-            client.tell(wire.SessionEnded("The access token has expired"))
-            client.disconnect(close=True)
+            client.session.close(RECONNECT)
 
     def disconnected(self, client: Client) -> None:
         """Forget a client."""

@@ -10,6 +10,7 @@ from core.context import User
 from core.messages import Place
 from realtime.catchup import Log, frame_of
 from realtime.client import Client
+from realtime.engine.session import RECONNECT
 from realtime.recovery import Recovery
 from realtime.room import Room
 from realtime.rooms import Rooms
@@ -78,7 +79,7 @@ class Returning:
                 "a client could not be caught up",
                 exc_info=error,
             )
-            client.disconnect(close=True)  # it comes back and asks for what it misses
+            client.session.close(RECONNECT)  # it comes back and is given what it misses
         finally:
             client.catching_up = False
 

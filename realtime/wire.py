@@ -194,7 +194,7 @@ class Authorized(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class SessionExpiring(Event, frozen=True, rename="camel"):
-    """Told a minute before the access token expires: send `auth:refresh` with a new one, or be disconnected."""
+    """Told a minute before the access token expires: send `auth:refresh` with a new one, or the connection is closed."""
 
     name = "session:expiring"
     expires_at: datetime

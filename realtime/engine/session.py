@@ -17,6 +17,7 @@ TRANSPORT_CLOSE, TRANSPORT_ERROR = "transport close", "transport error"
 PARSE_ERROR, PING_TIMEOUT = "parse error", "ping timeout"
 FORCED_CLOSE, SHUTTING_DOWN = "forced server close", "server shutting down"
 TOO_MANY_REFUSALS = "too many refusals"
+RECONNECT = "reconnect"  # the client should come back by itself
 
 _PING = text_frame(b"2")
 _log = logging.getLogger(__name__)

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import socketio
 
 from realtime import gateway
-from tests.flow.conftest import House
+from tests.flow.conftest import Heard, House
 
 ROOT = Path(__file__).parents[3]
 NODE = shutil.which("node") or shutil.which("node", path=str(Path(sys.executable).parent))
@@ -34,12 +35,16 @@ class Script:
         self.process.stdin.write(json.dumps(line).encode() + b"\n")
 
 
-async def official_client(*args: str) -> Script:
+async def official_client(*args: str, script: str = "recover.mjs") -> Script:
     assert NODE
-    script = Path(__file__).with_name("recover.mjs")
     return Script(
         await asyncio.create_subprocess_exec(
-            NODE, str(script), *args, str(ROOT / "web"), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+            NODE,
+            str(Path(__file__).with_name(script)),
+            *args,
+            str(ROOT / "web"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
         )
     )
 
@@ -97,10 +102,48 @@ async def test_a_token_that_expires_is_announced_and_can_be_renewed(
     assert answer["expiresAt"]
 
 
-async def test_a_connection_ends_with_its_token(house: House, hub: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("transport", ["websocket", "polling"])
+async def test_a_connection_ends_with_its_token_but_its_session_does_not(
+    house: House, hub: str, transport: str
+) -> None:
     ann = await house.chatter("Ann", hub)
     ann.token = house.token(ann.user, timedelta(seconds=2))
-    await ann.connect()
+    await ann.connect((transport,))
     await ann.heard.next("session:expiring")
-    assert "expired" in (await ann.heard.next("session:ended"))["reason"]
     await ann.heard.next("disconnect")
+    assert not ann.heard.all("session:ended")
+
+
+@pytest.mark.parametrize("transport", ["websocket", "polling"])
+async def test_the_python_client_comes_back_with_a_new_token_when_the_first_has_expired(
+    house: House, hub: str, transport: str
+) -> None:
+    user, _ = await house.person("Ann")
+    heard = Heard()
+    client = socketio.AsyncClient(reconnection_delay=0.01)
+    client.on("connect", lambda: heard.add("connect", client.sid))
+    client.on("session:expiring", lambda told: heard.add("session:expiring", told))
+    house.stack.push_async_callback(client.shutdown)
+    tokens = iter([timedelta(seconds=2)])
+
+    def auth() -> dict[str, str]:
+        return {"token": house.token(user, next(tokens, timedelta(hours=1)))}
+
+    await client.connect(hub, auth=auth, transports=[transport])
+    assert (await heard.next("session:expiring"))["expiresAt"]
+    await heard.until("connect", 2)
+    assert (await client.call("join:user", {"userId": str(user.id)}))["userId"]
+
+
+@pytest.mark.skipif(NODE is None, reason="no node: `make install` fetches one where npm is missing")
+@pytest.mark.skipif(not (ROOT / "web/node_modules/socket.io-client").exists(), reason="run `make install`")
+@pytest.mark.parametrize("transport", ["websocket", "polling"])
+async def test_the_official_client_comes_back_with_a_new_token_when_the_first_has_expired(
+    house: House, hub: str, transport: str
+) -> None:
+    user, token = await house.person("Ann")
+    client = await official_client(hub, house.token(user, timedelta(seconds=2)), token, transport, script="expire.mjs")
+    told = [await client.told() for _ in range(4)]
+    assert [one["event"] for one in told] == ["connect", "session:expiring", "disconnect", "connect"]
+    assert told[2]["reason"] == {"websocket": "transport close", "polling": "transport error"}[transport]
+    await client.process.wait()
