@@ -196,6 +196,7 @@ class Gateway:
         """Forget a client."""
         client.session.engine.wheel.cancel(client)
         self._typing.gone(client)
+        self._recovery.gone(client)
         for room in list(client.rooms.values()):
             client.leave(room)
         if client.user_key:

@@ -126,14 +126,18 @@ class Handlers:
         self._in_room(client, event.conversation_id, reply, partial(self._join, client, event, reply))
 
     def _join(self, client: Client, event: wire.JoinConversation, reply: Reply, room: Room) -> None:
+        # What the room has told. What comes later she hears live, and not before the answer: who loses the connection in between
+        # would join again from the version of a live event, and never miss what the answer was to give her.
+        place = room.flushed
+        if room.key not in client.rooms:
+            self._recovery.joined(client, room.key, *place)
         client.rooms[room.key] = room
-        self._recovery.joined(client.pid, client.user_key, room.key)
-        self._run(self._joined(client, event, room), reply)
+        self._run(self._joined(client, event, room, place), reply)
 
-    async def _joined(self, client: Client, event: wire.JoinConversation, room: Room) -> wire.Joined:
-        # What the room has told. What comes later she hears live, and not before this answer: who loses the connection in between
-        # would join again from the version of a live event, and never miss what this answer was to give her.
-        (seq, version), read = room.flushed, room.members.get(client.user_key, 0)
+    async def _joined(
+        self, client: Client, event: wire.JoinConversation, room: Room, place: tuple[int, int]
+    ) -> wire.Joined:
+        (seq, version), read = place, room.members.get(client.user_key, 0)
         ids = room.ids
         positions = [ReadPosition(id, room.members.get(key, 0)) for key, id in ids.items()]
         online = await self._presence.online(frozenset(ids)) if ids else set[bytes]()

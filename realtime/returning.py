@@ -2,7 +2,7 @@
 
 import contextlib
 import logging
-from datetime import datetime
+from operator import attrgetter
 from uuid import UUID
 
 from core import errors
@@ -11,7 +11,7 @@ from core.messages import Place
 from realtime.catchup import Log, frame_of
 from realtime.client import Client
 from realtime.engine.session import RECONNECT
-from realtime.recovery import Recovery
+from realtime.recovery import Known, Recovery
 from realtime.room import Room
 from realtime.rooms import Rooms
 from realtime.tasks import Tasks
@@ -37,19 +37,21 @@ class Returning:
         if client.gone:
             return
         client.admit(user, self._recovery.new_pid() if places is None else pid)
+        self._recovery.came(client, {room.key: place for room, place in places or ()})
         for room, place in places or ():
             client.rooms[room.key] = room
             room.away[client.session] = (place.seq, place.version)
         self.catch_up(client)
 
-    async def _places(self, user: User, known: dict[bytes, datetime]) -> list[tuple[Room, Place]] | None:
+    async def _places(self, user: User, known: dict[bytes, Known]) -> list[tuple[Room, Place]] | None:
         """Return where to go on in each room that the user is still in; None if that is too much to tell."""
         places: list[tuple[Room, Place]] = []
-        for key, moment in known.items():
+        for key, (place, moment) in known.items():
             with contextlib.suppress(errors.AppError):
                 room = await self._rooms.awake(UUID(bytes=key))
                 if user.id.bytes in room.members and room.market == user.market:
-                    places.append((room, await self._log.stood_at(room.id, moment)))
+                    stood = await self._log.stood_at(room.id, moment) if moment else place
+                    places.append((room, max(place, stood, key=attrgetter("version"))))
         missed = sum(room.version - place.version for room, place in places)
         return places if missed <= MOST_RECOVERED else None
 
@@ -73,6 +75,8 @@ class Returning:
         try:
             while not client.session.behind and (away := client.away()):
                 await self._return_to(client, away[0])
+            if not client.away():
+                client.emit_raw(self._rooms.stamps.alone())  # what it was told from the log it has had
         except Exception as error:
             log.log(
                 logging.WARNING if isinstance(error, errors.AppError) else logging.ERROR,

@@ -12,6 +12,7 @@ import pytest
 import socketio
 
 from realtime import gateway
+from realtime.recovery import Recovery
 from tests.flow.conftest import Heard, House
 
 ROOT = Path(__file__).parents[3]
@@ -64,7 +65,8 @@ async def test_the_official_client_is_recovered_on_another_hub_also_when_it_had_
     for content in wanted:
         await bob.send(room, content)
 
-    client.go_on()
+    client.go_on(wanted)
+    assert await client.told() == {"seen": wanted}
     assert await client.told() == {"lost": True}
     await bob.send(room, "while away")
     client.go_on()
@@ -73,7 +75,66 @@ async def test_the_official_client_is_recovered_on_another_hub_also_when_it_had_
     await bob.send(room, "back again")
     client.go_on([*wanted, "while away", "back again"])
     seen = (await client.told())["seen"]
-    assert list(dict.fromkeys(seen)) == [*wanted, "while away", "back again"]
+    assert seen == [*wanted, "while away", "back again"]
+    await client.process.wait()
+
+
+@pytest.mark.skipif(NODE is None, reason="no node: `make install` fetches one where npm is missing")
+@pytest.mark.skipif(not (ROOT / "web/node_modules/socket.io-client").exists(), reason="run `make install`")
+@pytest.mark.parametrize("where", ["the same hub", "another hub", "another hub, the first drained"])
+async def test_what_is_told_to_a_recovered_socket_is_what_it_has_missed(
+    house: House, two_hubs: tuple[str, str], where: str
+) -> None:
+    ann, token = await house.person("Ann")
+    bob = await (await house.chatter("Bob", two_hubs[1])).connect()
+    rooms = [await house.group(ann, bob.user) for _ in range(2)]
+    for place in range(5):
+        await bob.send(rooms[place % 2], f"before the join {place}")
+    following = two_hubs[0] if where == "the same hub" else two_hubs[1]
+    client = await official_client(two_hubs[0], following, token, ",".join(map(str, rooms)))
+    await client.told()
+    wanted = [f"heard {place}" for place in range(10)] + [f"missed {place}" for place in range(8)]
+    for place, content in enumerate(wanted[:10]):
+        await bob.send(rooms[place % 3 % 2], content)
+
+    client.go_on(wanted[:10] if "drained" not in where else [*wanted[:10], "drain"])
+    assert await client.told() == {"seen": wanted[:10]}
+    if "drained" in where:
+        house.hubs[0]._drain.set(on=True)
+    assert await client.told() == {"lost": True}
+    for place, content in enumerate(wanted[10:]):
+        await bob.send(rooms[place % 3 % 2], content)
+    client.go_on()
+
+    assert await client.told() == {"recovered": True}
+    await bob.send(rooms[0], "live")
+    client.go_on([*wanted, "live"])
+    seen = (await client.told())["seen"]
+    assert sorted(seen) == sorted([*wanted, "live"])
+    await client.process.wait()
+
+
+@pytest.mark.skipif(NODE is None, reason="no node: `make install` fetches one where npm is missing")
+@pytest.mark.skipif(not (ROOT / "web/node_modules/socket.io-client").exists(), reason="run `make install`")
+async def test_after_a_hub_was_killed_nothing_is_missed_and_nothing_is_told_from_before_the_join(
+    house: House, two_hubs: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Recovery, "gone", lambda _recovery, _client: None)  # a hub that is killed hands nothing over
+    ann, token = await house.person("Ann")
+    bob = await (await house.chatter("Bob", two_hubs[1])).connect()
+    room = await house.group(ann, bob.user)
+    await bob.send(room, "before the join")
+    client = await official_client(*two_hubs, token, str(room))
+    await client.told()
+    await bob.send(room, "heard")
+    client.go_on(["heard"])
+    assert await client.told() == {"seen": ["heard"]}
+    assert await client.told() == {"lost": True}
+    await bob.send(room, "missed")
+    client.go_on()
+    assert await client.told() == {"recovered": True}
+    client.go_on(["heard", "missed"])
+    assert set((await client.told())["seen"]) == {"heard", "missed"}
     await client.process.wait()
 
 
