@@ -5,6 +5,8 @@
 -- Similarity of texts (contrib).
 create extension if not exists pg_trgm;
 
+\ir core/search/schema.sql
+
 create table users (
     id uuid primary key,
     market text not null,
@@ -153,6 +155,8 @@ create unique index messages_id on messages (id);
 create index messages_version on messages (conversation_id, version);
 -- append_messages: a send repeated with its client id is found, at any later time
 create unique index messages_repeat on messages (conversation_id, sender_id, client_id) where client_id is not null;
+-- What does not count as unread, see core/unread.py.
+create index messages_gone on messages (conversation_id, seq) where deleted_at is not null or kind = 'system';
 
 -- Earlier texts of edited and deleted messages, for moderators and for a while.
 create table message_edits (
@@ -239,13 +243,14 @@ create index devices_session on devices (session_id);
 
 -- The secret address of a user's feed. Calendars ask without a login, for years: so it is no signed token, which ends with its key.
 -- The address holds a token, which a signing key derives from the nonce; here is its SHA-256. No nonce: made by an earlier version.
--- token: of an earlier version, always null.
+-- token: what an earlier version stored instead; a day after the upgrade there is none left.
 create table feeds (
     user_id uuid primary key references users on delete cascade,
     token text unique,
     created_at timestamptz not null,
-    hash bytea not null unique,
-    nonce bytea
+    hash bytea unique,
+    nonce bytea,
+    check (hash is not null or token is not null)
 );
 
 -- What a transaction wants told, until it has been told.
@@ -258,6 +263,7 @@ create table outbox (
 create index outbox_created on outbox (created_at);
 
 -- The answers of calls that may be repeated; without a status while the call is running.
+-- named: the people in the answer; null in those of an earlier version.
 create table idempotency_keys (
     user_id uuid not null references users on delete cascade,
     key text not null,
@@ -266,10 +272,14 @@ create table idempotency_keys (
     body bytea not null default '',
     etag text not null default '',
     created_at timestamptz not null,
+    named uuid[],
     primary key (user_id, key)
 );
 -- idempotency.FORGET
 create index idempotency_keys_created on idempotency_keys (created_at);
+-- erasure.ANSWERS_THAT_NAME
+create index idempotency_keys_named on idempotency_keys using gin (named);
+create index idempotency_keys_unnamed on idempotency_keys (user_id, key) where named is null;
 
 -- No foreign keys: what is written here outlives what it is about.
 create table audit_log (

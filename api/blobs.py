@@ -1,14 +1,16 @@
 """Files themselves: put and got by signed links, and by their own addresses. S3 is behind it, or one redirect away."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from uuid import UUID
 
-from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, hdrs, web
+from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, TCPConnector, hdrs, web
 from yarl import URL
 
 from api.auth import caller
 from api.cookies import Cookies
 from api.middleware import ROUTE
+from api.transfers import Transfers
 from core import errors
 from core.context import Resources
 from core.errors import AppError
@@ -33,6 +35,7 @@ from core.market import Marketplace
 CHUNK = 256 * 1024
 # Both ends of a transfer may be slow, but not silent.
 TIMEOUT = ClientTimeout(total=1800, sock_connect=3, sock_read=60)
+STALL_SECONDS = 120.0  # in which a client must have read the next chunk
 PUBLIC_SECONDS = 3600
 PASSED_ON = (hdrs.CONTENT_LENGTH, hdrs.CONTENT_RANGE, hdrs.ACCEPT_RANGES, hdrs.LAST_MODIFIED)
 # What someone uploaded runs nowhere, not even as what it says it is.
@@ -42,7 +45,8 @@ S3 = web.AppKey("s3", ClientSession)
 
 async def session(app: web.Application) -> AsyncIterator[None]:
     """Keep the connections to S3 for as long as the application lives."""
-    async with ClientSession(timeout=TIMEOUT, auto_decompress=False) as app[S3]:
+    # Nobody waits for a connection that somebody else's slow transfer holds: transfers.py bounds how many there are.
+    async with ClientSession(timeout=TIMEOUT, auto_decompress=False, connector=TCPConnector(limit=0)) as app[S3]:
         yield
 
 
@@ -53,6 +57,7 @@ class Blobs:
         self._market = market
         self._resources = resources
         self._cookies = Cookies(market.name, resources)
+        self._transfers = Transfers(resources)
         self._roles = frozenset(role for route in market.routes for role in route.who or ())
 
     def routes(self, prefix: str) -> list[web.RouteDef]:
@@ -73,6 +78,12 @@ class Blobs:
         if file.status != "pending":
             raise errors.FILE_ALREADY_UPLOADED.error()
         _check_is(file, request)
+        with self._transfers.count(request, file.owner_id):
+            await self._store(request, file)
+        await self._settle(file)
+        return web.Response(status=200)
+
+    async def _store(self, request: web.Request, file: File) -> None:
         url = await self._resources.storage.link_to_put(file.key, file.size, file.mime_type, FOLLOWED_SECONDS)
         headers = {hdrs.CONTENT_TYPE: file.mime_type, hdrs.CONTENT_LENGTH: str(file.size)}
         try:
@@ -82,7 +93,13 @@ class Blobs:
                     raise errors.UNAVAILABLE.error("The file could not be stored")
         except (ClientError, TimeoutError, OSError) as error:
             raise errors.UNAVAILABLE.error("The file could not be stored") from error
-        return web.Response(status=200)
+
+    async def _settle(self, file: File) -> None:
+        """Delete an upload that ended too late: nothing refers to it, so no job would delete it."""
+        now = await table.FILE(self._resources.db, file.id)
+        if now is None or now.status in ("released", "rejected"):
+            await self._resources.storage.delete([file.key])
+            raise (errors.FILE_ALREADY_UPLOADED if now else errors.FILE_NOT_FOUND).error()
 
     async def _get_by_link(self, request: web.Request) -> web.StreamResponse:
         """Give a file to who has a link, and may still read it."""
@@ -130,7 +147,8 @@ class Blobs:
             hdrs.CACHE_CONTROL: _cache(PUBLIC_SECONDS if is_public else kept, is_public=is_public),
             "Content-Security-Policy": SANDBOX,
         }
-        return await _pass_through(request, url, headers)
+        with self._transfers.count(request):
+            return await _pass_through(request, url, headers)
 
 
 def _cache(seconds: int, *, is_public: bool) -> str:
@@ -155,7 +173,8 @@ async def _stream(request: web.Request, answer: ClientResponse, response: web.St
     await response.prepare(request)
     try:
         async for chunk in answer.content.iter_chunked(CHUNK):
-            await response.write(chunk)
+            async with asyncio.timeout(STALL_SECONDS):
+                await response.write(chunk)
     except (ClientError, TimeoutError, OSError):
         # Half of a file must not look like a whole one; an answer that has begun cannot become an error.
         if request.transport:

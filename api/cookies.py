@@ -1,6 +1,6 @@
 """Tokens in cookies, for web pages that want no script to hold them: asked for with `X-Token-Transport: cookie`.
 
-Browsers send cookies with what other sites make them send, too. So whoever is known by a cookie alone must bring, with all
+Browsers send cookies with what other sites make them send, too. So a client with a cookie alone must bring, with all
 but reads, the token of his session in a header, which is in a cookie as well ("signed double submit"). Getting tokens, and
 refreshing by the cookie, needs the header above: another site cannot set it, unless it is in the list of CORS origins.
 """
@@ -73,7 +73,7 @@ class Cookies:
         try:
             fields = msgspec.json.decode(raw or b"{}", type=dict[str, msgspec.Raw])
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return raw  # whoever decodes it next says what is wrong
+            return raw  # the code that decodes it says what is wrong
         return msgspec.json.encode({field: token} | fields)
 
     def give(self, request: web.Request, response: web.Response, result: object) -> None:

@@ -1,7 +1,8 @@
 """A row of a marketplace's table becomes an aiohttp handler: authenticate, limit, decode, call, encode."""
 
 import asyncio
-from contextlib import nullcontext, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import replace
 
 import msgspec
@@ -59,30 +60,32 @@ class Endpoint:
         """Answer one request; raises AppError."""
         request[ROUTE] = self._route.path
         brings_files = bool(self._route.uploads) and request.content_type == "multipart/form-data"
-        under_way = (
-            nullcontext() if brings_files else request.app[ADMISSION].under_way(request)
-        )  # files may be slow to come
-        async with asyncio.timeout(UPLOAD_SECONDS if brings_files else CALL_SECONDS), under_way:
+        # Files may be slow to come.
+        under_way = nullcontext() if brings_files else request.app[ADMISSION].under_way(request)
+        async with asyncio.timeout(UPLOAD_SECONDS if brings_files else CALL_SECONDS) as deadline, under_way:
             ctx = await self._identified(request, self._context(request))
             logs.identify(ctx.market, str(ctx.caller.id) if ctx.caller else "")
             allowance = await self._limit(ctx, await self._shown(request, ctx))
             if ctx.caller:
                 request[ADMITTED].give_back()
-            response = await (self._answer_files if brings_files else self._answer)(request, ctx)
+            response = await (self._answer_files if brings_files else self._answer)(request, ctx, deadline)
         response.headers.update(_rate_headers(allowance))
         response.headers[hdrs.CACHE_CONTROL] = REVALIDATED if self._may_be_kept else NO_STORE
         return response
 
-    async def _answer(self, request: web.Request, ctx: Ctx) -> web.Response:
+    async def _answer(self, request: web.Request, ctx: Ctx, deadline: asyncio.Timeout) -> web.Response:
         arguments = self._arguments(request)
-        raw = request.get(RAW) or await read_body(request)
+        raw = request.get(RAW)
+        if raw is None:
+            async with _stopped(deadline):
+                raw = await read_body(request)
         if self._body_shape:
             place = dict(arguments)
             arguments["body"] = self._body(request, raw, self._body_shape)
             await self._fixed.check(ctx, place, raw)
         return await self._call(request, ctx, arguments, raw)
 
-    async def _answer_files(self, request: web.Request, ctx: Ctx) -> web.Response:
+    async def _answer_files(self, request: web.Request, ctx: Ctx, _deadline: asyncio.Timeout) -> web.Response:
         arguments = self._arguments(request)
         async with (
             multipart.reading(request, ctx, self._market, self._route) as form,
@@ -199,6 +202,17 @@ class Endpoint:
         if isinstance(answer.body, Text):
             return Answer(status, answer.body.text.encode(), answer.etag, answer.body.media_type)
         return Answer(status, msgspec.json.encode(answer.body), answer.etag)
+
+
+@asynccontextmanager
+async def _stopped(deadline: asyncio.Timeout) -> AsyncIterator[None]:
+    """Stop the time of a call while its client has to send the body: that has a deadline of its own."""
+    loop, when = asyncio.get_running_loop(), deadline.when()
+    assert when is not None  # noqa: S101 - a call has one
+    left = when - loop.time()
+    deadline.reschedule(None)
+    yield
+    deadline.reschedule(loop.time() + left)
 
 
 def counts_later(route: Route) -> bool:

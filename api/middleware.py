@@ -161,7 +161,7 @@ def preflight(origins: Sequence[str]) -> Middleware:
 
 
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
-    """Add what every answer carries, whoever made it; a signal, because streams send their headers early."""
+    """Add the headers that every answer carries; a signal, because streams send their headers early."""
     if id := request.get(REQUEST_ID):  # what is refused at once gets none
         response.headers["X-Request-Id"] = id
     response.headers.popall(hdrs.SERVER, None)  # aiohttp tells its version

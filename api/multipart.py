@@ -12,7 +12,7 @@ from typing import IO
 from aiohttp import web
 from multipart import MultipartError, ParserLimitReached, PushMultipartParser, parse_options_header
 
-from api.body import BROKEN
+from api.body import BROKEN, in_time
 from api.form_parts import MAX_FILES, MAX_TEXT, Form, FormReader
 from core import errors
 from core.context import Ctx
@@ -27,17 +27,22 @@ MAX_PARTS = 50
 MAX_HEADERS = 8  # of a part; RFC 7578 knows three
 MAX_HEADER = 4096  # bytes of a line: the name of a file, percent-encoded, fits in
 CHUNK = 64 * 1024  # bytes that are parsed in one turn of the loop
+FORM_SECONDS = 1200.0  # for all of a form: files may come over slow lines
 LINE_END = b"\r\n"
 MALFORMED = (MultipartError, UnicodeDecodeError, *BROKEN)
 
 
 @asynccontextmanager
 async def reading(request: web.Request, ctx: Ctx, market: Marketplace, route: Route) -> AsyncIterator[Form]:
-    """Read a call; raises MALFORMED_REQUEST, VALIDATION_ERROR, FILE_TOO_LARGE, PAYLOAD_TOO_LARGE, RATE_LIMITED."""
+    """Read a call.
+
+    Raises MALFORMED_REQUEST, VALIDATION_ERROR, FILE_TOO_LARGE, PAYLOAD_TOO_LARGE, RATE_LIMITED, REQUEST_TIMEOUT.
+    """
     with ExitStack() as stack:
         reader = FormReader(ctx, market, route, stack)
         try:
-            await _read(request, _parser(request), reader, _Bytes(most_bytes(market, route), route))
+            async with in_time(FORM_SECONDS):
+                await _read(request, _parser(request), reader, _Bytes(most_bytes(market, route), route))
         except ParserLimitReached:
             raise errors.PAYLOAD_TOO_LARGE.error() from None
         except MALFORMED:

@@ -1,4 +1,4 @@
-"""Whom a call without a login counts for: whoever it shows a token of, if we have signed it; else its address.
+"""What a call without a login is charged to: the token that it shows, if we have signed it; else its address.
 
 So a flood from an address, such as an office's, keeps nobody there from refreshing, or from logging in on a device that was
 logged in before. No database is asked: what has ended counts too, but only for itself, and for an eighth of its user at the most.

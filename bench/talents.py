@@ -55,10 +55,9 @@ insert into users (id, market, email, password_hash, name, role)
 select id, 'onswift', id || '@bench.invalid', '', name, 'talent' from people;
 insert into onswift.profiles (user_id, professional_title, bio, skills, hourly_rate, availability)
 select id, title, bio, skills, rate, availability from people;
-insert into onswift.talents (user_id, name, words, skills, hourly_rate, availability, rating, rating_count)
-select id, name, setweight(to_tsvector('english', name), 'A') || setweight(to_tsvector('english', title), 'B')
-    || setweight(to_tsvector('english', bio), 'C'),
-    skills, rate, availability, case when reviews > 0 then stars else 0 end, reviews
+insert into onswift.talents (user_id, name, words, skills, hourly_rate, availability, rating, rating_count, form)
+select id, search_normal(name), onswift.talent_words(name, title, bio),
+    skills, rate, availability, case when reviews > 0 then stars else 0 end, reviews, 1
 from people
 """
 SYLLABLES = wrap("bacedifoguhakelimonuparesitovuwazejolami", 2)

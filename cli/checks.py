@@ -15,6 +15,7 @@ from core.errors import AppError
 from core.market import Marketplace
 from core.migrate import MIGRATIONS
 from core.redis_pool import redis_pool
+from core.search.trigrams import ADVICE, BLIND
 from core.storage import Storage
 from marketplaces import UnknownMarketplaceError, configured
 
@@ -69,6 +70,16 @@ async def check_migrated(settings: Settings) -> None:
         await connection.close()
     if missing := {path.stem for path in MIGRATIONS.glob("*.sql")} - applied:
         raise CommandError(f"The database lacks {', '.join(sorted(missing))}: run `greenroom migrate` first")
+
+
+async def warn_of_search(settings: Settings) -> None:
+    """Log what keeps typing errors in names of other scripts from being forgiven; all else works without."""
+    connection = await _connect(settings)
+    try:
+        if await BLIND(connection):
+            log.warning(ADVICE)
+    finally:
+        await connection.close()
 
 
 async def _connect(settings: Settings) -> asyncpg.Connection:

@@ -40,7 +40,7 @@ def client_address(peer: str, forwarded: str | None, proxies: Sequence[str]) -> 
 
     `forwarded` is X-Forwarded-For, its lines joined by commas (None: there is none); `proxies` are networks. A peer that has no
     address (on a Unix socket) stays what it is. Raises ForwardedError, also for a header that is empty: proxies add an address or
-    none at all, so it is the client's own and was handed on, and whoever sends it must not count as the proxy.
+    none at all, so the client sent it and the proxy passed it on; the client must not be taken for the proxy.
     """
     try:
         address = parse(peer)

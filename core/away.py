@@ -1,4 +1,4 @@
-"""What it looks like when Redis is away, and how long to wait for it. Whoever can do without it catches REDIS_AWAY."""
+"""What it looks like when Redis is away, and how long to wait for it. Code that can do without it catches REDIS_AWAY."""
 
 import asyncio
 from types import TracebackType

@@ -16,6 +16,7 @@ from core.passwords import Passwords
 from core.people import Person
 from core.publisher import Publisher
 from core.replica import LateReads
+from core.search.totals import Totals
 from core.shared_limits import SharedLimits
 from core.storage import Storage
 from core.tokens import KeyRing
@@ -40,6 +41,7 @@ class Resources:
     offenders: Offenders
     passwords: Passwords
     decoders: Turns
+    totals: Totals
 
 
 @dataclass(frozen=True, slots=True)

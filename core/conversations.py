@@ -11,8 +11,10 @@ from core.context import Ctx
 from core.db import Db, Many, One, Run, Scalar, found
 from core.events import ConversationClosed, ConversationCreated, MembersChanged, Message, MessageReceived
 from core.ids import uuid7
+from core.paging import CursorPagination, CursorQuery, Position, cursor_pagination, page_of
 from core.people import Person
 from core.unit_of_work import UnitOfWork, unit_of_work
+from core.unread import unread
 from core.wording import shown, worded
 
 MEMBERS_SHOWN = 50
@@ -57,11 +59,7 @@ class Conversation(msgspec.Struct, frozen=True, rename="camel"):
     members: list[Member]
     subject_id: UUID | None
     closed_at: datetime | None
-
-    @property
-    def unread_count(self) -> int:
-        """How many messages this member has not read."""
-        return self.last_seq - self.last_read_seq
+    unread_count: int
 
 
 class ConversationRow(msgspec.Struct, frozen=True):
@@ -79,6 +77,7 @@ class ConversationRow(msgspec.Struct, frozen=True):
     sender_id: UUID | None
     subject_id: UUID | None
     closed_at: datetime | None
+    unread_count: int
 
 
 class MemberRow(msgspec.Struct, frozen=True):
@@ -120,14 +119,17 @@ _SEEN_BY_USER = f"""
     select c.id, c.kind, c.title, c.last_seq, c.version, s.last_read_seq,
         (select count(*) from members n where n.conversation_id = c.id and n.left_at is null) as member_count,
         c.last_message_at, c.created_at, m.id as message_id, {shown("m", "body")} as content, m.sender_id, c.subject_id,
-        c.closed_at
+        c.closed_at, {unread("c", "s")} as unread_count
     from members s
     join conversations c on c.id = s.conversation_id
     left join messages m on m.conversation_id = c.id and m.seq = c.last_seq
     where s.user_id = $1 and s.left_at is null"""  # noqa: S608 - no input in it
 
 LIST_OF_USER = Many(
-    ConversationRow, _SEEN_BY_USER + " order by coalesce(c.last_message_at, c.created_at) desc, c.id limit $2 offset $3"
+    ConversationRow,
+    _SEEN_BY_USER
+    + """ and (coalesce(c.last_message_at, c.created_at), c.id) < ($4, $5)
+    order by coalesce(c.last_message_at, c.created_at) desc, c.id desc limit $2 offset $3""",
 )
 ONE_OF_USER = One(ConversationRow, _SEEN_BY_USER + " and c.id = $2")
 COUNT_OF_USER = Scalar(int, "select count(*) from members where user_id = $1 and left_at is null")
@@ -157,17 +159,17 @@ CREATE_PAIR = Scalar(
     on conflict (market, pair_key) where pair_key is not null do nothing returning id""",
 )
 PAIR_BY_KEY = Scalar(UUID, "select id from conversations where market = $1 and pair_key = $2")
-# $5 is the user who does it: she takes part, the others have only been put into it so far.
+# $5 is the user who does it: she takes part, the others have only been put into it so far. What was said before is not unread.
 ADD_MEMBERS = Many(
     Person,
     """
     with added as (
-        insert into members (conversation_id, user_id, role, took_part)
-        select $1, u.id, $3, u.id = $5 from users u
+        insert into members (conversation_id, user_id, role, took_part, last_read_seq)
+        select $1, u.id, $3, u.id = $5, c.last_seq from users u join conversations c on c.id = $1
         where u.id = any ($2::uuid[]) and u.market = $4 and u.deleted_at is null
         on conflict (conversation_id, user_id) do update
             set left_at = null, joined_at = now(), role = excluded.role, took_part = excluded.took_part,
-                left_by_choice = false
+                left_by_choice = false, last_read_seq = greatest(members.last_read_seq, excluded.last_read_seq)
             where members.left_at is not null
         returning user_id
     )
@@ -217,6 +219,13 @@ APPEND_SYSTEM_MESSAGE = Run(
         (conversation_id, seq, version, changed_at, id, sender_id, kind, body, created_at, wording, people)
     values ($1, $2, $3, $7, $4, $5, 'system', $6, $7, $8, $9)"""
 )
+# Those ($3) whom the note $2 lets in have read it, and who has caused it ($4), if she has read what came before it.
+READ_NOTE = Run(
+    """
+    update members set last_read_seq = $2, last_read_at = clock_timestamp()
+    where conversation_id = $1 and left_at is null and last_read_seq < $2
+        and (user_id = any ($3::uuid[]) or user_id = $4 and last_read_seq = $2 - 1)"""
+)
 
 
 async def create_pair(ctx: Ctx, other_id: UUID) -> tuple[Conversation, bool]:
@@ -243,10 +252,12 @@ async def get(ctx: Ctx, id: UUID) -> Conversation:
     return (await _with_members(ctx.db, [row]))[0]
 
 
-async def list_of_user(ctx: Ctx, limit: int, offset: int) -> tuple[list[Conversation], int]:
-    """Return one page of the caller's conversations, the latest first, and how many there are."""
-    rows = await LIST_OF_USER(ctx.db, ctx.user.id, limit, offset)
-    return await _with_members(ctx.db, rows), await COUNT_OF_USER(ctx.db, ctx.user.id) or 0
+async def list_of_user(ctx: Ctx, query: CursorQuery) -> tuple[list[Conversation], CursorPagination]:
+    """Return one page of the caller's conversations, the latest first."""
+    rows = await LIST_OF_USER(ctx.db, ctx.user.id, *query.bounds)
+    page = page_of(query, rows, lambda row: Position(row.last_message_at or row.created_at, row.id))
+    total = await COUNT_OF_USER(ctx.db, ctx.user.id) or 0
+    return await _with_members(ctx.db, page.rows), cursor_pagination(query, total, page.next_cursor)
 
 
 async def require_member(ctx: Ctx, id: UUID, db: Db | None = None) -> Standing:
@@ -299,7 +310,7 @@ async def say_joined(ctx: Ctx, work: UnitOfWork, id: UUID, people: Sequence[Pers
     """Tell a group, and these people, that the caller has added them, or has joined it herself."""
     if people:
         if people[0].id == ctx.user.id:
-            await _log(work, id, ctx.user.person, "{actor} joined")
+            await _log(work, id, ctx.user.person, "{actor} joined", people)
         else:
             await _log_added(work, id, ctx.user.person, people)
         _tell(work, id, people, is_member=True)
@@ -309,7 +320,7 @@ async def _log_added(work: UnitOfWork, id: UUID, actor: Person, people: Sequence
     named = {f"person{place}": person for place, person in enumerate(people[:NAMED])}
     names = ", ".join(f"{{{place}}}" for place in named)
     more = f" and {len(people) - NAMED} more" if len(people) > NAMED else ""
-    await _log(work, id, actor, "{actor} added " + names + more, **named)
+    await _log(work, id, actor, "{actor} added " + names + more, people, **named)
 
 
 async def say_left(ctx: Ctx, work: UnitOfWork, id: UUID, person: Person) -> None:
@@ -324,12 +335,15 @@ def _tell(work: UnitOfWork, id: UUID, people: Sequence[Person], *, is_member: bo
         work.emit([person.id], MembersChanged(id, person.id, is_member))
 
 
-async def _log(work: UnitOfWork, id: UUID, actor: Person, template: str, **people: Person) -> None:
+async def _log(
+    work: UnitOfWork, id: UUID, actor: Person, template: str, joining: Sequence[Person] = (), **people: Person
+) -> None:
     text = worded(template, {"actor": actor, **people})
     place = found(await NEXT_PLACE(work.db, id), errors.CONVERSATION_NOT_FOUND.error())
     notice = Message(uuid7(), id, place.seq, place.version, actor, text.text(), place.at, kind="system")
     numbers = (place.seq, place.version, notice.id, actor.id, MEMBERS_HAVE_CHANGED, place.at)
     await APPEND_SYSTEM_MESSAGE(work.db, id, *numbers, text.pieces, text.ids)
+    await READ_NOTE(work.db, id, place.seq, [person.id for person in joining], actor.id)
     work.changed(id, place.version, MessageReceived(notice, id))
 
 
@@ -360,4 +374,5 @@ def _as_conversation(row: ConversationRow, members: list[Member]) -> Conversatio
         members=members,
         subject_id=row.subject_id,
         closed_at=row.closed_at,
+        unread_count=row.unread_count,
     )

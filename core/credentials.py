@@ -1,6 +1,6 @@
-"""What opens something for a user besides the tokens of a login. It ends with the login that made it, or with all logins.
+"""Credentials besides the tokens of a login. Each ends with the login that made it, or with all logins.
 
-A new kind joins with one statement here, so that whatever ends logins ends it too, in the same transaction.
+A new kind joins with one statement here, so that everything that ends logins ends it too, in the same transaction.
 """
 
 from collections.abc import Sequence

@@ -24,7 +24,7 @@ def issue(keys: KeyRing, session_id: UUID | None) -> CsrfToken:
 
 
 def issue_to(ctx: Ctx) -> CsrfToken:
-    """Return the token of whoever asks; without a login, or with an expired one, it is good for nothing."""
+    """Return the caller's token; without a login, or with an expired one, it is good for nothing."""
     keys = ctx.resources.keys
     try:
         return issue(keys, keys.access(ctx.access_token).session_id)

@@ -16,7 +16,8 @@ from core.context import Ctx, Resources
 from core.db import Many, Run, Scalar, transaction
 from core.files import Purpose
 from core.jobs import FinishErasure
-from core.privacy import CORE, DELETED_NAME, PersonalData, erase_at_once
+from core.kept_answers import without_name
+from core.privacy import CORE, PersonalData, erase_at_once
 
 BATCH = 500
 GROUPS = 50
@@ -39,12 +40,13 @@ class KeptAnswer(msgspec.Struct, frozen=True):
 ERASED_IN = Scalar(str, "select market from users where id = $1 and deleted_at is not null")
 ERASED_SINCE = Many(Erased, "select id from users where deleted_at >= $1")
 CONVERSATIONS_OF = Many(Erased, "select conversation_id as id from members where user_id = $1")
-# What others were answered in the last day and may ask for again: page by page, those that hold the id $1.
+# What others were answered in the last day and may ask for again, page by page: answers that name the user $1, and those that
+# the version before has kept, which does not note whom they name.
 ANSWERS_THAT_NAME = Many(
     KeptAnswer,
     """
     select user_id, key, body from idempotency_keys
-    where (user_id, key) > ($2, $3) and position($1::bytea in body) > 0 order by user_id, key limit $4""",
+    where (named @> array[$1::uuid] or named is null) and (user_id, key) > ($2, $3) order by user_id, key limit $4""",
 )
 REWRITE_ANSWER = Run("update idempotency_keys set body = $3 where user_id = $1 and key = $2")
 
@@ -81,21 +83,9 @@ async def _in_batches(ctx: Ctx, own: Sequence[PersonalData], purposes: Sequence[
 
 async def _rewrite_answers(ctx: Ctx, user_id: UUID) -> None:
     place = (UUID(int=0), "")
-    while answers := await ANSWERS_THAT_NAME(ctx.db, str(user_id).encode(), *place, BATCH):
+    while answers := await ANSWERS_THAT_NAME(ctx.db, user_id, *place, BATCH):
         for one in answers:
-            body = msgspec.json.encode(without_name(msgspec.json.decode(one.body), str(user_id)))
-            await REWRITE_ANSWER(ctx.db, one.user_id, one.key, body)
+            body = without_name(one.body, user_id)
+            if body != one.body:
+                await REWRITE_ANSWER(ctx.db, one.user_id, one.key, body)
         place = (answers[-1].user_id, answers[-1].key)
-
-
-def without_name(value: object, user_id: str) -> object:
-    """Return JSON in which a user has no name and no picture, wherever she stands in it."""
-    match value:
-        case list():
-            return [without_name(one, user_id) for one in value]
-        case dict():
-            rest = {name: without_name(one, user_id) for name, one in value.items()}
-            if user_id in (value.get("id"), value.get("userId")):
-                rest |= {name: gone for name, gone in (("name", DELETED_NAME), ("avatarUrl", None)) if name in value}
-            return rest
-    return value

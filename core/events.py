@@ -1,4 +1,4 @@
-"""Every server->client event, whoever emits it: hub, REST or a job. The names are OnSwift's ("Event Types")."""
+"""Every server->client event, whether the hub, REST or a job emits it. The names are OnSwift's ("Event Types")."""
 
 from datetime import datetime
 from typing import ClassVar
@@ -182,6 +182,17 @@ class NotificationView(msgspec.Struct, frozen=True, rename="camel"):
 class NotificationNew(Event, frozen=True, rename="camel"):
     name = "notification:new"
     notification: NotificationView
+
+
+class NotificationChanged(Event, frozen=True, rename="camel"):
+    """Sent to the sockets of a user whose list of notifications says something else now: ask for it again.
+
+    One was read (`notificationId`), or what is told of a conversation was read, edited or deleted, or all were read (neither).
+    """
+
+    name = "notification:changed"
+    notification_id: UUID | None = None
+    conversation_id: UUID | None = None
 
 
 class UserUpdated(Event, frozen=True, rename="camel"):

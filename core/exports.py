@@ -59,8 +59,14 @@ async def _write(
 
 
 def _named(row: str) -> bytes:
-    """Return a row with the names that its columns have in JSON."""
-    return msgspec.json.encode({_camel(name): value for name, value in _decode(row).items()})
+    """Return a row with names and times as in all other answers."""
+    return msgspec.json.encode({_camel(name): _written(name, value) for name, value in _decode(row).items()})
+
+
+def _written(name: str, value: msgspec.Raw) -> msgspec.Raw:
+    raw = bytes(value)
+    is_time = name.endswith("_at") and raw.endswith(b'+00:00"')  # as Postgres writes it
+    return msgspec.Raw(raw.removesuffix(b'+00:00"') + b'Z"') if is_time else value
 
 
 @cache

@@ -2,6 +2,9 @@
 
 Its token is derived from a nonce by a key of the ring, so that its owner can be shown it again, and looked up by its hash, so
 that it outlives the key and a copy of the table opens nothing.
+
+The version before stored the token itself, and knows nothing else. It may run beside this one during an upgrade, so what it
+stored stays for a day. A row with a token is that version's: a hash beside it is of an address that has been replaced.
 """
 
 import secrets
@@ -18,23 +21,32 @@ NONCE_BYTES = 16
 
 
 class Feed(msgspec.Struct, frozen=True):
-    hash: bytes
+    hash: bytes | None
     nonce: bytes | None
+    token: str | None
 
 
-OF_USER = One(Feed, "select hash, nonce from feeds where user_id = $1")
+OF_USER = One(Feed, "select hash, nonce, token from feeds where user_id = $1")
 # A login that ends meanwhile waits for this, and then ends the feed as well; one that has ended makes none.
 RENEW = Run(
     """
     with login as (select user_id from sessions where id = $1 and ended_at is null for share)
     insert into feeds (user_id, hash, nonce, created_at) select user_id, $2, $3, $4 from login
-    on conflict (user_id) do update set hash = excluded.hash, nonce = excluded.nonce, created_at = excluded.created_at"""
+    on conflict (user_id) do update
+        set hash = excluded.hash, nonce = excluded.nonce, token = null, created_at = excluded.created_at"""
 )
 OWNER = Scalar(
     UUID,
     """
     select u.id from feeds f join users u on u.id = f.user_id
-    where f.hash = $1 and u.market = $2 and u.deleted_at is null""",
+    where (f.hash = $1 and f.token is null or f.token = $2) and u.market = $3 and u.deleted_at is null""",
+)
+# $1: when the migration must have been; $2: how many.
+HASH_TOKENS = Run(
+    """
+    update feeds set hash = sha256(convert_to(token, 'UTF8')), nonce = null, token = null
+    where user_id in (select user_id from feeds where token is not null limit $2)
+        and exists (select from schema_migrations where name = '0014_credentials' and applied_at < $1)"""
 )
 END = Run("delete from feeds where user_id = $1")
 
@@ -45,9 +57,7 @@ async def address(ctx: Ctx, path: str) -> str | None:
     None: she has none, or one that cannot be shown any more (its key is gone, or an earlier version made it).
     """
     feed = await OF_USER(ctx.db, ctx.user.id)
-    if feed is None or feed.nonce is None:
-        return None
-    token = next((token for token in _tokens(ctx, feed.nonce) if _hash(token) == feed.hash), None)
+    token = (feed.token or _derived(ctx, feed)) if feed else None
     return token and f"{ctx.resources.settings.public_url}/{ctx.market}{path}?token={token}"
 
 
@@ -61,10 +71,15 @@ async def renew(ctx: Ctx) -> None:
 
 async def owner(ctx: Ctx, token: str) -> UUID:
     """Return whose feed has this token; raises UNAUTHORIZED."""
-    user_id = await OWNER(ctx.db, _hash(token), ctx.market)
+    user_id = await OWNER(ctx.db, _hash(token), token, ctx.market)
     if user_id is None:
         raise errors.UNAUTHORIZED.error("This address is not valid any more: ask for a new one")
     return user_id
+
+
+def _derived(ctx: Ctx, feed: Feed) -> str | None:
+    tokens = _tokens(ctx, feed.nonce) if feed.nonce else ()
+    return next((token for token in tokens if _hash(token) == feed.hash), None)
 
 
 def _tokens(ctx: Ctx, nonce: bytes) -> list[str]:

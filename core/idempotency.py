@@ -14,6 +14,7 @@ import msgspec
 from core import clock, errors
 from core.context import Ctx
 from core.db import One, Run, Scalar, found
+from core.kept_answers import named_in
 from core.market import Answer
 from core.unit_of_work import unit_of_work
 
@@ -34,7 +35,7 @@ CLAIM = Scalar(
     insert into idempotency_keys (user_id, key, fingerprint, created_at) values ($1, $2, $3, $4)
     on conflict do nothing returning key""",
 )
-KEEP = Run("update idempotency_keys set status = $3, body = $4, etag = $5 where user_id = $1 and key = $2")
+KEEP = Run("update idempotency_keys set status = $3, body = $4, etag = $5, named = $6 where user_id = $1 and key = $2")
 RELEASE = Run("delete from idempotency_keys where user_id = $1 and key = $2 and fingerprint = $3 and status = 0")
 KEPT_ANSWER = One(
     KeptAnswer, "select fingerprint, status, body, etag from idempotency_keys where user_id = $1 and key = $2"
@@ -73,7 +74,7 @@ async def once(
     async with unit_of_work(ctx) as work:
         if await CLAIM(work.db, ctx.user.id, key, fingerprint, clock.now()):
             answer = await do(replace(ctx, work=work))
-            await KEEP(work.db, ctx.user.id, key, answer.status, answer.body, answer.etag)
+            await KEEP(work.db, ctx.user.id, key, answer.status, answer.body, answer.etag, named_in(answer.body))
             return answer, False
     kept = await _kept(ctx, fingerprint)
     return Answer(kept.status, kept.body, kept.etag), True

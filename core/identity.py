@@ -139,7 +139,7 @@ VOID_ONE_TIME_TOKENS = Run(
 FORGET_ONE_TIME_TOKENS = Run(
     """
     delete from one_time_tokens where hash in (
-        select hash from one_time_tokens where expires_at < $1 order by expires_at limit $2
+        select hash from one_time_tokens where expires_at < $1 order by expires_at limit $2 for update skip locked
     )"""
 )
 PASSWORD_HASH = Scalar(str, "select password_hash from users where id = $1 and deleted_at is null")
@@ -246,7 +246,7 @@ async def mail_reset(ctx: Ctx, email: str, rates: MailRates) -> None:
 async def reset_password(ctx: Ctx, token: str, password: str, policy: PasswordPolicy, codes: Rate) -> UUID:
     """Set a new password with a mailed code, end all credentials and return whose they were.
 
-    Raises VALIDATION_ERROR, INVALID_RESET_TOKEN, RATE_LIMITED after too many wrong ones. Hashes for who has a right one only.
+    Raises VALIDATION_ERROR, INVALID_RESET_TOKEN, RATE_LIMITED after too many wrong ones. Hashes only when the code is right.
     """
     if problems := password_problems("newPassword", password, policy):
         raise errors.VALIDATION_ERROR.error(details=problems)

@@ -14,7 +14,7 @@ from core.db import Many, One, Run, Scalar, found
 from core.events import Invitation, InvitationAnswered, InvitationReceived
 from core.ids import uuid7
 from core.notices import Notice
-from core.paging import PageQuery
+from core.paging import CursorPagination, CursorQuery, PageQuery, Position, cursor_pagination, page_of
 from core.people import Person
 from core.sessions import LOCK_USER
 from core.unit_of_work import UnitOfWork, unit_of_work
@@ -25,7 +25,12 @@ PAUSE = timedelta(days=1)  # after any invitation, until the same user may be in
 PAUSE_AFTER_DECLINE = timedelta(days=30)
 
 INVITATION_RECEIVED = Notice(
-    "invitation_received", "Invitation", "{inviter} invites you to the group “{group}”", "conversation", push=False
+    "invitation_received",
+    "Invitation",
+    "{inviter} invites you to the group “{group}”",
+    "conversation",
+    in_app=False,
+    push=False,
 )
 
 
@@ -80,7 +85,10 @@ _OPEN = """
         (select count(*) from members m where m.conversation_id = c.id and m.left_at is null) as member_count, i.created_at
     from invitations i join conversations c on c.id = i.conversation_id join users u on u.id = i.invited_by
     where i.answer is null"""
-LIST_OF_USER = Many(InvitationRow, _OPEN + " and i.user_id = $1 order by i.id desc limit $2 offset $3")
+LIST_OF_USER = Many(
+    InvitationRow,
+    _OPEN + " and i.user_id = $1 and i.id < $4 order by i.id desc limit $2 offset $3",
+)
 COUNT_OF_USER = Scalar(int, "select count(*) from invitations where user_id = $1 and answer is null")
 OPEN_AMONG = Many(InvitationRow, _OPEN + " and i.id = any ($1::uuid[])")
 LIST_OF_GROUP = Many(
@@ -134,14 +142,17 @@ FORGET_ANSWERED = Run(
 )
 
 
-async def list_of_user(ctx: Ctx, query: PageQuery) -> tuple[list[Invitation], int]:
-    """Return one page of the caller's open invitations, the latest first, and how many there are."""
-    rows = await LIST_OF_USER(ctx.db, ctx.user.id, query.limit, query.offset)
-    return [_view(row) for row in rows], await COUNT_OF_USER(ctx.db, ctx.user.id) or 0
+async def list_of_user(ctx: Ctx, query: CursorQuery) -> tuple[list[Invitation], CursorPagination]:
+    """Return one page of the caller's open invitations, the latest first."""
+    limit, start, _, after = query.bounds
+    rows = await LIST_OF_USER(ctx.db, ctx.user.id, limit, start, after)
+    page = page_of(query, rows, lambda row: Position(row.created_at, row.id))
+    total = await COUNT_OF_USER(ctx.db, ctx.user.id) or 0
+    return [_view(row) for row in page.rows], cursor_pagination(query, total, page.next_cursor)
 
 
 async def list_of_group(ctx: Ctx, conversation_id: UUID, query: PageQuery) -> tuple[list[Pending], int]:
-    """Return one page of those who are invited to a group of the caller, likewise."""
+    """Return one page of those who are invited to a group of the caller, the latest first, and how many there are."""
     await conversations.require_member(ctx, conversation_id)
     rows = await LIST_OF_GROUP(ctx.db, conversation_id, query.limit, query.offset)
     return [_pending(row) for row in rows], await COUNT_OF_GROUP(ctx.db, conversation_id) or 0

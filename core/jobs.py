@@ -101,9 +101,10 @@ class SendOut(Job, frozen=True):
 
 
 class MailNotification(Job, frozen=True):
-    """Mail a notification to its user."""
+    """Mail a notification to its user; `claimed_at`: by which claim, None from a version that did not say."""
 
     notification_id: str
+    claimed_at: datetime | None = None
 
 
 class PushNotification(Job, frozen=True):

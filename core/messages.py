@@ -7,6 +7,7 @@ import msgspec
 
 from core import emojis, errors, texts
 from core.context import Ctx
+from core.conversation_updates import tell_changed, tell_readers
 from core.conversations import LOCK, require_member, require_open
 from core.db import Db, Many, One, Run, Scalar, found, transaction
 from core.events import ConversationRead, Message, MessageDeleted, MessageEdited, MessageReacted, Reaction
@@ -268,6 +269,7 @@ async def edit(ctx: Ctx, conversation_id: UUID, id: UUID, content: str) -> Messa
     message = await get(ctx, conversation_id, id)
     if change.differs:
         ctx.publisher.changed(conversation_id, change.version, MessageEdited(message, conversation_id))
+        await tell_changed(ctx, conversation_id, change.seq, deleted=False)
     return message
 
 
@@ -278,6 +280,7 @@ async def delete(ctx: Ctx, conversation_id: UUID, id: UUID) -> MessageDeleted:
     event = MessageDeleted(conversation_id, id, change.seq, change.version)
     if change.differs:
         ctx.publisher.changed(conversation_id, change.version, event)
+        await tell_changed(ctx, conversation_id, change.seq, deleted=True)
     return event
 
 
@@ -309,6 +312,7 @@ async def mark_read(ctx: Ctx, conversation_id: UUID, message_id: UUID) -> int:
     seq = position(mark)
     if mark.moved:
         ctx.publisher.signal(conversation_id, ConversationRead(conversation_id, ctx.user.id, message_id, seq))
+        await tell_readers(ctx.db, ctx.publisher, [conversation_id], [ctx.user.id])
     return seq
 
 

@@ -1,7 +1,10 @@
 """Applies `migrations/NNNN_name.sql` in order, each in its own transaction under one advisory lock.
 
+A file that begins with `-- outside a transaction` is one statement that commits as it goes, such as a `do` block that fills a
+table in batches. It may run more than once, and beside itself, so it does what it finds undone.
+
 Nothing is left on the connection between two transactions, so that it may be PgBouncer's. A migration that cannot get its locks
-at once, because of a backup or another long query, lets go and tries again: whoever waits for it would wait for that query too.
+at once, because of a backup or another long query, lets go and tries again: else everything queued behind it would wait as well.
 """
 
 import asyncio
@@ -14,8 +17,7 @@ import asyncpg
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 LOCK = 0x67726E726D  # "grnrm": two processes that start together must not both migrate
-
-
+OUTSIDE = "-- outside a transaction\n"
 LOCK_MILLISECONDS = 500
 RETRY_SECONDS = 1.0
 TRIES = 120
@@ -29,10 +31,14 @@ class MigrationChangedError(Exception):
     """A migration that was applied has been edited since; migrations are immutable."""
 
 
+class MigrationFailedError(Exception):
+    """What is stored does not allow a migration; its text says what, and names nobody."""
+
+
 async def migrate(dsn: str) -> list[str]:
     """Bring the database up to date and return the names of the migrations applied now.
 
-    Raises MigrationChangedError, MigrationBlockedError; what was applied before stays.
+    Raises MigrationChangedError, MigrationBlockedError, MigrationFailedError; what was applied before stays.
     """
     connection = await asyncpg.connect(dsn, statement_cache_size=0)
     try:
@@ -56,7 +62,10 @@ async def _locked(connection: asyncpg.Connection) -> AsyncIterator[None]:
 async def _get_applied(connection: asyncpg.Connection, path: Path) -> bool:
     for _ in range(TRIES):
         with suppress(asyncpg.LockNotAvailableError):
-            return await _apply(connection, path)
+            try:
+                return await _apply(connection, path)
+            except asyncpg.IntegrityConstraintViolationError as error:
+                raise MigrationFailedError(f"{path.name}: {_told(error)}") from None
         await asyncio.sleep(RETRY_SECONDS)
     raise MigrationBlockedError(
         f"{path.name} cannot get its locks: a long query (a backup?) uses its tables. Try again later"
@@ -66,14 +75,35 @@ async def _get_applied(connection: asyncpg.Connection, path: Path) -> bool:
 async def _apply(connection: asyncpg.Connection, path: Path) -> bool:
     sql = path.read_text()
     checksum = hashlib.sha256(sql.encode()).hexdigest()
+    if sql.startswith(OUTSIDE):
+        async with _locked(connection):
+            is_new = await _is_new(connection, path, checksum)
+        if is_new:
+            await connection.execute(sql)
+            is_new = await _record(connection, path, checksum)
+        return is_new
     async with _locked(connection):
-        applied = await connection.fetchval("select checksum from schema_migrations where name = $1", path.stem)
-        if applied is None:
+        if is_new := await _is_new(connection, path, checksum):
             await connection.execute(f"set local lock_timeout = {LOCK_MILLISECONDS}")
             await connection.execute(sql)
-            await connection.execute(
-                "insert into schema_migrations (name, checksum) values ($1, $2)", path.stem, checksum
-            )
-        elif applied != checksum:
-            raise MigrationChangedError(f"{path.name} was changed after it was applied: write a new migration instead")
+            await _record(connection, path, checksum)
+    return is_new
+
+
+async def _is_new(connection: asyncpg.Connection, path: Path, checksum: str) -> bool:
+    applied = await connection.fetchval("select checksum from schema_migrations where name = $1", path.stem)
+    if applied not in (None, checksum):
+        raise MigrationChangedError(f"{path.name} was changed after it was applied: write a new migration instead")
     return applied is None
+
+
+async def _record(connection: asyncpg.Connection, path: Path, checksum: str) -> bool:
+    """Note that a migration is applied; False if somebody else has done so."""
+    insert = "insert into schema_migrations (name, checksum) values ($1, $2) on conflict do nothing returning name"
+    return await connection.fetchval(insert, path.stem, checksum) is not None
+
+
+def _told(error: asyncpg.IntegrityConstraintViolationError) -> str:
+    # The detail of a constraint quotes what is stored. That of a migration's own check does not, and has no constraint's name.
+    message, detail = str(error.args[0]), error.detail
+    return message if error.constraint_name else f"{message}. {detail}"

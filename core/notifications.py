@@ -8,23 +8,24 @@ import msgspec
 
 from core import clock, errors
 from core.context import Ctx
+from core.conversation_updates import SMALL, tell
 from core.db import Many, One, Pool, Run, Scalar, found
-from core.events import ConversationUpdated, NotificationNew, NotificationView
+from core.events import NotificationChanged, NotificationNew, NotificationView
 from core.notices import Notice
-from core.people import Person
+from core.paging import CursorPagination, CursorQuery, Position, cursor_pagination, page_of
 from core.publisher import Publisher
-from core.wording import SOMEONE, shown
+from core.said import ENTITY_ID, IS_LEFT, MESSAGE, MOST_DELETED, SAID
 
 CHUNK = 50
 MESSAGE_RECEIVED = Notice("message_received", "New message", "{sender}: {preview}", "message")
 
 
 class Page(msgspec.Struct, frozen=True):
-    """Some notifications, how many there are in all, and how many of the user's are unread."""
+    """Some notifications, how many of the user's are unread, and where these are among all."""
 
     notifications: list[NotificationView]
-    total: int
     unread: int
+    pagination: CursorPagination
 
 
 class Counts(msgspec.Struct, frozen=True):
@@ -32,42 +33,32 @@ class Counts(msgspec.Struct, frozen=True):
     unread: int
 
 
-class Told(msgspec.Struct, frozen=True):
-    """A member's notification that is new or has changed, and what the list of conversations shows of it."""
+class Folded(msgspec.Struct, frozen=True):
+    """A member's notification that is new or tells of something later."""
 
     id: UUID
     user_id: UUID
     conversation_id: UUID
-    title: str
-    message: str
-    created_at: datetime
-    message_id: UUID
-    last_seq: int
-    unread_count: int
-    last_message_at: datetime
-    preview: str
-    sender_id: UUID
-    sender_name: str
-    sender_avatar_url: str | None
-    in_app: bool
     goes_out: bool
+
+
+class View(NotificationView, frozen=True, rename="camel"):
+    """A notification, and whose it is."""
+
+    user_id: UUID
 
 
 class Written(msgspec.Struct, frozen=True):
     conversation_id: UUID
 
 
-# What is folded is read, too, once its conversation is: so reading a conversation writes no notification.
-_IS_READ = """n.read_at is not null or exists (
-            select from members m
-            where m.conversation_id = n.fold_key and m.user_id = n.user_id and m.last_read_seq >= n.fold_seq
-        ) as is_read"""
+_COLUMNS = f"n.id, n.type, n.title, {MESSAGE}, n.entity_type, {ENTITY_ID}, r.is_read, n.created_at"
 LIST_OF_USER = Many(
     NotificationView,
     f"""
-    select n.id, n.type, n.title, {shown("n", "message")} as message, n.entity_type, n.entity_id, r.is_read, n.created_at
-    from notifications n cross join lateral (select {_IS_READ}) r
-    where n.user_id = $1 and n.in_app and ($2::bool is null or r.is_read = $2)
+    select {_COLUMNS} from notifications n {SAID}
+    where n.user_id = $1 and n.in_app and {IS_LEFT} and ($2::bool is null or r.is_read = $2)
+        and (n.created_at, n.id) < ($5, $6)
     order by n.created_at desc, n.id desc limit $3 offset $4""",  # noqa: S608 - no input in it
 )
 COUNTS_OF_USER = One(
@@ -75,7 +66,13 @@ COUNTS_OF_USER = One(
     f"""
     select count(*) filter (where $2::bool is null or r.is_read = $2) as total,
         count(*) filter (where not r.is_read) as unread
-    from notifications n cross join lateral (select {_IS_READ}) r where n.user_id = $1 and n.in_app""",  # noqa: S608 - no input in it
+    from notifications n {SAID} where n.user_id = $1 and n.in_app and {IS_LEFT}""",  # noqa: S608 - no input in it
+)
+VIEWS = Many(
+    View,
+    f"""
+    select {_COLUMNS}, n.user_id from notifications n {SAID}
+    where n.id = any ($1::uuid[]) and n.in_app and {IS_LEFT} and not r.is_read""",  # noqa: S608 - no input in it
 )
 MARK_READ = Scalar(
     UUID,
@@ -90,109 +87,107 @@ MARK_ALL_READ = Run(
         select id from notifications where user_id = $1 and read_at is null for update skip locked
     )"""
 )
-# In conversations of more than 100 only those are told whom one of the last 1000 messages mentions; earlier ones they were
-# told of when those were new. The id is a UUIDv7 (48 bits of milliseconds, version 7) like those made in Python; naming
-# the member beside it makes one for each. No lock: two folds at once insert in the same order, and the later state wins.
-# Who wants none in her list has one all the same, that her list of conversations is told by; defaults: MESSAGE_RECEIVED.
+# Of what they have not read, deleted messages and those of their own count for nothing. In conversations of more than 100 only
+# those are told whom one of the last 1000 messages mentions; earlier ones they were told of when those were new. The id is a
+# UUIDv7 (48 bits of milliseconds, version 7) like those made in Python; naming the member beside it makes one for each. No lock:
+# two folds at once insert in the same order, and the later state wins. Who wants none in her list has one all the same, that her
+# list of conversations is told by; defaults: MESSAGE_RECEIVED. A mail has told her what she had not read then: another one may
+# once she has read that. What it says is no column: see core/said.py.
 FOLD_MESSAGES = Many(
-    Told,
+    Folded,
     f"""
     with last as (
-        select c.id as conversation_id, c.last_seq, m.id as message_id, m.created_at as last_message_at,
-            case when m.deleted_at is null then left({shown("m", "body")}, 140) else 'Message deleted' end as preview,
-            m.kind = 'system' as is_note, m.body, m.wording, m.people,
-            u.id as sender_id, u.name as sender_name, u.avatar_url as sender_avatar_url,
+        select c.id as conversation_id, c.last_seq,
             (
                 select count(*) from (
-                    select from members n where n.conversation_id = c.id and n.left_at is null limit 101
+                    select from members n where n.conversation_id = c.id and n.left_at is null limit {SMALL + 1}
                 ) counted
-            ) <= 100 as small,
-            substring(int8send((extract(epoch from $2::timestamptz) * 1000)::bigint) from 3) as milliseconds
-        from conversations c
-        join messages m on m.conversation_id = c.id and m.seq = c.last_seq
-        join users u on u.id = m.sender_id
-        where c.id = any ($1::uuid[])
+            ) <= {SMALL} as small
+        from conversations c where c.id = any ($1::uuid[])
     ),
-    newest as (
-        select l.conversation_id, l.last_seq, l.message_id, l.last_message_at, l.preview, l.small, l.milliseconds,
-            l.sender_id, l.sender_name, l.sender_avatar_url,
-            case when l.is_note then l.preview else l.sender_name || ': ' || l.preview end as message,
-            case when l.is_note then left(l.body, 140) else '{SOMEONE}: ' || l.preview end as nameless,
-            case when l.is_note then l.wording else array['', ': ' || l.preview] end as wording,
-            case when l.is_note then l.people else array[l.sender_id] end as people
+    behind as (
+        select l.conversation_id, l.last_seq, s.user_id, s.last_read_seq
+        from last l join members s on s.conversation_id = l.conversation_id
+        where l.small and s.left_at is null and s.last_read_seq < l.last_seq
+        union
+        select l.conversation_id, l.last_seq, s.user_id, s.last_read_seq
         from last l
+        join mentions t on t.conversation_id = l.conversation_id and t.seq > l.last_seq - 1000
+        join messages q on q.conversation_id = t.conversation_id and q.seq = t.seq and q.deleted_at is null
+        join members s on s.conversation_id = t.conversation_id and s.user_id = t.user_id
+        where not l.small and s.left_at is null and s.last_read_seq < t.seq
     ),
     unread as (
-        select n.conversation_id, s.user_id, n.last_seq - s.last_read_seq as unread_count
-        from newest n join members s on s.conversation_id = n.conversation_id
-        where n.small and s.left_at is null and s.last_read_seq < n.last_seq
-        union
-        select n.conversation_id, s.user_id, n.last_seq - s.last_read_seq
-        from newest n
-        join mentions t on t.conversation_id = n.conversation_id and t.seq > n.last_seq - 1000
-        join members s on s.conversation_id = t.conversation_id and s.user_id = t.user_id
-        where not n.small and s.left_at is null and s.last_read_seq < t.seq
+        select b.conversation_id, b.user_id, f.id as message_id, f.seq
+        from behind b
+        cross join lateral (
+            select m.id, m.seq from messages m
+            where m.conversation_id = b.conversation_id and m.seq > greatest(b.last_read_seq, b.last_seq - {MOST_DELETED})
+                and m.deleted_at is null and m.sender_id <> b.user_id
+            order by m.seq desc limit 1
+        ) f
     ),
     folded as (
         insert into notifications as o
-            (id, user_id, type, title, message, entity_type, entity_id, fold_key, fold_seq, created_at, in_app, wording,
-            people)
+            (id, user_id, type, title, message, entity_type, entity_id, fold_key, fold_seq, created_at, in_app)
         select
-            encode(
-                set_byte(
-                    overlay(b.random placing n.milliseconds from 1),
-                    6, get_byte(b.random, 6) & 15 | 112
-                ),
-                'hex'
-            )::uuid,
-            r.user_id, 'message_received', 'New message', n.nameless,
-            'message', n.message_id, n.conversation_id, n.last_seq, $2, coalesce(w.in_app, true),
-            n.wording, n.people
-        from unread r join newest n using (conversation_id)
+            encode(set_byte(overlay(b.random placing n.milliseconds from 1), 6, get_byte(b.random, 6) & 15 | 112), 'hex')::uuid,
+            r.user_id, 'message_received', 'New message', 'New message',
+            'message', r.message_id, r.conversation_id, r.seq, $2, coalesce(w.in_app, true)
+        from unread r
+        cross join (
+            select substring(int8send((extract(epoch from $2::timestamptz) * 1000)::bigint) from 3) as milliseconds
+        ) n
         join users u on u.id = r.user_id and u.deleted_at is null
         left join notification_preferences w on w.user_id = r.user_id and w.type = 'message_received'
         cross join lateral (select uuid_send(gen_random_uuid()) as random, r.user_id) b
         where not exists (
             select from notifications p
-            where p.user_id = r.user_id and p.fold_key = n.conversation_id and p.fold_seq >= n.last_seq
+            where p.user_id = r.user_id and p.fold_key = r.conversation_id and p.fold_seq >= r.seq
         )
         order by r.conversation_id, r.user_id
         for key share of u -- as the foreign key does: see notices.INSERT
         on conflict (user_id, type, fold_key) where read_at is null and fold_key is not null
-        do update set message = excluded.message, wording = excluded.wording, people = excluded.people,
+        do update set message = excluded.message, wording = null, people = null,
             entity_id = excluded.entity_id, fold_seq = excluded.fold_seq, created_at = excluded.created_at,
-            in_app = excluded.in_app, pushed_at = null
+            in_app = excluded.in_app, pushed_at = null,
+            mailed_at = case when not exists (
+                select from members s
+                where s.conversation_id = o.fold_key and s.user_id = o.user_id and s.last_read_seq >= o.fold_seq
+            ) then o.mailed_at end
             where o.fold_seq < excluded.fold_seq
-        returning o.id, o.user_id, o.fold_key as conversation_id, o.title, o.created_at, o.in_app
+        returning o.id, o.user_id, o.fold_key as conversation_id
     )
-    select f.id, f.user_id, conversation_id, f.title, n.message, f.created_at, n.message_id, n.last_seq, r.unread_count,
-        n.last_message_at, n.preview, n.sender_id, n.sender_name, n.sender_avatar_url, f.in_app,
+    select f.id, f.user_id, f.conversation_id,
         coalesce(w.email, false) or coalesce(w.push, true) and exists (
             select from devices d where d.user_id = f.user_id
         ) as goes_out
-    from folded f join newest n using (conversation_id) join unread r using (conversation_id, user_id)
+    from folded f
     left join notification_preferences w on w.user_id = f.user_id and w.type = 'message_received'""",  # noqa: S608 - no input in it
 )
 # Ids are UUIDv7: from the first of a moment on is since that moment.
 WRITTEN_SINCE = Many(Written, "select distinct conversation_id from messages where id >= $1")
 
 
-async def list_of_user(ctx: Ctx, is_read: bool | None, limit: int, offset: int) -> Page:
+async def list_of_user(ctx: Ctx, is_read: bool | None, query: CursorQuery) -> Page:
     """Return one page of the caller's notifications, the latest first."""
-    notifications = await LIST_OF_USER(ctx.db, ctx.user.id, is_read, limit, offset)
+    rows = await LIST_OF_USER(ctx.db, ctx.user.id, is_read, *query.bounds)
+    page = page_of(query, rows, lambda row: Position(row.created_at, row.id))
     counts = found(await COUNTS_OF_USER(ctx.db, ctx.user.id, is_read), errors.INTERNAL_ERROR.error())
-    return Page(notifications, counts.total, counts.unread)
+    return Page(page.rows, counts.unread, cursor_pagination(query, counts.total, page.next_cursor))
 
 
 async def mark_read(ctx: Ctx, id: UUID) -> None:
     """Mark one as read; raises NOTIFICATION_NOT_FOUND."""
     if not await MARK_READ(ctx.db, id, ctx.user.id, clock.now()):
         raise errors.NOTIFICATION_NOT_FOUND.error()
+    ctx.publisher.emit([ctx.user.id], NotificationChanged(notification_id=id))
 
 
 async def mark_all_read(ctx: Ctx) -> None:
     """Mark all of the caller's as read."""
     await MARK_ALL_READ(ctx.db, ctx.user.id, clock.now())
+    ctx.publisher.emit([ctx.user.id], NotificationChanged())
 
 
 async def notify_members(db: Pool, publisher: Publisher, conversation_ids: Sequence[UUID]) -> list[UUID]:
@@ -203,12 +198,11 @@ async def notify_members(db: Pool, publisher: Publisher, conversation_ids: Seque
     going_out: list[UUID] = []
     for start in range(0, len(conversation_ids), CHUNK):
         chunk = list(conversation_ids[start : start + CHUNK])
-        for row in await FOLD_MESSAGES(db, chunk, clock.now()):
-            if row.in_app:
-                publisher.emit([row.user_id], _notification(row))
-            publisher.emit([row.user_id], _update(row))
-            if row.goes_out:
-                going_out.append(row.id)
+        if folded := await FOLD_MESSAGES(db, chunk, clock.now()):
+            for view in await VIEWS(db, [row.id for row in folded]):
+                publisher.emit([view.user_id], _notification(view))
+            await tell(db, publisher, [row.conversation_id for row in folded], [row.user_id for row in folded])
+            going_out += [row.id for row in folded if row.goes_out]
     return going_out
 
 
@@ -218,27 +212,5 @@ async def written_since(db: Pool, moment: datetime) -> list[UUID]:
     return [row.conversation_id for row in await WRITTEN_SINCE(db, first_id)]
 
 
-def _notification(row: Told) -> NotificationNew:
-    view = NotificationView(
-        id=row.id,
-        type=MESSAGE_RECEIVED.type,
-        title=row.title,
-        message=row.message,
-        entity_type="message",
-        entity_id=row.message_id,
-        is_read=False,
-        created_at=row.created_at,
-    )
-    return NotificationNew(view)
-
-
-def _update(row: Told) -> ConversationUpdated:
-    return ConversationUpdated(
-        conversation_id=row.conversation_id,
-        unread_count=row.unread_count,
-        last_seq=row.last_seq,
-        last_message_id=row.message_id,
-        last_message_at=row.last_message_at,
-        preview=row.preview,
-        sender=Person(row.sender_id, row.sender_name, row.sender_avatar_url),
-    )
+def _notification(view: View) -> NotificationNew:
+    return NotificationNew(msgspec.convert(view, NotificationView, from_attributes=True))

@@ -1,6 +1,6 @@
-"""The outbox: what a transaction wants told is committed with it and told right after it, or later if the process died.
+"""The outbox: effects of a transaction are committed with it and performed right after it, or later if the process died.
 
-Telling may happen twice, so each effect is harmless to repeat.
+An effect may be performed twice, so each is harmless to repeat.
 """
 
 import logging
@@ -22,7 +22,7 @@ from core.publisher import Publisher
 log = logging.getLogger(__name__)
 
 PAGE = 100
-OVERDUE = timedelta(seconds=5)  # whoever stored them tells them within milliseconds, if it lives
+OVERDUE = timedelta(seconds=5)  # a living process performs its own within milliseconds
 
 
 class Emit(msgspec.Struct, frozen=True, tag="emit"):
@@ -81,7 +81,7 @@ async def store(db: Connection, effects: Sequence[Effect]) -> UUID:
 
 
 async def perform(effects: Sequence[Effect], publisher: Publisher, jobs: Jobs) -> None:
-    """Tell effects whose transaction is committed; raises redis.RedisError when a job cannot be queued."""
+    """Perform effects whose transaction is committed; raises redis.RedisError when a job cannot be queued."""
     for effect in effects:
         match effect:
             case Emit():
@@ -93,12 +93,12 @@ async def perform(effects: Sequence[Effect], publisher: Publisher, jobs: Jobs) -
 
 
 async def forget(db: Pool, id: UUID) -> None:
-    """Note that effects have been told."""
+    """Delete effects that have been performed."""
     await DELETE(db, [id])
 
 
 async def relay(resources: Resources, publisher: Publisher) -> int:
-    """Tell what nobody has told in time, and return how many transactions that was.
+    """Perform effects that nobody has performed in time, and return how many transactions that was.
 
     Effects that this version does not know are left to workers of the version that stored them: they block no others.
     """

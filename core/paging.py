@@ -1,9 +1,14 @@
 """Pages of lists: which one is asked for, and where it is among all."""
 
-from typing import Annotated
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Generic, TypeVar
+from uuid import UUID
 
 import msgspec
 from msgspec import Meta
+
+from core import cursors
 
 PageNumber = Annotated[int, Meta(ge=1, le=1_000_000)]
 Limit = Annotated[int, Meta(ge=1, le=100)]
@@ -21,6 +26,42 @@ class PageQuery(msgspec.Struct, frozen=True, rename="camel"):
         return (self.page - 1) * self.limit
 
 
+class Position(msgspec.Struct, frozen=True, array_like=True):
+    """The place of an entry in a list that begins with the latest."""
+
+    at: datetime
+    id: UUID
+
+
+# Before all entries.
+BEGINNING = Position(datetime(9999, 12, 31, tzinfo=UTC), UUID(int=2**128 - 1))
+
+
+class CursorQuery(PageQuery, frozen=True, rename="camel"):
+    """A page of a list that grows at its beginning: `cursor`, the `nextCursor` of the page before, shows nothing twice.
+
+    With it `page` counts for nothing.
+    """
+
+    cursor: Annotated[str, Meta(max_length=200)] | None = None
+
+    @property
+    def after(self) -> Position:
+        """The last entry of the page before; raises VALIDATION_ERROR."""
+        if self.cursor is None:
+            return BEGINNING
+        place = cursors.decode(self.cursor, Position)
+        if place.at.tzinfo is None:
+            raise cursors.not_ours()
+        return place
+
+    @property
+    def bounds(self) -> tuple[int, int, datetime, UUID]:
+        """What a query takes: one entry more than the limit, how many are left out after a position, and the position."""
+        after = self.after
+        return self.limit + 1, 0 if self.cursor else self.offset, after.at, after.id
+
+
 class Pagination(msgspec.Struct, frozen=True, rename="camel"):
     """Where a page is among all pages."""
 
@@ -30,6 +71,36 @@ class Pagination(msgspec.Struct, frozen=True, rename="camel"):
     total_pages: int
     has_next: bool
     has_prev: bool
+
+
+class CursorPagination(Pagination, frozen=True, rename="camel"):
+    """Likewise; `nextCursor` asks for what comes after this page, None: nothing does."""
+
+    next_cursor: str | None
+
+
+Row = TypeVar("Row")
+
+
+class Rows(msgspec.Struct, Generic[Row], frozen=True):
+    """The rows of a page, and the cursor to the next one."""
+
+    rows: list[Row]
+    next_cursor: str | None
+
+
+def page_of(query: CursorQuery, rows: Sequence[Row], place: Callable[[Row], Position]) -> Rows[Row]:
+    """Return the page that begins a list of rows: one more than its limit, if there are so many."""
+    shown = list(rows[: query.limit])
+    return Rows(shown, cursors.encode(place(shown[-1])) if len(rows) > query.limit else None)
+
+
+def cursor_pagination(query: CursorQuery, total: int, next_cursor: str | None) -> CursorPagination:
+    """Return where the page that was asked for is among `total` entries, and how to ask for the next one."""
+    where = pagination(query, total)
+    return CursorPagination(
+        where.page, where.limit, total, where.total_pages, next_cursor is not None, where.has_prev, next_cursor
+    )
 
 
 def pagination(query: PageQuery, total: int) -> Pagination:

@@ -21,10 +21,10 @@ from core.conversations import MEMBERS_HAVE_CHANGED
 from core.db import Connection, Run, Scalar, Texts
 from core.exports import write_export
 from core.jobs import FinishErasure
+from core.kept_answers import DELETED_NAME
+from core.said import ENTITY_ID, MESSAGE, SAID
 from core.unit_of_work import unit_of_work
 from core.wording import shown
-
-DELETED_NAME = "Deleted user"
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,12 +313,23 @@ CORE = (
         kept="What was done, by an id that has no name any more.",
     ),
     PersonalData(
+        "dead jobs",
+        frozenset({"dead_jobs"}),
+        rows_of(
+            """
+            select id, name, arguments, failed_at from dead_jobs
+            where name = 'MailAlert' and position($1::uuid::text in arguments) > 0 order by failed_at"""
+        ),
+        # From where somebody has logged in. Of a user's other jobs only ids are kept, or nothing.
+        (Run("delete from dead_jobs where name = 'MailAlert' and position($1::uuid::text in arguments) > 0"),),
+    ),
+    PersonalData(
         "notifications",
         frozenset({"notifications"}),
         rows_of(
             f"""
-            select n.id, n.type, n.title, {shown("n", "message")} as message, n.entity_type, n.entity_id, n.created_at, n.read_at
-            from notifications n where n.user_id = $1 order by n.created_at"""  # noqa: S608 - no input in it
+            select n.id, n.type, n.title, {MESSAGE}, n.entity_type, {ENTITY_ID}, n.created_at, n.read_at
+            from notifications n {SAID} where n.user_id = $1 order by n.created_at"""  # noqa: S608 - no input in it
         ),
         later=(
             Run(

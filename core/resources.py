@@ -15,6 +15,7 @@ from core.offenders import Offenders
 from core.passwords import open_passwords
 from core.redis_pool import redis_pool
 from core.replica import open_late_reads
+from core.search.totals import Totals
 from core.shared_limits import SharedLimits, raised
 from core.storage import Storage
 from core.telemetry import open_telemetry
@@ -45,5 +46,17 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
         keys, offenders = KeyRing(settings), Offenders(metrics)
         passwords = await stack.enter_async_context(open_passwords(metrics))
         yield Resources(
-            settings, db, late, redis, jobs, keys, storage, metrics, limits, offenders, passwords, decoders(metrics)
+            settings,
+            db,
+            late,
+            redis,
+            jobs,
+            keys,
+            storage,
+            metrics,
+            limits,
+            offenders,
+            passwords,
+            decoders(metrics),
+            Totals(),
         )

@@ -11,7 +11,7 @@ from core import clock, errors
 from core.context import Ctx
 from core.db import Connection, Db, Many, One, Run, Scalar, found
 from core.ids import uuid7
-from core.paging import PageQuery
+from core.paging import CursorQuery, Position, Rows, page_of
 from core.people import Person
 
 Stars = Annotated[int, Meta(ge=1, le=5)]
@@ -58,7 +58,8 @@ _REVIEW = """
     from reviews r join users u on u.id = r.author_id"""
 PAGE = Many(
     Review,
-    f"{_REVIEW} where r.subject_id = $1 and r.deleted_at is null order by r.created_at desc, r.id desc limit $2 offset $3",
+    f"""{_REVIEW} where r.subject_id = $1 and r.deleted_at is null and (r.created_at, r.id) < ($4, $5)
+    order by r.created_at desc, r.id desc limit $2 offset $3""",
 )
 SUMMARY = One(
     Summary,
@@ -93,9 +94,10 @@ async def summary_of(db: Db, subject_id: UUID) -> Summary:
     return found(await SUMMARY(db, subject_id), errors.INTERNAL_ERROR.error())
 
 
-async def page_of(db: Db, subject_id: UUID, query: PageQuery) -> list[Review]:
+async def list_about(db: Db, subject_id: UUID, query: CursorQuery) -> Rows[Review]:
     """Return one page of a user's reviews, the latest first."""
-    return await PAGE(db, subject_id, query.limit, query.offset)
+    rows = await PAGE(db, subject_id, *query.bounds)
+    return page_of(query, rows, lambda row: Position(row.created_at, row.id))
 
 
 async def write(

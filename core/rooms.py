@@ -44,7 +44,7 @@ class Login(msgspec.Struct, frozen=True):
 
 
 class Circle(msgspec.Struct, frozen=True):
-    """The members of a conversation, who are told of each other's presence."""
+    """The members of a conversation, who receive each other's presence."""
 
     members: list[UUID]
 

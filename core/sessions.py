@@ -111,16 +111,26 @@ END_OF_USER = Many(
     update sessions set ended_at = $3, end_reason = $4
     where user_id = $1 and id is distinct from $2 and ended_at is null returning id""",
 )
+# Tidying waits for nobody: sessions that are in use at the moment are left to the next run, with all that hangs on them.
 FORGET_ENDED = Run(
-    "delete from sessions where id in (select id from sessions where ended_at < $1 order by ended_at limit $2)"
+    """
+    delete from sessions where id in (
+        select id from sessions where ended_at < $1 order by ended_at limit $2 for update skip locked
+    )"""
 )
 # Goes by the tokens: of sessions, which last as long as they are used, only those are looked at that lose one.
 FORGET_EXPIRED = Scalar(
     int,
     """
-    with expired as (
+    with old as materialized (
+        select id, session_id from refresh_tokens where issued_at < $1 order by issued_at limit $2
+    ),
+    held as materialized (
+        select id from sessions where id in (select session_id from old) for update skip locked
+    ),
+    expired as (
         delete from refresh_tokens where id in (
-            select id from refresh_tokens where issued_at < $1 order by issued_at limit $2
+            select o.id from old o where o.session_id in (select id from held)
         ) returning session_id
     ),
     lapsed as (

@@ -1,22 +1,21 @@
 """What has a user missed? All changes in all of her conversations since a moment, in pages, with no window: the log is the truth.
 
 A cursor names a moment, and while one answer's pages last also the place in it. Changes from a little before the moment come
-again, because what was being committed then may have become visible after it: whoever merges by id and version loses nothing.
+again, because what was being committed then may have become visible after it: clients that merge by id and version lose nothing.
 """
 
-import base64
-import binascii
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import msgspec
 
-from core import clock, errors
+from core import clock, cursors
 from core.context import Ctx
 from core.db import Db, Many
 from core.events import Message
 from core.messages import CHANGES, as_message
+from core.unread import unread
 
 OVERLAP = timedelta(seconds=15)  # longer than any commit takes: a batch that needs 10 s is given up
 CONVERSATIONS = 50
@@ -73,6 +72,7 @@ class ChangedRow(msgspec.Struct, frozen=True):
     version: int
     last_read_seq: int
     since: int
+    unread_count: int
 
 
 class PositionRow(msgspec.Struct, frozen=True):
@@ -89,16 +89,16 @@ class SizeRow(msgspec.Struct, frozen=True):
 # `since`: the version at the moment. Walking back from the newest version reads only what is answered anyway.
 CHANGED = Many(
     ChangedRow,
-    """
+    f"""
     select c.id, s.left_at is null as is_member, c.last_seq, c.version, s.last_read_seq,
         coalesce((
             select m.version from messages m where m.conversation_id = c.id and m.changed_at < $2
             order by m.version desc limit 1
-        ), 0) as since
+        ), 0) as since, {unread("c", "s")} as unread_count
     from members s join conversations c on c.id = s.conversation_id
     where s.user_id = $1 and c.id > $3
         and case when s.left_at is null then greatest(c.changed_at, s.last_read_at, s.joined_at) else s.left_at end >= $2
-    order by c.id limit $4""",
+    order by c.id limit $4""",  # noqa: S608 - no input in it
 )
 # How long the texts are that changed in conversations $1 after versions $2 up to versions $3, of $4 messages at most.
 SIZES = Many(
@@ -136,17 +136,16 @@ async def changes(ctx: Ctx, cursor: str | None) -> Changes:
 
 def encode(cursor: Cursor) -> str:
     """Return a cursor as clients keep it."""
-    return base64.urlsafe_b64encode(msgspec.msgpack.encode(cursor)).decode().rstrip("=")
+    return cursors.encode(cursor)
 
 
 def decode(text: str) -> Cursor:
     """Return the cursor; raises VALIDATION_ERROR."""
+    cursor = cursors.decode(text, Cursor)
     try:
-        padded = text.encode("ascii") + b"=" * (-len(text) % 4)
-        cursor = msgspec.msgpack.decode(base64.b64decode(padded, altchars=b"-_", validate=True), type=Cursor)
         return Cursor(cursor.since.astimezone(UTC), cursor.until.astimezone(UTC), cursor.after)
-    except (UnicodeEncodeError, binascii.Error, msgspec.DecodeError, OverflowError, ValueError):
-        raise errors.invalid("cursor", "Not a cursor of ours") from None
+    except (OverflowError, ValueError):
+        raise cursors.not_ours() from None
 
 
 async def _filled(db: Db, rows: Sequence[ChangedRow], moment: datetime) -> list[ConversationChanges]:
@@ -187,7 +186,7 @@ def _changes(row: ChangedRow, found: list[Message] | None, positions: list[ReadP
         last_seq=row.last_seq if row.is_member else row.last_read_seq,
         version=row.version if row.is_member else 0,
         last_read_seq=row.last_read_seq,
-        unread_count=row.last_seq - row.last_read_seq if row.is_member else 0,
+        unread_count=row.unread_count if row.is_member else 0,
         messages=messages if complete else [],
         positions=positions,
         complete=complete,

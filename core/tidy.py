@@ -2,21 +2,24 @@
 
 from datetime import timedelta
 
-from core import clock, dead_jobs, idempotency, identity, invitations, messages, sessions
+from core import clock, dead_jobs, feeds, idempotency, identity, invitations, messages, sessions
 from core.db import Pool, Run, Scalar
 from core.tokens import REFRESH_LIFETIME
 
 BATCH = 1000
+A_WHILE = timedelta(minutes=10)  # a refresh that began before its token expired is over by then
 EARLIER_TEXTS = timedelta(days=30)  # unless the settings say otherwise
 
 # Each statement deletes what is older than a moment ($1), so many rows at most ($2), and says how many that were.
+# That of feeds hashes instead.
 OLD: tuple[tuple[Run | Scalar[int], timedelta], ...] = (
     (idempotency.FORGET, idempotency.KEPT),
     (identity.FORGET_ONE_TIME_TOKENS, timedelta(0)),
     (sessions.FORGET_ENDED, timedelta(days=30)),
-    (sessions.FORGET_EXPIRED, REFRESH_LIFETIME),
+    (sessions.FORGET_EXPIRED, REFRESH_LIFETIME + A_WHILE),
     (invitations.FORGET_ANSWERED, invitations.PAUSE_AFTER_DECLINE),
     (dead_jobs.FORGET, timedelta(days=90)),
+    (feeds.HASH_TOKENS, timedelta(days=1)),
 )
 
 

@@ -7,3 +7,6 @@ create function told_text(wording text[], people uuid[]) returns text language s
     select string_agg(coalesce(t.piece, '') || coalesce(u.name, ''), '' order by t.place)
     from unnest(wording, people) with ordinality as t (piece, person, place) left join users u on u.id = t.person
 $$;
+
+-- Whom the answer names, so that an erasure finds it. Null: an answer of the version before.
+alter table idempotency_keys add column named uuid[];

@@ -7,6 +7,10 @@ create index one_time_tokens_owner on one_time_tokens (user_id);
 -- erasure.ERASED_SINCE
 create index users_deleted on users (deleted_at) where deleted_at is not null;
 
+-- erasure.ANSWERS_THAT_NAME
+create index idempotency_keys_named on idempotency_keys using gin (named);
+create index idempotency_keys_unnamed on idempotency_keys (user_id, key) where named is null;
+
 -- Who was erased by the version before this one is erased by this one's rules: its workers take these jobs.
 insert into outbox (id, effects, created_at)
 select gen_random_uuid(), jsonb_build_array(jsonb_build_object(

@@ -134,7 +134,7 @@ class Bus:
         number: int = 0,
         flags: int = 0,
     ) -> None:
-        """Send a frame to whoever listens to the channel."""
+        """Send a frame to all subscribers of the channel."""
         self._shard(channel).publish(channel, HEADER.pack(kind, self.origin, subject, number, flags) + frame)
 
     def publish_everywhere(self, channel: bytes, kind: Kind, frame: bytes, subject: bytes) -> None:

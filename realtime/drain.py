@@ -9,7 +9,7 @@ from realtime.engine.server import Engine
 from realtime.engine.session import SHUTTING_DOWN
 
 LEAVING_PER_SECOND = 2000  # what the other hubs take in beside their work
-LONGEST_FAREWELL = 2.0  # seconds; whoever stops us does not wait for ever
+LONGEST_FAREWELL = 2.0  # seconds; a supervisor does not wait for ever
 SENT_AWAY_AT_ONCE = 50
 
 

@@ -10,6 +10,7 @@ import msgspec
 
 from core import conversations, errors, groups, logs, messages, sync
 from core.context import Ctx, Resources
+from core.conversation_updates import tell_readers
 from core.db import UNAVAILABLE_ERRORS
 from core.events import ConversationRead
 from core.groups import Acquainted
@@ -19,6 +20,7 @@ from core.market import Marketplace, SocketEvent
 from core.messages import MARK_READ, ReadMark, checked_content, position
 from core.publisher import Draft, Stored
 from core.sync import ReadPosition
+from core.unread import GONE
 from core.validation import EventShape
 from realtime import wire
 from realtime.batch import Batch
@@ -35,6 +37,8 @@ from realtime.tasks import Tasks
 from realtime.typing import Typing
 
 log = logging.getLogger(__name__)
+
+READERS_SECONDS = 0.1  # when many read at once, their other devices are told together
 
 E = TypeVar("E", bound=wire.ClientEvent)
 Handle: TypeAlias = Callable[[Client, bytes, Reply], None]
@@ -64,6 +68,7 @@ class Handlers:
         self._acquainted = acquainted  # by market
         self.typing = Typing(publisher.signal)
         self._reads = Batch(self._mark_read)
+        self._told_readers = Batch(self._tell_readers, gather=READERS_SECONDS)
         self._tasks = Tasks()
 
     def table(self) -> dict[str, Handle]:
@@ -141,6 +146,7 @@ class Handlers:
         ids = room.ids
         positions = [ReadPosition(id, room.members.get(key, 0)) for key, id in ids.items()]
         online = await self._presence.online(frozenset(ids)) if ids else set[bytes]()
+        gone = await GONE(self._resources.db, room.id, client.user.id, read, seq) or 0 if seq > read else 0
         if event.since is not None:
             page = await self._log.changes(room.id, event.since, version)
         else:
@@ -151,7 +157,7 @@ class Handlers:
             last_seq=seq,
             version=version,
             last_read_seq=read,
-            unread_count=max(seq - read, 0),
+            unread_count=max(seq - read - gone, 0),
             positions=positions,
             online=[ids[key] for key in online],
             messages=page.messages if page.complete else [],
@@ -191,6 +197,11 @@ class Handlers:
     async def _mark_read(self, marks: list[tuple[UUID, UUID, UUID]]) -> Sequence[ReadMark | errors.AppError]:
         return await MARK_READ(self._resources.db, *map(list, zip(*marks, strict=True)))
 
+    async def _tell_readers(self, readers: list[tuple[UUID, UUID]]) -> Sequence[None]:
+        ids, users = zip(*dict.fromkeys(readers), strict=True)
+        await tell_readers(self._resources.db, self._publisher, ids, users)
+        return [None] * len(readers)
+
     def _marked(self, reply: Reply, mark: ReadMark | errors.AppError) -> None:
         try:
             if isinstance(mark, errors.AppError):
@@ -201,6 +212,8 @@ class Handlers:
         if mark.moved:
             event = ConversationRead(mark.conversation_id, mark.user_id, mark.message_id, seq)
             self._publisher.signal(mark.conversation_id, event)
+            if not self._told_readers.full:  # a list that is late is mended by the next word on it
+                self._told_readers.add((mark.conversation_id, mark.user_id), lambda _answer: None)
         return reply.done(wire.Read(seq))
 
     def edit(self, client: Client, event: wire.EditMessage, reply: Reply) -> None:

@@ -65,7 +65,7 @@ class Local:
             self.mend_all()
 
     def mend_all(self) -> None:
-        """Make up for whatever may have been told when this hub did not hear, or whoever tells was not heard."""
+        """Make up for everything that may have been published while this hub or the sender was cut off."""
         self._rooms.mend_all()
         self._recheck_logins()
 

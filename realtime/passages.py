@@ -1,7 +1,7 @@
 """When the newest changes came to this hub and when they were written to its sockets: what an operator asks of a message.
 
 For all rooms together, so that a room costs nothing. On the path of every message, hence two plain appends for each; the work
-is left to whoever asks. Moments are seconds on this hub's clock.
+is left to the caller. Moments are seconds on this hub's clock.
 """
 
 from collections import deque

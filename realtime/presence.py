@@ -157,7 +157,7 @@ class Presence:
         await self._tell_contacts(offline, lambda user_id: UserOffline(user_id, moment))
 
     async def _tell_contacts(self, users: set[bytes], event: Callable[[UUID], Event]) -> None:
-        """Tell those who share a conversation with these users; whoever is told of many is told in one piece."""
+        """Notify those who share a conversation with these users; news of many is sent as one event."""
         if not users:
             return
         frames = {user: encode(event(UUID(bytes=user))) for user in users}

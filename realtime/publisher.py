@@ -83,6 +83,7 @@ class Publisher:
         author, flags = NOBODY, 0
         if isinstance(event, MessageReceived):  # the log's own note that members have changed
             author, flags = event.message.sender.id.bytes, MEMBERS_CHANGED
+            self._unnotified.add(conversation_id)
         self._change(conversation_id.bytes, version, encode(event), author, flags)
 
     def signal(self, conversation_id: UUID, event: ConversationTyping | ConversationRead) -> None:
@@ -157,7 +158,7 @@ class Publisher:
         self._unnotified.add(draft.conversation_id)
 
     def _mend(self, conversation: bytes) -> None:
-        """Have all hubs look at the log: whoever stored what is now repeated may have died before it said so."""
+        """Have all hubs look at the log: the process that stored the first of these may have died before it published it."""
         self._bus.publish(conversation_channel(conversation), Kind.MEND)
         if self._local:
             self._local.mend(conversation)

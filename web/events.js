@@ -44,6 +44,7 @@ const PERSONAL = {
     const isOneMore = !known || known.isRead;
     session.notices = { notifications: [notification, ...others], unreadCount: unreadCount + isOneMore };
   },
+  "notification:changed": (session) => session.lookAtNotices(),
   "user:online": (session, { userId }) => session.presence.set(userId, "online"),
   "user:offline": (session, { userId, lastSeenAt }) => session.presence.set(userId, lastSeenAt),
   error: (session, { error }) => session.say(error.message),

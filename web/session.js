@@ -10,6 +10,9 @@ import { recall, remember } from "./storage.js";
 const PAGE = 50;
 const RETRY_MS = 2000;
 const NOTICES_MS = 1000;
+const MORE_NOTICES = [
+  "invitation_received", "task_commented", "mentioned", "team_left", "file_rejected", "deliverable_file_rejected",
+];
 const GONE = new Set(["NOT_A_MEMBER", "CONVERSATION_NOT_FOUND"]);
 
 export class Session extends Model {
@@ -21,6 +24,7 @@ export class Session extends Model {
   notices = { unreadCount: 0, notifications: [] };
   #page = 1;
   #timers = new Map();
+  #wanted = false;
 
   /** `say(text)` shows a short word to the user, `heard(message)` tells of a message that came in. */
   constructor(account, { say, heard }) {
@@ -116,7 +120,19 @@ export class Session extends Model {
     conversation.unread = 0; // at once, so that this is asked once
     this.changed();
     await this.connection.ask("conversation:read", { conversationId: conversation.id, messageId: last.id });
-    if (this.notices.unreadCount) this.later("notices", NOTICES_MS, () => this.loadNotices());
+    if (this.notices.unreadCount) this.lookAtNotices();
+  }
+
+  lookAtNotices() {
+    this.later("notices", NOTICES_MS, () => this.loadNotices());
+  }
+
+  /** Ask for the notifications that the document does not have: they are off for clients that do not know them. */
+  async #wantNotices() {
+    if (this.#wanted) return;
+    const preferences = MORE_NOTICES.map((type) => ({ type, inApp: true }));
+    await this.api.call("PUT", "/api/notifications/preferences", { preferences });
+    this.#wanted = true;
   }
 
   tellTyping(conversation, isTyping) {
@@ -181,7 +197,7 @@ export class Session extends Model {
   /** Drop an invitation that is not open any more; what the bell says of it has changed too. */
   uninvite(id) {
     this.invitations = this.invitations.filter((one) => one.id !== id);
-    this.later("notices", NOTICES_MS, () => this.loadNotices());
+    this.lookAtNotices();
     this.changed();
   }
 
@@ -229,7 +245,7 @@ export class Session extends Model {
     if (this.openId && !this.open) await this.refresh(this.openId); // it is further down the list
     if (this.open) await this.#join(this.open);
     this.outbox.flush();
-    await Promise.all([this.loadNotices(), this.loadInvitations()]);
+    await Promise.all([this.#wantNotices(), this.loadNotices(), this.loadInvitations()]);
   }
 
   async #answer(id, answer) {

@@ -23,6 +23,7 @@ import marketplaces
 from config.settings import Settings
 from core import clock, dead_jobs, erasure, logs
 from core.context import Ctx, Resources
+from core.conversation_updates import tell_senders
 from core.db import UNAVAILABLE_ERRORS
 from core.deliveries import send_out
 from core.errors import AppError
@@ -201,7 +202,9 @@ class Worker:
         await self._files.check(UUID(job.file_id))
 
     async def _notify_members(self, job: NotifyMembers) -> None:
-        await self._notify([UUID(id) for id in job.conversation_ids])
+        conversation_ids = [UUID(id) for id in job.conversation_ids]
+        await self._notify(conversation_ids)
+        await tell_senders(self._resources.db, self._publisher, conversation_ids)
 
     async def _notify(self, conversation_ids: Sequence[UUID]) -> None:
         going_out = await notify_members(self._resources.db, self._publisher, conversation_ids)

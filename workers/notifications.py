@@ -19,15 +19,21 @@ You can switch mails like this one off in the settings of your notifications at 
 
 
 async def mail_notification(settings: Settings, db: Pool, job: MailNotification) -> None:
-    """Mail a notification to its user, unless she has deleted her account."""
-    mail = await deliveries.MAIL(db, UUID(job.notification_id))
-    if mail is None or not settings.smtp_url:  # of which the worker warns when it starts
+    """Mail a notification to its user, as it is now; not if she has read it, or nothing of it is left."""
+    id = UUID(job.notification_id)
+    mail = await deliveries.MAIL(db, id, job.claimed_at)
+    if mail is None:
+        await deliveries.UNCLAIM_MAIL(db, id, job.claimed_at)
+        return
+    if not settings.smtp_url:  # of which the worker warns when it starts
         return
     title = marketplaces.ALL[mail.market].title
     text = TEXT.format(message=mail.message, link=settings.public_url, title=title)
     message = compose(settings, mail.email, f"{mail.title} - {title}", text)
     # A worker that dies before it can say that the mail is out sends it again: so mail programs see that it is the same.
-    message["Message-ID"] = f"<{job.notification_id}@{settings.mail_from.rpartition('@')[2].rstrip('>')}>"
+    claim = f".{mail.mailed_at:%Y%m%d%H%M%S%f}" if mail.is_folded and mail.mailed_at else ""
+    domain = settings.mail_from.rpartition("@")[2].rstrip(">")
+    message["Message-ID"] = f"<{job.notification_id}{claim}@{domain}>"
     await send(settings, message)
 
 

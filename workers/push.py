@@ -1,4 +1,4 @@
-"""The port to whoever brings notifications to devices, and the one that only says what it would have brought."""
+"""The interface to services that push to devices, and one that only logs what it would have sent."""
 
 import logging
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""Who is an operator: whoever knows one of the secrets of GREENROOM_OPERATOR_TOKENS."""
+"""Authenticates operators by the secrets of GREENROOM_OPERATOR_TOKENS."""
 
 import hmac
 import time

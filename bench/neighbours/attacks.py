@@ -8,6 +8,7 @@ import itertools
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from typing import cast
 
 import msgspec
 import uvloop
@@ -226,6 +227,76 @@ async def unfinished_messages(target: Target) -> None:
     await _many(attempt, 500)
 
 
+async def unfinished_bodies(target: Target) -> None:
+    """Bodies of a quarter of a megabyte that lack their last byte, to both ports."""
+    ports = itertools.cycle((target.hub, target.api))
+    whole = request("POST", "/api/auth/login", b"x" * 250_000, headers=JSON)
+
+    async def attempt() -> None:
+        reader, writer = await _open(next(ports))
+        try:
+            writer.write(whole[:-1])
+            await reader.read()
+        finally:
+            writer.close()
+
+    await _many(attempt, 900)
+
+
+async def unfinished_attachments(target: Target) -> None:
+    """Packets whose last attachment never comes, on all the sockets that one user may have."""
+    begun = frame(b'452-["nothing",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]')
+    attachment = b"\x82\xff" + (900_000).to_bytes(8) + MASK + b"x" * 900_000
+
+    async def attempt() -> None:
+        reader, writer = await _open(target.hub)
+        try:
+            writer.write(upgrade(target.hub) + connect(target.token))
+            await reader.readuntil(b"40{")
+            writer.write(begun + attachment)
+            await _discard(reader)
+        finally:
+            writer.close()
+
+    await _many(attempt, 100)
+
+
+async def _unread(port: int, beginning: bytes, more: bytes, connections: int) -> None:
+    """Ask on many connections for one answer after the other, and read none."""
+    chunk = more * (CHUNK // len(more))
+
+    async def attempt() -> None:
+        _, writer = await _open(port)
+        writer.transport.set_write_buffer_limits(high=0)
+        cast("asyncio.ReadTransport", writer.transport).pause_reading()
+        try:
+            writer.write(beginning)
+            while True:
+                writer.write(chunk)
+                await writer.drain()
+        finally:
+            writer.transport.abort()
+
+    async def held() -> None:
+        with suppress(OSError):
+            await attempt()
+
+    while True:
+        await asyncio.gather(*(held() for _ in range(connections)))
+        await asyncio.sleep(PAUSE)
+
+
+async def pings_unread(target: Target) -> None:
+    """Pings of the WebSocket protocol on many connections, whose pongs are never read."""
+    beginning = upgrade(target.hub) + (connect(target.token) if target.token else b"")
+    await _unread(target.hub, beginning, frame(b"?" * 125, 0x9), 500)
+
+
+async def answers_unread(target: Target) -> None:
+    """Requests on many kept connections, whose answers are never read."""
+    await _unread(target.api, b"", request("GET", "/api/openapi.json"), 500)
+
+
 async def small_chunks(target: Target) -> None:
     """Bodies in chunks of one byte, to both ports."""
     ports = itertools.cycle((target.hub, target.api))
@@ -393,6 +464,9 @@ WITHOUT_LOGIN: tuple[Attack, ...] = (
     polling_sessions,
     half_heads,
     unfinished_messages,
+    unfinished_bodies,
+    pings_unread,
+    answers_unread,
     small_chunks,
     no_http,
     form_of_many_parts,
@@ -420,6 +494,7 @@ WITH_LOGIN: tuple[Attack, ...] = (
     typing,
     joins,
     sockets,
+    unfinished_attachments,
     form_of_many_parts,
     packed_form,
     pages,

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
+from cli.embedded import ctype
 from cli.embedded.binaries import postgres_binaries
 from cli.embedded.left_behind import end_left_behind
 from cli.embedded.process import Account, Report, Server, running, silent, socket_folder, wait_until
@@ -33,6 +34,7 @@ def embedded_postgres(folder: Path, *, fsync: bool = True, report: Report = sile
     elif account.user is not None:
         _give(folder, binaries, account)
     end_left_behind(folder, folder / "postmaster.pid", binaries / "postgres", FAST_SHUTDOWN, report)
+    _mend_ctype(folder, binaries, int(version.partition(".")[0]), account, report)
     log = folder.with_name(f"{folder.name}.log")
     with socket_folder(folder, SOCKET_NAME, account) as sockets:
         command: list[str | Path] = [binaries / "postgres", "-D", folder, *_options(sockets, fsync)]
@@ -73,8 +75,15 @@ def _create(folder: Path, binaries: Path, major: int, account: Account) -> None:
     unfinished.mkdir(mode=0o700)
     if account.user is not None:
         _give(unfinished, binaries, account)
-    builtin = ("--locale-provider=builtin", "--builtin-locale=C.UTF-8")
-    locale = builtin if major >= BUILTIN_LOCALE_SINCE else ("--locale=C.UTF-8",)
+    letters = None
+    locale: tuple[str, ...] = ("--locale=C.UTF-8",)
+    if major >= BUILTIN_LOCALE_SINCE:
+        letters = ctype.known_ctype()
+        locale = (
+            "--locale-provider=builtin",
+            "--builtin-locale=C.UTF-8",
+            *((f"--lc-ctype={letters}",) if letters else ()),
+        )
     _run(
         [binaries / "initdb", "-D", unfinished, "-U", "greenroom", "-A", "trust", "-E", "UTF8", "--no-sync", *locale],
         account,
@@ -82,7 +91,19 @@ def _create(folder: Path, binaries: Path, major: int, account: Account) -> None:
     _run(
         [binaries / "postgres", "--single", "-F", "-D", unfinished, "postgres"], account, b"create database greenroom\n"
     )
+    if letters:
+        ctype.mark(unfinished, letters)
     unfinished.rename(folder)
+
+
+def _mend_ctype(folder: Path, binaries: Path, major: int, account: Account, report: Report) -> None:
+    """Let the databases of data that was made before see the letters of all scripts."""
+    if major < BUILTIN_LOCALE_SINCE or ctype.is_marked(folder) or not (known := ctype.known_ctype()):
+        return
+    with report("Telling the database of letters beyond ASCII"):
+        for step in ctype.steps(known):
+            _run([binaries / "postgres", "--single", "-D", folder, "greenroom"], account, step)
+        ctype.mark(folder, known)
 
 
 def _give(folder: Path, binaries: Path, account: Account) -> None:

@@ -23,4 +23,6 @@ class FileRejected(Event, frozen=True, rename="camel"):
     reason: str
 
 
-FILE_REJECTED = Notice("file_rejected", "File Not Accepted", "{file} was not accepted: {reason}", "file")
+FILE_REJECTED = Notice(
+    "file_rejected", "File Not Accepted", "{file} was not accepted: {reason}", "file", in_app=False, push=False
+)

@@ -37,9 +37,8 @@ async def check_now(ctx: Ctx, purposes: Sequence[Purpose], url: str, purpose: st
     Raises VALIDATION_ERROR with `field` unless it is good, and UNAVAILABLE where nothing can be known of it: too many wait, the
     scanner or the storage is away.
     """
-    db = (
-        ctx.resources.db
-    )  # not the transaction of the caller, if there is one: what a check moves in the storage stays moved
+    # Not in the caller's transaction: what a check moves in the storage stays moved.
+    db = ctx.resources.db
     id = id_in(ctx, url)
     file = await table.FILE(db, id) if id else None
     known = await check_usable(ctx, db, file, purpose, field)

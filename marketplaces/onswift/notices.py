@@ -1,4 +1,8 @@
-"""What OnSwift's users are notified of ("Notification" types)."""
+"""What OnSwift's users are notified of.
+
+The document has eight types ("Notification"). Any other is off until a user asks for it in her preferences: clients of the
+document do not know it.
+"""
 
 from core.files.events import FILE_REJECTED
 from core.invitations import INVITATION_RECEIVED
@@ -8,7 +12,9 @@ from core.notifications import MESSAGE_RECEIVED
 PROJECT_STATUS_CHANGED = Notice(
     "project_status_changed", "Project Status Changed", "{project} is now {status}", "project"
 )
-TEAM_LEFT = Notice("team_left", "Left Your Project", "{talent} has left {project} project", "project")
+TEAM_LEFT = Notice(
+    "team_left", "Left Your Project", "{talent} has left {project} project", "project", in_app=False, push=False
+)
 TASK_ASSIGNED = Notice(
     "task_assigned", "New Task Assigned", "You've been assigned to '{task}' in {project} project", "task", email=True
 )
@@ -39,12 +45,28 @@ DELIVERABLE_FILE_REJECTED = Notice(
     "Deliverable File Not Accepted",
     "{file} of '{title}' in {project} project was not accepted: {reason}",
     "deliverable",
+    in_app=False,
+    push=False,
 )
 REVIEW_RECEIVED = Notice(
     "review_received", "New Review", "{creator} gave you {rating} of 5 stars", "project", email=True
 )
-TASK_COMMENTED = Notice("task_commented", "New Comment", "{author} commented on '{task}' in {project} project", "task")
-MENTIONED = Notice("mentioned", "You Were Mentioned", "{author} mentioned you on '{task}' in {project} project", "task")
+TASK_COMMENTED = Notice(
+    "task_commented",
+    "New Comment",
+    "{author} commented on '{task}' in {project} project",
+    "task",
+    in_app=False,
+    push=False,
+)
+MENTIONED = Notice(
+    "mentioned",
+    "You Were Mentioned",
+    "{author} mentioned you on '{task}' in {project} project",
+    "task",
+    in_app=False,
+    push=False,
+)
 DEADLINE_APPROACHING = Notice(
     "deadline_approaching", "Deadline Approaching", "'{task}' in {project} project is due on {day}", "task", email=True
 )

@@ -110,12 +110,14 @@ FIELDS_OF: dict[str, frozenset[str]] = {
 }
 # A search looks at the best SEARCH_BLOCK matches and sorts those by relevance; later pages look at more blocks.
 SEARCH_BLOCK = 200
-SEARCH_END = 1000
+# From here on a page costs as much as many others: all matches before it are passed.
+DEEP_SEARCH = 5_000
+DEEP_PAGES = Rate("deep-pages", count=20, seconds=60)
 
 
 def search_depth(end: int) -> int:
     """Return how many matches to look at for a page that ends at `end`, and to know whether there are more."""
-    return min((end // SEARCH_BLOCK + 1) * SEARCH_BLOCK, SEARCH_END)
+    return (end // SEARCH_BLOCK + 1) * SEARCH_BLOCK
 
 
 def check_profile(role: str, change: ProfileChange) -> None:

@@ -22,14 +22,15 @@ create table onswift.profiles (
 -- What the search for talents looks at, one row for each talent: kept by triggers, whoever changes name, profile or rating.
 create table onswift.talents (
     user_id uuid primary key references users on delete cascade,
-    name text not null,
-    words tsvector not null,
+    name text not null, -- in its normal form
+    words tsvector not null, -- in the form of core/search
     skills text[] not null,
     hourly_rate numeric(5, 2),
     availability text,
     rating real not null default 0,
     rating_count int not null default 0,
-    traits text[] not null generated always as (skills || availability) stored
+    traits text[] not null generated always as (skills || availability) stored,
+    form smallint not null default 0 -- of name and words: 0 is that of the version before 0023
 );
 -- onswift.find_talents: the best first
 create index talents_rating on onswift.talents (rating desc, rating_count desc, user_id desc);
@@ -37,8 +38,12 @@ create index talents_rating on onswift.talents (rating desc, rating_count desc, 
 create index talents_search on onswift.talents using gin (words, traits);
 -- onswift.find_talents: a narrow range of rates
 create index talents_rate on onswift.talents (hourly_rate);
--- onswift.find_talents: names with typing errors
+-- onswift.find_talents: names with more than one typing error
 create index talents_name on onswift.talents using gin (name gin_trgm_ops);
+
+-- What finds a talent.
+create function onswift.talent_words(name text, title text, bio text) returns tsvector
+language sql immutable parallel safe return search_name(name) || search_text(coalesce(title, ''), 'B') || search_text(coalesce(bio, ''), 'C');
 
 create function onswift.index_talent() returns trigger language plpgsql as $$
 declare
@@ -46,15 +51,13 @@ declare
 begin
     -- Two who change different parts of a talent at once: the second waits here, and then sees what the first has written.
     perform from users where id = talent for no key update;
-    insert into onswift.talents as t (user_id, name, words, skills, hourly_rate, availability)
-    select u.id, u.name,
-        setweight(to_tsvector('english', u.name), 'A') || setweight(to_tsvector('english', coalesce(p.professional_title, '')), 'B')
-            || setweight(to_tsvector('english', coalesce(p.bio, '')), 'C'),
-        coalesce(p.skills, '{}'), p.hourly_rate, p.availability
+    insert into onswift.talents as t (user_id, name, words, skills, hourly_rate, availability, form)
+    select u.id, search_normal(u.name), onswift.talent_words(u.name, p.professional_title, p.bio),
+        coalesce(p.skills, '{}'), p.hourly_rate, p.availability, 1
     from users u left join onswift.profiles p on p.user_id = u.id
     where u.id = talent and u.market = 'onswift' and u.role = 'talent' and u.deleted_at is null
     on conflict (user_id) do update set name = excluded.name, words = excluded.words, skills = excluded.skills,
-        hourly_rate = excluded.hourly_rate, availability = excluded.availability;
+        hourly_rate = excluded.hourly_rate, availability = excluded.availability, form = excluded.form;
     if not found then
         delete from onswift.talents where user_id = talent;
     end if;
@@ -73,10 +76,11 @@ begin
 end $$;
 create trigger rate_talent after insert or update on ratings for each row execute function onswift.rate_talent();
 
--- Finds talents: `wanted` of them after the first `skipped`, and how many there are. Null and '' mean: whatever.
+-- Finds talents: `wanted` of them after the first `skipped`, and how many there are up to `depth`. Null and '' mean: whatever.
 --
--- The matches with the best ratings are taken, `depth` at most, and sorted by relevance in blocks of `block`, so that a page does not
--- change when one looks deeper. The total is what was found up to the depth, so that nobody waits for a count of a million.
+-- Names as they were typed come before all else that fits, and that before names with a slip (and, where nothing fits at all, with
+-- several). Each kind is taken by rating and sorted by relevance in blocks of `block`, so that a page does not change when one looks
+-- deeper. A total of less than `depth` is all there are; onswift.count_talents counts the others.
 -- Planned anew for each call: what is not asked for falls out of the plan. The other settings tell the planner what its model of a
 -- scan that stops early leaves out: the rows of an order are scattered over the table.
 create function onswift.find_talents(
@@ -86,42 +90,107 @@ create function onswift.find_talents(
 language plpgsql stable
 set plan_cache_mode = force_custom_plan set random_page_cost = 1.5 set effective_cache_size = '32MB' as $$
 declare
-    terms tsquery := case when query <> '' then plainto_tsquery('english', query) end;
+    asked record;
+    terms tsquery;
+    but tsquery; -- what an earlier kind has found
+    page uuid[];
+    passed int; -- whole blocks before the page
+    matches int;
+    slips_below constant int := 50; -- and as many similar names at most; less than a depth, and the same in count_talents
 begin
-    with best as (
-        select t.user_id, row_number() over best_first as place, case when terms is not null then ts_rank(t.words, terms) end as relevance
-        from onswift.talents t
-        where (terms is null or t.words @@ terms)
-            and (wanted_traits = '{}' or t.traits @> wanted_traits)
-            and (min_rate is null or t.hourly_rate >= min_rate::numeric)
-            and (max_rate is null or t.hourly_rate <= max_rate::numeric)
-            and (min_rating is null or t.rating >= min_rating::real)
-        window best_first as (order by t.rating desc, t.rating_count desc, t.user_id desc)
-        order by t.rating desc, t.rating_count desc, t.user_id desc limit depth
-    ),
-    sorted as (
-        select b.user_id, row_number() over (order by (b.place - 1) / block, b.relevance desc, b.place) as place from best b
-    )
-    select coalesce(array_agg(s.user_id order by s.place) filter (where s.place > skipped and s.place <= skipped + wanted), '{}'),
-        count(*)::int
-    into ids, total from sorted s;
-
-    if total = 0 and query <> '' then
-        with alike as (
-            select t.user_id, row_number() over (order by word_similarity(query, t.name) desc, t.user_id desc) as place
+    ids := '{}';
+    total := 0;
+    select * into asked from search_query(query);
+    for kind in 1 .. 3 loop
+        terms := case kind when 1 then asked.exact when 2 then asked.normal else asked.near end;
+        continue when terms is null and (query <> '' or kind > 1) or kind = 3 and (terms = but or total >= slips_below);
+        passed := greatest(skipped - total, 0) / block * block;
+        with best as (
+            select t.user_id, t.rating, t.rating_count, case when terms is not null then t.words end as words
             from onswift.talents t
-            where query <% t.name
+            where (terms is null or t.words @@ terms)
+                and (but is null or not t.words @@ but)
                 and (wanted_traits = '{}' or t.traits @> wanted_traits)
                 and (min_rate is null or t.hourly_rate >= min_rate::numeric)
                 and (max_rate is null or t.hourly_rate <= max_rate::numeric)
                 and (min_rating is null or t.rating >= min_rating::real)
-            order by word_similarity(query, t.name) desc, t.user_id desc limit depth
+            order by t.rating desc, t.rating_count desc, t.user_id desc offset passed limit greatest(depth - total - passed, 0)
+        ),
+        placed as (
+            select b.user_id, row_number() over (order by b.rating desc, b.rating_count desc, b.user_id desc) as place,
+                case when terms is not null then ts_rank(b.words, asked.near) end as relevance
+            from best b
+        ),
+        sorted as (
+            select p.user_id, total + passed + row_number() over (order by (p.place - 1) / block, p.relevance desc, p.place) as place
+            from placed p
+        )
+        select array_agg(s.user_id order by s.place) filter (where s.place > skipped and s.place <= skipped + wanted), count(*)
+        into page, matches from sorted s;
+        if matches = 0 and passed > 0 then -- all of this kind come before the page
+            select count(*) into passed
+            from onswift.talents t
+            where (terms is null or t.words @@ terms)
+                and (but is null or not t.words @@ but)
+                and (wanted_traits = '{}' or t.traits @> wanted_traits)
+                and (min_rate is null or t.hourly_rate >= min_rate::numeric)
+                and (max_rate is null or t.hourly_rate <= max_rate::numeric)
+                and (min_rating is null or t.rating >= min_rating::real);
+        end if;
+        ids := ids || page;
+        total := total + passed + matches;
+        exit when total >= depth;
+        but := terms;
+    end loop;
+
+    if total = 0 and asked.normal is not null then
+        with alike as (
+            select t.user_id, row_number() over (order by word_similarity(search_normal(query), t.name) desc, t.user_id desc) as place
+            from onswift.talents t
+            where search_normal(query) <% t.name
+                and (wanted_traits = '{}' or t.traits @> wanted_traits)
+                and (min_rate is null or t.hourly_rate >= min_rate::numeric)
+                and (max_rate is null or t.hourly_rate <= max_rate::numeric)
+                and (min_rating is null or t.rating >= min_rating::real)
+            order by word_similarity(search_normal(query), t.name) desc, t.user_id desc limit slips_below
         )
         select coalesce(array_agg(a.user_id order by a.place) filter (where a.place > skipped and a.place <= skipped + wanted), '{}'),
             count(*)::int
         into ids, total from alike a;
     end if;
     return next;
+end $$;
+
+-- How many talents there are for a search that has found more than it looked at.
+create function onswift.count_talents(
+    query text, wanted_traits text[], min_rate float8, max_rate float8, min_rating float8
+) returns int
+language plpgsql stable
+set plan_cache_mode = force_custom_plan set enable_seqscan = off as $$
+declare
+    asked record;
+    terms tsquery;
+    but tsquery;
+    matches int;
+    total int := 0;
+    slips_below constant int := 50;
+begin
+    select * into asked from search_query(query);
+    for kind in 1 .. 2 loop
+        terms := case kind when 1 then asked.normal else asked.near end;
+        continue when terms is null and (query <> '' or kind > 1) or kind = 2 and (terms = but or total >= slips_below);
+        select count(*) into matches
+        from onswift.talents t
+        where (terms is null or t.words @@ terms)
+            and (but is null or not t.words @@ but)
+            and (wanted_traits = '{}' or t.traits @> wanted_traits)
+            and (min_rate is null or t.hourly_rate >= min_rate::numeric)
+            and (max_rate is null or t.hourly_rate <= max_rate::numeric)
+            and (min_rating is null or t.rating >= min_rating::real);
+        total := total + matches;
+        but := terms;
+    end loop;
+    return total;
 end $$;
 
 create table onswift.projects (

@@ -13,6 +13,7 @@ from realtime.engine.guard import (
     MAX_KEPT,
     MAX_LATE,
     MAX_STRANGERS,
+    MAX_UNREAD,
     PROBES,
     TRAFFIC_OF_ADDRESS,
 )
@@ -70,6 +71,7 @@ class Config(msgspec.Struct, frozen=True):
     max_strangers: int = MAX_STRANGERS
     max_kept: int = MAX_KEPT
     max_held: int = MAX_HELD
+    max_unread: int = MAX_UNREAD
     max_late: int = MAX_LATE
     late: float = LATE
 

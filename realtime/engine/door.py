@@ -176,7 +176,7 @@ class Door(asyncio.Protocol):
     def _refuse(self, answer: bytes) -> None:
         """Refuse, late if that happens all the time."""
         self._settle()
-        self._refusal = answer
+        self._refusal, self._head = answer, b""  # nothing of it is wanted any more
         client, engine, request = self._client, self._engine, self._request
         if engine and request:
             client = self._guard.client(request.remote, request.forwarded)

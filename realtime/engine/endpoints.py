@@ -111,26 +111,33 @@ async def _post(request: web.Request, polling: Polling) -> web.Response:
         raise Refused(BAD_REQUEST)
     polling.posting = True
     try:
-        body = await _read_body(request, polling.session.max_payload)
+        body = await polling.read(_read_body(request, polling))
         if polling.ended or not await polling.feed(body):
             raise Refused(BAD_REQUEST)
     finally:
         polling.posting = False
+        polling.hold(0)
     return web.Response(text="ok", content_type="text/html")
 
 
-async def _read_body(request: web.Request, limit: int) -> bytes:
+async def _read_body(request: web.Request, polling: Polling) -> bytes:
     """All of the body, however many segments it comes in."""
+    limit = polling.session.max_payload
     if request.headers.get(hdrs.CONTENT_ENCODING, "identity") != "identity":
         raise Refused(ENCODED, 415)
-    body = bytearray()
+    body, part = bytearray(), b""
     too_large = (request.content_length or 0) > limit
-    while not too_large and (part := await request.content.readany()):
-        body += part
-        too_large = len(body) > limit
-    if too_large:
-        raise Refused(TOO_LARGE, 413)
-    return bytes(body)
+    try:
+        while not too_large and (part := await request.content.readany()):
+            body += part
+            polling.hold(len(body))
+            too_large = len(body) > limit
+        if too_large:
+            raise Refused(TOO_LARGE, 413)
+        return bytes(body)
+    finally:
+        body.clear()  # an exception keeps what a client that has gone has sent, until the garbage collector comes
+        part = b""
 
 
 class _Tail:

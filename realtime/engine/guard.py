@@ -6,11 +6,12 @@ connections, so a second each bounds what it gets, a loop of requests costs its 
 
 from collections.abc import Callable
 from time import monotonic
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from aiohttp import web
 
 from core.budget import Nested, NestedBuckets, Rate
+from core.crowd import Crowd, Guest
 from realtime.engine.budget import Turns
 from realtime.engine.heartbeat import Wheel
 
@@ -24,55 +25,19 @@ MAX_KEPT: Final = 500  # HTTP connections; the least recently used one is evicte
 # Bytes of messages and bodies that have begun; beyond, the connection that holds most is closed.
 MAX_HELD: Final = 8 * 1024 * 1024
 LEAST_HELD: Final = 4096  # bytes of one connection that are not worth counting
+# Bytes of answers that clients of an address do not take, beyond what each connection may always have waiting; the same.
+MAX_UNREAD: Final = 16 * 1024 * 1024
+# What the connections of an address may have waiting before they are behind: one as much as is good, very many little each.
+WATER: Final = 8 * 1024 * 1024  # bytes of the first of them together
+LEAST_WATER: Final = 16 * 1024  # bytes of one
 # What an address may ask: a new connection, a request and the opening of a WebSocket take one each, and the framing of chunks as
 # much as of the connection's budget. An office whose hub was restarted is back within a second.
 TRAFFIC_OF_ADDRESS: Final = Rate("traffic", 1000, 5)
-PROBES: Final = Rate(
-    "probes", 100, 10
-)  # requests of an address for health, readiness and metrics, whatever else it asks
+# Requests of an address for health, readiness and metrics, whatever else it asks.
+PROBES: Final = Rate("probes", 100, 10)
 LATE: Final = 1.0  # seconds by which what an address asks beyond that is served later
 MAX_LATE: Final = 500  # of an address: one more, and the one that has waited longest is refused
 TICKS: Final = 32  # of the wheel, within the shorter of the heartbeat's two delays
-
-
-class Guest(Protocol):
-    """A connection or session that counts against its address."""
-
-    def crowded_out(self) -> None:
-        """Close: newer ones of the address need the place."""
-
-
-class Crowd:
-    """The guests of each subject, the oldest first, at most `most` times its factor: one more, and the oldest goes."""
-
-    __slots__ = ("_guests", "_most")
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._guests: dict[str, dict[Guest, None]] = {}
-
-    def enter(self, subjects: Nested, guest: Guest) -> None:
-        """Add one."""
-        for subject, factor in subjects:
-            guests = self._guests.setdefault(subject, {})
-            guests[guest] = None
-            if len(guests) > self._most * factor:
-                next(iter(guests)).crowded_out()
-
-    def leave(self, subjects: Nested, guest: Guest) -> None:
-        """Remove one."""
-        for subject, _ in subjects:
-            if guests := self._guests.get(subject):
-                guests.pop(guest, None)
-                if not guests:
-                    del self._guests[subject]
-
-    def renew(self, subjects: Nested, guest: Guest) -> None:
-        """Move one to the end: it was just used."""
-        for subject, _ in subjects:
-            if (guests := self._guests.get(subject)) and guest in guests:
-                del guests[guest]
-                guests[guest] = None
 
 
 class Held:
@@ -82,20 +47,63 @@ class Held:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._of: dict[str, dict[Guest, int]] = {}
+        self._of: dict[str, _Sizes] = {}
 
     def put(self, subjects: Nested, guest: Guest, size: int) -> None:
         """Note what one holds now."""
         for subject, factor in subjects:
-            sizes = self._of.setdefault(subject, {})
-            if size < LEAST_HELD:
-                sizes.pop(guest, None)
-            else:
-                sizes[guest] = size
-                if sum(sizes.values()) > self._most * factor:
-                    max(sizes, key=sizes.__getitem__).crowded_out()
-            if not sizes:
-                self._of.pop(subject, None)
+            sizes = self._of.get(subject)
+            if sizes is None:
+                if size < LEAST_HELD:
+                    continue
+                sizes = self._of[subject] = _Sizes()
+            sizes.put(guest, size if size >= LEAST_HELD else 0)
+            if not sizes.of:
+                del self._of[subject]
+            elif sizes.total > self._most * factor and size >= LEAST_HELD:
+                largest = max(sizes.of, key=sizes.of.__getitem__)
+                largest.crowded_out()
+                if largest is guest:
+                    return  # it holds nothing any more
+
+
+class _Sizes:
+    """What each guest of a subject holds, and the sum."""
+
+    __slots__ = ("of", "total")
+
+    def __init__(self) -> None:
+        self.of: dict[Guest, int] = {}
+        self.total = 0
+
+    def put(self, guest: Guest, size: int) -> None:
+        self.total += size - self.of.pop(guest, 0)
+        if size:
+            self.of[guest] = size
+
+
+class Shares:
+    """How many bytes may wait for each connection of a subject: the more there are, the fewer for the next."""
+
+    __slots__ = ("_counts",)
+
+    def __init__(self) -> None:
+        self._counts: dict[str, int] = {}
+
+    def enter(self, subjects: Nested, most: int) -> int:
+        """Add a connection; return its share, at most `most`."""
+        share = most
+        for subject, factor in subjects:
+            count = self._counts[subject] = self._counts.get(subject, 0) + 1
+            share = min(share, WATER * factor // count)
+        return max(share, LEAST_WATER)
+
+    def leave(self, subjects: Nested) -> None:
+        """Remove a connection."""
+        for subject, _ in subjects:
+            self._counts[subject] -= 1
+            if not self._counts[subject]:
+                del self._counts[subject]
 
 
 def _nobody() -> str:
@@ -127,6 +135,8 @@ class Guard:
         self.strangers = Crowd(config.max_strangers)
         self.kept = Crowd(config.max_kept)
         self.held = Held(config.max_held)
+        self.unread = Held(config.max_unread)
+        self.shares = Shares()
         self.turns = Turns()
         self.late = Crowd(config.max_late)
         self.session_of: Callable[[web.BaseRequest], str] = _unknown

@@ -16,6 +16,7 @@ BAD_METHOD: Final = (2, "Bad handshake method")
 BAD_REQUEST: Final = (3, "Bad request")
 FORBIDDEN: Final = (4, "Forbidden: pages of this origin may not connect")
 UNSUPPORTED_VERSION: Final = (5, "Unsupported protocol version")
+TOO_SLOW: Final = (3, "Payload did not come in time")
 TOO_LARGE: Final = (3, "Payload too large")
 ENCODED: Final = (3, "Payloads must not be encoded")
 

@@ -35,6 +35,8 @@ BODY_HELD: Final = 256 * 1024  # bytes; no more of a body counts as held: large 
 HEAD_TIME: Final = 10.0  # seconds from the first byte of a head to its last
 BODY_TIME: Final = 20.0  # seconds in which a body must ...
 BODY_LEAST: Final = 2048  # ... come on by so many bytes, as long as we take it
+ANSWER_WATER: Final = 64 * 1024  # bytes of an answer that may wait for the client while more of it is made
+ANSWER_HELD: Final = 4 * 1024 * 1024  # bytes; no more of one counts as unread: exports and feeds may be larger
 IDLE_TIME: Final = 75.0  # seconds between two requests; longer than proxies keep a connection, so that they close it
 
 _GONE: Final = (HttpProcessingError, RequestPayloadError, ConnectionError)
@@ -106,26 +108,48 @@ class Http(web.RequestHandler):
         if not self._peer.subjects:
             self._budget.credit = inf
         super().connection_made(transport)
+        share = self._guard.shares.enter(self._peer.subjects, ANSWER_WATER)
+        cast("asyncio.Transport", transport).set_write_buffer_limits(high=share)
         self._guard.kept.enter(self._peer.subjects, self)
 
     def crowded_out(self) -> None:
-        """Close: it is the least recently used connection of its address."""
-        self._guard.config.limited("connections", self._client.address)
+        """Close: of its address, it is the least recently used connection, or keeps the most bytes waiting."""
+        transport = self.transport
+        is_unread = transport is not None and transport.get_write_buffer_size() > 0
+        self._guard.config.limited("unread" if is_unread else "connections", self._client.address)
         self._leave()
         self.force_close()
+        if transport is not None and is_unread:
+            transport.abort()  # or what waits would be kept for as long as the client likes
 
     def _leave(self) -> None:
         """Give up its places at once, or others of the address would be told to go in its stead."""
         self._rest = b""
         self._guard.kept.leave(self._peer.subjects, self)
         self._guard.held.put(self._client.subjects, self, 0)
+        self._guard.unread.put(self._peer.subjects, self, 0)
         if self._place:
             self._place.crowded_out()
 
     def connection_lost(self, exc: BaseException | None) -> None:
+        if self._manager is not None:  # else it was lost before: a WebSocket has its connection now
+            self._guard.shares.leave(self._peer.subjects)
         self._guard.wheel.cancel(self)
         self._leave()
         super().connection_lost(exc)
+        # Else a cycle would keep what is left of the body until the garbage collector comes.
+        self._newest = EMPTY_PAYLOAD
+
+    def pause_writing(self) -> None:
+        """Count an answer that the client does not take."""
+        super().pause_writing()
+        if self.transport is not None:
+            self._guard.unread.put(self._peer.subjects, self, min(self.transport.get_write_buffer_size(), ANSWER_HELD))
+
+    def resume_writing(self) -> None:
+        """The client has taken it."""
+        super().resume_writing()
+        self._guard.unread.put(self._peer.subjects, self, 0)
 
     def data_received(self, data: bytes) -> None:
         """Parse a piece now and the rest in later turns; aiohttp calls this without data, to go on with what it has parsed."""
@@ -319,9 +343,8 @@ class Http(web.RequestHandler):
         handle = super()._make_error_handler(err_info)
 
         async def refuse(request: web.BaseRequest) -> web.StreamResponse:
-            response = await handle(request)
-            await self._refuse(request, self._peer, response.status, was_late=False)
-            return response
+            await self._refuse(request, self._peer, err_info.status, was_late=False)
+            return await handle(request)
 
         return refuse
 

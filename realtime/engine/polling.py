@@ -2,12 +2,14 @@
 
 import asyncio
 from base64 import b64decode, b64encode
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from typing import Final
 
 from realtime.engine.budget import CONNECT_REFUSED, SLICE, UNIT
 from realtime.engine.frames import TEXT, unwrap
-from realtime.engine.handshake import TOO_LARGE, Refused
+from realtime.engine.guard import LEAST_HELD
+from realtime.engine.handshake import BAD_REQUEST, TOO_LARGE, TOO_SLOW, Refused
 from realtime.engine.session import (
     PARSE_ERROR,
     PING_TIMEOUT,
@@ -18,9 +20,9 @@ from realtime.engine.session import (
     TRANSPORT_ERROR,
     Session,
 )
-from realtime.engine.websocket import FAREWELL, HIGH_WATER
+from realtime.engine.websocket import FAREWELL, HIGH_WATER, OVERFLOW
 
-OVERFLOW: Final = 16 * HIGH_WATER  # bytes that may wait for a client that does not poll
+POST_TIME: Final = 60.0  # seconds for all of a payload; without a pong the session ends before
 # Official clients put all that they have into a payload, up to max_payload bytes; but they do not have thousands of packets.
 MAX_PACKETS: Final = 10_000
 SEPARATOR: Final = "\x1e"
@@ -42,18 +44,34 @@ def encode_payload(frames: bytes) -> list[str]:
     ]  # fmt: skip
 
 
-def _packets(body: bytes) -> list[str]:
-    """The packets of a payload; a malformed one if it is no text."""
+def _packets(body: bytes) -> Iterator[str]:
+    """The packets of a payload, one after the other: they wait for credit as one text. A malformed one if it is no text."""
     try:
-        return body.decode().split(SEPARATOR)
+        text = body.decode()
     except UnicodeDecodeError:
-        return [""]
+        text = ""
+    at = 0
+    while (end := text.find(SEPARATOR, at)) >= 0:
+        yield text[at:end]
+        at = end + 1
+    yield text[at:]
 
 
 class Polling:
     """Keeps frames until a poll fetches them."""
 
-    __slots__ = ("_frames", "_over", "_size", "_waiter", "ended", "posting", "session", "slot", "upgrading")
+    __slots__ = (
+        "_deadline",
+        "_frames",
+        "_size",
+        "_waiter",
+        "_wake",
+        "ended",
+        "posting",
+        "session",
+        "slot",
+        "upgrading",
+    )
     name = "polling"
 
     def __init__(self, session: Session) -> None:
@@ -65,17 +83,45 @@ class Polling:
         self._frames: list[bytes] = []
         self._size = 0
         self._waiter: asyncio.Future[None] | None = None
-        self._over = asyncio.Event()  # what waits for credit waits no longer
+        self._wake = asyncio.Event()  # what waits for credit, or for a client that does not poll, looks again
+        self._deadline: asyncio.Timeout | None = None  # of the payload that is read now
+
+    @property
+    def writer(self) -> Callable[[bytes], None]:
+        """What sends frames."""
+        return self.write
 
     def write(self, frames: bytes) -> None:
         """Keep whole frames for the poll that waits, or for the next."""
         self._frames.append(frames)
-        self._size += len(frames)
+        self._count(self._size + len(frames))
         self._answer()
         if self._size > OVERFLOW:
             self.session.close(TRANSPORT_ERROR)
         elif self._size > HIGH_WATER:
             self.session.fall_behind()
+
+    def _count(self, size: int) -> None:
+        """Count for the address what waits to be fetched."""
+        before, self._size = self._size, size
+        if size >= LEAST_HELD or before >= LEAST_HELD:
+            guard = self.session.engine.guard
+            guard.unread.put(guard.subjects(self.session.remote), self, size)
+
+    def hold(self, size: int) -> None:
+        """Count for the address what is kept of a payload until all of it is worked off."""
+        guard = self.session.engine.guard
+        guard.held.put(guard.subjects(self.session.remote), self, size)
+
+    def crowded_out(self) -> None:
+        """Close: of all clients of its address, this one keeps the most bytes waiting."""
+        self.session.engine.config.limited("unread" if self._size >= LEAST_HELD else "unfinished", self.session.remote)
+        self._forget()
+        self.session.close(TRANSPORT_ERROR)
+
+    def _forget(self) -> None:
+        self._frames = []
+        self._count(0)
 
     def close(self, reason: str, code: int) -> None:  # noqa: ARG002 - close codes belong to WebSockets
         """Answer the poll that waits.
@@ -88,16 +134,21 @@ class Polling:
         if reason not in _ABRUPT and (self._frames or self._waiter is None):
             self.session.engine.partings[self.session.sid] = self.session
             self.session.engine.wheel.schedule(self, FAREWELL)
+        elif self._waiter is None:
+            self._forget()  # nobody can fetch it any more
         self._answer()
 
     def _end(self, reason: str) -> None:
         self.ended = reason
-        self._over.set()
+        self._wake.set()
+        if self._deadline is not None:
+            self._deadline.reschedule(0.0)
 
     def due(self) -> None:
         """The client has heard the end, or has had its time to."""
         self.session.engine.wheel.cancel(self)
         self.session.engine.partings.pop(self.session.sid, None)
+        self._forget()
 
     def upgrade(self) -> None:
         """Answer the poll that waits, and others at once."""
@@ -107,7 +158,7 @@ class Polling:
     def retire(self) -> bytes:
         """End polling for a WebSocket; returns the frames that it must carry."""
         frames = b"".join(self._frames)
-        self._frames, self._size = [], 0
+        self._forget()
         self._end(_UPGRADED)
         self._answer()
         return frames
@@ -135,11 +186,12 @@ class Polling:
     def take(self) -> str:
         """The payload of all that waits."""
         packets = encode_payload(b"".join(self._frames))
-        self._frames, self._size = [], 0
+        self._forget()
         if not packets:
             packets = [self._empty()]
         elif self.session.behind:
             self.session.catch_up()
+            self._wake.set()
         if self.ended in _RETURNING:
             self.due()
         return SEPARATOR.join(packets)
@@ -156,9 +208,30 @@ class Polling:
         budget = self.session.budget
         while budget.credit < 1.0 and (wait := budget.refill()) > 0.0 and not self.ended:
             budget.hold(wait)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._over.wait(), wait)
+            await self._sleep(wait)
         budget.credit -= units
+
+    async def _sleep(self, seconds: float | None = None) -> None:
+        """Wait, but not beyond the end, nor for what has been fetched."""
+        if not self.ended:
+            self._wake.clear()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), seconds)
+
+    async def _until_it_polls(self) -> None:
+        """Wait for a client that is behind, as a WebSocket is not read then: the answers to what it asks would pile up."""
+        while self.session.behind and not self.ended:
+            await self._sleep()
+
+    async def read(self, body: Awaitable[bytes]) -> bytes:
+        """Wait for a payload. Raises Refused if it does not come in time, or if the session is over before."""
+        try:
+            async with asyncio.timeout(POST_TIME) as self._deadline:
+                return await body
+        except TimeoutError:
+            raise Refused(*((BAD_REQUEST, 400) if self.ended else (TOO_SLOW, 408))) from None
+        finally:
+            self._deadline = None
 
     async def feed(self, body: bytes) -> bool:
         """Give the session the packets of a POST, a slice per turn and no faster than its budget allows.
@@ -175,6 +248,7 @@ class Polling:
             if spent > SLICE:
                 spent = units
                 await asyncio.sleep(0)
+            await self._until_it_polls()
             await self.pay(units)
             if self.ended:
                 break

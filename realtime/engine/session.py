@@ -44,6 +44,10 @@ class Transport(Protocol):
 
     name: str
 
+    @property
+    def writer(self) -> Callable[[bytes], None]:
+        """What sends whole frames now."""
+
     def close(self, reason: str, code: int) -> None:
         """End it, after what was written."""
 
@@ -201,12 +205,15 @@ class Session:
             self.behind = True
             if self.sid in self.engine.sessions:  # not while it says its last words
                 self.engine.slow.add(self)
+                self.write = self.transport.writer
             self._tell(self.layer.fell_behind)
 
     def catch_up(self) -> None:
         """The client has taken what it was sent."""
         self.behind = False
         self.engine.slow.discard(self)
+        if self.sid in self.engine.sessions:
+            self.write = self.transport.writer
         self._tell(self.layer.caught_up)
 
     def _tell(self, hear: Callable[[], None]) -> None:

@@ -7,6 +7,7 @@ from typing import Final
 
 from realtime.engine import packets
 from realtime.engine.budget import CONNECT_REFUSED
+from realtime.engine.frames import TOO_BIG
 from realtime.engine.packets import (
     ACK,
     BINARY_ACK,
@@ -108,13 +109,14 @@ class SocketIO:
     A namespace that the server left stays known as None: packets that crossed our goodbye are no offence.
     """
 
-    __slots__ = ("_gathering", "_namespaces", "_session", "_sockets", "slot")
+    __slots__ = ("_gathered", "_gathering", "_namespaces", "_session", "_sockets", "slot")
 
     def __init__(self, session: Session, namespaces: Mapping[str, Callable[[Session], Socket]]) -> None:
         self._session = session
         self._namespaces = namespaces
         self._sockets: dict[str, Socket | None] = {}
         self._gathering: tuple[Packet, list[bytes]] | None = None
+        self._gathered = 0  # bytes of a packet that lacks attachments
         self.slot = 0
         session.max_payload = min(MAX_KNOCK, session.max_payload)
         session.engine.wheel.schedule(self, session.engine.config.connect_timeout)
@@ -155,11 +157,29 @@ class SocketIO:
             raise MalformedPacket("an attachment of nothing")
         packet, attachments = self._gathering
         attachments.append(data)
-        if sum(map(len, attachments)) > self._session.engine.config.max_payload:
+        if self._gathered + len(data) > self._session.engine.config.max_payload:
             raise MalformedPacket("attachments too big")
         if len(attachments) == packet.attachments:
-            self._gathering = None
+            self._forget_gathered()
             self._dispatch(packet, attachments)
+        else:
+            self._count(self._gathered + len(data))
+
+    def _forget_gathered(self) -> None:
+        self._gathering = None
+        if self._gathered:
+            self._count(0)
+
+    def _count(self, gathered: int) -> None:
+        """Count for the address what is kept of a packet until its last attachment has come."""
+        self._gathered = gathered
+        guard = self._session.engine.guard
+        guard.held.put(guard.subjects(self._session.remote), self, gathered)
+
+    def crowded_out(self) -> None:
+        """Close: the address has begun more than it may, and this packet is the most of it."""
+        self._session.engine.config.limited("unfinished", self._session.remote)
+        self._session.close(FORCED_CLOSE, TOO_BIG)
 
     def _dispatch(self, packet: Packet, attachments: Sequence[bytes]) -> None:
         socket = self._sockets.get(packet.namespace)
@@ -237,7 +257,7 @@ class SocketIO:
     def closed(self, reason: str) -> None:
         """Tell the sockets that the session is over."""
         self._session.engine.wheel.cancel(self)
-        self._gathering = None
+        self._forget_gathered()
         sockets, self._sockets = self._sockets, {}
         for socket in sockets.values():
             if socket is not None:

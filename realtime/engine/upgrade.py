@@ -59,6 +59,7 @@ class Probe:
         session.transport = websocket
         session.write = websocket.transport.write
         session.write(polling.retire())
+        session.write = websocket.writer
         if session.behind and websocket.transport.get_write_buffer_size() <= HIGH_WATER:
             session.catch_up()
 

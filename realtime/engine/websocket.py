@@ -1,9 +1,11 @@
 """The WebSocket that carries a session."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Protocol
 
+from core.budget import Nested
 from realtime.engine.budget import SEGMENT, SLICE, UNIT, Budget
 from realtime.engine.frames import (
     CLOSE,
@@ -30,8 +32,12 @@ from realtime.engine.session import TRANSPORT_CLOSE, TRANSPORT_ERROR
 if TYPE_CHECKING:
     from realtime.engine.server import Engine
 
-HIGH_WATER: Final = 256 * 1024  # bytes waiting for a client from which on it is behind
+HIGH_WATER: Final = (
+    256 * 1024
+)  # bytes waiting for a client from which on it is behind; less if its address has very many
+OVERFLOW: Final = 16 * HIGH_WATER  # bytes that may wait for a client that is behind
 FAREWELL: Final = 5.0  # seconds a peer has to take our last words and hang up
+GRACE: Final = 64 * 1024  # bytes that it may still send then; the rest is not read
 
 
 class Taker(Protocol):
@@ -91,10 +97,13 @@ class WebSocket(asyncio.Protocol):
         self._paused = 0
         self._held = 0  # bytes that its address was counted for
         self._tail: bytearray | None = None  # frames that wait for their turn, or one that is not whole yet ...
-        self._need = SHORTEST  # ... and how many bytes it must have before it is worth another look
+        self._need = (
+            SHORTEST  # ... and how many bytes it must have for another look; once closing, what is left of GRACE
+        )
         self._fragments: bytearray | None = None  # a message that is not whole yet ...
         self._opcode = CONTINUATION  # ... and its kind
-        transport.set_write_buffer_limits(high=HIGH_WATER)
+        guard = engine.guard
+        transport.set_write_buffer_limits(high=guard.shares.enter(guard.subjects(budget.address), HIGH_WATER))
 
     def data_received(self, data: bytes) -> None:
         """Take what is nearly always read, one short text frame, without the general parser."""
@@ -124,10 +133,13 @@ class WebSocket(asyncio.Protocol):
         return self._tail is None and self._fragments is None and not self.closing
 
     def _ignore(self, size: int) -> None:
-        """Let the peer finish what it was sending when we said goodbye, but not go on for long."""
-        self.budget.credit -= 1.0 + size // UNIT
-        if self.budget.credit < 0.0 and self.budget.refill() > 0.0:
-            self.transport.abort()
+        """Let the peer finish what it was sending when we said goodbye, but not go on for long.
+
+        It hears our words also while it is not read.
+        """
+        self._need -= size
+        if self._need < 0:
+            self.transport.pause_reading()
 
     def _feed(self, data: bytes) -> None:
         if self._tail is None:
@@ -175,16 +187,36 @@ class WebSocket(asyncio.Protocol):
         return spent
 
     def _count(self, held: int) -> None:
-        """Count what is kept of unfinished messages for the address, if it is worth it."""
-        if held >= LEAST_HELD or self._held:
+        """Count what is kept of unfinished messages for the address, in steps that are worth it."""
+        if held - self._held >= LEAST_HELD or held < self._held:
             self._held = held if held >= LEAST_HELD else 0
-            guard = self.engine.guard
-            guard.held.put(guard.subjects(self.budget.address), self, self._held)
+            self.engine.guard.held.put(self._subjects(), self, self._held)
+
+    def _subjects(self) -> Nested:
+        return self.engine.guard.subjects(self.budget.address)
+
+    def write(self, frames: bytes) -> None:
+        """Send to a peer that does not read, and bound what waits for it."""
+        self.transport.write(frames)
+        self._count_unread()
+        if self.transport.get_write_buffer_size() > OVERFLOW and not self.closing:
+            self.crowded_out()
+
+    @property
+    def writer(self) -> Callable[[bytes], None]:
+        """What sends frames now: at once, as long as the peer reads."""
+        return self.write if self._paused & _PEER else self.transport.write
+
+    def _count_unread(self) -> None:
+        self.engine.guard.unread.put(self._subjects(), self, self.transport.get_write_buffer_size())
 
     def crowded_out(self) -> None:
-        """The address has begun more than it may; this connection holds the most of it."""
-        self.engine.config.limited("unfinished", self.budget.address)
+        """The address has begun, or does not read, more than it may; this connection holds the most of it."""
+        is_unread = bool(self._paused & _PEER)
+        self.engine.config.limited("unread" if is_unread else "unfinished", self.budget.address)
         self._fail(TOO_BIG)
+        if is_unread:
+            self.transport.abort()  # or what waits would be kept for as long as it may take to say goodbye
 
     def _go_on(self, *, is_more: bool) -> None:
         """Read on, or go on with what there is: in a later turn, or when there is credit again."""
@@ -241,13 +273,15 @@ class WebSocket(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """The peer reads too slowly: until it has caught up its own requests wait too, or their answers pile up."""
-        self.taker.fall_behind()
         if not self.closing:
             self._pause(_PEER)
+            self._count_unread()
+        self.taker.fall_behind()
 
     def resume_writing(self) -> None:
         """The peer has caught up."""
         if not self.closing:
+            self.engine.guard.unread.put(self._subjects(), self, 0)
             self._resume(_PEER)
             self.taker.catch_up()
 
@@ -257,6 +291,7 @@ class WebSocket(asyncio.Protocol):
             return
         self.closing = True
         self._tail = self._fragments = None
+        self._need = GRACE
         self._count(0)
         if not self.transport.is_closing():
             self.transport.write(close_frame(code))
@@ -274,6 +309,10 @@ class WebSocket(asyncio.Protocol):
         """The connection is gone, ended by either side."""
         self.closing = True
         self._count(0)
+        subjects = self._subjects()
+        self.engine.guard.shares.leave(subjects)
+        if self._paused & _PEER:
+            self.engine.guard.unread.put(subjects, self, 0)
         self.engine.wheel.cancel(self)
         self.engine.left(self)
         self.taker.close(TRANSPORT_ERROR if exc else TRANSPORT_CLOSE, 0)

@@ -37,7 +37,7 @@ HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
     (calendar.NEXT_TO, (USER, DAY, DAY, DAY, 20, 20), {"projects_creator", "tasks_assignee", "project_team_user"}),
     (calendar.VERSION, (USER, DAY, DAY), {"projects_creator", "tasks_assignee", "project_team_user"}),
     (comments.LIST_OF_TASK, (USER, 20, 0), {"task_comments_task"}),
-    (feeds.OWNER, (b"x", "onswift"), {"feeds_hash_key"}),
+    (feeds.OWNER, (b"x", "x", "onswift"), {"feeds_hash_key", "feeds_token_key"}),
     (feeds.END, (USER,), {"feeds_pkey"}),
     (subjects.CONVERSATION, ("onswift", "project", UUID(int=7)), {"conversations_subject"}),
 ]

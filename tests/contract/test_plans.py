@@ -70,7 +70,8 @@ select id, n, n, 'x', id from conversations, generate_series(1, 5) n;
 insert into audit_log (id, market, actor_id, action, recorded_at)
 select gen_random_uuid(), 'onswift', id, 'x', now() from users, generate_series(1, 5);
 insert into one_time_tokens (hash, user_id, purpose, expires_at) select id::text::bytea, id, 'x', now() from users;
-insert into idempotency_keys (user_id, key, fingerprint, created_at) select id, 'x', '', now() from users;
+insert into idempotency_keys (user_id, key, fingerprint, created_at, named)
+select id, 'x', '', now(), array[id] from users;
 insert into feeds (user_id, hash, created_at) select id, sha256(id::text::bytea), now() from users;
 insert into ratings (subject_id, rating_sum, rating_count) select id, 5, 1 from users;
 insert into onswift.profiles (user_id) select id from users;
@@ -125,11 +126,11 @@ HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
     (messages.STOOD_AT, ([CONVERSATION], [MOMENT]), {"messages_pkey", "messages_version"}),
     (messages.BY_ID, (CONVERSATION, UUID(int=3)), {"messages_id"}),
     (messages.SEQ_OF, (CONVERSATION, UUID(int=3)), {"messages_id"}),
-    (conversations.LIST_OF_USER, (USER, 20, 0), {"members_user", "conversations_pkey", "messages_pkey"}),
+    (conversations.LIST_OF_USER, (USER, 20, 0, now(), USER), {"members_user", "conversations_pkey", "messages_pkey"}),
     (conversations.STANDING, (CONVERSATION, USER, "onswift"), {"conversations_pkey", "members_pkey"}),
     (groups.KNOWN, (USER, [UUID(int=n) for n in range(2, 102)], CONVERSATION), {"members_user", "members_pkey"}),
     (projects.COLLEAGUES, (USER, [UUID(int=2)]), {"projects_creator", "project_team_user", "projects_pkey"}),
-    (invitations.LIST_OF_USER, (USER, 20, 0), {"invitations_user", "members_pkey"}),
+    (invitations.LIST_OF_USER, (USER, 20, 0, USER), {"invitations_user", "members_pkey"}),
     (
         groups.REFUSED,
         (CONVERSATION, [UUID(int=n) for n in range(2, 102)], MOMENT, USER),
@@ -145,10 +146,14 @@ HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
     (inspection.MEMBERS, (CONVERSATION, None, 100), {"members_pkey"}),
     (inspection.MESSAGES_AFTER, (CONVERSATION, 15), {"messages_pkey"}),
     (inspection.MESSAGE, (UUID(int=3),), {"messages_id"}),
-    (reviews.PAGE, (USER, 20, 0), {"reviews_subject"}),
+    (reviews.PAGE, (USER, 20, 0, now(), USER), {"reviews_subject"}),
     (reviews.SUMMARY, (USER,), {"reviews_subject"}),
-    (deliverables.LIST_OF_CREATOR, (USER, None, None, 20, 0), {"projects_creator", "deliverables_project"}),
-    (deliverables.LIST_OF_SUBMITTER, (USER, None, None, 20, 0), {"deliverables_submitter"}),
+    (
+        deliverables.LIST_OF_CREATOR,
+        (USER, None, None, 20, 0, now(), USER),
+        {"projects_creator", "deliverables_project"},
+    ),
+    (deliverables.LIST_OF_SUBMITTER, (USER, None, None, 20, 0, now(), USER), {"deliverables_submitter"}),
     (deliverables.OF_TASK, (USER,), {"deliverables_task"}),
     (samples.OF_PROJECT, (USER,), {"project_samples_project"}),
     (files.OF_ENTITIES, ([USER],), {"files_entity"}),
@@ -160,6 +165,11 @@ HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
     (files.OF_OWNER, (USER, 20), {"files_owner"}),
     (messages.FORGET_EARLIER_TEXTS, (MOMENT, 100), {"message_edits_replaced"}),
     (erasure.ERASED_SINCE, (MOMENT,), {"users_deleted"}),
+    (
+        erasure.ANSWERS_THAT_NAME,
+        (UUID(int=2), UUID(int=0), "", 500),
+        {"idempotency_keys_named", "idempotency_keys_unnamed"},
+    ),
     (conversations.GROUPS_OF, (USER, 100), {"members_user", "conversations_pkey"}),
     (files.UNCHECKED, (MOMENT, 100), {"files_unchecked"}),
     (identity.USER_BY_EMAIL, ("onswift", "1@example.com"), {"users_email_canonical"}),
@@ -173,8 +183,9 @@ HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
     (sessions.END_OF_USER, (USER, USER, MOMENT, ""), set()),  # either index by user: here each has one session
     (sessions.LOCK_SESSION_OF_TOKEN, (USER,), {"refresh_tokens_pkey", "sessions_pkey"}),
     (devices.HOLD_LOGIN, (USER,), {"sessions_pkey"}),
+    (sessions.FORGET_EXPIRED, (MOMENT, 100), {"refresh_tokens_issued", "sessions_pkey"}),
     (sessions.REFRESH_TOKEN, (USER, "onswift"), {"refresh_tokens_pkey"}),
-    (notifications.LIST_OF_USER, (USER, None, 20, 0), {"notifications_user"}),
+    (notifications.LIST_OF_USER, (USER, None, 20, 0, now(), USER), {"notifications_user"}),
     (notifications.WRITTEN_SINCE, (UUID(int=2**128 - 1),), {"messages_id"}),
     (
         notifications.FOLD_MESSAGES,

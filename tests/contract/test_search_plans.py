@@ -7,7 +7,7 @@ import pytest
 
 from bench.talents import PAGE, SEARCHES, fill
 from marketplaces.onswift import rules
-from marketplaces.onswift.queries.users import FIND_TALENTS, TALENTS
+from marketplaces.onswift.queries.users import COUNT_TALENTS, FIND_TALENTS, TALENTS
 
 TALENT_COUNT = 20_000
 # By what each search finds its talents; the others go by whichever of these is the shortest way.
@@ -45,3 +45,24 @@ async def test_no_search_looks_at_all_talents(connection: asyncpg.Connection) ->
             used = dict(await connection.fetch(SCANS))
         assert not used["talents"], f"{name}: a scan of the table"
         assert used[BY.get(name, "talents_pkey")] or not page.ids, f"{name}: {used}"
+
+
+async def test_no_count_looks_at_all_talents(connection: asyncpg.Connection) -> None:
+    for name, asked in SEARCHES.items():
+        async with connection.transaction():
+            assert await COUNT_TALENTS(connection, *asked) is not None
+            used = dict(await connection.fetch(SCANS))
+        assert not used["talents"], f"{name}: a scan of the table"
+
+
+async def test_a_search_is_one_plan_by_its_index(connection: asyncpg.Connection) -> None:
+    for q in ("Bace Difogu", "Bace Difogux", "C++", "山田", "김민수"):
+        for kind in ("exact", "normal", "near"):
+            async with connection.transaction():
+                terms = await connection.fetchval(f"select {kind} from search_query($1)", q)
+                plan = await connection.fetchval(
+                    "explain (format json) select user_id from onswift.talents where words @@ $1::text::tsquery",
+                    str(terms),
+                )
+            assert "talents_search" in plan, (q, kind, plan)
+            assert "Seq Scan" not in plan, (q, kind, plan)

@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.chaos.hub import ROOT
 
 # The version that runs where this one is rolled out. Move it at each release, to the commit of the release before.
-PREVIOUS = "12edab33d613f722d4c3350e4fd9ab2f3cfe7c0c"
+PREVIOUS = "7e31f88870c36546c8a679dcfd7ff05274d3e5fb"
 GIT = shutil.which("git")
 
 

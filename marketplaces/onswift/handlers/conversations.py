@@ -9,7 +9,7 @@ from core.context import Ctx
 from core.conversations import Conversation
 from core.groups import Joining
 from core.market import Answer
-from core.paging import PageQuery, pagination
+from core.paging import CursorQuery, PageQuery, pagination
 from core.people import Person
 from core.unit_of_work import unit_of_work
 from marketplaces.onswift import access, rules
@@ -26,10 +26,10 @@ from marketplaces.onswift.structs.conversations import (
 )
 
 
-async def list_conversations(ctx: Ctx, query: PageQuery) -> ConversationPage:
+async def list_conversations(ctx: Ctx, query: CursorQuery) -> ConversationPage:
     """Get the user's conversations, the latest first"""
-    page, total = await conversations.list_of_user(ctx, query.limit, query.offset)
-    return ConversationPage([_view(one) for one in page], pagination(query, total))
+    page, place = await conversations.list_of_user(ctx, query)
+    return ConversationPage([_view(one) for one in page], place)
 
 
 async def create_conversation(ctx: Ctx, body: NewConversation) -> Answer[ConversationView]:
@@ -80,10 +80,9 @@ async def list_pending(ctx: Ctx, conversation_id: UUID, query: PageQuery) -> Pen
     return PendingPage(page, pagination(query, total))
 
 
-async def list_invitations(ctx: Ctx, query: PageQuery) -> InvitationPage:
+async def list_invitations(ctx: Ctx, query: CursorQuery) -> InvitationPage:
     """Get the user's open invitations to groups, the latest first"""
-    page, total = await invitations.list_of_user(ctx, query)
-    return InvitationPage(page, pagination(query, total))
+    return InvitationPage(*await invitations.list_of_user(ctx, query))
 
 
 async def accept_invitation(ctx: Ctx, invitation_id: UUID) -> ConversationView:

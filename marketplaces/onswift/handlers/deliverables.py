@@ -13,7 +13,7 @@ from core.etag import check_if_match, version_tag
 from core.fields import given
 from core.ids import uuid7
 from core.market import Answer
-from core.paging import pagination
+from core.paging import Position, cursor_pagination, page_of
 from core.unit_of_work import UnitOfWork, unit_of_work
 from marketplaces.onswift import access, notices, rules
 from marketplaces.onswift.deliverables import answer, answer_of, has_rejected, shown, submitter, views
@@ -39,9 +39,11 @@ async def list_deliverables(ctx: Ctx, query: DeliverableQuery) -> DeliverablePag
     page = queries.LIST_OF_CREATOR if owns else queries.LIST_OF_SUBMITTER
     count = queries.COUNT_OF_CREATOR if owns else queries.COUNT_OF_SUBMITTER
     filters = (ctx.user.id, query.status, query.project_id)
-    rows = await page(ctx.db, *filters, query.limit, query.offset)
-    deliverables = [shown(ctx, view) for view in await views(ctx, ctx.db, rows)]
-    return DeliverablePage(deliverables, pagination(query, await count(ctx.db, *filters) or 0))
+    rows = await page(ctx.db, *filters, *query.bounds)
+    part = page_of(query, rows, lambda row: Position(row.submitted_at, row.id))
+    deliverables = [shown(ctx, view) for view in await views(ctx, ctx.db, part.rows)]
+    total = await count(ctx.db, *filters) or 0
+    return DeliverablePage(deliverables, cursor_pagination(query, total, part.next_cursor))
 
 
 async def submit_deliverable(ctx: Ctx, body: NewDeliverable) -> Answer[DeliverableView]:

@@ -5,7 +5,6 @@ from uuid import UUID
 from core import devices, notifications, preferences
 from core.context import Ctx
 from core.devices import Device
-from core.paging import pagination
 from marketplaces.onswift import notices
 from marketplaces.onswift.structs.notifications import (
     DeviceList,
@@ -19,8 +18,8 @@ from marketplaces.onswift.structs.notifications import (
 
 async def list_notifications(ctx: Ctx, query: NotificationQuery) -> NotificationPage:
     """Get the user's notifications, the latest first"""
-    page = await notifications.list_of_user(ctx, query.is_read, query.limit, query.offset)
-    return NotificationPage(page.notifications, page.unread, pagination(query, page.total))
+    page = await notifications.list_of_user(ctx, query.is_read, query)
+    return NotificationPage(page.notifications, page.unread, page.pagination)
 
 
 async def mark_read(ctx: Ctx, notification_id: UUID) -> None:

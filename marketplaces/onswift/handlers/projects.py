@@ -10,7 +10,7 @@ from core.context import Ctx
 from core.db import Db, found
 from core.fields import changed
 from core.ids import uuid7
-from core.paging import pagination
+from core.paging import Position, cursor_pagination, page_of
 from core.unit_of_work import UnitOfWork, unit_of_work
 from marketplaces.onswift import access, notices, rules
 from marketplaces.onswift.errors import PROJECT_NOT_FOUND
@@ -32,9 +32,10 @@ async def list_projects(ctx: Ctx, query: ProjectQuery) -> ProjectPage:
     owns = ctx.user.role == rules.CREATOR
     page = queries.LIST_OF_CREATOR if owns else queries.LIST_OF_MEMBER
     count = queries.COUNT_OF_CREATOR if owns else queries.COUNT_OF_MEMBER
-    rows = await page(ctx.db, ctx.user.id, query.status, query.limit, query.offset)
+    rows = await page(ctx.db, ctx.user.id, query.status, *query.bounds)
+    shown = page_of(query, rows, lambda row: Position(row.created_at, row.id))
     total = await count(ctx.db, ctx.user.id, query.status) or 0
-    return ProjectPage(await _views(ctx.db, rows), pagination(query, total))
+    return ProjectPage(await _views(ctx.db, shown.rows), cursor_pagination(query, total, shown.next_cursor))
 
 
 async def create_project(ctx: Ctx, body: NewProject) -> ProjectView:

@@ -6,7 +6,7 @@ from core import errors, identity, reviews
 from core.context import Ctx
 from core.db import found
 from core.fields import changed
-from core.paging import pagination
+from core.paging import cursor_pagination
 from core.reviews import Review
 from core.unit_of_work import unit_of_work
 from marketplaces.onswift import notices, rules
@@ -27,13 +27,13 @@ async def list_reviews(ctx: Ctx, user_id: UUID, query: ReviewQuery) -> ReviewPag
     if await identity.role_of(ctx, user_id) != rules.TALENT:
         raise errors.USER_NOT_FOUND.error()
     summary = await reviews.summary_of(ctx.db, user_id)
-    page = await reviews.page_of(ctx.db, user_id, query)
+    page = await reviews.list_about(ctx.db, user_id, query)
     return ReviewPage(
         average_rating=summary.average,
         total_reviews=summary.total,
         review_distribution=summary.distribution,
-        reviews=[PublicReview(one.id, one.author, one.rating, one.text, one.created_at) for one in page],
-        pagination=pagination(query, summary.total),
+        reviews=[PublicReview(one.id, one.author, one.rating, one.text, one.created_at) for one in page.rows],
+        pagination=cursor_pagination(query, summary.total, page.next_cursor),
     )
 
 

@@ -1,4 +1,4 @@
-"""Tasks: the creator of a project gives them to its team, whoever is assigned moves hers on."""
+"""Tasks: the creator of a project assigns them to its team, and the assignee moves them on."""
 
 from collections.abc import Sequence
 from uuid import UUID

@@ -86,23 +86,28 @@ async def search_talents(ctx: Ctx, query: TalentQuery) -> TalentPage:
     if unknown(query.skills):
         return TalentPage([], pagination(query, 0), total_is_exact=True)
     traits = [*spelled(query.skills), *([query.availability] if query.availability else [])]
+    asked = query.q.strip(), tuple(traits), query.min_rate, query.max_rate, query.min_rating
+    if query.offset >= rules.DEEP_SEARCH:
+        await limits.take(ctx, rules.DEEP_PAGES, str(ctx.user.id))
+        if query.offset >= (total := await _total(ctx, asked)):
+            return TalentPage([], pagination(query, total), total_is_exact=True)
     depth = rules.search_depth(query.offset + query.limit)
     page = await ctx.resources.late_reads(
-        lambda db: queries.FIND_TALENTS(
-            db,
-            query.q.strip(),
-            traits,
-            query.min_rate,
-            query.max_rate,
-            query.min_rating,
-            depth,
-            rules.SEARCH_BLOCK,
-            query.offset,
-            query.limit,
-        )
+        lambda db: queries.FIND_TALENTS(db, *asked, depth, rules.SEARCH_BLOCK, query.offset, query.limit)
     )
     ids, total = (page.ids, page.total) if page else ([], 0)
-    return TalentPage(await queries.TALENTS(ctx.db, ids), pagination(query, total), total_is_exact=total < depth)
+    if total >= depth:
+        total = max(total, await _total(ctx, asked))
+    return TalentPage(await queries.TALENTS(ctx.db, ids), pagination(query, total), total_is_exact=True)
+
+
+async def _total(ctx: Ctx, asked: tuple[object, ...]) -> int:
+    """Return how many talents a broad search has found, as of the last minute."""
+
+    async def count() -> int:
+        return await ctx.resources.late_reads(lambda db: queries.COUNT_TALENTS(db, *asked)) or 0
+
+    return await ctx.resources.totals.get(("onswift", asked), count)
 
 
 async def list_skills(_ctx: Ctx) -> SkillList:

@@ -1,4 +1,4 @@
-"""Deliverables. Whoever is not in the team of their project any more sees none of her own."""
+"""Deliverables. Talents who have left the team of a project see none of their own there any more."""
 
 from datetime import datetime
 from uuid import UUID
@@ -69,7 +69,7 @@ _DELIVERABLES = """
         ) as in_team
     ) m"""
 _FILTERED = "($2::text is null or d.status = $2) and ($3::uuid is null or d.project_id = $3)"
-_LATEST = "order by d.submitted_at desc, d.id desc limit $4 offset $5"
+_LATEST = "and (d.submitted_at, d.id) < ($6, $7) order by d.submitted_at desc, d.id desc limit $4 offset $5"
 _COUNTED = """
     select count(*) from onswift.deliverables d join onswift.projects p on p.id = d.project_id and p.deleted_at is null"""
 _IN_TEAM = """exists (

@@ -53,11 +53,12 @@ _COUNTS = """lateral (
             from onswift.tasks where project_id = p.id
         ) t"""
 _MINE = """p.deleted_at is null and ($2::text is null or p.status = $2)"""
+_LATEST = "and (p.created_at, p.id) < ($5, $6) order by p.created_at desc, p.id desc limit $3 offset $4"
 LIST_OF_CREATOR = Many(
     ProjectRow,
     f"""
     select {_COLUMNS} from onswift.projects p cross join {_COUNTS}
-    where p.creator_id = $1 and {_MINE} order by p.created_at desc, p.id desc limit $3 offset $4""",  # noqa: S608
+    where p.creator_id = $1 and {_MINE} {_LATEST}""",  # noqa: S608
 )
 COUNT_OF_CREATOR = Scalar(int, f"select count(*) from onswift.projects p where p.creator_id = $1 and {_MINE}")  # noqa: S608
 LIST_OF_MEMBER = Many(
@@ -65,8 +66,7 @@ LIST_OF_MEMBER = Many(
     f"""
     select {_COLUMNS}
     from onswift.project_team m join onswift.projects p on p.id = m.project_id cross join {_COUNTS}
-    where m.user_id = $1 and m.removed_at is null and {_MINE}
-    order by p.created_at desc, p.id desc limit $3 offset $4""",  # noqa: S608
+    where m.user_id = $1 and m.removed_at is null and {_MINE} {_LATEST}""",  # noqa: S608
 )
 COUNT_OF_MEMBER = Scalar(
     int,

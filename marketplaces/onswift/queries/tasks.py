@@ -1,4 +1,4 @@
-"""Tasks. Whoever asks sees her own projects: those that she has created, and those in whose team she is."""
+"""Tasks. Callers see those of their own projects: created by them, or with them in the team."""
 
 from datetime import date, datetime
 from uuid import UUID

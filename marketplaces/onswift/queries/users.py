@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from core.db import Many, One, Run
+from core.db import Many, One, Run, Scalar
 from marketplaces.onswift.structs.users import FoundTalent, TalentProfile
 
 
@@ -33,7 +33,7 @@ class Profile(msgspec.Struct, frozen=True):
 
 
 class Found(msgspec.Struct, frozen=True):
-    """A page of a search, and how many matches it has seen."""
+    """A page of a search, and how many matches there are up to the depth that was looked at."""
 
     ids: list[UUID]
     total: int
@@ -83,6 +83,7 @@ TALENT = One(
     where t.user_id = $1""",  # noqa: S608
 )
 FIND_TALENTS = One(Found, "select ids, total from onswift.find_talents($1, $2, $3, $4, $5, $6, $7, $8, $9)")
+COUNT_TALENTS = Scalar(int, "select onswift.count_talents($1, $2, $3, $4, $5)")
 TALENTS = Many(
     FoundTalent,
     f"""

@@ -43,6 +43,6 @@ class FeedQuery(msgspec.Struct, frozen=True):
 
 
 class Feed(msgspec.Struct, frozen=True):
-    """A secret: whoever knows the address reads the calendar. There is none until the user asks for one."""
+    """A secret: everybody who knows the address can read the calendar. There is none until the user asks for one."""
 
     url: str | None

@@ -9,7 +9,7 @@ from core.conversations import LastMessage, Member
 from core.events import Invitation
 from core.fields import Name, PersonIds
 from core.invitations import Pending
-from core.paging import Pagination
+from core.paging import CursorPagination, Pagination
 from core.people import Person
 
 
@@ -59,12 +59,12 @@ class GroupView(ConversationView, frozen=True, rename="camel"):
 
 class ConversationPage(msgspec.Struct, frozen=True):
     conversations: list[ConversationView]
-    pagination: Pagination
+    pagination: CursorPagination
 
 
 class InvitationPage(msgspec.Struct, frozen=True):
     invitations: list[Invitation]
-    pagination: Pagination
+    pagination: CursorPagination
 
 
 class PendingPage(msgspec.Struct, frozen=True):

@@ -9,14 +9,14 @@ from msgspec import UNSET, Meta, UnsetType
 
 from core.fields import Description, Name, Text
 from core.files import FileView
-from core.paging import PageQuery, Pagination
+from core.paging import CursorPagination, CursorQuery
 from core.people import Person
 
 DeliverableStatus: TypeAlias = Literal["pending", "approved", "revision"]
 FileUrls = Annotated[list[Text], Meta(min_length=1, max_length=10)]
 
 
-class DeliverableQuery(PageQuery, frozen=True, rename="camel"):
+class DeliverableQuery(CursorQuery, frozen=True, rename="camel"):
     status: DeliverableStatus | None = None
     project_id: UUID | None = None
 
@@ -70,4 +70,4 @@ class DeliverableView(msgspec.Struct, frozen=True, rename="camel"):
 
 class DeliverablePage(msgspec.Struct, frozen=True):
     deliverables: list[DeliverableView]
-    pagination: Pagination
+    pagination: CursorPagination

@@ -7,18 +7,18 @@ from msgspec import Meta
 
 from core.devices import Device, DeviceToken, Platform
 from core.events import NotificationView
-from core.paging import PageQuery, Pagination
+from core.paging import CursorPagination, CursorQuery
 from core.preferences import Preference, PreferenceChange
 
 
-class NotificationQuery(PageQuery, frozen=True, rename="camel"):
+class NotificationQuery(CursorQuery, frozen=True, rename="camel"):
     is_read: bool | None = None
 
 
 class NotificationPage(msgspec.Struct, frozen=True, rename="camel"):
     notifications: list[NotificationView]
     unread_count: int
-    pagination: Pagination
+    pagination: CursorPagination
 
 
 class Preferences(msgspec.Struct, frozen=True):

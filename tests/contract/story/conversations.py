@@ -28,8 +28,8 @@ async def _messages(story: Story, pair: str) -> None:
     await story.make(bob, "GET", path, pair)
     await story.make(bob, "DELETE", path + "/{messageId}/reactions/{emoji}", pair, first["id"], "👍")
     await story.make(bob, "PUT", "/api/conversations/{conversationId}/read", pair, messageId=first["id"])
-    last = await story.make(ann, "POST", path, pair, content="bye")
-    await story.make(ann, "DELETE", path + "/{messageId}", pair, last["id"])
+    await story.make(ann, "POST", path, pair, content="bye")
+    await story.make(ann, "DELETE", path + "/{messageId}", pair, first["id"])
     await story.make(ann, "GET", path, pair)
 
 

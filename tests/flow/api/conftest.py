@@ -67,6 +67,11 @@ class Caller:
     async def delete(self, path: str) -> Reply:
         return await self.call("DELETE", path)
 
+    async def want(self, *types: str) -> None:
+        """Ask for types of notifications that are off otherwise."""
+        wanted = [{"type": type, "inApp": True} for type in types]
+        assert (await self.put("/notifications/preferences", preferences=wanted)).status == 200
+
     async def accept_all(self) -> None:
         """Accept all invitations."""
         for one in (await self.get("/invitations")).body["invitations"]:

@@ -1,13 +1,16 @@
 """Bodies that come in odd ways."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 
 import pytest
 
+from api import body, multipart
 from api.app import build_app
 from cli.serve.listening import listening, runner_of
 from realtime.engine import http
+from tests.flow.api.conftest import Api
 from tests.flow.conftest import House
 
 
@@ -50,6 +53,29 @@ async def test_a_body_that_is_too_long_is_refused_at_its_head_or_where_it_become
         status, answer = await raw(port, head, content)
         assert status == 413, answer
         assert b"PAYLOAD_TOO_LARGE" in answer
+
+
+@pytest.mark.parametrize("form", [False, True])
+async def test_a_body_that_does_not_come_in_time_is_a_request_timeout_and_no_fault_of_ours(
+    port: int, api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, form: bool
+) -> None:
+    monkeypatch.setattr(body, "BODY_SECONDS", 0.05)
+    monkeypatch.setattr(multipart, "FORM_SECONDS", 0.05)
+    token = (await api.signed_up()).access_token
+    call = "auth/login"
+    headers = "Content-Type: application/json"
+    if form:
+        call, headers = (
+            "users/me/avatar",
+            f"Content-Type: multipart/form-data; boundary=b\r\nAuthorization: Bearer {token}",
+        )
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(f"POST /api/{call} HTTP/1.1\r\nHost: x\r\n{headers}\r\nContent-Length: 9\r\n\r\n{{".encode())
+    answer = await reader.readuntil(b"}}")
+    writer.close()
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b"REQUEST_TIMEOUT" in answer
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
 async def test_others_have_their_turn_while_a_body_of_very_many_chunks_is_read(

@@ -90,6 +90,7 @@ async def test_pages_say_where_they_are(api: Api) -> None:
     first, second = await ann.get("/conversations", limit=2), await ann.get("/conversations", limit=2, page=2)
     assert first.body["pagination"] == {
         "page": 1, "limit": 2, "total": 3, "totalPages": 2, "hasNext": True, "hasPrev": False,
+        "nextCursor": first.body["pagination"]["nextCursor"],
     }  # fmt: skip
     assert second.body["pagination"]["hasPrev"]
     assert not second.body["pagination"]["hasNext"]

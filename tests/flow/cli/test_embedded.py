@@ -13,12 +13,15 @@ import asyncpg
 import pytest
 from redis import Redis
 
+from cli.embedded import ctype
 from cli.embedded.postgres import embedded_postgres
 from cli.embedded.process import Server
 from cli.embedded.redis import embedded_redis
 from cli.embedded.servers import any_database, own_servers
 from cli.errors import CommandError
+from cli.migrate import migrate_database
 from config.settings import Settings
+from core.migrate import migrate
 from tests.flow.cli.processes import wait_for_end
 
 
@@ -245,3 +248,45 @@ def test_a_data_folder_that_cannot_be_made_is_named(folder: Path) -> None:
 def test_ctrl_c_in_the_terminal_does_not_reach_the_servers(folder: Path) -> None:
     with embedded_redis(folder / "redis") as redis:
         assert os.getpgid(redis.process.pid) != os.getpgid(0)
+
+
+SEES = "select cardinality(show_trgm('मुंबई')) > 0 and cardinality(show_trgm('é')) > 0"
+
+
+async def test_the_database_has_trigrams_of_all_scripts(folder: Path) -> None:
+    with embedded_postgres(folder / "postgres") as postgres:
+        await migrate(postgres.url)
+        assert await execute(postgres, SEES)
+
+
+async def test_data_that_was_made_before_gets_its_trigrams(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    add = """
+    insert into users (id, market, email, password_hash, name, role)
+    values (gen_random_uuid(), 'onswift', 'm@example.com', '', 'Мария Иванова', 'talent')"""
+    with monkeypatch.context() as before:
+        before.setattr(ctype, "known_ctype", lambda: None)
+        with embedded_postgres(folder / "postgres") as postgres:
+            await migrate(postgres.url)
+            await execute(postgres, add)
+            assert not await execute(postgres, SEES)
+    for _ in range(2):
+        with embedded_postgres(folder / "postgres") as postgres:
+            assert await execute(postgres, SEES)
+            await execute(
+                postgres, "alter role greenroom set enable_seqscan = off"
+            )  # by the index, which was made without them
+            assert await execute(postgres, "select count(*) from onswift.talents where 'ивановаа' <% name") == 1
+
+
+async def test_migrate_warns_of_a_database_without_trigrams_of_all_scripts(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with monkeypatch.context() as before:
+        before.setattr(ctype, "known_ctype", lambda: None)
+        with embedded_postgres(folder / "postgres") as postgres:
+            assert "0024_fill_search" in await migrate_database(Settings(database_url=postgres.url))
+    assert "LC_CTYPE" in caplog.text
+    caplog.clear()
+    with embedded_postgres(folder / "postgres") as postgres:
+        await migrate_database(Settings(database_url=postgres.url))
+    assert "LC_CTYPE" not in caplog.text

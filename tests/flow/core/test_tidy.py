@@ -1,13 +1,15 @@
 """What nobody can use any more is forgotten; what somebody can is not."""
 
+import asyncio
 from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
 
-from core import clock, dead_jobs, tidy
+from core import clock, dead_jobs, sessions, tidy
+from core.db import transaction
 from core.ids import uuid7
-from tests.flow.conftest import House
+from tests.flow.conftest import PATIENCE, House
 
 
 class Attic:
@@ -75,6 +77,20 @@ async def test_sessions_are_forgotten_a_month_after_they_ended_or_lapsed(attic: 
     assert await attic.all("id", "sessions") == {ended, used, without_tokens}
     assert await attic.all("session_id", "refresh_tokens") == {ended, used}
     assert len(await attic.all("id", "refresh_tokens")) == 2
+
+
+async def test_a_session_that_is_being_refreshed_is_left_to_the_next_run_and_neither_waits_for_the_other(
+    attic: Attic,
+) -> None:
+    id = await attic.session(days_ago(31), days_ago(31))
+    (one, other) = await attic.all("id", "refresh_tokens")
+    async with asyncio.timeout(PATIENCE), transaction(attic.db) as refreshing:
+        assert await sessions.LOCK_SESSION_OF_TOKEN(refreshing, one) == id
+        await tidy.tidy(attic.db)
+        await sessions.USE_REFRESH_TOKEN(refreshing, one, clock.now(), other)
+    assert await attic.all("session_id", "refresh_tokens") == {id}
+    await tidy.tidy(attic.db)
+    assert await attic.all("id", "sessions") == await attic.all("id", "refresh_tokens") == set()
 
 
 async def test_more_than_a_batch_is_forgotten_in_one_go(attic: Attic, monkeypatch: pytest.MonkeyPatch) -> None:

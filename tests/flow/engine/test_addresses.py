@@ -88,7 +88,8 @@ async def test_what_is_late_waits_and_who_hangs_up_is_forgotten(limited: list[tu
             other.send(upgrade_head(served.port))
             await until_late(served, 2)
         await until_late(served, 0)
-        assert served.engine.guard.late._guests == served.engine.guard.held._of == {}
+        assert not served.engine.guard.late._guests
+        assert not served.engine.guard.held._of
 
 
 async def test_of_those_who_are_late_the_oldest_is_refused_when_its_address_has_too_many(

@@ -1,18 +1,35 @@
 """One client is slowed down or cut off, and the others do not notice."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from core.budget import Rate
 from realtime.engine.config import Config
+from realtime.engine.frames import text_frame
+from realtime.engine.session import Session
 from realtime.engine.sockets import socketio
+from realtime.engine.websocket import HIGH_WATER
 from tests.flow.engine.apps import Greeter, Story, greeters, recorder, tellers
-from tests.flow.engine.serving import Raw, Served, connected, serving, text, websocket
+from tests.flow.engine.serving import (
+    PATIENCE,
+    Raw,
+    Served,
+    client_frame,
+    connected,
+    serving,
+    text,
+    websocket,
+)
 
+MUCH = 8 * 1024
+LARGEST = 16 * 1024 * 1024  # more than the kernel keeps for a connection
 OPEN = "/socket.io/?EIO=4&transport=polling"
 
 
@@ -36,6 +53,23 @@ async def open_polling(http: aiohttp.ClientSession, served: Served) -> str:
     async with http.get(served.url + OPEN) as answer:
         sid = json.loads((await answer.text())[1:])["sid"]
     return f"{served.url}{OPEN}&sid={sid}"
+
+
+def signalling(limited: list[tuple[str, str]], **limits: Any) -> tuple[Config, asyncio.Event]:
+    """Likewise, with what is set when a limit is met."""
+    met = asyncio.Event()
+
+    def tell(kind: str, address: str) -> None:
+        limited.append((kind, address))
+        met.set()
+
+    return Config(limited=tell, **limits), met
+
+
+async def opened(story: Story) -> Session:
+    _, session = await story.next()
+    assert isinstance(session, Session)
+    return session
 
 
 async def close_code(raw: Raw) -> int:
@@ -296,3 +330,128 @@ async def test_of_messages_that_have_begun_the_largest_goes_when_its_address_has
         small.send(message[40_000:] + text("1"))
         assert (1009).to_bytes(2) not in await small.rest()
         assert served.engine.guard.held._of == {}
+
+
+async def test_a_packet_that_lacks_attachments_counts_as_a_message_that_has_begun(
+    limited: list[tuple[str, str]],
+) -> None:
+    begun = text('452-["x",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]')
+    async with serving(config(limited, max_held=100_000), greeters) as served:
+        async with websocket(served) as large, websocket(served) as small:
+            for raw in (large, small):
+                await raw.packet()
+                raw.send(text('40{"token":"right"}'))
+                await raw.packet()
+            small.send(begun + client_frame(0x82, bytes(40_000)))
+            large.send(begun + client_frame(0x82, bytes(70_000)))
+            assert await close_code(large) == 1009
+            assert limited == [("unfinished", "127.0.0.1")]
+            small.send(client_frame(0x82, b"x") + text("1"))
+            assert (1009).to_bytes(2) not in await small.rest()
+        assert not served.engine.guard.held._of
+
+
+async def test_of_clients_that_do_not_read_the_one_with_most_waiting_goes_when_its_address_has_too_much(
+    limited: list[tuple[str, str]], http: aiohttp.ClientSession
+) -> None:
+    story = Story()
+    async with serving(config(limited, max_unread=16 * MUCH), recorder(story)) as served:
+        sessions = []
+        for _ in range(2):
+            await open_polling(http, served)
+            sessions.append(await opened(story))
+        large, small = sessions
+        small.write(bytes(5 * MUCH))
+        large.write(bytes(10 * MUCH))
+        assert limited == []
+        small.write(bytes(2 * MUCH))
+        assert limited == [("unread", "127.0.0.1")]
+        assert list(served.engine.sessions.values()) == [small]
+        small.close("transport close")
+        served.engine.wheel.finish()
+        assert not served.engine.guard.unread._of
+
+
+async def test_a_websocket_that_does_not_read_is_hung_up_on_when_too_much_waits_for_it(
+    limited: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("realtime.engine.websocket.HIGH_WATER", MUCH)
+    monkeypatch.setattr("realtime.engine.websocket.OVERFLOW", 4 * MUCH)
+    story = Story()
+    async with serving(config(limited), recorder(story)) as served, websocket(served) as raw:
+        await raw.packet()
+        session = await opened(story)
+        while not session.behind:  # until the kernel takes no more
+            session.write(text_frame(bytes(MUCH)))
+        assert await story.next() == ("fell behind",)
+        for _ in range(4):
+            session.write(text_frame(bytes(MUCH)))
+        assert await story.next() == ("closed", "transport error")
+        assert limited == [("unread", "127.0.0.1")]
+        with suppress(ConnectionError):
+            await raw.rest()
+        assert not served.engine.guard.unread._of
+        assert not served.engine.guard.shares._counts
+
+
+async def test_an_answer_that_is_not_read_is_counted_and_the_largest_goes(limited: list[tuple[str, str]]) -> None:
+    async def much(_: web.Request) -> web.Response:
+        return web.Response(body=bytes(LARGEST))
+
+    told, met = signalling(limited, max_unread=MUCH)
+    async with serving(told, recorder(Story()), routes=[web.get("/much", much)]) as served:
+        async with connected(served.port) as raw:
+            raw.send(b"GET /much HTTP/1.1\r\nHost: x\r\n\r\n")
+            async with asyncio.timeout(PATIENCE):
+                await met.wait()
+        assert limited == [("unread", "127.0.0.1")]
+        assert not served.engine.guard.unread._of
+
+
+async def test_a_payload_waits_while_its_client_does_not_poll(http: aiohttp.ClientSession) -> None:
+    story = Story()
+    async with serving(Config(), recorder(story)) as served:
+        url = await open_polling(http, served)
+        session = await opened(story)
+        session.write(text_frame(b"4" + b"x" * HIGH_WATER))
+        assert await story.next() == ("fell behind",)
+        posting = asyncio.create_task(http.post(url, data="4hello"))
+        async with connected(served.port) as other:
+            other.send(b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")
+            await other.head()
+        assert story.told.empty()
+        async with http.get(url) as answer:
+            await answer.read()
+        assert {await story.next(), await story.next()} == {("caught up",), ("message", "hello")}
+        assert (await posting).status == 200
+
+
+async def begin_post(raw: Raw, served: Served, url: str) -> None:
+    """Send the beginning of a payload, and return when the rest is waited for."""
+    path = url.removeprefix(served.url)
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n4half"
+    raw.send(head.encode())
+    assert (await raw.head()).startswith(b"HTTP/1.1 100 ")
+
+
+async def test_a_payload_that_is_still_coming_ends_with_its_session(http: aiohttp.ClientSession) -> None:
+    story = Story()
+    async with serving(Config(), recorder(story)) as served, connected(served.port) as raw:
+        url = await open_polling(http, served)
+        session = await opened(story)
+        await begin_post(raw, served, url)
+        session.close("transport close")
+        assert (await raw.head()).startswith(b"HTTP/1.1 400 ")
+
+
+async def test_a_payload_has_come_in_time_or_is_refused(
+    http: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("realtime.engine.polling.POST_TIME", 0.05)
+    story = Story()
+    async with serving(Config(), recorder(story)) as served, connected(served.port) as raw:
+        url = await open_polling(http, served)
+        session = await opened(story)
+        await begin_post(raw, served, url)
+        assert (await raw.head()).startswith(b"HTTP/1.1 408 ")
+        assert session.sid in served.engine.sessions

@@ -8,10 +8,10 @@ import aiohttp
 import pytest
 
 from realtime.engine.frames import text_frame
-from realtime.engine.polling import OVERFLOW, Polling
+from realtime.engine.polling import Polling
 from realtime.engine.server import Config
 from realtime.engine.session import SHUTTING_DOWN, Session
-from realtime.engine.websocket import HIGH_WATER
+from realtime.engine.websocket import HIGH_WATER, OVERFLOW
 from tests.flow.engine.apps import Story, recorder
 from tests.flow.engine.serving import Served, connected, serving
 

@@ -91,7 +91,10 @@ async def test_a_client_that_does_not_read_answers_is_not_read_either(served: Se
         assert {await story.next(), await story.next()} == {("caught up",), ("message", "is anybody there?")}
 
 
-async def test_a_client_that_never_reads_is_closed_by_its_heartbeat(story: Story) -> None:
+async def test_a_client_that_never_reads_is_closed_by_its_heartbeat(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("realtime.engine.websocket.OVERFLOW", MUCH)
     async with (
         serving(Config(ping_interval=0.1, ping_timeout=0.1), recorder(story)) as served,
         websocket(served) as raw,

@@ -77,6 +77,8 @@ async def test_only_people_of_the_project_are_mentioned(cast: Cast) -> None:
 
 
 async def test_creator_and_assignee_are_notified_and_who_is_mentioned_so_and_nobody_twice(cast: Cast) -> None:
+    for one in (cast.creator, cast.talent, cast.other_talent):
+        await one.want("task_commented", "mentioned")
     path = await comments_of(cast)
     await add(cast, cast.other_talent)
     await cast.other_talent.post(path, content="hi", mentions=[cast.creator.id])

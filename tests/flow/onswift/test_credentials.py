@@ -283,6 +283,16 @@ async def test_a_feed_outlives_the_key_that_its_address_was_made_by(ann: Ann) ->
         assert (await read(ann.api.anyone, ann.feed)).status == 200
 
 
+async def test_of_two_versions_that_renew_a_feed_the_last_one_gives_the_only_address_that_works(ann: Ann) -> None:
+    caller = ann.here.caller
+    await ann.house.resources.db.execute("update feeds set token = 'of-the-version-before'")  # as its renewal does
+    stored = (await caller.get("/calendar/feed")).body["url"]
+    assert stored.endswith("?token=of-the-version-before")
+    assert [(await read(ann.api.anyone, url)).status for url in (ann.feed, stored)] == [401, 200]
+    renewed = (await caller.post("/calendar/feed")).body["url"]
+    assert [(await read(ann.api.anyone, url)).status for url in (ann.feed, stored, renewed)] == [401, 401, 200]
+
+
 async def test_a_login_that_ends_while_it_asks_for_a_feed_gets_none(ann: Ann) -> None:
     ctx = ann.house.ctx(await sessions.authenticate(ann.house.resources, "onswift", ann.there.caller.access_token))
     await change_password(ann)

@@ -462,6 +462,8 @@ async def submitted_broken(desk: Desk, house: House) -> tuple[str, str]:
 
 
 async def test_both_sides_hear_of_a_file_that_was_rejected(desk: Desk, house: House, hub: str) -> None:
+    for caller in (desk.creator, desk.talent):
+        await caller.want("file_rejected", "deliverable_file_rejected")
     ann, bob = [await listen(house, hub, caller) for caller in (desk.creator, desk.talent)]
     path, bad = await submitted_broken(desk, house)
     await check(house, bad)
@@ -519,6 +521,7 @@ async def test_an_approval_that_was_faster_than_the_check_is_taken_back(desk: De
 async def test_a_file_that_is_attached_while_it_is_checked_is_rejected_where_it_is(
     desk: Desk, house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    await desk.creator.want("deliverable_file_rejected")
     bad = await upload(desk.talent, b"no picture at all", fileName="b.png", uploadType="deliverable")
     await desk.talent.post(f"/files/{bad['fileId']}/complete")
     path, reject = "", checking._reject

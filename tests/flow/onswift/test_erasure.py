@@ -9,15 +9,16 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from core import clock, erasure, errors, invitations, notices
+from core import clock, dead_jobs, erasure, errors, invitations, notices
 from core.context import User
 from core.db import transaction
 from core.files import checking
 from core.ids import uuid7
-from core.jobs import FinishErasure, MailUser
+from core.jobs import FinishErasure, MailAlert, MailUser
+from core.kept_answers import DELETED_NAME
 from core.notifications import notify_members
 from core.people import Person
-from core.privacy import DELETED_NAME, LOCK_OUT
+from core.privacy import LOCK_OUT
 from core.storage import Storage
 from marketplaces import onswift
 from marketplaces.onswift.notices import REVIEW_RECEIVED
@@ -251,8 +252,34 @@ async def test_what_the_version_before_has_stored_loses_its_names(api: Api, hous
     assert await contents(ann, group) == ["Bob left"]
     await delete(house, bob)
     assert await contents(ann, group) == ["Members changed"]
-    (one,) = (await ann.get("/notifications")).body["notifications"]
-    assert "Bob" not in one["message"]
+    assert await db.fetchval("select message from notifications") == "New message"
+
+
+async def test_answers_that_the_version_before_has_kept_lose_their_names(api: Api, house: House) -> None:
+    ann, bob, db = await api.signed_up(), await api.signed_up("talent", "Bob"), house.resources.db
+    for key in ("ours", "of the version before"):
+        group = {"title": "Group", "participantIds": [bob.id]}
+        made = await ann.call("POST", "/conversations/groups", json=group, headers={"Idempotency-Key": key})
+        assert "Bob" in str(made.body)
+    await db.execute("update idempotency_keys set named = null where key <> 'ours'")
+    await delete(house, bob)
+    bodies = [bytes(body) for (body,) in await db.fetch("select body from idempotency_keys")]
+    assert [(b"Bob" in body, DELETED_NAME.encode() in body) for body in bodies] == [(False, True)] * 2
+
+
+async def test_a_mail_about_a_login_that_could_not_be_sent_is_exported_and_goes_with_its_user(
+    api: Api, house: House
+) -> None:
+    ann, bob, db = await api.signed_up(), await api.signed_up("talent", "Bob"), house.resources.db
+    for caller in (ann, bob):
+        alert = MailAlert(caller.id, "login", clock.now(), f"phone of {caller.id}", "192.0.2.0/24")
+        await dead_jobs.bury(db, "MailAlert", msgspec.json.encode(alert).decode(), "ConnectionError", 5, "")
+    await dead_jobs.bury(db, "FinishErasure", msgspec.json.encode(FinishErasure(bob.id)).decode(), "no", 5, "")
+    ((job,),) = [(await bob.get("/users/me/export")).body["data"]["dead jobs"]]
+    assert f"phone of {bob.id}" in job["arguments"]
+    await delete(house, bob)
+    kept = [(one.name, ann.id in (one.arguments or "")) for one in await dead_jobs.ALL(db)]
+    assert kept == [("MailAlert", True), ("FinishErasure", False)]
 
 
 async def test_comments_told_by_the_version_before_lose_their_names(cast: Cast, house: House) -> None:

@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from config.settings import Settings
+from core.kept_answers import DELETED_NAME
 from core.logs import JsonLines
-from core.privacy import DELETED_NAME
 from tests.flow.api.conftest import Api, Caller
 from tests.flow.conftest import PATIENCE, House
 from tests.flow.onswift.walk import accounts, deliveries, projects, talks
@@ -101,6 +101,8 @@ async def test_of_an_erased_user_nothing_is_left_but_what_others_have(
 ) -> None:
     max_, pia = await api.signed_up("creator", "Max Stays"), await api.signed_up("talent", "Pia Stays")
     creator, talent = walkers
+    for other in (max_, pia):
+        await other.want("task_commented", "mentioned")
     for walker in walkers:
         await accounts.profile(walker)
         await accounts.settings(walker)

@@ -8,6 +8,7 @@ import pytest
 from marketplaces.onswift import notices
 from tests.flow.api.conftest import Api, Caller
 from tests.flow.onswift.conftest import NOWHERE, Cast
+from tests.flow.onswift.test_tasks import task_of
 
 PREFERENCES = "/notifications/preferences"
 DEVICES = "/notifications/devices"
@@ -26,6 +27,21 @@ async def test_every_type_has_a_preference_that_begins_as_the_notice_has_it(api:
         one = shown[notice.type]
         assert (one["inApp"], one["email"], one["push"]) == (notice.in_app, notice.email, notice.push)
     assert shown["message_received"] == {"type": "message_received", "inApp": True, "email": False, "push": True}
+
+
+async def test_types_that_the_document_does_not_have_are_off_until_one_asks_for_them(cast: Cast) -> None:
+    document = {
+        "task_assigned", "deliverable_submitted", "deliverable_approved", "revision_requested", "message_received",
+        "review_received", "deadline_approaching", "project_status_changed",
+    }  # fmt: skip
+    for type, one in (await choices(cast.creator)).items():
+        assert (one["inApp"], one["push"], one["email"] and type not in document) == (*[type in document] * 2, False)
+    path = f"{cast.path}/tasks/{(await task_of(cast))['id']}/comments"
+    for content, expected in (("first", []), ("second", ["Bob commented on 'Create storyboard' in Film project"])):
+        await cast.talent.post(path, content=content)
+        shown = (await cast.creator.get("/notifications")).body["notifications"]
+        assert [one["message"] for one in shown] == expected
+        await cast.creator.want("task_commented")
 
 
 async def test_a_choice_stays_and_what_is_not_given_too(api: Api) -> None:

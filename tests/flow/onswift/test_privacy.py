@@ -1,6 +1,7 @@
 """Everything that is known of a user can be had, and erased."""
 
 import asyncio
+import re
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +13,8 @@ from core import clock, exports, privacy
 from core.db import Query, Texts
 from core.identity import INSERT_ONE_TIME_TOKEN
 from core.jobs import FinishErasure
-from core.privacy import DELETED_NAME, PersonalData
+from core.kept_answers import DELETED_NAME
+from core.privacy import PersonalData
 from marketplaces.onswift.personal_data import PERSONAL_DATA
 from tests.contract.story.telling import Story
 from tests.flow.api.conftest import PASSWORD, Api, Caller
@@ -20,6 +22,7 @@ from tests.flow.conftest import House
 from workers.erasure import finish_erasure
 
 REGISTRY: tuple[PersonalData, ...] = (*privacy.CORE, *PERSONAL_DATA)
+TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"
 PROFILE: dict[str, Any] = {
     "professionalTitle": "Zyxwvut Editor", "bio": "Zyxwvut bio", "skills": ["Figma"], "hourlyRate": 75,
     "portfolioLinks": ["https://zyxwvut.com"], "linkedinUrl": "https://linkedin.com/in/zyxwvut",
@@ -107,6 +110,15 @@ async def test_an_export_holds_what_is_known_and_nothing_of_others(story: Story)
     assert {one.name for one in REGISTRY if one.export} == data.keys()
     assert story.ann.email not in str(reply.body)
     assert "password" not in str(reply.body).lower()
+
+
+async def test_an_export_has_names_and_times_as_all_answers_have_them(story: Story) -> None:
+    reply = await story.bob.get("/users/me/export")
+    rows = [row for part in reply.body["data"].values() for row in part]
+    assert [name for row in rows for name in row if not re.fullmatch("[a-z][A-Za-z0-9]*", name)] == []
+    times = [value for row in rows for name, value in row.items() if name.endswith("At") and value is not None]
+    assert len(times) > len(rows)
+    assert [value for value in (*times, reply.body["exportedAt"]) if not re.fullmatch(TIME, value)] == []
 
 
 async def test_an_export_can_be_asked_for_some_times_an_hour(api: Api) -> None:

@@ -64,6 +64,7 @@ async def test_lists_are_filtered_by_status_and_paged_from_the_latest(api: Api) 
     assert [one["id"] for one in planned["projects"]] == [ids[2]]
     assert planned["pagination"] == {
         "page": 1, "limit": 1, "total": 2, "totalPages": 2, "hasNext": True, "hasPrev": False,
+        "nextCursor": planned["pagination"]["nextCursor"],
     }  # fmt: skip
     unknown = await ann.get("/projects", status="active")
     assert (unknown.status, unknown.fields) == (400, ["status"])

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from core.budget import Rate
 from marketplaces.onswift import rules
 from tests.flow.api.conftest import Api, Caller
 from tests.flow.conftest import House
@@ -70,7 +71,7 @@ async def test_words_are_looked_for_in_name_title_and_bio_the_most_telling_place
     assert await names(ann, q=q) == found
 
 
-async def test_a_name_with_a_typing_error_is_found_when_nothing_else_is(ann: Caller) -> None:
+async def test_a_name_with_a_typing_error_is_found(ann: Caller) -> None:
     assert await names(ann, q="John Miler") == ["John Miller"]
     assert await names(ann, q="Jane Smiht") == ["Jane Smith"]
     assert await names(ann, q="Jane Smiht", minRate=100) == []
@@ -134,11 +135,10 @@ async def test_what_changes_is_found_at_once(api: Api, ann: Caller, house: House
     assert await names(ann, q="colorist") == []
 
 
-async def test_pages_of_a_long_result_hold_each_talent_once_and_its_total_grows_on_the_way(
-    api: Api, house: House
-) -> None:
+async def test_pages_of_a_long_result_hold_each_talent_once_and_say_how_many_there_are(api: Api, house: House) -> None:
     ann = await api.signed_up("creator")
     await house.resources.db.execute(MANY, rules.SEARCH_BLOCK + 30)
+    await house.resources.db.execute("update users set name = 'Tálent' where name like 'Talent 1%'")
     seen: list[Any] = []
     totals, has_next = [], []
     for page in range(1, 7):
@@ -147,13 +147,28 @@ async def test_pages_of_a_long_result_hold_each_talent_once_and_its_total_grows_
         totals.append((body["pagination"]["total"], body["totalIsExact"]))
         has_next.append(body["pagination"]["hasNext"])
     assert len(set(seen)) == len(seen) == rules.SEARCH_BLOCK + 30
-    assert totals == [(200, False)] * 4 + [(230, True)] * 2
+    assert totals == [(230, True)] * 6
     assert has_next == [True] * 5 + [False]
 
 
-async def test_a_search_ends_somewhere(api: Api, house: House) -> None:
+@pytest.mark.parametrize("q", ["", "talent"])
+async def test_every_match_is_reached_however_many_there_are(api: Api, house: House, q: str) -> None:
     ann = await api.signed_up("creator")
-    await house.resources.db.execute(MANY, rules.SEARCH_END + 1)
-    last = (await ann.get("/users/search", page=rules.SEARCH_END // 50, limit=50)).body
-    assert (len(last["users"]), last["pagination"]["hasNext"], last["totalIsExact"]) == (50, False, False)
-    assert (await ann.get("/users/search", page=10_000, limit=50)).body["users"] == []
+    count = rules.SEARCH_BLOCK * 6 + 7
+    await house.resources.db.execute(MANY, count)
+    seen: set[str] = set()
+    for page in range(1, count // 50 + 2):
+        body = (await ann.get("/users/search", q=q, page=page, limit=50)).body
+        seen |= {user["id"] for user in body["users"]}
+        assert body["pagination"]["total"] == count
+    assert (len(seen), body["pagination"]["hasNext"]) == (count, False)
+    assert (await ann.get("/users/search", q=q, page=10_000, limit=50)).body["users"] == []
+
+
+async def test_far_pages_are_rationed(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rules, "DEEP_SEARCH", 40)
+    monkeypatch.setattr(rules, "DEEP_PAGES", Rate("deep-pages", count=1, seconds=60))
+    ann = await api.signed_up("creator")
+    assert (await ann.get("/users/search", page=2, limit=50)).body["users"] == []
+    assert (await ann.get("/users/search", page=2, limit=50)).code == "RATE_LIMITED"
+    assert (await ann.get("/users/search", page=1, limit=50)).status == 200

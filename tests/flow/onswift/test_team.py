@@ -46,6 +46,7 @@ async def test_who_leaves_is_out_of_the_team_and_its_conversation_on_every_hub(
     house: House, two_hubs: tuple[str, str], cast: Cast
 ) -> None:
     room = (await cast.talent.post(f"{cast.path}/conversations")).body["id"]
+    await cast.creator.want("team_left")
     here, there = [await ear(house, hub, cast.talent) for hub in two_hubs]
     ann_here, ann_there = [await ear(house, hub, cast.creator) for hub in two_hubs]
     for one in (here, there, ann_here, ann_there):

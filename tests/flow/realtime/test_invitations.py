@@ -4,6 +4,8 @@ from datetime import date
 from uuid import UUID
 
 from core import invitations
+from core.invitations import INVITATION_RECEIVED
+from core.preferences import PreferenceChange, choose
 from marketplaces.onswift.handlers.projects import create_project
 from marketplaces.onswift.handlers.team import add_member
 from marketplaces.onswift.structs.projects import NewProject, NewTeamMember
@@ -16,6 +18,8 @@ async def test_who_is_invited_hears_nothing_until_she_accepts_and_then_as_one_wh
     ann = await (await house.chatter("Ann", two_hubs[0])).connect()
     bob = await (await house.chatter("Bob", two_hubs[1], "talent")).connect()
     bob_id = str(bob.user.id)
+    wanted = PreferenceChange(INVITATION_RECEIVED.type, in_app=True)
+    await choose(house.ctx(bob.user), [INVITATION_RECEIVED], [wanted])
     made = await ann.call("conversation:create", participantIds=[bob_id], title=" Team ")
     room = made["conversationId"]
     assert made == {"conversationId": room, "added": [], "invited": [bob_id]}

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from core import clock
+from core import clock, groups, messages
 from core.context import User
 from core.events import ConversationUpdated, Event, NotificationNew
 from core.ids import uuid7
@@ -185,9 +185,44 @@ async def test_a_member_who_left_and_a_deleted_text_are_not_told(house: House, e
     await house.resources.db.execute("update messages set body = '', deleted_at = now() where id = $1", stored.id)
     ear.told.clear()
     await notify(house, group)
-    ((user_id, event), _) = ear.told
-    assert isinstance(event, NotificationNew)
-    assert (user_id, event.notification.message) == (bob.id, "Ann: Message deleted")
+    assert ear.told == []
+    await say(house, ann, group, "no secret")
+    await notify(house, group)
+    assert ear.notified() == [bob.id]
+
+
+async def test_what_the_list_says_of_new_messages_follows_edits_and_deletions(api: Api, house: House, ear: Ear) -> None:
+    (ann, _), (bob, _) = await house.person("Ann"), await house.person("Bob")
+    group = await house.group(ann, bob)
+    first, second = await say(house, ann, group, "first"), await say(house, ann, group, "second")
+    await notify(house, group)
+
+    async def shown() -> list[tuple[str, str]]:
+        return [(one["message"], one["entityId"]) for one in (await inbox(api, house, bob))["notifications"]]
+
+    await messages.edit(house.ctx(ann), group, second.id, "better")
+    assert await shown() == [("Ann: better", str(second.id))]
+    await messages.delete(house.ctx(ann), group, second.id)
+    assert await shown() == [("Ann: first", str(first.id))]
+    ear.told.clear()
+    await notify(house, group)
+    assert ear.notified() == [], "the first has been told"
+    await messages.delete(house.ctx(ann), group, first.id)
+    page = await inbox(api, house, bob)
+    assert (page["notifications"], page["unreadCount"], page["pagination"]["total"]) == ([], 0, 0)
+    assert "first" not in str(await house.resources.db.fetch("select message, wording from notifications"))
+
+
+async def test_what_is_told_of_a_conversation_is_gone_from_the_list_of_who_has_left_it(
+    api: Api, house: House, ear: Ear
+) -> None:
+    (ann, _), (bob, _) = await house.person("Ann"), await house.person("Bob")
+    group = await house.group(ann, bob)
+    await say(house, ann, group, "first")
+    await notify(house, group)
+    await groups.remove(house.ctx(bob), group, bob.id)
+    page = await inbox(api, house, bob)
+    assert (page["notifications"], page["unreadCount"]) == ([], 0)
 
 
 async def test_many_conversations_are_told_at_once_and_concurrently_without_a_deadlock(house: House, ear: Ear) -> None:

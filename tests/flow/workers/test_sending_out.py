@@ -12,6 +12,7 @@ from core.context import Ctx, User
 from core.ids import uuid7
 from core.jobs import NotifyMembers, SendOut
 from core.notices import Notice
+from core.paging import CursorQuery
 from core.preferences import PreferenceChange, choose
 from core.publisher import Draft
 from core.unit_of_work import unit_of_work
@@ -53,7 +54,7 @@ async def quiet(house: House, worker: Worker) -> None:
 
 
 async def listed(house: House, user: User) -> list[str]:
-    page = await notifications.list_of_user(house.ctx(user), None, 20, 0)
+    page = await notifications.list_of_user(house.ctx(user), None, CursorQuery())
     return [one.type for one in page.notifications]
 
 
@@ -123,7 +124,7 @@ async def test_a_user_who_has_gone_or_has_read_it_is_not_mailed(house: House) ->
     await db.execute("update notifications set read_at = now() where user_id = $1", people[1].id)
     await deliveries.send_out(nobody_s(house, people[0]), ids, email=True, push=True)
     assert [row["id"] for row in await db.fetch("select id from notifications where mailed_at is not null")] == ids[2:]
-    assert await deliveries.MAIL(db, ids[0]) is None, "nor if she goes before the mail does"
+    assert await deliveries.MAIL(db, ids[0], None) is None, "nor if she goes before the mail does"
 
 
 async def test_two_workers_that_send_the_same_out_mail_it_once(house: House) -> None:

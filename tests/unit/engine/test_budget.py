@@ -7,51 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.budget import Nested, Rate
+from core.crowd import Crowd
 from realtime.engine.budget import EXCUSES, SERVE, SLICE, TURN, UNIT, Budget, Turns
 from realtime.engine.config import Config
-from realtime.engine.guard import Client, Crowd, Guard
+from realtime.engine.guard import LEAST_HELD, LEAST_WATER, WATER, Client, Guard, Held, Shares
 from realtime.engine.place import Place
 from realtime.engine.server import Engine
-from realtime.engine.session import Layer, Session
-from realtime.engine.websocket import WebSocket
+from realtime.engine.websocket import FAREWELL, GRACE
 from tests.flow.engine.serving import client_frame, text
 from tests.unit.engine.clock import HandLoop, by_hand
-from tests.unit.engine.wire import Wire
-
-
-class Listener:
-    """Takes what a WebSocket brings."""
-
-    max_payload = Config().max_payload
-
-    def __init__(self) -> None:
-        self.heard: list[str | bytes] = []
-        self.ended = ""
-
-    def receive(self, packet: str) -> None:
-        self.heard.append(packet)
-
-    def deliver(self, message: bytes) -> None:
-        self.heard.append(message)
-
-    def fall_behind(self) -> None: ...
-
-    def catch_up(self) -> None: ...
-
-    def close(self, reason: str, code: int) -> None:
-        self.ended = f"{reason} {code}"
-
-
-def no_layer(_: Session) -> Layer:
-    raise AssertionError("no session is opened here")
-
-
-def connect(config: Config, engine: Engine | None = None) -> tuple[WebSocket, Wire, Listener]:
-    """A WebSocket without a network, and who hears it."""
-    wire, listener = Wire(), Listener()
-    websocket = WebSocket(engine or Engine(config, no_layer), wire, Budget(config, "1.2.3.4"))
-    websocket.taker = listener
-    return websocket, wire, listener
+from tests.unit.engine.listener import connect, no_layer
 
 
 def spend(budget: Budget) -> int:
@@ -182,7 +147,7 @@ def test_who_is_too_fast_is_not_read_until_there_is_credit_and_then_heard_to_the
         assert len(listener.heard) == 30
         assert round(loop.now - started, 3) == 2.0
         assert wire.is_reading()
-        assert listener.ended == ""
+        assert listener.codes == []
 
 
 def turn_until_it_waits(loop: HandLoop) -> None:
@@ -234,16 +199,17 @@ def test_a_frame_larger_than_the_budget_is_taken_and_paid_for_afterwards() -> No
         assert 1.0 < loop.now - started < 3.0
 
 
-def test_who_goes_on_sending_after_the_goodbye_is_hung_up_on() -> None:
+def test_who_goes_on_sending_after_the_goodbye_is_not_read_and_hung_up_on_later() -> None:
     with by_hand():
-        websocket, wire, listener = connect(Config(traffic=Rate("traffic", 10, 1)))
+        websocket, wire, listener = connect(Config())
         websocket.close("whatever", 1000)
-        for _ in range(9):
-            websocket.data_received(text("4x"))
-        spared = wire.aborted
-        for _ in range(2):
-            websocket.data_received(text("4x"))
-        assert (spared, wire.aborted) == (False, True)
+        websocket.data_received(bytes(GRACE))
+        spared = wire.is_reading()
+        websocket.data_received(b"x")
+        assert (spared, wire.is_reading(), wire.aborted) == (True, False, False)
+        for _ in range(round(FAREWELL / websocket.engine.wheel.tick)):
+            websocket.engine.wheel.turn()
+        assert wire.aborted
         assert listener.heard == []
 
 
@@ -317,6 +283,53 @@ def test_the_networks_of_a_wider_one_are_bounded_together() -> None:
     assert [holder.is_in for holder in holders] == [False, True, True]
     guard = Guard(Config(address_traffic=Rate("traffic", 1, 10)))
     assert [guard.is_late(Client("", of), guard.traffic) for of in subjects] == [False, False, True]
+
+
+class Keeper:
+    """Something that keeps bytes until it is told to go."""
+
+    def __init__(self, held: Held, subjects: Nested = A) -> None:
+        self.held = held
+        self.subjects = subjects
+        self.is_in = True
+
+    def put(self, size: int) -> "Keeper":
+        self.held.put(self.subjects, self, size)
+        return self
+
+    def crowded_out(self) -> None:
+        self.is_in = False
+        self.put(0)
+
+
+def test_what_an_address_keeps_is_added_up_and_beyond_the_bound_the_largest_goes() -> None:
+    held = Held(10 * LEAST_HELD)
+    small, large = Keeper(held).put(4 * LEAST_HELD), Keeper(held).put(2 * LEAST_HELD)
+    large.put(6 * LEAST_HELD)
+    assert (small.is_in, large.is_in) == (True, True)
+    large.put(7 * LEAST_HELD)
+    assert (small.is_in, large.is_in) == (True, False)
+    Keeper(held).put(6 * LEAST_HELD).put(LEAST_HELD - 1)
+    small.put(0)
+    assert not held._of
+
+
+def test_what_goes_is_kept_for_no_wider_network_either() -> None:
+    held = Held(LEAST_HELD)
+    assert not Keeper(held, (("a/64", 1), ("/48", 8))).put(2 * LEAST_HELD).is_in
+    assert not held._of
+
+
+def test_the_more_connections_an_address_has_the_less_may_wait_for_the_next() -> None:
+    shares = Shares()
+    given = [shares.enter(A, WATER // 4) for _ in range(WATER // LEAST_WATER + 1)]
+    assert given[:4] == [WATER // 4] * 4
+    assert given[4] == WATER // 5
+    assert given[-2:] == [LEAST_WATER] * 2
+    assert shares.enter((), WATER) == WATER
+    for _ in given:
+        shares.leave(A)
+    assert shares.enter(A, WATER) == WATER
 
 
 def test_an_address_is_counted_as_its_subject_unless_it_is_trusted() -> None:

@@ -10,14 +10,12 @@ from hypothesis import strategies as st
 
 from core.budget import Rate
 from realtime.engine import frames
-from realtime.engine.budget import TRAFFIC, Budget
+from realtime.engine.budget import TRAFFIC
 from realtime.engine.frames import BrokenFrame, binary_frame, read_frame, text_frame, unwrap
-from realtime.engine.server import Config, Engine
-from realtime.engine.session import Layer, Session
-from realtime.engine.websocket import WebSocket
+from realtime.engine.server import Config
 from tests.flow.engine.serving import client_frame
 from tests.unit.engine.clock import by_hand
-from tests.unit.engine.wire import Wire
+from tests.unit.engine.listener import connect
 
 LIMIT = 1_000
 SIZES = (0, 1, 125, 126, 127, 65_535, 65_536, 100_000)
@@ -62,49 +60,15 @@ def test_a_client_frame_is_read_once_it_is_whole(size: int) -> None:
     assert answer == (0x81, bytearray(bytes(range(256)) * (size // 256) + bytes(size % 256)), len(sent))
 
 
-class Listener:
-    """Remembers what a WebSocket brings, and its end."""
-
-    max_payload = Config().max_payload
-
-    def __init__(self) -> None:
-        self.heard: list[object] = []
-
-    def receive(self, packet: str) -> None:
-        self.heard.append(packet)
-
-    def deliver(self, message: bytes) -> None:
-        self.heard.append(message)
-
-    def fall_behind(self) -> None: ...
-
-    def catch_up(self) -> None: ...
-
-    def close(self, reason: str, code: int) -> None:
-        self.heard.append(code)
-        self.websocket.close(reason, code)
-
-    websocket: WebSocket
-
-
-def _no_layer(_: Session) -> Layer:
-    raise AssertionError("no session is opened here")
-
-
 def feed(pieces: list[bytes], traffic: Rate = TRAFFIC) -> tuple[list[object], bytes]:
-    """What is heard and written when a WebSocket is sent these pieces, as fast as it reads them."""
-    wire, listener = Wire(), Listener()
-    config = Config(max_payload=LIMIT, traffic=traffic)
-    engine = Engine(config, _no_layer)
-    websocket = WebSocket(engine, wire, Budget(config, ""))
-    websocket.taker = listener
-    listener.websocket = websocket
+    """What is heard and written when a WebSocket is sent these pieces, as fast as it reads them; last, the code of its end."""
+    websocket, wire, listener = connect(Config(max_payload=LIMIT, traffic=traffic))
     with by_hand() as loop:
         for piece in pieces:
             websocket.data_received(piece)
             loop.run()
             assert wire.is_reading()
-    return listener.heard, wire.written
+    return [*listener.heard, *listener.codes], wire.written
 
 
 def split(data: bytes, cuts: list[int]) -> list[bytes]:

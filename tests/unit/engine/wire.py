@@ -14,6 +14,7 @@ class Wire(asyncio.Transport):
         self.closed = False
         self._reading = True
         self.aborted = False
+        self.waiting = 0
 
     def get_extra_info(self, name: str, default: object = None) -> object:
         return ("1.2.3.4", 5) if name == "peername" else default
@@ -22,6 +23,9 @@ class Wire(asyncio.Transport):
         self.protocol = cast("asyncio.Protocol", protocol)
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None: ...
+
+    def get_write_buffer_size(self) -> int:
+        return self.waiting
 
     def is_reading(self) -> bool:
         return self._reading

@@ -1,0 +1,28 @@
+"""How many matches broad searches have, counted once a minute: who pages through one sees one total, and few wait for a count."""
+
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Hashable
+from time import monotonic
+
+SECONDS = 60.0
+MOST = 10_000
+
+
+class Totals:
+    """Counts of the last minute, those that were asked for last."""
+
+    def __init__(self, now: Callable[[], float] = monotonic) -> None:
+        self._now = now
+        self._counts: OrderedDict[Hashable, tuple[int, float]] = OrderedDict()
+
+    async def get(self, search: Hashable, count: Callable[[], Awaitable[int]]) -> int:
+        """Return how many matches a search has, counted now or within the last minute."""
+        known, until = self._counts.get(search, (0, 0.0))
+        if self._now() < until:
+            return known
+        total = await count()
+        self._counts[search] = total, self._now() + SECONDS
+        self._counts.move_to_end(search)
+        if len(self._counts) > MOST:
+            self._counts.popitem(last=False)
+        return total

@@ -1,0 +1,12 @@
+"""Whether the database sees letters outside ASCII: pg_trgm looks at its LC_CTYPE, whatever the locale provider is."""
+
+from core.db import Scalar
+
+# One letter of each kind that a locale may leave out: with a mark, of another alphabet, of none.
+BLIND = Scalar(
+    bool, "select exists (select from unnest('{é,ж,م,म,山}'::text[]) letter where cardinality(show_trgm(letter)) = 0)"
+)
+ADVICE = (
+    "The database's LC_CTYPE leaves out letters beyond ASCII, so that names in other scripts are found with one typing"
+    " error, but not with several. Make it with an LC_CTYPE of UTF-8, such as C.UTF-8 (docs/search.md)"
+)

@@ -1,0 +1,386 @@
+-- Search in people's own scripts: one normal form for names, texts and queries, and the search for talents on it.
+--
+-- Talents who are there already are entered anew by 0024; until then they are found as before. The version before calls find_talents
+-- with the same parameters.
+
+-- Search in names and texts, for all marketplaces. A marketplace stores `search_name(...) || search_text(...)` by a trigger and asks
+-- with `search_query(...)`: what is written and what is asked go through the same functions. docs/search.md says what is found.
+--
+-- Nothing here depends on the locale of the database: not case, not what a letter is. An index made on one server is right on all.
+-- Lexemes carry what they are: `=` a word of a name as it was typed, `@` its normal form, `~` a name with one letter less, `*` a stem;
+-- without a mark, a word of a text, or two neighbouring characters of a script that is written without spaces.
+
+-- Small letters, whatever the locale. The texts are in a decomposed form: letters with marks are two characters here.
+create function search_lower(given text) returns text language sql immutable strict parallel safe return
+    translate(lower(given collate "C"),
+            'ÆÐØÞĐĦŁŊŒŦƁƂƄƆƇƉƊƋƎƏƐƑƓƔƖƗƘƜƝƟƢƤƦƧƩƬƮƱƲƳƵƷƸƼǤǶǷȜȠȢȤȺȻȽȾɁɃɄɅɆɈɊɌɎͰͲͶͿΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡΣΤΥΦΧΨΩϏϘϚϜϞϠϢϤ'
+            'ϦϨϪϬϮϷϺϽϾϿЂЄЅІЈЉЊЋЏАБВГДЕЖЗИКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯѠѢѤѦѨѪѬѮѰѲѴѸѺѼѾҀҊҌҎҐҒҔҖҘҚҜҞҠҢҤҦҨҪҬҮҰҲҴҶҸҺҼҾӀӃӅӇӉӋӍ'
+            'ӔӘӠӨӶӺӼӾԀԂԄԆԈԊԌԎԐԒԔԖԘԚԜԞԠԢԤԦԨԪԬԮԱԲԳԴԵԶԷԸԹԺԻԼԽԾԿՀՁՂՃՄՅՆՇՈՉՊՋՌՍՎՏՐՑՒՓՔՕՖႠႡႢႣႤႥႦႧႨႩႪႫႬႭႮႯႰႱႲႳႴႵႶႷႸႹႺႻႼႽ'
+            'ႾႿჀჁჂჃჄჅჇჍᲐᲑᲒᲓᲔᲕᲖᲗᲘᲙᲚᲛᲜᲝᲞᲟᲠᲡᲢᲣᲤᲥᲦᲧᲨᲩᲪᲫᲬᲭᲮᲯᲰᲱᲲᲳᲴᲵᲶᲷᲸᲹᲺᲽᲾᲿẞỺỼỾⱠⱢⱣⱤⱧⱩⱫⱭⱮⱯⱰⱲⱵⱾⱿꙀꙂꙄꙆꙈꙊꙌꙎꙐꙒꙔꙖꙘꙚꙜꙞꙠꙢꙤꙦꙨꙪꙬꚀꚂ'
+            'ꚄꚆꚈꚊꚌꚎꚐꚒꚔꚖꚘꚚꜢꜤꜦꜨꜪꜬꜮꜲꜴꜶꜸꜺꜼꜾꝀꝂꝄꝆꝈꝊꝌꝎꝐꝒꝔꝖꝘꝚꝜꝞꝠꝢꝤꝦꝨꝪꝬꝮꝹꝻꝽꝾꞀꞂꞄꞆꞋꞍꞐꞒꞖꞘꞚꞜꞞꞠꞢꞤꞦꞨꞪꞫꞬꞭꞮꞰꞱꞲꞳꞴꞶꞸꞺꞼꞾꟀꟂꟄꟅꟆꟇꟉ',
+            'æðøþđħłŋœŧɓƃƅɔƈɖɗƌǝəɛƒɠɣɩɨƙɯɲɵƣƥʀƨʃƭʈʊʋƴƶʒƹƽǥƕƿȝƞȣȥⱥȼƚⱦɂƀʉʌɇɉɋɍɏͱͳͷϳαβγδεζηθικλμνξοπρστυφχψωϗϙϛϝϟϡϣϥ'
+            'ϧϩϫϭϯϸϻͻͼͽђєѕіјљњћџабвгдежзиклмнопрстуфхцчшщъыьэюяѡѣѥѧѩѫѭѯѱѳѵѹѻѽѿҁҋҍҏґғҕҗҙқҝҟҡңҥҧҩҫҭүұҳҵҷҹһҽҿӏӄӆӈӊӌӎ'
+            'ӕәӡөӷӻӽӿԁԃԅԇԉԋԍԏԑԓԕԗԙԛԝԟԡԣԥԧԩԫԭԯաբգդեզէըթժիլխծկհձղճմյնշոչպջռսվտրցւփքօֆⴀⴁⴂⴃⴄⴅⴆⴇⴈⴉⴊⴋⴌⴍⴎⴏⴐⴑⴒⴓⴔⴕⴖⴗⴘⴙⴚⴛⴜⴝ'
+            'ⴞⴟⴠⴡⴢⴣⴤⴥⴧⴭაბგდევზთიკლმნოპჟრსტუფქღყშჩცძწჭხჯჰჱჲჳჴჵჶჷჸჹჺჽჾჿßỻỽỿⱡɫᵽɽⱨⱪⱬɑɱɐɒⱳⱶȿɀꙁꙃꙅꙇꙉꙋꙍꙏꙑꙓꙕꙗꙙꙛꙝꙟꙡꙣꙥꙧꙩꙫꙭꚁꚃ'
+            'ꚅꚇꚉꚋꚍꚏꚑꚓꚕꚗꚙꚛꜣꜥꜧꜩꜫꜭꜯꜳꜵꜷꜹꜻꜽꜿꝁꝃꝅꝇꝉꝋꝍꝏꝑꝓꝕꝗꝙꝛꝝꝟꝡꝣꝥꝧꝩꝫꝭꝯꝺꝼᵹꝿꞁꞃꞅꞇꞌɥꞑꞓꞗꞙꞛꞝꞟꞡꞣꞥꞧꞩɦɜɡɬɪʞʇʝꭓꞵꞷꞹꞻꞽꞿꟁꟃꞔʂᶎꟈꟊ');
+
+-- Words with a space in between: punctuation and symbols are none.
+create function search_split(given text) returns text language sql immutable strict parallel safe return
+    btrim(regexp_replace(given, '[\x01-\x2f\x3a-\x40\x5b-\x60\x7b-\xb4\xb6-\xb9\xbb-\xbf\xd7\xf7\u02b0-\u02ff\u037e\u0387\u055a-\u055f\u0589\u058a\u05be\u05c0\u05c3\u05c6\u05f3\u05f4\u0600-\u060f\u061b-\u061f\u066a-\u066d\u06d4\u06dd\u06de\u06e9\u06fd\u06fe\u0700-\u070f\u0964\u0965\u0970\u0df4\u0e2f\u0e3f\u0e4f\u0e5a\u0e5b\u104a-\u104f\u10fb\u17d4-\u17da\u2000-\u2bff\u2e00-\u2fff\u3000-\u3004\u3008-\u3040\u30a0\u30fb\u3190-\u319f\u3200-\u33ff\u4dc0-\u4dff\ua4fe\ua4ff\ue000-\uf8ff\ufd3e\ufd3f\ufe10-\ufe1f\ufe30-\ufe6f\uff00-\uffff\U0001d000-\U0001d1ff\U0001f000-\U0001faff\U000f0000-\U0010ffff]+', ' ', 'g'));
+
+-- A name as it was typed, but for case, punctuation and what cannot be seen.
+create function search_written(given text) returns text language sql immutable strict parallel safe return
+    case when octet_length(given) = length(given) then search_split(lower(given collate "C"))
+    else normalize(search_split(search_lower(normalize(
+        regexp_replace(given, '[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff]', '', 'g'), NFD))), NFC) end;
+
+-- The normal form: the words of a text, one space in between, in the one spelling that stands for all. At most 10,000 characters
+-- are looked at and 20,000 returned. The normal form of a normal form is itself.
+create function search_normal(given text) returns text language plpgsql immutable strict parallel safe as $$
+declare
+    words text := left(given, 10000);
+begin
+    if octet_length(words) = length(words) then
+        words := lower(words collate "C");
+    else
+        words := regexp_replace(search_lower(normalize(words, NFKD)), '[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff]', '', 'g');
+        -- These two are letters of their own: a short i, which loses its mark in decomposed texts only.
+        words := replace(words, U&'\0438\0306', U&'\0439');
+        -- Marks of Latin, Greek, Hebrew and Arabic letters, the hamza and the tatweel, the nukta of Indic letters.
+        words := regexp_replace(words, '[\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u0621\u0640\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e8\u06ea-\u06ed\u08d3-\u08ff\u093c\u0951-\u0954\u09bc\u0a3c\u0abc\u0b3c\u0cbc\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]', '', 'g');
+        words := translate(words,
+            'øđłħŧıðŋəǝƒɓɗƙƴɛɔʒɨʉɵɣςґٱىیېةۃہھەکڪךםןףץ٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹०१२३४५६७८९০১২৩৪৫৬৭৮৯੦੧੨੩੪੫੬੭੮੯૦૧૨૩૪૫૬૭૮૯'
+            '୦୧୨୩୪୫୬୭୮୯௦௧௨௩௪௫௬௭௮௯౦౧౨౩౪౫౬౭౮౯೦೧೨೩೪೫೬೭೮೯൦൧൨൩൪൫൬൭൮൯๐๑๒๓๔๕๖๗๘๙໐໑໒໓໔໕໖໗໘໙၀၁၂၃၄၅၆၇၈၉០១២៣៤៥៦៧៨៩ァアィイゥウェエォオ'
+            'カキクケコサシスセソタチッツテトナニヌネノハヒフヘホマミムメモャヤュユョヨラリルレロヮワヰヱヲンヵヶヽ',
+            'odlhtidneefbdkyeoziuogσгايييهههههككכמנפצ012345678901234567890123456789012345678901234567890123456789'
+            '012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789ぁあぃいぅうぇえぉお'
+            'かきくけこさしすせそたちっつてとなにぬねのはひふへほまみむめもゃやゅゆょよらりるれろゎわゐゑをんゕゖゝ');
+        words := replace(replace(replace(replace(words, 'ß', 'ss'), 'æ', 'ae'), 'œ', 'oe'), 'þ', 'th');
+        -- A nasal before a consonant of its class is written as an anusvara as well.
+        if words ~ '[\u0900-\u097f]' then
+            words := replace(words, U&'\0901', U&'\0902');
+            words := regexp_replace(words, '\u0919\u094d(?=[\u0915-\u0918])|\u091e\u094d(?=[\u091a-\u091d])|\u0923\u094d(?=[\u091f-\u0922])'
+                '|\u0928\u094d(?=[\u0924-\u0927])|\u092e\u094d(?=[\u092a-\u092d])', U&'\0902', 'g');
+        end if;
+        words := regexp_replace(words, '([\u0e01-\u0e4e\u0e81-\u0ede\u1000-\u109f\u1100-\u11ff\u1780-\u17d3\u3005-\u3007\u3041-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\U00020000-\U0003ffff]+)', ' \1 ', 'g');
+    end if;
+    if words ~ '\+\+|#|\.net' then
+        words := regexp_replace(words, '([a-z0-9])\+\+', '\1plusplus ', 'g');
+        words := regexp_replace(words, '(^|[^a-z0-9])([a-z])#(?![a-z0-9])', '\1\2sharp', 'g');
+        words := regexp_replace(words, '\.net(?![a-z0-9])', ' dotnet', 'g');
+    end if;
+    words := rtrim(left(normalize(search_split(words), NFC), 20000));
+    -- The son of, in two spellings.
+    return case when words ~ '\u0627\u0628\u0646' then regexp_replace(words, '(?<![^ ])\u0627\u0628\u0646(?![^ ])', U&'\0628\0646', 'g') else words end;
+end $$;
+
+-- Say whether a word is of a script that is written without spaces: Han, kana, Hangul, Thai, Lao, Burmese, Khmer.
+create function search_is_unspaced(word text) returns boolean language sql immutable strict parallel safe return
+    octet_length(word) <> length(word) and word ~ '[\u0e01-\u0e4e\u0e81-\u0ede\u1000-\u109f\u1100-\u11ff\u1780-\u17d3\u3005-\u3007\u3041-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\U00020000-\U0003ffff]';
+
+-- Say whether a word is a name of a language such as C++ and C#, which has no other beginnings or spellings.
+create function search_is_term(word text) returns boolean language sql immutable strict parallel safe return word ~ '^.(plusplus|sharp)$';
+
+-- The stem of a word, in the language that its script tells of; null for a word that says nothing.
+create function search_stem(word text) returns text language sql immutable strict parallel safe return (
+    case
+        when octet_length(word) = length(word) then ts_lexize('english_stem', word)
+        when word ~ '^[\u0400-\u052f]' then ts_lexize('russian_stem', word)
+        when word ~ '^[\u0600-\u06ff]' then ts_lexize('arabic_stem', word)
+        when word ~ '^[\u0900-\u097f]' then ts_lexize('hindi_stem', word)
+        when word ~ '^[\u0370-\u03ff]' then ts_lexize('greek_stem', word)
+        else array[word]
+    end
+)[1];
+
+-- The words of a name in other spellings: with `ue` for an umlaut, and without the Arabic article.
+create function search_other_spellings(given text) returns text[] language sql immutable strict parallel safe return
+    case when octet_length(given) = length(given) then '{}' else (
+        select coalesce(array_agg(distinct left(spelling, 64)), '{}') from (
+            select regexp_split_to_table(search_normal(replace(replace(replace(replace(replace(replace(
+                search_written(given), 'ä', 'ae'), 'ö', 'oe'), 'ü', 'ue'), 'ø', 'oe'), 'å', 'aa'), 'æ', 'ae')), ' ')
+            where search_written(given) ~ '[äöüøåæ]'
+            union all
+            select substr(word, 3) from unnest(string_to_array(search_normal(given), ' ')) word where word ~ '^\u0627\u0644...'
+        ) spellings (spelling)
+        where spelling <> ''
+    ) end;
+
+-- A word of a name, and what is left of it without one of its letters: two words that share one are written nearly alike. The first
+-- letter is right, in Han the first two characters. Short words and those with digits have no slips.
+create function search_slips(word text) returns text[] language sql immutable strict parallel safe return
+    case
+        when length(word) < 2 or length(normalize(word, NFD)) not between 3 and 24 or word ~ '[0-9]' or search_is_term(word) then '{}'
+        when length(normalize(word, NFD)) = 3 then array[normalize(word, NFD)]
+        else (
+            select array_agg(distinct overlay(letters placing '' from place for least(place - 1, 1)))
+            from normalize(word, NFD) letters, generate_series(1, length(letters)) place
+            where place = 1 or place > case when word ~ '[\u3400-\u9fff]' then 2 else 1 end
+        )
+    end;
+
+-- What finds a name.
+create function search_name(given text) returns tsvector language plpgsql immutable strict parallel safe set plan_cache_mode = force_generic_plan as $$
+declare
+    normal text := left(search_normal(left(given, 400)), 400);
+    words text[] := (select coalesce(array_agg(left(word, 64)), '{}') from unnest(string_to_array(normal, ' ')) word);
+    -- Runs of a script without spaces are one, however they were cut.
+    whole text[] := case when search_is_unspaced(normal)
+        then string_to_array(regexp_replace(normal, '(?<=[\u0e01-\u0e4e\u0e81-\u0ede\u1000-\u109f\u1100-\u11ff\u1780-\u17d3\u3005-\u3007\u3041-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\U00020000-\U0003ffff]) (?=[\u0e01-\u0e4e\u0e81-\u0ede\u1000-\u109f\u1100-\u11ff\u1780-\u17d3\u3005-\u3007\u3041-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\U00020000-\U0003ffff])', '', 'g'), ' ')
+        else '{}' end;
+begin
+    return coalesce((
+        select string_agg(format('''%s''%s', lexeme, place), ' ')::tsvector from (
+            select '=' || left(word, 64), null from unnest(string_to_array(search_written(left(given, 400)), ' ')) word
+            union all
+            select case when search_is_term(word) then word else '@' || word end, ':' || place || 'A' from unnest(words) with ordinality _ (word, place)
+            union all
+            select '@' || word, ':1A' from unnest(search_other_spellings(left(given, 400))) word
+            union all -- words that others write as one
+            select '@' || left(array_to_string(words[place:place + more], ''), 64), ':' || place || 'A'
+            from generate_series(1, cardinality(words)) place, generate_series(1, 2) more
+            where place + more <= cardinality(words)
+                and not exists (select from unnest(words[place:place + more]) word where search_is_term(word))
+            union all
+            select '~' || slip, null from unnest(words) word, unnest(search_slips(word)) slip
+            union all
+            select substr(word, i, 2), ':' || row_number() over (order by place, i) || 'A'
+            from unnest(whole) with ordinality _ (word, place), generate_series(1, length(word)) i where search_is_unspaced(word)
+        ) lexemes (lexeme, place)
+    ), '');
+end $$;
+
+-- What finds a text. Its weight says where it stands: B in a title, C in running text, where words that say nothing are left out.
+create function search_text(given text, weight text) returns tsvector language plpgsql immutable strict parallel safe set plan_cache_mode = force_generic_plan as $$
+begin
+    return coalesce((
+        with words as materialized ( -- or each function would be called for each of its uses
+            select left(word, 64) as word, place, search_is_unspaced(word) as is_unspaced
+            from unnest(string_to_array(search_normal(given), ' ')) with ordinality _ (word, place)
+        ),
+        placed as (
+            select case when is_unspaced then substr(word, i, 2) else word end as lexeme, is_unspaced,
+                row_number() over (order by place, i) as place
+            from words, generate_series(1, case when is_unspaced then length(word) else 1 end) i
+        ),
+        stemmed as materialized (select p.*, case when not is_unspaced then search_stem(lexeme) end as stem from placed p)
+        select string_agg(format('''%s'':%s%s', l, place, weight), ' ')::tsvector
+        from stemmed, unnest(array[
+            case when is_unspaced or stem is not null or weight = 'B' then lexeme end, '*' || nullif(stem, lexeme)
+        ]) l
+        where l is not null
+    ), '');
+end $$;
+
+-- All of these words; those that say nothing count only where none of the others is in a text.
+create function search_all(telling text[], silent text[], texts text[]) returns tsquery
+language sql immutable strict parallel safe return (
+    concat_ws('&',
+        (select string_agg('(' || place || ')', '&') from unnest(telling) place),
+        (select '(' || concat_ws('|', '(' || string_agg('(' || place || ')', '&') || ')', nullif(array_to_string(texts, '|'), '')) || ')'
+            from unnest(silent) place having count(*) > 0)
+    )
+)::tsquery;
+
+-- What a query asks for: names as they were typed; all words, in names and texts; all of them with a slip in words of the name, and
+-- with words as written, for the rank. All null: it has no words. The first 16 count.
+create function search_query(given text, out exact tsquery, out normal tsquery, out near tsquery)
+language plpgsql immutable strict parallel safe set plan_cache_mode = force_generic_plan as $$
+declare
+    words text[] := (string_to_array(search_normal(left(given, 400)), ' '))[:16];
+    written text[] := (string_to_array(search_written(left(given, 400)), ' '))[:16];
+    word text;
+    stem text;
+    in_name text;
+    in_text text;
+    slips text;
+    places text[] := '{}';
+    texts text[] := '{}';
+    telling text[] := '{}';
+    near_telling text[] := '{}';
+    silent text[] := '{}';
+begin
+    if words = '{}' then
+        return;
+    end if;
+    for i in 1 .. cardinality(words) loop
+        word := left(words[i], 64);
+        in_name := (
+            select string_agg(format('''@%s'':*', spelling), '|') from (
+                select word
+                union
+                select unnest(search_other_spellings(case when cardinality(written) = cardinality(words) then written[i] else word end))
+            ) spellings (spelling)
+        );
+        slips := (select string_agg(format('''~%s''', slip), '|') from unnest(search_slips(word)) slip);
+        stem := search_stem(word);
+        if search_is_unspaced(word) then
+            in_text := case when length(word) = 1 then format('''%s'':*', word) else (
+                select '(' || string_agg(format('''%s''', substr(word, at, 2)), '<->' order by at) || ')'
+                from generate_series(1, length(word) - 1) at
+            ) end;
+        elsif stem is null then
+            places := places || format('%s|''%s''', in_name, word);
+            silent := silent || places[i];
+            continue;
+        else
+            in_text := format('''*%s''|''%s''', stem, stem); -- more would only mislead the planner: this finds the word itself, too
+        end if;
+        places := places || concat_ws('|', in_name, in_text);
+        texts := texts || in_text;
+        telling := telling || places[i];
+        near_telling := near_telling || concat_ws('|', in_name, in_text, '''' || nullif(word, stem) || '''', slips);
+    end loop;
+    normal := search_all(telling, silent, texts);
+    near := search_all(near_telling, silent, texts);
+    for i in 1 .. cardinality(words) - 1 loop -- words that others write as one
+        for more in 1 .. least(2, cardinality(words) - i) loop
+            normal := normal || search_all(
+                places[:i - 1] || format('''@%s'':*', left(array_to_string(words[i:i + more], ''), 64)) || places[i + more + 1:], '{}', '{}'
+            );
+        end loop;
+    end loop;
+    exact := (select string_agg(format('''=%s''', left(w, 64)), '&') from unnest(written) w)::tsquery && normal;
+end $$;
+
+alter table onswift.talents add column form smallint not null default 0;
+
+-- What finds a talent.
+create function onswift.talent_words(name text, title text, bio text) returns tsvector
+language sql immutable parallel safe return search_name(name) || search_text(coalesce(title, ''), 'B') || search_text(coalesce(bio, ''), 'C');
+
+create or replace function onswift.index_talent() returns trigger language plpgsql as $$
+declare
+    talent uuid := to_jsonb(new) ->> tg_argv[0];
+begin
+    -- Two who change different parts of a talent at once: the second waits here, and then sees what the first has written.
+    perform from users where id = talent for no key update;
+    insert into onswift.talents as t (user_id, name, words, skills, hourly_rate, availability, form)
+    select u.id, search_normal(u.name), onswift.talent_words(u.name, p.professional_title, p.bio),
+        coalesce(p.skills, '{}'), p.hourly_rate, p.availability, 1
+    from users u left join onswift.profiles p on p.user_id = u.id
+    where u.id = talent and u.market = 'onswift' and u.role = 'talent' and u.deleted_at is null
+    on conflict (user_id) do update set name = excluded.name, words = excluded.words, skills = excluded.skills,
+        hourly_rate = excluded.hourly_rate, availability = excluded.availability, form = excluded.form;
+    if not found then
+        delete from onswift.talents where user_id = talent;
+    end if;
+    return null;
+end $$;
+
+-- Finds talents: `wanted` of them after the first `skipped`, and how many there are up to `depth`. Null and '' mean: whatever.
+--
+-- Names as they were typed come before all else that fits, and that before names with a slip (and, where nothing fits at all, with
+-- several). Each kind is taken by rating and sorted by relevance in blocks of `block`, so that a page does not change when one looks
+-- deeper. A total of less than `depth` is all there are; onswift.count_talents counts the others.
+-- Planned anew for each call: what is not asked for falls out of the plan. The other settings tell the planner what its model of a
+-- scan that stops early leaves out: the rows of an order are scattered over the table.
+create or replace function onswift.find_talents(
+    query text, wanted_traits text[], min_rate float8, max_rate float8, min_rating float8,
+    depth int, block int, skipped int, wanted int
+) returns table (ids uuid[], total int)
+language plpgsql stable
+set plan_cache_mode = force_custom_plan set random_page_cost = 1.5 set effective_cache_size = '32MB' as $$
+declare
+    asked record;
+    terms tsquery;
+    but tsquery; -- what an earlier kind has found
+    page uuid[];
+    passed int; -- whole blocks before the page
+    matches int;
+    slips_below constant int := 50; -- and as many similar names at most; less than a depth, and the same in count_talents
+begin
+    ids := '{}';
+    total := 0;
+    select * into asked from search_query(query);
+    for kind in 1 .. 3 loop
+        terms := case kind when 1 then asked.exact when 2 then asked.normal else asked.near end;
+        continue when terms is null and (query <> '' or kind > 1) or kind = 3 and (terms = but or total >= slips_below);
+        passed := greatest(skipped - total, 0) / block * block;
+        with best as (
+            select t.user_id, t.rating, t.rating_count, case when terms is not null then t.words end as words
+            from onswift.talents t
+            where (terms is null or t.words @@ terms)
+                and (but is null or not t.words @@ but)
+                and (wanted_traits = '{}' or t.traits @> wanted_traits)
+                and (min_rate is null or t.hourly_rate >= min_rate::numeric)
+                and (max_rate is null or t.hourly_rate <= max_rate::numeric)
+                and (min_rating is null or t.rating >= min_rating::real)
+            order by t.rating desc, t.rating_count desc, t.user_id desc offset passed limit greatest(depth - total - passed, 0)
+        ),
+        placed as (
+            select b.user_id, row_number() over (order by b.rating desc, b.rating_count desc, b.user_id desc) as place,
+                case when terms is not null then ts_rank(b.words, asked.near) end as relevance
+            from best b
+        ),
+        sorted as (
+            select p.user_id, total + passed + row_number() over (order by (p.place - 1) / block, p.relevance desc, p.place) as place
+            from placed p
+        )
+        select array_agg(s.user_id order by s.place) filter (where s.place > skipped and s.place <= skipped + wanted), count(*)
+        into page, matches from sorted s;
+        if matches = 0 and passed > 0 then -- all of this kind come before the page
+            select count(*) into passed
+            from onswift.talents t
+            where (terms is null or t.words @@ terms)
+                and (but is null or not t.words @@ but)
+                and (wanted_traits = '{}' or t.traits @> wanted_traits)
+                and (min_rate is null or t.hourly_rate >= min_rate::numeric)
+                and (max_rate is null or t.hourly_rate <= max_rate::numeric)
+                and (min_rating is null or t.rating >= min_rating::real);
+        end if;
+        ids := ids || page;
+        total := total + passed + matches;
+        exit when total >= depth;
+        but := terms;
+    end loop;
+
+    if total = 0 and asked.normal is not null then
+        with alike as (
+            select t.user_id, row_number() over (order by word_similarity(search_normal(query), t.name) desc, t.user_id desc) as place
+            from onswift.talents t
+            where search_normal(query) <% t.name
+                and (wanted_traits = '{}' or t.traits @> wanted_traits)
+                and (min_rate is null or t.hourly_rate >= min_rate::numeric)
+                and (max_rate is null or t.hourly_rate <= max_rate::numeric)
+                and (min_rating is null or t.rating >= min_rating::real)
+            order by word_similarity(search_normal(query), t.name) desc, t.user_id desc limit slips_below
+        )
+        select coalesce(array_agg(a.user_id order by a.place) filter (where a.place > skipped and a.place <= skipped + wanted), '{}'),
+            count(*)::int
+        into ids, total from alike a;
+    end if;
+    return next;
+end $$;
+
+-- How many talents there are for a search that has found more than it looked at.
+create function onswift.count_talents(
+    query text, wanted_traits text[], min_rate float8, max_rate float8, min_rating float8
+) returns int
+language plpgsql stable
+set plan_cache_mode = force_custom_plan set enable_seqscan = off as $$
+declare
+    asked record;
+    terms tsquery;
+    but tsquery;
+    matches int;
+    total int := 0;
+    slips_below constant int := 50;
+begin
+    select * into asked from search_query(query);
+    for kind in 1 .. 2 loop
+        terms := case kind when 1 then asked.normal else asked.near end;
+        continue when terms is null and (query <> '' or kind > 1) or kind = 2 and (terms = but or total >= slips_below);
+        select count(*) into matches
+        from onswift.talents t
+        where (terms is null or t.words @@ terms)
+            and (but is null or not t.words @@ but)
+            and (wanted_traits = '{}' or t.traits @> wanted_traits)
+            and (min_rate is null or t.hourly_rate >= min_rate::numeric)
+            and (max_rate is null or t.hourly_rate <= max_rate::numeric)
+            and (min_rating is null or t.rating >= min_rating::real);
+        total := total + matches;
+        but := terms;
+    end loop;
+    return total;
+end $$;

@@ -1,0 +1,127 @@
+"""The figures of docs/limits.md are those of the code, row by row."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from api import admission, blobs, body, multipart, transfers
+from api.ops import operators, routes
+from core import alerts, invitations
+from core.budget import Rate
+from marketplaces.onswift import rules
+from realtime import limits
+from realtime.engine import budget, guard, http, polling, sockets, websocket
+from realtime.engine.config import Config
+
+PAGE = (Path(__file__).parents[2] / "docs/limits.md").read_text()
+ROWS = [
+    [cell.strip() for cell in line.strip("|").split(" | ")]
+    for line in PAGE.splitlines()
+    if re.match(r"\| [^|]+ \| [^|]+ \| [^|]+ \| [^|]+ \|$", line)
+]
+WORDS = {"one": 1, "two": 2, "three": 3, "five": 5}
+NUMBER = re.compile(rf"(?<![\w-])(\d[\d,]*|{'|'.join(WORDS)})(?: ?(KB|MB))?\b")
+UNITS = {"": 1, "KB": 1024, "MB": 1024 * 1024}
+MINUTE = 60
+
+
+def figures(text: str) -> list[float]:
+    """Return the numbers of a text, bytes without their unit."""
+    return [
+        (WORDS[number] if number in WORDS else int(number.replace(",", ""))) * UNITS[unit]
+        for number, unit in NUMBER.findall(text)
+    ]
+
+
+def refilled(rate: Rate) -> list[float]:
+    """Return the figures of "so many, then so many a second"."""
+    return [rate.count, rate.count / rate.seconds]
+
+
+def window(*rates: Rate) -> list[float]:
+    """Return the figures of "so many in any so many minutes", the same for all of these."""
+    assert len({(rate.count, rate.seconds) for rate in rates}) == 1
+    return [rates[0].count, rates[0].seconds / MINUTE]
+
+
+def counts(seconds: int, *rates: Rate) -> list[float]:
+    """Return the figures of "so many and so many a minute", an hour or a day."""
+    assert {rate.seconds for rate in rates} == {seconds}
+    return [rate.count for rate in rates]
+
+
+HOUR, DAY = 60 * MINUTE, 24 * 60 * MINUTE
+ACCOUNT = rules.LOGIN.account
+FIGURES: dict[str, Sequence[float]] = {
+    "`messages`": refilled(rules.MESSAGES),
+    "`events`": refilled(limits.OTHER_EVENTS),
+    "`sockets`": [limits.SOCKETS],
+    "`failed-connects`": refilled(limits.FAILED_CONNECTS),
+    "`user`": counts(MINUTE, rules.PER_USER),
+    "`holder`": counts(MINUTE, rules.PER_HOLDER),
+    "`address`": counts(MINUTE, rules.PER_ADDRESS),
+    "`address-changes`": counts(MINUTE, rules.PER_ADDRESS_CHANGES),
+    "calls under way": (),
+    "`requests`": refilled(admission.REQUESTS),
+    "`login`, `login-device`, `password-change`": window(
+        rules.LOGIN.address, rules.LOGIN.device, rules.PASSWORD_CHANGE
+    ),
+    "`login-account`": [ACCOUNT.count, 1, ACCOUNT.interval],
+    "`codes`": window(rules.CODES),
+    "`sign-up`, `mails`": counts(HOUR, rules.SIGN_UPS)[:1] * len({rules.SIGN_UPS.count, rules.MAILS.count}),
+    "`welcome`, `verification`, `password-reset`": [
+        *{*counts(HOUR, rules.WELCOME.mailbox, rules.VERIFICATION.mailbox, rules.PASSWORD_RESET.mailbox)}
+    ],
+    "`alert-login`, `alert-password`": [*{*counts(DAY, alerts.LOGINS, alerts.PASSWORDS)}],
+    "`uploads`, `export`": counts(HOUR, rules.UPLOADS, rules.EXPORT),
+    "`invitations`": [invitations.INVITATIONS.count, 1, round(invitations.INVITATIONS.interval / MINUTE)],
+    "`operators`, `operator_guesses`": counts(MINUTE, routes.USUAL, operators.GUESSES),
+    "traffic of a client": [*refilled(budget.TRAFFIC), 1, 1, budget.UNIT],
+    "work of a turn": [budget.SLICE, budget.TURN],
+    "refusals: error acks": refilled(budget.REFUSALS),
+    "refusals of an address": refilled(budget.REFUSALS),
+    "packets of a payload": [polling.MAX_PACKETS],
+    "pongs that may be missing": [budget.EXCUSES],
+    "joining a namespace": [Config().connect_timeout],
+    "connections of an address that have sent no head yet": [guard.MAX_HEADS],
+    "sessions of an address that no namespace has let in yet": [guard.MAX_STRANGERS],
+    "connections of HTTP of an address": [guard.MAX_KEPT],
+    "bytes of messages, attachments, payloads and bodies of an address": [guard.MAX_HELD],
+    "bytes of answers that clients of an address do not take": [guard.MAX_UNREAD, http.ANSWER_HELD],
+    "bytes that wait for a client that is behind": [websocket.OVERFLOW],
+    "bytes that may wait before a client is behind": [
+        websocket.HIGH_WATER,
+        http.ANSWER_WATER,
+        guard.WATER,
+        guard.LEAST_WATER,
+    ],
+    "bytes after our close frame": [websocket.GRACE],
+    "all of a body": [body.BODY_SECONDS, multipart.FORM_SECONDS / MINUTE, polling.POST_TIME],
+    "a message of a client that is in no namespace yet": [sockets.MAX_KNOCK],
+    "framing of a body's chunks": [http.FRAMING, http.PIECE],
+    "traffic of an address": refilled(guard.TRAFFIC_OF_ADDRESS),
+    "probes of an address": refilled(guard.PROBES),
+    "requests of an address that are late": [guard.MAX_LATE],
+    "connections and requests that a turn begins to serve": [budget.TURN / budget.SERVE, budget.TURN / budget.PARSE],
+    "transfers of files of an address": [transfers.MAX_TRANSFERS, transfers.MAX_UPLOADS],
+    "a client that reads a file": [blobs.CHUNK, blobs.STALL_SECONDS],
+    "a head": [http.MAX_HEAD, http.HEAD_TIME],
+    "a body, as long as we take it": [http.BODY_LEAST, http.BODY_TIME],
+    "a connection between two requests": [http.IDLE_TIME],
+}
+WITHOUT = {"limit", "what", "what is no HTTP, such as TLS", "---"}
+
+
+def test_every_row_has_its_figures_here() -> None:
+    assert len(ROWS) > len(FIGURES)
+    unknown = [row[0] for row in ROWS if row[0] not in WITHOUT and not any(row[0].startswith(one) for one in FIGURES)]
+    assert unknown == []
+
+
+@pytest.mark.parametrize("what", FIGURES)
+def test_a_row_has_the_figures_of_the_code(what: str) -> None:
+    row = next(row for row in ROWS if row[0].startswith(what))
+    said = figures(row[2] if what.startswith("`") else row[1])
+    assert said[: len(FIGURES[what])] == list(FIGURES[what])

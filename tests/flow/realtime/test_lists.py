@@ -1,0 +1,78 @@
+"""What the list of conversations and the bell show follows edits, deletions and reading at once, on all devices and hubs."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from core.conversation_updates import tell_senders
+from core.notifications import notify_members
+from tests.flow.conftest import Chatter, House
+
+
+@dataclass
+class Devices:
+    """Ann in the conversation, and two devices of Bob on two hubs: one in it, the other with the list open."""
+
+    house: House
+    ann: Chatter
+    inside: Chatter
+    outside: Chatter
+    room: UUID
+
+    async def said(self, text: str) -> Any:
+        """Have Ann say something, and return what Bob's list is told of it."""
+        self.sent = await self.ann.send(self.room, text)
+        await notify_members(self.house.resources.db, self.house.publisher, [self.room])
+        return await self.outside.heard.next("conversation:updated")
+
+
+@pytest.fixture
+async def devices(house: House, two_hubs: tuple[str, str]) -> Devices:
+    here, there = two_hubs
+    ann = await (await house.chatter("Ann", here)).connect()
+    inside = await (await house.chatter("Bob", here)).connect()
+    outside = Chatter(inside.user, inside.token, there)
+    house.stack.push_async_callback(outside.socket.disconnect)
+    await outside.connect()
+    room = await house.group(ann.user, inside.user)
+    await ann.join(room)
+    await inside.join(room)
+    return Devices(house, ann, inside, outside, room)
+
+
+async def test_an_edit_of_the_last_message_is_in_the_list_of_who_has_not_joined(devices: Devices) -> None:
+    assert (await devices.said("helo"))["preview"] == "helo"
+    edit = {"conversationId": str(devices.room), "messageId": devices.sent["id"]}
+    await devices.ann.call("message:edit", **edit, content="hello")
+    told = await devices.outside.heard.next("conversation:updated")
+    assert (told["preview"], told["unreadCount"], told["lastMessageId"]) == ("hello", 1, devices.sent["id"])
+    assert (await devices.outside.heard.next("notification:changed"))["conversationId"] == str(devices.room)
+
+
+async def test_a_deletion_lowers_what_is_unread_in_the_list_of_who_has_not_joined(devices: Devices) -> None:
+    await devices.said("one")
+    one = devices.sent["id"]
+    assert (await devices.said("two"))["unreadCount"] == 2
+    for id, preview, unread in ((one, "two", 1), (devices.sent["id"], "Message deleted", 0)):
+        await devices.ann.call("message:delete", conversationId=str(devices.room), messageId=id)
+        told = await devices.outside.heard.next("conversation:updated")
+        assert (told["preview"], told["unreadCount"]) == (preview, unread)
+    assert devices.inside.heard.all("conversation:updated") == [], "who has joined hears the deletions themselves"
+
+
+async def test_reading_on_one_device_clears_the_badge_on_the_others(devices: Devices) -> None:
+    assert (await devices.said("hello"))["unreadCount"] == 1
+    await devices.inside.call("conversation:read", conversationId=str(devices.room), messageId=devices.sent["id"])
+    assert (await devices.outside.heard.next("conversation:updated"))["unreadCount"] == 0
+    changed = await devices.outside.heard.next("notification:changed")
+    assert changed == {"notificationId": None, "conversationId": str(devices.room)}
+
+
+async def test_an_answer_from_one_device_clears_the_badge_on_the_others(devices: Devices) -> None:
+    assert (await devices.said("hello"))["unreadCount"] == 1
+    await devices.inside.send(devices.room, "hi")
+    await tell_senders(devices.house.resources.db, devices.house.publisher, [devices.room])
+    told = await devices.outside.heard.next("conversation:updated")
+    assert (told["unreadCount"], told["preview"]) == (0, "hi")
