@@ -44,7 +44,9 @@ HANDED_OVER_SECONDS: Final = (
 LOOKS: Final = 3
 USER, HUB = b"user", b"hub"
 _MICRO: Final = 1_000_000
-_OFFSET: Final = re.compile(r"([0-9a-f]{1,32})\.([0-9]{1,17})\.([0-9]{1,17})", re.ASCII)
+# It follows each turn of each room, so it is short: some bytes of the hub's name, the stamp and, of a deaf hub, since when it is.
+_OFFSET: Final = re.compile(r"([0-9a-f]{8})\.([0-9a-f]{1,14})(?:\.([0-9a-f]{1,14}))?", re.ASCII)
+_HUB_DIGITS: Final = 8
 
 # From where to recover a room; if there is a moment, from where it stood then, if that is later.
 Known: TypeAlias = tuple[Place, datetime | None]
@@ -58,7 +60,7 @@ class Stamps:
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
-        self._hub = bus.origin.hex().encode()
+        self._hub = bus.origin.hex()[:_HUB_DIGITS].encode()
         self._last = 0
 
     def frame(self, room: Room, moment: float) -> bytes:
@@ -78,9 +80,11 @@ class Stamps:
         return self._last
 
     def _frame(self, stamp: int, moment: float) -> bytes:
-        # The last number: up to when nothing that was committed is still on its way to the sockets here, but for OVERLAP.
-        heard = stamp if not self._bus.unheard else int((moment - self._bus.deaf_seconds()) * _MICRO)
-        return text_frame(b'42["offset","%b.%d.%d"]' % (self._hub, stamp, heard))
+        if not self._bus.unheard:
+            return text_frame(b'42["offset","%b.%x"]' % (self._hub, stamp))
+        # Up to then nothing that was committed is still on its way to the sockets here, but for OVERLAP.
+        heard = int((moment - self._bus.deaf_seconds()) * _MICRO)
+        return text_frame(b'42["offset","%b.%x.%x"]' % (self._hub, stamp, heard))
 
 
 def forget_old(room: Room, moment: float) -> None:
@@ -156,9 +160,10 @@ class Recovery:
 
     async def _known(self, hub: str, socket: str, joined: dict[bytes, Place], offset: str | None) -> dict[bytes, Known]:
         match = _OFFSET.fullmatch(offset or "")
-        if match is None or match[1] != hub:  # it has heard nothing since it was there
+        if match is None or match[1] != hub[:_HUB_DIGITS]:  # it has heard nothing since it was there
             return {room: (place, None) for room, place in joined.items()}
-        stamp, moment = int(match[2]), datetime.fromtimestamp(int(match[3]) / _MICRO, UTC) - OVERLAP
+        stamp, heard = int(match[2], 16), int(match[3] or match[2], 16)
+        moment = datetime.fromtimestamp(heard / _MICRO, UTC) - OVERLAP
         gone = await self._handed_over(socket)
         if gone is None or not joined:
             return {room: (place, moment) for room, place in joined.items()}
