@@ -65,7 +65,7 @@ class Hub:
             hub_id, resources.redis, resources.db, users, self._publisher.tell_presence, self._bus.store
         )
         recovery = Recovery(resources.redis, self._bus, rooms.stamps)
-        returning = Returning(history, rooms, recovery)
+        returning = Returning(resources.db, history, rooms, recovery)
         acquainted = {market.name: market.acquainted for market in markets}
         handlers = Handlers(resources, history, rooms, presence, self._publisher, recovery, returning, acquainted)
         messages = {market.name: market.messages for market in markets}

@@ -19,6 +19,7 @@ from realtime import wire
 from realtime.client import Client, Reply
 from realtime.engine.session import RECONNECT, Session
 from realtime.handlers import Handle, Handlers, entry
+from realtime.later import Later
 from realtime.limits import Limiter
 from realtime.logins import Logins
 from realtime.recovery import Recovery
@@ -62,6 +63,7 @@ class Gateway:
         # The last logins that ended: some of their clients may be on the way in.
         self._ended = OrderedDict[bytes, None]()
         self.limiter = limiter
+        self.later = Later(self._do)
         self._recovering = defaultdict[bytes, int](int)  # sockets of a user that are let in and not among `users` yet
         self._returning = returning
         self._tasks = Tasks()
@@ -197,6 +199,7 @@ class Gateway:
         client.session.engine.wheel.cancel(client)
         self._typing.gone(client)
         self._recovery.gone(client)
+        client.release()
         for room in list(client.rooms.values()):
             client.leave(room)
         if client.user_key:
@@ -223,14 +226,20 @@ class Gateway:
         client.tell(wire.SessionEnded("This session was ended"))
         client.disconnect(close=True)
 
-    def dispatch(self, client: Client, name: str, args: bytes, reply: Reply) -> None:
+    def dispatch(self, client: Client, reply: Reply) -> None:
+        """Do an event, unless it repeats one that waits."""
+        if client.held is None or not self.later.joins(client, reply):
+            self._do(client, reply)
+
+    def _do(self, client: Client, reply: Reply) -> None:
         """Decode an event and do it; whatever is wrong with it becomes the reply."""
+        name = reply.name
         try:
             self.limiter.take(client.user_key, client.user.market, name)
             handle = self._events.get(name) or self._own_events.get((client.user.market, name))
             if handle is None:
                 raise errors.UNKNOWN_EVENT.error(f"There is no event {name[:64]!r}")
-            handle(client, args, reply)
+            handle(client, reply.args, reply)
         except errors.AppError as error:
             reply.refuse(error)
 

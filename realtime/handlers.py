@@ -22,7 +22,7 @@ from core.publisher import Draft, Stored
 from core.sync import ReadPosition
 from core.unread import GONE
 from core.validation import EventShape
-from realtime import wire
+from realtime import repeats, wire
 from realtime.batch import Batch
 from realtime.catchup import Changes, Log
 from realtime.client import Client, Reply
@@ -109,20 +109,22 @@ class Handlers:
     def _send(self, client: Client, event: wire.SendMessage, content: str, reply: Reply, room: Room) -> None:
         if any(user_id.bytes not in room.members for user_id in event.mentions):
             raise conversations.not_all_members()
+        client_id = event.client_id or (repeats.client_id_of(client, event) if reply.acks else None)
         draft = Draft(
             uuid7(),
             event.conversation_id,
             client.user.person,
             content,
-            event.client_id,
+            client_id,
             event.reply_to,
             tuple(event.mentions),
         )
-        self._publisher.post(draft, partial(self._sent, client, reply))
+        self._publisher.post(draft, partial(self._sent, client, client_id, reply))
         client.unstored += 1
         client.typing.pop(room.id, None)
 
-    def _sent(self, client: Client, reply: Reply, answer: Stored | errors.AppError) -> None:
+    def _sent(self, client: Client, client_id: str | None, reply: Reply, answer: Stored | errors.AppError) -> None:
+        repeats.answered(client, client_id, answer)
         reply.either(answer)
         self.typing.stored(client)
 

@@ -24,6 +24,7 @@ from redis.asyncio import Redis
 
 from core.away import REDIS_AWAY
 from core.messages import Place
+from realtime import repeats
 from realtime.bus import Bus
 from realtime.engine.frames import text_frame
 from realtime.room import Room, Told
@@ -47,11 +48,32 @@ _MICRO: Final = 1_000_000
 # It follows each turn of each room, so it is short: some bytes of the hub's name, the stamp and, of a deaf hub, since when it is.
 _OFFSET: Final = re.compile(r"([0-9a-f]{8})\.([0-9a-f]{1,14})(?:\.([0-9a-f]{1,14}))?", re.ASCII)
 _HUB_DIGITS: Final = 8
+_LONG_AGO: Final = datetime.fromtimestamp(0, UTC)
 
 # From where to recover a room; if there is a moment, from where it stood then, if that is later.
 Known: TypeAlias = tuple[Place, datetime | None]
+
+
+class Recalled(msgspec.Struct, frozen=True):
+    """What is known of a socket: from where to recover its rooms, and the client id of a message whose ack it may not have had.
+
+    If its hub does not say which: one that was sent after `heard`.
+    """
+
+    rooms: dict[bytes, Known]
+    unheard: str | None = None
+    heard: datetime | None = None
+
+
+class _Gone(msgspec.Struct, frozen=True):
+    """What a hub hands over: where a socket was slow (seq and version by conversation), and what it may repeat."""
+
+    away: dict[str, tuple[int, int]]
+    unheard: str | None = None
+
+
 _decode_told = msgspec.json.Decoder(list[Told]).decode
-_decode_places = msgspec.json.Decoder(dict[str, tuple[int, int]]).decode
+_decode_gone = msgspec.json.Decoder(_Gone).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -139,14 +161,15 @@ class Recovery:
         if not self._exporting:
             asyncio.get_running_loop().call_soon(self._export)  # once for all that go in this turn
         self._exporting.update(dict.fromkeys(client.rooms.values()))
-        self._bus.store((b"SET", _gone_key(client.id), _encode(away), b"EX", KEPT_SECONDS))
+        gone = _Gone(away, repeats.unheard(client))
+        self._bus.store((b"SET", _gone_key(client.id), _encode(gone), b"EX", KEPT_SECONDS))
 
     def _export(self) -> None:
         rooms, self._exporting = self._exporting, {}
         for room in rooms:
             self._bus.store((b"SET", _told_key(self._hub, room.key), _encode(room.told), b"EX", KEPT_SECONDS))
 
-    async def recall(self, pid: str, user: bytes, offset: str | None) -> dict[bytes, Known] | None:
+    async def recall(self, pid: str, user: bytes, offset: str | None) -> Recalled | None:
         """Return from where to recover each conversation that a user's socket had joined; None if it is not remembered."""
         try:
             kept = await self._redis.hgetall(_key(pid).decode())  # type: ignore[misc] # redis-py types the sync client too
@@ -158,31 +181,33 @@ class Recovery:
         except REDIS_AWAY:
             return None
 
-    async def _known(self, hub: str, socket: str, joined: dict[bytes, Place], offset: str | None) -> dict[bytes, Known]:
+    async def _known(self, hub: str, socket: str, joined: dict[bytes, Place], offset: str | None) -> Recalled:
         match = _OFFSET.fullmatch(offset or "")
-        if match is None or match[1] != hub[:_HUB_DIGITS]:  # it has heard nothing since it was there
-            return {room: (place, None) for room, place in joined.items()}
-        stamp, heard = int(match[2], 16), int(match[3] or match[2], 16)
-        moment = datetime.fromtimestamp(heard / _MICRO, UTC) - OVERLAP
         gone = await self._handed_over(socket)
+        unheard = gone.unheard if gone else None
+        if match is None or match[1] != hub[:_HUB_DIGITS]:  # it has heard nothing since it was there
+            since = None if gone else _LONG_AGO
+            return Recalled({room: (place, None) for room, place in joined.items()}, unheard, since)
+        stamp, heard = int(match[2], 16), datetime.fromtimestamp(int(match[3] or match[2], 16) / _MICRO, UTC)
+        moment = heard - OVERLAP
         if gone is None or not joined:
-            return {room: (place, moment) for room, place in joined.items()}
+            return Recalled({room: (place, moment) for room, place in joined.items()}, unheard, heard)
         rooms = list(joined)
         exported = await self._redis.mget([_told_key(hub, room) for room in rooms])
         known: dict[bytes, Known] = {}
         for room, told in zip(rooms, exported, strict=True):
             known[room] = _from(joined[room], _decode_told(told) if told else None, stamp, moment)
-            if away := gone.get(room.hex()):
+            if away := gone.away.get(room.hex()):
                 known[room] = (_later(joined[room], Place(*away)), None)
-        return known
+        return Recalled(known, unheard)
 
-    async def _handed_over(self, socket: str) -> dict[str, tuple[int, int]] | None:
+    async def _handed_over(self, socket: str) -> _Gone | None:
         """Return where a socket was slow once its hub knows that it is gone; None if that hub does not say so in time."""
         for look in range(LOOKS):
             if look:
                 await asyncio.sleep(HANDED_OVER_SECONDS)
             if (gone := await self._redis.get(_gone_key(socket))) is not None:
-                return _decode_places(gone)
+                return _decode_gone(gone)
         return None
 
 
