@@ -1,7 +1,7 @@
 """Every client->server event and its answer, and nothing else. What the server emits by itself is in core/events.py.
 
 The five given by OnSwift ("Client -> Server Events") and ours in the same style. Every event may ask for an ack; it then gets
-the answer named here or `{"error": {code, message, details}}`. An error is also emitted as `error`, whether or not there is an ack.
+the answer named here or `{"error": {code, message, details}}`. Errors are emitted as `error` too, with and without an ack.
 """
 
 from datetime import datetime
