@@ -19,6 +19,7 @@ from core.ids import uuid7
 from core.limits import RateLimitedError
 from core.logs import Origin
 from core.metrics import Metrics
+from core.origins import is_listed
 
 ADDRESS = web.RequestKey("address", str)  # where a request comes from
 REQUEST_ID = web.RequestKey("request_id", str)
@@ -131,7 +132,7 @@ def cors(origins: Sequence[str]) -> Middleware:
     @web.middleware
     async def allow_origins(request: web.Request, handler: Handler) -> web.StreamResponse:
         origin = request.headers.get(hdrs.ORIGIN, "")
-        if origin not in origins:
+        if not origin or not is_listed(origin, origins):
             return await handler(request)
         response = await handler(request)
         response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = origin
@@ -152,7 +153,7 @@ def preflight(origins: Sequence[str]) -> Middleware:
     async def answer_preflight(request: web.Request, handler: Handler) -> web.StreamResponse:
         # A route that takes OPTIONS itself (the engine's) answers its own.
         is_preflight = request.method == hdrs.METH_OPTIONS and request.match_info.http_exception
-        if is_preflight and request.headers.get(hdrs.ORIGIN, "") in origins:
+        if is_preflight and is_listed(request.headers.get(hdrs.ORIGIN, ""), origins):
             return web.Response(status=204, headers=PREFLIGHT)
         return await handler(request)
 

@@ -23,6 +23,8 @@ from core.tokens import Access, KeyRing, expiry
 TOKEN_LIFETIME = timedelta(hours=24)
 PASSWORD = "Greenroom-1"  # noqa: S105 - users of load tests, on purpose all the same and known
 CHUNK = 5000
+CSV = "users.csv"
+COLUMNS = ("token", "conversationId")  # docs/clients.md tells artillery and Locust
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +38,10 @@ class User:
 
 
 async def seed(settings: Settings, market_name: str, users: int, conversations: int, out: Path) -> None:
-    """Store users and conversations, user i in conversation i mod `conversations`, and write tokens.txt and conversations.txt.
+    """Store users and conversations, user i in conversation i mod `conversations`, and write the files of load clients.
 
-    Line i of tokens.txt is `{"token":"..."}`, an access token of user i; line j of conversations.txt the id of conversation j.
+    Line i of tokens.txt is `{"token":"..."}`, an access token of user i; line j of conversations.txt the id of conversation j;
+    users.csv has both of each user, under the names `token` and `conversationId`.
     All is stored or nothing. Running it again adds others.
     """
     market = markets((market_name,))[0]
@@ -51,13 +54,15 @@ async def seed(settings: Settings, market_name: str, users: int, conversations: 
     try:
         async with connection.transaction():
             await _store(connection, market, people, groups)
-            _write(out / "tokens.txt", _tokens(settings, market, people), users)
+            tokens = list(_tokens(settings, market, people))
+            _write(out / "tokens.txt", (msgspec.json.encode({"token": token}).decode() for token in tokens), users)
             _write(out / "conversations.txt", map(str, groups), conversations)
+            _write(out / CSV, _rows(tokens, groups), users + 1)
         await connection.execute("analyze users, sessions, conversations, members")
     finally:
         await connection.close()
     print(f"Stored {users} users and {conversations} conversations; the password of all is {PASSWORD}")
-    print(f"Wrote {out / 'tokens.txt'} and {out / 'conversations.txt'}")
+    print(f"Wrote {out / 'tokens.txt'}, {out / 'conversations.txt'} and {out / CSV}")
 
 
 def _people(market: Marketplace, count: int) -> list[User]:
@@ -102,7 +107,13 @@ def _tokens(settings: Settings, market: Marketplace, people: Sequence[User]) -> 
     validity = expiry(clock.now(), TOKEN_LIFETIME)
     for user in people:
         claims = Access(user.id, user.email, user.role, market.name, user.session_id, **validity)
-        yield msgspec.json.encode({"token": keys.sign(claims)}).decode()
+        yield keys.sign(claims)
+
+
+def _rows(tokens: Sequence[str], groups: Sequence[UUID]) -> Iterator[str]:
+    yield ",".join(COLUMNS)
+    for i, token in enumerate(tokens):
+        yield f"{token},{groups[i % len(groups)]}"  # neither needs quotes
 
 
 def _write(path: Path, lines: Iterator[str], count: int) -> None:

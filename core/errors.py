@@ -28,6 +28,8 @@ class ErrorCode(msgspec.Struct, frozen=True):
 class AppError(Exception):
     """A refusal that the caller is told about; everything else is a bug and becomes INTERNAL_ERROR."""
 
+    retry_after: float = 0.0  # seconds after which it may succeed; 0.0: not known
+
     def __init__(self, kind: ErrorCode, message: str, details: tuple[Detail, ...] = ()) -> None:
         super().__init__(kind.code, message)
         self.kind = kind

@@ -26,6 +26,8 @@ class Allowance(msgspec.Struct, frozen=True):
 class RateLimitedError(AppError):
     """RATE_LIMITED, with the seconds after which one more is allowed."""
 
+    retry_after: int
+
     def __init__(self, retry_after: int) -> None:
         super().__init__(RATE_LIMITED, RATE_LIMITED.message, ())
         self.retry_after = retry_after

@@ -12,6 +12,7 @@ from core.conversations import LOCK, require_member, require_open
 from core.db import Db, Many, One, Run, Scalar, found, transaction
 from core.events import ConversationRead, Message, MessageDeleted, MessageEdited, MessageReacted, Reaction
 from core.people import Person
+from core.publisher import given
 from core.texts import UnfitError
 from core.wording import shown
 
@@ -339,7 +340,7 @@ def as_message(row: MessageRow) -> Message:
         edited_at=row.edited_at,
         deleted_at=row.deleted_at,
         kind=row.kind,
-        client_id=row.client_id,
+        client_id=given(row.client_id),
         reply_to=row.reply_to,
         mentions=row.mentions,
         reactions=[_spelled(reaction) for reaction in msgspec.convert(row.reactions, list[Reaction])],

@@ -38,6 +38,21 @@ class Offenders:
             kind,
         )
 
+    def origin(self, origin: str, host: str) -> None:
+        """Count and log a web page that may not connect; what it asked is its own to say, so not all of it is shown."""
+        kind = "origins"
+        self._metrics.limited.labels(kind).inc()
+        now = monotonic()
+        if self._lines.take(f"{kind} {origin[:128]}", now) > 0 or self._lines_of_kind.take(kind, now) > 0:
+            return
+        log.warning(
+            "a page of the origin %r may not connect to the host %r. If it is yours, add it to GREENROOM_CORS_ORIGINS, set"
+            " GREENROOM_PUBLIC_URL to where people reach this server, or name your proxy in GREENROOM_TRUSTED_PROXIES and have it"
+            " send X-Forwarded-Host",
+            origin[:128],
+            host[:128],
+        )
+
 
 def _shown(subject: str) -> str:
     """Return a subject as it may stand in the log: addresses masked, e-mails not at all."""

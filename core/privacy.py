@@ -214,8 +214,9 @@ CORE = (
         frozenset({"messages"}),
         rows_of(
             f"""
-            select m.id, m.conversation_id, m.seq, m.kind, {shown("m", "body")} as body, m.client_id, m.reply_to, m.created_at,
-                m.edited_at, m.deleted_at
+            select m.id, m.conversation_id, m.seq, m.kind, {shown("m", "body")} as body,
+                case when not starts_with(m.client_id, e'\\x1f') then m.client_id end as client_id,
+                m.reply_to, m.created_at, m.edited_at, m.deleted_at
             from members c join messages m on m.conversation_id = c.conversation_id and m.sender_id = c.user_id
             where c.user_id = $1 order by m.id"""  # noqa: S608 - no input in it
         ),

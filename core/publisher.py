@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 from uuid import UUID
 
 import msgspec
 
 from core.events import ConversationRead, ConversationTyping, Event, Message
 from core.people import Person
+
+# What a client id begins with that a hub has given to a message without one: see realtime/repeats.py. No client is shown it.
+UNNAMED: Final = "\x1f"
 
 
 class Draft(msgspec.Struct, frozen=True):
@@ -69,6 +72,11 @@ class Publisher(Protocol):
         ...
 
 
+def given(client_id: str | None) -> str | None:
+    """Return a client id if a client has given it."""
+    return None if client_id is None or client_id.startswith(UNNAMED) else client_id
+
+
 def as_message(draft: Draft, stored: Stored) -> Message:
     """Return the message that a draft became."""
     return Message(
@@ -79,7 +87,7 @@ def as_message(draft: Draft, stored: Stored) -> Message:
         sender=draft.sender,
         content=draft.content,
         sent_at=stored.sent_at,
-        client_id=draft.client_id,
+        client_id=given(draft.client_id),
         reply_to=draft.reply_to,
         mentions=list(draft.mentions),
     )

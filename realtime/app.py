@@ -65,8 +65,8 @@ class Hub:
         presence = self._presence = Presence(
             hub_id, resources.redis, resources.db, users, self._publisher.tell_presence, self._bus.store
         )
-        recovery = Recovery(resources.redis, self._bus)
-        returning = Returning(history, rooms, recovery)
+        recovery = Recovery(resources.redis, self._bus, rooms.stamps)
+        returning = Returning(resources.db, history, rooms, recovery)
         acquainted = {market.name: market.acquainted for market in markets}
         handlers = Handlers(resources, history, rooms, presence, self._publisher, recovery, returning, acquainted)
         messages = {market.name: market.messages for market in markets}
@@ -186,7 +186,8 @@ def door_config(settings: Settings, offenders: Offenders) -> Config:
         offenders.limited(kind, subject(address))
 
     return Config(
-        origins=settings.cors_origins,
+        origins=(*settings.cors_origins, settings.public_url),
+        refused_origin=offenders.origin,
         address=partial(client_address, proxies=settings.trusted_proxies),
         subjects=subjects,
         trusted=partial(is_trusted, proxies=settings.trusted_proxies),

@@ -13,6 +13,7 @@ from core.events import Event
 from realtime.engine import packets
 from realtime.engine.session import Session
 from realtime.engine.sockets import Socket
+from realtime.repeats import Sent
 from realtime.wire import Refused
 
 if TYPE_CHECKING:
@@ -31,8 +32,11 @@ class Client(Socket):
         "catching_up",
         "expires_at",
         "gone",
+        "held",
         "pid",
+        "retries",
         "rooms",
+        "sent",
         "since",
         "slot",
         "typing",
@@ -53,6 +57,9 @@ class Client(Socket):
         self.pid = ""
         self.expires_at = 0.0
         self.since = 0.0
+        self.sent: Sent | None = None  # what it may repeat without saying so: see repeats.py
+        self.held: Reply | None = None  # what is tried again: see later.py
+        self.retries = False  # it has repeated an event that was not answered yet
         self.unstored = 0  # messages that it has sent and that are not answered yet
         self.typing: dict[UUID, None] = {}  # in which conversations, the last one last: see typing.py
         self.typing_next: dict[UUID, bool] = {}
@@ -62,7 +69,7 @@ class Client(Socket):
         self._gateway.connect(self, auth)
 
     def on_event(self, name: str, args: bytes, attachments: Sequence[bytes], ack: int | None) -> None:
-        self._gateway.dispatch(self, name, args, Reply(self, name, ack), is_binary=bool(attachments))
+        self._gateway.dispatch(self, Reply(self, name, ack, args, is_binary=bool(attachments)))
 
     def on_disconnect(self, _reason: str) -> None:
         self.gone = True
@@ -99,6 +106,14 @@ class Client(Socket):
         """Count an error."""
         self._gateway.count_error(error.kind.code)
 
+    def hold(self, reply: "Reply", error: errors.AppError) -> bool:
+        """Try an event again later, if that is worth while."""
+        return self._gateway.later.hold(self, reply, error)
+
+    def release(self) -> None:
+        """What waited of this client is answered, or nobody waits for it any more."""
+        self._gateway.later.release(self)
+
     def charge(self, cost: float) -> None:
         """Charge the user for what an event weighs beyond what was taken for it."""
         self._gateway.limiter.charge(self.user_key, self.user.market, cost)
@@ -115,29 +130,47 @@ class Client(Socket):
 
 
 class Reply:
-    """The way back to the client of one event: its ack, or an `error` event for the worst that went unasked."""
+    """One event of a client and the way back to it: an ack if it asks for one, and an `error` event if it is refused."""
 
-    __slots__ = ("_ack", "_client", "_name")
+    __slots__ = ("_client", "acks", "args", "error", "held_at", "is_binary", "name", "tries")
 
-    def __init__(self, client: Client, name: str, ack: int | None) -> None:
+    def __init__(
+        self, client: Client, name: str, ack: int | None, args: bytes = b"", *, is_binary: bool = False
+    ) -> None:
         self._client = client
-        self._name = name
-        self._ack = ack
+        self.name = name
+        self.args = args
+        self.is_binary = is_binary
+        self.acks = [] if ack is None else [ack]
+        self.tries = 0
+        self.held_at = 0.0
+        self.error: errors.AppError
 
     def done(self, answer: msgspec.Struct) -> None:
         """Send the answer."""
-        if self._ack is not None:
-            self._client.emit_raw(packets.ack_raw(self._ack, _encode(answer)))
+        for ack in self.acks:
+            self._client.emit_raw(packets.ack_raw(ack, _encode(answer)))
+        self._let_go()
 
     def refuse(self, error: errors.AppError) -> None:
-        """Send the error; a client that is refused again and again is cut off, unless the fault is ours."""
+        """Send the error; a client that is refused again and again is cut off, unless the fault is ours.
+
+        Also as an event if there is an ack: with `retries` it is the client itself that asks for one, and nobody reads it.
+        """
+        if self.acks and self.args and error.kind.retryable and self._client.hold(self, error):
+            return
         self._client.refused(error)
         if error.kind is not errors.UNAVAILABLE:
             self._client.session.count_refusal()
-        if self._ack is not None:
-            self._client.ack(self._ack, errors.answer(error))
-        else:
-            self._client.tell(Refused(self._name, errors.answer(error).error))
+        answer = errors.answer(error)
+        for ack in self.acks:
+            self._client.ack(ack, answer)
+        self._client.tell(Refused(self.name, answer.error))
+        self._let_go()
+
+    def _let_go(self) -> None:
+        if self._client.held is self:
+            self._client.release()
 
     def either(self, answer: msgspec.Struct | errors.AppError) -> None:
         """Send what came of it."""

@@ -17,8 +17,9 @@ from core.rooms import Login
 from core.tokens import Access
 from realtime import wire
 from realtime.client import Client, Reply
-from realtime.engine.session import Session
+from realtime.engine.session import RECONNECT, Session
 from realtime.handlers import Handle, Handlers, entry
+from realtime.later import Later
 from realtime.limits import Limiter
 from realtime.logins import Logins
 from realtime.recovery import Recovery
@@ -62,6 +63,7 @@ class Gateway:
         # The last logins that ended: some of their clients may be on the way in.
         self._ended = OrderedDict[bytes, None]()
         self.limiter = limiter
+        self.later = Later(self._do)
         self._recovering = defaultdict[bytes, int](int)  # sockets of a user that are let in and not among `users` yet
         self._returning = returning
         self._tasks = Tasks()
@@ -180,19 +182,24 @@ class Gateway:
         client.session.engine.wheel.schedule(client, max(left - WARNING_SECONDS, 0.0))
 
     def expiring(self, client: Client) -> None:
-        """Warn a client, or send it away: its token expires within a minute, or has expired."""
+        """Warn a client that its token expires within a minute; once it has expired, close the connection.
+
+        Not the namespace: after that no official client returns. So it comes back by itself, with a new token if its `auth` is a
+        function.
+        """
         left = client.expires_at - now().timestamp()
         if left > 0:
             client.tell(wire.SessionExpiring(datetime.fromtimestamp(client.expires_at, UTC)))
             client.session.engine.wheel.schedule(client, left + 1.0)
         else:
-            client.tell(wire.SessionEnded("The access token has expired"))
-            client.disconnect(close=True)
+            client.session.close(RECONNECT)
 
     def disconnected(self, client: Client) -> None:
         """Forget a client."""
         client.session.engine.wheel.cancel(client)
         self._typing.gone(client)
+        self._recovery.gone(client)
+        client.release()
         for room in list(client.rooms.values()):
             client.leave(room)
         if client.user_key:
@@ -219,16 +226,22 @@ class Gateway:
         client.tell(wire.SessionEnded("This session was ended"))
         client.disconnect(close=True)
 
-    def dispatch(self, client: Client, name: str, args: bytes, reply: Reply, *, is_binary: bool) -> None:
+    def dispatch(self, client: Client, reply: Reply) -> None:
+        """Do an event, unless it repeats one that waits."""
+        if client.held is None or not self.later.joins(client, reply):
+            self._do(client, reply)
+
+    def _do(self, client: Client, reply: Reply) -> None:
         """Decode an event and do it; whatever is wrong with it becomes the reply."""
+        name = reply.name
         try:
             self.limiter.take(client.user_key, client.user.market, name)
             handle = self._events.get(name) or self._own_events.get((client.user.market, name))
             if handle is None:
                 raise errors.UNKNOWN_EVENT.error(f"There is no event {name[:64]!r}")
-            if is_binary:
+            if reply.is_binary:
                 raise errors.invalid("body", f"{name} takes no binary data")
-            handle(client, args, reply)
+            handle(client, reply.args, reply)
         except errors.AppError as error:
             reply.refuse(error)
 

@@ -22,7 +22,7 @@ from core.publisher import Draft, Stored
 from core.sync import ReadPosition
 from core.unread import GONE
 from core.validation import EventShape
-from realtime import wire
+from realtime import repeats, wire
 from realtime.batch import Batch
 from realtime.catchup import Changes, Log
 from realtime.client import Client, Reply
@@ -109,20 +109,22 @@ class Handlers:
     def _send(self, client: Client, event: wire.SendMessage, content: str, reply: Reply, room: Room) -> None:
         if any(user_id.bytes not in room.members for user_id in event.mentions):
             raise conversations.not_all_members()
+        client_id = event.client_id or (repeats.client_id_of(client, event) if reply.acks else None)
         draft = Draft(
             uuid7(),
             event.conversation_id,
             client.user.person,
             content,
-            event.client_id,
+            client_id,
             event.reply_to,
             tuple(event.mentions),
         )
-        self._publisher.post(draft, partial(self._sent, client, reply))
+        self._publisher.post(draft, partial(self._sent, client, client_id, reply))
         client.unstored += 1
         client.typing.pop(room.id, None)
 
-    def _sent(self, client: Client, reply: Reply, answer: Stored | errors.AppError) -> None:
+    def _sent(self, client: Client, client_id: str | None, reply: Reply, answer: Stored | errors.AppError) -> None:
+        repeats.answered(client, client_id, answer)
         reply.either(answer)
         self.typing.stored(client)
 
@@ -131,14 +133,18 @@ class Handlers:
         self._in_room(client, event.conversation_id, reply, partial(self._join, client, event, reply))
 
     def _join(self, client: Client, event: wire.JoinConversation, reply: Reply, room: Room) -> None:
+        # What the room has told. What comes later she hears live, and not before the answer: who loses the connection in between
+        # would join again from the version of a live event, and never miss what the answer was to give her.
+        place = room.flushed
+        if room.key not in client.rooms:
+            self._recovery.joined(client, room.key, *place)
         client.rooms[room.key] = room
-        self._recovery.joined(client.pid, client.user_key, room.key)
-        self._run(self._joined(client, event, room), reply)
+        self._run(self._joined(client, event, room, place), reply)
 
-    async def _joined(self, client: Client, event: wire.JoinConversation, room: Room) -> wire.Joined:
-        # What the room has told. What comes later she hears live, and not before this answer: who loses the connection in between
-        # would join again from the version of a live event, and never miss what this answer was to give her.
-        (seq, version), read = room.flushed, room.members.get(client.user_key, 0)
+    async def _joined(
+        self, client: Client, event: wire.JoinConversation, room: Room, place: tuple[int, int]
+    ) -> wire.Joined:
+        (seq, version), read = place, room.members.get(client.user_key, 0)
         ids = room.ids
         positions = [ReadPosition(id, room.members.get(key, 0)) for key, id in ids.items()]
         online = await self._presence.online(client.user_key, frozenset(ids)) if ids else set[bytes]()

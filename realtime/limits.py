@@ -107,4 +107,6 @@ class Limiter:
 
     def _refuse(self, kind: str, subject: str, wait: float) -> NoReturn:
         self._offenders.limited(kind, subject)
-        raise errors.RATE_LIMITED.error(f"Slow down: try again in {ceil(wait)} s")
+        error = errors.RATE_LIMITED.error(f"Slow down: try again in {ceil(wait)} s")
+        error.retry_after = wait
+        raise error

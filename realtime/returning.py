@@ -2,15 +2,18 @@
 
 import contextlib
 import logging
-from datetime import datetime
+from operator import attrgetter
 from uuid import UUID
 
 from core import errors
 from core.context import User
+from core.db import Pool
 from core.messages import Place
+from realtime import repeats
 from realtime.catchup import Log, frame_of
 from realtime.client import Client
-from realtime.recovery import Recovery
+from realtime.engine.session import RECONNECT
+from realtime.recovery import Known, Recalled, Recovery
 from realtime.room import Room
 from realtime.rooms import Rooms
 from realtime.tasks import Tasks
@@ -23,7 +26,8 @@ log = logging.getLogger(__name__)
 class Returning:
     """Pages the log out to clients until they have caught up with their rooms."""
 
-    def __init__(self, history: Log, rooms: Rooms, recovery: Recovery) -> None:
+    def __init__(self, db: Pool, history: Log, rooms: Rooms, recovery: Recovery) -> None:
+        self._db = db
         self._log = history
         self._rooms = rooms
         self._recovery = recovery
@@ -31,24 +35,35 @@ class Returning:
 
     async def recover(self, client: Client, user: User, pid: str, offset: str | None) -> None:
         """Let a client in that was here before: into its rooms, each from where it stopped hearing."""
-        known = await self._recovery.recall(pid, user.id.bytes, offset)
-        places = await self._places(user, known) if known is not None else None
+        recalled = await self._recovery.recall(pid, user.id.bytes, offset)
+        places = await self._places(user, recalled.rooms) if recalled else None
+        unheard = await self._unheard(user, pid, recalled, places) if recalled and places else None
         if client.gone:
             return
         client.admit(user, self._recovery.new_pid() if places is None else pid)
+        repeats.recovered(client, unheard)
+        self._recovery.came(client, {room.key: place for room, place in places or ()})
         for room, place in places or ():
             client.rooms[room.key] = room
             room.away[client.session] = (place.seq, place.version)
         self.catch_up(client)
 
-    async def _places(self, user: User, known: dict[bytes, datetime]) -> list[tuple[Room, Place]] | None:
+    async def _unheard(self, user: User, pid: str, recalled: Recalled, places: list[tuple[Room, Place]]) -> str | None:
+        """Return the client id of a message that the client may repeat, because it has not had the ack."""
+        if recalled.heard is None:
+            return recalled.unheard
+        versions = [(room.id, place.version) for room, place in places]
+        return await repeats.unanswered(self._db, user.id, pid, versions, recalled.heard)
+
+    async def _places(self, user: User, known: dict[bytes, Known]) -> list[tuple[Room, Place]] | None:
         """Return where to go on in each room that the user is still in; None if that is too much to tell."""
         places: list[tuple[Room, Place]] = []
-        for key, moment in known.items():
+        for key, (place, moment) in known.items():
             with contextlib.suppress(errors.AppError):
                 room = await self._rooms.awake(UUID(bytes=key))
                 if user.id.bytes in room.members and room.market == user.market:
-                    places.append((room, await self._log.stood_at(room.id, moment)))
+                    stood = await self._log.stood_at(room.id, moment) if moment else place
+                    places.append((room, max(place, stood, key=attrgetter("version"))))
         missed = sum(room.version - place.version for room, place in places)
         return places if missed <= MOST_RECOVERED else None
 
@@ -72,13 +87,15 @@ class Returning:
         try:
             while not client.session.behind and (away := client.away()):
                 await self._return_to(client, away[0])
+            if not client.away():
+                client.emit_raw(self._rooms.stamps.alone())  # what it was told from the log it has had
         except Exception as error:
             log.log(
                 logging.WARNING if isinstance(error, errors.AppError) else logging.ERROR,
                 "a client could not be caught up",
                 exc_info=error,
             )
-            client.disconnect(close=True)  # it comes back and asks for what it misses
+            client.session.close(RECONNECT)  # it comes back and is given what it misses
         finally:
             client.catching_up = False
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 from uuid import UUID
 
 from core import errors
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from core.rooms import RoomState
     from realtime.client import Client
     from realtime.engine.session import Session
+
+Told: TypeAlias = tuple[int, int, int]
 
 MAILBOX = 20_000  # everybody may come back at once
 SMALL = 100  # members up to which positions and presence are told to everybody
@@ -43,7 +45,7 @@ class Room:
         "seq",
         "signals",
         "sockets",
-        "told_offset_at",
+        "told",
         "typing",
         "version",
         "wanted",
@@ -71,7 +73,8 @@ class Room:
         self.mailbox: list[tuple[Callable[[Room], None], Callable[[errors.AppError], None]]] = []
         self.idle_since = 0.0
         self.wanted = True
-        self.told_offset_at = 0.0
+        # The last times at which something was told: stamp, and the seq and version that it reached. See recovery.py.
+        self.told: list[Told] = []
 
     def post(self, command: Callable[["Room"], None], refused: Callable[[errors.AppError], None]) -> None:
         """Run a command now, or when the room is awake; `refused` is called instead if it cannot wake or too many wait."""

@@ -16,13 +16,12 @@ from realtime.engine.outbox import Outbox
 from realtime.passages import Passages
 from realtime.periodic import Periodic
 from realtime.questions import Way
-from realtime.recovery import offset_frame
+from realtime.recovery import Stamps, forget_old
 from realtime.room import Room
 from realtime.typing import Typists
 
 HOLE_SECONDS = 0.05  # what is missing is mostly on its way: on the bus, or in the commit of a batch of our own
 SIGNAL_SECONDS = 0.05
-OFFSET_SECONDS = 1.0
 IDLE_SECONDS = 60.0
 SWEEP_SECONDS = 2.0
 # For what no sign tells of: a process that died between its commit and its word on the bus, or is cut off from it. One statement
@@ -39,6 +38,7 @@ class Rooms:
         self._log = log
         self._bus = bus
         self._outbox = outbox
+        self.stamps = Stamps(bus)
         self._typists = Typists(outbox)
         self.passages = Passages()
         self._rooms: dict[bytes, Room] = {}
@@ -221,15 +221,12 @@ class Rooms:
 
     def _flush(self) -> None:
         dirty, self._dirty = self._dirty, []
-        moment, written = asyncio.get_running_loop().time(), time()
-        offset = offset_frame()
+        written = time()
         for room in dirty:
             room.dirty = False
-            if moment - room.told_offset_at > OFFSET_SECONDS:
-                room.told_offset_at = moment
-                room.frames.append(offset)
             self.deliveries += len(room.frames) * len(room.sockets)
             self.passages.writings.append((room.key, room.flushed[1], room.version, written, len(room.sockets)))
+            room.frames.append(self.stamps.frame(room, written))
             self._outbox.broadcast(room.sockets, room.gathered())
 
     def _flush_signals(self) -> None:
@@ -295,8 +292,9 @@ class Rooms:
         self._compare_some()
         for key in list(self._outdated):
             self.members_changed(key)
-        now = asyncio.get_running_loop().time()
+        now, told = asyncio.get_running_loop().time(), time()
         for room in list(self._rooms.values()):
+            forget_old(room, told)
             if room.wanted or room.sockets or room.away or not room.awake:
                 room.wanted = False
                 room.idle_since = now

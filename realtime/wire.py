@@ -1,7 +1,7 @@
 """Every client->server event and its answer, and nothing else. What the server emits by itself is in core/events.py.
 
 The five given by OnSwift ("Client -> Server Events") and ours in the same style. Every event may ask for an ack; it then gets
-the answer named here or `{"error": {code, message, details}}`. Unasked, an error is emitted as `error`.
+the answer named here or `{"error": {code, message, details}}`. Errors are emitted as `error` too, with and without an ack.
 """
 
 from datetime import datetime
@@ -194,7 +194,7 @@ class Authorized(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class SessionExpiring(Event, frozen=True, rename="camel"):
-    """Told a minute before the access token expires: send `auth:refresh` with a new one, or be disconnected."""
+    """Told a minute before the access token expires: send `auth:refresh` with a new one, or the connection is closed."""
 
     name = "session:expiring"
     expires_at: datetime
@@ -208,7 +208,7 @@ class ServerRestarting(Event, frozen=True, rename="camel"):
 
 
 class Refused(Event, frozen=True):
-    """Told of an event of the client's that asked for no ack and could not be done."""
+    """Told of an event of the client's that could not be done, whether or not it asked for an ack."""
 
     name = "error"
     event: str

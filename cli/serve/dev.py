@@ -20,6 +20,7 @@ from cli.progress import step
 from cli.serve.listening import hub_listening, runner_of
 from cli.serve.pulses import api_pulse, worker_pulse
 from config.settings import Settings, own_url
+from core.origins import LOOPBACK
 from core.resources import open_resources
 from realtime.app import open_hub
 from realtime.hubs import open_hubs
@@ -31,6 +32,8 @@ WATCH_SECONDS = 0.5
 
 def run_dev(settings: Settings) -> None:
     """Run everything until a signal; what was stored is there again the next time."""
+    # Pages that are being developed are served by another port of this machine.
+    settings = msgspec.structs.replace(settings, cors_origins=(*settings.cors_origins, LOOPBACK))
     with own_servers(settings, step) as (completed, servers):
         run(partial(_run, completed, servers))
 

@@ -35,8 +35,13 @@ def _silently(kind: str, address: str) -> None:
     """Tell nobody."""
 
 
+def _unseen(origin: str, host: str) -> None:
+    """Tell nobody."""
+
+
 class Config(msgspec.Struct, frozen=True):
-    """Times in seconds, sizes in bytes; `origins` may speak with us from a browser, "*" is any.
+    """Times in seconds, sizes in bytes; `origins` may speak with us from a browser, "*" is any; `refused_origin`
+    is called with another one, and with the host that its page asked.
 
     `address` returns a client's address, given the peer's and what X-Forwarded-For claims (None: nothing). `subjects` returns
     what an address counts as: all addresses of an IPv6 network count as one, within a wider network. Addresses that are
@@ -50,6 +55,7 @@ class Config(msgspec.Struct, frozen=True):
     max_payload: int = 1_000_000
     paths: tuple[str, ...] = ("/socket.io/", "/ws")
     origins: tuple[str, ...] = ("*",)
+    refused_origin: Callable[[str, str], None] = _unseen
     connect_timeout: float = 10.0
     address: Callable[[str, str | None], str] = _peer
     subjects: Callable[[str], Nested] = _itself

@@ -62,7 +62,7 @@ async def _serve(engine: "Engine", request: web.Request, asked: Request) -> web.
     if asked.key:
         return _take_connection(engine, request, asked, known or engine.new_session(asked))
     if known is None:
-        return _text(engine.open_polling(engine.new_session(asked)))
+        return _open(engine, asked)
     polling = cast("Polling", known.transport)
     if asked.method == "GET":
         return await _poll(request, polling)
@@ -71,8 +71,17 @@ async def _serve(engine: "Engine", request: web.Request, asked: Request) -> web.
     raise Refused(BAD_METHOD)
 
 
+def _open(engine: "Engine", asked: Request) -> web.Response:
+    """Begin a session by polling; the cookie is what HAProxy's `cookie io prefix` keeps clients on one hub by."""
+    session = engine.new_session(asked)
+    response = _text(engine.open_polling(session))
+    response.set_cookie("io", session.sid, path="/", httponly=True, samesite="Lax")
+    return response
+
+
 def _preflight(engine: "Engine", request: web.Request, asked: Request) -> web.Response:
     if not engine.allows(asked):
+        engine.config.refused_origin(asked.origin, asked.host)
         raise Refused(FORBIDDEN, 403)
     wanted = request.headers.get("Access-Control-Request-Headers", "content-type")
     return web.Response(status=204, headers=_PREFLIGHT | {"Access-Control-Allow-Headers": wanted})

@@ -10,11 +10,13 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from core.origins import forwarded_hosts
+
 TRANSPORT_UNKNOWN: Final = (0, "Transport unknown")
 SESSION_UNKNOWN: Final = (1, "Session ID unknown")
 BAD_METHOD: Final = (2, "Bad handshake method")
 BAD_REQUEST: Final = (3, "Bad request")
-FORBIDDEN: Final = (4, "Forbidden")
+FORBIDDEN: Final = (4, "Forbidden: pages of this origin may not connect")
 UNSUPPORTED_VERSION: Final = (5, "Unsupported protocol version")
 TOO_SLOW: Final = (3, "Payload did not come in time")
 TOO_LARGE: Final = (3, "Payload too large")
@@ -67,7 +69,7 @@ class Request(NamedTuple):
     """What the engine reads of an HTTP request.
 
     `key` is Sec-WebSocket-Key, "" if it asks for no WebSocket; `remote` the peer, `forwarded` what X-Forwarded-For claims,
-    None if there is none.
+    None if there is none; `forwarded_hosts` what proxies say they were asked for, which only trusted ones are believed.
     """
 
     method: str
@@ -79,6 +81,7 @@ class Request(NamedTuple):
     user_agent: str
     remote: str
     forwarded: str | None
+    forwarded_hosts: tuple[str, ...] = ()
 
     def parameters(self) -> dict[str, str]:
         """The query's parameters. Those of the protocol need no unescaping."""
@@ -168,4 +171,5 @@ def make_request(method: str, query: str, key: str, headers: Mapping[str, str], 
         headers.get("user-agent", ""),
         remote,
         headers.get("x-forwarded-for"),
+        tuple(forwarded_hosts(headers.get("x-forwarded-host", ""), headers.get("forwarded", ""))),
     )

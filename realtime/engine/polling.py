@@ -14,6 +14,7 @@ from realtime.engine.packets import BLANK
 from realtime.engine.session import (
     PARSE_ERROR,
     PING_TIMEOUT,
+    RECONNECT,
     SHUTTING_DOWN,
     TOO_MANY_REFUSALS,
     TRANSPORT_CLOSE,
@@ -29,7 +30,9 @@ SEPARATOR: Final = "\x1e"
 _SEPARATOR_BYTE: Final = b"\x1e"
 _CLOSE, _NOOP = "1", "6"
 _UPGRADED: Final = "upgraded"
-_WITHOUT_CLOSE: Final = (TRANSPORT_CLOSE, _UPGRADED, SHUTTING_DOWN)
+# After these the client comes back.
+_RETURNING: Final = (SHUTTING_DOWN, RECONNECT)
+_WITHOUT_CLOSE: Final = (TRANSPORT_CLOSE, _UPGRADED, *_RETURNING)
 _ABRUPT: Final = (TRANSPORT_CLOSE, TRANSPORT_ERROR, PARSE_ERROR, PING_TIMEOUT, TOO_MANY_REFUSALS)
 _REFUSED: Final = (PARSE_ERROR, TOO_MANY_REFUSALS)
 
@@ -127,7 +130,7 @@ class Polling:
         """Answer the poll that waits.
 
         A client that did nothing wrong may fetch what was said last, and then the close packet: in one payload the
-        official client would act on the second first. Of a server that stops it gets no close packet: the official
+        official client would act on the second first. If it is to come back, it gets no close packet: the official
         Python client takes that for an order to stay away, and an unknown session for what it should come back from.
         """
         self.why = why
@@ -193,7 +196,7 @@ class Polling:
         elif self.session.behind:
             self.session.catch_up()
             self._wake.set()
-        if self.ended == SHUTTING_DOWN:
+        if self.ended in _RETURNING:
             self.due()
         return SEPARATOR.join(packets)
 

@@ -11,6 +11,7 @@ from typing import Final
 from aiohttp import web
 
 from core.budget import NestedBuckets
+from core.origins import is_listed, is_of
 from realtime.engine import endpoints, upgrade
 from realtime.engine.budget import Budget
 from realtime.engine.config import Config as Config
@@ -98,8 +99,10 @@ class Engine:
 
     def allows(self, request: Request) -> bool:
         """Whether the page that makes this request may speak with us; what is no browser says nothing of pages."""
-        origin, origins = request.origin, self.config.origins
-        return not origin or "*" in origins or origin in origins or origin.partition("://")[2] == request.host
+        origin, config = request.origin, self.config
+        if not origin or is_of(origin, (request.host,)) or is_listed(origin, config.origins):
+            return True
+        return config.trusted(request.remote) and is_of(origin, request.forwarded_hosts)
 
     def admit(self, request: Request) -> Session | None:
         """The session that a request belongs to, or None if it may open one. Raises Refused."""
@@ -108,6 +111,7 @@ class Engine:
         if transport not in ("polling", "websocket"):
             raise Refused(TRANSPORT_UNKNOWN)
         if not self.allows(request):
+            self.config.refused_origin(request.origin, request.host)
             raise Refused(FORBIDDEN, 403)
         if sid := query.get("sid"):
             return self._session_of(sid, transport, request)

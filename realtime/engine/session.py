@@ -24,6 +24,7 @@ TRANSPORT_CLOSE, TRANSPORT_ERROR = "transport close", "transport error"
 PARSE_ERROR, PING_TIMEOUT = "parse error", "ping timeout"
 FORCED_CLOSE, SHUTTING_DOWN = "forced server close", "server shutting down"
 TOO_MANY_REFUSALS = "too many refusals"
+RECONNECT = "reconnect"  # the client should come back by itself
 
 _PING = text_frame(b"2")
 _log = logging.getLogger(__name__)
@@ -90,6 +91,8 @@ class Session:
         "layer",
         "max_payload",
         "pinged",
+        "pings",
+        "pongs",
         "probe",
         "remote",
         "sid",
@@ -117,6 +120,7 @@ class Session:
         self.is_let_in = False
         self.behind = False
         self.pinged = False
+        self.pings, self.pongs = 0, 0
         self.slot = 0
         self.probe: Probe | None = None
         self.layer = _NOBODY
@@ -182,7 +186,14 @@ class Session:
         elif kind != "6":
             self.close(PARSE_ERROR, PROTOCOL_ERROR, "Unknown type of an Engine.IO packet")
 
+    def ping(self) -> int:
+        """Ping the client once more, with whatever else this turn has for it; returns what `pongs` is once it has answered."""
+        self.pings += 1
+        self.engine.outbox.add(self, _PING)
+        return self.pings
+
     def _pong(self) -> None:
+        self.pongs = min(self.pongs + 1, self.pings)
         if self.pinged:  # one that was not asked for does not put the next ping off
             self.pinged = False
             self.budget.heard_pong()
@@ -200,6 +211,7 @@ class Session:
         """Time to ping, or a ping was not answered in time."""
         if not self.pinged:
             self.pinged = True
+            self.pings += 1
             self.write(_PING)
         elif not self.budget.excuses_silence():
             self.close(PING_TIMEOUT, why="No pong came in time")

@@ -27,7 +27,7 @@ wait
 """
 CLIENT = """
 import {{ io }} from "socket.io-client";
-const [token, conversationId] = {arguments};
+let [token, conversationId] = {arguments};
 setTimeout(() => process.exit(2), 20_000).unref();
 {snippet}
 console.log(`acknowledged ${{seq}}`);

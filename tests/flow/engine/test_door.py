@@ -212,6 +212,34 @@ async def test_a_websocket_must_come_from_an_allowed_origin(
         assert (await raw.head()).split(b" ")[1] == status
 
 
+@pytest.mark.parametrize(
+    "name", ["X-Forwarded-Host: app.example", "Forwarded: for=1.2.3.4;host=app.example;proto=https"]
+)
+@pytest.mark.parametrize(("trusted", "status"), [(True, b"101"), (False, b"403")])
+async def test_a_page_of_the_host_that_a_trusted_proxy_was_asked_for_may_connect(
+    name: str, *, trusted: bool, status: bytes
+) -> None:
+    refused: list[tuple[str, str]] = []
+    config = Config(
+        origins=(), trusted=lambda _address: trusted, refused_origin=lambda *what: refused.append(what), paths=("/ws",)
+    )
+    async with serving(config, recorder(Story())) as served, connected(served.port) as raw:
+        head = upgrade_head(served.port, "/ws?EIO=4&transport=websocket", "Origin: https://App.Example:443", name)
+        raw.send(head)
+        assert (await raw.head()).split(b" ")[1] == status
+        host = f"127.0.0.1:{served.port}"
+        assert refused == ([] if trusted else [("https://App.Example:443", host)])
+
+
+async def test_a_header_on_two_lines_means_the_same_as_on_one(served: Served) -> None:
+    head = upgrade_head(served.port).replace(
+        b"Connection: keep-alive, Upgrade", b"Connection: keep-alive\r\nConnection: Upgrade"
+    )
+    async with connected(served.port) as raw:
+        raw.send(head)
+        assert (await raw.head()).startswith(b"HTTP/1.1 101 ")
+
+
 async def test_our_own_pages_may_always_connect(served: Served) -> None:
     async with connected(served.port) as raw:
         own = f"Origin: http://127.0.0.1:{served.port}"

@@ -232,6 +232,15 @@ async def test_an_allowed_page_may_read_the_answers(served: Served, http: aiohtt
         assert answer.headers["Vary"] == "Origin"
 
 
+async def test_a_session_that_begins_by_polling_has_a_cookie_for_proxies(
+    served: Served, http: aiohttp.ClientSession
+) -> None:
+    async with http.get(served.url + OPEN) as answer:
+        cookie = answer.cookies["io"]
+        assert cookie.value in served.engine.sessions
+        assert (cookie["path"], cookie["httponly"], cookie["samesite"]) == ("/", True, "Lax")
+
+
 async def test_an_allowed_page_may_ask_first(served: Served, http: aiohttp.ClientSession) -> None:
     headers = {"Origin": FRIEND, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-custom"}
     async with http.options(served.url + OPEN, headers=headers) as answer:
@@ -245,7 +254,7 @@ async def test_an_allowed_page_may_ask_first(served: Served, http: aiohttp.Clien
 async def test_another_page_may_not_connect(served: Served, http: aiohttp.ClientSession, method: str) -> None:
     async with http.request(method, served.url + OPEN, headers={"Origin": FOE}) as answer:
         assert answer.status == 403
-        assert await answer.json() == {"code": 4, "message": "Forbidden"}
+        assert await answer.json() == {"code": 4, "message": "Forbidden: pages of this origin may not connect"}
         assert "Access-Control-Allow-Origin" not in answer.headers
     assert served.engine.sessions == {}
 

@@ -79,13 +79,13 @@ async def test_what_is_spent_by_socket_is_missing_to_calls_and_on_other_hubs(
     ann = await (await house.chatter("Ann", hubs[0])).connect()
     room = await house.group(ann.user)
     path = f"/conversations/{room}/messages"
-    assert await codes(ann.send(room, "Hi") for _ in range(2)) == [""] * 2
+    assert await codes(ann.send(room, f"Hi {i}") for i in range(2)) == [""] * 2
     await settled(house)
     async with calling(house, ann) as caller:
         assert [(await caller.post(path, content="Hi")).status for _ in range(2)] == [201] * 2
         elsewhere = await Chatter(ann.user, ann.token, hubs[1]).connect()
         await settled(house)
-        assert await codes(elsewhere.send(room, "Hi") for _ in range(3)) == ["", "", "RATE_LIMITED"]
+        assert await codes(elsewhere.send(room, f"Hi {i}") for i in range(3)) == ["", "", "RATE_LIMITED"]
         await settled(house)
         refused = await caller.post(path, content="Hi")
         assert (refused.status, refused.code) == (429, "RATE_LIMITED")
@@ -98,7 +98,7 @@ async def test_a_burst_on_two_hubs_at_once_is_a_debt_that_is_paid_first(house: H
     elsewhere = await Chatter(ann.user, ann.token, hubs[1]).connect()
     room = await house.group(ann.user)
     await settled(house)
-    sent = await asyncio.gather(*(codes(one.send(room, "Hi") for _ in range(10)) for one in (ann, elsewhere)))
+    sent = await asyncio.gather(*(codes(one.send(room, f"Hi {i}") for i in range(10)) for one in (ann, elsewhere)))
     assert 6 <= sum(answers.count("") for answers in sent) <= 12
     await settled(house)
     total: int = await house.resources.db.fetchval("select count(*) from messages")
@@ -292,7 +292,7 @@ async def test_while_redis_hangs_each_hub_holds_the_rate_for_itself_and_nobody_w
     room = await house.group(ann.user)
     await settled(house)
     hanging.client_pause(60_000, all=False)
-    assert await codes(ann.send(room, "Hi") for _ in range(8)) == [""] * 6 + ["RATE_LIMITED"] * 2
+    assert await codes(ann.send(room, f"Hi {i}") for i in range(8)) == [""] * 6 + ["RATE_LIMITED"] * 2
     hanging.client_unpause()
     await settled(house)
     assert (await ann.send(room, "Hi"))["error"]["code"] == "RATE_LIMITED", "what was spent meanwhile is not forgotten"

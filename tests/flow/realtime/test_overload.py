@@ -17,7 +17,7 @@ async def test_a_send_beyond_what_may_wait_is_refused_at_once_and_later_ones_are
     lock = await house.resources.db.acquire()
     async with lock.transaction():
         await lock.execute("select 1 from conversations for update")
-        sending = [asyncio.ensure_future(ann.send(room, "x" * 900)) for _ in range(5)]
+        sending = [asyncio.ensure_future(ann.send(room, str(i) * 900)) for i in range(5)]
         refused, _ = await asyncio.wait(sending, timeout=5, return_when=asyncio.FIRST_COMPLETED)
         assert {send.result()["error"]["code"] for send in refused} == {"UNAVAILABLE"}
     await house.resources.db.release(lock)

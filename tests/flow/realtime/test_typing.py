@@ -45,6 +45,7 @@ async def test_it_has_ended_when_its_message_comes(room: Room) -> None:
     for other in others:
         await other.heard.next("message:received")
         assert heard(other) == [True, False, "hello"]
+    await ann.heard.next("message:received")
     assert heard(ann) == ["hello"]
 
 

@@ -18,7 +18,7 @@ def test_the_parts_of_a_request_are_read() -> None:
     assert request is not None
     assert request.parameters() == {"EIO": "4", "transport": "websocket"}
     assert request._replace(query="") == (
-        "GET", "", KEY, "", "http://a", "127.0.0.1:80", "me", "1.2.3.4", "9.9.9.9, 8.8.8.8",
+        "GET", "", KEY, "", "http://a", "127.0.0.1:80", "me", "1.2.3.4", "9.9.9.9, 8.8.8.8", (),
     )  # fmt: skip
 
 
