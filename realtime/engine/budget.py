@@ -37,6 +37,11 @@ TURN: Final = 32.0
 PARSE: Final = 2.0
 SERVE: Final = 4.0
 
+# Of a turn, in bytes: what is read of all connections, and of each in any case; and what is read of one at once.
+READ_OF_TURN: Final = 1024 * 1024
+LITTLE: Final = 4096
+AT_MOST: Final = 64 * 1024
+
 # Pings in a row that may stay unanswered because we did not read: after that the client counts as gone.
 EXCUSES: Final = 5
 
@@ -115,10 +120,14 @@ class Turns:
     """Round robin of those with more to do than a turn allows, a slice each.
 
     There are two queues, which are taken from alternately: HTTP connections that were served before do not wait behind a crowd
-    of new ones.
+    of new ones. `room` is where the next connection is read to.
     """
 
     def __init__(self) -> None:
+        self._buffer = memoryview(bytearray(AT_MOST))
+        self._little = self._buffer[:LITTLE]
+        self.room = self._buffer
+        self._bytes = READ_OF_TURN
         self._known: deque[Worker] = deque()
         self._others: deque[Worker] = deque()
         self._is_next_known = False
@@ -138,6 +147,13 @@ class Turns:
         self._schedule()
         return True
 
+    def read(self, size: int) -> None:
+        """Note that so many bytes were read: when they are too many, there is little room left in this turn."""
+        self._bytes -= size
+        if self._bytes <= 0:
+            self.room = self._little
+        self._schedule()
+
     def _schedule(self) -> None:
         if not self._scheduled:
             self._scheduled = True
@@ -146,6 +162,7 @@ class Turns:
     def _turn(self) -> None:
         self._scheduled = False
         self._left = TURN
+        self._bytes, self.room = READ_OF_TURN, self._buffer
         try:
             for _ in range(len(self._known) + len(self._others)):
                 self._left -= self._next().work()

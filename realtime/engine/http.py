@@ -165,6 +165,11 @@ class Http(web.RequestHandler):
         else:
             self._resume_transport_reading()  # in turn with all others who have something to parse
 
+    @property
+    def takes_more(self) -> bool:
+        """Whether nothing is in the way of reading."""
+        return self.transport is not None and not self._is_paused
+
     def _may_parse(self) -> bool:
         """Whether to parse now: plain bodies cost nothing; heads wait behind others, as the first one did at the door."""
         if self._is_body:

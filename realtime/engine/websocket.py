@@ -129,6 +129,11 @@ class WebSocket(asyncio.Protocol):
         else:
             self._feed(data)
 
+    @property
+    def takes_more(self) -> bool:
+        """Whether nothing is in the way of reading; once closing, whether the peer has not sent too much more."""
+        return self._need >= 0 if self.closing else not self._paused
+
     def _between_messages(self) -> bool:
         return self._tail is None and self._fragments is None and not self.closing
 

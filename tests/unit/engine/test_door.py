@@ -22,6 +22,7 @@ class Http(asyncio.Protocol):
 
     def __init__(self) -> None:
         self.received = b""
+        self.takes_more = True
 
     def data_received(self, data: bytes) -> None:
         self.received += data
