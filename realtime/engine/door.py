@@ -9,7 +9,7 @@ from typing import Final, cast
 
 from aiohttp import web
 
-from realtime.engine.budget import SERVE
+from realtime.engine.budget import NEW, SERVE
 from realtime.engine.faults import BAD_REQUEST, HEADERS_TOO_LARGE, TOO_MANY, TOO_SLOW
 from realtime.engine.guard import Client, Guard
 from realtime.engine.handshake import Refused, Request, read_upgrade
@@ -113,6 +113,8 @@ class Door(asyncio.Protocol):
         if self._place:
             guard.held.put(subjects, self, 0)
             self._place.leave()
+
+    turn = NEW
 
     @property
     def takes_more(self) -> bool:

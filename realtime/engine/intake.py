@@ -20,6 +20,10 @@ class Receiver(Protocol):
     def takes_more(self) -> bool:
         """Whether it wants to be read now."""
 
+    @property
+    def turn(self) -> str:
+        """With whom it takes turns."""
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See asyncio.Protocol, as for all others."""
 
@@ -92,7 +96,7 @@ class Intake(asyncio.BufferedProtocol):
         if not self._is_waiting and transport is not None and self._is_in_charge(transport) and transport.is_reading():
             transport.pause_reading()
             self._is_waiting = True
-            self._turns.add(self)
+            self._turns.add(self, self.receiver.turn)
 
     def _is_in_charge(self, transport: asyncio.Transport) -> bool:
         return transport.get_protocol() is self

@@ -130,6 +130,11 @@ class WebSocket(asyncio.Protocol):
             self._feed(data)
 
     @property
+    def turn(self) -> str:
+        """With whom it takes turns: once it is let in, only with itself."""
+        return self.budget.turn
+
+    @property
     def takes_more(self) -> bool:
         """Whether nothing is in the way of reading; once closing, whether the peer has not sent too much more."""
         return self._need >= 0 if self.closing else not self._paused
@@ -232,7 +237,7 @@ class WebSocket(asyncio.Protocol):
             asyncio.get_running_loop().call_later(wait, self._resume, _RATE)
         elif is_more and not self._paused:
             self._pause(_TURN)
-            self.engine.turns.add(self)
+            self.engine.turns.add(self, self.turn)
         elif not self._paused:
             self.transport.resume_reading()
 
@@ -246,7 +251,7 @@ class WebSocket(asyncio.Protocol):
         self._paused &= ~why
         if not self._paused and not self.closing:
             self._paused = _TURN
-            self.engine.turns.add(self)
+            self.engine.turns.add(self, self.turn)
 
     def _take(self, first: int, payload: bytearray) -> None:
         opcode = first & OPCODE

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from realtime.engine.budget import AT_MOST, LITTLE, READ_OF_TURN, Turns
+from realtime.engine.budget import AT_MOST, LITTLE, NEW, READ_OF_TURN, Turns
 from realtime.engine.intake import Intake
 from tests.unit.engine.clock import HandLoop, by_hand
 from tests.unit.engine.wire import Wire
@@ -14,6 +14,7 @@ class Receiver(asyncio.Protocol):
     def __init__(self) -> None:
         self.received = b""
         self.takes_more = True
+        self.turn = NEW
 
     def data_received(self, data: bytes) -> None:
         self.received += data
