@@ -15,6 +15,7 @@ from api.body import read_body
 from api.cookies import Cookies, wanted, without_tokens
 from api.fixed import Fixed
 from api.middleware import ADDRESS, NO_STORE, REQUEST_ID, REVALIDATED, ROUTE
+from api.pieces import Pieces
 from api.shown import Shown, holder_of
 from api.signature import signature_of
 from core import errors, idempotency, limits, logs
@@ -32,7 +33,6 @@ from core.validation import Shape, converted
 CALL_SECONDS = 10.0
 # Files may come over slow lines.
 UPLOAD_SECONDS = 1800.0
-
 
 # Of the body of a call that is admitted once it has been read.
 MOST_REFRESH = 8 * 1024
@@ -101,7 +101,8 @@ class Endpoint:
         if isinstance(result, JsonFile):
             return web.Response(body=result.file, content_type=JSON)
         shown = without_tokens(result) if isinstance(result, Tokens) and wanted(request) else result
-        response = answered(request, self._encode(shown))
+        is_shared = isinstance(result, Answer) and isinstance(result.body, Text)
+        response = answered(request, self._encode(shown), is_shared=is_shared)
         self._cookies.give(request, response, result)
         if self._route.ends_login:
             self._cookies.take(request, response)
@@ -200,7 +201,7 @@ class Endpoint:
         answer = result if isinstance(result, Answer) else Answer(0, result)
         status = answer.status or self._route.statuses[0]
         if isinstance(answer.body, Text):
-            return Answer(status, answer.body.text.encode(), answer.etag, answer.body.media_type)
+            return Answer(status, answer.body.octets, answer.etag, answer.body.media_type)
         return Answer(status, msgspec.json.encode(answer.body), answer.etag)
 
 
@@ -225,8 +226,8 @@ def later_paths(market: Marketplace) -> list[str]:
     return [route.path for route in market.routes if counts_later(route)]
 
 
-def answered(request: web.Request, answer: Answer[bytes]) -> web.Response:
-    """Return an answer with its tag, or 304 to who has it already."""
+def answered(request: web.Request, answer: Answer[bytes], *, is_shared: bool = False) -> web.Response:
+    """Return an answer with its tag, or 304 to who has it already. `is_shared`: others are given the same bytes."""
     if answer.status == 204:
         return web.Response(status=204)
     if answer.status == 304:  # the handler knows without making the answer
@@ -238,7 +239,8 @@ def answered(request: web.Request, answer: Answer[bytes]) -> web.Response:
     is_of_body = request.method == hdrs.METH_GET and not answer.etag
     if is_of_body and matches(request.headers.get(hdrs.IF_NONE_MATCH, ""), etag):
         return web.Response(status=304, headers={hdrs.ETAG: etag})
-    return web.Response(body=answer.body, status=answer.status, headers=headers)
+    body = Pieces(answer.body) if is_shared else answer.body  # one's own bytes are kept anyway, and count as unread
+    return web.Response(body=body, status=answer.status, headers=headers)
 
 
 def _shape(type: object | None) -> Shape[object] | None:

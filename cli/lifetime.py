@@ -1,6 +1,7 @@
 """Runs a command's main coroutine on uvloop until a signal ends it."""
 
 import asyncio
+import gc
 import os
 import signal
 from collections.abc import Awaitable, Callable, Coroutine
@@ -24,6 +25,16 @@ def run(main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(until_signal())
+
+
+def collect_seldom() -> None:
+    """Look for garbage in cycles less often, and not in what is there from the start: everybody waits for it meanwhile.
+
+    Little is made by hubs and APIs, and looking takes longer the more clients there are.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 async def until(stop: asyncio.Event, *lives: Coroutine[None, None, None]) -> None:

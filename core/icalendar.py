@@ -35,7 +35,7 @@ def calendar_file(name: str, domain: str, events: Iterable[AllDay]) -> CalendarF
     named = [f"X-WR-CALNAME:{_escaped(name)}", "REFRESH-INTERVAL;VALUE=DURATION:PT1H", "X-PUBLISHED-TTL:PT1H"]
     body = [line for event in events for line in _event(event, domain)]
     lines = ["BEGIN:VCALENDAR", *head, *named, *body, "END:VCALENDAR"]
-    return CalendarFile("".join(f"{_folded(line)}\r\n" for line in lines))
+    return CalendarFile("".join(f"{_folded(line)}\r\n" for line in lines).encode())
 
 
 def _event(event: AllDay, domain: str) -> Iterator[str]:

@@ -83,7 +83,7 @@ class Text:
     """An answer that is no JSON; each kind of text is a class of its own, whose media type the documents tell."""
 
     media_type: ClassVar[str]
-    text: str
+    octets: bytes
 
 
 @dataclass(frozen=True)

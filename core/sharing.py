@@ -1,6 +1,7 @@
-"""Single flight: work that several callers ask for at the same time is done once for all of them."""
+"""Single flight: work that several callers ask for at the same time is done once for all of them, and may be kept for others."""
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Hashable
 from typing import Generic, TypeVar
 
@@ -8,16 +9,23 @@ Value = TypeVar("Value")
 
 
 class Shared(Generic[Value]):
-    """The work in progress, by key. Nothing is kept once it is done."""
+    """The work in progress, by key. Of what is done, `most` bytes are kept, as `size` counts them: what was used last."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = 0, size: Callable[[Value], int] = lambda _value: 1) -> None:
+        self._most = most
+        self._size = size
+        self._kept = OrderedDict[Hashable, Value]()
+        self._bytes = 0
         self._running: dict[Hashable, asyncio.Task[Value]] = {}
 
     async def get(self, key: Hashable, make: Callable[[], Coroutine[None, None, Value]]) -> Value:
-        """Return the result of `make`, joining a call with the same key that is in progress; raises what it raises.
+        """Return what is kept, or the result of `make`, joining a call with the same key in progress; raises what it raises.
 
         A caller that is cancelled does not cancel it for the others.
         """
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            return self._kept[key]
         task = self._running.get(key)
         if task is None:
             task = self._running[key] = asyncio.create_task(make())
@@ -26,5 +34,14 @@ class Shared(Generic[Value]):
 
     def _end(self, key: Hashable, done: asyncio.Task[Value]) -> None:
         del self._running[key]
-        if not done.cancelled():
-            done.exception()  # marked as retrieved: all callers may have been cancelled
+        # Asked for also to mark it as retrieved: all callers may have been cancelled.
+        if not done.cancelled() and done.exception() is None:
+            self._keep(key, done.result())
+
+    def _keep(self, key: Hashable, value: Value) -> None:
+        if self._size(value) > self._most:
+            return
+        self._kept[key] = value
+        self._bytes += self._size(value)
+        while self._bytes > self._most:
+            self._bytes -= self._size(self._kept.popitem(last=False)[1])

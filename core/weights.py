@@ -29,4 +29,6 @@ CONVERSATION: Final = Weight(2)  # of two people
 GROUP: Final = Weight(5, 0.1, "participant_ids")
 MEMBERS: Final = Weight(2, 0.1, "user_ids")
 TEAM: Final = Weight(1)  # one user into a team, which all in its conversation are notified of
+NOTICE: Final = Weight(1)  # what else others are notified of: a task, a deliverable and what is said of it, a review
+COMMENT: Final = Weight(1, 0.1, "mentions")
 REMOVAL: Final = Weight(1)  # of a member, which all others are notified of

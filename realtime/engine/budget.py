@@ -37,12 +37,21 @@ TURN: Final = 32.0
 PARSE: Final = 2.0
 SERVE: Final = 4.0
 
+# Of a turn, in bytes: what is read of all connections, and of each in any case; and what is read of one at once.
+READ_OF_TURN: Final = 512 * 1024
+LITTLE: Final = 4096
+AT_MOST: Final = 64 * 1024
+
+# With whom something takes turns that is of no sender whom we know.
+NEW: Final = ""
+KNOWN: Final = "known"  # what has been served before
+
 # Pings in a row that may stay unanswered because we did not read: after that the client counts as gone.
 EXCUSES: Final = 5
 
 
 class Budget:
-    """The budget of one client; `credit` is what it may do without looking at the clock, in units."""
+    """The budget of one client; `credit` is what it may do without looking at the clock, in units; `turn`: see Turns."""
 
     __slots__ = (
         "_config",
@@ -54,12 +63,14 @@ class Budget:
         "_traffic",
         "address",
         "credit",
+        "turn",
     )
 
     def __init__(self, config: "Config", address: str) -> None:
         self.credit = 0.0 if config.rates else inf
         self._config = config
         self.address = address
+        self.turn = NEW
         self._traffic = Bucket(config.traffic)
         self._refusals = Bucket(config.refusals)
         self._slowed = False
@@ -114,29 +125,43 @@ class Worker(Protocol):
 class Turns:
     """Round robin of those with more to do than a turn allows, a slice each.
 
-    There are two queues, which are taken from alternately: HTTP connections that were served before do not wait behind a crowd
-    of new ones.
+    There is a queue for each sender whom we know, and two for all others: nobody waits behind the crowd of another. `room` is
+    where the next connection is read to.
     """
 
     def __init__(self) -> None:
-        self._known: deque[Worker] = deque()
-        self._others: deque[Worker] = deque()
-        self._is_next_known = False
+        self._buffer = memoryview(bytearray(AT_MOST))
+        self._little = self._buffer[:LITTLE]
+        self.room = self._buffer
+        self._bytes = READ_OF_TURN
+        self._queues: dict[str, deque[Worker]] = {}  # the next one first
+        self._waiting = 0
         self._left = TURN
         self._scheduled = False
 
-    def add(self, worker: Worker, *, known: bool = False) -> None:
+    def add(self, worker: Worker, turn: str = NEW) -> None:
         """Call `worker.work()` in a later turn."""
-        (self._known if known else self._others).append(worker)
+        queue = self._queues.get(turn)
+        if queue is None:
+            queue = self._queues[turn] = deque()
+        queue.append(worker)
+        self._waiting += 1
         self._schedule()
 
-    def pass_by(self, units: float, *, known: bool = False) -> bool:
+    def pass_by(self, units: float, turn: str = NEW) -> bool:
         """Take units of this turn and return True, unless others wait in the same queue or the turn has done enough."""
-        if self._left <= 0.0 or (self._known if known else self._others):
+        if self._left <= 0.0 or turn in self._queues:
             return False
         self._left -= units
         self._schedule()
         return True
+
+    def read(self, size: int) -> None:
+        """Note that so many bytes were read: when they are too many, there is little room left in this turn."""
+        self._bytes -= size
+        if self._bytes <= 0:
+            self.room = self._little
+        self._schedule()
 
     def _schedule(self) -> None:
         if not self._scheduled:
@@ -146,16 +171,21 @@ class Turns:
     def _turn(self) -> None:
         self._scheduled = False
         self._left = TURN
+        self._bytes, self.room = READ_OF_TURN, self._buffer
         try:
-            for _ in range(len(self._known) + len(self._others)):
+            for _ in range(self._waiting):
                 self._left -= self._next().work()
                 if self._left <= 0.0:
                     break
         finally:
-            if self._known or self._others or self._left < TURN:
+            if self._waiting or self._left < TURN:
                 self._schedule()
 
     def _next(self) -> Worker:
-        self._is_next_known = not self._is_next_known
-        is_known = self._known and (self._is_next_known or not self._others)
-        return (self._known if is_known else self._others).popleft()
+        turn = next(iter(self._queues))
+        queue = self._queues.pop(turn)
+        worker = queue.popleft()
+        if queue:
+            self._queues[turn] = queue
+        self._waiting -= 1
+        return worker

@@ -2,19 +2,25 @@
 
 import asyncio
 import re
+import socket
 from collections.abc import Callable
 from functools import partial
 from typing import Final, cast
 
 from aiohttp import web
 
-from realtime.engine.budget import SERVE
+from realtime.engine.budget import NEW, SERVE
 from realtime.engine.faults import BAD_REQUEST, HEADERS_TOO_LARGE, TOO_MANY, TOO_SLOW
 from realtime.engine.guard import Client, Guard
 from realtime.engine.handshake import Refused, Request, read_upgrade
 from realtime.engine.http import HEAD_TIME, MAX_HEAD, Http
+from realtime.engine.intake import Intake, Receiver
 from realtime.engine.place import Place
 from realtime.engine.server import Engine
+
+# Bytes that the kernel keeps of what a connection has not been read for. By itself it would take megabytes of each, of which
+# hundreds push everybody's out, and take long to throw away. Half a second's worth of 200 KB/s, or 1 MB/s over 100 ms.
+RECEIVED: Final = 128 * 1024
 
 _END: Final = b"\r\n\r\n"
 _METHOD: Final = re.compile(rb"(?:\r?\n)*(?:[A-Z-]{0,20}\Z|[A-Z-]{1,20} )")  # HTTP begins so; TLS and others do not
@@ -24,19 +30,24 @@ async def open_door(
     engine: Engine, server: web.Server, host: str, port: int, *, reuse_port: bool = False
 ) -> asyncio.Server:
     """Listen for everybody; what is not a WebSocket of the engine goes to the application of `server`."""
-    return await _listen(
-        partial(Door, engine.guard, partial(Http, server, engine.guard), engine), host, port, reuse_port
-    )
+    guard = engine.guard
+    return await _listen(guard, partial(Door, guard, partial(Http, server, guard), engine), host, port, reuse_port)
 
 
 async def open_http(guard: Guard, server: web.Server, host: str, port: int) -> asyncio.Server:
     """Listen for an application alone, with the deadlines, limits and errors of every other port."""
-    return await _listen(partial(Door, guard, partial(Http, server, guard)), host, port, False)
+    return await _listen(guard, partial(Door, guard, partial(Http, server, guard)), host, port, False)
 
 
-async def _listen(door: Callable[[], "Door"], host: str, port: int, reuse_port: bool) -> asyncio.Server:
+async def _listen(guard: Guard, door: Callable[[], "Door"], host: str, port: int, reuse_port: bool) -> asyncio.Server:
+    def connection() -> Intake:
+        return Intake(guard.turns, door())
+
     loop = asyncio.get_running_loop()
-    return await loop.create_server(door, host, port, backlog=4096, reuse_port=reuse_port or None)
+    server = await loop.create_server(connection, host, port, backlog=4096, reuse_port=reuse_port or None)
+    for listener in server.sockets:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVED)  # and connections inherit it
+    return server
 
 
 class Door(asyncio.Protocol):
@@ -57,7 +68,7 @@ class Door(asyncio.Protocol):
     )
     _transport: asyncio.Transport
 
-    def __init__(self, guard: Guard, http: Callable[[], asyncio.Protocol], engine: Engine | None = None) -> None:
+    def __init__(self, guard: Guard, http: Callable[[], Receiver], engine: Engine | None = None) -> None:
         self._guard = guard
         self._engine = engine
         self._http = http
@@ -102,6 +113,13 @@ class Door(asyncio.Protocol):
         if self._place:
             guard.held.put(subjects, self, 0)
             self._place.leave()
+
+    turn = NEW
+
+    @property
+    def takes_more(self) -> bool:
+        """Whether the head is not whole yet."""
+        return self._place is None
 
     def data_received(self, data: bytes) -> None:
         """Collect the head."""
@@ -169,7 +187,7 @@ class Door(asyncio.Protocol):
 
     def _to_http(self) -> None:
         protocol = self._http()
-        self._transport.set_protocol(protocol)
+        Intake.take_over(self._transport, self._guard.turns, protocol)
         protocol.connection_made(self._transport)
         protocol.data_received(self._head)
 

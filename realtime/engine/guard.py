@@ -5,6 +5,7 @@ connections, so a second each bounds what it gets, a loop of requests costs its 
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from time import monotonic
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -37,6 +38,7 @@ TRAFFIC_OF_ADDRESS: Final = Rate("traffic", 1000, 5)
 PROBES: Final = Rate("probes", 100, 10)
 LATE: Final = 1.0  # seconds by which what an address asks beyond that is served later
 MAX_LATE: Final = 500  # of an address: one more, and the one that has waited longest is refused
+REMEMBERED: Final = 4096  # addresses that are not parsed again whenever something is counted for them
 TICKS: Final = 32  # of the wheel, within the shorter of the heartbeat's two delays
 
 
@@ -144,9 +146,13 @@ class Guard:
         self.traffic = NestedBuckets(config.address_traffic)
         self.probes = NestedBuckets(config.address_probes)
         self.refusals = NestedBuckets(config.refusals)
+        self._subjects = lru_cache(REMEMBERED)(self._work_out_subjects)
 
     def subjects(self, address: str) -> Nested:
         """Return what an address is counted as; nothing if it is not counted."""
+        return self._subjects(address)
+
+    def _work_out_subjects(self, address: str) -> Nested:
         config = self.config
         return () if not address or not config.rates or config.trusted(address) else config.subjects(address)
 

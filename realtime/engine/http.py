@@ -10,7 +10,7 @@ from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import RequestPayloadError, _ErrInfo
 
-from realtime.engine.budget import PARSE, SERVE, SLICE, Budget
+from realtime.engine.budget import KNOWN, NEW, PARSE, SERVE, SLICE, Budget
 from realtime.engine.faults import (
     BAD_REQUEST,
     HEADERS_TOO_LARGE,
@@ -51,6 +51,7 @@ class Http(web.RequestHandler):
     """
 
     __slots__ = (
+        "_answer",
         "_at",
         "_budget",
         "_client",
@@ -68,6 +69,7 @@ class Http(web.RequestHandler):
         "_place",
         "_progress",
         "_rest",
+        "_sender",
         "slot",
     )
 
@@ -94,7 +96,9 @@ class Http(web.RequestHandler):
         self._is_waiting = False  # for its turn to parse it
         self._is_body = False  # what comes next is a body ...
         self._is_plain_body = False  # ... without chunks, which costs nothing to parse
+        self._answer = 0  # bytes of a body that is kept until it is taken
         self._place: Place | None = None  # where its request waits to be served
+        self._sender = ""  # who turned out to send its requests, when one had to wait
         self._is_proxy = False  # a proxy of ours, which speaks for many
         self._peer = self._client = Client("", ())  # of whom the connection is, and of whom the request that came last
         self.slot = 0
@@ -144,7 +148,8 @@ class Http(web.RequestHandler):
         """Count an answer that the client does not take."""
         super().pause_writing()
         if self.transport is not None:
-            self._guard.unread.put(self._peer.subjects, self, min(self.transport.get_write_buffer_size(), ANSWER_HELD))
+            waiting = max(self.transport.get_write_buffer_size(), self._answer)
+            self._guard.unread.put(self._peer.subjects, self, min(waiting, ANSWER_HELD))
 
     def resume_writing(self) -> None:
         """The client has taken it."""
@@ -165,11 +170,16 @@ class Http(web.RequestHandler):
         else:
             self._resume_transport_reading()  # in turn with all others who have something to parse
 
+    @property
+    def takes_more(self) -> bool:
+        """Whether nothing is in the way of reading."""
+        return self.transport is not None and not self._is_paused
+
     def _may_parse(self) -> bool:
         """Whether to parse now: plain bodies cost nothing; heads wait behind others, as the first one did at the door."""
         if self._is_body:
             return self._is_plain_body
-        return not self._request_count or self._guard.turns.pass_by(PARSE, known=True)
+        return not self._request_count or self._guard.turns.pass_by(PARSE, self.turn)
 
     def work(self) -> float:
         """Parse the next piece; returns the units that it took."""
@@ -268,7 +278,7 @@ class Http(web.RequestHandler):
         elif self.transport is not None:
             self._is_waiting = True
             self._pause_transport_reading()
-            self._guard.turns.add(self, known=not self._is_body)
+            self._guard.turns.add(self, NEW if self._is_body else self.turn)
 
     @property
     def _is_paused(self) -> bool:
@@ -297,8 +307,8 @@ class Http(web.RequestHandler):
         """Handle a request when its address may have it, and refuse it late where that becomes too frequent."""
         client = self._client_of(request.headers) if self._is_proxy else self._peer
         is_late = bool(client.subjects) and self._asks_too_much(request, client)
-        if (is_late or not self._guard.turns.pass_by(SERVE, known=self._is_known)) and not await self._wait(
-            client, is_late
+        if (is_late or not self._guard.turns.pass_by(SERVE, self.turn)) and not await self._wait(
+            request, client, is_late
         ):
             return _too_many()
         try:
@@ -311,8 +321,9 @@ class Http(web.RequestHandler):
         return response
 
     @property
-    def _is_known(self) -> bool:
-        return self._request_count > 1
+    def turn(self) -> str:
+        """With whom it takes turns: a sender whom we know with nobody else, and what was served before not with all new ones."""
+        return self._sender or (KNOWN if self._request_count > 1 else NEW)
 
     def _asks_too_much(self, request: web.BaseRequest, client: Client) -> bool:
         guard = self._guard
@@ -324,14 +335,13 @@ class Http(web.RequestHandler):
         guard = self._guard
         is_refusal = 400 <= status < 500
         if is_refusal and guard.is_late(client, guard.refusals, lambda: guard.sender(request)) and not was_late:
-            await self._wait(client, True)
+            await self._wait(request, client, True)
 
-    async def _wait(self, client: Client, is_late: bool) -> bool:
+    async def _wait(self, request: web.BaseRequest, client: Client, is_late: bool) -> bool:
         """Wait until a request may be served; False: not at all."""
         served: asyncio.Future[bool] = self._loop.create_future()
-        self._place = place = Place(
-            self._guard, client.subjects, served.set_result, is_late=is_late, known=self._is_known
-        )
+        self._sender = self._guard.sender(request)
+        self._place = place = Place(self._guard, client.subjects, served.set_result, is_late=is_late, turn=self.turn)
         try:
             return await served
         finally:
@@ -388,7 +398,11 @@ class Http(web.RequestHandler):
     ) -> tuple[web.StreamResponse, bool]:
         """Answer in our form what aiohttp refuses by itself, such as unknown paths: its own repeats the request."""
         ours = _in_our_form(resp) if isinstance(resp, web.HTTPError) else resp
-        return await super().finish_response(request, ours, start_time)
+        self._answer = getattr(getattr(ours, "body", None), "held", 0)
+        try:
+            return await super().finish_response(request, ours, start_time)
+        finally:
+            self._answer = 0
 
 
 def _in_our_form(error: web.HTTPError) -> web.Response:

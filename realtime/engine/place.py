@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from core.budget import Nested
-from realtime.engine.budget import SERVE
+from realtime.engine.budget import NEW, SERVE
 
 if TYPE_CHECKING:
     from realtime.engine.guard import Guard
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class Place:
     """A request that waits: until it is late enough, if it has to be, then for its turn.
 
-    Calls `go(True)` once, or `go(False)` when its address has too many that are late. `known`: its connection was served before.
+    Calls `go(True)` once, or `go(False)` when its address has too many that are late. `turn`: with whom it takes turns.
     """
 
     __slots__ = ("_go", "_guard", "_subjects", "_timer")
@@ -26,17 +26,17 @@ class Place:
         go: Callable[[bool], object],
         *,
         is_late: bool,
-        known: bool = False,
+        turn: str = NEW,
     ) -> None:
         self._guard = guard
         self._subjects = subjects
         self._go: Callable[[bool], object] | None = go
         self._timer: asyncio.TimerHandle | None = None
         if is_late:
-            self._timer = asyncio.get_running_loop().call_later(guard.config.late, guard.turns.add, self)
+            self._timer = asyncio.get_running_loop().call_later(guard.config.late, guard.turns.add, self, turn)
             guard.late.enter(subjects, self)
         else:
-            guard.turns.add(self, known=known)
+            guard.turns.add(self, turn)
 
     def work(self) -> float:
         """It is its turn."""

@@ -28,6 +28,7 @@ from realtime.engine.handshake import (
     Request,
     switching_protocols,
 )
+from realtime.engine.intake import Intake
 from realtime.engine.outbox import Outbox
 from realtime.engine.polling import Polling
 from realtime.engine.session import SHUTTING_DOWN, Layer, Session
@@ -167,7 +168,7 @@ class Engine:
     def open_websocket(self, transport: asyncio.Transport, request: Request, session: Session) -> WebSocket:
         """Answer an admitted request for a WebSocket: it carries a new session, or offers itself to a known one."""
         websocket = WebSocket(self, transport, session.budget)
-        transport.set_protocol(websocket)
+        Intake.take_over(transport, self.turns, websocket)
         answer = switching_protocols(request.key, request.protocol)
         if session.sid in self.sessions:
             transport.write(answer)

@@ -156,6 +156,7 @@ class Session:
         """Count it no longer against its address: it has joined a namespace."""
         if not self.is_let_in:
             self.is_let_in = True
+            self.budget.turn = self.sid
             self.engine.guard.let_in(self.stranger)
             self._no_stranger()
 

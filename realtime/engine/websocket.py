@@ -130,6 +130,16 @@ class WebSocket(asyncio.Protocol):
         else:
             self._feed(data)
 
+    @property
+    def turn(self) -> str:
+        """With whom it takes turns: once it is let in, only with itself."""
+        return self.budget.turn
+
+    @property
+    def takes_more(self) -> bool:
+        """Whether nothing is in the way of reading; once closing, whether the peer has not sent too much more."""
+        return self._need >= 0 if self.closing else not self._paused
+
     def _between_messages(self) -> bool:
         return self._tail is None and self._fragments is None and not self.closing
 
@@ -228,7 +238,7 @@ class WebSocket(asyncio.Protocol):
             asyncio.get_running_loop().call_later(wait, self._resume, _RATE)
         elif is_more and not self._paused:
             self._pause(_TURN)
-            self.engine.turns.add(self)
+            self.engine.turns.add(self, self.turn)
         elif not self._paused:
             self.transport.resume_reading()
 
@@ -242,7 +252,7 @@ class WebSocket(asyncio.Protocol):
         self._paused &= ~why
         if not self._paused and not self.closing:
             self._paused = _TURN
-            self.engine.turns.add(self)
+            self.engine.turns.add(self, self.turn)
 
     def _take(self, first: int, payload: bytearray) -> None:
         opcode = first & OPCODE

@@ -25,7 +25,10 @@ from marketplaces.onswift.structs.calendar import (
 )
 
 FEED = "/api/calendar.ics"
-_building: Shared[CalendarFile] = Shared()
+KEPT = (
+    8 * 1024 * 1024
+)  # bytes of the feeds that were read last: programs ask again and again, and most say what they have
+_feeds: Shared[CalendarFile] = Shared(KEPT, lambda file: len(file.octets))
 
 
 async def get_calendar(ctx: Ctx, query: CalendarQuery) -> Calendar:
@@ -58,13 +61,13 @@ async def read_feed(ctx: Ctx, query: FeedQuery) -> Answer[CalendarFile]:
     days = (today - rules.FEED_PAST, today + rules.FEED_AHEAD)
     tag = body_tag(repr((today, await queries.VERSION(ctx.db, owner, *days))).encode())
     if has_it(ctx, tag):
-        return Answer(304, CalendarFile(""), tag)
+        return Answer(304, CalendarFile(b""), tag)
 
     async def build() -> CalendarFile:
         rows = await queries.NEXT_TO(ctx.db, owner, *days, today, rules.FEED_DESCRIPTION + 1, rules.MOST_IN_FEED)
         return await asyncio.to_thread(_file, ctx.market, rows)
 
-    return Answer(200, await _building.get((owner, tag), build), tag)
+    return Answer(200, await _feeds.get((owner, tag), build), tag)
 
 
 def _days(tasks: Sequence[TaskRow], projects: Sequence[DueProject]) -> Iterator[CalendarDay]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any
@@ -12,10 +13,11 @@ from aiohttp import web
 
 from core.budget import Rate
 from realtime.engine.config import Config
+from realtime.engine.door import RECEIVED
 from realtime.engine.frames import text_frame
 from realtime.engine.session import Session
 from realtime.engine.sockets import socketio
-from realtime.engine.websocket import HIGH_WATER
+from realtime.engine.websocket import HIGH_WATER, WebSocket
 from tests.flow.engine.apps import Greeter, Story, greeters, recorder, tellers
 from tests.flow.engine.serving import (
     PATIENCE,
@@ -119,6 +121,16 @@ async def test_others_are_served_between_the_slices_of_a_payload(http: aiohttp.C
             assert answer.status == 200
         assert await story.next() == ("message", "honest")
         assert await story.next() == ("closed", "transport close")
+
+
+async def test_the_kernel_keeps_little_of_what_a_client_sends_while_it_is_not_read() -> None:
+    story = Story()
+    async with serving(Config(), recorder(story)) as served, websocket(served):
+        session = await opened(story)
+        assert isinstance(session.transport, WebSocket)
+        connection = session.transport.transport.get_extra_info("socket")
+        kept = connection.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+        assert RECEIVED <= kept <= 2 * RECEIVED, "Linux doubles it for what it needs itself"
 
 
 async def test_a_missing_pong_is_no_offence_while_the_client_is_not_read() -> None:

@@ -161,6 +161,19 @@ async def test_a_feed_that_a_program_has_already_is_not_even_built(busy: Cast, m
     assert len(set(tags)) == len(tags) == len(built)
 
 
+async def test_a_feed_that_has_not_changed_is_not_built_again_for_programs_that_do_not_say_what_they_have(
+    busy: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = count_of_builds(monkeypatch)
+    url = (await busy.talent.post("/calendar/feed")).body["url"]
+    first = await read(busy.talent, url)
+    again = await read(busy.talent, url)
+    assert (again.status, again.body, built) == (200, first.body, [3])
+    await give(busy, "Mix", day(3))
+    assert "SUMMARY:Mix" in (await read(busy.talent, url)).body
+    assert built == [3, 4]
+
+
 async def test_a_feed_is_built_once_for_all_who_ask_at_the_same_time(
     busy: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:

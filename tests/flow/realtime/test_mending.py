@@ -6,12 +6,14 @@ import socket
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from cli.embedded.redis import embedded_redis
 from config.settings import Settings
 from core.ids import uuid7
 from core.metrics import Metrics
 from core.publisher import Draft
+from realtime import catchup
 from realtime.bus import EVERYBODY, Bus, Delivery, Kind
 from realtime.publisher import Publisher
 from tests.flow.conftest import PATIENCE, Chatter, House, open_house, without_limits
@@ -110,6 +112,36 @@ async def test_join_with_since_gives_what_has_changed_and_with_limit_the_newest(
     assert (joined["version"], joined["complete"]) == (6, True)
     assert [one["content"] for one in (await ann.join(room, limit=2))["messages"]] == ["3", "4"]
     assert (await ann.join(room))["messages"] == []
+
+
+async def test_what_a_join_gives_is_bounded_by_its_size_and_what_does_not_fit_is_told_as_more(
+    house: House, hub: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = await (await house.chatter("Ann", hub)).connect()
+    room = await house.group(ann.user)
+    for letter in "abcd":
+        await ann.send(room, letter * 100)
+
+    async def joined(**how: int) -> tuple[list[str], bool]:
+        answer = await ann.join(room, **how)
+        return [one["content"][0] for one in answer["messages"]], answer["complete"]
+
+    monkeypatch.setattr(catchup, "MOST_OF_RECENT", 0)  # or memory would answer
+    monkeypatch.setattr(catchup, "OF_TURN", 0)
+    for octets, newest, is_complete in (
+        (408, "abcd", True),
+        (407, "abcd", False),
+        (305, "bcd", False),
+        (0, "d", False),
+    ):
+        monkeypatch.setattr(catchup, "LEAST_OF_PAGE", octets)  # each has 102, with its list of no reactions
+        assert await joined(limit=4) == (list(newest), True)
+        assert await joined(since=0) == (["a", "b", "c", "d"] if is_complete else [], is_complete)
+
+
+def test_pages_that_are_read_in_one_turn_share_what_it_may_read() -> None:
+    sizes = [catchup._most_of_page(count) for count in (1, 16, 64, 512, 5000)]
+    assert sizes == [256 * 1024, 256 * 1024, 64 * 1024, 8 * 1024, 8 * 1024]
 
 
 async def test_a_client_that_does_not_read_is_paged_back_without_a_hole_and_others_do_not_wait(house: House) -> None:

@@ -17,7 +17,7 @@ def event(summary: str = "Cut", description: str = "", day: date = date(2026, 2,
 
 def lines(*events: AllDay) -> list[str]:
     """Return the lines of a calendar, put together again where they were folded."""
-    text = calendar_file("OnSwift", "onswift", events).text
+    text = calendar_file("OnSwift", "onswift", events).octets.decode()
     assert text.endswith("\r\n")
     assert all(len(line.encode()) <= 75 for line in text.split("\r\n"))
     assert not re.search(r"(?<!\r)\n|\r(?!\n)", text)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from core.budget import Nested, Rate
 from core.crowd import Crowd
-from realtime.engine.budget import EXCUSES, SERVE, SLICE, TURN, UNIT, Budget, Turns
+from realtime.engine.budget import EXCUSES, KNOWN, NEW, SERVE, SLICE, TURN, UNIT, Budget, Turns
 from realtime.engine.config import Config
 from realtime.engine.guard import LEAST_HELD, LEAST_WATER, WATER, Client, Guard, Held, Shares
 from realtime.engine.place import Place
@@ -363,11 +363,11 @@ def test_a_known_user_pays_herself_what_strangers_have_used_up() -> None:
     assert not guard.is_late(client, guard.traffic, lambda: "bob")
 
 
-def wait(guard: Guard, go: Callable[[bool], object], *, is_late: bool = False, known: bool = False) -> Place | None:
+def wait(guard: Guard, go: Callable[[bool], object], *, is_late: bool = False, turn: str = NEW) -> Place | None:
     """Serve a request now, if the turn has room, or return where it waits."""
-    if not is_late and guard.turns.pass_by(SERVE, known=known):
+    if not is_late and guard.turns.pass_by(SERVE, turn):
         return None
-    return Place(guard, A, go, is_late=is_late, known=known)
+    return Place(guard, A, go, is_late=is_late, turn=turn)
 
 
 def test_a_turn_begins_so_much_and_the_rest_waits_in_order() -> None:
@@ -389,15 +389,29 @@ def test_connections_that_were_served_before_do_not_wait_behind_a_crowd_of_new_o
         guard, served = Guard(Config()), list[int]()
         for number in range(50):
             wait(guard, partial(_note, served, number))
-        wait(guard, partial(_note, served, 100), known=True)
+        wait(guard, partial(_note, served, 100), turn=KNOWN)
         loop.turn()
-        assert served[0] == 100
+        assert 100 in served[:2]
         for number in range(100, 150):
-            wait(guard, partial(_note, served, number), known=True)
+            wait(guard, partial(_note, served, number), turn=KNOWN)
         loop.turn()
         assert sum(number < 100 for number in served[-int(TURN / SERVE) :]) == TURN / SERVE / 2, (
             "nor the other way round"
         )
+
+
+def test_a_sender_whom_we_know_waits_behind_no_crowd_of_others_however_many_connections_they_have() -> None:
+    with by_hand() as loop:
+        guard, served = Guard(Config()), list[int]()
+        for number in range(500):
+            wait(guard, partial(_note, served, number), turn=("ann", KNOWN, NEW)[number % 3])
+        loop.turn()
+        served.clear()
+        wait(guard, partial(_note, served, 1000), turn="bob")
+        loop.turn()
+        assert 1000 in served[:4]
+        loop.run()
+        assert len(served) == 500 + 1 - 2 * int(TURN / SERVE), "and all others have had theirs"
 
 
 def _note(served: list[int], number: int, _ok: bool) -> None:

@@ -22,6 +22,8 @@ class Http(asyncio.Protocol):
 
     def __init__(self) -> None:
         self.received = b""
+        self.takes_more = True
+        self.turn = ""
 
     def data_received(self, data: bytes) -> None:
         self.received += data

@@ -3,6 +3,8 @@
 import asyncio
 from typing import cast
 
+from realtime.engine.intake import Intake
+
 
 class Wire(asyncio.Transport):
     """Keeps what is written, and who was put in charge."""
@@ -20,7 +22,7 @@ class Wire(asyncio.Transport):
         return ("1.2.3.4", 5) if name == "peername" else default
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        self.protocol = cast("asyncio.Protocol", protocol)
+        self.protocol = cast("asyncio.Protocol", protocol.receiver if isinstance(protocol, Intake) else protocol)
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None: ...
 

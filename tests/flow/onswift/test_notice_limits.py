@@ -1,0 +1,35 @@
+"""What notifies others has one budget with messages, so nobody fills the list of another."""
+
+import pytest
+
+from core.budget import Rate
+from core.shared_limits import SharedLimits
+from tests.flow.onswift.conftest import Cast
+from tests.flow.onswift.test_tasks import NEW_TASK, task_of
+
+SLOW = Rate("messages", 3, 24 * 60 * 60)
+
+
+@pytest.fixture
+def few_messages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let everybody do three things that reach others, and as much as they like of all else."""
+    monkeypatch.setattr(
+        SharedLimits, "rate_of", lambda _, rate, __: SLOW if rate.name == SLOW.name else rate.times(1000)
+    )
+
+
+@pytest.mark.usefixtures("few_messages")  # before there is a cast, of whom one was put into a team
+async def test_tasks_changes_and_comments_are_paid_for_from_the_budget_of_messages(cast: Cast) -> None:
+    task = (await task_of(cast))["id"]
+    path = f"{cast.path}/tasks/{task}"
+    assert (await cast.creator.put(path, name="Another")).status == 200
+    for refused in (
+        await cast.creator.put(path, name="A third"),
+        await cast.creator.post(f"{path}/comments", content="Well?"),
+        await cast.creator.put(cast.path, name="Longer film"),
+        await cast.creator.post(f"{cast.path}/tasks", **NEW_TASK | {"assigneeId": cast.talent.id}),
+    ):
+        assert (refused.status, refused.code) == (429, "RATE_LIMITED")
+    assert (await cast.talent.post(f"{path}/comments", content="I have a budget of my own")).status == 201
+    told = (await cast.talent.get("/notifications")).body["notifications"]
+    assert [one["type"] for one in told] == ["task_assigned"]
