@@ -88,7 +88,7 @@ def missing(walker: Walker, export: str) -> list[str]:
 
 
 @pytest.fixture
-async def walkers(api: Api, house: House, hub: str, lines: list[str]) -> tuple[Walker, Walker]:
+async def walkers(api: Api, house: House, hub: str, lines: list[str], generous: None) -> tuple[Walker, Walker]:
     """Return a creator and a talent who have left markers everywhere."""
     record = Record()
     creator = await accounts.signed_up(api, house, record, "creator", "c")
