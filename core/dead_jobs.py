@@ -44,6 +44,12 @@ DROP = Many(DeadJob, f"delete from dead_jobs where id = any ($1::uuid[]) and ret
 FORGET = Run(
     "delete from dead_jobs where id in (select id from dead_jobs where failed_at < $1 order by failed_at limit $2)"
 )
+# Whose call a job followed from it does not say, but the id that a client has chosen for the call may. Ours are UUIDs.
+FORGET_CHOSEN_IDS = Run(
+    """
+    update dead_jobs set request_id = ''
+    where request_id <> '' and request_id !~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'"""
+)
 
 
 async def bury(db: Pool, name: str, arguments: str | None, error: str, tries: int, request_id: str) -> None:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 
-from core import clock, conversations, files
+from core import clock, conversations, dead_jobs, files
 from core.context import Ctx, Resources
 from core.db import Many, Run, Scalar, transaction
 from core.files import Purpose
@@ -57,6 +57,7 @@ async def finish(ctx: Ctx, own: Sequence[PersonalData], purposes: Sequence[Purpo
         await erase_at_once(db, own, user_id)
     is_all = await _in_batches(ctx, own, purposes, user_id)
     await _rewrite_answers(ctx, user_id)
+    await dead_jobs.FORGET_CHOSEN_IDS(ctx.db)
     ctx.publisher.forget([one.id for one in await CONVERSATIONS_OF(ctx.db, user_id)])
     return is_all
 

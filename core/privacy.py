@@ -125,7 +125,11 @@ CORE = (
     PersonalData(
         "repeatable calls",
         frozenset({"idempotency_keys"}),
-        rows_of("select key, status, created_at from idempotency_keys where user_id = $1 order by created_at"),
+        rows_of(
+            """
+            select key, status, created_at, case when body <> '' then convert_from(body, 'UTF8')::json end as answer
+            from idempotency_keys where user_id = $1 order by created_at"""
+        ),
         (Run("delete from idempotency_keys where user_id = $1"),),
     ),
     PersonalData(
@@ -151,8 +155,8 @@ CORE = (
         frozenset({"members", "conversations"}),
         rows_of(
             """
-            select c.id, c.kind, case when m.left_at is null then c.title end as title, m.role, m.joined_at, m.left_at,
-                m.last_read_at
+            select c.id, c.kind, m.role, m.joined_at, m.left_at, m.last_read_at,
+                case when m.left_at is null or c.created_by = m.user_id and c.subject_id is null then c.title end as title
             from members m join conversations c on c.id = m.conversation_id where m.user_id = $1 order by m.joined_at"""
         ),
         later=(

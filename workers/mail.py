@@ -1,6 +1,7 @@
 """Sends mail over SMTP."""
 
 import logging
+import re
 from email.message import EmailMessage
 from urllib.parse import unquote, urlsplit
 from uuid import UUID
@@ -14,6 +15,7 @@ from core.jobs import HopelessError, MailUser, SendMail
 
 TIMEOUT_SECONDS = 10.0
 PERMANENT = 500
+_ENHANCED = re.compile(r"^[245]\.[0-9]{1,3}\.[0-9]{1,3}\b")
 
 log = logging.getLogger(__name__)
 
@@ -43,14 +45,21 @@ def compose(settings: Settings, to: str, subject: str, text: str) -> EmailMessag
     return message
 
 
+class MailRefusedError(Exception):
+    """The server does not take a mail now."""
+
+
 async def send(settings: Settings, message: EmailMessage) -> None:
     """Give a mail to the server; raises HopelessError when it will never take it, and what is worth another try."""
     try:
         await _deliver(settings, message)
     except aiosmtplib.SMTPException as error:
-        if _is_permanent(error):
-            raise HopelessError(f"the mail server refuses {str(message['Subject'])!r}") from error
-        raise
+        if not (codes := _codes(error)):
+            raise
+        # Servers quote the mailbox in what they answer, each in its own form: of that only the codes are told.
+        kind = HopelessError if _is_permanent(error) else MailRefusedError
+        said = ", ".join([type(error).__name__, *codes])
+        raise kind(f"the mail server refuses {str(message['Subject'])!r} ({said})") from None
 
 
 async def _deliver(settings: Settings, message: EmailMessage) -> None:
@@ -65,6 +74,13 @@ async def _deliver(settings: Settings, message: EmailMessage) -> None:
         use_tls=is_tls,
         timeout=TIMEOUT_SECONDS,
     )
+
+
+def _codes(error: aiosmtplib.SMTPException) -> list[str]:
+    """Return what the server has answered, in digits (RFC 5321, RFC 3463); nothing: it was no answer that failed."""
+    refusals = error.recipients if isinstance(error, aiosmtplib.SMTPRecipientsRefused) else [error]
+    answers = [one for one in refusals if isinstance(one, aiosmtplib.SMTPResponseException)]
+    return [" ".join([str(one.code), *_ENHANCED.findall(one.message)[:1]]) for one in answers]
 
 
 def _is_permanent(error: Exception) -> bool:

@@ -73,7 +73,8 @@ PERSONAL_DATA = (
         rows_of(
             """
             select t.* from onswift.tasks t join onswift.projects p on p.id = t.project_id
-            where t.assignee_id = $1 or p.creator_id = $1 order by t.created_at"""
+            left join onswift.project_team m on m.project_id = t.project_id and m.user_id = $1
+            where p.creator_id = $1 or t.assignee_id = $1 and (t.updated_at > m.removed_at) is not true order by t.created_at"""
         ),
         later=(
             Run(
@@ -114,7 +115,16 @@ PERSONAL_DATA = (
     PersonalData(
         "deliverables",
         frozenset({"onswift.deliverables"}),
-        rows_of("select * from onswift.deliverables where submitted_by_id = $1 order by submitted_at"),
+        # Of what became of it since she has left the team she learns nothing here either.
+        rows_of(
+            """
+            select d.id, d.project_id, d.task_id, d.title, d.description, d.submitted_at,
+                s.status, s.revision_count, s.feedback, s.approved_at, s.approved_by_id, s.version, s.updated_at
+            from onswift.deliverables d
+            left join onswift.project_team m on m.project_id = d.project_id and m.user_id = d.submitted_by_id
+            left join onswift.deliverables s on s.id = d.id and (s.updated_at > m.removed_at) is not true
+            where d.submitted_by_id = $1 order by d.submitted_at"""
+        ),
         kept="The work that was handed in, which the project's creator has.",
     ),
     PersonalData(

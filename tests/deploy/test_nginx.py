@@ -8,9 +8,18 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 import aiohttp
+import msgspec
 import pytest
 import socketio
 
+from core.errors import (
+    HEADERS_TOO_LARGE,
+    MALFORMED_REQUEST,
+    PAYLOAD_TOO_LARGE,
+    UNAVAILABLE,
+    ErrorCode,
+)
+from core.errors import answer as to_answer
 from tests.chaos.conftest import chaos_servers as chaos_servers
 from tests.chaos.conftest import stage as stage
 from tests.chaos.crowd import gathered
@@ -111,3 +120,55 @@ async def test_the_log_holds_no_secrets_of_addresses(tmp_path: Path) -> None:
     logged = (tmp_path / "access.log").read_text()
     assert '"GET /api/calendar.ics HTTP/1.1" 502' in logged
     assert "secret" not in logged + (tmp_path / "error.log").read_text()
+
+
+async def test_the_log_holds_nothing_that_a_client_has_made_up_and_opens_no_file(stage: Stage, tmp_path: Path) -> None:
+    api = HubProcess(free_port(), stage.environ(stage.servers.redis.url), command="api")
+    await api.start()
+    async with open_nginx(tmp_path, [free_port()], [api.port]) as port, aiohttp.ClientSession() as http:
+        paths = (
+            "/unseen",
+            "/onswift/api/files/blob/unseen",
+            "/api/files/unseen/unseen.pdf",
+            "/api/upload/blob/unseen",
+            "/",
+        )
+        for path in paths:
+            async with http.get(f"http://127.0.0.1:{port}{path}") as answer:
+                assert answer.status in (200, 401, 403, 404, 405), path
+    await api.end(signal.SIGTERM)
+    logged = (tmp_path / "access.log").read_text()
+    assert (len(logged.splitlines()), "unseen" in logged) == (len(paths), False)
+    assert '"GET / HTTP/1.1" 200' in logged
+
+
+async def test_what_nginx_refuses_itself_has_the_form_of_all_errors(tmp_path: Path) -> None:
+    heads = {
+        MALFORMED_REQUEST: b"GET / HTTP/1.1\r\n\r\n",
+        PAYLOAD_TOO_LARGE: b"POST /api/x HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\n\r\n",
+        HEADERS_TOO_LARGE: b"GET / HTTP/1.1\r\nHost: x\r\nX-Large: " + b"x" * 20_000 + b"\r\n\r\n",
+    }
+    async with open_nginx(tmp_path, [free_port()], [free_port()]) as port:
+        for error, head in heads.items():
+            status, headers, body = await answered(port, head)
+            assert (status, body, headers["cache-control"]) == (error.status, shown(error), "no-store"), error
+        status, _, body = await answered(port, b"GET /" + b"x" * 20_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert (status, body) == (431, shown(HEADERS_TOO_LARGE))
+        status, _, body = await answered(port, b"GET /api/health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert (status, body) == (502, shown(UNAVAILABLE)), "nobody is behind it"
+
+
+def shown(error: ErrorCode) -> object:
+    return msgspec.json.decode(msgspec.json.encode(to_answer(error.error())))
+
+
+async def answered(port: int, head: bytes) -> tuple[int, dict[str, str], object]:
+    """Send a head and return what nginx answers before it closes the connection: status, headers, JSON."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(head)
+    async with asyncio.timeout(PATIENCE):
+        start, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().strip().split("\r\n")
+        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+        body = await reader.readexactly(int(headers["content-length"]))
+    writer.close()
+    return int(start.split()[1]), headers, msgspec.json.decode(body)

@@ -24,7 +24,7 @@ from api.ops.structs import (
     UserPage,
 )
 from api.ops.tracing import has_told, trace_member
-from core import errors, inspection, reports
+from core import emails, errors, inspection, reports
 from core.away import REDIS_AWAY
 from core.db import found
 from core.redis_pool import server_name
@@ -80,7 +80,7 @@ async def _found(ctx: OperatorCtx, text: str) -> Found:
         pass
     if "@" in text:
         markets = list(ctx.resources.settings.marketplaces)
-        return Found(await inspection.USERS_BY_EMAIL(ctx.db, markets, text))
+        return Found(await inspection.USERS_BY_EMAIL(ctx.db, markets, emails.canonical(text) or text))
     return Found(await inspection.USERS_BY_NAME(ctx.db, _prefix(text), MOST_USERS) if text else [])
 
 

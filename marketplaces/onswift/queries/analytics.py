@@ -81,7 +81,8 @@ TEAM_OF_CREATOR = Many(
     join users u on u.id = t.assignee_id
     group by u.id order by count(*) desc, u.id limit $2""",  # noqa: S608
 )
-# Of a project that a talent has left what she completed there counts, and not what she could complete no more.
+# Of a project that a talent has left what she completed there counts, and not what she could complete no more. What she handed
+# in counts as it was then: only what is pending can change without her.
 OF_TALENT = One(
     WorkRow,
     f"""
@@ -93,5 +94,10 @@ OF_TALENT = One(
     from {_PROJECTS} own p where p.removed_at is null) p
     cross join {_TASKS} own p join onswift.tasks t on t.project_id = p.id
         where t.assignee_id = $1 and (p.removed_at is null or t.status = 'completed')) t
-    cross join {_DELIVERABLES} own p join onswift.deliverables d on d.project_id = p.id where d.submitted_by_id = $1) d""",  # noqa: S608
+    cross join {_DELIVERABLES} own p cross join lateral (
+        select case when l.is_later then 'pending' else s.status end as status,
+            s.revision_count - (l.is_later and s.status = 'revision')::int as revision_count
+        from onswift.deliverables s cross join lateral (select (s.updated_at > p.removed_at) is true as is_later) l
+        where s.project_id = p.id and s.submitted_by_id = $1
+    ) d) d""",  # noqa: S608
 )

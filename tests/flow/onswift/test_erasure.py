@@ -282,6 +282,17 @@ async def test_a_mail_about_a_login_that_could_not_be_sent_is_exported_and_goes_
     assert kept == [("MailAlert", True), ("FinishErasure", False)]
 
 
+async def test_the_ids_that_clients_have_chosen_for_their_calls_leave_the_dead_jobs_with_any_account(
+    api: Api, house: House
+) -> None:
+    ann, ours = await api.signed_up(), str(uuid7())
+    for id in ("ann-example-7", "", ours):
+        await dead_jobs.bury(house.resources.db, "MailUser", None, "refused", 1, id)
+    await delete(house, ann)
+    kept = await house.resources.db.fetch("select request_id from dead_jobs order by id")
+    assert [row["request_id"] for row in kept] == ["", "", ours]
+
+
 async def test_comments_told_by_the_version_before_lose_their_names(cast: Cast, house: House) -> None:
     db, creator = house.resources.db, cast.creator
     old = ("Bob commented on 'Cut' in Film project", "Bob submitted 'Cut' in Film project")

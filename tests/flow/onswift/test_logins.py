@@ -1,11 +1,14 @@
 """Where one is logged in, ending that, a new password, and who is kept from guessing one."""
 
 import asyncio
+from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
 from core.budget import Rate
-from core.identity import LoginRates
+from core.clock import now
+from core.identity import INSERT_ONE_TIME_TOKEN, RESET, LoginRates, digest
 from marketplaces.onswift import rules
 from tests.flow.api.conftest import PASSWORD, Api
 from tests.flow.conftest import House
@@ -120,3 +123,42 @@ async def test_guessing_from_many_addresses_is_stopped_and_the_owner_still_gets_
     assert (await api.log_in(ann.email)).status == 429, "right or wrong, from an unknown address"
     monkeypatch.setattr("api.admission.client_address", lambda *_: "127.0.0.1")
     assert (await api.log_in(ann.email)).status == 200
+
+
+async def test_both_spellings_of_a_domain_are_one_account(api: Api) -> None:
+    def body(email: str) -> dict[str, str]:
+        return {"email": email, "password": PASSWORD, "name": "Ann", "userType": "creator"}
+
+    reply = await api.anyone.post("/auth/signup", **body("Ann@B\u00fccher.example"))
+    assert (reply.status, reply.body["user"]["email"]) == (201, "Ann@xn--bcher-kva.example")
+    for email in ("ann@b\u00fccher.example", "ann@bu\u0308cher.example", "ann@XN--BCHER-KVA.example"):
+        assert (await api.anyone.post("/auth/signup", **body(email))).code == "EMAIL_EXISTS"
+        assert (await api.log_in(email)).status == 200
+
+
+async def test_mails_to_one_mailbox_count_together_whatever_stands_behind_a_plus(api: Api) -> None:
+    most = rules.PASSWORD_RESET.mailbox.count
+    statuses = [
+        (await api.anyone.post("/auth/forgot-password", email=f"ann+{n}@example.com")).status for n in range(most + 1)
+    ]
+    assert statuses == [200] * most + [429]
+
+
+async def test_the_owner_of_an_account_that_strangers_guess_at_gets_in_anywhere_by_a_new_password(
+    api: Api, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = await api.signed_up()
+    for n in range(rules.LOGIN.account.count):
+        monkeypatch.setattr("api.admission.client_address", lambda *_, n=n: f"8.8.8.{n}")
+        assert (await api.log_in(ann.email, "Wrong-1-pass")).status == 401
+    monkeypatch.setattr("api.admission.client_address", lambda *_: "9.9.9.9")
+    assert (await api.log_in(ann.email)).status == 429
+    await INSERT_ONE_TIME_TOKEN(house.resources.db, digest("code"), UUID(ann.id), RESET, now() + timedelta(hours=1))
+    body = {"token": "code", "newPassword": NEW_PASSWORD}
+    reply = await api.anyone.call("POST", "/auth/reset-password", json=body, headers={"X-Device-Token": "new"})
+    assert reply.status == 200
+    headers = {"X-Device-Token": reply.headers["X-Device-Token"]}
+    login = {"email": ann.email, "password": NEW_PASSWORD}
+    assert (await api.anyone.call("POST", "/auth/login", json=login, headers=headers)).status == 200
+    monkeypatch.setattr("api.admission.client_address", lambda *_: "7.7.7.7")
+    assert (await api.log_in(ann.email, NEW_PASSWORD)).status == 429, "elsewhere as before"

@@ -12,7 +12,7 @@ from core.kept_answers import DELETED_NAME
 from core.logs import JsonLines
 from tests.flow.api.conftest import Api, Caller
 from tests.flow.conftest import PATIENCE, House
-from tests.flow.onswift.walk import accounts, deliveries, projects, talks
+from tests.flow.onswift.walk import accounts, deliveries, projects, refused, talks
 from tests.flow.onswift.walk.fields import EVENTS_WALKED, NOT_FREE, ROUTES_WALKED, texts_of_event, texts_of_route
 from tests.flow.onswift.walk.marks import Mark, all_places, found
 from tests.flow.onswift.walk.walker import Record, Walker
@@ -88,7 +88,7 @@ def missing(walker: Walker, export: str) -> list[str]:
 
 
 @pytest.fixture
-async def walkers(api: Api, house: House, hub: str, lines: list[str]) -> tuple[Walker, Walker]:
+async def walkers(api: Api, house: House, hub: str, lines: list[str], generous: None) -> tuple[Walker, Walker]:
     """Return a creator and a talent who have left markers everywhere."""
     record = Record()
     creator = await accounts.signed_up(api, house, record, "creator", "c")
@@ -110,7 +110,10 @@ async def test_of_an_erased_user_nothing_is_left_but_what_others_have(
     await talks.talk(creator, pia, max_)
     await talks.talk(talent, max_, pia)
     for walker, project, other, third in zip(walkers, shared, (pia, max_), (max_, pia), strict=True):
-        await talks.on_the_socket(walker, hub, other, third, project)
+        chatter = await talks.on_the_socket(walker, hub, other, third, project)
+        group = (await walker.caller.get("/conversations")).body["conversations"][0]["id"]
+        await refused.refused(walker, group)
+        await refused.refused_on_the_socket(walker, chatter, group)
     async with open_worker(house.settings, house.resources, house.publisher):
         for walker, other in ((creator, pia), (talent, max_)):
             await told(other, f"{name_of(walker)} Somebody: ")

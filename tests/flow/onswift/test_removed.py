@@ -15,6 +15,7 @@ from marketplaces.onswift.routes import ROUTES
 from tests.flow.api.conftest import Api, Caller
 from tests.flow.conftest import PATIENCE, Chatter, House
 from tests.flow.onswift.conftest import NOWHERE, Cast
+from tests.flow.onswift.delivering import NEW_TASK, desk_of
 
 pytestmark = pytest.mark.usefixtures("all_acquainted")
 LATER = "Zyxwvut"  # in all that comes after she has gone, and nowhere before
@@ -196,3 +197,32 @@ async def test_the_export_of_who_has_left_names_no_conversation_by_what_it_is_ca
     assert LATER in str((await cast.creator.get("/conversations")).body)
     export = (await cast.talent.get("/users/me/export")).body
     assert (len(export["data"]["conversations"]), LATER in str(export)) == (1, False)
+
+
+async def test_a_talent_who_has_left_learns_nothing_of_what_became_of_her_work(cast: Cast) -> None:
+    desk = await desk_of(cast)
+    before, after = [await desk.submitted() for _ in range(2)]
+    await desk.revise(before)
+    done = (await cast.creator.post(f"{cast.path}/tasks", **NEW_TASK, assigneeId=cast.talent.id)).body["id"]
+    assert (await cast.talent.put(f"{cast.path}/tasks/{done}", status="completed")).status == 200
+    assert (await cast.creator.delete(f"{cast.path}/team/{cast.talent.id}")).status == 200, "open tasks are named"
+    numbers = (await cast.talent.get("/analytics/talent")).body
+    body = {"action": "request_revision", "feedback": LATER}
+    assert (await cast.creator.put(after, **body)).status == 200
+    assert (await cast.creator.put(f"{cast.path}/tasks/{done}", name=LATER)).status == 200
+    export = (await cast.talent.get("/users/me/export")).body
+    assert LATER not in str(export)
+    assert [(one["title"], one["feedback"]) for one in export["data"]["deliverables"]] == [
+        ("First draft", "Warmer, please"), ("First draft", None),
+    ]  # fmt: skip
+    assert (await cast.talent.get("/analytics/talent")).body == numbers
+    assert numbers["deliverables"] == {"total": 2, "pending": 1, "approved": 0, "revision": 1}
+
+
+async def test_the_export_has_the_title_of_a_group_that_its_user_has_made_and_left(api: Api, house: House) -> None:
+    ann, bob = await api.signed_up(), await api.signed_up("talent")
+    assert (await ann.post("/conversations", participantId=bob.id)).status == 201
+    group = (await ann.post("/conversations/groups", title="Planning", participantIds=[bob.id])).body["id"]
+    assert (await ann.delete(f"/conversations/{group}/members/{ann.id}")).status == 204
+    rows = (await ann.get("/users/me/export")).body["data"]["conversations"]
+    assert [one["title"] for one in rows if one["id"] == group] == ["Planning"]

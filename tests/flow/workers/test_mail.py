@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 
 from config.settings import Settings
 from core.jobs import SendMail
+from core.logs import JsonLines
 from tests.flow.conftest import PATIENCE, House
 from tests.flow.workers.conftest import Mailbox
 from workers import running
@@ -39,7 +40,7 @@ async def test_a_mail_that_is_refused_for_good_is_dead_at_once(
     await house.resources.jobs.enqueue(SendMail("bob@example.com", "Second", "x"))
     assert (await mailbox.next())["Subject"] == "Second"
     assert [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR] == [
-        "SendMail is dead after 1 tries: HopelessError: the mail server refuses 'Hello' (SMTPDataError)"
+        "SendMail is dead after 1 tries: HopelessError: the mail server refuses 'Hello' (SMTPDataError, 554)"
     ]
     caplog.clear()
 
@@ -52,7 +53,10 @@ async def test_a_mail_is_dead_after_its_last_try(
     assert [await mailbox.next_answer() for _ in range(5)] == ["451 later"] * 5
     await house.resources.jobs.enqueue(SendMail("bob@example.com", "Second", "x"))
     assert (await mailbox.next())["Subject"] == "Second"
-    assert "SendMail is dead after 5 tries: SMTPDataError: (451, 'later')" in caplog.messages
+    assert (
+        "SendMail is dead after 5 tries: MailRefusedError: the mail server refuses 'Hello' (SMTPDataError, 451)"
+        in caplog.messages
+    )
     caplog.clear()
 
 
@@ -65,6 +69,25 @@ async def test_what_is_in_a_mail_is_not_logged(
     await worker.stop()
     ours = [record.getMessage() for record in caplog.records if record.name != "mail.log"]  # the test's own mail server
     assert not [message for message in ours if "secret code" in message or "ann@example.com" in message]
+
+
+@pytest.mark.parametrize(
+    ("answer", "tries"),
+    [("550 5.1.1 No mailbox ann here (ann@example.com)", 1), ("450 4.2.1 <ann@example.com>: ann is away", 5)],
+)
+async def test_of_what_the_server_answers_only_the_codes_are_kept(
+    house: House, mailbox: Mailbox, worker: Worker, caplog: pytest.LogCaptureFixture, answer: str, tries: int
+) -> None:
+    mailbox.refusals += [answer] * tries
+    await house.resources.jobs.enqueue(LETTER)
+    assert [await mailbox.next_answer() for _ in range(tries)] == [answer] * tries
+    await house.resources.jobs.enqueue(SendMail("bob@example.com", "Second", "x"))
+    await mailbox.next()
+    error = await house.resources.db.fetchval("select error from dead_jobs")
+    logged = [JsonLines().format(record) for record in caplog.records if record.name != "mail.log"]
+    assert answer[:9] in error
+    assert [text for text in (error, *logged) if "ann" in text] == []
+    caplog.clear()
 
 
 async def test_the_queue_is_taken_up_again_after_redis_cut_its_connections(

@@ -32,7 +32,7 @@ async def work(walker: Walker, creator: Caller) -> str:
     await comment(walker, project, task, creator)
     await walker.make("POST", PROJECT + "/conversations", project)
     files = [await work_file(walker, f"work {place}", *where) for place, where in enumerate(((), (), ("s3",)))]
-    texts = {"title": marks.shared("first title", "notifications"), "description": marks.passing("replaced")}
+    texts = {"title": marks.shared("first title", "notifications"), "description": marks.own("replaced")}
     body = {"projectId": project, "taskId": task, **texts, "fileUrls": files[:1]}
     id: str = (await walker.make("POST", "/api/deliverables", **body))["id"]
     await check(walker.house, id_in(files[0]))
@@ -48,7 +48,7 @@ async def work(walker: Walker, creator: Caller) -> str:
     await walker.make("GET", DELIVERABLE, id)
     await walker.make("GET", "/api/deliverables")
     spare = await work_file(walker, "deleted work")
-    body |= {"title": marks.elsewhere("title of deleted work", "notifications"), "fileUrls": [spare]}
+    body |= {"title": marks.shared("title of deleted work", "notifications"), "fileUrls": [spare]}
     await walker.make("DELETE", DELIVERABLE, (await walker.make("POST", "/api/deliverables", **body))["id"])
     await leave(walker, creator)
     return project

@@ -16,8 +16,8 @@ async def create(walker: Walker, talent: Caller) -> str:
     """Do what creators do, with a talent who stays; return the project."""
     marks = walker.marks
     new = {
-        "name": marks.passing("project, renamed"),
-        "description": marks.passing("description, replaced"),
+        "name": marks.own("project, renamed"),
+        "description": marks.own("description, replaced"),
         "dueDate": DAY,
     }
     project: str = (await walker.make("POST", "/api/projects", **new))["id"]
@@ -30,8 +30,8 @@ async def create(walker: Walker, talent: Caller) -> str:
     await walker.make("GET", PROJECT, project)
     await walker.make("POST", PROJECT + "/team", project, userId=talent.id, role=marks.own("role in the team"))
     task = {
-        "name": marks.elsewhere("first name of a task", "notifications"),
-        "description": marks.passing("replaced"),
+        "name": marks.shared("first name of a task", "notifications"),
+        "description": marks.own("replaced"),
         "dueDate": DAY,
     }
     id = (await walker.make("POST", PROJECT + "/tasks", project, **task, assigneeId=talent.id))["id"]
@@ -51,7 +51,7 @@ async def create(walker: Walker, talent: Caller) -> str:
     await walker.make("PUT", PROJECT, project, status="completed")
     said = {"talentId": talent.id, "projectId": project, "rating": 4, "text": marks.own("review, taken back")}
     await walker.make("DELETE", REVIEW, (await walker.make("POST", "/api/reviews", **said))["id"])
-    first = await walker.make("POST", "/api/reviews", **{**said, "text": marks.passing("review, changed")})
+    first = await walker.make("POST", "/api/reviews", **{**said, "text": marks.own("review, changed")})
     await walker.make("PUT", REVIEW, first["id"], text=marks.shared("review", "reviews"))
     await walker.make("GET", "/api/users/{userId}/reviews", talent.id)
     await walker.make("GET", "/api/users/{userId}", talent.id)
@@ -74,7 +74,7 @@ async def comment(walker: Walker, project: str, task: str, other: Caller) -> Non
     marks = walker.marks
     text = marks.shared("comment", "onswift.task_comments")
     await walker.make("POST", COMMENTS, project, task, content=text, mentions=[other.id])
-    gone = await walker.make("POST", COMMENTS, project, task, content=marks.passing("comment, deleted"))
+    gone = await walker.make("POST", COMMENTS, project, task, content=marks.own("comment, deleted"))
     await walker.make("GET", COMMENTS, project, task)
     await walker.make("DELETE", COMMENTS + "/{commentId}", project, task, gone["id"])
     await other.post(f"/projects/{project}/tasks/{task}/comments", content="Look", mentions=[walker.id])
@@ -93,7 +93,7 @@ async def samples(walker: Walker, project: str) -> None:
     await walker.make("POST", path, project, name=marks.own("file sample"), type="file", fileUrl=file["fileUrl"])
     await check(walker.house, file["fileId"])
     await walker.make("GET", path, project)
-    link["name"] = link["description"] = marks.passing("sample, deleted")
+    link["name"] = link["description"] = marks.own("sample, deleted")
     await walker.make("DELETE", path + "/{sampleId}", project, (await walker.make("POST", path, project, **link))["id"])
 
 

@@ -33,6 +33,9 @@ async def talk(walker: Walker, other: Caller, third: Caller) -> None:
     await walker.make("POST", CONVERSATION + "/members", group, userIds=[third.id])
     await walker.make("DELETE", CONVERSATION + "/members/{userId}", group, third.id)
     await walker.make("GET", CONVERSATION, group)
+    left = marks.shared("title of a group that she leaves", "conversations")
+    made = (await walker.make("POST", "/api/conversations/groups", title=left, participantIds=[other.id]))["id"]
+    await walker.make("DELETE", CONVERSATION + "/members/{userId}", made, walker.id)
     await walker.make("GET", "/api/sync")
     # Others name her: in the log of their group, and in answers that are kept for them.
     body = {"title": "Others", "participantIds": [walker.id]}
