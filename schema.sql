@@ -414,12 +414,17 @@ create table reports (
     reason text not null,
     text text not null,
     evidence text,
-    created_at timestamptz not null
+    created_at timestamptz not null,
+    resolved_at timestamptz,
+    resolved_by text,
+    note text not null default ''
 );
 -- reports.INSERT: one of each user about each thing
 create unique index reports_once on reports (reporter_id, user_id, message_id) nulls not distinct;
 -- what is reported of a user
 create index reports_user on reports (user_id);
+-- reports.PAGE and reports.COUNT: the open ones
+create index reports_open on reports (id) where resolved_at is null;
 
 -- Whether a user wants to hear nothing, outside of the conversation itself, of what these people do there.
 create function is_quiet(listener uuid, conversation uuid, people uuid[]) returns boolean language sql stable as $$

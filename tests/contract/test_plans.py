@@ -61,8 +61,10 @@ from generate_series(1, 3000) n, generate_series(1, 10) k;
 insert into blocks (user_id, blocked_id, created_at)
 select pg_temp.id(n), pg_temp.id((n + k * 43) % 3000 + 1), now() from generate_series(1, 3000) n, generate_series(1, 5) k;
 insert into mutes (user_id, muted_id, kind, created_at) select user_id, blocked_id, 'user', created_at from blocks;
-insert into reports (id, market, reporter_id, user_id, message_id, reason, text, created_at)
-select gen_random_uuid(), 'onswift', user_id, blocked_id, gen_random_uuid(), 'x', 'x', now() from blocks;
+insert into reports (id, market, reporter_id, user_id, message_id, reason, text, created_at, resolved_at)
+select gen_random_uuid(), 'onswift', user_id, blocked_id, gen_random_uuid(), 'x', 'x', now(),
+    case when random() < 0.9 then now() end
+from blocks;
 insert into reactions (conversation_id, seq, emoji, user_id)
 select id, n, 'x', id from conversations, generate_series(1, 5) n;
 insert into mentions (conversation_id, seq, user_id)
@@ -153,8 +155,10 @@ HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
     (blocking.SET_PAIR, ("onswift", "1:2", USER, UUID(int=2)), {"conversations_pair", "blocks_pkey"}),
     (mutes.LIST_OF_USER, (USER, MOMENT, 20, 0), {"mutes_pkey"}),
     (mutes.COUNT, (USER, MOMENT), {"mutes_pkey"}),
-    (reports.PAGE, (UUID(int=2**127), 20, None), {"reports_pkey"}),
-    (reports.PAGE, (None, 20, USER), {"reports_user"}),
+    (reports.PAGE, (UUID(int=2**127), 20, None, None), {"reports_pkey"}),
+    (reports.PAGE, (None, 20, USER, None), {"reports_user"}),
+    (reports.PAGE, (UUID(int=2**127), 20, None, True), {"reports_open"}),
+    (reports.COUNT, (None, True), {"reports_open"}),
     (reports.FORGET, (MOMENT, 100), {"reports_pkey"}),
     (rooms.LIVE_SESSIONS, ([USER],), {"sessions_pkey", "users_pkey"}),
     (rooms.ROOM_STATES, ([CONVERSATION],), {"conversations_pkey"}),

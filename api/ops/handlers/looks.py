@@ -59,7 +59,7 @@ async def list_hubs(ctx: OperatorCtx) -> HubList:
 
 async def list_reports(ctx: OperatorCtx, query: ReportQuery) -> ReportList:
     """Say what users have reported, the latest first."""
-    rows, total = await reports.page(ctx.db, query.before, query.limit, query.user_id)
+    rows, total = await reports.page(ctx.db, query.before, query.limit, query.user_id, query.status)
     if rows:
         await ctx.record_look("report.look", query.user_id, reports=[str(row.id) for row in rows])
     return ReportList(rows, total)
