@@ -46,7 +46,9 @@ async def test_as_typed_comes_before_the_normal_form_and_that_before_a_slip(
     select gen_random_uuid(), 'onswift', n || '@example.com', '', name, 'talent'
     from unnest($1::text[]) with ordinality _ (name, n)"""
     await db.execute(insert, names[::-1])
-    found = await db.fetchval("select ids from onswift.find_talents($1, '{}', null, null, null, 200, 200, 0, 20)", q)
+    found = await db.fetchval(
+        "select ids from onswift.find_talents($1, '{}', null, null, null, '{}', 200, 200, 0, 20)", q
+    )
     by_id = dict(await db.fetch("select id, name from users"))
     assert [by_id[id] for id in found] == names
 
@@ -59,7 +61,7 @@ async def test_those_who_were_there_before_are_found_as_before_and_entered_anew(
     await db.execute(
         "update onswift.talents set form = 0, name = 'José Editor', words = to_tsvector('english', 'José Editor')"
     )
-    find = "select total from onswift.find_talents($1, '{}', null, null, null, 1000, 200, 0, 20)"
+    find = "select total from onswift.find_talents($1, '{}', null, null, null, '{}', 1000, 200, 0, 20)"
     assert await db.fetchval(find, "editors") == 450
     fill = (MIGRATIONS / "0024_fill_search.sql").read_text()
     for _ in range(2):  # it may be run again
