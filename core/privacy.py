@@ -382,7 +382,7 @@ CORE = (
     # The last: ratings are locked before the rows that follow them, as reviews do it.
     PersonalData(
         "account",
-        frozenset({"users"}),
+        frozenset({"users", "user_search"}),
         rows_of(
             """
             select id, email, name, role, avatar_url, created_at, updated_at, last_seen_at, email_verified_at

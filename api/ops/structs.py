@@ -54,7 +54,7 @@ class HubList(msgspec.Struct, frozen=True):
 
 
 class Search(msgspec.Struct, frozen=True, kw_only=True):
-    """An id, an e-mail address, or how a name begins."""
+    """An id, an e-mail address, or words of a name or an address, or how they begin."""
 
     q: Annotated[str, msgspec.Meta(min_length=1, max_length=254)]
 

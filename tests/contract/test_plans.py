@@ -163,7 +163,7 @@ HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
     (rooms.LIVE_SESSIONS, ([USER],), {"sessions_pkey", "users_pkey"}),
     (rooms.ROOM_STATES, ([CONVERSATION],), {"conversations_pkey"}),
     (rooms.ROOM_MEMBERS, ([CONVERSATION],), {"members_pkey"}),
-    (inspection.USERS_BY_NAME, ("ann%", 20), {"users_name"}),
+    (inspection.USERS_BY_WORDS, ("ann", 20, 1000), {"users_pkey"}),
     (inspection.USERS_BY_EMAIL, (["onswift"], "1@example.com"), {"users_email_canonical"}),
     (inspection.MEMBERS, (CONVERSATION, None, 100), {"members_pkey"}),
     (inspection.MESSAGES_AFTER, (CONVERSATION, 15), {"messages_pkey"}),
@@ -234,6 +234,15 @@ async def test_the_hot_queries_use_their_indexes_and_scan_no_table(connection: a
         plan = await plan_of(connection, query, *args)
         assert indexes <= {step.get("Index Name", "") for step in plan}, query.sql
         assert [step["Relation Name"] for step in plan if step["Node Type"] == "Seq Scan"] == [], query.sql
+
+
+async def test_operators_find_users_by_the_index_of_words(connection: asyncpg.Connection) -> None:
+    scans = "select pg_stat_get_xact_numscans($1::text::regclass)"
+    for q in ("ann", "2999", "example", "x exampel"):
+        async with connection.transaction():
+            await inspection.USERS_BY_WORDS(connection, q, 20, 1000)
+            assert await connection.fetchval(scans, "user_search") == 0, q
+            assert await connection.fetchval(scans, "user_search_words") > 0, q
 
 
 # Those that grow with what is said and done; of the others an erasure may read the whole.

@@ -70,6 +70,23 @@ async def test_those_who_were_there_before_are_found_as_before_and_entered_anew(
     assert await db.fetchval("select count(*) from onswift.talents where form < 1") == 0
 
 
+async def test_users_who_were_there_before_are_entered_for_operators_and_erased_ones_are_not(
+    db: asyncpg.Connection,
+) -> None:
+    await db.execute(
+        "insert into users (id, market, email, password_hash, name, role, deleted_at)"
+        " select gen_random_uuid(), 'onswift', n || '@example.com', '', 'José ' || n, 'creator',"
+        " case when n > 440 then now() end from generate_series(1, 450) n"
+    )
+    entered = "select count(*) from user_search where words @@ (select normal from search_query('jose'))"
+    assert await db.fetchval(entered) == 440
+    await db.execute("delete from user_search where words @@ (select normal from search_query('1'))")
+    fill = (MIGRATIONS / "0035_fill_user_search.sql").read_text()
+    for _ in range(2):  # it may be run again
+        await db.execute(fill)
+        assert await db.fetchval(entered) == 440
+
+
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     texts=st.lists(
