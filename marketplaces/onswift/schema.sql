@@ -125,7 +125,9 @@ begin
         with best as (
             select t.user_id, t.rating, t.rating_count, case when terms is not null then t.words end as words
             from onswift.matching_talents(terms, but, wanted_traits, min_rate, max_rate, min_rating, hidden) t
-            order by t.rating desc, t.rating_count desc, t.user_id desc offset passed limit greatest(depth - total - passed, 0)
+            -- Slips are many words, each of which the planner takes for more common than it is; so it must not walk along the ratings.
+            order by case when kind = 3 then t.rating + 0::real else t.rating end desc, t.rating_count desc, t.user_id desc
+            offset passed limit greatest(depth - total - passed, 0)
         ),
         placed as (
             select b.user_id, row_number() over (order by b.rating desc, b.rating_count desc, b.user_id desc) as place,
