@@ -26,10 +26,47 @@ create table users (
 create unique index users_email_canonical on users (market, lower(email collate "C")) where deleted_at is null;
 -- For the version before 0013, which names it.
 create unique index users_email on users (market, lower(email)) where deleted_at is null;
--- inspection.USERS_BY_NAME
+-- For the version before 0034, whose operators find users by it.
 create index users_name on users (lower(name) text_pattern_ops) where deleted_at is null;
 -- erasure.ERASED_SINCE
 create index users_deleted on users (deleted_at) where deleted_at is not null;
+
+-- What operators find users by: words of their names and e-mail addresses, in the form of core/search. Kept by a trigger; those who are
+-- deleted have no row.
+create table user_search (
+    user_id uuid primary key references users on delete cascade,
+    words tsvector not null
+);
+-- find_users
+create index user_search_words on user_search using gin (words);
+
+create function index_user() returns trigger language plpgsql as $$
+begin
+    if new.deleted_at is null then
+        insert into user_search (user_id, words) values (new.id, search_name(new.name) || search_name(new.email))
+        on conflict (user_id) do update set words = excluded.words;
+    else
+        delete from user_search where user_id = new.id;
+    end if;
+    return null;
+end $$;
+create trigger index_user after insert or update of name, email, deleted_at on users
+    for each row execute function index_user();
+
+-- Finds users for operators, so many at most: by all words of `query`, or their beginnings, and if that finds nobody, with typing
+-- errors. Planned anew for each call, and by the index: the planner cannot tell how rare the beginning of a word is.
+create function find_users(query text, most int) returns table (id uuid)
+language plpgsql stable
+set plan_cache_mode = force_custom_plan set enable_seqscan = off as $$
+declare
+    asked record;
+begin
+    select * into asked from search_query(query);
+    return query select s.user_id from user_search s where s.words @@ asked.normal limit most;
+    if not found then
+        return query select s.user_id from user_search s where s.words @@ asked.near limit most;
+    end if;
+end $$;
 
 -- A login. Its refresh tokens are one family: a reuse ends the session.
 create table sessions (
@@ -435,12 +472,17 @@ create table reports (
     reason text not null,
     text text not null,
     evidence text,
-    created_at timestamptz not null
+    created_at timestamptz not null,
+    resolved_at timestamptz,
+    resolved_by text,
+    note text not null default ''
 );
 -- reports.INSERT: one of each user about each thing
 create unique index reports_once on reports (reporter_id, user_id, message_id) nulls not distinct;
 -- what is reported of a user
 create index reports_user on reports (user_id);
+-- reports.PAGE and reports.COUNT: the open ones
+create index reports_open on reports (id) where resolved_at is null;
 
 -- Whether a user wants to hear nothing, outside of the conversation itself, of what these people do there.
 create function is_quiet(listener uuid, conversation uuid, people uuid[]) returns boolean language sql stable as $$

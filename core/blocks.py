@@ -36,6 +36,17 @@ async def reachable(db: Db, user_id: UUID, others: Sequence[UUID]) -> list[UUID]
     return [id for id in others if id == user_id or id not in blocked]
 
 
+async def others_of(db: Db, user_id: UUID) -> list[UUID]:
+    """Return all between whom and a user there is a block, in an order of its own."""
+    rows = await OF_USERS(db, [user_id])
+    return sorted({block.blocked_id if block.user_id == user_id else block.user_id for block in rows})
+
+
+async def has_blocked(db: Db, user_id: UUID, other_id: UUID) -> bool:
+    """Say whether a user has blocked another."""
+    return any(block.user_id == user_id for block in await BETWEEN(db, user_id, [other_id]))
+
+
 async def require_none(db: Db, user_id: UUID, other_id: UUID) -> None:
     """Raise USER_UNREACHABLE if one of two users has blocked the other: the words are the same for both."""
     if other_id not in await reachable(db, user_id, [other_id]):

@@ -90,9 +90,13 @@ USERS_BY_EMAIL = Many(
     + """ where market = any ($1::text[]) and lower(email collate "C") = lower($2 collate "C") and deleted_at is null
     order by id""",
 )
-# $1 is a pattern: how a name begins, its wildcards escaped, and a %.
-USERS_BY_NAME = Many(
-    UserFound, _USER + " where lower(name) like lower($1) and deleted_at is null order by lower(name), id limit $2"
+# By words of their names and addresses. Of those who share a word with very many only so many ($3) are put in order, and the
+# first ($2) of them shown.
+USERS_BY_WORDS = Many(
+    UserFound,
+    _USER  # noqa: S608 - no input in it
+    + """ where id = any (array(select f.id from find_users($1, $3) f)) and deleted_at is null
+    order by lower(name), id limit $2""",
 )
 LOGINS = Many(
     LoginRow,

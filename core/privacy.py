@@ -210,7 +210,10 @@ CORE = (
             select id, user_id, conversation_id, message_id, reason, text, created_at from reports
             where reporter_id = $1 order by id"""
         ),
-        last=(Run("update reports set text = '' where reporter_id = $1 and text <> ''"),),
+        last=(
+            Run("update reports set text = '' where reporter_id = $1 and text <> ''"),
+            Run("update reports set note = '' where (reporter_id = $1 or user_id = $1) and note <> ''"),
+        ),
         kept="For a year: that something was reported, and what a reported message said, without the names of either.",
     ),
     PersonalData(
@@ -394,7 +397,7 @@ CORE = (
     # The last: ratings are locked before the rows that follow them, as reviews do it.
     PersonalData(
         "account",
-        frozenset({"users"}),
+        frozenset({"users", "user_search"}),
         rows_of(
             """
             select id, email, name, role, avatar_url, created_at, updated_at, last_seen_at, email_verified_at

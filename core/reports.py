@@ -1,6 +1,7 @@
 """Reports: what users tell the operators of others, a person or a message of hers. Nobody else sees them.
 
 A message's text is kept with the report as it was, for it may be edited or deleted a moment later; of a deleted one its last.
+A report is open until an operator resolves it, and open again when its reporter makes it again.
 """
 
 from datetime import datetime, timedelta
@@ -16,8 +17,9 @@ from core.conversations import require_member
 from core.db import Db, Many, One, Run, Scalar, found
 from core.identity import role_of
 from core.ids import uuid7
-from core.unit_of_work import unit_of_work
+from core.unit_of_work import UnitOfWork, unit_of_work
 
+Status: TypeAlias = Literal["open", "resolved"]
 Reason: TypeAlias = Literal["spam", "harassment", "hate", "sexual", "violence", "scam", "impersonation", "other"]
 REPORTS: Final = Rate("reports", 20, 60 * 60)  # of one user
 KEPT: Final = timedelta(days=365)
@@ -35,7 +37,10 @@ class Report(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Reported(msgspec.Struct, frozen=True, rename="camel"):
-    """A report as operators see it. `evidence`: what the message said when it was first reported."""
+    """A report as operators see it. `evidence`: what the message said when it was first reported.
+
+    `resolvedBy`: the operator who has dealt with it, `note`: what was done. Without `resolvedAt` it is open.
+    """
 
     id: UUID
     market: str
@@ -49,6 +54,9 @@ class Reported(msgspec.Struct, frozen=True, rename="camel"):
     text: str
     evidence: str | None
     created_at: datetime
+    resolved_at: datetime | None
+    resolved_by: str | None
+    note: str
 
 
 class Said(msgspec.Struct, frozen=True):
@@ -74,19 +82,37 @@ INSERT = One(
     insert into reports as r
         (id, market, reporter_id, user_id, conversation_id, message_id, reason, text, evidence, created_at)
     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-    on conflict (reporter_id, user_id, message_id) do update set reason = excluded.reason, text = excluded.text
+    on conflict (reporter_id, user_id, message_id) do update
+        set reason = excluded.reason, text = excluded.text, resolved_at = null, resolved_by = null, note = ''
     returning r.id, r.user_id, r.message_id, r.reason, r.text, r.created_at""",
 )
-# The latest first: those before report $1, if it is given, so many ($2); of user $3 alone, if she is given.
+_REPORTED = """
+    select r.id, r.market, r.reporter_id, b.name as reporter_name, r.user_id, u.name as user_name, r.conversation_id,
+        r.message_id, r.reason, r.text, r.evidence, r.created_at, r.resolved_at, r.resolved_by, r.note
+    from reports r join users b on b.id = r.reporter_id join users u on u.id = r.user_id"""
+# The latest first: those before report $1, if it is given, so many ($2); about user $3 alone, if she is given; open ones alone
+# ($4: true), or resolved ones (false).
 PAGE = Many(
     Reported,
-    """
-    select r.id, r.market, r.reporter_id, b.name as reporter_name, r.user_id, u.name as user_name, r.conversation_id,
-        r.message_id, r.reason, r.text, r.evidence, r.created_at
-    from reports r join users b on b.id = r.reporter_id join users u on u.id = r.user_id
-    where ($1::uuid is null or r.id < $1) and ($3::uuid is null or r.user_id = $3) order by r.id desc limit $2""",
+    _REPORTED
+    + """
+    where ($1::uuid is null or r.id < $1) and ($3::uuid is null or r.user_id = $3)
+        and ($4::bool is null or (r.resolved_at is null) = $4)
+    order by r.id desc limit $2""",
 )
-COUNT = Scalar(int, "select count(*) from reports where $1::uuid is null or user_id = $1")
+COUNT = Scalar(
+    int,
+    """
+    select count(*) from reports
+    where ($1::uuid is null or user_id = $1) and ($2::bool is null or (resolved_at is null) = $2)""",
+)
+BY_ID = One(Reported, _REPORTED + " where r.id = $1")
+RESOLVE = Scalar(
+    UUID,
+    """
+    update reports set resolved_at = $2, resolved_by = $3, note = $4 where id = $1 and resolved_at is null
+    returning id""",
+)
 # Those made before a moment ($1), so many at most ($2): ids are UUIDv7, so the oldest come first.
 FORGET = Run(
     """
@@ -111,9 +137,19 @@ async def report_message(ctx: Ctx, conversation_id: UUID, id: UUID, reason: Reas
     return await _store(ctx, said.sender_id, conversation_id, id, reason, text, said.content)
 
 
-async def page(db: Db, before: UUID | None, limit: int, user_id: UUID | None) -> tuple[list[Reported], int]:
-    """Return some reports for operators, the latest first, and how many there are: of all users or of one."""
-    return await PAGE(db, before, limit, user_id), await COUNT(db, user_id) or 0
+async def page(
+    db: Db, before: UUID | None, limit: int, user_id: UUID | None, status: Status | None
+) -> tuple[list[Reported], int]:
+    """Return some reports for operators, the latest first, and how many there are about all users or one, with one status."""
+    is_open = None if status is None else status == "open"
+    return await PAGE(db, before, limit, user_id, is_open), await COUNT(db, user_id, is_open) or 0
+
+
+async def resolve(work: UnitOfWork, id: UUID, operator: str, note: str) -> Reported:
+    """Note that an operator has dealt with a report; one that is resolved stays as it is. Raises REPORT_NOT_FOUND."""
+    if await RESOLVE(work.db, id, clock.now(), operator, note):
+        await work.record("report.resolve", id, operator=operator)
+    return found(await BY_ID(work.db, id), errors.REPORT_NOT_FOUND.error())
 
 
 async def _store(

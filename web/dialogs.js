@@ -5,10 +5,10 @@ import { whileBusy } from "./forms.js";
 import { recallAll } from "./storage.js";
 import { avatar, countOf } from "./words.js";
 
-/** Ask whether to do `action`; resolves with the answer. */
-export function confirmation(title, text, action) {
+/** Ask whether to do `action`, with `fields` for what belongs to it; resolves with the answer. */
+export function confirmation(title, text, action, ...fields) {
   return new Promise((resolve) => {
-    const dialog = openDialog(title, el("p", text), buttons(action, "danger"));
+    const dialog = openDialog(title, el("p", text), ...fields, buttons(action, "danger"));
     dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"));
   });
 }

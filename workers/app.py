@@ -21,7 +21,7 @@ from redis.exceptions import RedisError
 
 import marketplaces
 from config.settings import Settings
-from core import clock, dead_jobs, erasure, logs
+from core import clock, dead_jobs, erasure, logs, reports
 from core.context import Ctx, Resources
 from core.conversation_updates import tell_senders
 from core.db import UNAVAILABLE_ERRORS
@@ -83,9 +83,11 @@ class Worker:
         self._swept = clock.now() - FIRST_SWEEP
         self._running: asyncio.Task[None] | None = None
         self._dead: int | None = None
+        self._open_reports = 0
         self._arq: ArqWorker | None = None
-        self._counting = Periodic(self._count_dead, COUNT_SECONDS)
+        self._counting = Periodic(self._count, COUNT_SECONDS)
         resources.metrics.watch("greenroom_dead_jobs", "Jobs that failed for good", lambda: self._dead or 0)
+        resources.metrics.watch("greenroom_open_reports", "Reports of users not dealt with", lambda: self._open_reports)
 
     @property
     def running(self) -> int:
@@ -246,9 +248,10 @@ class Worker:
         with contextlib.suppress(AppError):  # the storage is away; it has said so
             await tidy_files(self._resources)
 
-    async def _count_dead(self) -> None:
+    async def _count(self) -> None:
         with contextlib.suppress(*UNAVAILABLE_ERRORS):
             self._dead = await dead_jobs.COUNT(self._resources.db) or 0
+            self._open_reports = await reports.COUNT(self._resources.db, None, True) or 0
 
 
 async def _finish(arq: ArqWorker) -> None:

@@ -26,6 +26,7 @@ ROUTES = (
     get("/ops/conversations/{conversationId}", handlers.get_conversation, OPERATOR, errors.CONVERSATION_NOT_FOUND),
     get("/ops/messages/{messageId}/trace", handlers.trace, OPERATOR, errors.MESSAGE_NOT_FOUND),
     get("/ops/reports", handlers.list_reports, OPERATOR),
+    do("/ops/reports/{reportId}/resolve", handlers.resolve_report, OPERATOR, errors.REPORT_NOT_FOUND),
     get("/ops/jobs", handlers.list_jobs, OPERATOR),
     do("/ops/jobs/retry", handlers.retry_jobs, OPERATOR),
     do("/ops/jobs/drop", handlers.drop_jobs, OPERATOR),

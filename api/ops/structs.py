@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from core.dead_jobs import DeadJob
+from core.fields import Description
 from core.inspection import (
     ConversationFound,
     ConversationOfUser,
@@ -16,7 +17,7 @@ from core.inspection import (
     UserFound,
 )
 from core.paging import Limit
-from core.reports import Reported
+from core.reports import Reported, Status
 from realtime.pulse import Process, Vitals
 from realtime.questions import RoomSeen, SocketSeen
 
@@ -53,7 +54,7 @@ class HubList(msgspec.Struct, frozen=True):
 
 
 class Search(msgspec.Struct, frozen=True, kw_only=True):
-    """An id, an e-mail address, or how a name begins."""
+    """An id, an e-mail address, or words of a name or an address, or how they begin."""
 
     q: Annotated[str, msgspec.Meta(min_length=1, max_length=254)]
 
@@ -158,10 +159,11 @@ class JobList(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class ReportQuery(msgspec.Struct, frozen=True, rename="camel"):
-    """`before`: the last report of the page before; `userId`: about this user alone."""
+    """`before`: the last report of the page before; `userId`: about this user alone; `status`: of this alone."""
 
     before: UUID | None = None
     user_id: UUID | None = None
+    status: Status | None = None
     limit: Limit = 50
 
 
@@ -170,6 +172,12 @@ class ReportList(msgspec.Struct, frozen=True):
 
     reports: list[Reported]
     total: int
+
+
+class Resolution(msgspec.Struct, frozen=True):
+    """What was done about a report, for other operators."""
+
+    note: Description = ""
 
 
 class JobIds(msgspec.Struct, frozen=True):

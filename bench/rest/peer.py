@@ -24,7 +24,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship,
 engine = create_async_engine(os.environ["DATABASE_URL"], pool_size=10, max_overflow=0)
 sessions = async_sessionmaker(engine, expire_on_commit=False)
 app = FastAPI()
-FIND = text("select ids, total from onswift.find_talents(:q, '{}', null, null, null, 200, 200, :offset, :limit)")
+FIND = text("select ids, total from onswift.find_talents(:q, '{}', null, null, null, '{}', 200, 200, :offset, :limit)")
 
 
 class Base(DeclarativeBase):

@@ -50,6 +50,11 @@ class Person:
         id: str = answer["id"]
         return id
 
+    def report(self, path: str, reason: str, text: str = "") -> str:
+        """Report a user or a message and return the id of the report."""
+        id: str = self._post(f"/api{path}/report", {"reason": reason, "text": text}, self.token)["id"]
+        return id
+
     def _post(self, path: str, body: object, token: str) -> Any:
         return self._call(path, json.dumps(body).encode(), token)
 

@@ -23,7 +23,7 @@ from tests.browser.server import DevServer
 from tests.flow.cli.commands import running
 
 DESKTOP = ViewportSize(width=1280, height=900)
-PHONE = ViewportSize(width=400, height=860)
+PHONE = ViewportSize(width=390, height=844)
 PATIENCE = 15_000
 MANY = 160  # messages of 40 KB: more than sockets hold for somebody who does not read
 
@@ -332,6 +332,54 @@ def test_a_dead_job_is_tried_again_or_dropped_after_a_question(console: Console,
     expect(console.page.get_by_text("No job is dead.")).to_be_visible()
 
 
+def test_a_report_shows_what_was_said_and_is_resolved_with_a_note(console: Console, scene: Scene) -> None:
+    message = scene.sam.say(scene.room, "Cheap watches, only today")
+    scene.ann.report(f"/conversations/{scene.room}/messages/{message}", "spam", "Third time this week")
+    scene.ann.report(f"/users/{scene.sam.id}", "impersonation")
+    console.open("reports")
+    row = console.row("Open (2)", "Spam")
+    expect(row).to_contain_text("Cheap watches, only today")
+    expect(row).to_contain_text("Third time this week")
+    expect(row.get_by_role("link", name="Ann Archer")).to_be_visible()
+    expect(console.row("Open (2)", "Impersonation")).to_contain_text("The user, not a message")
+    row.get_by_role("button", name="Resolve").click()
+    console.confirm("Cancel")
+    row.get_by_role("button", name="Resolve").click()
+    console.page.get_by_label("What was done").fill("Asked Sam to stop")
+    console.confirm("Resolve")
+    expect(console.row("Open (1)", "Impersonation")).to_be_visible()
+    console.page.get_by_role("link", name="Resolved").click()
+    expect(console.row("Resolved (1)", "Spam")).to_contain_text(re.compile("by dev.*Asked Sam to stop"))
+    console.page.get_by_role("link", name="Conversation").click()
+    expect(console.page.get_by_role("heading", name="Spring film")).to_be_visible()
+    console.page.goto(f"{scene.server.url}/console#/users/{scene.sam.id}")
+    console.page.get_by_role("link", name="About this user").click()
+    expect(console.page.get_by_role("heading", name="All (2)")).to_be_visible()
+    console.page.goto(f"{scene.server.url}/console#/reports/?userId={scene.ann.id}")
+    expect(console.page.get_by_text("No report is open.")).to_be_visible()
+    in_database(scene, "delete from reports")
+
+
+def test_older_reports_are_paged_by_a_cursor(console: Console, scene: Scene) -> None:
+    in_database(
+        scene,
+        f"""
+        insert into reports (id, market, reporter_id, user_id, message_id, reason, text, created_at)
+        select lpad(to_hex(n), 32, '0')::uuid, 'onswift', '{scene.ann.id}', '{scene.sam.id}', gen_random_uuid(), 'spam',
+            'Report ' || n, now() from generate_series(1, 25) n""",
+    )
+    console.open("reports")
+    expect(console.row("Open (25)", "Report 25")).to_be_visible()
+    console.page.get_by_role("link", name="Older").click()
+    rows = console.page.get_by_role("table", name="Open (25)").get_by_role("row")
+    expect(rows).to_have_count(6)
+    expect(rows.nth(1)).to_contain_text("Report 5")
+    expect(console.page.get_by_role("link", name="Older")).to_have_count(0)
+    console.page.get_by_role("link", name="Newest").click()
+    expect(console.row("Open (25)", "Report 25")).to_be_visible()
+    in_database(scene, "delete from reports")
+
+
 def test_every_place_fits_a_phone_and_looks_right(
     console: Console, scene: Scene, told: list[str], tmp_path: Path
 ) -> None:
@@ -339,12 +387,16 @@ def test_every_place_fits_a_phone_and_looks_right(
     folder = Path(os.environ.get("SCREENSHOTS", tmp_path))
     insert = "insert into dead_jobs (id, name, arguments, error, tries, failed_at) values (gen_random_uuid(), "
     in_database(scene, insert + "'CheckFile', '{\"file_id\": \"0192\"}', 'ConnectionRefusedError: clamd', 5, now())")
+    scene.ann.report(f"/users/{scene.sam.id}", "harassment", "Writes to me every night, under ever new names. " * 4)
+    said = scene.sam.say(scene.room, "Cheap watches, only today: https://example.com/" + "watches-" * 12)
+    scene.ann.report(f"/conversations/{scene.room}/messages/{said}", "spam")
     places = {
         "hubs": "All hubs",
         "find/?q=nobody": "Users",
         f"users/{scene.sam.id}": "Sessions",
         f"conversations/{scene.room}": "Newest messages",
         f"messages/{told[-1]}": "What became of it",
+        "reports": "Open (2)",
         "jobs": "All",
     }
     console.open()
@@ -361,7 +413,7 @@ def test_every_place_fits_a_phone_and_looks_right(
                 "Math.max(...[...document.querySelectorAll('body *')].map(n => n.scrollWidth))"
             )
             assert width <= size["width"], f"{place} sticks out at the side"
-    in_database(scene, "delete from dead_jobs")
+    in_database(scene, "delete from dead_jobs", "delete from reports")
 
 
 def test_a_hub_that_hangs_is_silent_and_nobody_on_it_is_called_offline(console: Console, scene: Scene) -> None:

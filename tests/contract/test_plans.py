@@ -62,8 +62,10 @@ from generate_series(1, 3000) n, generate_series(1, 10) k;
 insert into blocks (user_id, blocked_id, created_at)
 select pg_temp.id(n), pg_temp.id((n + k * 43) % 3000 + 1), now() from generate_series(1, 3000) n, generate_series(1, 5) k;
 insert into mutes (user_id, muted_id, kind, created_at) select user_id, blocked_id, 'user', created_at from blocks;
-insert into reports (id, market, reporter_id, user_id, message_id, reason, text, created_at)
-select gen_random_uuid(), 'onswift', user_id, blocked_id, gen_random_uuid(), 'x', 'x', now() from blocks;
+insert into reports (id, market, reporter_id, user_id, message_id, reason, text, created_at, resolved_at)
+select gen_random_uuid(), 'onswift', user_id, blocked_id, gen_random_uuid(), 'x', 'x', now(),
+    case when random() < 0.9 then now() end
+from blocks;
 insert into reactions (conversation_id, seq, emoji, user_id)
 select id, n, 'x', id from conversations, generate_series(1, 5) n;
 insert into mentions (conversation_id, seq, user_id)
@@ -157,13 +159,15 @@ HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
     (blocking.SET_PAIR, ("onswift", "1:2", USER, UUID(int=2)), {"conversations_pair", "blocks_pkey"}),
     (mutes.LIST_OF_USER, (USER, MOMENT, 20, 0), {"mutes_pkey"}),
     (mutes.COUNT, (USER, MOMENT), {"mutes_pkey"}),
-    (reports.PAGE, (UUID(int=2**127), 20, None), {"reports_pkey"}),
-    (reports.PAGE, (None, 20, USER), {"reports_user"}),
+    (reports.PAGE, (UUID(int=2**127), 20, None, None), {"reports_pkey"}),
+    (reports.PAGE, (None, 20, USER, None), {"reports_user"}),
+    (reports.PAGE, (UUID(int=2**127), 20, None, True), {"reports_open"}),
+    (reports.COUNT, (None, True), {"reports_open"}),
     (reports.FORGET, (MOMENT, 100), {"reports_pkey"}),
     (rooms.LIVE_SESSIONS, ([USER],), {"sessions_pkey", "users_pkey"}),
     (rooms.ROOM_STATES, ([CONVERSATION],), {"conversations_pkey"}),
     (rooms.ROOM_MEMBERS, ([CONVERSATION],), {"members_pkey"}),
-    (inspection.USERS_BY_NAME, ("ann%", 20), {"users_name"}),
+    (inspection.USERS_BY_WORDS, ("ann", 20, 1000), {"users_pkey"}),
     (inspection.USERS_BY_EMAIL, (["onswift"], "1@example.com"), {"users_email_canonical"}),
     (inspection.MEMBERS, (CONVERSATION, None, 100), {"members_pkey"}),
     (inspection.MESSAGES_AFTER, (CONVERSATION, 15), {"messages_pkey"}),
@@ -237,6 +241,15 @@ async def test_the_hot_queries_use_their_indexes_and_scan_no_table(connection: a
         plan = await plan_of(connection, query, *args)
         assert indexes <= {step.get("Index Name", "") for step in plan}, query.sql
         assert [step["Relation Name"] for step in plan if step["Node Type"] == "Seq Scan"] == [], query.sql
+
+
+async def test_operators_find_users_by_the_index_of_words(connection: asyncpg.Connection) -> None:
+    scans = "select pg_stat_get_xact_numscans($1::text::regclass)"
+    for q in ("ann", "2999", "example", "x exampel"):
+        async with connection.transaction():
+            await inspection.USERS_BY_WORDS(connection, q, 20, 1000)
+            assert await connection.fetchval(scans, "user_search") == 0, q
+            assert await connection.fetchval(scans, "user_search_words") > 0, q
 
 
 # Those that grow with what is said and done; of the others an erasure may read the whole.

@@ -8,6 +8,7 @@ import { jobsView } from "./jobs.js";
 import { loginView } from "./login.js";
 import { forgetToken, hasToken, keepToken, look } from "./ops.js";
 import { tick } from "./parts.js";
+import { reportsView } from "./reports.js";
 import { traceView } from "./trace.js";
 import { userView } from "./user.js";
 
@@ -17,6 +18,7 @@ const VIEWS = {
   users: userView,
   conversations: conversationView,
   messages: traceView,
+  reports: reportsView,
   jobs: jobsView,
 };
 const NAV_OF = { users: "find", conversations: "find", messages: "find" };

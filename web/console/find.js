@@ -11,7 +11,7 @@ export function findView(_, query) {
     { role: "search" },
     el("label.field-row", "User, conversation or message", field),
     el("button.button.primary", { type: "submit" }, "Find"),
-    el("p.muted", "An id, a whole e-mail address, or how a name begins."),
+    el("p.muted", "An id, or words of a name or an e-mail address, or how they begin."),
   );
   form.addEventListener("submit", (event) => {
     event.preventDefault();

@@ -24,6 +24,7 @@ function drawUser(node, page, problem, again) {
         ["Role", `${user.role}, ${user.market}`],
         ["Last seen", sockets.length ? "now" : moment(user.lastSeenAt)],
         ["Signed up", moment(user.createdAt)],
+        ["Reports", to(`reports/?status=all&userId=${user.id}`, "About this user")],
         ["Deleted", user.deletedAt && moment(user.deletedAt)],
         ["Id", el("code", user.id)],
       ]),

@@ -1,6 +1,6 @@
 """One function for each row of the operators' table."""
 
-from api.ops.handlers.actions import drain, drop_jobs, end_session, list_jobs, retry_jobs, undrain
+from api.ops.handlers.actions import drain, drop_jobs, end_session, list_jobs, resolve_report, retry_jobs, undrain
 from api.ops.handlers.looks import get_conversation, get_me, get_user, list_hubs, list_reports, search, trace
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "list_hubs",
     "list_jobs",
     "list_reports",
+    "resolve_report",
     "retry_jobs",
     "search",
     "trace",

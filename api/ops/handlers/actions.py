@@ -3,10 +3,11 @@
 from uuid import UUID
 
 from api.ops.operators import OperatorCtx
-from api.ops.structs import Drained, JobIds, JobList, JobsDone, SessionEnded
-from core import clock, dead_jobs, errors, sessions
+from api.ops.structs import Drained, JobIds, JobList, JobsDone, Resolution, SessionEnded
+from core import clock, dead_jobs, errors, reports, sessions
 from core.dead_jobs import DeadJob
 from core.fields import Short
+from core.reports import Reported
 from core.unit_of_work import UnitOfWork, unit_of_work
 from realtime.questions import SetDrain
 
@@ -44,6 +45,12 @@ async def _set_drain(ctx: OperatorCtx, hub_id: str, *, on: bool) -> Drained:
     if not answered:
         raise errors.UNAVAILABLE.error("The hub did not answer in time: look whether it has done it")
     return Drained(on)
+
+
+async def resolve_report(ctx: OperatorCtx, report_id: UUID, body: Resolution) -> Reported:
+    """Note that a report has been dealt with; of one that is resolved already, return by whom."""
+    async with unit_of_work(ctx) as work:
+        return await reports.resolve(work, report_id, ctx.operator, body.note)
 
 
 async def list_jobs(ctx: OperatorCtx) -> JobList:

@@ -33,6 +33,7 @@ from realtime.pulse import read_processes
 from realtime.questions import RoomSeen, SeeRoom, SeeUser, UserSeen
 
 MOST_USERS = 20
+MOST_SORTED = 1000
 MOST_SESSIONS = 50
 MOST_CONVERSATIONS = 50
 MOST_MESSAGES = 20
@@ -59,14 +60,14 @@ async def list_hubs(ctx: OperatorCtx) -> HubList:
 
 async def list_reports(ctx: OperatorCtx, query: ReportQuery) -> ReportList:
     """Say what users have reported, the latest first."""
-    rows, total = await reports.page(ctx.db, query.before, query.limit, query.user_id)
+    rows, total = await reports.page(ctx.db, query.before, query.limit, query.user_id, query.status)
     if rows:
         await ctx.record_look("report.look", query.user_id, reports=[str(row.id) for row in rows])
     return ReportList(rows, total)
 
 
 async def search(ctx: OperatorCtx, query: Search) -> Found:
-    """Find users by id, e-mail address or how their names begin, a conversation or a message by id."""
+    """Find users by id, e-mail address, or words of their names and addresses, a conversation or a message by id."""
     found = await _found(ctx, query.q.replace("\0", "").strip())  # U+0000 Postgres stores nowhere
     if found.users:  # what was asked for may name somebody, so it is not kept
         await ctx.record_look("user.search", None, users=[str(user.id) for user in found.users])
@@ -78,22 +79,17 @@ async def _found(ctx: OperatorCtx, text: str) -> Found:
         return await _found_by_id(ctx, UUID(text))
     except ValueError:
         pass
-    if "@" in text:
-        markets = list(ctx.resources.settings.marketplaces)
-        return Found(await inspection.USERS_BY_EMAIL(ctx.db, markets, emails.canonical(text) or text))
-    return Found(await inspection.USERS_BY_NAME(ctx.db, _prefix(text), MOST_USERS) if text else [])
+    markets = list(ctx.resources.settings.marketplaces)
+    address = emails.canonical(text) or text
+    if "@" in text and (users := await inspection.USERS_BY_EMAIL(ctx.db, markets, address)):
+        return Found(users)
+    return Found(await inspection.USERS_BY_WORDS(ctx.db, text, MOST_USERS, MOST_SORTED))
 
 
 async def _found_by_id(ctx: OperatorCtx, id: UUID) -> Found:
     user = await inspection.USER(ctx.db, id)
     conversation = await inspection.CONVERSATION(ctx.db, id)
     return Found([user] if user else [], conversation, await inspection.MESSAGE(ctx.db, id))
-
-
-def _prefix(text: str) -> str:
-    """Return the pattern of what begins with a text, which has no wildcards itself."""
-    plain = text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
-    return f"{plain}%"
 
 
 async def get_user(ctx: OperatorCtx, user_id: UUID) -> UserPage:

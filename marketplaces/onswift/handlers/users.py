@@ -4,7 +4,7 @@ from uuid import UUID
 
 import msgspec
 
-from core import clock, errors, files, identity, limits, privacy, sessions
+from core import blocks, clock, errors, files, identity, limits, privacy, sessions
 from core.context import Ctx
 from core.db import Connection, found
 from core.events import UserUpdated
@@ -73,20 +73,26 @@ async def export_me(ctx: Ctx) -> JsonFile[Export]:
 
 
 async def get_user(ctx: Ctx, user_id: UUID) -> TalentProfile:
-    """Get the public profile of a talent"""
+    """Get the public profile of a talent; those whom she has blocked do not find it"""
     if await identity.role_of(ctx, user_id) != rules.TALENT:
         raise errors.FORBIDDEN.error("Cannot view creator profiles (only talent)")
+    if await blocks.has_blocked(ctx.db, user_id, ctx.user.id):
+        raise errors.USER_NOT_FOUND.error()
     return found(await queries.TALENT(ctx.db, user_id), errors.USER_NOT_FOUND.error())
 
 
 async def search_talents(ctx: Ctx, query: TalentQuery) -> TalentPage:
-    """Search talents: those with the best ratings first, the most relevant of them if there is a `q`"""
+    """Search talents: those with the best ratings first, the most relevant of them if there is a `q`
+
+    Nobody finds those whom she has blocked, or who have blocked her.
+    """
     if query.min_rate is not None and query.max_rate is not None and query.min_rate > query.max_rate:
         raise errors.invalid("maxRate", "Must not be less than minRate")
     if unknown(query.skills):
         return TalentPage([], pagination(query, 0), total_is_exact=True)
     traits = [*spelled(query.skills), *([query.availability] if query.availability else [])]
-    asked = query.q.strip(), tuple(traits), query.min_rate, query.max_rate, query.min_rating
+    hidden = tuple(await blocks.others_of(ctx.db, ctx.user.id))
+    asked = query.q.strip(), tuple(traits), query.min_rate, query.max_rate, query.min_rating, hidden
     if query.offset >= rules.DEEP_SEARCH:
         await limits.take(ctx, rules.DEEP_PAGES, str(ctx.user.id))
         if query.offset >= (total := await _total(ctx, asked)):
@@ -107,7 +113,8 @@ async def _total(ctx: Ctx, asked: tuple[object, ...]) -> int:
     async def count() -> int:
         return await ctx.resources.late_reads(lambda db: queries.COUNT_TALENTS(db, *asked)) or 0
 
-    return await ctx.resources.totals.get(("onswift", asked), count)
+    *search, hidden = asked
+    return await ctx.resources.totals.get(("onswift", *search, hash(hidden)), count)
 
 
 async def list_skills(_ctx: Ctx) -> SkillList:

@@ -85,8 +85,8 @@ TALENT = One(
     from onswift.talents t join users u on u.id = t.user_id left join onswift.profiles p on p.user_id = t.user_id
     where t.user_id = $1""",  # noqa: S608
 )
-FIND_TALENTS = One(Found, "select ids, total from onswift.find_talents($1, $2, $3, $4, $5, $6, $7, $8, $9)")
-COUNT_TALENTS = Scalar(int, "select onswift.count_talents($1, $2, $3, $4, $5)")
+FIND_TALENTS = One(Found, "select ids, total from onswift.find_talents($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)")
+COUNT_TALENTS = Scalar(int, "select onswift.count_talents($1, $2, $3, $4, $5, $6)")
 TALENTS = Many(
     FoundTalent,
     f"""

@@ -108,6 +108,28 @@ async def test_people_and_conversations_are_found(operator: Caller, house: House
     assert "secret words" not in f"{by_message.body}{page.body}", "operators see where things stand, not what was said"
 
 
+async def test_a_user_is_found_in_another_spelling_or_by_part_of_an_address_until_she_is_gone(
+    api: Api, operator: Caller
+) -> None:
+    found = {
+        "José García": ("garcia", "jose gar", "Garcia José", "Jose Garsia"),
+        "山田太郎": ("山田", "太郎"),
+        "فاطمة القحطاني": ("فاطمه", "قحطاني"),
+    }
+    people = {name: await api.signed_up("talent", name) for name in found}
+    for name, texts in found.items():
+        local = people[name].email.partition("@")[0]
+        for text in (*texts, local[:18], f"{local}@exam"):
+            users = (await operator.get("/search", q=text)).body["users"]
+            assert [user["name"] for user in users] == [name], text
+    jose = people["José García"]
+    assert (await jose.put("/users/me", name="Zoë Maier")).status == 200
+    assert [len((await operator.get("/search", q=q)).body["users"]) for q in ("garcia", "zoe")] == [0, 1]
+    assert (await jose.delete("/users/me")).status == 204
+    for text in ("zoe", jose.email):
+        assert (await operator.get("/search", q=text)).body["users"] == []
+
+
 async def test_a_user_is_shown_with_sockets_on_every_hub(
     operator: Caller, house: House, two_hubs: tuple[str, str]
 ) -> None:

@@ -152,7 +152,7 @@ async def test_workers_tell_how_many_jobs_there_are_until_they_end(operator: Cal
         await worker._counting.stop()
         async with worker_pulse(house.settings, house.resources, worker):
             await listed(operator, lambda seen: [one["vitals"]["jobsDead"] for one in seen["processes"]] == [None])
-            await worker._count_dead()
+            await worker._count()
             await listed(operator, lambda seen: [one["vitals"]["jobsDead"] for one in seen["processes"]] == [1])
             (one,) = (await operator.get("/hubs")).body["processes"]
             assert (one["late"], one["silent"], one["vitals"]["kind"]) == (False, False, "worker")

@@ -7,7 +7,7 @@ import pytest
 
 from core import clock, reports
 from core.budget import Rate
-from tests.flow.api.conftest import Api, Caller, audited
+from tests.flow.api.conftest import SECRET, Api, Caller, audited
 from tests.flow.conftest import House
 
 
@@ -96,3 +96,41 @@ async def test_what_a_reporter_wrote_goes_with_her_account_and_the_evidence_stay
     (one,) = (await operator.get("/reports")).body["reports"]
     assert (one["reason"], one["text"], one["evidence"]) == ("spam", "", "Buy cheap watches")
     assert {one["reporterName"], one["userName"]} == {"Deleted user"}
+
+
+async def test_a_report_is_open_until_an_operator_resolves_it_once(api: Api, house: House, operator: Caller) -> None:
+    ann, bob, path, said = await talk(api)
+    await ann.post(f"{path}/{said}/report", reason="spam")
+    report = (await ann.post(f"/users/{bob.id}/report", reason="scam")).body["id"]
+    assert (await operator.get("/reports", status="open")).body["total"] == 2
+    done = await operator.post(f"/reports/{report}/resolve", note="Sessions ended")
+    assert (done.status, done.body["resolvedBy"], done.body["note"]) == (200, "olga", "Sessions ended")
+    other = Caller(operator.client, "/ops", access_token=SECRET[::-1])
+    again = await other.post(f"/reports/{report}/resolve", note="Nothing")
+    assert again.body == done.body
+    for status, reasons in {"open": ["spam"], "resolved": ["scam"]}.items():
+        page = (await operator.get("/reports", status=status)).body
+        assert ([one["reason"] for one in page["reports"]], page["total"]) == (reasons, 1)
+    assert (await operator.get("/reports")).body["total"] == 2
+    resolved = [(id_, facts) for action, id_, facts in await audited(house) if action == "report.resolve"]
+    assert resolved == [(UUID(report), {"operator": "olga"})]
+    assert (await operator.post(f"/reports/{UUID(int=1)}/resolve")).code == "REPORT_NOT_FOUND"
+    assert (await operator.get("/reports", status="boring")).fields == ["status"]
+
+
+async def test_a_report_that_is_made_again_is_open_again(api: Api, operator: Caller) -> None:
+    ann, bob, _path, _said = await talk(api)
+    report = (await ann.post(f"/users/{bob.id}/report", reason="spam")).body["id"]
+    await operator.post(f"/reports/{report}/resolve", note="Warned")
+    assert (await ann.post(f"/users/{bob.id}/report", reason="spam")).body["id"] == report
+    (one,) = (await operator.get("/reports", status="open")).body["reports"]
+    assert (one["id"], one["resolvedAt"], one["resolvedBy"], one["note"]) == (report, None, None, "")
+
+
+async def test_what_an_operator_noted_goes_with_the_account_that_it_is_about(api: Api, operator: Caller) -> None:
+    ann, bob, _path, _said = await talk(api)
+    report = (await ann.post(f"/users/{bob.id}/report", reason="spam")).body["id"]
+    await operator.post(f"/reports/{report}/resolve", note="Bob was warned")
+    assert (await bob.delete("/users/me")).status == 204
+    (one,) = (await operator.get("/reports", status="resolved")).body["reports"]
+    assert (one["resolvedBy"], one["note"]) == ("olga", "")

@@ -45,9 +45,11 @@ def test_a_worker_is_ready_when_its_queue_is(environ: dict[str, str]) -> None:
         assert {"database", "redis", "queue"} <= set(json.load(answer)["checks"])
 
 
-def test_a_worker_counts_dead_jobs_for_prometheus(environ: dict[str, str]) -> None:
+def test_a_worker_counts_dead_jobs_and_open_reports_for_prometheus(environ: dict[str, str]) -> None:
     with running("worker", **environ) as worker, urlopen(f"{url_of(worker)}/metrics", timeout=10) as answer:
-        assert "\ngreenroom_dead_jobs 0.0\n" in answer.read().decode()
+        metrics = answer.read().decode()
+        assert "\ngreenroom_dead_jobs 0.0\n" in metrics
+        assert "\ngreenroom_open_reports 0.0\n" in metrics
 
 
 def test_a_wrong_service_account_ends_the_worker_with_one_line(environ: dict[str, str]) -> None:

@@ -46,7 +46,9 @@ async def test_as_typed_comes_before_the_normal_form_and_that_before_a_slip(
     select gen_random_uuid(), 'onswift', n || '@example.com', '', name, 'talent'
     from unnest($1::text[]) with ordinality _ (name, n)"""
     await db.execute(insert, names[::-1])
-    found = await db.fetchval("select ids from onswift.find_talents($1, '{}', null, null, null, 200, 200, 0, 20)", q)
+    found = await db.fetchval(
+        "select ids from onswift.find_talents($1, '{}', null, null, null, '{}', 200, 200, 0, 20)", q
+    )
     by_id = dict(await db.fetch("select id, name from users"))
     assert [by_id[id] for id in found] == names
 
@@ -59,13 +61,30 @@ async def test_those_who_were_there_before_are_found_as_before_and_entered_anew(
     await db.execute(
         "update onswift.talents set form = 0, name = 'José Editor', words = to_tsvector('english', 'José Editor')"
     )
-    find = "select total from onswift.find_talents($1, '{}', null, null, null, 1000, 200, 0, 20)"
+    find = "select total from onswift.find_talents($1, '{}', null, null, null, '{}', 1000, 200, 0, 20)"
     assert await db.fetchval(find, "editors") == 450
     fill = (MIGRATIONS / "0024_fill_search.sql").read_text()
     for _ in range(2):  # it may be run again
         await db.execute(fill)
         assert [await db.fetchval(find, q) for q in ("editor", "jose")] == [450, 450]
     assert await db.fetchval("select count(*) from onswift.talents where form < 1") == 0
+
+
+async def test_users_who_were_there_before_are_entered_for_operators_and_erased_ones_are_not(
+    db: asyncpg.Connection,
+) -> None:
+    await db.execute(
+        "insert into users (id, market, email, password_hash, name, role, deleted_at)"
+        " select gen_random_uuid(), 'onswift', n || '@example.com', '', 'José ' || n, 'creator',"
+        " case when n > 440 then now() end from generate_series(1, 450) n"
+    )
+    entered = "select count(*) from user_search where words @@ (select normal from search_query('jose'))"
+    assert await db.fetchval(entered) == 440
+    await db.execute("delete from user_search where words @@ (select normal from search_query('1'))")
+    fill = (MIGRATIONS / "0035_fill_user_search.sql").read_text()
+    for _ in range(2):  # it may be run again
+        await db.execute(fill)
+        assert await db.fetchval(entered) == 440
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -9,8 +10,9 @@ import pytest
 from aiohttp import FormData
 
 from config.settings import Settings
+from core import clock
 from core.context import User
-from core.files import checking
+from core.files import checking, links
 from core.people import Person
 from tests.flow.api.conftest import Caller, Reply
 from tests.flow.conftest import Chatter, Heard, House, without_limits
@@ -556,3 +558,37 @@ async def test_a_picture_of_a_deliverable_can_be_shown_in_a_page_of_both_sides(d
         (file,) = (await caller.get(path)).body["files"]
         assert (await get(desk.cast.other_talent, file["viewUrl"]))[:2] == (200, image()), "without a header"
         assert (await get(desk.cast.other_talent, file["thumbnailUrl"]))[2]["Content-Type"] == "image/jpeg"
+
+
+async def test_nobody_is_told_that_nothing_has_changed_whose_links_are_about_to_end(
+    desk: Desk, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = await desk.submitted()
+    (file,) = (await desk.creator.get(path)).body["files"]
+    await check(house, file["id"])
+    window = timedelta(seconds=links.SHOWN_SECONDS)
+    beginning = datetime.fromtimestamp((clock.now().timestamp() // links.SHOWN_SECONDS + 1) * links.SHOWN_SECONDS, UTC)
+    for asked in ("/deliverables", path):
+        monkeypatch.setattr(clock, "now", lambda: beginning)
+        first = await desk.creator.get(asked)
+        tag = {"If-None-Match": first.headers["ETag"]}
+        monkeypatch.setattr(clock, "now", lambda: beginning + window - timedelta(seconds=1))
+        same = await desk.creator.call("GET", asked, headers=tag)
+        assert same.status == 304 or same.body == first.body, asked
+        monkeypatch.setattr(clock, "now", lambda: beginning + window)
+        later = await desk.creator.call("GET", asked, headers=tag)
+        assert later.status == 200, asked
+        assert later.body != first.body, asked
+        monkeypatch.setattr(clock, "now", lambda: beginning + 3 * window - timedelta(seconds=1))
+        assert (await get(desk.creator, url_in(first)))[0] == 200, (
+            "a link that a 304 stands for is good for two windows more"
+        )
+        monkeypatch.setattr(clock, "now", lambda: beginning + 3 * window + timedelta(seconds=1))
+        assert (await get(desk.creator, url_in(first)))[0] == 403
+
+
+def url_in(reply: Reply) -> str:
+    """Return the link to the only file in an answer."""
+    deliverables = reply.body.get("deliverables", [reply.body])
+    url: str = deliverables[0]["files"][0]["viewUrl"]
+    return url

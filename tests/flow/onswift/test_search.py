@@ -172,3 +172,44 @@ async def test_far_pages_are_rationed(api: Api, monkeypatch: pytest.MonkeyPatch)
     assert (await ann.get("/users/search", page=2, limit=50)).body["users"] == []
     assert (await ann.get("/users/search", page=2, limit=50)).code == "RATE_LIMITED"
     assert (await ann.get("/users/search", page=1, limit=50)).status == 200
+
+
+async def test_nobody_finds_those_with_whom_there_is_a_block_and_the_total_leaves_them_out(
+    api: Api, ann: Caller
+) -> None:
+    ids = {user["name"]: user["id"] for user in (await ann.get("/users/search")).body["users"]}
+    blocked, blocker = ids["John Miller"], await api.signed_up("talent", "Ben Blocker")
+    eve = await api.signed_up("creator", "Eve")
+    assert (await ann.put(f"/users/me/blocks/{blocked}")).status == 204
+    assert (await blocker.put(f"/users/me/blocks/{ann.id}")).status == 204
+    page = (await ann.get("/users/search")).body
+    assert [user["name"] for user in page["users"]] == ["Nick Nobody", "Jane Smith"]
+    assert page["pagination"]["total"] == 2
+    for q in ("John Miller", "Ben", "Ben Bloker", "Bxn Blocker"):
+        assert await names(ann, q=q) == [], q
+        assert await names(eve, q=q) != [], q
+    assert len(await names(eve)) == 4
+    assert (await ann.delete(f"/users/me/blocks/{blocked}")).status == 204
+    assert await names(ann, q="John") == ["John Miller"]
+
+
+async def test_the_total_of_a_broad_search_leaves_out_blocked_talents_at_once(ann: Caller, house: House) -> None:
+    await house.resources.db.execute(MANY, 450)
+    assert (await ann.get("/users/search", q="talent")).body["pagination"]["total"] == 450
+    found = (await ann.get("/users/search", q="talent", page=2)).body["users"]
+    for gone, user in enumerate(found[:2], start=1):
+        assert (await ann.put(f"/users/me/blocks/{user['id']}")).status == 204
+        first = (await ann.get("/users/search", q="talent")).body["pagination"]
+        assert first["total"] == 450 - gone
+        last = (await ann.get("/users/search", q="talent", page=first["totalPages"])).body
+        assert (len(last["users"]), last["pagination"]["total"]) == (10 - gone, 450 - gone)
+
+
+async def test_whom_a_talent_has_blocked_does_not_find_her_profile(api: Api, ann: Caller) -> None:
+    tom = await api.signed_up("talent", "Tom")
+    assert (await tom.put(f"/users/me/blocks/{ann.id}")).status == 204
+    assert (await ann.get(f"/users/{tom.id}")).code == "USER_NOT_FOUND"
+    assert (await tom.delete(f"/users/me/blocks/{ann.id}")).status == 204
+    assert (await ann.get(f"/users/{tom.id}")).status == 200
+    assert (await ann.put(f"/users/me/blocks/{tom.id}")).status == 204
+    assert (await ann.get(f"/users/{tom.id}")).status == 200

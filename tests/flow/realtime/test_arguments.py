@@ -17,7 +17,7 @@ async def ann(house: House, hub: str) -> Chatter:
 
 
 async def told(ann: Chatter, event: str, *args: Any) -> dict[str, Any]:
-    """The answer to an event, whose arguments are a tuple for this client; an error comes as an event, too, with and without ack."""
+    """The answer to an event, whose arguments are a tuple for this client; errors come as events, too."""
     answer: dict[str, Any] = await ann.socket.call(event, args, timeout=PATIENCE)
     await ann.socket.emit(event, args)
     if "error" in answer:
