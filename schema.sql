@@ -26,7 +26,7 @@ create table users (
 create unique index users_email_canonical on users (market, lower(email collate "C")) where deleted_at is null;
 -- For the version before 0013, which names it.
 create unique index users_email on users (market, lower(email)) where deleted_at is null;
--- For the version before 0034, whose operators find users by it.
+-- For the version before 0036, whose operators find users by it.
 create index users_name on users (lower(name) text_pattern_ops) where deleted_at is null;
 -- erasure.ERASED_SINCE
 create index users_deleted on users (deleted_at) where deleted_at is not null;

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -11,6 +12,8 @@ from core.context import Ctx
 from core.errors import Detail
 from core.market import Answer, Marketplace, Route
 
+# What clients keep of a time: JavaScript's dates have milliseconds, and send another spelling of the zone.
+_PRECISION = timedelta(milliseconds=1)
 _fields_of = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
@@ -29,7 +32,11 @@ class Fixed:
         if not self._names or not self._names.intersection(sent := _fields_of(body)):
             return
         now = await self._now(ctx, place)
-        fixed = [name for name in sorted(self._names & sent.keys()) if _value(sent[name]) != now.get(name, _fields_of)]
+        fixed = [
+            name
+            for name in sorted(self._names & sent.keys())
+            if not _is_same(_value(sent[name]), now.get(name, _fields_of))
+        ]
         if fixed:
             raise errors.FIELD_NOT_CHANGEABLE.error(details=[Detail(name, "Cannot be changed") for name in fixed])
 
@@ -44,3 +51,13 @@ class Fixed:
 def _value(raw: msgspec.Raw) -> object:
     value: object = msgspec.json.decode(raw)
     return value
+
+
+def _is_same(given: object, now: object) -> bool:
+    if given == now or not (isinstance(given, str) and isinstance(now, str)):
+        return given == now
+    try:
+        one, other = msgspec.convert((given, now), tuple[datetime, datetime])
+        return abs(one - other) < _PRECISION
+    except (msgspec.ValidationError, TypeError):  # no times, or one without a zone
+        return False

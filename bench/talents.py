@@ -71,7 +71,7 @@ insert into onswift.profiles (user_id, professional_title, bio, skills, hourly_r
 select id, title, bio, skills, rate, availability from people;
 insert into onswift.talents (user_id, name, words, skills, hourly_rate, availability, rating, rating_count, form)
 select id, search_normal(name), onswift.talent_words(name, title, bio),
-    skills, rate, availability, case when reviews > 0 then stars else 0 end, reviews, 1
+    skills, rate, availability, case when reviews > 0 then stars else 0 end, reviews, 2
 from people
 """
 SYLLABLES = wrap("bacedifoguhakelimonuparesitovuwazejolami", 2)

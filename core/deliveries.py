@@ -29,6 +29,9 @@ class Mail(msgspec.Struct, frozen=True):
     """A notification and whom to mail it to."""
 
     market: str
+    user_id: UUID
+    type: str
+    entity_id: UUID | None
     email: str
     title: str
     message: str
@@ -39,6 +42,8 @@ class Mail(msgspec.Struct, frozen=True):
 class Push(msgspec.Struct, frozen=True):
     """A notification and the device to send it to. `fold_key`: it replaces an earlier one of the same key there."""
 
+    market: str
+    user_id: UUID
     platform: Platform
     token: str
     id: UUID
@@ -76,7 +81,7 @@ CLAIM = Many(
 MAIL = One(
     Mail,
     f"""
-    select u.market, u.email, n.title, {MESSAGE}, n.mailed_at, n.fold_key is not null as is_folded
+    select u.market, n.user_id, n.type, {ENTITY_ID}, u.email, n.title, {MESSAGE}, n.mailed_at, n.fold_key is not null as is_folded
     from notifications n {SAID}
     join users u on u.id = n.user_id and u.deleted_at is null
     left join notification_preferences p on p.user_id = n.user_id and p.type = n.type
@@ -87,7 +92,8 @@ UNCLAIM_MAIL = Run("update notifications set mailed_at = null where id = $1 and 
 PUSH = One(
     Push,
     f"""
-    select d.platform, d.token, n.id, n.type, n.title, {MESSAGE}, n.entity_type, {ENTITY_ID}, n.fold_key, n.created_at
+    select u.market, n.user_id, d.platform, d.token, n.id, n.type, n.title, {MESSAGE}, n.entity_type, {ENTITY_ID}, n.fold_key,
+        n.created_at
     from notifications n {SAID}
     join users u on u.id = n.user_id and u.deleted_at is null
     join devices d on d.user_id = n.user_id and d.id = $2

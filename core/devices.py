@@ -14,7 +14,12 @@ from core.ids import uuid7
 
 # fcm: an Android app, apns: an iOS app, webpush: a browser; all three with a registration token of Firebase.
 Platform: TypeAlias = Literal["fcm", "apns", "webpush"]
-DeviceToken = Annotated[str, Meta(min_length=1, max_length=4096, pattern=r"^[\x21-\x7e]+$")]
+DeviceToken = Annotated[
+    str,
+    Meta(
+        min_length=1, max_length=4096, pattern=r"^[\x21-\x7e]+$", extra={"words": "Must be a token of a push service"}
+    ),
+]
 MOST = 20
 
 

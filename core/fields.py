@@ -31,13 +31,15 @@ Content = Annotated[str, Meta(max_length=100_000)]  # of a message
 # What somebody or something is called: one line that can be seen, without what cannot. In an optional field it may be empty.
 Name = Annotated[str, Meta(max_length=255, extra=_LINE | _NEEDED, extra_json_schema=_SOMETHING)]
 Line = Annotated[str, Meta(max_length=255, extra=_LINE)]
-# http(s), a host with a dot, nobody's name and password; the last part because `$` also matches before a line end.
+# http(s) in any case, as keyboards of phones begin it, a host with a dot, nobody's name and password. Blanks around it go; the
+# last part because `$` also matches before a line end.
 WebUrl = Annotated[
     str,
     Meta(
         max_length=2048,
-        pattern=r"^https?://(?:[\w-]{1,63}\.)+[^\W_][\w-]{0,62}(?::[0-9]{1,5})?(?:[/?#][^\s\x00-\x20<>\"\\]*)?$(?!\n)",
-        extra={"words": "Must be a web address, as https://example.com"},
+        pattern=r"^ *[Hh][Tt][Tt][Pp][Ss]?://(?:[\w-]{1,63}\.)+[^\W_][\w-]{0,62}(?::[0-9]{1,5})?"
+        r"(?:[/?#][^\s\x00-\x20<>\"\\]*)? *$(?!\n)",
+        extra={"words": "Must be a web address, as https://example.com", "rule": str.strip},
     ),
 ]
 # Texts of many lines: one that says something, and those that may be empty.

@@ -1,7 +1,7 @@
 """What a marketplace is made of: plain data that api, hub and workers read. Knows nothing of HTTP servers."""
 
-from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass, field, replace
 from typing import IO, ClassVar, Generic, TypeVar
 from uuid import UUID
 
@@ -9,6 +9,7 @@ import msgspec
 
 from core.budget import Rate
 from core.context import Ctx
+from core.db import Scalar
 from core.errors import FILE_TOO_LARGE, ErrorCode
 from core.events import ClientEvent
 from core.files.purposes import Purpose
@@ -117,6 +118,9 @@ class Marketplace:
 
     Calls are limited by `per_user`; those without a login by `per_holder`, if they show a token of ours (api/shown.py), else for
     their address: by `per_address` what is read, and whose token is not valid, by `per_address_changes` all else.
+
+    `still_so`, by type of notification: whether it is still so for the entity ($1) and the user ($2) that it names. Asked when
+    a mail or push leaves.
     """
 
     name: str
@@ -133,6 +137,7 @@ class Marketplace:
     acquainted: Acquainted = nobody
     events: tuple[SocketEvent, ...] = ()
     chores: tuple[Chore, ...] = ()
+    still_so: Mapping[str, Scalar[bool]] = field(default_factory=dict)
 
 
 def get(path: str, handler: Handler, who: Roles | None, *errors: ErrorCode) -> Route:

@@ -99,6 +99,8 @@ class Shape(Generic[Value]):
         return read  # type: ignore[return-value] # it was read as one
 
     def _tidied(self, value: Value) -> bool:
+        if value is None:  # the null of a body that need not be there
+            return True
         try:
             for name, part in self._looked_at:
                 given = getattr(value, name)

@@ -23,7 +23,9 @@ def words(kind: inspect.Type, value: object, own: str) -> str:
     """Return what is wrong with a value that is not of a kind; `own` is what the field says of the values that it cannot have."""
     if value == "" and not isinstance(kind, inspect.ListType):
         return REQUIRED
-    if isinstance(kind, inspect.StrType) and isinstance(value, str):
+    if isinstance(kind, inspect.StrType):
+        if not isinstance(value, str):
+            return _KINDS[inspect.StrType]
         return _length(kind.min_length, kind.max_length, len(value), "characters") or own or "Cannot be this text"
     if isinstance(kind, inspect.ListType) and isinstance(value, list):
         return _length(kind.min_length, kind.max_length, len(value), "entries") or own

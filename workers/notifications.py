@@ -22,7 +22,7 @@ async def mail_notification(settings: Settings, db: Pool, job: MailNotification)
     """Mail a notification to its user, as it is now; not if she has read it, or nothing of it is left."""
     id = UUID(job.notification_id)
     mail = await deliveries.MAIL(db, id, job.claimed_at)
-    if mail is None:
+    if mail is None or not await _is_still_so(db, mail.market, mail.type, mail.entity_id, mail.user_id):
         await deliveries.UNCLAIM_MAIL(db, id, job.claimed_at)
         return
     if not settings.smtp_url:  # of which the worker warns when it starts
@@ -41,9 +41,14 @@ async def push_notification(provider: PushProvider, db: Pool, job: PushNotificat
     """Send a notification to a device, and forget the device when it is gone."""
     device_id = UUID(job.device_id)
     push = await deliveries.PUSH(db, UUID(job.notification_id), device_id)
-    if push is None:
+    if push is None or not await _is_still_so(db, push.market, push.type, push.entity_id, push.user_id):
         return
     try:
         await provider.send(push)
     except UnregisteredError:
         await devices.FORGET(db, device_id)
+
+
+async def _is_still_so(db: Pool, market: str, type: str, entity_id: UUID | None, user_id: UUID) -> bool:
+    still_so = marketplaces.ALL[market].still_so.get(type)
+    return still_so is None or bool(await still_so(db, entity_id, user_id))

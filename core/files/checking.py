@@ -81,7 +81,7 @@ def _type_of(content: IO[bytes]) -> str | None:
 
 
 def _other_type(file: File, found: str | None) -> str:
-    return f"It is no {file.mime_type}" + (f", but {found}" if found else "")
+    return f"It is no {media.shown(file.mime_type)}" + (f", but a {media.shown(found)}" if found else "")
 
 
 async def _examine(ctx: Ctx, purpose: Purpose, file: File, found: str, content: IO[bytes], clean: IO[bytes]) -> Picture:

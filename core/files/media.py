@@ -71,6 +71,11 @@ def canonical(said: str, extension: str) -> str:
     return ALIASES.get(bare, bare)
 
 
+def shown(mime_type: str) -> str:
+    """Return what people call a type: by its usual extension."""
+    return EXTENSIONS[mime_type][0].upper()
+
+
 def stored_as(mime_type: str) -> str:
     """Return the type that a file of this one has once it has been checked."""
     return CONVERTED.get(mime_type, mime_type)

@@ -2,6 +2,8 @@
 
 import re
 
+from core.texts import is_visible
+
 MAX_NAME = 255
 # A path segment of the storage may be a file name of a disk.
 MAX_KEY_BYTES = 200
@@ -13,11 +15,11 @@ _FORBIDDEN = re.compile(r"[/\\\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-
 def problem_of(name: str) -> str:
     """Say what is wrong with a file's name; nothing: it is fine."""
     if not 1 <= len(name) <= MAX_NAME:
-        return f"1 to {MAX_NAME} characters"
+        return f"Must have 1 to {MAX_NAME} characters"
     if _FORBIDDEN.search(name):
         return "No slashes and no invisible characters"
     stem, dot, extension = name.rpartition(".")
-    if not (stem.strip(". ") and dot and extension.isalnum()):
+    if not (is_visible(stem.strip(". ")) and dot and extension.isalnum()):
         return "A name with an extension, as in logo.png"
     return ""
 

@@ -113,11 +113,13 @@ def check_upload(purposes: Sequence[Purpose], new: NewUpload) -> None:
     """Raise VALIDATION_ERROR, FILE_TOO_LARGE, HEIC_NOT_SUPPORTED unless it is something that may be uploaded for its purpose."""
     purpose = purpose_named(purposes, new.upload_type)
     if purpose is None:
-        raise errors.invalid("uploadType", f"One of {', '.join(one.name for one in purposes)}")
+        raise errors.invalid("uploadType", f"Must be one of: {', '.join(one.name for one in purposes)}")
     stored = media.stored_as(new.mime_type)
     kind = next((one for one in purpose.kinds if one.mime_type == stored), None)
     if kind is None:
-        raise errors.invalid("mimeType", f"One of {', '.join(one.mime_type for one in purpose.kinds)}")
+        raise errors.invalid(
+            "mimeType", f"Must be one of: {', '.join(media.shown(one.mime_type) for one in purpose.kinds)}"
+        )
     is_converted = stored != new.mime_type
     _check_name(new.mime_type, media.EXTENSIONS[new.mime_type] if is_converted else kind.extensions, new.file_name)
     if is_converted and not media.can_convert():
@@ -125,14 +127,18 @@ def check_upload(purposes: Sequence[Purpose], new: NewUpload) -> None:
     if new.file_size < 1:
         raise errors.invalid("fileSize", "At least one byte")
     if new.file_size > kind.max_bytes:
-        raise errors.FILE_TOO_LARGE.error(f"At most {kind.max_bytes // 1024 // 1024} MB of {kind.mime_type}")
+        raise errors.FILE_TOO_LARGE.error(
+            f"At most {kind.max_bytes // 1024 // 1024} MB for a {media.shown(kind.mime_type)}"
+        )
 
 
 def _check_name(mime_type: str, extensions: Sequence[str], name: str) -> None:
     if problem := names.problem_of(name):
         raise errors.invalid("fileName", problem)
     if names.extension_of(name) not in extensions:
-        raise errors.invalid("fileName", f"The extension of {mime_type} is {' or '.join(extensions)}")
+        raise errors.invalid(
+            "fileName", f"The name of a {media.shown(mime_type)} ends with .{' or .'.join(extensions)}"
+        )
 
 
 async def _insert(ctx: Ctx, file: File) -> None:

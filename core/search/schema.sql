@@ -44,13 +44,20 @@ begin
         -- Marks of Latin, Greek, Hebrew and Arabic letters, the hamza and the tatweel, the nukta of Indic letters.
         words := regexp_replace(words, '[\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u0621\u0640\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e8\u06ea-\u06ed\u08d3-\u08ff\u093c\u0951-\u0954\u09bc\u0a3c\u0abc\u0b3c\u0cbc\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]', '', 'g');
         words := translate(words,
-            'øđłħŧıðŋəǝƒɓɗƙƴɛɔʒɨʉɵɣςґٱىیېةۃہھەکڪךםןףץ٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹०१२३४५६७८९০১২৩৪৫৬৭৮৯੦੧੨੩੪੫੬੭੮੯૦૧૨૩૪૫૬૭૮૯'
+            '♯øđłħŧıðŋəǝƒɓɗƙƴɛɔʒɨʉɵɣςґٱىیېةۃہھەکڪךםןףץ٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹०१२३४५६७८९০১২৩৪৫৬৭৮৯੦੧੨੩੪੫੬੭੮੯૦૧૨૩૪૫૬૭૮૯'
             '୦୧୨୩୪୫୬୭୮୯௦௧௨௩௪௫௬௭௮௯౦౧౨౩౪౫౬౭౮౯೦೧೨೩೪೫೬೭೮೯൦൧൨൩൪൫൬൭൮൯๐๑๒๓๔๕๖๗๘๙໐໑໒໓໔໕໖໗໘໙၀၁၂၃၄၅၆၇၈၉០១២៣៤៥៦៧៨៩ァアィイゥウェエォオ'
-            'カキクケコサシスセソタチッツテトナニヌネノハヒフヘホマミムメモャヤュユョヨラリルレロヮワヰヱヲンヵヶヽ',
-            'odlhtidneefbdkyeoziuogσгايييهههههككכמנפצ012345678901234567890123456789012345678901234567890123456789'
+            'カキクケコサシスセソタチッツテトナニヌネノハヒフヘホマミムメモャヤュユョヨラリルレロヮワヰヱヲンヵヶヽ'
+            '髙﨑𠮷邉邊齋齊澤櫻廣濱濵嶋嶌眞德惠',
+            '#odlhtidneefbdkyeoziuogσгايييهههههككכמנפצ012345678901234567890123456789012345678901234567890123456789'
             '012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789ぁあぃいぅうぇえぉお'
-            'かきくけこさしすせそたちっつてとなにぬねのはひふへほまみむめもゃやゅゆょよらりるれろゎわゐゑをんゕゖゝ');
+            'かきくけこさしすせそたちっつてとなにぬねのはひふへほまみむめもゃやゅゆょよらりるれろゎわゐゑをんゕゖゝ'
+            '高崎吉辺辺斎斉沢桜広浜浜島島真徳恵');
         words := replace(replace(replace(replace(words, 'ß', 'ss'), 'æ', 'ae'), 'œ', 'oe'), 'þ', 'th');
+        -- Malayalam letters without a vowel, which were written with a joiner before they had characters of their own.
+        if words ~ '[\u0d7a-\u0d7f]' then
+            words := replace(replace(replace(replace(replace(replace(words, U&'\0d7a', U&'\0d23\0d4d'), U&'\0d7b', U&'\0d28\0d4d'),
+                U&'\0d7c', U&'\0d30\0d4d'), U&'\0d7d', U&'\0d32\0d4d'), U&'\0d7e', U&'\0d33\0d4d'), U&'\0d7f', U&'\0d15\0d4d');
+        end if;
         -- A nasal before a consonant of its class is written as an anusvara as well.
         if words ~ '[\u0900-\u097f]' then
             words := replace(words, U&'\0901', U&'\0902');
@@ -60,7 +67,7 @@ begin
         words := regexp_replace(words, '([\u0e01-\u0e4e\u0e81-\u0ede\u1000-\u109f\u1100-\u11ff\u1780-\u17d3\u3005-\u3007\u3041-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\U00020000-\U0003ffff]+)', ' \1 ', 'g');
     end if;
     if words ~ '\+\+|#|\.net' then
-        words := regexp_replace(words, '([a-z0-9])\+\+', '\1plusplus ', 'g');
+        words := regexp_replace(words, '(^|[^a-z0-9])([a-z])\+\+', '\1\2plusplus ', 'g');
         words := regexp_replace(words, '(^|[^a-z0-9])([a-z])#(?![a-z0-9])', '\1\2sharp', 'g');
         words := regexp_replace(words, '\.net(?![a-z0-9])', ' dotnet', 'g');
     end if;
@@ -81,7 +88,9 @@ create function search_stem(word text) returns text language sql immutable stric
     case
         when octet_length(word) = length(word) then ts_lexize('english_stem', word)
         when word ~ '^[\u0400-\u052f]' then ts_lexize('russian_stem', word)
-        when word ~ '^[\u0600-\u06ff]' then ts_lexize('arabic_stem', word)
+        -- Articles with what is written together with them: and, then, by, as, to.
+        when word ~ '^[\u0600-\u06ff]' then ts_lexize('arabic_stem',
+            regexp_replace(word, '^([\u0648\u0641\u0628\u0643]\u0627\u0644|\u0644\u0644)(?=...)', ''))
         when word ~ '^[\u0900-\u097f]' then ts_lexize('hindi_stem', word)
         when word ~ '^[\u0370-\u03ff]' then ts_lexize('greek_stem', word)
         else array[word]
@@ -145,6 +154,21 @@ begin
     ), '');
 end $$;
 
+-- The words of a text that others write as one: those with a hyphen or the like in between, and in a title all neighbours.
+create function search_compounds(given text, is_title boolean) returns text[] language sql immutable strict parallel safe return (
+    select coalesce(array_agg(distinct compound), '{}') from (
+        select replace(normal, ' ', '') from (
+            select search_normal(token) from regexp_split_to_table(left(given, 10000), '[\s,;:/()]+') token
+            where token ~ '[^-][-.&\u00b7\u2010\u2011\u2019''][^-]' limit 100
+        ) parts (normal)
+        where normal ~ '^[^ ]+ [^ ]+( [^ ]+)?$'
+        union all
+        select word || lead(word) over (order by place)
+        from unnest(string_to_array(search_normal(given), ' ')) with ordinality _ (word, place) where is_title
+    ) compounds (compound)
+    where length(compound) <= 32 and not search_is_unspaced(compound) and not search_is_term(compound)
+);
+
 -- What finds a text. Its weight says where it stands: B in a title, C in running text, where words that say nothing are left out.
 create function search_text(given text, weight text) returns tsvector language plpgsql immutable strict parallel safe set plan_cache_mode = force_generic_plan as $$
 begin
@@ -158,7 +182,11 @@ begin
                 row_number() over (order by place, i) as place
             from words, generate_series(1, case when is_unspaced then length(word) else 1 end) i
         ),
-        stemmed as materialized (select p.*, case when not is_unspaced then search_stem(lexeme) end as stem from placed p)
+        stemmed as materialized (
+            select p.*, case when not is_unspaced then search_stem(lexeme) end as stem from (
+                select * from placed union all select unnest(search_compounds(given, weight = 'B')), false, 1
+            ) p
+        )
         select string_agg(format('''%s'':%s%s', l, place, weight), ' ')::tsvector
         from stemmed, unnest(array[
             case when is_unspaced or stem is not null or weight = 'B' then lexeme end, '*' || nullif(stem, lexeme)
@@ -230,8 +258,10 @@ begin
     near := search_all(near_telling, silent, texts);
     for i in 1 .. cardinality(words) - 1 loop -- words that others write as one
         for more in 1 .. least(2, cardinality(words) - i) loop
+            word := left(array_to_string(words[i:i + more], ''), 64);
+            in_text := '|''*' || search_stem(word) || '''|''' || search_stem(word) || '''';
             normal := normal || search_all(
-                places[:i - 1] || format('''@%s'':*', left(array_to_string(words[i:i + more], ''), 64)) || places[i + more + 1:], '{}', '{}'
+                places[:i - 1] || (format('''@%s'':*', word) || coalesce(in_text, '')) || places[i + more + 1:], '{}', '{}'
             );
         end loop;
     end loop;

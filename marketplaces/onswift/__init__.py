@@ -1,7 +1,7 @@
 """OnSwift: creators hire talent for projects. The document it follows is in contract.yaml."""
 
 from core.market import Marketplace
-from marketplaces.onswift import access, rules
+from marketplaces.onswift import access, notices, rules
 from marketplaces.onswift.personal_data import PERSONAL_DATA
 from marketplaces.onswift.purposes import PURPOSES
 from marketplaces.onswift.routes import CHORES, EVENTS, ROUTES
@@ -21,4 +21,5 @@ MARKETPLACE = Marketplace(
     acquainted=access.acquainted,
     events=EVENTS,
     chores=CHORES,
+    still_so=notices.STILL_SO,
 )

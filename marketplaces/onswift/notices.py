@@ -4,10 +4,14 @@ The document has eight types ("Notification"). Any other is off until a user ask
 document do not know it.
 """
 
+from collections.abc import Mapping
+
+from core.db import Scalar
 from core.files.events import FILE_REJECTED
 from core.invitations import INVITATION_RECEIVED
 from core.notices import Notice
 from core.notifications import MESSAGE_RECEIVED
+from marketplaces.onswift.queries import deliverables, projects, tasks
 
 PROJECT_STATUS_CHANGED = Notice(
     "project_status_changed", "Project Status Changed", "{project} is now {status}", "project"
@@ -87,3 +91,17 @@ ALL = (
     REVIEW_RECEIVED,
     FILE_REJECTED,
 )
+
+# A mail that has waited says nothing of what is gone by then, or of what is not its user's any more. A review stays one.
+STILL_SO: Mapping[str, Scalar[bool]] = {
+    PROJECT_STATUS_CHANGED.type: projects.IS_SEEN_BY,
+    TEAM_LEFT.type: projects.IS_SEEN_BY,
+    TASK_ASSIGNED.type: tasks.IS_DUE_FROM,
+    DEADLINE_APPROACHING.type: tasks.IS_DUE_FROM,
+    TASK_COMMENTED.type: tasks.IS_SEEN_BY,
+    MENTIONED.type: tasks.IS_SEEN_BY,
+    DELIVERABLE_SUBMITTED.type: deliverables.IS_SEEN_BY,
+    DELIVERABLE_APPROVED.type: deliverables.IS_SEEN_BY,
+    REVISION_REQUESTED.type: deliverables.IS_SEEN_BY,
+    DELIVERABLE_FILE_REJECTED.type: deliverables.IS_SEEN_BY,
+}

@@ -30,7 +30,7 @@ create table onswift.talents (
     rating real not null default 0,
     rating_count int not null default 0,
     traits text[] not null generated always as (skills || availability) stored,
-    form smallint not null default 0 -- of name and words: 0 is that of the version before 0023
+    form smallint not null default 0 -- of name and words: 0 is that of the version before 0023, 1 that before 0032
 );
 -- onswift.find_talents: the best first
 create index talents_rating on onswift.talents (rating desc, rating_count desc, user_id desc);
@@ -53,7 +53,7 @@ begin
     perform from users where id = talent for no key update;
     insert into onswift.talents as t (user_id, name, words, skills, hourly_rate, availability, form)
     select u.id, search_normal(u.name), onswift.talent_words(u.name, p.professional_title, p.bio),
-        coalesce(p.skills, '{}'), p.hourly_rate, p.availability, 1
+        coalesce(p.skills, '{}'), p.hourly_rate, p.availability, 2
     from users u left join onswift.profiles p on p.user_id = u.id
     where u.id = talent and u.market = 'onswift' and u.role = 'talent' and u.deleted_at is null
     on conflict (user_id) do update set name = excluded.name, words = excluded.words, skills = excluded.skills,

@@ -78,6 +78,13 @@ PROJECT = One(
     ProjectRow,
     f"select {_COLUMNS} from onswift.projects p cross join {_COUNTS} where p.id = $1 and p.deleted_at is null",  # noqa: S608
 )
+SEES = """p.creator_id = $2 or exists (
+        select from onswift.project_team m where m.project_id = p.id and m.user_id = $2 and m.removed_at is null
+    )"""
+IS_SEEN_BY = Scalar(
+    bool,
+    f"select {SEES} from onswift.projects p where p.id = $1 and p.deleted_at is null",  # noqa: S608
+)
 # Locked, so that what depends on it (who is in the team, that it exists) stays so until the commit.
 _STANDING = """
     select p.id, p.name, p.creator_id, p.status, exists (

@@ -6,6 +6,7 @@ from uuid import UUID
 import msgspec
 
 from core.db import Many, One, Run, Scalar
+from marketplaces.onswift.queries.projects import SEES
 from marketplaces.onswift.structs.projects import Status
 from marketplaces.onswift.structs.tasks import Sort, Unassigned
 
@@ -74,6 +75,18 @@ LIST_OF_USER: dict[Sort, Many[TaskRow]] = {
 COUNT_OF_USER = Scalar(int, f"select count(*) from {OWN} where {_FILTERED}")  # noqa: S608
 
 TASK = One(TaskRow, f"select {COLUMNS} from {_TASKS} where t.project_id = $1 and t.id = $2")  # noqa: S608
+IS_SEEN_BY = Scalar(
+    bool,
+    f"""
+    select {SEES}
+    from onswift.tasks t join onswift.projects p on p.id = t.project_id and p.deleted_at is null where t.id = $1""",  # noqa: S608
+)
+IS_DUE_FROM = Scalar(
+    bool,
+    """
+    select t.assignee_id = $2 and t.status <> 'completed'
+    from onswift.tasks t join onswift.projects p on p.id = t.project_id and p.deleted_at is null where t.id = $1""",
+)
 INSERT = Run(
     """
     insert into onswift.tasks (id, project_id, name, description, assignee_id, due_date, created_at, updated_at)

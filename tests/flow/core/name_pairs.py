@@ -56,10 +56,18 @@ RIGHT: dict[str, list[tuple[str, str]]] = {
     ],
     "Thai": [("สมชาย", "สมชาย ใจดี"), ("ใจดี", "สมชายใจดี"), ("๒๕", "ทีม 25")],
     "Bengali": [("২০২৬", "দল 2026"), ("রহমান", "আব্দুর রহমান")],
+    "Malayalam": [("രാജന്\u200d", "രാജൻ നായർ"), ("നായര്\u200d", "രാജൻ നായർ"), ("രാജൻ", "രാജന്\u200d നായർ"), ("രാജ", "രാജൻ നായർ")],
+    "Tamil": [("ரஜினி", "ரஜினிகாந்த்"), ("க\u0bc6\u0bbeடி", "க\u0bcaடி")],
+    "Vietnamese and Turkish": [
+        ("Dang", "Đặng Thị Lan"), ("đặng", "Dang Thi Lan"), ("ISIK", "Işık Kaya"), ("ışık", "ISIK KAYA"), ("Hoang", "HOÀNG Văn"),
+    ],
+    "Older letters of Japanese names": [
+        ("高橋", "髙橋 一郎"), ("髙橋", "高橋 一郎"), ("渡辺", "渡邊 謙"), ("渡邉", "渡辺 謙"), ("斎藤", "齋藤 孝"), ("宮崎", "宮﨑 駿"), ("吉野", "𠮷野 家"),
+    ],
     "Armenian": [("ԱՐԱՄ", "Արամ Խաչատրյան")],
     "Terms": [
         ("C++", "Ann C++"), ("c++", "C/C++ Kim"), ("C#", "Ben C#"), ("csharp", "Ben C#"), (".NET", "Cat .NET"), ("ASP.NET", "asp.net Dan"),
-        ("F#", "F# Eve"), ("Ｃ＋＋", "Ann C++"),
+        ("F#", "F# Eve"), ("Ｃ＋＋", "Ann C++"), ("C♯", "Ben C#"), ("Notepad", "Notepad++ Tim"), ("C++17", "Kim C++17"),
     ],
 }  # fmt: skip
 WRONG: dict[str, list[tuple[str, str]]] = {
@@ -79,6 +87,7 @@ WRONG: dict[str, list[tuple[str, str]]] = {
         ("山田", "田山花袋"), ("山田太郎", "山本太郎"), ("太田", "山田太郎"), ("田山", "山田 田中"), ("写真", "真写家"), ("東京", "京都 東"), ("王小明", "李小龍"), ("サクラ", "サラ"),
     ],
     "Hangul": [("김민수", "이민수"), ("김민수", "김민지"), ("민김", "김민수"), ("박민", "김민수"), ("수민", "김민수")],
+    "Older letters of Japanese names": [("斎藤", "斉木 孝"), ("高橋", "高田 一郎"), ("简体", "簡體")],
     "Terms": [
         ("C++", "vitamin C"), ("C++", "C# Ben"), ("C#", "C Major"), ("C#", "C++ Ann"), (".NET", "Net Art"), ("C", "Ann C++"), ("++", "Ann C++"),
         ("#", "Ben C#"),
@@ -94,3 +103,16 @@ ORDERS: list[tuple[str, list[str]]] = [
     ("हिंदी", ["हिंदी मंच", "हिन्दी मंच"]),
     ("김민수", ["김민수", "김 민수", "김밍수"]),
 ]
+# What is asked, and a title or a text of which it finds, or does not find, words.
+TEXTS: list[tuple[str, str]] = [
+    ("frontend", "front-end developer"), ("front-end", "Frontend developer"), ("front end", "frontends"), ("nodejs", "Node.js"),
+    ("Node.js", "NodeJS"), ("node", "Node.js"), ("e-mail", "email marketing"), ("email", "e-mail marketing"), ("gpt4", "GPT-4"),
+    ("postproduction", "post-production"), ("post production", "postproduction"), ("R&D", "head of R&D"), ("AT&T", "was at AT&T"),
+    ("UX", "UI/UX Designer"), ("C++", "C/C++"), ("C#", "C#/.NET"), ("C++17", "modern C++17"), (".NET", "ASP.NET, .NET Core"),
+    ("Objective-C", "Objective-C"), ("notepad", "Notepad++"), ("ممثل", "والممثل"), ("الممثل", "للممثل"), ("تصوير", "بالتصوير"),
+    ("写真", "写真家です"), ("편집", "영상편집자"), ("монтаж", "режиссёр монтажа"),
+]  # fmt: skip
+WRONG_TEXTS: list[tuple[str, str]] = [
+    ("C++", "vitamin C"), ("C", "C++"), ("C", "C#"), ("C#", "C"), (".NET", "net art"), ("net", ".NET"), ("frontend", "front of the end"),
+    ("csharp", "C, sharp eyes"), ("写家", "写真家"), ("rd", "r or d"),
+]  # fmt: skip

@@ -473,12 +473,12 @@ async def test_both_sides_hear_of_a_file_that_was_rejected(desk: Desk, house: Ho
     assert told == await bob.next("deliverable:file_rejected")
     assert (told["deliverableId"], told["projectId"], told["fileId"]) == (path[14:], desk.cast.project, bad)
     assert (told["status"], told["version"], told["fileName"]) == ("pending", 1, "b.png")
-    assert told["reason"] == "It is no image/png"
+    assert told["reason"] == "It is no PNG"
     (notice,) = await notices_of(desk.creator, "deliverable_file_rejected")
     assert (notice["entityType"], notice["entityId"]) == ("deliverable", told["deliverableId"])
-    assert notice["message"] == "b.png of 'First draft' in Film project was not accepted: It is no image/png"
+    assert notice["message"] == "b.png of 'First draft' in Film project was not accepted: It is no PNG"
     (own,) = await notices_of(desk.talent, "file_rejected")
-    assert own["message"] == "b.png was not accepted: It is no image/png"
+    assert own["message"] == "b.png was not accepted: It is no PNG"
     for caller in (desk.creator, desk.talent):
         files = (await caller.get(path)).body["files"]
         assert {file["fileName"]: file["status"] for file in files} == {"poster.png": "uploaded", "b.png": "rejected"}

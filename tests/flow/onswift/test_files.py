@@ -235,7 +235,7 @@ async def test_an_avatar_that_is_not_good_is_refused_and_the_one_before_stays(ap
     await ann.want("file_rejected")
     refused = await ann.post("/users/me/avatar", fileUrl=first["fileUrl"])
     assert (refused.status, refused.fields) == (400, ["avatarUrl"])
-    assert refused.body["error"]["details"][0]["message"] == "The file was not accepted: It is no image/png"
+    assert refused.body["error"]["details"][0]["message"] == "The file was not accepted: It is no PNG"
     assert (await ann.get("/users/me")).body["avatarUrl"] is None
     good = await released_avatar(house, ann)
     for content in (SCRIPT, image()[:60], image(size=(8, 8)), image("JPEG")):

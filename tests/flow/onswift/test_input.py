@@ -1,6 +1,7 @@
 """One way everywhere: what is unknown, empty, wrong or fixed in what a client sends."""
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -57,6 +58,21 @@ async def test_a_field_that_cannot_be_changed_is_refused(cast: Cast, field: str,
     refused = await cast.creator.put(cast.path, **{"name": "Other", field: value})
     assert (refused.status, refused.code, refused.fields) == (422, "FIELD_NOT_CHANGEABLE", [field])
     assert (await cast.creator.get(cast.path)).body == before
+
+
+async def test_a_time_may_come_back_as_clients_keep_it(cast: Cast) -> None:
+    created = (await cast.creator.get(cast.path)).body["createdAt"]
+    for kept in (created, created[:23] + "Z", created[:-1] + "+00:00"):
+        assert (await cast.creator.put(cast.path, name="Film 2", createdAt=kept)).status == 200, kept
+    refused = await cast.creator.put(cast.path, createdAt=created[:19] + "+01:00")
+    assert (refused.status, refused.fields) == (422, ["createdAt"])
+
+
+async def test_a_body_that_may_be_left_out_may_be_null(cast: Cast) -> None:
+    null = {"data": b"null", "headers": {"Content-Type": "application/json"}}
+    absent = await cast.talent.call("POST", f"/deliverables/{UUID(int=0)}/resubmit", **null)
+    assert absent.code == "DELIVERABLE_NOT_FOUND"
+    assert (await cast.talent.call("POST", "/auth/logout", **null)).status == 204
 
 
 async def test_what_was_read_may_be_sent_back_with_a_change(cast: Cast) -> None:

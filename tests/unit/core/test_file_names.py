@@ -1,5 +1,6 @@
 """core/files/names.py: names that users give, and those in the storage."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,3 +37,8 @@ def test_ordinary_names_are_fine() -> None:
 def test_two_files_of_one_stem_keep_their_extensions() -> None:
     assert key_name("Me.PNG", "avatar") == "avatar.png"
     assert key_name("Final.PDF") == "Final.PDF"
+
+
+@pytest.mark.parametrize("stem", ["", ". .", "\u200b", "\u3164\u2800", "\u0301", "\ufe0f"])
+def test_a_name_shows_something_before_its_extension(stem: str) -> None:
+    assert problem_of(f"{stem}.png")

@@ -66,7 +66,7 @@ def test_every_wrong_field_is_named_in_words() -> None:
         "status": "shut",
         "rate": 2,
         "link": "nowhere",
-        "links": ["https://example.com", 5],
+        "links": ["https://example.com", "nowhere"],
         "ownerId": "me",
         "title": "a\nb",
         "note": "\0",
@@ -140,6 +140,23 @@ def test_what_is_no_json_is_malformed(raw: bytes) -> None:
     with pytest.raises(AppError) as raised:
         Shape[Body](Body).decode(raw)
     assert raised.value.kind.code == "MALFORMED_REQUEST"
+
+
+@pytest.mark.parametrize("field", ["name", "about", "note", "link"])
+def test_what_is_no_text_at_all_is_said_so(field: str) -> None:
+    assert problems(Shape(Body), RIGHT | {field: 5}) == {field: "Must be a text"}
+    assert problems(Shape(Body), RIGHT | {"links": [5]}) == {"links": "Must be a text"}
+
+
+@pytest.mark.parametrize("link", ["Https://Example.com/A", "HTTP://EXAMPLE.COM", " https://example.com/a?b#c  "])
+def test_a_web_address_may_begin_in_capitals_and_stand_between_blanks(link: str) -> None:
+    body = Shape[Body](Body).decode(msgspec.json.encode(RIGHT | {"link": link, "links": [link]}))
+    assert (body.link, body.links) == (link.strip(), [link.strip()])
+
+
+def test_the_null_of_a_body_that_need_not_be_there_is_none() -> None:
+    assert Shape[Body | None](Body | None).decode(b"null") is None
+    assert Shape[Body | None](Body | None).decode(msgspec.json.encode(RIGHT)) == Body("Ann", "x", date(2026, 12, 1))
 
 
 @pytest.mark.parametrize("raw", [b"[]", b"5", b'"x"'])

@@ -1,5 +1,5 @@
 -- outside a transaction
--- Enters the users who were there before 0034, some at a time. Their rows are locked meanwhile: who is erased is entered by nobody
+-- Enters the users who were there before 0036, some at a time. Their rows are locked meanwhile: who is erased is entered by nobody
 -- afterwards. Those who are there already were entered by the trigger, with newer words.
 do $$
 declare
