@@ -21,6 +21,7 @@ from core import (
     identity,
     inspection,
     invitations,
+    mentions,
     messages,
     mutes,
     notifications,
@@ -69,6 +70,8 @@ insert into mentions (conversation_id, seq, user_id)
 select id, n, id from conversations, generate_series(1, 5) n;
 insert into notifications (id, user_id, type, title, message, fold_key, fold_seq)
 select gen_random_uuid(), user_id, 'message_received', 'x', 'x', conversation_id, 1 from members;
+insert into notifications (id, user_id, type, title, message, mention_key, fold_seq)
+select gen_random_uuid(), user_id, 'message_received', 'x', 'x', conversation_id, 3 from members;
 insert into notification_preferences (user_id, type, push)
 select id, type, false from users, unnest(array['message_received', 'x', 'y']) type;
 insert into devices (id, user_id, session_id, platform, token, created_at) select id, id, id, 'fcm', id, now() from users;
@@ -134,6 +137,13 @@ HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
     (messages.NEWEST, ([CONVERSATION], [15], [10]), {"messages_pkey"}),
     (messages.STOOD_AT, ([CONVERSATION], [MOMENT]), {"messages_pkey", "messages_version"}),
     (messages.BY_ID, (CONVERSATION, UUID(int=3)), {"messages_id"}),
+    (mentions.OF_MESSAGE, (CONVERSATION, UUID(int=3)), {"messages_id", "mentions_pkey"}),
+    (
+        mentions.TELL,
+        (CONVERSATION, UUID(int=3), 3, UUID(int=2), [UUID(int=4)], [USER]),
+        {"members_pkey", "notifications_told", "devices_user"},
+    ),
+    (mentions.TAKE_BACK, (CONVERSATION, 3, [USER]), {"members_pkey", "notifications_told", "notifications_mention"}),
     (messages.SEQ_OF, (CONVERSATION, UUID(int=3)), {"messages_id"}),
     (conversations.LIST_OF_USER, (USER, 20, 0, now(), USER), {"members_user", "conversations_pkey", "messages_pkey"}),
     (conversations.STANDING, (CONVERSATION, USER, "onswift"), {"conversations_pkey", "members_pkey"}),

@@ -64,8 +64,8 @@ async def _send(ctx: Ctx, conversation_id: UUID, body: NewMessage, content: str)
 
 
 async def edit_message(ctx: Ctx, conversation_id: UUID, message_id: UUID, body: MessageText) -> Message:
-    """Change the text of one's own message"""
-    return await messages.edit(ctx, conversation_id, message_id, body.content)
+    """Change the text of one's own message, and whom it mentions"""
+    return await messages.edit(ctx, conversation_id, message_id, body.content, body.mentions)
 
 
 async def delete_message(ctx: Ctx, conversation_id: UUID, message_id: UUID) -> None:

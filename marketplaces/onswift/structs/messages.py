@@ -3,6 +3,7 @@
 from uuid import UUID
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from core.events import Message, Reaction
 from core.fields import ClientId, Content, MentionIds
@@ -31,7 +32,10 @@ class NewMessage(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class MessageText(msgspec.Struct, frozen=True):
+    """`mentions`, if given, takes the place of those that the message had."""
+
     content: Content
+    mentions: MentionIds | UnsetType = UNSET
 
 
 class Reactions(msgspec.Struct, frozen=True, rename="camel"):

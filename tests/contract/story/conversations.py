@@ -39,7 +39,7 @@ async def _messages(story: Story, pair: str) -> None:
     first = await story.make(ann, "POST", path, pair, content="hello", clientId="1")
     await story.make(ann, "POST", path, pair, content="hello", clientId="1")
     await story.make(bob, "POST", path, pair, content="hi", replyTo=first["id"], mentions=[ann.id])
-    await story.make(ann, "PUT", path + "/{messageId}", pair, first["id"], content="Hello!")
+    await story.make(ann, "PUT", path + "/{messageId}", pair, first["id"], content="Hello!", mentions=[bob.id])
     await story.make(bob, "PUT", path + "/{messageId}/reactions/{emoji}", pair, first["id"], "👍")
     await story.make(bob, "GET", path, pair)
     await story.make(bob, "DELETE", path + "/{messageId}/reactions/{emoji}", pair, first["id"], "👍")
