@@ -443,6 +443,40 @@ create function told_text(wording text[], people uuid[]) returns text language s
     from unnest(wording, people) with ordinality as t (piece, person, place) left join users u on u.id = t.person
 $$;
 
+-- The words of messages, for the search of their members: filled by the workers (core/message_search.py), so that appending costs no
+-- more; changed and deleted with the text, whatever changes it. The key of the lexemes is search_key of the conversation.
+-- No index by conversation: the planner would take it for the shorter way.
+create table message_words (
+    message_id uuid primary key,
+    conversation_id uuid not null,
+    sent_at timestamptz not null,
+    words tsvector not null
+);
+-- message_search.FIND
+create index message_words_search on message_words using gin (words);
+
+-- Up to which seq of a conversation they are stored.
+create table message_words_stored (
+    conversation_id uuid primary key,
+    seq bigint not null
+);
+
+-- Short, and almost never that of two conversations: of what is found the whole id is compared.
+create function search_key(conversation uuid) returns text language sql immutable strict parallel safe return
+    right(conversation::text, 8);
+
+create function change_message_words() returns trigger language plpgsql as $$
+begin
+    if new.body = '' then
+        delete from message_words where message_id = new.id;
+    else
+        update message_words set words = search_keyed(search_key(new.conversation_id), new.body) where message_id = new.id;
+    end if;
+    return null;
+end $$;
+create trigger change_message_words after update of body on messages
+    for each row when (new.body is distinct from old.body) execute function change_message_words();
+
 -- Appends messages to their conversations: the only statement that does.
 --
 -- Arrays are parallel, one element per message, in the order of arrival. Conversation rows are locked in id order, so two hubs

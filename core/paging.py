@@ -12,6 +12,7 @@ from core import cursors
 
 PageNumber = Annotated[int, Meta(ge=1, le=1_000_000)]
 Limit = Annotated[int, Meta(ge=1, le=100)]
+Cursor = Annotated[str, Meta(max_length=200)]
 
 
 class PageQuery(msgspec.Struct, frozen=True, rename="camel"):
@@ -37,23 +38,30 @@ class Position(msgspec.Struct, frozen=True, array_like=True):
 BEGINNING = Position(datetime(9999, 12, 31, tzinfo=UTC), UUID(int=2**128 - 1))
 
 
+class AfterQuery(msgspec.Struct, frozen=True, rename="camel"):
+    """What comes after a page of a list that grows at its beginning: `cursor` is the `nextCursor` of that page."""
+
+    cursor: Cursor | None = None
+    limit: Limit = 20
+
+    @property
+    def after(self) -> Position:
+        """The last entry of the page before; raises VALIDATION_ERROR."""
+        return _decoded(self.cursor)
+
+
 class CursorQuery(PageQuery, frozen=True, rename="camel"):
     """A page of a list that grows at its beginning: `cursor`, the `nextCursor` of the page before, shows nothing twice.
 
     With it `page` counts for nothing.
     """
 
-    cursor: Annotated[str, Meta(max_length=200)] | None = None
+    cursor: Cursor | None = None
 
     @property
     def after(self) -> Position:
         """The last entry of the page before; raises VALIDATION_ERROR."""
-        if self.cursor is None:
-            return BEGINNING
-        place = cursors.decode(self.cursor, Position)
-        if place.at.tzinfo is None:
-            raise cursors.not_ours()
-        return place
+        return _decoded(self.cursor)
 
     @property
     def bounds(self) -> tuple[int, int, datetime, UUID]:
@@ -89,7 +97,16 @@ class Rows(msgspec.Struct, Generic[Row], frozen=True):
     next_cursor: str | None
 
 
-def page_of(query: CursorQuery, rows: Sequence[Row], place: Callable[[Row], Position]) -> Rows[Row]:
+def _decoded(cursor: str | None) -> Position:
+    if cursor is None:
+        return BEGINNING
+    place = cursors.decode(cursor, Position)
+    if place.at.tzinfo is None:
+        raise cursors.not_ours()
+    return place
+
+
+def page_of(query: CursorQuery | AfterQuery, rows: Sequence[Row], place: Callable[[Row], Position]) -> Rows[Row]:
     """Return the page that begins a list of rows: one more than its limit, if there are so many."""
     shown = list(rows[: query.limit])
     return Rows(shown, cursors.encode(place(shown[-1])) if len(rows) > query.limit else None)

@@ -1,13 +1,15 @@
 """Messages of a conversation."""
 
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
 from core.events import Message, Reaction
 from core.fields import ClientId, Content, MentionIds
-from core.paging import Limit
+from core.message_search import FoundMessage
+from core.paging import AfterQuery, Limit
 
 
 class HistoryQuery(msgspec.Struct, frozen=True, rename="camel"):
@@ -20,6 +22,28 @@ class MessagePage(msgspec.Struct, frozen=True, rename="camel"):
 
     messages: list[Message]
     has_more: bool
+
+
+class SearchQuery(AfterQuery, frozen=True, kw_only=True, rename="camel"):
+    """`q`: words, all of which a message has; `conversationId`: only there."""
+
+    q: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=200,
+            pattern=r"^[^\x00]*$",
+            extra={"words": "Must not contain the character U+0000"},
+        ),
+    ]
+    conversation_id: UUID | None = None
+
+
+class FoundPage(msgspec.Struct, frozen=True, rename="camel"):
+    """The newest first; with `nextCursor` as `cursor` comes what follows, null: nothing does."""
+
+    results: list[FoundMessage]
+    next_cursor: str | None
 
 
 class NewMessage(msgspec.Struct, frozen=True, rename="camel"):

@@ -41,6 +41,7 @@ async def _messages(story: Story, pair: str) -> None:
     await story.make(bob, "POST", path, pair, content="hi", replyTo=first["id"], mentions=[ann.id])
     await story.make(ann, "PUT", path + "/{messageId}", pair, first["id"], content="Hello!", mentions=[bob.id])
     await story.make(bob, "PUT", path + "/{messageId}/reactions/{emoji}", pair, first["id"], "👍")
+    await story.call(bob, "GET", "/api/conversations/messages/search", params={"q": "hello"})
     await story.make(bob, "GET", path, pair)
     await story.make(bob, "DELETE", path + "/{messageId}/reactions/{emoji}", pair, first["id"], "👍")
     await story.make(bob, "PUT", "/api/conversations/{conversationId}/read", pair, messageId=first["id"])
