@@ -69,8 +69,8 @@ FIND = Many(
     {SHOWN} join found f on f.conversation_id = m.conversation_id and f.message_id = m.id
     where m.deleted_at is null order by m.created_at desc, m.id desc""",  # noqa: S608 - no input in it
 )
-# Of conversations $1 in markets $2 the next $3 messages each (seqs are dense); gives those that may have more. Because of the lock
-# an edit comes before or after: so no words stay of a text that is gone.
+# Of conversations $1 in markets $2 the next $3 messages each (seqs are dense); gives those that may have more. By the lock an
+# edit comes before it or after it: so no words stay of a text that is gone.
 STORE = Many(
     Behind,
     """
