@@ -18,7 +18,8 @@ Row = TypeVar("Row")
 Place = TypeVar("Place", bound=msgspec.Struct)
 PageNumber = Annotated[int, Meta(ge=1, le=1_000_000)]
 Limit = Annotated[int, Meta(ge=1, le=100)]
-Cursor = Annotated[str, Meta(max_length=2048)]
+# As cursors.encode spells it; it may hold a name.
+Cursor = Annotated[str, Meta(max_length=2048, pattern=r"^[A-Za-z0-9_-]*$", extra={"words": cursors.NOT_OURS})]
 
 
 class PageQuery(msgspec.Struct, frozen=True, rename="camel"):

@@ -156,7 +156,7 @@ HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
         {"members_user", "conversations_pkey"},
     ),
     (projects.HAS_LEFT, (CONVERSATION, USER, MOMENT), {"project_team_project_id_user_id_key"}),
-    (invitations.LIST_OF_GROUP, (CONVERSATION, 20, 0, USER), {"invitations_conversation_id_user_id_key"}),
+    (invitations.LIST_OF_GROUP, (CONVERSATION, 20, 0, UUID(int=2**128 - 1)), {"invitations_conversation_id_user_id_key"}),
     (blocks.BETWEEN, (USER, [UUID(int=n) for n in range(2, 102)]), {"blocks_pkey"}),
     (blocks.OF_USERS, ([USER],), {"blocks_pkey", "blocks_blocked"}),
     (blocking.LIST_OF_USER, (USER, 20, 0, now(), USER), {"blocks_pkey"}),
