@@ -219,6 +219,7 @@ create unique index messages_repeat on messages (conversation_id, sender_id, cli
 create index messages_gone on messages (conversation_id, seq) where deleted_at is not null or kind = 'system';
 
 -- Earlier texts of edited and deleted messages, for moderators and for a while.
+-- mentioned: tells a repeat of the send from another message; null in those of an earlier version.
 create table message_edits (
     conversation_id uuid not null,
     seq bigint not null,
@@ -226,6 +227,7 @@ create table message_edits (
     body text not null,
     replaced_by uuid not null,
     replaced_at timestamptz not null default now(),
+    mentioned bytea,
     primary key (conversation_id, seq, version)
 );
 -- tidy: earlier texts that are too old
@@ -251,6 +253,7 @@ create table mentions (
 -- In the list or not (a user may want a type by mail only), and when it went out by mail and to devices; a folded one is
 -- pushed again when it changes, but mailed once.
 -- One that names people has a wording, see told_text; `message` says it without names.
+-- mention_key: the conversation of a message (fold_seq) that mentions the user since an edit, after she had read it.
 create table notifications (
     id uuid primary key,
     user_id uuid not null references users on delete cascade,
@@ -267,7 +270,8 @@ create table notifications (
     mailed_at timestamptz,
     pushed_at timestamptz,
     wording text[],
-    people uuid[]
+    people uuid[],
+    mention_key uuid
 );
 -- notifications.LIST_OF_USER
 create index notifications_user on notifications (user_id, created_at desc);
@@ -275,6 +279,8 @@ create index notifications_user on notifications (user_id, created_at desc);
 create unique index notifications_fold on notifications (user_id, type, fold_key) where read_at is null and fold_key is not null;
 -- notifications.FOLD_MESSAGES: has this seq been told before?
 create index notifications_told on notifications (user_id, fold_key, fold_seq) where fold_key is not null;
+-- mentions.TAKE_BACK, conversation_updates.OF_MEMBERS
+create index notifications_mention on notifications (mention_key, fold_seq) where mention_key is not null;
 
 -- What a user has chosen otherwise than the notice; null: as the notice has it.
 create table notification_preferences (
@@ -500,6 +506,40 @@ create function told_text(wording text[], people uuid[]) returns text language s
     from unnest(wording, people) with ordinality as t (piece, person, place) left join users u on u.id = t.person
 $$;
 
+-- The words of messages, for the search of their members: filled by the workers (core/message_search.py), so that appending costs no
+-- more; changed and deleted with the text, whatever changes it. The key of the lexemes is search_key of the conversation.
+-- No index by conversation: the planner would take it for the shorter way.
+create table message_words (
+    message_id uuid primary key,
+    conversation_id uuid not null,
+    sent_at timestamptz not null,
+    words tsvector not null
+);
+-- message_search.FIND
+create index message_words_search on message_words using gin (words);
+
+-- Up to which seq of a conversation they are stored.
+create table message_words_stored (
+    conversation_id uuid primary key,
+    seq bigint not null
+);
+
+-- Short, and almost never that of two conversations: of what is found the whole id is compared.
+create function search_key(conversation uuid) returns text language sql immutable strict parallel safe return
+    right(conversation::text, 8);
+
+create function change_message_words() returns trigger language plpgsql as $$
+begin
+    if new.body = '' then
+        delete from message_words where message_id = new.id;
+    else
+        update message_words set words = search_keyed(search_key(new.conversation_id), new.body) where message_id = new.id;
+    end if;
+    return null;
+end $$;
+create trigger change_message_words after update of body on messages
+    for each row when (new.body is distinct from old.body) execute function change_message_words();
+
 -- Appends messages to their conversations: the only statement that does.
 --
 -- Arrays are parallel, one element per message, in the order of arrival. Conversation rows are locked in id order, so two hubs
@@ -542,10 +582,16 @@ begin
                             order by e.version limit 1
                         ),
                         case when r.edited_at is null and r.deleted_at is null then r.body else u.body end
-                    ) or r.edited_at is null and r.deleted_at is null and array(
-                        select t.user_id from mentions t where t.conversation_id = r.conversation_id and t.seq = r.seq
-                        order by t.user_id
-                    ) <> coalesce((select g.users from mentioned g where g.place = u.place), '{}')
+                    ) or coalesce(
+                        (
+                            select e.mentioned from message_edits e where e.conversation_id = r.conversation_id and e.seq = r.seq
+                            order by e.version limit 1
+                        ),
+                        case when r.edited_at is null and r.deleted_at is null then sha256(array_to_string(array(
+                            select t.user_id from mentions t where t.conversation_id = r.conversation_id and t.seq = r.seq
+                            order by t.user_id
+                        ), ',')::bytea) end
+                    ) <> sha256(coalesce((select array_to_string(g.users, ',') from mentioned g where g.place = u.place), '')::bytea)
                 ) then 'IDEMPOTENCY_KEY_REUSED'
                 when r.id is not null then 'REPEATED'
                 when c.closed_at is not null then 'FORBIDDEN'

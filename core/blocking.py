@@ -16,7 +16,7 @@ from core.context import Ctx
 from core.conversations import LOCK_PAIR, pair_key
 from core.db import Many, Scalar
 from core.events import UserBlocked, UserOffline
-from core.paging import PageQuery
+from core.paging import CursorPagination, CursorQuery, Position, cursor_pagination, page_of
 from core.people import Person
 from core.unit_of_work import UnitOfWork, unit_of_work
 
@@ -64,7 +64,8 @@ LIST_OF_USER = Many(
     BlockRow,
     """
     select u.id, u.name, u.avatar_url, b.created_at as blocked_at from blocks b join users u on u.id = b.blocked_id
-    where b.user_id = $1 order by b.created_at desc, u.id limit $2 offset $3""",
+    where b.user_id = $1 and (b.created_at, b.blocked_id) < ($4, $5)
+    order by b.created_at desc, b.blocked_id desc limit $2 offset $3""",
 )
 EXISTS_IN_MARKET = Scalar(UUID, "select id from users where id = $1 and market = $2 and deleted_at is null")
 # Whether one of the two people of a conversation has blocked the other is seen once both have been locked out: see LOCK_PAIR.
@@ -80,11 +81,12 @@ SEEN = Many(
 )
 
 
-async def list_of_user(ctx: Ctx, query: PageQuery) -> tuple[list[BlockView], int]:
-    """Return one page of those whom the caller has blocked, the latest first, and how many there are."""
-    rows = await LIST_OF_USER(ctx.db, ctx.user.id, query.limit, query.offset)
-    views = [BlockView(Person(row.id, row.name, row.avatar_url), row.blocked_at) for row in rows]
-    return views, await COUNT(ctx.db, ctx.user.id) or 0
+async def list_of_user(ctx: Ctx, query: CursorQuery) -> tuple[list[BlockView], CursorPagination]:
+    """Return one page of those whom the caller has blocked, the latest first."""
+    rows = await LIST_OF_USER(ctx.db, ctx.user.id, *query.bounds)
+    page = page_of(query, rows, lambda row: Position(row.blocked_at, row.id))
+    views = [BlockView(Person(row.id, row.name, row.avatar_url), row.blocked_at) for row in page.rows]
+    return views, cursor_pagination(query, await COUNT(ctx.db, ctx.user.id) or 0, page.next_cursor)
 
 
 async def block(ctx: Ctx, user_id: UUID) -> None:

@@ -63,6 +63,9 @@ OF_MEMBERS = Many(
         """exists (
             select from notifications n where n.user_id = s.user_id and n.type = 'message_received' and n.fold_key = c.id
                 and n.read_at is null and n.in_app and n.fold_seq >= $2 and s.last_read_seq < $2
+        ) or exists (
+            select from notifications n where n.mention_key = c.id and n.fold_seq = $2 and n.user_id = s.user_id
+                and n.read_at is null and n.in_app
         )""",
         "where c.id = $1",
     ),

@@ -290,9 +290,9 @@ async def require_open(ctx: Ctx, id: UUID) -> None:
         raise errors.USER_UNREACHABLE.error()
 
 
-async def require_members(ctx: Ctx, id: UUID, user_ids: Sequence[UUID]) -> None:
+async def require_members(ctx: Ctx, id: UUID, user_ids: Sequence[UUID], db: Db | None = None) -> None:
     """Raise VALIDATION_ERROR unless all these users (of a mention) are in the conversation."""
-    if user_ids and await MEMBERS_AMONG(ctx.db, id, list(user_ids)) != len(set(user_ids)):
+    if user_ids and await MEMBERS_AMONG(db or ctx.db, id, list(user_ids)) != len(set(user_ids)):
         raise not_all_members()
 
 

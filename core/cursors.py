@@ -9,6 +9,7 @@ import msgspec
 from core import errors
 
 T = TypeVar("T", bound=msgspec.Struct)
+NOT_OURS = "Not a cursor of ours"
 
 
 def encode(place: msgspec.Struct) -> str:
@@ -27,4 +28,4 @@ def decode(text: str, kind: type[T]) -> T:
 
 def not_ours() -> errors.AppError:
     """Return the error of a cursor that we have not given."""
-    return errors.invalid("cursor", "Not a cursor of ours")
+    return errors.invalid("cursor", NOT_OURS)

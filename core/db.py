@@ -17,6 +17,7 @@ Pool: TypeAlias = asyncpg.Pool
 Db: TypeAlias = Pool | Connection
 
 UniqueViolation = asyncpg.UniqueViolationError
+QueryCanceled = asyncpg.QueryCanceledError
 UNAVAILABLE_ERRORS: tuple[type[Exception], ...] = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,

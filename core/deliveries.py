@@ -56,7 +56,7 @@ class Push(msgspec.Struct, frozen=True):
     created_at: datetime
 
 
-_IS_NEWS = f"{IS_LEFT} and not r.is_read and not is_quiet(n.user_id, n.fold_key, n.people)"
+_IS_NEWS = f"{IS_LEFT} and not r.is_read and not is_quiet(n.user_id, coalesce(n.fold_key, n.mention_key), n.people)"
 # One that is being folded at this moment is left to that fold, which sends it out itself: waiting could deadlock.
 CLAIM = Many(
     Claimed,

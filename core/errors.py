@@ -97,6 +97,7 @@ TOO_MANY_CONNECTIONS = ErrorCode(
 )
 HEADERS_TOO_LARGE = ErrorCode("HEADERS_TOO_LARGE", 431, "The headers of the request are too large")
 INTERNAL_ERROR = ErrorCode("INTERNAL_ERROR", 500, "Internal server error", retryable=True)
+SEARCH_TOO_BROAD = ErrorCode("SEARCH_TOO_BROAD", 503, "This search takes too long: narrow it down")
 UNAVAILABLE = ErrorCode("UNAVAILABLE", 503, "The service is not available right now", retryable=True)
 
 TABLE: dict[str, ErrorCode] = {value.code: value for value in list(globals().values()) if isinstance(value, ErrorCode)}

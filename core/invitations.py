@@ -14,7 +14,7 @@ from core.db import Many, One, Run, Scalar, found
 from core.events import Invitation, InvitationAnswered, InvitationReceived
 from core.ids import uuid7
 from core.notices import Notice
-from core.paging import CursorPagination, CursorQuery, PageQuery, Position, cursor_pagination, page_of
+from core.paging import CursorPagination, CursorQuery, Position, cursor_pagination, page_of
 from core.people import Person
 from core.sessions import LOCK_USER
 from core.unit_of_work import UnitOfWork, unit_of_work
@@ -62,6 +62,7 @@ class InvitationRow(msgspec.Struct, frozen=True):
 
 
 class PendingRow(msgspec.Struct, frozen=True):
+    id: UUID
     user_id: UUID
     user_name: str
     user_avatar_url: str | None
@@ -94,10 +95,10 @@ OPEN_AMONG = Many(InvitationRow, _OPEN + " and i.id = any ($1::uuid[])")
 LIST_OF_GROUP = Many(
     PendingRow,
     """
-    select u.id as user_id, u.name as user_name, u.avatar_url as user_avatar_url,
+    select i.id, u.id as user_id, u.name as user_name, u.avatar_url as user_avatar_url,
         b.id as inviter_id, b.name as inviter_name, b.avatar_url as inviter_avatar_url, i.created_at
     from invitations i join users u on u.id = i.user_id join users b on b.id = i.invited_by
-    where i.conversation_id = $1 and i.answer is null order by i.id desc limit $2 offset $3""",
+    where i.conversation_id = $1 and i.answer is null and i.id < $4 order by i.id desc limit $2 offset $3""",
 )
 COUNT_OF_GROUP = Scalar(int, "select count(*) from invitations where conversation_id = $1 and answer is null")
 COUNT_MEMBERS = Scalar(int, "select count(*) from members where conversation_id = $1 and left_at is null")
@@ -152,11 +153,14 @@ async def list_of_user(ctx: Ctx, query: CursorQuery) -> tuple[list[Invitation], 
     return [_view(row) for row in page.rows], cursor_pagination(query, total, page.next_cursor)
 
 
-async def list_of_group(ctx: Ctx, conversation_id: UUID, query: PageQuery) -> tuple[list[Pending], int]:
-    """Return one page of those who are invited to a group of the caller, the latest first, and how many there are."""
+async def list_of_group(ctx: Ctx, conversation_id: UUID, query: CursorQuery) -> tuple[list[Pending], CursorPagination]:
+    """Return one page of those who are invited to a group of the caller, the latest first."""
     await conversations.require_member(ctx, conversation_id)
-    rows = await LIST_OF_GROUP(ctx.db, conversation_id, query.limit, query.offset)
-    return [_pending(row) for row in rows], await COUNT_OF_GROUP(ctx.db, conversation_id) or 0
+    limit, start, _, after = query.bounds
+    rows = await LIST_OF_GROUP(ctx.db, conversation_id, limit, start, after)
+    page = page_of(query, rows, lambda row: Position(row.created_at, row.id))
+    total = await COUNT_OF_GROUP(ctx.db, conversation_id) or 0
+    return [_pending(row) for row in page.rows], cursor_pagination(query, total, page.next_cursor)
 
 
 async def lock_caller(ctx: Ctx, work: UnitOfWork) -> None:

@@ -113,6 +113,12 @@ class NotifyMembers(Job, frozen=True):
     conversation_ids: list[str]
 
 
+class StoreWords(Job, frozen=True):
+    """Store the words of new messages of these conversations, by which they are searched."""
+
+    conversation_ids: list[str]
+
+
 class SendOut(Job, frozen=True):
     """Send these notifications by mail and to devices; `email` and `push`: whether who has not chosen gets them there."""
 

@@ -49,6 +49,7 @@ class Route:
     `uploads`: the call may also come as multipart/form-data, whose other parts are the fields of `body`.
     `ends_login`: after it the caller is logged in no more.
     `weight`: what the call costs of the caller's `messages`, which her sockets pay from too; see core/weights.py.
+    `searches_messages`: what markets do not have whose messages are sealed.
     `keeps_answer`: repeated with its Idempotency-Key, the call is not done again; see core/idempotency.py.
     """
 
@@ -62,6 +63,7 @@ class Route:
     uploads: tuple[FilePart, ...] = ()
     ends_login: bool = False
     weight: Weight | None = None
+    searches_messages: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,8 @@ class Chore:
 class Marketplace:
     """The manifest. `acquainted`: which users work together, so that one may put the other into a group.
 
+    `seals_messages`: the words of messages are stored nowhere beside them, so there is no search in them.
+
     Calls are limited by `per_user`; those without a login by `per_holder`, if they show a token of ours (api/shown.py), else for
     their address: by `per_address` what is read, and whose token is not valid, by `per_address_changes` all else.
 
@@ -138,6 +142,11 @@ class Marketplace:
     events: tuple[SocketEvent, ...] = ()
     chores: tuple[Chore, ...] = ()
     still_so: Mapping[str, Scalar[bool]] = field(default_factory=dict)
+    seals_messages: bool = False
+
+    def __post_init__(self) -> None:
+        if self.seals_messages:
+            object.__setattr__(self, "routes", tuple(one for one in self.routes if not one.searches_messages))
 
 
 def get(path: str, handler: Handler, who: Roles | None, *errors: ErrorCode) -> Route:
@@ -181,6 +190,11 @@ def put(
 ) -> Route:
     """Change; calling it twice is harmless."""
     return Route("PUT", path, handler, who, (status,), errors, weight=weight)
+
+
+def searching_messages(route: Route) -> Route:
+    """Return the route of a call that searches messages."""
+    return replace(route, searches_messages=True)
 
 
 def ending_login(route: Route) -> Route:

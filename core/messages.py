@@ -1,19 +1,22 @@
 """The log of a conversation: reading it, and the changes to what is in it. New messages come in by Publisher.append."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
-from core import emojis, errors, texts
+from core import emojis, errors, mentions, texts
 from core.context import Ctx
 from core.conversation_updates import tell_changed, tell_readers
-from core.conversations import LOCK, require_member, require_open
-from core.db import Db, Many, One, Run, Scalar, found, transaction
+from core.conversations import LOCK, require_member, require_members, require_open
+from core.db import Connection, Db, Many, One, Run, Scalar, found, transaction
 from core.events import ConversationRead, Message, MessageDeleted, MessageEdited, MessageReacted, Reaction
 from core.people import Person
 from core.publisher import given
 from core.texts import UnfitError
+from core.unit_of_work import unit_of_work
 from core.wording import shown
 
 MAX_CHARACTERS = 10_000
@@ -101,7 +104,8 @@ SHOWN = f"""
         u.avatar_url as sender_avatar_url, {shown("m", "body")} as content, m.created_at as sent_at, m.edited_at, m.deleted_at,
         m.kind, m.client_id, m.reply_to,
         array(
-            select t.user_id from mentions t where t.conversation_id = m.conversation_id and t.seq = m.seq
+            select t.user_id from mentions t
+            where t.conversation_id = m.conversation_id and t.seq = m.seq and m.deleted_at is null order by t.user_id
         ) as mentions,
         {_REACTIONS} as reactions
     from messages m join users u on u.id = m.sender_id"""  # noqa: S608 - no input in it
@@ -179,7 +183,7 @@ SEQ_OF = Scalar(int, "select seq from messages where conversation_id = $1 and id
 
 
 def _change_of(kept: str, differs: str, follows: str, sets: str = "") -> One[Change]:
-    """Declare a change. Parameters: conversation ($1), message ($2), who changes it ($3), and its text or emoji ($4).
+    """Declare a change. Parameters: conversation ($1), message ($2), who changes it ($3), its text or emoji ($4), mentions ($5).
 
     `kept`: which messages can be changed so. `differs`: whether it makes a difference to `t`, the message. `follows`: what else
     is written, from `t` and the next version `n`. `sets`: columns of the message, besides its version.
@@ -196,7 +200,7 @@ def _change_of(kept: str, differs: str, follows: str, sets: str = "") -> One[Cha
             where id = $1 and exists (select from t where {differs})
             returning version, changed_at as at
         ),
-        followed as ({follows}),
+        {follows},
         changed as (
             update messages m set {sets} version = n.version, changed_at = n.at
             from t cross join n where m.conversation_id = t.conversation_id and m.seq = t.seq
@@ -206,22 +210,51 @@ def _change_of(kept: str, differs: str, follows: str, sets: str = "") -> One[Cha
     )
 
 
-_KEEP_TEXT = """
-            insert into message_edits (conversation_id, seq, version, body, replaced_by)
-            select t.conversation_id, t.seq, t.version, t.body, $3 from t cross join n"""
+_MENTIONED = (
+    "array(select g.user_id from mentions g where g.conversation_id = t.conversation_id and g.seq = t.seq order by 1)"
+)
+_AFTER = "array(select distinct u from unnest($5::uuid[]) u order by u)"
+# `mentioned` is for append_messages, which compares a repeat with what was sent first; no ids, which would have to be erased.
+_KEEP_TEXT = f"""kept as (
+            insert into message_edits (conversation_id, seq, version, body, replaced_by, mentioned)
+            select t.conversation_id, t.seq, t.version, t.body, $3, sha256(array_to_string({_MENTIONED}, ',')::bytea)
+            from t cross join n
+        )"""  # noqa: S608 - no input in it
+_UNMENTION = """unmentioned as (
+            delete from mentions g using t cross join n where g.conversation_id = t.conversation_id and g.seq = t.seq {}
+        )"""
+_MENTION = """mentioned as (
+            insert into mentions (conversation_id, seq, user_id)
+            select t.conversation_id, t.seq, u.id from t cross join n cross join unnest($5::uuid[]) as u (id)
+            on conflict do nothing
+        )"""
 _REACTION = f"""where r.conversation_id = t.conversation_id and r.seq = t.seq and r.user_id = $3
             and {_UNSELECTED.format("r.emoji")} = {_UNSELECTED.format("$4")}"""
-EDIT = _change_of("deleted_at is null", "t.body <> $4", _KEEP_TEXT, "body = $4, edited_at = n.at,")
-DELETE = _change_of("true", "t.deleted_at is null", _KEEP_TEXT, "body = '', deleted_at = n.at,")
+# Without mentions (null) they stay.
+EDIT = _change_of(
+    "deleted_at is null",
+    f"t.body <> $4 or $5::uuid[] is not null and {_MENTIONED} <> {_AFTER}",
+    ", ".join((_KEEP_TEXT, _UNMENTION.format("and g.user_id <> all ($5)"), _MENTION)),
+    "body = $4, edited_at = n.at,",
+)
+DELETE = _change_of(
+    "true",
+    "t.deleted_at is null",
+    ", ".join((_KEEP_TEXT, _UNMENTION.format(""))),
+    "body = '', deleted_at = n.at,",
+)
 REACT = _change_of(
     "deleted_at is null",
     f"not exists (select from reactions r {_REACTION})",
-    "insert into reactions (conversation_id, seq, emoji, user_id) select t.conversation_id, t.seq, $4, $3 from t cross join n",
+    """given as (
+            insert into reactions (conversation_id, seq, emoji, user_id)
+            select t.conversation_id, t.seq, $4, $3 from t cross join n
+        )""",
 )
 UNREACT = _change_of(
     "deleted_at is null",
     f"exists (select from reactions r {_REACTION})",
-    f"delete from reactions r using t cross join n {_REACTION}",  # noqa: S608 - no input in it
+    f"taken as (delete from reactions r using t cross join n {_REACTION})",  # noqa: S608 - no input in it
 )
 # Earlier texts from before a moment ($1), so many at most ($2).
 FORGET_EARLIER_TEXTS = Run(
@@ -299,12 +332,26 @@ async def get(ctx: Ctx, conversation_id: UUID, id: UUID) -> Message:
     return as_message(found(await BY_ID(ctx.db, conversation_id, id), errors.MESSAGE_NOT_FOUND.error()))
 
 
-async def edit(ctx: Ctx, conversation_id: UUID, id: UUID, content: str) -> Message:
-    """Change the text of one's own message; earlier texts are kept for moderators, for a while. The same text changes nothing."""
+async def edit(
+    ctx: Ctx, conversation_id: UUID, id: UUID, content: str, mentioned: Sequence[UUID] | UnsetType = UNSET
+) -> Message:
+    """Change the text of one's own message, and whom it mentions; what is the same changes nothing.
+
+    Earlier texts are kept for moderators, for a while. New mentions are notified, those that are gone no more.
+    """
     content = checked_content(content)
     await require_open(ctx, conversation_id)
     await _require_author(ctx, conversation_id, id)
-    change = await _change(ctx, EDIT, conversation_id, id, content)
+    async with unit_of_work(ctx) as work:
+        await LOCK(work.db, conversation_id)
+        before = await mentions.of(work.db, conversation_id, id)
+        after = before if mentioned is UNSET else set(mentioned)
+        await require_members(ctx, conversation_id, list(after - before), work.db)
+        given = None if mentioned is UNSET else list(after)
+        change = await _changed(work.db, EDIT, conversation_id, id, ctx.user.id, content, given)
+        place = mentions.Place(conversation_id, id, change.seq)
+        await mentions.take_back(work, place, before - after)
+        await mentions.tell(work, place, ctx.user.id, after - before)
     message = await get(ctx, conversation_id, id)
     if change.differs:
         ctx.publisher.changed(conversation_id, change.version, MessageEdited(message, conversation_id))
@@ -313,9 +360,13 @@ async def edit(ctx: Ctx, conversation_id: UUID, id: UUID, content: str) -> Messa
 
 
 async def delete(ctx: Ctx, conversation_id: UUID, id: UUID) -> MessageDeleted:
-    """Delete one's own message: it keeps its row and numbers, not its text. Deleting again changes nothing."""
+    """Delete one's own message: it keeps its row and numbers, not its text and mentions. Deleting again changes nothing."""
     await _require_author(ctx, conversation_id, id, deleted=True)
-    change = await _change(ctx, DELETE, conversation_id, id)
+    async with unit_of_work(ctx) as work:
+        await LOCK(work.db, conversation_id)
+        before = await mentions.of(work.db, conversation_id, id)
+        change = await _changed(work.db, DELETE, conversation_id, id, ctx.user.id)
+        await mentions.take_back(work, mentions.Place(conversation_id, id, change.seq), before)
     event = MessageDeleted(conversation_id, id, change.seq, change.version)
     if change.differs:
         ctx.publisher.changed(conversation_id, change.version, event)
@@ -336,7 +387,9 @@ async def react(ctx: Ctx, conversation_id: UUID, id: UUID, emoji: str, *, added:
     before = await get(ctx, conversation_id, id)
     if added and len(before.reactions) >= MAX_REACTIONS and emoji not in {one.emoji for one in before.reactions}:
         raise errors.invalid("emoji", f"At most {MAX_REACTIONS} different ones")
-    change = await _change(ctx, REACT if added else UNREACT, conversation_id, id, emoji)
+    async with transaction(ctx.db) as db:
+        await LOCK(db, conversation_id)
+        change = await _changed(db, REACT if added else UNREACT, conversation_id, id, ctx.user.id, emoji)
     after = await get(ctx, conversation_id, id)
     event = MessageReacted(conversation_id, id, change.seq, change.version, ctx.user.id, emoji, added, after.reactions)
     if change.differs:
@@ -389,11 +442,9 @@ def _spelled(reaction: Reaction) -> Reaction:
     return msgspec.structs.replace(reaction, emoji=emojis.spelled(reaction.emoji) or reaction.emoji)
 
 
-async def _change(ctx: Ctx, change: One[Change], conversation_id: UUID, id: UUID, *text: str) -> Change:
-    """Make a change, as the next version of its conversation if it makes a difference; raises MESSAGE_NOT_FOUND."""
-    async with transaction(ctx.db) as db:
-        await LOCK(db, conversation_id)
-        return found(await change(db, conversation_id, id, ctx.user.id, *text), errors.MESSAGE_NOT_FOUND.error())
+async def _changed(db: Connection, change: One[Change], *args: object) -> Change:
+    """Make a change, under the lock: the next version if it makes a difference; raises MESSAGE_NOT_FOUND."""
+    return found(await change(db, *args), errors.MESSAGE_NOT_FOUND.error())
 
 
 async def _seq_of(db: Db, conversation_id: UUID, id: UUID) -> int:

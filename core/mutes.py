@@ -15,7 +15,7 @@ from core.conversations import require_member
 from core.db import Many, Run, Scalar
 from core.events import MuteChanged
 from core.identity import role_of
-from core.paging import PageQuery
+from core.paging import CursorPagination, CursorQuery, Position, cursor_pagination, page_of
 from core.people import Person
 from core.unit_of_work import unit_of_work
 
@@ -54,8 +54,8 @@ LIST_OF_USER = Many(
     """
     select m.muted_id, m.kind, m.until, u.name, u.avatar_url, m.created_at as muted_at
     from mutes m left join users u on u.id = m.muted_id and m.kind = 'user'
-    where m.user_id = $1 and (m.until is null or m.until > $2)
-    order by m.created_at desc, m.muted_id limit $3 offset $4""",
+    where m.user_id = $1 and (m.until is null or m.until > $2) and (m.created_at, m.muted_id) < ($5, $6)
+    order by m.created_at desc, m.muted_id desc limit $3 offset $4""",
 )
 # Those that were over before a moment ($1), so many at most ($2).
 FORGET = Run(
@@ -66,11 +66,13 @@ FORGET = Run(
 )
 
 
-async def list_of_user(ctx: Ctx, query: PageQuery) -> tuple[list[Mute], int]:
-    """Return one page of what the caller has muted, the latest first, and how much it is."""
+async def list_of_user(ctx: Ctx, query: CursorQuery) -> tuple[list[Mute], CursorPagination]:
+    """Return one page of what the caller has muted, the latest first."""
     now = clock.now()
-    rows = await LIST_OF_USER(ctx.db, ctx.user.id, now, query.limit, query.offset)
-    return [_view(row) for row in rows], await COUNT(ctx.db, ctx.user.id, now) or 0
+    rows = await LIST_OF_USER(ctx.db, ctx.user.id, now, *query.bounds)
+    page = page_of(query, rows, lambda row: Position(row.muted_at, row.muted_id))
+    total = await COUNT(ctx.db, ctx.user.id, now) or 0
+    return [_view(row) for row in page.rows], cursor_pagination(query, total, page.next_cursor)
 
 
 async def mute_conversation(ctx: Ctx, id: UUID, until: datetime | None) -> None:

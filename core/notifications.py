@@ -202,7 +202,7 @@ async def notify_members(db: Pool, publisher: Publisher, conversation_ids: Seque
         chunk = list(conversation_ids[start : start + CHUNK])
         if folded := await FOLD_MESSAGES(db, chunk, clock.now()):
             for view in await VIEWS(db, [row.id for row in folded]):
-                publisher.emit([view.user_id], _notification(view))
+                publisher.emit([view.user_id], announcement(view))
             await tell(db, publisher, [row.conversation_id for row in folded], [row.user_id for row in folded])
             going_out += [row.id for row in folded if row.goes_out]
     return going_out
@@ -214,5 +214,6 @@ async def written_since(db: Pool, moment: datetime) -> list[UUID]:
     return [row.conversation_id for row in await WRITTEN_SINCE(db, first_id)]
 
 
-def _notification(view: View) -> NotificationNew:
+def announcement(view: View) -> NotificationNew:
+    """Return the event that tells of a notification."""
     return NotificationNew(msgspec.convert(view, NotificationView, from_attributes=True))

@@ -222,7 +222,8 @@ class Handlers:
         self._run(self._edit(self._ctx(client), event), reply)
 
     async def _edit(self, ctx: Ctx, event: wire.EditMessage) -> wire.Edited:
-        return wire.Edited(await messages.edit(ctx, event.conversation_id, event.message_id, event.content))
+        edit = messages.edit(ctx, event.conversation_id, event.message_id, event.content, event.mentions)
+        return wire.Edited(await edit)
 
     def delete(self, client: Client, event: wire.DeleteMessage, reply: Reply) -> None:
         """Delete a message."""

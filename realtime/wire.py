@@ -9,6 +9,7 @@ from typing import Annotated
 from uuid import UUID
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from core.errors import ErrorBody
 from core.events import ClientEvent as ClientEvent
@@ -64,12 +65,13 @@ class SendMessage(ClientEvent, frozen=True, rename="camel"):
 
 
 class EditMessage(ClientEvent, frozen=True, rename="camel"):
-    """Change the text of one's own message. Answer: `{message}`."""
+    """Change the text of one's own message; `mentions`, if given, takes the place of those it had. Answer: `{message}`."""
 
     name = "message:edit"
     conversation_id: UUID
     message_id: UUID
     content: str
+    mentions: MentionIds | UnsetType = UNSET
 
 
 class DeleteMessage(ClientEvent, frozen=True, rename="camel"):

@@ -42,9 +42,11 @@ from core.jobs import (
     PushNotification,
     SendMail,
     SendOut,
+    StoreWords,
     queue,
 )
 from core.market import Chore
+from core.message_search import START, store_missing, store_words
 from core.notifications import MESSAGE_RECEIVED, notify_members, written_since
 from core.outbox import relay
 from core.publisher import Publisher
@@ -81,6 +83,9 @@ class Worker:
         self._push_provider = push_provider
         self._files = FileChecks(resources, publisher)
         self._swept = clock.now() - FIRST_SWEEP
+        markets = marketplaces.configured(settings.marketplaces)
+        self._searched = [market.name for market in markets if not market.seals_messages]
+        self._words_after = START
         self._running: asyncio.Task[None] | None = None
         self._dead: int | None = None
         self._open_reports = 0
@@ -139,6 +144,7 @@ class Worker:
         arq = ArqWorker(
             cron_jobs=[
                 self._cron("sweep", self._sweep, second=0, at_start=True),
+                self._cron("words", self._store_missing_words, second=40, at_start=True),
                 self._cron("relay", self._relay, second=set(range(0, 60, 5)), at_start=True),
                 self._cron("tidy", self._tidy, minute=set(range(7, 60, 10))),
                 self._cron("tidy_files", self._tidy_files, minute=set(range(3, 60, 10))),
@@ -169,6 +175,7 @@ class Worker:
         functions.add(FinishErasure, self._finish_erasure)
         functions.add(CheckFile, self._check_file)
         functions.add(NotifyMembers, self._notify_members)
+        functions.add(StoreWords, self._store_words)
         functions.add(SendOut, self._send_out)
         functions.add(MailNotification, self._mail_notification)
         functions.add(PushNotification, self._push_notification)
@@ -212,6 +219,15 @@ class Worker:
         conversation_ids = [UUID(id) for id in job.conversation_ids]
         await self._notify(conversation_ids)
         await tell_senders(self._resources.db, self._publisher, conversation_ids)
+        if self._searched:
+            await self._resources.jobs.enqueue(StoreWords(job.conversation_ids))
+
+    async def _store_words(self, job: StoreWords) -> None:
+        await store_words(self._resources.db, self._searched, [UUID(id) for id in job.conversation_ids])
+
+    async def _store_missing_words(self) -> None:
+        """Go on through all conversations, for some seconds: for what jobs have lost, and what is older than the search."""
+        self._words_after = await store_missing(self._resources.db, self._searched, self._words_after)
 
     async def _notify(self, conversation_ids: Sequence[UUID]) -> None:
         going_out = await notify_members(self._resources.db, self._publisher, conversation_ids)

@@ -267,3 +267,35 @@ begin
     end loop;
     exact := (select string_agg(format('''=%s''', left(w, 64)), '&') from unnest(written) w)::tsquery && normal;
 end $$;
+
+-- What finds a text among those of one key, such as a conversation: its words as in search_text, each behind the key. So one index
+-- holds the texts of all, and a common word costs only as much as the texts of its key do.
+create function search_keyed(key text, given text) returns tsvector
+language plpgsql immutable strict parallel safe set plan_cache_mode = force_generic_plan as $$
+begin
+    return coalesce((
+        select string_agg(format('''%s%s'':%s', key, w.lexeme, array_to_string(w.positions, ',')), ' ')::tsvector
+        from unnest(search_text(given, 'B')) w
+    ), '');
+end $$;
+
+-- What a query asks of them, as the text of a tsquery in which the key takes the place of each `~`: all of its words (the first 16),
+-- as they begin or by their stems. Null: it has no words.
+create function search_keyed_query(given text) returns text
+language plpgsql immutable strict parallel safe set plan_cache_mode = force_generic_plan as $$
+begin
+    return (
+        select string_agg('(' || case
+            when is_unspaced and length(word) > 1 then (
+                select string_agg(format('''~%s''', substr(word, i, 2)), '<->' order by i) from generate_series(1, length(word) - 1) i
+            )
+            when not is_unspaced and (length(word) = 1 or search_is_term(word)) then format('''~%s''', word)
+            else concat_ws('|', format('''~%s'':*', word), '''~*' || stem || '''', '''~' || stem || '''')
+        end || ')', '&' order by place)
+        from (
+            select left(w, 64) as word, place, search_is_unspaced(w) as is_unspaced,
+                case when not search_is_unspaced(w) then search_stem(left(w, 64)) end as stem
+            from unnest((string_to_array(search_normal(left(given, 400)), ' '))[:16]) with ordinality _ (w, place)
+        ) words
+    );
+end $$;

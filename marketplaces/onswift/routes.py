@@ -28,12 +28,26 @@ from core.errors import (
     REAUTHENTICATION_REQUIRED,
     REVIEW_NOT_FOUND,
     SAME_USER_TYPE,
+    SEARCH_TOO_BROAD,
     SESSION_NOT_FOUND,
     UNAUTHORIZED,
     USER_NOT_FOUND,
     USER_UNREACHABLE,
 )
-from core.market import PUBLIC, Chore, FilePart, Route, SocketEvent, delete, do, ending_login, get, post, put
+from core.market import (
+    PUBLIC,
+    Chore,
+    FilePart,
+    Route,
+    SocketEvent,
+    delete,
+    do,
+    ending_login,
+    get,
+    post,
+    put,
+    searching_messages,
+)
 from marketplaces.onswift.errors import (
     ALREADY_IN_TEAM,
     ALREADY_REVIEWED,
@@ -231,6 +245,9 @@ ROUTES: tuple[Route, ...] = (
         FORBIDDEN,
         USER_NOT_FOUND,
         weight=weights.REMOVAL,
+    ),
+    searching_messages(
+        get("/api/conversations/messages/search", messages.search_messages, ROLES, *NOT_MINE, SEARCH_TOO_BROAD)
     ),
     get("/api/conversations/{conversationId}/messages", messages.list_messages, ROLES, *NOT_MY_MESSAGE),
     do(

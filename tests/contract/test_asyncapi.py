@@ -147,7 +147,7 @@ async def test_every_ack_and_every_event_of_a_talk_is_as_the_document_says(
         await one.call(wire.JoinConversation, **at, limit=10)
     sent = await ann.call(wire.SendMessage, **at, content="hello", clientId="1", mentions=[bob_id])
     message = at | {"messageId": sent["id"]}
-    await ann.call(wire.EditMessage, **message, content="Hello")
+    await ann.call(wire.EditMessage, **message, content="Hello", mentions=[bob_id])
     await bob.call(wire.ReactToMessage, **message, emoji="🎉")
     await bob.call(wire.Typing, **at, isTyping=True)
     await bob.call(wire.MarkRead, **message)

@@ -71,6 +71,7 @@ MATRIX: dict[tuple[str, str], str] = {
     ("POST", "/api/calendar/feed"): OWN,
     ("GET", "/api/conversations"): OWN,
     ("POST", "/api/conversations"): OWN,
+    ("GET", "/api/conversations/messages/search"): OWN,
     ("POST", "/api/conversations/groups"): OWN,
     ("GET", "/api/conversations/{conversationId}"): THEIRS,
     ("GET", "/api/conversations/{conversationId}/invitations"): THEIRS,

@@ -8,7 +8,7 @@ import pytest
 
 from api import admission, blobs, body, multipart, transfers
 from api.ops import operators, routes
-from core import alerts, blocking, invitations, reports
+from core import alerts, blocking, invitations, message_search, reports
 from core.budget import Rate
 from marketplaces.onswift import rules
 from realtime import limits
@@ -105,6 +105,7 @@ FIGURES: dict[str, Sequence[float]] = {
         guard.LEAST_WATER,
     ],
     "bytes after our close frame": [websocket.GRACE],
+    "a search in one's own messages": [message_search.MOST_MILLISECONDS],
     "all of a body": [body.BODY_SECONDS, multipart.FORM_SECONDS / MINUTE, polling.POST_TIME],
     "a message of a client that is in no namespace yet": [sockets.MAX_KNOCK],
     "framing of a body's chunks": [http.FRAMING, http.PIECE],

@@ -28,15 +28,15 @@ analyze
 DAY = date(2026, 6, 1)
 OWN = {"projects_creator", "project_team_user", "tasks_project"}
 HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
-    (tasks.LIST_OF_PROJECT, (USER, None, None, 100, 0), {"tasks_project"}),
-    (tasks.LIST_OF_USER["dueDate"], (USER, None, None, None, 20, 0), OWN),
+    (tasks.LIST_OF_PROJECT, (USER, None, None, 100, 0, None, None, None), {"tasks_project"}),
+    (tasks.LIST_OF_USER["dueDate"], (USER, None, None, None, 20, 0, None, None, None, None, None), OWN),
     (tasks.COUNT_OF_USER, (USER, None, None, None), OWN),
     (tasks.TASK, (USER, USER), {"tasks_pkey"}),
     (calendar.TASKS, (USER, DAY, DAY, None, 1000, 20), {"projects_creator", "tasks_assignee"}),
     (calendar.PROJECTS, (USER, DAY, DAY, None, 20), {"projects_creator", "project_team_user"}),
     (calendar.NEXT_TO, (USER, DAY, DAY, DAY, 20, 20), {"projects_creator", "tasks_assignee", "project_team_user"}),
     (calendar.VERSION, (USER, DAY, DAY), {"projects_creator", "tasks_assignee", "project_team_user"}),
-    (comments.LIST_OF_TASK, (USER, 20, 0), {"task_comments_task"}),
+    (comments.LIST_OF_TASK, (USER, 20, 0, None), {"task_comments_task"}),
     (feeds.OWNER, (b"x", "x", "onswift"), {"feeds_hash_key", "feeds_token_key"}),
     (feeds.END, (USER,), {"feeds_pkey"}),
     (subjects.CONVERSATION, ("onswift", "project", UUID(int=7)), {"conversations_subject"}),

@@ -22,6 +22,7 @@ from core import (
     identity,
     inspection,
     invitations,
+    mentions,
     messages,
     mutes,
     notifications,
@@ -72,6 +73,8 @@ insert into mentions (conversation_id, seq, user_id)
 select id, n, id from conversations, generate_series(1, 5) n;
 insert into notifications (id, user_id, type, title, message, fold_key, fold_seq)
 select gen_random_uuid(), user_id, 'message_received', 'x', 'x', conversation_id, 1 from members;
+insert into notifications (id, user_id, type, title, message, mention_key, fold_seq)
+select gen_random_uuid(), user_id, 'message_received', 'x', 'x', conversation_id, 3 from members;
 insert into notification_preferences (user_id, type, push)
 select id, type, false from users, unnest(array['message_received', 'x', 'y']) type;
 insert into devices (id, user_id, session_id, platform, token, created_at) select id, id, id, 'fcm', id, now() from users;
@@ -140,6 +143,13 @@ HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
     (messages.NEWEST, ([CONVERSATION], [15], [10], 1000), {"messages_pkey"}),
     (messages.STOOD_AT, ([CONVERSATION], [MOMENT]), {"messages_pkey", "messages_version"}),
     (messages.BY_ID, (CONVERSATION, UUID(int=3)), {"messages_id"}),
+    (mentions.OF_MESSAGE, (CONVERSATION, UUID(int=3)), {"messages_id", "mentions_pkey"}),
+    (
+        mentions.TELL,
+        (CONVERSATION, UUID(int=3), 3, UUID(int=2), [UUID(int=4)], [USER]),
+        {"members_pkey", "notifications_told", "devices_user"},
+    ),
+    (mentions.TAKE_BACK, (CONVERSATION, 3, [USER]), {"members_pkey", "notifications_told", "notifications_mention"}),
     (messages.SEQ_OF, (CONVERSATION, UUID(int=3)), {"messages_id"}),
     (conversations.LIST_OF_USER, (USER, 20, 0, now(), USER), {"members_user", "conversations_pkey", "messages_pkey"}),
     (conversations.STANDING, (CONVERSATION, USER, "onswift"), {"conversations_pkey", "members_pkey"}),
@@ -152,12 +162,16 @@ HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
         {"members_user", "conversations_pkey"},
     ),
     (projects.HAS_LEFT, (CONVERSATION, USER, MOMENT), {"project_team_project_id_user_id_key"}),
-    (invitations.LIST_OF_GROUP, (CONVERSATION, 20, 0), {"invitations_conversation_id_user_id_key"}),
+    (
+        invitations.LIST_OF_GROUP,
+        (CONVERSATION, 20, 0, UUID(int=2**128 - 1)),
+        {"invitations_conversation_id_user_id_key"},
+    ),
     (blocks.BETWEEN, (USER, [UUID(int=n) for n in range(2, 102)]), {"blocks_pkey"}),
     (blocks.OF_USERS, ([USER],), {"blocks_pkey", "blocks_blocked"}),
-    (blocking.LIST_OF_USER, (USER, 20, 0), {"blocks_pkey"}),
+    (blocking.LIST_OF_USER, (USER, 20, 0, now(), USER), {"blocks_pkey"}),
     (blocking.SET_PAIR, ("onswift", "1:2", USER, UUID(int=2)), {"conversations_pair", "blocks_pkey"}),
-    (mutes.LIST_OF_USER, (USER, MOMENT, 20, 0), {"mutes_pkey"}),
+    (mutes.LIST_OF_USER, (USER, MOMENT, 20, 0, now(), USER), {"mutes_pkey"}),
     (mutes.COUNT, (USER, MOMENT), {"mutes_pkey"}),
     (reports.PAGE, (UUID(int=2**127), 20, None, None), {"reports_pkey"}),
     (reports.PAGE, (None, 20, USER, None), {"reports_user"}),

@@ -7,7 +7,7 @@ from core import clock, errors
 from core.context import Ctx
 from core.db import found
 from core.ids import uuid7
-from core.paging import PageQuery, pagination
+from core.paging import CursorQuery, cursor_pagination, page_of
 from core.people import Person
 from core.unit_of_work import UnitOfWork, unit_of_work
 from marketplaces.onswift import access, notices
@@ -20,13 +20,15 @@ from marketplaces.onswift.queries.tasks import TaskRow
 from marketplaces.onswift.structs.comments import CommentPage, CommentView, NewComment
 
 
-async def list_comments(ctx: Ctx, project_id: UUID, task_id: UUID, query: PageQuery) -> CommentPage:
+async def list_comments(ctx: Ctx, project_id: UUID, task_id: UUID, query: CursorQuery) -> CommentPage:
     """Get the comments on a task, the first first"""
     await access.project_seen(ctx, project_id)
     task = found(await tasks.TASK(ctx.db, project_id, task_id), TASK_NOT_FOUND.error())
-    rows = await queries.LIST_OF_TASK(ctx.db, task_id, query.limit, query.offset)
+    after = query.place(queries.Place)
+    rows = await queries.LIST_OF_TASK(ctx.db, task_id, *query.window, after and after.id)
+    page = page_of(query, rows, lambda row: queries.Place(row.id))
     total = await queries.COUNT_OF_TASK(ctx.db, task_id) or 0
-    return CommentPage([_view(task, row) for row in rows], pagination(query, total))
+    return CommentPage([_view(task, row) for row in page.rows], cursor_pagination(query, total, page.next_cursor))
 
 
 async def create_comment(ctx: Ctx, project_id: UUID, task_id: UUID, body: NewComment) -> CommentView:

@@ -9,7 +9,7 @@ from core.context import Ctx
 from core.conversations import Conversation
 from core.groups import Joining
 from core.market import Answer
-from core.paging import CursorQuery, PageQuery, pagination
+from core.paging import CursorQuery
 from core.people import Person
 from core.unit_of_work import unit_of_work
 from marketplaces.onswift import access, rules
@@ -74,10 +74,9 @@ async def remove_member(ctx: Ctx, conversation_id: UUID, user_id: UUID) -> None:
     await groups.remove(ctx, conversation_id, user_id)
 
 
-async def list_pending(ctx: Ctx, conversation_id: UUID, query: PageQuery) -> PendingPage:
+async def list_pending(ctx: Ctx, conversation_id: UUID, query: CursorQuery) -> PendingPage:
     """Get who is invited to a group and has not answered, the latest first"""
-    page, total = await invitations.list_of_group(ctx, conversation_id, query)
-    return PendingPage(page, pagination(query, total))
+    return PendingPage(*await invitations.list_of_group(ctx, conversation_id, query))
 
 
 async def list_invitations(ctx: Ctx, query: CursorQuery) -> InvitationPage:

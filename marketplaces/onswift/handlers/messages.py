@@ -4,7 +4,7 @@ from uuid import UUID
 
 import msgspec
 
-from core import conversations, errors, idempotency, messages
+from core import conversations, errors, idempotency, message_search, messages
 from core.context import Ctx
 from core.events import Message
 from core.fields import Short
@@ -12,18 +12,26 @@ from core.ids import uuid7
 from core.market import Answer
 from core.publisher import Draft, as_message
 from marketplaces.onswift.structs.messages import (
+    FoundPage,
     HistoryQuery,
     MessagePage,
     MessageText,
     NewMessage,
     Reactions,
     ReadUpTo,
+    SearchQuery,
 )
 
 
 async def list_messages(ctx: Ctx, conversation_id: UUID, query: HistoryQuery) -> MessagePage:
     """Get messages of a conversation: the newest, or those before a message"""
     return MessagePage(*await messages.history(ctx, conversation_id, query.before, query.limit))
+
+
+async def search_messages(ctx: Ctx, query: SearchQuery) -> FoundPage:
+    """Search in the messages of the user's conversations: the newest first that have all words of `q`"""
+    page = await message_search.find(ctx, query.q, query.conversation_id, query)
+    return FoundPage(page.rows, page.next_cursor)
 
 
 async def send_message(ctx: Ctx, conversation_id: UUID, body: NewMessage) -> Answer[Message]:
@@ -64,8 +72,8 @@ async def _send(ctx: Ctx, conversation_id: UUID, body: NewMessage, content: str)
 
 
 async def edit_message(ctx: Ctx, conversation_id: UUID, message_id: UUID, body: MessageText) -> Message:
-    """Change the text of one's own message"""
-    return await messages.edit(ctx, conversation_id, message_id, body.content)
+    """Change the text of one's own message, and whom it mentions"""
+    return await messages.edit(ctx, conversation_id, message_id, body.content, body.mentions)
 
 
 async def delete_message(ctx: Ctx, conversation_id: UUID, message_id: UUID) -> None:

@@ -4,15 +4,14 @@ from uuid import UUID
 
 from core import blocking, mutes, reports
 from core.context import Ctx
-from core.paging import PageQuery, pagination
+from core.paging import CursorQuery
 from core.reports import Report
 from marketplaces.onswift.structs.safety import BlockPage, MutePage, MuteUntil, NewReport
 
 
-async def list_blocks(ctx: Ctx, query: PageQuery) -> BlockPage:
+async def list_blocks(ctx: Ctx, query: CursorQuery) -> BlockPage:
     """Get whom the user has blocked, the latest first"""
-    page, total = await blocking.list_of_user(ctx, query)
-    return BlockPage(page, pagination(query, total))
+    return BlockPage(*await blocking.list_of_user(ctx, query))
 
 
 async def block_user(ctx: Ctx, user_id: UUID) -> None:
@@ -25,10 +24,9 @@ async def unblock_user(ctx: Ctx, user_id: UUID) -> None:
     await blocking.unblock(ctx, user_id)
 
 
-async def list_mutes(ctx: Ctx, query: PageQuery) -> MutePage:
+async def list_mutes(ctx: Ctx, query: CursorQuery) -> MutePage:
     """Get what the user has muted, the latest first"""
-    page, total = await mutes.list_of_user(ctx, query)
-    return MutePage(page, pagination(query, total))
+    return MutePage(*await mutes.list_of_user(ctx, query))
 
 
 async def mute_user(ctx: Ctx, user_id: UUID, body: MuteUntil | None = None) -> None:

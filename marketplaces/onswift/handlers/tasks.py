@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from core import clock, files
+from core import clock, cursors, files
 from core.context import Ctx
 from core.db import Db, found
 from core.fields import changed
 from core.ids import uuid7
-from core.paging import pagination
+from core.paging import CursorQuery, cursor_pagination, page_of
 from core.people import Person
 from core.unit_of_work import UnitOfWork, unit_of_work
 from marketplaces.onswift import access, notices, rules
@@ -21,6 +21,7 @@ from marketplaces.onswift.queries.tasks import TaskRow
 from marketplaces.onswift.structs.tasks import (
     NewTask,
     ProjectTaskQuery,
+    Sort,
     TaskChange,
     TaskPage,
     TaskQuery,
@@ -32,16 +33,33 @@ from marketplaces.onswift.structs.tasks import (
 async def list_project_tasks(ctx: Ctx, project_id: UUID, query: ProjectTaskQuery) -> TaskPage:
     """Get the tasks of a project, the next due first"""
     await access.project_seen(ctx, project_id)
-    rows = await queries.LIST_OF_PROJECT(ctx.db, project_id, query.status, query.assignee_id, query.limit, query.offset)
-    total = await queries.COUNT_OF_PROJECT(ctx.db, project_id, query.status, query.assignee_id) or 0
-    return TaskPage(views(rows), pagination(query, total))
+    filters = (project_id, query.status, query.assignee_id)
+    rows = await queries.LIST_OF_PROJECT(ctx.db, *filters, *query.window, *_after(query, "dueDate")[:3])
+    return _page(query, "dueDate", rows, await queries.COUNT_OF_PROJECT(ctx.db, *filters) or 0)
 
 
 async def list_tasks(ctx: Ctx, query: TaskQuery) -> TaskPage:
     """Get tasks across projects (creator: of own projects, talent: own tasks), sorted; "-" before a field: descending"""
     filters = (ctx.user.id, query.status, query.assignee_id, query.project_id)
-    rows = await queries.LIST_OF_USER[query.sort](ctx.db, *filters, query.limit, query.offset)
-    return TaskPage(views(rows), pagination(query, await queries.COUNT_OF_USER(ctx.db, *filters) or 0))
+    rows = await queries.LIST_OF_USER[query.sort](ctx.db, *filters, *query.window, *_after(query, query.sort))
+    return _page(query, query.sort, rows, await queries.COUNT_OF_USER(ctx.db, *filters) or 0)
+
+
+def _after(query: CursorQuery, sort: Sort) -> tuple[object, ...]:
+    """Return the place that a page begins after; raises VALIDATION_ERROR, also for one in another order."""
+    place = query.place(queries.Place)
+    if place is None:
+        return (None,) * 5
+    if place.sort != sort or place.created_at.tzinfo is None or "\0" in place.name:
+        raise cursors.not_ours()
+    return place.values
+
+
+def _page(query: CursorQuery, sort: Sort, rows: Sequence[TaskRow], total: int) -> TaskPage:
+    page = page_of(
+        query, rows, lambda row: queries.Place(sort, row.id, row.due_date, row.created_at, row.name, row.status)
+    )
+    return TaskPage(views(page.rows), cursor_pagination(query, total, page.next_cursor))
 
 
 async def create_task(ctx: Ctx, project_id: UUID, body: NewTask) -> TaskView:

@@ -8,6 +8,12 @@ import msgspec
 from core.db import Many, Run, Scalar
 
 
+class Place(msgspec.Struct, frozen=True, array_like=True):
+    """The place of a comment among those of its task."""
+
+    id: UUID
+
+
 class CommentRow(msgspec.Struct, frozen=True):
     id: UUID
     author_id: UUID
@@ -23,7 +29,7 @@ LIST_OF_TASK = Many(
     """
     select c.id, u.id as author_id, u.name as author_name, u.avatar_url as author_avatar, c.content, c.mentions, c.created_at
     from onswift.task_comments c join users u on u.id = c.author_id
-    where c.task_id = $1 order by c.id limit $2 offset $3""",
+    where c.task_id = $1 and ($4::uuid is null or c.id > $4) order by c.id limit $2 offset $3""",
 )
 COUNT_OF_TASK = Scalar(int, "select count(*) from onswift.task_comments where task_id = $1")
 AUTHOR = Scalar(UUID, "select author_id from onswift.task_comments where task_id = $1 and id = $2")

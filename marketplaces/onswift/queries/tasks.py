@@ -11,6 +11,22 @@ from marketplaces.onswift.structs.projects import Status
 from marketplaces.onswift.structs.tasks import Sort, Unassigned
 
 
+class Place(msgspec.Struct, frozen=True, array_like=True):
+    """The place of a task in a list of this order."""
+
+    sort: Sort
+    id: UUID
+    due_date: date
+    created_at: datetime
+    name: str
+    status: Status
+
+    @property
+    def values(self) -> tuple[object, ...]:
+        """What the queries take."""
+        return self.id, self.due_date, self.created_at, self.name, self.status
+
+
 class TaskRow(msgspec.Struct, frozen=True):
     id: UUID
     project_id: UUID
@@ -48,29 +64,45 @@ LIST_OF_PROJECT = Many(
     TaskRow,
     f"""
     select {COLUMNS} from {_TASKS} where {_OF_PROJECT}
+        and ($6::uuid is null or (t.due_date, t.created_at, t.id) > ($7::date, $8::timestamptz, $6))
     order by t.due_date, t.created_at, t.id limit $4 offset $5""",  # noqa: S608
 )
 COUNT_OF_PROJECT = Scalar(int, f"select count(*) from onswift.tasks t where {_OF_PROJECT}")  # noqa: S608
 
 _FILTERED = """($2::text is null or t.status = $2) and ($3::uuid is null or t.assignee_id = $3)
     and ($4::uuid is null or t.project_id = $4)"""
-_BY_STATUS = "array_position(array['planning', 'in-progress', 'completed'], t.status)"
-_ORDERS: dict[Sort, str] = {
-    "dueDate": "t.due_date, t.id",
-    "-dueDate": "t.due_date desc, t.id desc",
-    "createdAt": "t.created_at, t.id",
-    "-createdAt": "t.created_at desc, t.id desc",
-    "name": "lower(t.name), t.id",
-    "-name": "lower(t.name) desc, t.id desc",
-    "status": f"{_BY_STATUS}, t.due_date, t.id",
-    "-status": f"{_BY_STATUS} desc, t.due_date, t.id",
+_BY_STATUS = "array_position(array['planning', 'in-progress', 'completed'], {}.status)"
+# What the list is sorted by, and whether in descending order; `{0}` is a task, or the place of one.
+_ORDERS: dict[Sort, tuple[tuple[str, ...], bool]] = {
+    "dueDate": (("{0}.due_date", "{0}.id"), False),
+    "-dueDate": (("{0}.due_date", "{0}.id"), True),
+    "createdAt": (("{0}.created_at", "{0}.id"), False),
+    "-createdAt": (("{0}.created_at", "{0}.id"), True),
+    "name": (("lower({0}.name)", "{0}.id"), False),
+    "-name": (("lower({0}.name)", "{0}.id"), True),
+    "status": ((_BY_STATUS.replace("{}", "{0}"), "{0}.due_date", "{0}.id"), False),
+    "-status": (("-" + _BY_STATUS.replace("{}", "{0}"), "{0}.due_date", "{0}.id"), False),
 }
-LIST_OF_USER: dict[Sort, Many[TaskRow]] = {
-    sort: Many(
+
+
+def _sorted_by(keys: tuple[str, ...], *, descending: bool) -> Many[TaskRow]:
+    """Declare the list of a user's tasks in an order, after a place ($7 to $11: Place.values; null: from the first on)."""
+    of_task, of_place = (", ".join(key.format(one) for key in keys) for one in ("t", "a"))
+    order = ", ".join(key.format("t") + (" desc" if descending else "") for key in keys)
+    return Many(
         TaskRow,
-        f"select {COLUMNS} from {OWN_TASKS} where {_FILTERED} order by {order} limit $5 offset $6",  # noqa: S608
+        f"""
+        with a as materialized (
+            select $7::uuid as id, $8::date as due_date, $9::timestamptz as created_at, $10::text as name, $11::text as status
+        )
+        select {COLUMNS} from a cross join {OWN_TASKS}
+        where {_FILTERED} and (a.id is null or ({of_task}) {"<" if descending else ">"} ({of_place}))
+        order by {order} limit $5 offset $6""",  # noqa: S608 - no input in it
     )
-    for sort, order in _ORDERS.items()
+
+
+LIST_OF_USER: dict[Sort, Many[TaskRow]] = {
+    sort: _sorted_by(keys, descending=descending) for sort, (keys, descending) in _ORDERS.items()
 }
 COUNT_OF_USER = Scalar(int, f"select count(*) from {OWN} where {_FILTERED}")  # noqa: S608
 

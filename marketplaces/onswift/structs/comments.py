@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 
 from core.fields import MentionIds, Prose
-from core.paging import Pagination
+from core.paging import CursorPagination
 from core.people import Person
 
 
@@ -29,4 +29,4 @@ class CommentView(msgspec.Struct, frozen=True, rename="camel"):
 
 class CommentPage(msgspec.Struct, frozen=True):
     comments: list[CommentView]
-    pagination: Pagination
+    pagination: CursorPagination

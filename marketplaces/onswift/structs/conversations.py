@@ -9,7 +9,7 @@ from core.conversations import LastMessage, Member
 from core.events import Invitation
 from core.fields import Name, PersonIds
 from core.invitations import Pending
-from core.paging import CursorPagination, Pagination
+from core.paging import CursorPagination
 from core.people import Person
 
 
@@ -69,4 +69,4 @@ class InvitationPage(msgspec.Struct, frozen=True):
 
 class PendingPage(msgspec.Struct, frozen=True):
     invitations: list[Pending]
-    pagination: Pagination
+    pagination: CursorPagination

@@ -1,12 +1,15 @@
 """Messages of a conversation."""
 
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
+from msgspec import UNSET, Meta, UnsetType
 
 from core.events import Message, Reaction
 from core.fields import ClientId, Content, MentionIds
-from core.paging import Limit
+from core.message_search import FoundMessage
+from core.paging import AfterQuery, Limit
 
 
 class HistoryQuery(msgspec.Struct, frozen=True, rename="camel"):
@@ -21,6 +24,28 @@ class MessagePage(msgspec.Struct, frozen=True, rename="camel"):
     has_more: bool
 
 
+class SearchQuery(AfterQuery, frozen=True, kw_only=True, rename="camel"):
+    """`q`: words, all of which a message has; `conversationId`: only there."""
+
+    q: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=200,
+            pattern=r"^[^\x00]*$",
+            extra={"words": "Must not contain the character U+0000"},
+        ),
+    ]
+    conversation_id: UUID | None = None
+
+
+class FoundPage(msgspec.Struct, frozen=True, rename="camel"):
+    """The newest first; with `nextCursor` as `cursor` comes what follows, null: nothing does."""
+
+    results: list[FoundMessage]
+    next_cursor: str | None
+
+
 class NewMessage(msgspec.Struct, frozen=True, rename="camel"):
     """With a `clientId` the call is safe to repeat: the repeat is answered with the first message and 200."""
 
@@ -31,7 +56,10 @@ class NewMessage(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class MessageText(msgspec.Struct, frozen=True):
+    """`mentions`, if given, takes the place of those that the message had."""
+
     content: Content
+    mentions: MentionIds | UnsetType = UNSET
 
 
 class Reactions(msgspec.Struct, frozen=True, rename="camel"):

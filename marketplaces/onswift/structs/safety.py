@@ -8,13 +8,13 @@ import msgspec
 from core.blocking import BlockView
 from core.fields import Description
 from core.mutes import Mute
-from core.paging import Pagination
+from core.paging import CursorPagination
 from core.reports import Reason
 
 
 class BlockPage(msgspec.Struct, frozen=True):
     blocks: list[BlockView]
-    pagination: Pagination
+    pagination: CursorPagination
 
 
 class MuteUntil(msgspec.Struct, frozen=True):
@@ -25,7 +25,7 @@ class MuteUntil(msgspec.Struct, frozen=True):
 
 class MutePage(msgspec.Struct, frozen=True):
     mutes: list[Mute]
-    pagination: Pagination
+    pagination: CursorPagination
 
 
 class NewReport(msgspec.Struct, frozen=True):

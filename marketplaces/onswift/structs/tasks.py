@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from core.fields import Description, Name
-from core.paging import Limit, PageQuery, Pagination
+from core.paging import CursorPagination, CursorQuery, Limit
 from core.people import Person
 from marketplaces.onswift.structs.projects import Status
 
@@ -35,7 +35,7 @@ class TaskChange(msgspec.Struct, frozen=True, rename="camel"):
     due_date: date | UnsetType = UNSET
 
 
-class ProjectTaskQuery(PageQuery, frozen=True, rename="camel"):
+class ProjectTaskQuery(CursorQuery, frozen=True, rename="camel"):
     """The document gives all tasks of a project at once: so pages are as long as they may be."""
 
     limit: Limit = 100
@@ -43,7 +43,7 @@ class ProjectTaskQuery(PageQuery, frozen=True, rename="camel"):
     assignee_id: UUID | None = None
 
 
-class TaskQuery(PageQuery, frozen=True, rename="camel"):
+class TaskQuery(CursorQuery, frozen=True, rename="camel"):
     status: Status | None = None
     assignee_id: UUID | None = None
     project_id: UUID | None = None
@@ -81,4 +81,4 @@ class TaskView(msgspec.Struct, frozen=True, rename="camel"):
 
 class TaskPage(msgspec.Struct, frozen=True):
     tasks: list[TaskView]
-    pagination: Pagination
+    pagination: CursorPagination

@@ -127,6 +127,10 @@ async def test_a_reply_and_a_mention_name_what_is_in_the_conversation(pair: Pair
     assert nowhere.code == "MESSAGE_NOT_FOUND"
     outside = await pair.talent.post(f"{pair.path}/messages", content="yes", mentions=[pair.stranger.id])
     assert (outside.code, outside.fields) == ("VALIDATION_ERROR", ["mentions"])
+    path = f"{pair.path}/messages/{reply.body['id']}"
+    assert (await pair.talent.put(path, content="no")).body["mentions"] == [pair.creator.id]
+    assert (await pair.talent.put(path, content="no", mentions=[pair.stranger.id])).fields == ["mentions"]
+    assert (await pair.talent.put(path, content="no", mentions=[])).body["mentions"] == []
 
 
 async def test_a_text_that_is_no_message_is_refused_and_not_stored(pair: Pair) -> None:

@@ -1,6 +1,7 @@
-"""Lists that grow at their beginning while one reads them page by page show nothing twice, and nothing is left out."""
+"""Lists that change while one reads them page by page show nothing twice, and nothing is left out."""
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -8,8 +9,12 @@ import pytest
 from core.notifications import notify_members
 from tests.flow.api.conftest import Api, Caller
 from tests.flow.conftest import House
+from tests.flow.onswift.conftest import Cast
+from tests.flow.onswift.conftest import cast as cast
+from tests.flow.onswift.test_tasks import task_of
 
 COUNT = 5
+Change = Callable[[], Awaitable[None]]
 Grow = Callable[[Api, House, Caller], Awaitable[None]]
 
 
@@ -63,3 +68,121 @@ async def test_what_is_no_cursor_is_refused(api: Api, name: str, cursor: str) ->
     bob = await api.signed_up("talent")
     refused = await bob.get(f"/{name}", cursor=cursor)
     assert (refused.status, refused.fields) == (400, ["cursor"])
+
+
+async def people(api: Api, count: int, role: str = "talent") -> list[Caller]:
+    return [await api.signed_up(role, f"P{place}") for place in range(count)]
+
+
+async def read_on(caller: Caller, path: str, name: str, between: Change, **query: str) -> list[str]:
+    """Read a list by cursors, two at a time, while it changes; return what was shown, as texts that tell entries apart."""
+    page = (await caller.get(path, limit=2, **query)).body
+    shown = [told_apart(one) for one in page[name]]
+    while cursor := page["pagination"]["nextCursor"]:
+        await between()
+        page = (await caller.get(path, limit=2, cursor=cursor, **query)).body
+        shown += [told_apart(one) for one in page[name]]
+    assert not page["pagination"]["hasNext"]
+    return shown
+
+
+def told_apart(one: Any) -> str:
+    return str(one.get("id") or one["user"]["id"])
+
+
+@pytest.mark.usefixtures("generous")
+@pytest.mark.parametrize("name", ["blocks", "mutes"])
+async def test_what_one_has_blocked_or_muted_is_shown_once_each_while_that_changes(api: Api, name: str) -> None:
+    ann = await api.signed_up()
+    path = {"blocks": "/users/me/blocks/{}", "mutes": "/users/{}/mute"}[name]
+    others = await people(api, 8)
+    for one in others[:6]:
+        assert (await ann.put(path.format(one.id))).status == 204
+    coming, going = others[6:], [others[5], others[0]]  # one that is shown first, and one that is shown last
+
+    async def change() -> None:
+        if coming:
+            await ann.put(path.format(coming.pop().id))
+            await ann.delete(path.format(going.pop(0).id))
+
+    shown = await read_on(ann, f"/users/me/{name}", name, change)
+    assert shown == [one.id for one in others[5:0:-1]]
+
+
+@pytest.mark.usefixtures("generous")
+async def test_who_is_invited_is_shown_once_each_while_others_are_and_answer(api: Api) -> None:
+    ann = await api.signed_up()
+    first, *others = await people(api, 8)
+    ids = [one.id for one in others[:5]]
+    group = (await ann.post("/conversations/groups", title="Team", participantIds=[first.id, *ids])).body["id"]
+    coming = others[5:]
+
+    async def change() -> None:
+        if coming:
+            await ann.post(f"/conversations/{group}/members", userIds=[coming.pop().id])
+            await first.accept_all()
+
+    held = [told_apart(one) for one in (await ann.get(f"/conversations/{group}/invitations")).body["invitations"]]
+    shown = await read_on(ann, f"/conversations/{group}/invitations", "invitations", change)
+    assert [one for one in shown if one != first.id] == [one for one in held if one != first.id]
+    assert len(shown) == len(set(shown))
+
+
+@pytest.mark.usefixtures("generous")
+async def test_comments_are_shown_once_each_while_some_come_and_go(cast: Cast) -> None:
+    task = await task_of(cast)
+    path = f"{cast.path}/tasks/{task['id']}/comments"
+
+    async def write() -> str:
+        return str((await cast.creator.post(path, content="x")).body["id"])
+
+    held = [await write() for _ in range(6)]
+    going = [held[0], held[1]]
+
+    async def change() -> None:
+        if going:
+            await cast.creator.delete(f"{path}/{going.pop()}")
+            await write()
+
+    shown = await read_on(cast.talent, path, "comments", change)
+    assert shown[:6] == held
+    assert len(shown) == len(set(shown)) == 8
+
+
+SORTS = ["dueDate", "-dueDate", "createdAt", "-createdAt", "name", "-name", "status", "-status", None]
+
+
+@pytest.mark.usefixtures("generous")
+@pytest.mark.parametrize("sort", SORTS)
+async def test_tasks_are_shown_once_each_in_every_order_while_some_come_and_go(cast: Cast, sort: str | None) -> None:
+    """None: those of one project."""
+    looks = [("B", 12), ("a", 11), ("b", 11), ("A", 12), ("c", 10), ("É", 10)]
+    made = [await task_of(cast, name=name, dueDate=f"2999-10-{day}") for name, day in looks]
+    for task, status in zip(
+        made, ["in-progress", "completed", "planning", "in-progress", "planning", "planning"], strict=True
+    ):
+        await cast.creator.put(f"{cast.path}/tasks/{task['id']}", status=status)
+    path, query = ("/tasks", {"sort": sort}) if sort else (f"{cast.path}/tasks", {})
+    held = [one["id"] for one in (await cast.creator.get(path, **query)).body["tasks"]]
+    new = [("0", 1), ("zz", 30), ("b", 11)]
+    going = [held[5], held[0], held[1]]
+
+    async def change() -> None:
+        if new:
+            name, day = new.pop()
+            await task_of(cast, name=name, dueDate=f"2999-10-{day:02}")
+            await cast.creator.delete(f"{cast.path}/tasks/{going.pop()}")
+
+    shown = await read_on(cast.creator, path, "tasks", change, **query)
+    assert len(shown) == len(set(shown))
+    assert [one for one in shown if one in held[:5]] == held[:5]
+
+
+@pytest.mark.usefixtures("generous")
+async def test_a_cursor_is_good_for_the_order_that_it_was_given_in(cast: Cast) -> None:
+    for _ in range(2):
+        await task_of(cast)
+    cursor = (await cast.creator.get("/tasks", limit=1, sort="name")).body["pagination"]["nextCursor"]
+    assert (await cast.creator.get("/tasks", cursor=cursor, sort="-name")).fields == ["cursor"]
+    assert (await cast.creator.get("/tasks", cursor="kgEC")).fields == ["cursor"]
+    assert (await cast.creator.get(f"{cast.path}/tasks", cursor="x")).fields == ["cursor"]

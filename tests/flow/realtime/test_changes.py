@@ -103,6 +103,26 @@ async def test_replies_and_mentions_travel_with_the_message(pair: Pair) -> None:
     assert (await ann.join(room, limit=1))["messages"][0]["mentions"] == [str(ann.user.id)]
 
 
+async def test_mentions_that_an_edit_changes_travel_with_the_event_the_history_and_sync(pair: Pair) -> None:
+    ann, bob, room = pair
+    sent = await ann.send(room, "who can?")
+    cursor = (await bob.call("sync"))["cursor"]
+    at = {"conversationId": str(room), "messageId": sent["id"]}
+    answer = await ann.call("message:edit", **at, content="Bob?", mentions=[str(bob.user.id)])
+    assert answer["message"]["mentions"] == [str(bob.user.id)]
+    assert (await bob.heard.next("message:edited"))["message"] == answer["message"]
+    kept = await ann.call("message:edit", **at, content="Bob!")
+    assert kept["message"]["mentions"] == [str(bob.user.id)]
+    (synced,) = (await bob.call("sync", cursor=cursor))["conversations"]
+    assert synced["messages"][-1]["mentions"] == [str(bob.user.id)]
+    assert (await bob.join(room, since=sent["version"]))["messages"] == [kept["message"]]
+    none = await ann.call("message:edit", **at, content="Bob!", mentions=[])
+    assert (await bob.join(room, limit=1))["messages"][0] == none["message"]
+    assert none["message"]["mentions"] == []
+    outside = await ann.call("message:edit", **at, content="?", mentions=["00000000-0000-7000-8000-000000000000"])
+    assert [one["field"] for one in outside["error"]["details"]] == ["mentions"]
+
+
 async def test_reading_moves_forward_only_and_is_told_to_the_others(pair: Pair) -> None:
     ann, bob, room = pair
     sent = [await ann.send(room, str(i)) for i in range(3)]

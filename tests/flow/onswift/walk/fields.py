@@ -31,7 +31,11 @@ NOT_FREE = {
     "ResetPassword.token": "made by us",
     "VerifyEmail.token": "made by us",
     "EmailCode.token": "made by us",
-    **{f"{kind}Query.cursor": "made by us" for kind in ("Cursor", "Deliverable", "Notification", "Project", "Review")},
+    **{
+        f"{kind}Query.cursor": "made by us"
+        for kind in ("Cursor", "Deliverable", "Notification", "Project", "ProjectTask", "Review", "Search", "Task")
+    },
+    "SearchQuery.q": "looked for, not stored",
     "FeedQuery.token": "made by us",
     "RefreshAuth.token": "made by us",
     "Sync.cursor": "made by us",

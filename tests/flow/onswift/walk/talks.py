@@ -19,7 +19,9 @@ async def talk(walker: Walker, other: Caller, third: Caller) -> None:
     first = await walker.make(
         "POST", MESSAGES, pair, content=marks.own("earlier text"), clientId=marks.own("client id"), replyTo=asked["id"]
     )
-    await walker.make("PUT", MESSAGE, pair, first["id"], content=marks.shared("edited", "messages", "notifications"))
+    await walker.make(
+        "PUT", MESSAGE, pair, first["id"], content=marks.shared("edited", "messages", "message_words", "notifications")
+    )
     gone = await walker.make("POST", MESSAGES, pair, content=marks.own("deleted text"))
     await walker.make("DELETE", MESSAGE, pair, gone["id"])
     await walker.make("PUT", MESSAGE + "/reactions/{emoji}", pair, asked["id"], "🎉")
@@ -27,6 +29,7 @@ async def talk(walker: Walker, other: Caller, third: Caller) -> None:
     await walker.make("DELETE", MESSAGE + "/reactions/{emoji}", pair, asked["id"], "👍")
     await walker.make("PUT", CONVERSATION + "/read", pair, messageId=asked["id"])
     await walker.make("GET", MESSAGES, pair)
+    await walker.call("GET", "/api/conversations/messages/search", params={"q": "edited"})
     await walker.make("GET", "/api/conversations")
     title = marks.shared("title of a group", "conversations")
     group = (await walker.make("POST", "/api/conversations/groups", title=title, participantIds=[other.id]))["id"]
@@ -72,7 +75,10 @@ async def report(walker: Walker, other: Caller, pair: str, message: str) -> None
     await walker.make("POST", "/api/users/{userId}/report", other.id, reason="other", text=text)
     await walker.make("POST", MESSAGE + "/report", pair, message, reason="spam", text=marks.own("of a message"))
     said = await walker.make(
-        "POST", MESSAGES, pair, content=marks.shared("reported", "messages", "reports", "notifications")
+        "POST",
+        MESSAGES,
+        pair,
+        content=marks.shared("reported", "messages", "message_words", "reports", "notifications"),
     )
     reported = await other.post(f"/conversations/{pair}/messages/{said['id']}/report", reason="hate", text="See!")
     assert reported.status == 201
@@ -102,7 +108,10 @@ async def on_the_socket(walker: Walker, hub: str, other: Caller, third: Caller, 
     sent = await say(chatter, "message:send", **room, content=text, clientId=id)
     message = {**room, "messageId": sent["id"]}
     await say(
-        chatter, "message:edit", **message, content=marks.shared("edited on the socket", "messages", "notifications")
+        chatter,
+        "message:edit",
+        **message,
+        content=marks.shared("edited on the socket", "messages", "message_words", "notifications"),
     )
     await say(chatter, "message:react", **message, emoji="🎈")
     await say(chatter, "conversation:typing", **room, isTyping=True)
