@@ -322,11 +322,16 @@ async def close(ctx: Ctx, work: UnitOfWork, id: UUID, template: str) -> None:
         work.emit([row.user_id for row in await MEMBERS_OF(work.db, id)], ConversationClosed(id, closed_at))
 
 
-async def say_joined(ctx: Ctx, work: UnitOfWork, id: UUID, people: Sequence[Person]) -> None:
-    """Tell a group, and these people, that the caller has added them, or has joined it herself."""
+async def say_joined(
+    ctx: Ctx, work: UnitOfWork, id: UUID, people: Sequence[Person], inviter: Person | None = None
+) -> None:
+    """Tell a group, and these people, that the caller has added them, or has joined it herself.
+
+    Who has invited her is the sender of that note, so that it is not unread for him.
+    """
     if people:
         if people[0].id == ctx.user.id:
-            await _log(work, id, ctx.user.person, "{actor} joined", people)
+            await _log(work, id, inviter or ctx.user.person, "{person} joined", people, person=ctx.user.person)
         else:
             await _log_added(work, id, ctx.user.person, people)
         _tell(work, id, people, is_member=True)

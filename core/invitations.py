@@ -126,6 +126,7 @@ INVITE = Many(
     returning {_ASKED}""",  # noqa: S608 - no input in it
 )
 OF_USER = One(Asked, f"select {_ASKED} from invitations where id = $1 and user_id = $2")  # noqa: S608 - no input in it
+INVITER = One(Person, "select id, name, avatar_url from users where id = $1 and deleted_at is null")
 _ANSWER = f"""update invitations set answer = $1, answered_at = $2 where answer is null and {{}} returning {_ASKED}"""  # noqa: S608
 ANSWER = One(Asked, _ANSWER.format("id = $3 and user_id = $4"))
 ANSWER_OF_USERS = Many(Asked, _ANSWER.format("conversation_id = $3 and user_id = any ($4::uuid[])"))
@@ -202,7 +203,8 @@ async def accept(ctx: Ctx, id: UUID) -> Conversation:
             me = [ctx.user.id]
             added = await ADD_MEMBERS(work.db, asked.conversation_id, me, "member", ctx.market, ctx.user.id)
             await require_space(work, asked.conversation_id)
-            await conversations.say_joined(ctx, work, asked.conversation_id, added)
+            inviter = await INVITER(work.db, asked.invited_by)
+            await conversations.say_joined(ctx, work, asked.conversation_id, added, inviter)
             await _tell_answer(work, asked.conversation_id, [answered])
         elif not await _is_member(ctx, work, asked):
             raise errors.INVITATION_NOT_FOUND.error()

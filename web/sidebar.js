@@ -46,8 +46,13 @@ export class Sidebar {
     button.setAttribute("aria-current", String(isOpen));
     redraw(button, [name, presence, unread, words, shortTimeOf(lastAt)], () => [
       avatar(face, presence),
-      el("span.title", el("b", name), el("time", { dateTime: lastAt }, shortTimeOf(lastAt))),
-      el("span.preview", el("span", { dir: "auto" }, words), unread > 0 && badge(unread)),
+      el("span.title", el("b", name)), // alone: beside anything else, names are cut in two panes of 1280 pixels
+      el(
+        "span.preview",
+        el("span", { dir: "auto" }, words),
+        conversation.preview && el("time", { dateTime: lastAt }, shortTimeOf(lastAt)),
+        unread > 0 && badge(unread),
+      ),
     ]);
   }
 

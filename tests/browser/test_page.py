@@ -4,12 +4,13 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, ViewportSize, expect
 
 from tests.browser.page import PHONE, PaneView, Visit
 from tests.browser.server import DevServer
 
 FITS = "document.documentElement.scrollWidth <= innerWidth"
+NARROW = ViewportSize(width=1280, height=800)
 TALK = (
     ("creator", "Hi! We loved your reel. Are you free for a launch film in March?"),
     ("creator", "Two shooting days, one in the studio and one outside."),
@@ -26,6 +27,16 @@ def test_each_user_can_have_a_window_of_their_own(demo: Visit) -> None:
     expect(talent.message("From window to window")).to_be_visible()
     expect(creator.page.locator(".pane")).to_have_count(1)
     expect(talent.page.locator(".pane")).to_have_count(1)
+
+
+def test_a_name_is_not_cut_where_two_panes_stand_side_by_side(demo: Visit) -> None:
+    demo.page.set_viewport_size(NARROW)
+    title = demo.creator.root.locator(".conversation .title b")
+    expect(title).to_have_count(1)
+    cut = "(one, name) => { one.textContent = name; return one.scrollWidth > one.clientWidth }"
+    assert title.evaluate(cut, "x" * 60)
+    for name in ("Jonas Lindqvist", "Tomasz Kowalczyk"):
+        assert not title.evaluate(cut, name), name
 
 
 def test_one_can_log_out_and_in_again_in_another_browser(demo: Visit, visit: Callable[..., Visit]) -> None:

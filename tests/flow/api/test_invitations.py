@@ -11,6 +11,7 @@ import pytest
 
 from core import invitations
 from core.budget import Rate
+from core.notifications import notify_members
 from core.shared_limits import SharedLimits, key_of
 from tests.flow.api.conftest import Api, Caller, Reply
 from tests.flow.conftest import House
@@ -129,6 +130,19 @@ async def test_who_accepts_is_a_member_as_if_added(group: Group) -> None:
         "she was asked before, and once is enough"
     )
     assert len(await notices(group.eve)) == 1
+
+
+async def test_who_has_invited_somebody_has_nothing_unread_from_the_answer(group: Group, house: House) -> None:
+    async def unread(who: Caller) -> int:
+        return int((await who.get(group.path)).body["unreadCount"])
+
+    await accept(group.bob)
+    assert (await unread(group.ann), await unread(group.bob)) == (0, 0)
+    await group.bob.post(f"{group.path}/messages", content="hello")
+    await accept(group.eve)
+    assert (await unread(group.ann), await unread(group.bob), await unread(group.eve)) == (1, 1, 0)
+    await notify_members(house.resources.db, house.publisher, [UUID(group.id)])
+    assert [one["message"] for one in (await group.ann.get("/notifications")).body["notifications"]] == ["Bob: hello"]
 
 
 async def test_of_two_accepts_at_once_one_joins_and_both_are_answered(group: Group) -> None:
