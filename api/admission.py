@@ -15,7 +15,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from api.cookies import shown_by
-from api.lanes import SHARE, Lanes
+from api.lanes import SHARE, Lanes, Place
 from api.middleware import ADDRESS, answer
 from api.shown import NOTHING, Shown, holder_of
 from core.address import AddressBuckets, client_address, subject
@@ -89,7 +89,7 @@ class Admission:
         self._offenders.limited(REQUESTS.name, holder[-1][0] if holder else subject(address))
         raise RateLimitedError(ceil(wait))
 
-    def under_way(self, request: web.Request) -> AbstractAsyncContextManager[None]:
+    def under_way(self, request: web.Request) -> AbstractAsyncContextManager[Place | None]:
         """Count a call for its address as long as it is under way, or for its user if others there have all that it may have."""
         if self._settings.rate_limits == "off":
             return nullcontext()

@@ -14,6 +14,7 @@ from api.auth import caller
 from api.body import read_body
 from api.cookies import Cookies, wanted, without_tokens
 from api.fixed import Fixed
+from api.lanes import Place
 from api.middleware import ADDRESS, NO_STORE, REQUEST_ID, REVALIDATED, ROUTE
 from api.pieces import Pieces
 from api.shown import Shown, holder_of
@@ -37,6 +38,7 @@ UPLOAD_SECONDS = 1800.0
 # Of the body of a call that is admitted once it has been read.
 MOST_REFRESH = 8 * 1024
 RAW = web.RequestKey("raw", bytes)
+PLACE = web.RequestKey("place", Place)
 
 
 class Endpoint:
@@ -62,7 +64,9 @@ class Endpoint:
         brings_files = bool(self._route.uploads) and request.content_type == "multipart/form-data"
         # Files may be slow to come.
         under_way = nullcontext() if brings_files else request.app[ADMISSION].under_way(request)
-        async with asyncio.timeout(UPLOAD_SECONDS if brings_files else CALL_SECONDS) as deadline, under_way:
+        async with asyncio.timeout(UPLOAD_SECONDS if brings_files else CALL_SECONDS) as deadline, under_way as place:
+            if place:
+                request[PLACE] = place
             ctx = await self._identified(request, self._context(request))
             logs.identify(ctx.market, str(ctx.caller.id) if ctx.caller else "")
             allowance = await self._limit(ctx, await self._shown(request, ctx))
@@ -78,7 +82,7 @@ class Endpoint:
         raw = request.get(RAW)
         if raw is None:
             async with _stopped(deadline):
-                raw = await read_body(request)
+                raw = await _read_aside(request)
         if self._body_shape:
             place = dict(arguments)
             arguments["body"] = self._body(request, raw, self._body_shape)
@@ -153,7 +157,7 @@ class Endpoint:
             return Shown(ctx.access_token, device=ctx.device)
         admission, refresh = request.app[ADMISSION], ""
         try:
-            request[RAW] = raw = await read_body(request, MOST_REFRESH)
+            request[RAW] = raw = await _read_aside(request, MOST_REFRESH)
         except AppError:
             admission.take(ctx.remote)
             await limits.take(ctx, self._market.per_address_changes, ctx.remote)
@@ -203,6 +207,15 @@ class Endpoint:
         if isinstance(answer.body, Text):
             return Answer(status, answer.body.octets, answer.etag, answer.body.media_type)
         return Answer(status, msgspec.json.encode(answer.body), answer.etag)
+
+
+async def _read_aside(request: web.Request, most: int = 0) -> bytes:
+    """Read a body; while it is still to come, others have the place of the call."""
+    place = request.get(PLACE)
+    if place is None or request.content.is_eof():
+        return await read_body(request, most)
+    async with place.left():
+        return await read_body(request, most)
 
 
 @asynccontextmanager

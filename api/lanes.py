@@ -1,25 +1,52 @@
 """How many calls of one client are under way: beyond that its next ones wait, so that it does not hold the whole database pool.
 
-A call waits a second at most: a lane may be held by one that is slow to send its body, and others share the address.
+A call waits for as long as calls have, and not behind those that are slow to send their bodies: they step aside meanwhile.
 """
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Final
 
 SHARE: Final = 3  # of the connections to the database: one client's calls get one of so many
-WAIT_SECONDS: Final = 1.0
 
 
 class Lane:
-    """The calls of one client; `calls` also counts those that wait."""
+    """The calls of one client; `calls` also counts those that wait, or have stepped aside."""
 
     __slots__ = ("calls", "free")
 
     def __init__(self, most: int) -> None:
         self.calls = 0
         self.free = asyncio.Semaphore(most)
+
+
+class Place:
+    """The place of one call in its lane."""
+
+    __slots__ = ("_free", "_is_held")
+
+    def __init__(self, free: asyncio.Semaphore) -> None:
+        self._free = free
+        self._is_held = False
+
+    async def take(self) -> None:
+        """Wait for it."""
+        await self._free.acquire()
+        self._is_held = True
+
+    def leave(self) -> None:
+        """Let the next call have it."""
+        if self._is_held:
+            self._is_held = False
+            self._free.release()
+
+    @asynccontextmanager
+    async def left(self) -> AsyncIterator[None]:
+        """Let others have it for as long as the block runs, then wait for it again."""
+        self.leave()
+        yield
+        await self.take()
 
 
 class Lanes:
@@ -35,27 +62,16 @@ class Lanes:
         return lane is not None and lane.free.locked()
 
     @asynccontextmanager
-    async def under_way(self, client: str) -> AsyncIterator[None]:
+    async def under_way(self, client: str) -> AsyncIterator[Place]:
         """Count a call of a client for as long as the block runs, which begins late if it has too many."""
         lane = self._lanes.setdefault(client, Lane(self._most))
         lane.calls += 1
+        place = Place(lane.free)
         try:
-            is_in = await _entered(lane.free)
-            try:
-                yield
-            finally:
-                if is_in:
-                    lane.free.release()
+            await place.take()
+            yield place
         finally:
+            place.leave()
             lane.calls -= 1
             if not lane.calls:
                 del self._lanes[client]
-
-
-async def _entered(free: asyncio.Semaphore) -> bool:
-    if not free.locked():
-        return await free.acquire()
-    with suppress(TimeoutError):
-        async with asyncio.timeout(WAIT_SECONDS):
-            return await free.acquire()
-    return False
