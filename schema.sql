@@ -339,6 +339,7 @@ create table idempotency_keys (
     etag text not null default '',
     created_at timestamptz not null,
     named uuid[],
+    meaning bytea, -- fingerprint, whatever the order of the fields in the JSON
     primary key (user_id, key)
 );
 -- idempotency.FORGET

@@ -1,6 +1,7 @@
 """Idempotency keys: a call that creates, repeated with its key, creates nothing again."""
 
 import asyncio
+import json
 
 import pytest
 
@@ -47,6 +48,16 @@ async def test_a_key_is_for_one_call_only(api: Api, house: House) -> None:
     await create(ann, "1")
     other = await create(ann, "1", name="Another")
     assert (other.status, other.code) == (422, "IDEMPOTENCY_KEY_REUSED")
+    assert await count(house) == 1
+
+
+async def test_a_repeat_is_one_whatever_the_order_of_its_fields_and_its_blanks(api: Api, house: House) -> None:
+    ann = await api.signed_up()
+    first = await create(ann, "1")
+    text = json.dumps(dict(reversed(PROJECT.items())), indent=2)
+    headers = {"Idempotency-Key": "1", "Content-Type": "application/json"}
+    second = await ann.call("POST", "/projects", data=text, headers=headers)
+    assert (second.status, second.body) == (201, first.body)
     assert await count(house) == 1
 
 
