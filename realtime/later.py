@@ -17,9 +17,12 @@ from realtime.repeats import LEAST_TIMEOUT
 if TYPE_CHECKING:
     from realtime.client import Client, Reply
 
-MOST_WAIT: Final = 1.5  # seconds until there is enough budget; the messages of a market are allowed again after one
-# Seconds between tries while the database is away: together longer than the usual `ackTimeout` of 10.
-WAITS: Final = (1.0, 2.0, 4.0, 8.0)
+MOST_WAIT: Final = 1.5  # seconds until the rate allows an event; the messages of a market are allowed again after one
+# Over the rate an event is tried for so long, however often: other devices of its user may be faster each time. Not more often
+# than each LEAST_WAIT. This and WAITS are longer than the usual `ackTimeout` of 10.
+MOST_SECONDS: Final = 15.0
+LEAST_WAIT: Final = 0.05
+WAITS: Final = (1.0, 2.0, 4.0, 8.0)  # seconds between tries while the database is away
 MOST_HELD: Final = 16 * 1024 * 1024  # bytes of the events that wait on a hub
 MOST_REPEATS: Final = 8  # acks of one event; of more the client has given up the first ones
 # It is not known whether what failed was done. These may be done twice.
@@ -88,8 +91,9 @@ class Later:
 
 def _wait(reply: "Reply", error: errors.AppError) -> float | None:
     """Return the seconds after which an event may succeed; None if it is not worth while."""
-    if reply.tries >= len(WAITS):
-        return None
     if error.kind is errors.RATE_LIMITED:
-        return error.retry_after if 0.0 < error.retry_after <= MOST_WAIT else None
-    return WAITS[reply.tries] if error.kind is errors.UNAVAILABLE and reply.name in REPEATABLE else None
+        is_in_time = not reply.tries or monotonic() - reply.held_at < MOST_SECONDS
+        return max(error.retry_after, LEAST_WAIT) if is_in_time and 0.0 < error.retry_after <= MOST_WAIT else None
+    if error.kind is errors.UNAVAILABLE and reply.name in REPEATABLE:
+        return WAITS[reply.tries] if reply.tries < len(WAITS) else None
+    return None
