@@ -1,8 +1,8 @@
-"""Events that were refused for a reason that passes: they are tried again before the client is told.
+"""Events that were refused for a reason that passes: the hub tries them again before it answers.
 
-With the official client's `retries` every ack is a success, also one that carries an error: what was refused would be lost. So
-one event of each socket may wait until it is allowed, or the database is back; its repeats wait with it, and its ack comes late.
-If it is refused in the end, a client that repeats gets no ack, only the `error` event: then it tries again by itself.
+The official client's `retries` takes every ack for a success, also one with an error, so it would not send a refused event again.
+Therefore one event of each socket may wait here until the rate allows it, or the database is back; its repeats wait with it.
+If it is refused in the end, a client that has repeated an event gets no ack, only the `error` event: then it sends it again.
 """
 
 import asyncio
@@ -17,12 +17,15 @@ from realtime.repeats import LEAST_TIMEOUT
 if TYPE_CHECKING:
     from realtime.client import Client, Reply
 
-MOST_WAIT: Final = 1.5  # seconds until there is enough budget; the messages of a market are allowed again after one
-# Seconds between tries while the database is away: together longer than the usual `ackTimeout` of 10.
-WAITS: Final = (1.0, 2.0, 4.0, 8.0)
+MOST_WAIT: Final = 1.5  # seconds until the rate allows an event; the messages of a market are allowed again after one
+# Over the rate an event is tried for so long, however often: other devices of its user may be faster each time. Not more often
+# than each LEAST_WAIT. This and WAITS are longer than the usual `ackTimeout` of 10.
+MOST_SECONDS: Final = 15.0
+LEAST_WAIT: Final = 0.05
+WAITS: Final = (1.0, 2.0, 4.0, 8.0)  # seconds between tries while the database is away
 MOST_HELD: Final = 16 * 1024 * 1024  # bytes of the events that wait on a hub
-MOST_REPEATS: Final = 8  # acks of one event; of more the client has given up the first ones
-# It is not known whether what failed was done. These may be done twice.
+MOST_REPEATS: Final = 8  # acks of one event; if there are more, the client no longer waits for the first ones
+# When the database fails, it is not known whether the event was done. These may be done twice.
 REPEATABLE: Final = frozenset(
     event.name
     for event in (
@@ -45,7 +48,7 @@ class Later:
         self._held = 0
 
     def joins(self, client: "Client", reply: "Reply") -> bool:
-        """Have a repeat wait with what waits of its client; another event of that kind must not overtake it, so it is refused."""
+        """Let a repeat wait with the event that it repeats; refuse others of the same name, which must not overtake that."""
         held = client.held
         if held is None or held.name != reply.name:
             return False
@@ -57,7 +60,7 @@ class Later:
         return True
 
     def hold(self, client: "Client", reply: "Reply", error: errors.AppError) -> bool:
-        """Try an event again later, if that is worth while; else forget the acks of a client that asks again by itself."""
+        """Try an event again later, if that is worthwhile; if not, send no ack to a client that sends it again by itself."""
         if client.held is not None and client.held is not reply:
             if client.held.args == reply.args:
                 return self.joins(client, reply)
@@ -76,7 +79,7 @@ class Later:
         return True
 
     def release(self, client: "Client") -> None:
-        """What waited of a client waits no more."""
+        """Forget the event of a client that waits."""
         if client.held is not None:
             self._held -= len(client.held.args)
             client.held = None
@@ -87,9 +90,10 @@ class Later:
 
 
 def _wait(reply: "Reply", error: errors.AppError) -> float | None:
-    """Return the seconds after which an event may succeed; None if it is not worth while."""
-    if reply.tries >= len(WAITS):
-        return None
+    """Return the seconds after which an event may succeed; None if it is not worthwhile."""
     if error.kind is errors.RATE_LIMITED:
-        return error.retry_after if 0.0 < error.retry_after <= MOST_WAIT else None
-    return WAITS[reply.tries] if error.kind is errors.UNAVAILABLE and reply.name in REPEATABLE else None
+        is_in_time = not reply.tries or monotonic() - reply.held_at < MOST_SECONDS
+        return max(error.retry_after, LEAST_WAIT) if is_in_time and 0.0 < error.retry_after <= MOST_WAIT else None
+    if error.kind is errors.UNAVAILABLE and reply.name in REPEATABLE:
+        return WAITS[reply.tries] if reply.tries < len(WAITS) else None
+    return None

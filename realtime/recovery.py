@@ -1,13 +1,16 @@
-"""Connection state recovery as stock Socket.IO clients know it: who comes back is in her rooms again and gets what she missed.
+"""Socket.IO's connection state recovery: a client that reconnects is in its rooms again and gets what it missed.
 
-The official clients give back the `pid` that CONNECT was answered with, and as `offset` the last string that came last in
-an event's arguments: that is the `offset` event, which follows whatever a room tells. Its stamp names the hub and the moment; as
-a socket gets all in order, it has had what has a lower stamp, in each of its rooms, and nothing else.
+An official client sends back the `pid` that the answer to its CONNECT named, and an `offset`: it takes for that the last argument
+of each event, if that is a string. Here that is the `offset` event, sent after whatever a room has sent in one turn of the loop.
+Its stamp names the hub and the moment. A socket gets everything in order, so it has received what has this stamp or a lower one,
+in all of its rooms, and nothing that has a higher one.
 
-Kept in Redis for a day: from where each socket hears each of its rooms (where it joined, or was recovered to), and, once its
-connection is gone, what stamps its rooms have lately told on that hub. With both, what is told again is what was missed, on any
-hub. Without the second, because the hub was killed or does not know yet that the connection is gone, a room is recovered from
-a second before the stamp, never from before it was joined.
+Redis keeps for a day:
+- from where each socket receives each of its rooms: where it joined, or was recovered to (`came`, `joined`);
+- once its connection is gone, which stamp each room had at which seq and version lately (`gone`).
+With both, a recovered socket receives exactly what it missed, on any hub. The second is missing if the hub was killed, or has
+not noticed yet that the connection is gone: then a room is recovered from a second before the last stamp that the client has had,
+however long ago that was, but never from before it was joined.
 """
 
 import asyncio
@@ -33,19 +36,16 @@ if TYPE_CHECKING:
     from realtime.client import Client
 
 KEPT_SECONDS: Final = b"%d" % (24 * 3600)
-# More than a healthy hub takes from a commit to its sockets; for one that is deaf, its stamps say since when.
+# More than a hub takes from a commit to its sockets. While it gets nothing from Redis, its stamps say since when.
 OVERLAP: Final = timedelta(seconds=1)
 TOLD_SECONDS: Final = 60.0  # longer than a connection can be dead without the heartbeat noticing
-MOST_TOLD: Final = (
-    256  # stamps of a room; of a socket that was told more and loses its connection, the last second is repeated
-)
-HANDED_OVER_SECONDS: Final = (
-    0.1  # how often, and how many times, to look whether another hub knows that a socket is gone
-)
+MOST_TOLD: Final = 256  # stamps of a room; a socket whose last stamp is older is recovered from a second before it
+# How long between looks whether the hub before has handed over a socket, and how many of them.
+HANDED_OVER_SECONDS: Final = 0.1
 LOOKS: Final = 3
 USER, HUB = b"user", b"hub"
 _MICRO: Final = 1_000_000
-# It follows each turn of each room, so it is short: some bytes of the hub's name, the stamp and, of a deaf hub, since when it is.
+# Sent very often, so it is short: the beginning of the hub's id, the stamp and, if the hub gets nothing from Redis, since when.
 _OFFSET: Final = re.compile(r"([0-9a-f]{8})\.([0-9a-f]{1,14})(?:\.([0-9a-f]{1,14}))?", re.ASCII)
 _HUB_DIGITS: Final = 8
 _LONG_AGO: Final = datetime.fromtimestamp(0, UTC)
@@ -55,9 +55,9 @@ Known: TypeAlias = tuple[Place, datetime | None]
 
 
 class Recalled(msgspec.Struct, frozen=True):
-    """What is known of a socket: from where to recover its rooms, and the client id of a message whose ack it may not have had.
+    """From where to recover a socket's rooms, and the client id of the message whose ack it may not have received (`unheard`).
 
-    If its hub does not say which: one that was sent after `heard`.
+    `heard` is set if its hub did not hand that over: then it may be any message sent after this moment.
     """
 
     rooms: dict[bytes, Known]
@@ -66,7 +66,7 @@ class Recalled(msgspec.Struct, frozen=True):
 
 
 class _Gone(msgspec.Struct, frozen=True):
-    """What a hub hands over: where a socket was slow (seq and version by conversation), and what it may repeat."""
+    """What a hub hands over: how far a slow socket got (seq and version by conversation), and which message it may repeat."""
 
     away: dict[str, tuple[int, int]]
     unheard: str | None = None
@@ -110,17 +110,17 @@ class Stamps:
 
 
 def forget_old(room: Room, moment: float) -> None:
-    """Forget what a room has told so long ago that each socket has had it, or is gone."""
+    """Forget stamps that are so old that each socket has received them, or is gone."""
     told = room.told
     if not told or told[0][0] >= (moment - TOLD_SECONDS) * _MICRO:
         return
     old = bisect_right(told, ((moment - TOLD_SECONDS) * _MICRO, 0, 0))
     _, seq, version = told[old - 1]
-    told[:old] = [(0, seq, version)]  # whatever stamp a socket has had last, it has had that
+    told[:old] = [(0, seq, version)]  # any stamp that a socket may still come back with is higher
 
 
 class Recovery:
-    """What is remembered of sockets, so that any hub can go on where another one stopped."""
+    """What Redis keeps of sockets, so that any hub can go on where another one stopped."""
 
     def __init__(self, redis: Redis, bus: Bus, stamps: Stamps) -> None:
         self._redis = redis
@@ -134,7 +134,7 @@ class Recovery:
         return secrets.token_urlsafe(15)
 
     def came(self, client: "Client", places: Mapping[bytes, Place]) -> None:
-        """Remember from where a socket that is recovered hears its rooms. Nobody waits for it: who loses it takes fresh pages."""
+        """Remember from where a recovered socket receives its rooms. Not waited for: if it is lost, the client joins again."""
         key = _key(client.pid)
         fields = [field for room, place in places.items() for field in (room, _place(place.seq, place.version))]
         self._bus.store((b"DEL", key), (b"HSET", key, *self._owner(client), *fields), (b"EXPIRE", key, KEPT_SECONDS))
@@ -202,7 +202,7 @@ class Recovery:
         return Recalled(known, unheard)
 
     async def _handed_over(self, socket: str) -> _Gone | None:
-        """Return where a socket was slow once its hub knows that it is gone; None if that hub does not say so in time."""
+        """Return what the hub before hands over; None if it does not do so in time."""
         for look in range(LOOKS):
             if look:
                 await asyncio.sleep(HANDED_OVER_SECONDS)
@@ -212,7 +212,7 @@ class Recovery:
 
 
 def _from(joined: Place, told: list[Told] | None, stamp: int, moment: datetime) -> Known:
-    """Return from where to recover a room that was joined there, of which a socket has had what was told up to a stamp."""
+    """Return from where to recover a room: after what it had told up to the socket's last stamp, not before `joined`."""
     if told is None:
         return joined, moment
     if not told:  # nothing for as long as a connection lives without a sign of life
@@ -236,7 +236,7 @@ def _read_place(text: bytes) -> Place:
     return Place(*map(int, text.split()))
 
 
-# Other names than those of the release before: neither takes what the other keeps for its own.
+# Not the names of the release before, which keeps other values under them.
 def _key(pid: str) -> bytes:
     return f"recover:{pid}".encode()
 

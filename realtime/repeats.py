@@ -1,12 +1,13 @@
 """Repeats of a message by the official client's `retries`, recognised without a `clientId`.
 
-The option sends an event again when its ack does not come in time, and after a reconnect, with nothing that marks the repeat. But
-it sends one event at a time, so a repeat says what the last one of the same socket said, whose ack the client has not had. Such
-a message is stored under a client id of ours, which its repeat gets as well, on any hub; the log does the rest.
+With `retries` a client sends an event again if its ack is late, and after a reconnect; nothing marks the repeat. But
+it sends one event at a time, so a repeat has the content of the last message of the same socket, whose ack the client has not
+received. Here each message without a `clientId` gets one of ours, and its repeat the same one, on any hub. Then the repeat is
+found in the log, as with a `clientId` of the client's.
 
-That a client has had an ack is known by a ping in front of it: packets come in order, so what was sent after the pong was sent
-after the ack. After a recovery what counts is what the hub before hands over, or, if that is not to be asked, the log: what came
-after the last offset that the client has had.
+A ping goes out in front of each ack, so that we know when the client has received it: packets keep their order, so what comes
+after the pong was sent after the ack. After a recovery, the hub before hands over whether an ack is outstanding. If it cannot,
+the log says: the last message of this socket that is later than the last offset that the client has received.
 """
 
 from base64 import urlsafe_b64encode
@@ -27,10 +28,10 @@ from realtime import wire
 if TYPE_CHECKING:
     from realtime.client import Client
 
-# An ack takes no longer on its way than a connection can be dead without the heartbeat noticing, and repeats come at once after
-# a recovery. Then the next message is a new one, whatever it says, and whether or not the client answers pings one by one.
+# As long as a connection can be dead before the heartbeat notices: an ack that is longer on its way does not arrive, and
+# after a recovery repeats come at once. After that a message is a new one, also if the client has not answered the ping.
 HEARD_SECONDS: Final = 45.0
-# What comes sooner was sent twice without having waited for the ack: it is a repeat, but no sign of the option.
+# The same content sooner than this is a repeat too, but does not show that the client uses `retries`.
 LEAST_TIMEOUT: Final = 0.1
 _KEY_BYTES: Final = 12
 _NUMBER_BYTES: Final = 6
@@ -39,7 +40,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Sent(msgspec.Struct):
-    """The last message of a socket without a `clientId`; once answered, by which pong the client has had the ack."""
+    """The last message of a socket without a `clientId`; once answered, which pong shows that the client has the ack."""
 
     client_id: str
     at: float
@@ -74,7 +75,7 @@ def client_id_of(client: "Client", event: wire.SendMessage) -> str:
 
 
 def answered(client: "Client", client_id: str | None, answer: Stored | errors.AppError) -> None:
-    """Note that the ack of a message comes next; a refusal that is worth a retry answers nothing."""
+    """Note that the ack of a message is sent next; after a refusal that is worth a retry, its repeat is still expected."""
     sent = client.sent
     if sent is None or sent.client_id != client_id:
         return
@@ -85,13 +86,13 @@ def answered(client: "Client", client_id: str | None, answer: Stored | errors.Ap
 
 
 def unheard(client: "Client") -> str | None:
-    """Return the client id of the message whose ack a socket that goes may not have had."""
+    """Return the client id of the message whose ack a socket that disconnects may not have received."""
     sent = client.sent
     return sent.client_id if sent is not None and _is_unheard(client, sent) else None
 
 
 def recovered(client: "Client", client_id: str | None) -> None:
-    """Note what a socket that has come back may repeat."""
+    """Note which message a recovered socket may repeat."""
     if client_id is not None:
         client.sent = Sent(client_id, monotonic(), answered=True, until=monotonic() + HEARD_SECONDS)
 

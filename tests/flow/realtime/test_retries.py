@@ -232,6 +232,21 @@ async def test_messages_over_the_rate_wait_until_they_are_allowed(house: House, 
     assert await stored(house) == [str(place) for place in range(6)]
 
 
+async def test_messages_over_the_rate_are_not_lost_to_other_devices_that_send_as_much(
+    house: House, scripts: list[Script]
+) -> None:
+    hub = await house.hub(markets=[replace(onswift.MARKETPLACE, messages=Rate("messages", 2, 1))])
+    ann, token = await house.person("Ann")
+    room = await house.group(ann)
+    devices = [await official_client(scripts, hub, token, room, retries=3, ackTimeout=20_000) for _ in range(4)]
+    for device in devices:
+        for place in range(4):
+            device.send(room, f"{id(device)} {place}")
+    for device in devices:
+        assert [(await device.next("answer"))["answer"] for _ in range(4)] == ["done"] * 4
+    assert len(set(await stored(house))) == 16
+
+
 class Away:
     """A journal that cannot store anything for a while."""
 
