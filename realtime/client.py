@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from time import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 import msgspec
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from realtime.room import Room
 
 
+LAST_TRY: Final = 1000  # beyond which nothing is tried again
 _encode = msgspec.json.Encoder().encode
 
 
@@ -167,6 +168,12 @@ class Reply:
             self._client.ack(ack, answer)
         self._client.tell(Refused(self.name, answer.error))
         self._let_go()
+
+    def crowded_out(self) -> None:
+        """Refuse it, and wait no more: of all that waits it is the largest."""
+        self._client.session.engine.config.limited("unfinished", self._client.session.remote)
+        self.tries = LAST_TRY
+        self.refuse(self.error)
 
     def _let_go(self) -> None:
         if self._client.held is self:
