@@ -158,6 +158,9 @@ class Reply:
 
         Also as an event if there is an ack: with `retries` it is the client itself that asks for one, and nobody reads it.
         """
+        error.__traceback__ = (
+            None  # its frames have the event, and one that has the error, too, keeps both for the garbage collector
+        )
         if self.acks and self.args and error.kind.retryable and self._client.hold(self, error):
             return
         self._client.refused(error)

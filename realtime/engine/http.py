@@ -118,6 +118,11 @@ class Http(web.RequestHandler):
         cast("asyncio.Transport", transport).set_write_buffer_limits(high=share)
         self._guard.kept.enter(self._peer.subjects, self)
 
+    async def start(self) -> None:
+        """Serve it, unless it was lost in the turn in which it came: aiohttp's own fails then, with a traceback in the log."""
+        if self._manager is not None:
+            await super().start()
+
     def crowded_out(self) -> None:
         """Close: of its address, it is the least recently used connection, or keeps the most bytes waiting."""
         transport = self.transport

@@ -1,10 +1,12 @@
 """Events that wait on a hub until they are allowed: what one client has waiting keeps nobody else's from it."""
 
 import asyncio
+import gc
 from dataclasses import replace
 
 import pytest
 
+from core import errors
 from core.budget import Rate
 from marketplaces import onswift
 from realtime import later
@@ -21,7 +23,9 @@ def events_wait_for_as_long_as_a_test(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(later, "MOST_WAIT", 1000.0)
 
 
-async def one_who_waits(house: House, url: str, name: str, size: int) -> tuple[Chatter, asyncio.Task[dict[str, object]]]:
+async def one_who_waits(
+    house: House, url: str, name: str, size: int
+) -> tuple[Chatter, asyncio.Task[dict[str, object]]]:
     """Return someone with a message that waits on the hub, or was refused, and the task that waits for its ack."""
     chatter = await (await house.chatter(name, url)).connect()
     room = await house.group(chatter.user)
@@ -49,11 +53,8 @@ async def test_the_largest_of_what_waits_is_refused_when_it_is_too_much(
     usual.cancel()
 
 
-async def test_what_waits_counts_among_what_an_address_may_have_held(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settings, hub = house.settings, await house.hub(markets=MARKETS)
-    assert settings.rate_limits == "on"
+async def test_what_waits_counts_among_what_an_address_may_have_held(house: House) -> None:
+    hub = await house.hub(markets=MARKETS)
     held = house.hubs[-1].engine.guard.held
     ann, sending = await one_who_waits(house, hub, "Ann", LARGE)
     (sizes,) = held._of.values()
@@ -61,7 +62,7 @@ async def test_what_waits_counts_among_what_an_address_may_have_held(
     await ann.socket.disconnect()
     sending.cancel()
     async with asyncio.timeout(PATIENCE):
-        while held._of:
+        while held._of:  # noqa: ASYNC110 - nothing tells of it
             await asyncio.sleep(0)
 
 
@@ -71,3 +72,17 @@ async def test_no_event_waits_that_is_larger_than_any_message(house: House, monk
     ann, sending = await one_who_waits(house, hub, "Ann", LARGE)
     assert (await asyncio.wait_for(sending, PATIENCE))["error"]["code"] == "RATE_LIMITED"  # type: ignore[index]
     assert not waits(house, ann)
+
+
+async def test_an_event_that_is_refused_is_kept_by_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(later, "MOST_WAIT", 0.0)
+    hub = await house.hub(markets=MARKETS)
+    gc.collect()
+    gc.disable()
+    try:
+        ann, sending = await one_who_waits(house, hub, "Ann", LARGE)
+        assert "error" in await asyncio.wait_for(sending, PATIENCE)
+        assert not [one for one in gc.get_objects() if isinstance(one, errors.AppError)]
+        assert not waits(house, ann)
+    finally:
+        gc.enable()
