@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from time import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 import msgspec
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from realtime.room import Room
 
 
+LAST_TRY: Final = 1000  # beyond which nothing is tried again
 _encode = msgspec.json.Encoder().encode
 
 
@@ -157,6 +158,9 @@ class Reply:
 
         Also as an event if there is an ack: with `retries` it is the client itself that asks for one, and nobody reads it.
         """
+        error.__traceback__ = (
+            None  # its frames have the event, and one that has the error, too, keeps both for the garbage collector
+        )
         if self.acks and self.args and error.kind.retryable and self._client.hold(self, error):
             return
         self._client.refused(error)
@@ -167,6 +171,12 @@ class Reply:
             self._client.ack(ack, answer)
         self._client.tell(Refused(self.name, answer.error))
         self._let_go()
+
+    def crowded_out(self) -> None:
+        """Refuse it, and wait no more: of all that waits it is the largest."""
+        self._client.session.engine.config.limited("unfinished", self._client.session.remote)
+        self.tries = LAST_TRY
+        self.refuse(self.error)
 
     def _let_go(self) -> None:
         if self._client.held is self:

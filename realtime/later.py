@@ -11,7 +11,9 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from core import errors
+from core.budget import Nested
 from realtime import wire
+from realtime.engine.guard import Held
 from realtime.repeats import LEAST_TIMEOUT
 
 if TYPE_CHECKING:
@@ -23,7 +25,11 @@ MOST_WAIT: Final = 1.5  # seconds until the rate allows an event; the messages o
 MOST_SECONDS: Final = 15.0
 LEAST_WAIT: Final = 0.05
 WAITS: Final = (1.0, 2.0, 4.0, 8.0)  # seconds between tries while the database is away
-MOST_HELD: Final = 16 * 1024 * 1024  # bytes of the events that wait on a hub
+# Bytes of the events that wait on a hub, beyond LEAST_HELD of each: then the largest is refused. So one client cannot take the
+# room from others whose events are of the usual size. Those of an address count in its MAX_HELD, too.
+MOST_HELD: Final = 16 * 1024 * 1024
+LARGEST: Final = 128 * 1024  # bytes of one; the longest message there may be, with each character escaped, has 120,000
+EVERYBODY: Final[Nested] = (("", 1),)
 MOST_REPEATS: Final = 8  # acks of one event; if there are more, the client no longer waits for the first ones
 # When the database fails, it is not known whether the event was done. These may be done twice.
 REPEATABLE: Final = frozenset(
@@ -45,7 +51,7 @@ class Later:
 
     def __init__(self, again: Callable[["Client", "Reply"], None]) -> None:
         self._again = again
-        self._held = 0
+        self._held = Held(MOST_HELD)
 
     def joins(self, client: "Client", reply: "Reply") -> bool:
         """Let a repeat wait with the event that it repeats; refuse others of the same name, which must not overtake that."""
@@ -66,23 +72,30 @@ class Later:
                 return self.joins(client, reply)
             return False
         wait = _wait(reply, error)
-        if wait is None or client.gone or (client.held is None and self._held + len(reply.args) > MOST_HELD):
+        if wait is None or client.gone:
             if client.retries:
                 reply.acks = []
             return False
-        if client.held is None:
-            client.held, reply.held_at = reply, monotonic()
-            self._held += len(reply.args)
         reply.error = error
         reply.tries += 1
-        asyncio.get_running_loop().call_later(wait, self._try, client, reply)
+        if client.held is None:
+            client.held, reply.held_at = reply, monotonic()
+            self._count(client, reply, len(reply.args))
+        if client.held is reply:  # else it was the largest, and is refused already
+            asyncio.get_running_loop().call_later(wait, self._try, client, reply)
         return True
 
     def release(self, client: "Client") -> None:
         """Forget the event of a client that waits."""
         if client.held is not None:
-            self._held -= len(client.held.args)
-            client.held = None
+            held, client.held = client.held, None
+            self._count(client, held, 0)
+
+    def _count(self, client: "Client", reply: "Reply", size: int) -> None:
+        guard, remote = client.session.engine.guard, client.session.remote
+        for held, subjects in ((self._held, EVERYBODY), (guard.held, guard.subjects(remote))):
+            if not size or client.held is reply:
+                held.put(subjects, reply, size)
 
     def _try(self, client: "Client", reply: "Reply") -> None:
         if client.held is reply:
@@ -91,6 +104,8 @@ class Later:
 
 def _wait(reply: "Reply", error: errors.AppError) -> float | None:
     """Return the seconds after which an event may succeed; None if it is not worthwhile."""
+    if len(reply.args) > LARGEST:
+        return None
     if error.kind is errors.RATE_LIMITED:
         is_in_time = not reply.tries or monotonic() - reply.held_at < MOST_SECONDS
         return max(error.retry_after, LEAST_WAIT) if is_in_time and 0.0 < error.retry_after <= MOST_WAIT else None

@@ -25,6 +25,8 @@ from realtime.engine.guard import Client, Guard
 from realtime.engine.place import Place
 
 MAX_HEAD: Final = 16 * 1024  # bytes
+# Items of headers that are lists, each of which costs aiohttp microseconds: a browser has at most 180 cookies of a site.
+MOST_ITEMS: Final = ((hdrs.COOKIE, ";", 200), (hdrs.IF_NONE_MATCH, ",", 50), (hdrs.IF_MATCH, ",", 50))
 # Of a body, parsed in one turn: at most twice as many bytes, and a fourth as many chunks.
 READ_BYTES: Final = 32 * 1024
 # Bytes that are parsed in a turn: of bodies without chunks, and of all else, in which each chunk may have a single byte.
@@ -115,6 +117,11 @@ class Http(web.RequestHandler):
         share = self._guard.shares.enter(self._peer.subjects, ANSWER_WATER)
         cast("asyncio.Transport", transport).set_write_buffer_limits(high=share)
         self._guard.kept.enter(self._peer.subjects, self)
+
+    async def start(self) -> None:
+        """Serve it, unless it was lost in the turn in which it came: aiohttp's own fails then, with a traceback in the log."""
+        if self._manager is not None:
+            await super().start()
 
     def crowded_out(self) -> None:
         """Close: of its address, it is the least recently used connection, or keeps the most bytes waiting."""
@@ -312,7 +319,7 @@ class Http(web.RequestHandler):
         ):
             return _too_many()
         try:
-            response = await self._handle(request)
+            response = _response(HEADERS_TOO_LARGE) if _lists_too_much(request) else await self._handle(request)
         except web.HTTPException as refusal:
             await self._refuse(request, client, refusal.status, is_late)
             raise
@@ -328,19 +335,22 @@ class Http(web.RequestHandler):
     def _asks_too_much(self, request: web.BaseRequest, client: Client) -> bool:
         guard = self._guard
         buckets = guard.probes if request.path in guard.config.probes else guard.traffic
-        return guard.is_late(client, buckets, lambda: guard.sender(request))
+        return guard.is_late(client, buckets, lambda: self._sender_of(request))
+
+    def _sender_of(self, request: web.BaseRequest) -> str:
+        return "" if _lists_too_much(request) else self._guard.sender(request)
 
     async def _refuse(self, request: web.BaseRequest, client: Client, status: int, was_late: bool) -> None:
         """Wait before a refusal goes out if its client is refused all the time."""
         guard = self._guard
         is_refusal = 400 <= status < 500
-        if is_refusal and guard.is_late(client, guard.refusals, lambda: guard.sender(request)) and not was_late:
+        if is_refusal and guard.is_late(client, guard.refusals, lambda: self._sender_of(request)) and not was_late:
             await self._wait(request, client, True)
 
     async def _wait(self, request: web.BaseRequest, client: Client, is_late: bool) -> bool:
         """Wait until a request may be served; False: not at all."""
         served: asyncio.Future[bool] = self._loop.create_future()
-        self._sender = self._guard.sender(request)
+        self._sender = self._sender_of(request)
         self._place = place = Place(self._guard, client.subjects, served.set_result, is_late=is_late, turn=self.turn)
         try:
             return await served
@@ -403,6 +413,12 @@ class Http(web.RequestHandler):
             return await super().finish_response(request, ours, start_time)
         finally:
             self._answer = 0
+
+
+def _lists_too_much(request: web.BaseRequest) -> bool:
+    """Whether a header has so many items that they may not be looked at."""
+    headers = request.headers
+    return any(name in headers and headers[name].count(between) > most for name, between, most in MOST_ITEMS)
 
 
 def _in_our_form(error: web.HTTPError) -> web.Response:

@@ -138,6 +138,14 @@ async def test_a_head_that_is_too_large_is_refused_with_431(raw: Raw, before: by
     assert await answer(raw) == told(faults.HEADERS_TOO_LARGE)
 
 
+@pytest.mark.parametrize("line", [b"Cookie: " + b"a;" * 201, b"If-None-Match: " + b'"a",' * 51])
+async def test_a_list_of_too_many_items_is_not_looked_at(raw: Raw, line: bytes) -> None:
+    raw.send(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + line + b"\r\n\r\n")
+    head, _, body = (await raw.rest()).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 431 ")
+    assert json.loads(body) == json.loads(faults.HEADERS_TOO_LARGE.body())
+
+
 @pytest.mark.parametrize(
     "request_",
     [
