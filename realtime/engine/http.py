@@ -27,6 +27,9 @@ from realtime.engine.place import Place
 MAX_HEAD: Final = 16 * 1024  # bytes
 # Items of headers that are lists, each of which costs aiohttp microseconds: a browser has at most 180 cookies of a site.
 MOST_ITEMS: Final = ((hdrs.COOKIE, ";", 200), (hdrs.IF_NONE_MATCH, ",", 50), (hdrs.IF_MATCH, ",", 50))
+PIPELINED: Final = (
+    2  # parsed requests of a connection that may wait to be served; what comes after them is not parsed yet
+)
 # Of a body, parsed in one turn: at most twice as many bytes, and a fourth as many chunks.
 READ_BYTES: Final = 32 * 1024
 # Bytes that are parsed in a turn: of bodies without chunks, and of all else, in which each chunk may have a single byte.
@@ -85,6 +88,7 @@ class Http(web.RequestHandler):
             read_bufsize=READ_BYTES,
             auto_decompress=False,  # a kilobyte would become a megabyte before anybody could object
         )
+        self._max_msg_queue_size, self._msg_queue_resume_size = PIPELINED, PIPELINED - 1
         self.access_logger, self._logging_enabled = None, False
         self._handle, self._request_handler = server.request_handler, self._serve
         self._guard = guard
@@ -437,8 +441,16 @@ def _too_many() -> web.Response:
     return response
 
 
+class _Anonymous(web.Response):
+    """A response that does not name aiohttp's version; no application is there yet to take it out."""
+
+    async def _prepare_headers(self) -> None:
+        await super()._prepare_headers()
+        self.headers.popall(hdrs.SERVER, None)
+
+
 def _response(fault: Fault) -> web.Response:
-    return web.Response(status=fault.status, body=fault.body(), content_type="application/json", headers=NO_STORE)
+    return _Anonymous(status=fault.status, body=fault.body(), content_type="application/json", headers=NO_STORE)
 
 
 def _is_too_large(error: BaseException | None) -> bool:

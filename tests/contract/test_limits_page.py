@@ -12,7 +12,7 @@ from core import alerts, blocking, invitations, message_search, reports
 from core.budget import Rate
 from marketplaces.onswift import rules
 from realtime import limits
-from realtime.engine import budget, guard, http, polling, sockets, websocket
+from realtime.engine import budget, door, guard, http, polling, sockets, websocket
 from realtime.engine.config import Config
 
 PAGE = (Path(__file__).parents[2] / "docs/limits.md").read_text()
@@ -97,6 +97,10 @@ FIGURES: dict[str, Sequence[float]] = {
     "connections of HTTP of an address": [guard.MAX_KEPT],
     "bytes of messages, attachments, payloads and bodies of an address": [guard.MAX_HELD],
     "bytes of answers that clients of an address do not take": [guard.MAX_UNREAD, http.ANSWER_HELD],
+    "requests of an HTTP connection that are parsed": [http.PIPELINED],
+    "items of a": sorted({most for _, _, most in http.MOST_ITEMS}, reverse=True),
+    "bytes read in a turn": [budget.READ_OF_TURN, budget.AT_MOST, 1, budget.LITTLE],
+    "bytes that the kernel keeps of a connection that is not read": [door.RECEIVED],
     "bytes that wait for a client that is behind": [websocket.OVERFLOW],
     "bytes that may wait before a client is behind": [
         websocket.HIGH_WATER,

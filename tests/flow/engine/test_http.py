@@ -143,6 +143,7 @@ async def test_a_list_of_too_many_items_is_not_looked_at(raw: Raw, line: bytes) 
     raw.send(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + line + b"\r\n\r\n")
     head, _, body = (await raw.rest()).partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 431 ")
+    assert b"\r\nServer:" not in head
     assert json.loads(body) == json.loads(faults.HEADERS_TOO_LARGE.body())
 
 
