@@ -48,7 +48,9 @@ async def test_a_hub_that_goes_down_tells_everybody_and_keeps_what_was_sent(hous
             await person.join(room)
         sending = [
             asyncio.ensure_future(
-                people[0].socket.call("message:send", {"conversationId": str(room), "content": str(i)})
+                people[0].socket.call(
+                    "message:send", {"conversationId": str(room), "content": str(i), "clientId": str(i)}
+                )
             )
             for i in range(50)
         ]
