@@ -3,7 +3,7 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import Any
 
@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from api.pieces import Pieces
 from core.budget import Rate
 from realtime.engine.config import Config
 from realtime.engine.door import RECEIVED
@@ -406,11 +407,14 @@ async def test_a_websocket_that_does_not_read_is_hung_up_on_when_too_much_waits_
         assert not served.engine.guard.shares._counts
 
 
-async def test_an_answer_that_is_not_read_is_counted_and_the_largest_goes(limited: list[tuple[str, str]]) -> None:
+@pytest.mark.parametrize("body", [bytes, Pieces], ids=["at once", "in pieces"])
+async def test_an_answer_that_is_not_read_is_counted_as_a_whole_and_the_largest_goes(
+    body: Callable[[bytes], bytes | Pieces], limited: list[tuple[str, str]]
+) -> None:
     async def much(_: web.Request) -> web.Response:
-        return web.Response(body=bytes(LARGEST))
+        return web.Response(body=body(bytes(LARGEST)))
 
-    told, met = signalling(limited, max_unread=MUCH)
+    told, met = signalling(limited, max_unread=128 * MUCH)
     async with serving(told, recorder(Story()), routes=[web.get("/much", much)]) as served:
         async with connected(served.port) as raw:
             raw.send(b"GET /much HTTP/1.1\r\nHost: x\r\n\r\n")
