@@ -27,14 +27,10 @@ def run(main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
         runner.run(until_signal())
 
 
-def collect_seldom() -> None:
-    """Look for garbage in cycles less often, and not in what is there from the start: everybody waits for it meanwhile.
-
-    Little is made by hubs and APIs, and looking takes longer the more clients there are.
-    """
+def freeze_what_is_there() -> None:
+    """Look for garbage no more in what is there from the start: everybody waits for it meanwhile."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
 
 
 async def until(stop: asyncio.Event, *lives: Coroutine[None, None, None]) -> None:

@@ -152,7 +152,10 @@ class Http(web.RequestHandler):
         self._guard.wheel.cancel(self)
         self._leave()
         super().connection_lost(exc)
-        # Else a cycle would keep what is left of the body until the garbage collector comes.
+        # Else cycles, also of the body with the error that its reader gets, would keep what has come of it until the garbage
+        # collector comes.
+        if not self._newest.is_eof():
+            self._newest._buffer.clear()  # noqa: SLF001 - what is read of it raises that error
         self._newest = EMPTY_PAYLOAD
 
     def pause_writing(self) -> None:
@@ -352,7 +355,9 @@ class Http(web.RequestHandler):
             await self._wait(request, client, True)
 
     async def _wait(self, request: web.BaseRequest, client: Client, is_late: bool) -> bool:
-        """Wait until a request may be served; False: not at all."""
+        """Wait until a request may be served; False: not at all, or its client is gone, and nothing of it should be kept."""
+        if self.transport is None:
+            return False
         served: asyncio.Future[bool] = self._loop.create_future()
         self._sender = self._sender_of(request)
         self._place = place = Place(self._guard, client.subjects, served.set_result, is_late=is_late, turn=self.turn)

@@ -3,14 +3,16 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import Any
 
 import aiohttp
 import pytest
 from aiohttp import web
+from aiohttp.streams import StreamReader
 
+from api.pieces import Pieces
 from core.budget import Rate
 from realtime.engine.config import Config
 from realtime.engine.door import RECEIVED
@@ -406,11 +408,14 @@ async def test_a_websocket_that_does_not_read_is_hung_up_on_when_too_much_waits_
         assert not served.engine.guard.shares._counts
 
 
-async def test_an_answer_that_is_not_read_is_counted_and_the_largest_goes(limited: list[tuple[str, str]]) -> None:
+@pytest.mark.parametrize("body", [bytes, Pieces], ids=["at once", "in pieces"])
+async def test_an_answer_that_is_not_read_is_counted_as_a_whole_and_the_largest_goes(
+    body: Callable[[bytes], bytes | Pieces], limited: list[tuple[str, str]]
+) -> None:
     async def much(_: web.Request) -> web.Response:
-        return web.Response(body=bytes(LARGEST))
+        return web.Response(body=body(bytes(LARGEST)))
 
-    told, met = signalling(limited, max_unread=MUCH)
+    told, met = signalling(limited, max_unread=128 * MUCH)
     async with serving(told, recorder(Story()), routes=[web.get("/much", much)]) as served:
         async with connected(served.port) as raw:
             raw.send(b"GET /much HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -418,6 +423,53 @@ async def test_an_answer_that_is_not_read_is_counted_and_the_largest_goes(limite
                 await met.wait()
         assert limited == [("unread", "127.0.0.1")]
         assert not served.engine.guard.unread._of
+
+
+async def test_what_has_come_of_a_body_is_dropped_with_its_connection_whatever_still_holds_the_request() -> None:
+    begun, bodies = asyncio.Event(), asyncio.Queue[StreamReader]()
+
+    async def take(request: web.Request) -> web.Response:
+        begun.set()
+        with suppress(web.RequestPayloadError, OSError):
+            await request.content.wait_eof()
+        await bodies.put(request.content)
+        return web.Response()
+
+    async with serving(Config(), recorder(Story()), routes=[web.post("/take", take)]) as served:
+        async with connected(served.port) as raw, asyncio.timeout(PATIENCE):
+            raw.send(b"POST /take HTTP/1.1\r\nHost: x\r\nContent-Length: 90000\r\n\r\n" + bytes(6 * MUCH))
+            await begun.wait()
+        async with asyncio.timeout(PATIENCE):
+            body = await bodies.get()
+        assert body.exception()
+        assert not body._buffer
+
+
+async def test_who_is_gone_is_not_served_late(limited: list[tuple[str, str]]) -> None:
+    waits, ended = asyncio.Event(), asyncio.Event()
+
+    async def refuse(request: web.Request) -> web.Response:
+        waits.set()
+        with suppress(OSError, web.HTTPException):
+            await request.read()
+        ended.set()
+        return web.Response(status=400)
+
+    told = config(limited, refusals=Rate("refusals", 1, 3600), late=3600.0)
+    async with serving(told, recorder(Story()), routes=[web.post("/refuse", refuse)]) as served:
+        head = b"POST /refuse HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n"
+        async with connected(served.port) as first:
+            first.send(head % 0)
+            await first.head()
+        waits.clear()
+        ended.clear()
+        async with connected(served.port) as raw:
+            raw.send(head % 9)
+            async with asyncio.timeout(PATIENCE):
+                await waits.wait()
+        async with asyncio.timeout(PATIENCE):
+            await ended.wait()
+        assert not served.engine.guard.late._guests
 
 
 async def test_a_payload_waits_while_its_client_does_not_poll(http: aiohttp.ClientSession) -> None:
