@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from time import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import msgspec
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from realtime.room import Room
 
 
-LAST_TRY: Final = 1000  # beyond which nothing is tried again
 _encode = msgspec.json.Encoder().encode
 
 
@@ -133,7 +132,7 @@ class Client(Socket):
 class Reply:
     """One event of a client and the way back to it: an ack if it asks for one, and an `error` event if it is refused."""
 
-    __slots__ = ("_client", "acks", "args", "error", "held_at", "is_binary", "name", "tries")
+    __slots__ = ("_client", "acks", "args", "error", "held_at", "is_binary", "is_refused", "name", "tries")
 
     def __init__(
         self, client: Client, name: str, ack: int | None, args: bytes = b"", *, is_binary: bool = False
@@ -142,6 +141,7 @@ class Reply:
         self.name = name
         self.args = args
         self.is_binary = is_binary
+        self.is_refused = False  # for good: too much waits
         self.acks = [] if ack is None else [ack]
         self.tries = 0
         self.held_at = 0.0
@@ -175,7 +175,7 @@ class Reply:
     def crowded_out(self) -> None:
         """Refuse it, and wait no more: of all that waits it is the largest."""
         self._client.session.engine.config.limited("unfinished", self._client.session.remote)
-        self.tries = LAST_TRY
+        self.is_refused = True
         self.refuse(self.error)
 
     def _let_go(self) -> None:

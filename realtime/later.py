@@ -104,7 +104,7 @@ class Later:
 
 def _wait(reply: "Reply", error: errors.AppError) -> float | None:
     """Return the seconds after which an event may succeed; None if it is not worthwhile."""
-    if len(reply.args) > LARGEST:
+    if reply.is_refused or len(reply.args) > LARGEST:
         return None
     if error.kind is errors.RATE_LIMITED:
         is_in_time = not reply.tries or monotonic() - reply.held_at < MOST_SECONDS
