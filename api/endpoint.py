@@ -240,7 +240,7 @@ def later_paths(market: Marketplace) -> list[str]:
 
 
 def answered(request: web.Request, answer: Answer[bytes], *, is_shared: bool = False) -> web.Response:
-    """Return an answer with its tag, or 304 to who has it already. `is_shared`: others are given the same bytes."""
+    """Return an answer with its tag, or 304 if the copy of the client is current. `is_shared`: others get the same."""
     if answer.status == 204:
         return web.Response(status=204)
     if answer.status == 304:  # the handler knows without making the answer

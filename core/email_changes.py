@@ -1,8 +1,8 @@
 """Change of e-mail: asked for by its user, and done when both mailboxes have confirmed it, in any order.
 
-Nothing that she is answered tells whether the new address is somebody's; that mailbox alone is told. The codes are one-time
-tokens: one for each mailbox, and one by which the old one cancels what its user has not asked for. What ends all logins cancels a
-change that is pending, and a change that is done ends all logins but the one that asked for it.
+The answer is the same whether or not the new address has an account; only that mailbox gets a mail that says so. The codes are
+one-time tokens: one for each mailbox, and one by which the old one cancels what its user has not asked for. What ends all logins
+cancels a change that is pending, and a change that is done ends all logins but the one that asked for it.
 """
 
 from datetime import datetime, timedelta

@@ -187,7 +187,7 @@ class NotificationNew(Event, frozen=True, rename="camel"):
 class NotificationChanged(Event, frozen=True, rename="camel"):
     """Sent to the sockets of a user whose list of notifications says something else now: ask for it again.
 
-    One was read (`notificationId`), or what is told of a conversation was read, edited or deleted, or all were read (neither).
+    One was read (`notificationId`), that of a conversation was read or its message edited or deleted, or all were read (neither).
     """
 
     name = "notification:changed"
@@ -196,7 +196,7 @@ class NotificationChanged(Event, frozen=True, rename="camel"):
 
 
 class UserUpdated(Event, frozen=True, rename="camel"):
-    """Told to the sockets of a user whose name, picture or e-mail has changed: what she says next carries the new name."""
+    """Sent to the sockets of a user whose name, picture or e-mail has changed: later messages carry the new name."""
 
     name = "user:updated"
     user: Person

@@ -158,9 +158,8 @@ class Reply:
 
         Also as an event if there is an ack: with `retries` it is the client itself that asks for one, and nobody reads it.
         """
-        error.__traceback__ = (
-            None  # its frames have the event, and one that has the error, too, keeps both for the garbage collector
-        )
+        # The frames of its traceback hold the event; one that also holds the error would keep both until garbage is collected.
+        error.__traceback__ = None
         if self.acks and self.args and error.kind.retryable and self._client.hold(self, error):
             return
         self._client.refused(error)

@@ -85,6 +85,11 @@ class Room:
         else:
             self.mailbox.append((command, refused))
 
+    @property
+    def is_open(self) -> bool:
+        """Whether something may be said: neither is it closed, nor has one of two people blocked the other."""
+        return not (self.closed_at or self.is_blocked)
+
     def require_open(self) -> None:
         """Raise CONVERSATION_CLOSED or USER_UNREACHABLE where nothing is said any more."""
         if self.closed_at:

@@ -59,8 +59,7 @@ class Typists:
 
     def recheck(self, room: Room) -> None:
         """End the typing of those who are no members any more, or of all where nothing is said any more."""
-        is_over = room.closed_at or room.is_blocked
-        for user_key in [user_key for user_key in room.typing if is_over or user_key not in room.members]:
+        for user_key in [user_key for user_key in room.typing if not room.is_open or user_key not in room.members]:
             self.end(room, user_key)
 
     def _tick(self) -> None:

@@ -56,7 +56,7 @@ async def runner_of(app: web.Application) -> AsyncIterator[web.AppRunner]:
 
 @asynccontextmanager
 async def listening(settings: Settings, runner: web.AppRunner, offenders: Offenders) -> AsyncIterator[int]:
-    """Serve an application alone and yield its port. A Socket.IO client that asks here is told where to go."""
+    """Serve an application alone and yield its port. The 404 for a Socket.IO client says where a hub is."""
     runner.app.add_routes(_without_hub())
     guard = Guard(door_config(settings, offenders))
     _introduce(guard, runner)

@@ -27,9 +27,8 @@ from realtime.engine.place import Place
 MAX_HEAD: Final = 16 * 1024  # bytes
 # Items of headers that are lists, each of which costs aiohttp microseconds: a browser has at most 180 cookies of a site.
 MOST_ITEMS: Final = ((hdrs.COOKIE, ";", 200), (hdrs.IF_NONE_MATCH, ",", 50), (hdrs.IF_MATCH, ",", 50))
-PIPELINED: Final = (
-    2  # parsed requests of a connection that may wait to be served; what comes after them is not parsed yet
-)
+# Parsed requests of a connection that may wait to be served; what comes after them is not parsed yet.
+PIPELINED: Final = 2
 # Of a body, parsed in one turn: at most twice as many bytes, and a fourth as many chunks.
 READ_BYTES: Final = 32 * 1024
 # Bytes that are parsed in a turn: of bodies without chunks, and of all else, in which each chunk may have a single byte.

@@ -32,9 +32,8 @@ from realtime.engine.session import TRANSPORT_CLOSE, TRANSPORT_ERROR
 if TYPE_CHECKING:
     from realtime.engine.server import Engine
 
-HIGH_WATER: Final = (
-    256 * 1024
-)  # bytes waiting for a client from which on it is behind; less if its address has very many
+# Bytes waiting for a client from which on it is behind; less if its address has very many.
+HIGH_WATER: Final = 256 * 1024
 OVERFLOW: Final = 16 * HIGH_WATER  # bytes that may wait for a client that is behind
 FAREWELL: Final = 5.0  # seconds a peer has to take our last words and hang up
 GRACE: Final = 64 * 1024  # bytes that it may still send then; the rest is not read

@@ -25,9 +25,8 @@ from marketplaces.onswift.structs.calendar import (
 )
 
 FEED = "/api/calendar.ics"
-KEPT = (
-    8 * 1024 * 1024
-)  # bytes of the feeds that were read last: programs ask again and again, and most say what they have
+# Bytes of the feeds that were read last: calendar programs ask again and again, and most send the tag of their copy.
+KEPT = 8 * 1024 * 1024
 _feeds: Shared[CalendarFile] = Shared(KEPT, lambda file: len(file.octets))
 
 
