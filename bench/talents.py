@@ -111,6 +111,8 @@ async def fill(url: str, count: int) -> None:
         )
         function, table = FILL.split(";\n", 1)
         await connection.execute(function)
+        # The same people each time, so that a name is always found or never.
+        await connection.execute("select setseed(0.25)")
         await connection.execute(table, names, count, SYLLABLES)
         await connection.execute(STORE)
         await connection.execute(
