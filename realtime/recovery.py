@@ -44,6 +44,18 @@ MOST_TOLD: Final = 256  # stamps of a room; a socket whose last stamp is older i
 HANDED_OVER_SECONDS: Final = 0.1
 LOOKS: Final = 3
 USER, HUB = b"user", b"hub"
+MOST_SOCKETS: Final = 200  # of a user; those that joined last: a day of reconnects would fill Redis
+# Notes that a user's socket (ARGV[2]) joined at a moment (ARGV[1]), and forgets those beyond the newest ARGV[4].
+_NOTE: Final = b"""
+redis.call('zadd', KEYS[1], ARGV[1], ARGV[2])
+redis.call('expire', KEYS[1], ARGV[3])
+local old = redis.call('zrange', KEYS[1], 0, -1 - ARGV[4])
+for _, pid in ipairs(old) do
+    local key = 'recover:' .. pid
+    local socket = string.match(redis.call('hget', key, 'hub') or '', '[.](.*)')
+    redis.call('del', key, 'recover:gone:' .. (socket or ''))
+    redis.call('zrem', KEYS[1], pid)
+end"""
 _MICRO: Final = 1_000_000
 # Sent very often, so it is short: the beginning of the hub's id, the stamp and, if the hub gets nothing from Redis, since when.
 _OFFSET: Final = re.compile(r"([0-9a-f]{8})\.([0-9a-f]{1,14})(?:\.([0-9a-f]{1,14}))?", re.ASCII)
@@ -145,6 +157,8 @@ class Recovery:
         self._bus.store(
             (b"HSET", key, *self._owner(client), room, _place(seq, version)), (b"EXPIRE", key, KEPT_SECONDS)
         )
+        if not client.rooms:
+            self._bus.store(_note(client.user_key, client.pid))
 
     def _owner(self, client: "Client") -> tuple[bytes, ...]:
         return USER, client.user_key, HUB, f"{self._hub}.{client.id}".encode()
@@ -234,6 +248,11 @@ def _place(seq: int, version: int) -> bytes:
 
 def _read_place(text: bytes) -> Place:
     return Place(*map(int, text.split()))
+
+
+def _note(user: bytes, pid: str) -> tuple[bytes, ...]:
+    key = f"recover:of:{user.hex()}".encode()
+    return b"EVAL", _NOTE, b"1", key, b"%f" % time(), pid.encode(), KEPT_SECONDS, b"%d" % MOST_SOCKETS
 
 
 # Not the names of the release before, which keeps other values under them.
