@@ -7,9 +7,10 @@ import msgspec
 
 from api.signature import CHANGES, names_of, signature_of
 from core import errors
+from core.answers import Answer
 from core.context import Ctx
 from core.errors import Detail
-from core.market import Answer, Marketplace, Route
+from core.market import Marketplace, Route
 
 _fields_of = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 

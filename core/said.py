@@ -4,9 +4,8 @@ One of new messages stores no text: it says what its conversation holds now, so 
 or with the membership of its user. Messages that are quiet for the user (core/mutes.py) are passed over.
 """
 
-from core.wording import shown
+from core.wording import PREVIEW, shown
 
-PREVIEW = 140
 # How far back the newest message that is left is looked for.
 MOST_DELETED = 1000
 
