@@ -15,9 +15,9 @@ from aiohttp import hdrs, web
 
 from api.shown import Shown
 from core import csrf, errors, known_devices
+from core.answers import Answer
 from core.context import Resources
 from core.csrf import CsrfToken
-from core.market import Answer
 from core.sessions import Tokens
 from core.tokens import REFRESH_LIFETIME
 

@@ -20,12 +20,13 @@ from api.pieces import Pieces
 from api.shown import Shown, holder_of
 from api.signature import signature_of
 from core import errors, idempotency, limits, logs
+from core.answers import JSON, Answer, JsonFile, Text
 from core.context import Ctx, Resources
 from core.csrf import CsrfToken
 from core.errors import AppError
 from core.etag import body_tag, matches
 from core.limits import Allowance
-from core.market import JSON, PUBLIC, Answer, JsonFile, Marketplace, Route, Text
+from core.market import PUBLIC, Marketplace, Route
 from core.publisher import Publisher
 from core.sessions import Tokens
 from core.validation import Shape, converted

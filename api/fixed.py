@@ -8,9 +8,10 @@ import msgspec
 
 from api.signature import CHANGES, names_of, signature_of
 from core import errors
+from core.answers import Answer
 from core.context import Ctx
 from core.errors import Detail
-from core.market import Answer, Marketplace, Route
+from core.market import Marketplace, Route
 
 # What clients keep of a time: JavaScript's dates have milliseconds, and send another spelling of the zone.
 _PRECISION = timedelta(milliseconds=1)

@@ -9,8 +9,9 @@ import msgspec
 from api.schemas import REF, Json, schemas_of
 from api.signature import CHANGES, Signature, signature_of
 from core import errors
+from core.answers import JSON, Text
 from core.errors import ErrorAnswer, ErrorCode
-from core.market import JSON, Marketplace, Route, Text
+from core.market import Marketplace, Route
 
 FORM = "multipart/form-data"
 

@@ -11,9 +11,8 @@ from core.db import Db, Many
 from core.events import ConversationUpdated, NotificationChanged
 from core.people import Person
 from core.publisher import Publisher
-from core.said import PREVIEW
 from core.unread import unread
-from core.wording import shown
+from core.wording import PREVIEW, shown
 
 SMALL = 100  # what changes in larger conversations is for sync
 

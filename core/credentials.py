@@ -6,9 +6,7 @@ A new kind joins with one statement here, so that everything that ends logins en
 from collections.abc import Sequence
 from uuid import UUID
 
-from core import devices, feeds, known_devices
 from core.db import Connection, Run
-from core.files import table as files
 
 # What was mailed to set a password or to change the address. A code that only verifies an address opens nothing, and stays good.
 END_ONE_TIME_TOKENS = Run(
@@ -19,10 +17,19 @@ END_ONE_TIME_TOKENS = Run(
 # A change of e-mail that is not done yet. Before the codes: those of one that is being mailed are ended, too.
 END_EMAIL_CHANGES = Run("delete from email_changes where user_id = $1 and changed_at is null")
 
+END_FEEDS = Run("delete from feeds where user_id = $1")
+FORGET_KNOWN_DEVICES = Run("update users set devices_forgotten_at = now() where id = $1")
+END_DEVICES = Run("delete from devices where session_id = any ($1::uuid[])")
+END_UNUSED_UPLOADS = Run(
+    """
+    update files set deleted_at = now()
+    where session_id = any ($1::uuid[]) and entity_id is null and deleted_at is null"""
+)
+
 # Each takes the ids of sessions that have ended ($1). Links to files carry their session and need no statement.
-OF_SESSIONS: tuple[Run, ...] = (devices.END, files.END_UNUSED)
+OF_SESSIONS: tuple[Run, ...] = (END_DEVICES, END_UNUSED_UPLOADS)
 # Each takes the id of a user ($1) whose sessions, all or all but one, have ended.
-OF_USER: tuple[Run, ...] = (feeds.END, known_devices.FORGET, END_EMAIL_CHANGES, END_ONE_TIME_TOKENS)
+OF_USER: tuple[Run, ...] = (END_FEEDS, FORGET_KNOWN_DEVICES, END_EMAIL_CHANGES, END_ONE_TIME_TOKENS)
 
 
 async def end_of_sessions(db: Connection, session_ids: Sequence[UUID]) -> None:

@@ -59,7 +59,6 @@ KEEP_NEWEST = Run(
 )
 REMOVE = Run("delete from devices where id = $1 and user_id = $2")
 FORGET = Run("delete from devices where id = $1")
-END = Run("delete from devices where session_id = any ($1::uuid[])")
 
 
 async def register(ctx: Ctx, platform: Platform, token: str) -> Device:

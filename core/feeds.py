@@ -48,7 +48,6 @@ HASH_TOKENS = Run(
     where user_id in (select user_id from feeds where token is not null limit $2)
         and exists (select from schema_migrations where name = '0014_credentials' and applied_at < $1)"""
 )
-END = Run("delete from feeds where user_id = $1")
 
 
 async def address(ctx: Ctx, path: str) -> str | None:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from core.market import Text
+from core.answers import Text
 
 MAX_OCTETS = 75  # of a line, without its end (section 3.1)
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")

@@ -13,10 +13,10 @@ from datetime import timedelta
 import msgspec
 
 from core import clock, errors
+from core.answers import Answer
 from core.context import Ctx
 from core.db import One, Run, Scalar, found
 from core.kept_answers import named_in
-from core.market import Answer
 from core.unit_of_work import unit_of_work
 
 KEPT = timedelta(hours=24)

@@ -9,14 +9,11 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from core import clock
-from core.db import Run
 from core.ids import uuid7
 from core.tokens import Device, KeyRing, expiry
 
 LIFETIME = timedelta(days=180)
 MOST_USERS = 5  # of one device: a family's
-
-FORGET = Run("update users set devices_forgotten_at = now() where id = $1")
 
 
 def renewed(keys: KeyRing, token: str, user_id: UUID) -> str:

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from core.db import Db, Many
-from core.said import PREVIEW
+from core.wording import PREVIEW
 
 BEFORE: Final = 40  # characters ahead of the first match
 MOST_WORDS: Final = 2000  # of a page that are compared; what comes after them is not marked

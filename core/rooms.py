@@ -32,18 +32,6 @@ class Membership(msgspec.Struct, frozen=True):
     user_id: UUID
 
 
-class Login(msgspec.Struct, frozen=True):
-    """A session and the person behind it."""
-
-    session_id: UUID
-    user_id: UUID
-    name: str
-    avatar_url: str | None
-    email: str
-    role: str
-    market: str
-
-
 class Circle(msgspec.Struct, frozen=True):
     """The members of a conversation, who receive each other's presence."""
 
@@ -66,13 +54,6 @@ MEMBERSHIPS = Many(
     select m.conversation_id, m.user_id from unnest($1::uuid[], $2::uuid[]) as asked (conversation_id, user_id)
     join members m on m.conversation_id = asked.conversation_id and m.user_id = asked.user_id
     where m.left_at is null""",
-)
-LIVE_SESSIONS = Many(
-    Login,
-    """
-    select s.id as session_id, u.id as user_id, u.name, u.avatar_url, u.email, u.role, u.market
-    from sessions s join users u on u.id = s.user_id
-    where s.id = any ($1::uuid[]) and s.ended_at is null and u.deleted_at is null""",
 )
 # Presence is for conversations of up to 100: in larger ones nobody watches who comes and goes.
 CIRCLES = Many(

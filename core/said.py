@@ -5,9 +5,8 @@ or with the membership of its user. Messages that are quiet for the user (core/m
 that has mentioned its user by an edit, after she had read it: it says that message, and is read when she reads on or says so.
 """
 
-from core.wording import shown
+from core.wording import PREVIEW, shown
 
-PREVIEW = 140
 # How far back the newest message that is left is looked for.
 MOST_DELETED = 1000
 

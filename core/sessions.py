@@ -12,11 +12,9 @@ from uuid import UUID
 import msgspec
 
 from core import clock, credentials, errors
-from core.context import Ctx, Resources, User
+from core.context import Ctx
 from core.db import Connection, Many, One, Run, Scalar, found
 from core.ids import uuid7
-from core.people import Person
-from core.rooms import LIVE_SESSIONS
 from core.tokens import ACCESS_LIFETIME, REFRESH_LIFETIME, Access, Refresh, expiry
 from core.unit_of_work import UnitOfWork, unit_of_work
 
@@ -223,19 +221,6 @@ async def end_others(ctx: Ctx) -> None:
     """End all sessions of the caller but this one, and all else that opens something for her."""
     async with unit_of_work(ctx) as work:
         await end_all(work, ctx.user.id, "ended by its user", keep=ctx.user.session_id)
-
-
-async def authenticate(resources: Resources, market: str, access_token: str) -> User:
-    """Return whose token this is; raises UNAUTHORIZED, TOKEN_EXPIRED, SESSION_ENDED."""
-    claims = resources.keys.access(access_token)
-    if claims.market != market:
-        raise errors.UNAUTHORIZED.error("The token is for another marketplace")
-    logins = await LIVE_SESSIONS(resources.db, [claims.session_id])
-    if not logins or logins[0].market != market:
-        raise errors.SESSION_ENDED.error()
-    (login,) = logins
-    person = Person(login.user_id, login.name, login.avatar_url)
-    return User(login.user_id, login.market, login.role, login.email, login.session_id, person)
 
 
 def _sign(ctx: Ctx, account: Account, session_id: UUID, token_id: UUID, issued: datetime) -> Tokens:

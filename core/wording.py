@@ -9,6 +9,7 @@ import msgspec
 from core.people import Person
 
 SOMEONE = "Someone"
+PREVIEW = 140  # letters of a message that lists and notifications show
 
 
 class Wording(msgspec.Struct, frozen=True):

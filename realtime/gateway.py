@@ -12,8 +12,8 @@ import msgspec
 from core import errors
 from core.clock import now
 from core.context import Resources, User
+from core.logins import Login
 from core.people import Person
-from core.rooms import Login
 from core.tokens import Access
 from realtime import wire
 from realtime.client import Client, Reply

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from core import errors
 from core.db import UNAVAILABLE_ERRORS, Pool
-from core.rooms import LIVE_SESSIONS, Login
+from core.logins import LIVE_SESSIONS, Login
 from realtime.batch import Batch
 from realtime.client import Client
 from realtime.users import Users

@@ -14,7 +14,7 @@ from core.db import Db
 from core.files import table
 from core.files.purposes import Purpose, purpose_named
 from core.files.table import File
-from core.rooms import LIVE_SESSIONS
+from core.logins import LIVE_SESSIONS
 from core.tokens import FileLink, Validity, expiry
 
 LIFETIME = timedelta(hours=1)  # of links to this server, which end with their login

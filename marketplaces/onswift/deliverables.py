@@ -6,11 +6,11 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from core import clock, files
+from core.answers import Answer
 from core.context import Ctx
 from core.db import Db
 from core.etag import version_tag
 from core.files import File
-from core.market import Answer
 from core.unit_of_work import UnitOfWork
 from marketplaces.onswift import access, notices
 from marketplaces.onswift.events import DeliverableFileRejected

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import asyncpg
 
-from core import feeds, subjects
+from core import credentials, feeds, subjects
 from core.clock import now
 from core.db import Query
 from marketplaces.onswift.queries import calendar, comments, reminders, tasks
@@ -38,7 +38,7 @@ HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
     (calendar.VERSION, (USER, DAY, DAY), {"projects_creator", "tasks_assignee", "project_team_user"}),
     (comments.LIST_OF_TASK, (USER, 20, 0, None), {"task_comments_task"}),
     (feeds.OWNER, (b"x", "x", "onswift"), {"feeds_hash_key", "feeds_token_key"}),
-    (feeds.END, (USER,), {"feeds_pkey"}),
+    (credentials.END_FEEDS, (USER,), {"feeds_pkey"}),
     (subjects.CONVERSATION, ("onswift", "project", UUID(int=7)), {"conversations_subject"}),
 ]
 

@@ -22,6 +22,7 @@ from core import (
     identity,
     inspection,
     invitations,
+    logins,
     mentions,
     messages,
     mutes,
@@ -178,7 +179,7 @@ HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
     (reports.PAGE, (UUID(int=2**127), 20, None, True), {"reports_open"}),
     (reports.COUNT, (None, True), {"reports_open"}),
     (reports.FORGET, (MOMENT, 100), {"reports_pkey"}),
-    (rooms.LIVE_SESSIONS, ([USER],), {"sessions_pkey", "users_pkey"}),
+    (logins.LIVE_SESSIONS, ([USER],), {"sessions_pkey", "users_pkey"}),
     (rooms.ROOM_STATES, ([CONVERSATION],), {"conversations_pkey"}),
     (rooms.ROOM_MEMBERS, ([CONVERSATION],), {"members_pkey"}),
     (inspection.USERS_BY_WORDS, ("ann", 20, 1000), {"users_pkey"}),
@@ -199,8 +200,8 @@ HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
     (files.OF_ENTITIES, ([USER],), {"files_entity"}),
     (files.DETACH, (USER, MOMENT), {"files_entity"}),
     (files.LEFTOVER, (MOMENT, 100, MOMENT), {"files_leftover"}),
-    (files.END_UNUSED, ([USER],), {"files_session"}),
-    (devices.END, ([USER],), {"devices_session"}),
+    (credentials.END_UNUSED_UPLOADS, ([USER],), {"files_session"}),
+    (credentials.END_DEVICES, ([USER],), {"devices_session"}),
     (credentials.END_ONE_TIME_TOKENS, (USER,), set()),  # either index by user
     (credentials.END_EMAIL_CHANGES, (USER,), set()),  # likewise
     (email_changes.FORGET, (MOMENT, 100), {"email_changes_expired"}),

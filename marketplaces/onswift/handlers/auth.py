@@ -3,11 +3,11 @@
 from uuid import UUID
 
 from core import csrf, email_changes, errors, identity, sessions, verification
+from core.answers import Answer
 from core.context import Ctx
 from core.csrf import CsrfToken
 from core.identity import NewAccount
 from core.jobs import MailVerification
-from core.market import Answer
 from core.sessions import Tokens
 from core.unit_of_work import unit_of_work
 from marketplaces.onswift import rules

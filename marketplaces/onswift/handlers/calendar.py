@@ -5,10 +5,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from core import clock, feeds
+from core.answers import Answer
 from core.context import Ctx
 from core.etag import body_tag, has_it
 from core.icalendar import AllDay, CalendarFile, calendar_file
-from core.market import Answer
 from core.sharing import Shared
 from marketplaces.onswift import access, rules
 from marketplaces.onswift.handlers.tasks import views

@@ -5,10 +5,10 @@ from uuid import UUID
 import msgspec
 
 from core import conversations, errors, groups, identity, invitations, subjects
+from core.answers import Answer
 from core.context import Ctx
 from core.conversations import Conversation
 from core.groups import Joining
-from core.market import Answer
 from core.paging import CursorQuery
 from core.people import Person
 from core.unit_of_work import unit_of_work

@@ -7,12 +7,12 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from core import clock, errors, files
+from core.answers import Answer
 from core.context import Ctx
 from core.db import Db
 from core.etag import check_if_match, version_tag
 from core.fields import given
 from core.ids import uuid7
-from core.market import Answer
 from core.paging import Position, cursor_pagination, page_of
 from core.unit_of_work import UnitOfWork, unit_of_work
 from marketplaces.onswift import access, notices, rules

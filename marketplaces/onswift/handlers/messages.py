@@ -5,11 +5,11 @@ from uuid import UUID
 import msgspec
 
 from core import conversations, errors, idempotency, message_search, messages
+from core.answers import Answer
 from core.context import Ctx
 from core.events import Message
 from core.fields import Short
 from core.ids import uuid7
-from core.market import Answer
 from core.publisher import Draft, as_message
 from marketplaces.onswift.structs.messages import (
     FoundPage,

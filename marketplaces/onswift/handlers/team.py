@@ -3,10 +3,10 @@
 from uuid import UUID
 
 from core import blocks, clock, groups, identity, invitations, limits, subjects
+from core.answers import Answer
 from core.context import Ctx
 from core.db import found
 from core.ids import uuid7
-from core.market import Answer
 from core.unit_of_work import UnitOfWork, unit_of_work
 from marketplaces.onswift import access, notices, rules
 from marketplaces.onswift.errors import (

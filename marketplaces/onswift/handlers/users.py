@@ -5,12 +5,12 @@ from uuid import UUID
 import msgspec
 
 from core import blocks, clock, errors, files, identity, limits, privacy, sessions
+from core.answers import JsonFile
 from core.context import Ctx
 from core.db import Connection, found
 from core.events import UserUpdated
 from core.fields import changed
 from core.files.waiting import check_now
-from core.market import JsonFile
 from core.paging import pagination
 from core.people import Person
 from core.privacy import Export

@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from core import clock, errors, feeds, sessions
+from core import clock, errors, feeds, logins
 from core.db import transaction
 from core.email_changes import NEW, OLD
 from core.files.links import LIFETIME
@@ -91,7 +91,7 @@ class Ann:
 
 
 async def log_in(house: House, hub: str, caller: Caller) -> Login:
-    user = await sessions.authenticate(house.resources, "onswift", caller.access_token)
+    user = await logins.authenticate(house.resources, "onswift", caller.access_token)
     socket = await Chatter(user, caller.access_token, hub).connect()
     house.stack.push_async_callback(socket.socket.disconnect)
     device = await caller.post("/notifications/devices", platform="fcm", token=secrets.token_hex())
@@ -282,7 +282,7 @@ async def test_a_feed_outlives_the_key_that_its_address_was_made_by(ann: Ann) ->
     resources = ann.house.resources
     old = resources.settings.jwt_keys[0]
     new = "new:a-key-of-tests-that-came-later-and-is-long"
-    caller = await sessions.authenticate(resources, "onswift", ann.here.caller.access_token)
+    caller = await logins.authenticate(resources, "onswift", ann.here.caller.access_token)
     ctx = ann.house.ctx(caller)
     for keys, shown in (((new, old), True), ((new,), False)):
         ring = KeyRing(msgspec.structs.replace(resources.settings, jwt_keys=keys))
@@ -303,7 +303,7 @@ async def test_of_two_versions_that_renew_a_feed_the_last_one_gives_the_only_add
 
 
 async def test_a_login_that_ends_while_it_asks_for_a_feed_gets_none(ann: Ann) -> None:
-    ctx = ann.house.ctx(await sessions.authenticate(ann.house.resources, "onswift", ann.there.caller.access_token))
+    ctx = ann.house.ctx(await logins.authenticate(ann.house.resources, "onswift", ann.there.caller.access_token))
     await change_password(ann)
     with pytest.raises(errors.AppError) as refused:
         await feeds.renew(ctx)
@@ -349,7 +349,7 @@ async def test_an_account_is_deleted_while_tokens_are_refreshed_and_devices_regi
 async def test_a_login_that_ends_while_it_makes_something_makes_nothing(api: Api, house: House) -> None:
     ann, db = await api.signed_up("talent"), house.resources.db
     other = api.logged_in(await api.log_in(ann.email))
-    session = (await sessions.authenticate(house.resources, "onswift", other.access_token)).session_id
+    session = (await logins.authenticate(house.resources, "onswift", other.access_token)).session_id
     async with asyncio.TaskGroup() as group, transaction(db) as ending:
         await ending.execute("update sessions set ended_at = now() where id = $1", session)
         making = [

@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from core import sessions
+from core import logins
 from core.notifications import notify_members
 from marketplaces.onswift.routes import ROUTES
 from tests.flow.api.conftest import Api, Caller
@@ -83,7 +83,7 @@ class Group:
 
 
 async def person(house: House, caller: Caller, hubs: tuple[str, str]) -> Person:
-    user = await sessions.authenticate(house.resources, "onswift", caller.access_token)
+    user = await logins.authenticate(house.resources, "onswift", caller.access_token)
     chatters = [Chatter(user, caller.access_token, hub) for hub in hubs]
     for chatter in chatters:
         house.stack.push_async_callback(chatter.socket.disconnect)

@@ -16,7 +16,7 @@ from core import outbox, sessions
 from core.db import Pool
 from core.ids import uuid7
 from core.jobs import NotifyMembers
-from core.rooms import LIVE_SESSIONS, Login
+from core.logins import LIVE_SESSIONS, Login
 from core.unit_of_work import unit_of_work
 from realtime import gateway, logins
 from realtime.publisher import open_publisher

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from core import clock, email_changes, sessions
+from core import clock, email_changes, logins, sessions
 from core.budget import Rate
 from core.db import transaction
 from core.email_changes import CANCEL, NEW, OLD
@@ -336,7 +336,7 @@ async def test_one_code_that_comes_twice_at_once_counts_once(api: Api, ann: Call
 async def test_the_login_that_asked_goes_on_and_hears_of_the_change(
     api: Api, house: House, hub: str, ann: Caller
 ) -> None:
-    user = await sessions.authenticate(house.resources, "onswift", ann.access_token)
+    user = await logins.authenticate(house.resources, "onswift", ann.access_token)
     chatter = await Chatter(user, ann.access_token, hub).connect()
     house.stack.push_async_callback(chatter.socket.disconnect)
     await confirm_both(api)
