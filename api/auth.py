@@ -3,9 +3,10 @@
 from aiohttp import web
 
 from api.cookies import Cookies
-from core import errors, logins
-from core.context import Resources, User
-from core.market import Roles
+from core.accounts import logins
+from core.base import errors
+from core.market.market import Roles
+from core.work.context import Resources, User
 
 
 async def caller(request: web.Request, cookies: Cookies, resources: Resources, market: str, who: Roles) -> User:

@@ -20,7 +20,7 @@ from cli.embedded.process import Server
 from cli.embedded.redis import embedded_redis
 from cli.seed import seed
 from config.settings import Settings
-from core.migrate import migrate
+from core.platform.migrate import migrate
 
 HERE = Path(__file__).parent
 KEY = "bench:a-signing-key-that-is-known-to-everybody"

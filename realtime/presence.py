@@ -14,12 +14,12 @@ from uuid import UUID
 
 from redis.asyncio import Redis
 
-from core.away import REDIS_AWAY
-from core.blocks import OF_USERS
-from core.clock import now
-from core.db import UNAVAILABLE_ERRORS, Pool
-from core.events import Event, UserOffline, UserOnline
-from core.rooms import CIRCLES, SEEN
+from core.base.clock import now
+from core.base.events import Event, UserOffline, UserOnline
+from core.chat.blocks import OF_USERS
+from core.chat.rooms import CIRCLES, SEEN
+from core.limits.away import REDIS_AWAY
+from core.platform.db import UNAVAILABLE_ERRORS, Pool
 from realtime.batch import Batch
 from realtime.catchup import encode
 from realtime.periodic import Periodic

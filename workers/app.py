@@ -1,4 +1,4 @@
-"""The worker: arq in this process's loop, with the jobs of core/jobs.py and the sweep that makes up for lost ones.
+"""The worker: arq in this process's loop, with the jobs of core/work/jobs.py and the sweep that makes up for lost ones.
 
 A job may run more than once (a worker dies, Redis loses what it was told last), so each is harmless to repeat.
 """
@@ -21,14 +21,23 @@ from redis.exceptions import RedisError
 
 import marketplaces
 from config.settings import Settings
-from core import clock, dead_jobs, erasure, logs, reports
-from core.context import Ctx, Resources
-from core.conversation_updates import tell_senders
-from core.db import UNAVAILABLE_ERRORS
-from core.deliveries import send_out
-from core.errors import AppError
+from core import reports
+from core.base import clock
+from core.base.errors import AppError
+from core.base.publisher import Publisher
+from core.chat.conversation_updates import tell_senders
 from core.files.tidying import tidy_files
-from core.jobs import (
+from core.market.market import Chore
+from core.messages.search import START, store_missing, store_words
+from core.notifications.deliveries import send_out
+from core.notifications.notifications import MESSAGE_RECEIVED, notify_members, written_since
+from core.operations.tidy import tidy
+from core.platform import logs
+from core.platform.db import UNAVAILABLE_ERRORS
+from core.privacy import erasure
+from core.work import dead_jobs
+from core.work.context import Ctx, Resources
+from core.work.jobs import (
     CheckFile,
     FinishErasure,
     MailAddress,
@@ -45,12 +54,7 @@ from core.jobs import (
     StoreWords,
     queue,
 )
-from core.market import Chore
-from core.message_search import START, store_missing, store_words
-from core.notifications import MESSAGE_RECEIVED, notify_members, written_since
-from core.outbox import relay
-from core.publisher import Publisher
-from core.tidy import tidy
+from core.work.outbox import relay
 from realtime.periodic import Periodic
 from workers.accounts import mail_alert, mail_code, mail_verification
 from workers.email_changes import mail_address, mail_email_change

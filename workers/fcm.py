@@ -12,8 +12,8 @@ from aiohttp import ClientResponse, ClientSession, ClientTimeout
 from jwt.exceptions import InvalidKeyError
 
 from config.settings import SettingsError
-from core.deliveries import Push
-from core.jobs import HopelessError
+from core.notifications.deliveries import Push
+from core.work.jobs import HopelessError
 from workers.push import UnregisteredError
 
 FCM_URL = "https://fcm.googleapis.com"

@@ -9,9 +9,9 @@ from uuid import UUID
 import aiosmtplib
 
 from config.settings import Settings
-from core import identity
-from core.db import Pool
-from core.jobs import HopelessError, MailUser, SendMail
+from core.accounts import identity
+from core.platform.db import Pool
+from core.work.jobs import HopelessError, MailUser, SendMail
 
 TIMEOUT_SECONDS = 10.0
 PERMANENT = 500

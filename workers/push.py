@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Protocol
 
 from config.settings import Settings
-from core.deliveries import Push
+from core.notifications.deliveries import Push
 
 log = logging.getLogger(__name__)
 

@@ -12,12 +12,13 @@ from arq.cron import CronJob
 from arq.typing import WorkerCoroutine
 from arq.worker import Function
 
-from core import dead_jobs, logs, tracing
-from core.context import Resources
-from core.db import UNAVAILABLE_ERRORS
-from core.ids import uuid7
-from core.jobs import BusyError, HopelessError, Job
-from core.logs import Origin
+from core.base.ids import uuid7
+from core.platform import logs, tracing
+from core.platform.db import UNAVAILABLE_ERRORS
+from core.platform.logs import Origin
+from core.work import dead_jobs
+from core.work.context import Resources
+from core.work.jobs import BusyError, HopelessError, Job
 from workers.suspects import ArqContext, Suspects
 
 # Also how long a job of a worker that was killed stays put.

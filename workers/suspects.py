@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from redis.exceptions import RedisError
 
-from core.jobs import BusyError, HopelessError
+from core.work.jobs import BusyError, HopelessError
 
 # As long as arq remembers how often a job was begun.
 KEPT_SECONDS = 88_400

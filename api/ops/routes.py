@@ -5,11 +5,11 @@ from aiohttp import web
 from api.ops import handlers
 from api.ops.endpoint import OperatorEndpoint
 from api.ops.operators import Operators
-from core import errors
-from core.budget import Rate
-from core.context import Resources
-from core.market import Marketplace, do, get
-from core.publisher import Publisher
+from core.base import errors
+from core.base.publisher import Publisher
+from core.limits.budget import Rate
+from core.market.market import Marketplace, do, get
+from core.work.context import Resources
 from realtime.hubs import Hubs
 
 OPERATOR = frozenset({"operator"})

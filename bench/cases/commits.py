@@ -10,7 +10,7 @@ from bench.house import Crowd, House, run
 from bench.machine import family, usage
 from bench.process import progress
 from bench.results import Line
-from core.ids import uuid7
+from core.base.ids import uuid7
 from realtime.journal import APPEND
 
 BATCHES = (1, 2, 5, 20, 500)

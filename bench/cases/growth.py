@@ -16,7 +16,7 @@ from bench.load.client import Result, Shape, client, measure
 from bench.process import progress
 from bench.results import Line
 from bench.servers import hub
-from core.db import open_pool
+from core.platform.db import open_pool
 from realtime.catchup import Log
 
 TALK = Shape(senders=2, seconds=4)

@@ -30,7 +30,7 @@ from bench.neighbours.honest import Honest, Waits, percentile
 from bench.process import free_port, progress, serving
 from bench.results import Line, at_most
 from bench.servers import NODE, OURS, Running, node
-from core.tokens import KeyRing
+from core.platform.tokens import KeyRing
 
 ACK_MS, PAGE_MS, MEMORY_MB = 50, 100, 64
 WARNINGS = 20  # a line a minute for each limit that somebody meets, and what else a process has to say

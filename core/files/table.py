@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from core.db import Many, One, Run
+from core.platform.db import Many, One, Run
 
 Status: TypeAlias = Literal["pending", "uploaded", "released", "rejected"]
 

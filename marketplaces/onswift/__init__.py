@@ -1,6 +1,6 @@
 """OnSwift: creators hire talent for projects. The document it follows is in contract.yaml."""
 
-from core.market import Marketplace
+from core.market.market import Marketplace
 from marketplaces.onswift import access, notices, rules
 from marketplaces.onswift.personal_data import PERSONAL_DATA
 from marketplaces.onswift.purposes import PURPOSES

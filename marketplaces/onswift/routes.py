@@ -1,7 +1,6 @@
 """The table of OnSwift's calls: what, where, who, and what may go wrong."""
 
-from core import weights
-from core.errors import (
+from core.base.errors import (
     CONVERSATION_CLOSED,
     CONVERSATION_NOT_FOUND,
     DEVICE_NOT_FOUND,
@@ -34,7 +33,8 @@ from core.errors import (
     USER_NOT_FOUND,
     USER_UNREACHABLE,
 )
-from core.market import (
+from core.limits import weights
+from core.market.market import (
     PUBLIC,
     Chore,
     FilePart,

@@ -11,9 +11,9 @@ from uuid import UUID
 import pytest
 
 from api.asyncapi import document, server_events
-from core import events
-from core.invitations import accept
-from core.notifications import notify_members
+from core.base import events
+from core.chat.invitations import accept
+from core.notifications.notifications import notify_members
 from marketplaces.onswift import MARKETPLACE
 from marketplaces.onswift.events import JoinProject
 from marketplaces.onswift.handlers.projects import create_project

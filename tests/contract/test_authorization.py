@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from core.market import PUBLIC
+from core.market.market import PUBLIC
 from marketplaces.onswift.routes import ROUTES
 from tests.contract.story import tell_story
 from tests.contract.story.telling import Story

@@ -5,9 +5,11 @@ from uuid import UUID
 
 import asyncpg
 
-from core import credentials, feeds, subjects
-from core.clock import now
-from core.db import Query
+from core.accounts import credentials
+from core.base.clock import now
+from core.calendars import feeds
+from core.chat import subjects
+from core.platform.db import Query
 from marketplaces.onswift.queries import calendar, comments, reminders, tasks
 from tests.contract.test_plans import USER, plan_of
 from tests.contract.test_plans import connection as connection

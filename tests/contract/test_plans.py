@@ -9,35 +9,18 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from core import (
-    blocking,
-    blocks,
-    conversations,
-    credentials,
-    deliveries,
-    devices,
-    email_changes,
-    erasure,
-    groups,
-    identity,
-    inspection,
-    invitations,
-    logins,
-    mentions,
-    messages,
-    mutes,
-    notifications,
-    privacy,
-    reports,
-    reviews,
-    rooms,
-    sessions,
-    sync,
-)
-from core.clock import now
-from core.db import Query
+from core import reports, reviews
+from core.accounts import credentials, email_changes, identity, logins, sessions
+from core.base.clock import now
+from core.base.ids import uuid7
+from core.chat import blocking, blocks, conversations, groups, invitations, mutes, rooms
 from core.files import table as files
-from core.ids import uuid7
+from core.messages import mentions, messages, sync
+from core.notifications import deliveries, notifications
+from core.operations import inspection
+from core.platform.db import Query
+from core.privacy import erasure
+from core.privacy import registry as privacy
 from marketplaces.onswift.personal_data import PERSONAL_DATA
 from marketplaces.onswift.queries import deliverables, projects, samples, users
 
@@ -226,7 +209,7 @@ HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
     (sessions.END, (USER, None, MOMENT, ""), {"sessions_pkey"}),
     (sessions.END_OF_USER, (USER, USER, MOMENT, ""), set()),  # either index by user: here each has one session
     (sessions.LOCK_SESSION_OF_TOKEN, (USER,), {"refresh_tokens_pkey", "sessions_pkey"}),
-    (devices.HOLD_LOGIN, (USER,), {"sessions_pkey"}),
+    (logins.HOLD, (USER,), {"sessions_pkey"}),
     (sessions.FORGET_EXPIRED, (MOMENT, 100), {"refresh_tokens_issued", "sessions_pkey"}),
     (sessions.REFRESH_TOKEN, (USER, "onswift"), {"refresh_tokens_pkey"}),
     (notifications.LIST_OF_USER, (USER, None, 20, 0, now(), USER), {"notifications_user"}),

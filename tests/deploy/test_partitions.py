@@ -6,9 +6,9 @@ import asyncpg
 import pytest
 
 from config.settings import Settings
-from core.ids import uuid7
-from core.messages import CHANGES, PAGE_BEFORE
-from core.migrate import MIGRATIONS
+from core.base.ids import uuid7
+from core.messages.messages import CHANGES, PAGE_BEFORE
+from core.platform.migrate import MIGRATIONS
 from tests.chaos.crowd import gathered
 from tests.chaos.stage import Stage
 from tests.contract.test_sql import declared, problems

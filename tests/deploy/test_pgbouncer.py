@@ -14,7 +14,7 @@ import pytest
 from cli.embedded.postgres import _account
 from cli.embedded.process import Server, running, wait_until
 from config.settings import Settings
-from core.migrate import MIGRATIONS, migrate
+from core.platform.migrate import MIGRATIONS, migrate
 from tests.flow.api.conftest import Api
 from tests.flow.api.conftest import api as api
 from tests.flow.conftest import House

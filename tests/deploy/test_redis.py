@@ -15,8 +15,8 @@ import pytest
 from cli.checks import check_settings
 from cli.errors import CommandError
 from config.settings import Settings
-from core.ids import uuid7
-from core.jobs import NotifyMembers, queue
+from core.base.ids import uuid7
+from core.work.jobs import NotifyMembers, queue
 from tests.chaos.conftest import SEED
 from tests.chaos.conftest import chaos_servers as chaos_servers
 from tests.chaos.crowd import gathered

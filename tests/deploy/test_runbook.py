@@ -15,7 +15,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from api.app import build_app
 from config.settings import Settings
-from core import migrate as migrations
+from core.platform import migrate as migrations
 from tests.chaos.conftest import SEED
 from tests.chaos.crowd import gathered
 from tests.chaos.hub import HubProcess

@@ -13,8 +13,8 @@ import pytest
 from aiohttp.test_utils import TestClient
 
 from config.settings import Settings
-from core import groups
-from core.ids import uuid7
+from core.base.ids import uuid7
+from core.chat import groups
 from tests.chaos.conftest import SEED
 from tests.chaos.crowd import gathered
 from tests.chaos.hub import ROOT, HubProcess

@@ -15,16 +15,16 @@ import socketio
 from aiohttp import web
 
 from config.settings import Settings
-from core import groups
-from core.budget import Rate
-from core.clock import now
-from core.context import Ctx, Resources, User
-from core.db import Db
-from core.ids import uuid7
-from core.market import Marketplace
-from core.people import Person
-from core.resources import open_resources
-from core.tokens import Access, expiry
+from core.base.clock import now
+from core.base.ids import uuid7
+from core.base.people import Person
+from core.chat import groups
+from core.limits.budget import Rate
+from core.market.market import Marketplace
+from core.market.resources import open_resources
+from core.platform.db import Db
+from core.platform.tokens import Access, expiry
+from core.work.context import Ctx, Resources, User
 from marketplaces import onswift
 from realtime.app import Hub, open_hub
 from realtime.engine.door import open_door

@@ -3,9 +3,9 @@
 from datetime import timedelta
 from uuid import UUID
 
-from core.clock import now
-from core.email_changes import CANCEL, NEW, OLD
-from core.identity import INSERT_ONE_TIME_TOKEN, RESET, VERIFY, digest
+from core.accounts.email_changes import CANCEL, NEW, OLD
+from core.accounts.identity import INSERT_ONE_TIME_TOKEN, RESET, VERIFY, digest
+from core.base.clock import now
 from tests.contract.story.telling import Story
 from tests.flow.api.conftest import PASSWORD, Caller
 

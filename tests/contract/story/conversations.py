@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from core.notifications import notify_members
+from core.notifications.notifications import notify_members
 from tests.contract.story.telling import Story
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.market import Route
+from core.market.market import Route
 from tests.flow.api.conftest import Api, Caller, Reply
 from tests.flow.conftest import House
 

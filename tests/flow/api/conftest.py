@@ -15,7 +15,7 @@ from multidict import CIMultiDictProxy
 
 from api.app import build_app
 from config.settings import Settings
-from core.shared_limits import SharedLimits
+from core.limits.shared_limits import SharedLimits
 from realtime.hubs import open_hubs
 from tests.flow.conftest import House
 

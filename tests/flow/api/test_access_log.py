@@ -6,8 +6,8 @@ from time import monotonic
 import pytest
 
 from api import access_log
-from core.budget import Rate
-from core.ids import uuid7
+from core.base.ids import uuid7
+from core.limits.budget import Rate
 from tests.flow.api.conftest import Api, Caller, serving
 from tests.flow.conftest import House, without_limits
 

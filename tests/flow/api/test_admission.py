@@ -10,7 +10,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from api import admission
 from api.app import build_app
-from core.budget import Rate
+from core.limits.budget import Rate
 from tests.flow.api.conftest import Api, Caller
 from tests.flow.conftest import House, without_limits
 
@@ -90,7 +90,7 @@ async def test_an_address_that_asks_too_much_is_one_line_in_the_log_and_counted(
     api: Api, house: House, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "api")
-    caplog.set_level(logging.INFO, "core.offenders")
+    caplog.set_level(logging.INFO, "core.limits.offenders")
     await statuses(api.anyone, "/nothing", MOST + 4)
     lines = [record.getMessage() for record in caplog.records]
     assert [line for line in lines if line.startswith("127.0.0.0/24 exceeds the limit")] == lines[-1:]

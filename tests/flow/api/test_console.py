@@ -7,8 +7,8 @@ import pytest
 from aiohttp import ClientSession
 from redis.asyncio import Redis
 
-from core import dead_jobs
-from core.clock import now
+from core.base.clock import now
+from core.work import dead_jobs
 from realtime import hubs as asking
 from realtime.bus import QUESTIONS, Kind
 from realtime.engine.frames import text_frame

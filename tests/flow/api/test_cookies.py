@@ -10,7 +10,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from api.app import build_app
 from config.settings import Settings
-from core import csrf
+from core.accounts import csrf
 from tests.flow.api.conftest import PASSWORD, Api, Caller, Reply, serving
 from tests.flow.conftest import House
 

@@ -16,9 +16,9 @@ from api import lanes
 from api.app import build_app
 from cli.serve.listening import listening, runner_of
 from config.settings import Settings
-from core.budget import Rate
-from core.clock import now
-from core.tokens import Access
+from core.base.clock import now
+from core.limits.budget import Rate
+from core.platform.tokens import Access
 from realtime.app import door_config
 from tests.flow.conftest import House
 from tests.flow.engine.serving import Raw, connected

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings, strategies
 from hypothesis.strategies import SearchStrategy
 
 from api.app import build_app
-from core.market import PUBLIC
+from core.market.market import PUBLIC
 from marketplaces.onswift.routes import ROUTES
 from tests.flow.api.conftest import Api
 from tests.flow.conftest import House, without_limits

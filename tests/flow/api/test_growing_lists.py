@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from core.notifications import notify_members
+from core.notifications.notifications import notify_members
 from tests.flow.api.conftest import Api, Caller
 from tests.flow.conftest import House
 from tests.flow.onswift.conftest import Cast

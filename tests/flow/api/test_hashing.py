@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from core import passwords
+from core.platform import passwords
 from tests.flow.api.conftest import PASSWORD, Api, Caller, Reply
 from tests.flow.conftest import House
 

@@ -15,9 +15,9 @@ from api import app, endpoint
 from api.app import build_app
 from cli.embedded.postgres import embedded_postgres
 from config.settings import Settings
-from core.identity import RESET
-from core.migrate import migrate
-from core.resources import open_resources
+from core.accounts.identity import RESET
+from core.market.resources import open_resources
+from core.platform.migrate import migrate
 from realtime.publisher import open_publisher
 from tests.flow.api.conftest import Api, Caller, read
 from tests.flow.conftest import PATIENCE, House
@@ -81,7 +81,7 @@ async def test_a_bug_is_an_internal_error_that_tells_nothing(
     async def broken(*_: object) -> None:
         raise RuntimeError("the secret of the bug")
 
-    monkeypatch.setattr("core.db.Scalar.__call__", broken)
+    monkeypatch.setattr("core.platform.db.Scalar.__call__", broken)
     reply = await api.anyone.get("/health")
     assert (reply.status, reply.code) == (500, "INTERNAL_ERROR")
     assert "secret" not in str(reply.body)

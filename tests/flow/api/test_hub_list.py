@@ -14,9 +14,9 @@ from api.app import build_app
 from cli.serve.listening import listening, runner_of
 from cli.serve.pulses import api_pulse, worker_pulse
 from config.settings import Settings
-from core import dead_jobs
-from core.clock import now
-from core.jobs import SendMail
+from core.base.clock import now
+from core.work import dead_jobs
+from core.work.jobs import SendMail
 from realtime import heart
 from realtime.ops import problems
 from realtime.pulse import LATE, SILENT

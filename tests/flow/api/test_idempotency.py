@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from core import errors
+from core.base import errors
 from tests.flow.api.conftest import Api, Caller, Reply
 from tests.flow.conftest import House
 
@@ -75,7 +75,7 @@ async def test_a_call_that_dies_in_the_middle_is_done_by_its_repeat(
 
     ann = await api.signed_up()
     with monkeypatch.context() as patch:
-        patch.setattr("core.idempotency.KEEP", dies)
+        patch.setattr("core.work.idempotency.KEEP", dies)
         assert (await create(ann, "1")).status == 503
     assert await count(house) == 0
     assert (await create(ann, "1")).status == 201

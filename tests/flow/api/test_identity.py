@@ -6,11 +6,11 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from core import clock
-from core.budget import Rate
-from core.db import Scalar
-from core.errors import UNAVAILABLE
-from core.shared_limits import key_of
+from core.base import clock
+from core.base.errors import UNAVAILABLE
+from core.limits.budget import Rate
+from core.limits.shared_limits import key_of
+from core.platform.db import Scalar
 from marketplaces.onswift import rules
 from tests.flow.api.conftest import PASSWORD, Api
 from tests.flow.conftest import House

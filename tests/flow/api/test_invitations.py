@@ -9,10 +9,10 @@ from uuid import UUID
 
 import pytest
 
-from core import invitations
-from core.budget import Rate
-from core.notifications import notify_members
-from core.shared_limits import SharedLimits, key_of
+from core.chat import invitations
+from core.limits.budget import Rate
+from core.limits.shared_limits import SharedLimits, key_of
+from core.notifications.notifications import notify_members
 from tests.flow.api.conftest import Api, Caller, Reply
 from tests.flow.conftest import House
 from tests.flow.onswift.conftest import NEW_PROJECT

@@ -5,8 +5,8 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from core import clock
-from core.budget import Rate
+from core.base import clock
+from core.limits.budget import Rate
 from marketplaces.onswift import rules
 from tests.flow.api.conftest import PASSWORD, Api, Caller, Reply, serving
 from tests.flow.conftest import House

@@ -12,13 +12,14 @@ import pytest
 from redis import Redis
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from core import limits, shared_limits
-from core.attempts import attempt
-from core.budget import Rate, Window
-from core.context import Ctx
-from core.errors import INVALID_CREDENTIALS, AppError
-from core.limits import Allowance, RateLimitedError, give_back, take, take_all
-from core.shared_limits import Demand, SharedLimits, key_of
+from core.accounts.attempts import attempt
+from core.base.errors import INVALID_CREDENTIALS, AppError
+from core.limits import shared_limits
+from core.limits.budget import Rate, Window
+from core.limits.shared_limits import Demand, SharedLimits, key_of
+from core.work import rate_limits as limits
+from core.work.context import Ctx
+from core.work.rate_limits import Allowance, RateLimitedError, give_back, take, take_all
 from marketplaces.onswift import rules
 from tests.flow.api.conftest import Api
 from tests.flow.conftest import House, without_limits

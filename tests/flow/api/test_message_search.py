@@ -9,14 +9,15 @@ from uuid import UUID
 import pytest
 
 import api.app
-import core.message_search
 import marketplaces
-from core import blocking, conversations, message_search, messages
-from core.context import User
-from core.db import Many
-from core.ids import uuid7
-from core.message_search import START, store_missing, store_words
-from core.publisher import Draft, Stored
+from core.base.ids import uuid7
+from core.base.publisher import Draft, Stored
+from core.chat import blocking, conversations
+from core.messages import messages
+from core.messages import search as message_search
+from core.messages.search import START, store_missing, store_words
+from core.platform.db import Many
+from core.work.context import User
 from marketplaces import onswift
 from tests.flow.api.conftest import Api, Caller, Reply, serving
 from tests.flow.conftest import House
@@ -199,7 +200,7 @@ async def test_what_was_there_before_the_search_is_entered_by_and_by_and_what_a_
 
 
 async def test_more_than_one_round_of_a_conversation_is_stored(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(core.message_search, "AT_ONCE", 2)
+    monkeypatch.setattr(message_search, "AT_ONCE", 2)
     for place in range(5):
         await talk.house.publisher.append(Draft(uuid7(), talk.room, talk.ann.person, f"budget {place}"))
     await store_words(talk.house.resources.db, ["onswift"], [talk.room])

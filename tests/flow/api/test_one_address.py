@@ -8,8 +8,8 @@ import pytest
 
 import marketplaces
 from api import admission
-from core.budget import Rate
-from core.tokens import KeyRing
+from core.limits.budget import Rate
+from core.platform.tokens import KeyRing
 from marketplaces import onswift
 from tests.flow.api.conftest import PASSWORD, Api, Caller, Reply
 from tests.flow.conftest import House

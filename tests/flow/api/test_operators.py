@@ -9,10 +9,10 @@ from aiohttp import ClientSession
 
 from api.app import build_app
 from cli.serve.listening import listening, runner_of
-from core import audit
-from core.clock import now
-from core.ids import uuid7
-from core.publisher import Draft
+from core.base.clock import now
+from core.base.ids import uuid7
+from core.base.publisher import Draft
+from core.work import audit
 from realtime import hubs as asking
 from realtime.hubs import open_hubs
 from realtime.pulse import SILENT

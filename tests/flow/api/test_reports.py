@@ -5,8 +5,9 @@ from uuid import UUID
 
 import pytest
 
-from core import clock, reports
-from core.budget import Rate
+from core import reports
+from core.base import clock
+from core.limits.budget import Rate
 from tests.flow.api.conftest import SECRET, Api, Caller, audited
 from tests.flow.conftest import House
 

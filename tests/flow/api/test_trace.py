@@ -9,9 +9,9 @@ import pytest
 
 from cli.embedded.redis import embedded_redis
 from config.settings import Settings
-from core.clock import now
-from core.ids import uuid7
-from core.publisher import Draft
+from core.base.clock import now
+from core.base.ids import uuid7
+from core.base.publisher import Draft
 from realtime import hubs as asking
 from realtime.pulse import KEY, SILENT
 from tests.flow.api.conftest import Caller, id_of, operating

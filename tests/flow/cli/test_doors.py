@@ -9,7 +9,7 @@ import pytest
 
 from api.app import build_app
 from cli.serve.listening import NO_HUB, bare_app, hub_listening, listening, operations, runner_of
-from core import errors
+from core.base import errors
 from realtime.app import open_hub
 from tests.flow.conftest import MARKETS, House
 from tests.flow.engine.serving import Raw, connected

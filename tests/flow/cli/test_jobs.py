@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from config.settings import Settings
-from core import dead_jobs
-from core.outbox import Effect, Enqueue
+from core.work import dead_jobs
+from core.work.outbox import Effect, Enqueue
 from tests.flow.cli.commands import greenroom
 from tests.flow.conftest import House
 from tests.flow.conftest import house as house

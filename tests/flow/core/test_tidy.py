@@ -6,9 +6,12 @@ from uuid import UUID
 
 import pytest
 
-from core import clock, dead_jobs, sessions, tidy
-from core.db import transaction
-from core.ids import uuid7
+from core.accounts import sessions
+from core.base import clock
+from core.base.ids import uuid7
+from core.operations import tidy
+from core.platform.db import transaction
+from core.work import dead_jobs
 from tests.flow.conftest import PATIENCE, House
 
 

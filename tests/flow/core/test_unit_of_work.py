@@ -8,13 +8,14 @@ import msgspec
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from core import clock, outbox
-from core.context import Ctx
-from core.events import Event
-from core.ids import uuid7
-from core.jobs import NotifyMembers
-from core.notices import Notice
-from core.unit_of_work import unit_of_work
+from core.base import clock
+from core.base.events import Event
+from core.base.ids import uuid7
+from core.work import outbox
+from core.work.context import Ctx
+from core.work.jobs import NotifyMembers
+from core.work.notices import Notice
+from core.work.unit_of_work import unit_of_work
 from tests.flow.conftest import Chatter, House
 
 LATE = Notice("late", "Late", "{task} is late", "task")

@@ -4,8 +4,8 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from core import clock
-from core.ids import uuid7
+from core.base import clock
+from core.base.ids import uuid7
 from tests.flow.api.conftest import Caller
 from tests.flow.conftest import House
 from tests.flow.onswift.conftest import Cast

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from core import clock
+from core.base import clock
 from marketplaces.onswift import rules
 from marketplaces.onswift.handlers import calendar
 from marketplaces.onswift.handlers.calendar import _file

@@ -12,13 +12,15 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from core import clock, errors, feeds, logins
-from core.db import transaction
-from core.email_changes import NEW, OLD
+from core.accounts import logins
+from core.accounts.email_changes import NEW, OLD
+from core.accounts.identity import INSERT_ONE_TIME_TOKEN, RESET, VERIFY, digest
+from core.base import clock, errors
+from core.calendars import feeds
 from core.files.links import LIFETIME
 from core.files.tidying import tidy_files
-from core.identity import INSERT_ONE_TIME_TOKEN, RESET, VERIFY, digest
-from core.tokens import KeyRing
+from core.platform.db import transaction
+from core.platform.tokens import KeyRing
 from marketplaces.onswift.handlers.calendar import FEED
 from tests.flow.api.conftest import PASSWORD, Api, Caller, audited, operating
 from tests.flow.conftest import Chatter, House

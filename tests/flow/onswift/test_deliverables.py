@@ -10,10 +10,10 @@ import pytest
 from aiohttp import FormData
 
 from config.settings import Settings
-from core import clock
-from core.context import User
+from core.base import clock
+from core.base.people import Person
 from core.files import checking, links
-from core.people import Person
+from core.work.context import User
 from tests.flow.api.conftest import Caller, Reply
 from tests.flow.conftest import Chatter, Heard, House, without_limits
 from tests.flow.onswift.conftest import NOWHERE, Cast

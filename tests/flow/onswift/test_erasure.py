@@ -9,17 +9,20 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from core import clock, dead_jobs, erasure, errors, invitations, notices
-from core.context import User
-from core.db import transaction
+from core.base import clock, errors
+from core.base.ids import uuid7
+from core.base.people import Person
+from core.chat import invitations
 from core.files import checking
-from core.ids import uuid7
-from core.jobs import FinishErasure, MailAlert, MailUser
-from core.kept_answers import DELETED_NAME
-from core.notifications import notify_members
-from core.people import Person
-from core.privacy import LOCK_OUT
-from core.storage import Storage
+from core.notifications.notifications import notify_members
+from core.platform.db import transaction
+from core.platform.storage import Storage
+from core.privacy import erasure
+from core.privacy.registry import LOCK_OUT
+from core.work import dead_jobs, notices
+from core.work.context import User
+from core.work.jobs import FinishErasure, MailAlert, MailUser
+from core.work.kept_answers import DELETED_NAME
 from marketplaces import onswift
 from marketplaces.onswift.notices import REVIEW_RECEIVED
 from tests.flow.api.conftest import Api, Caller

@@ -13,10 +13,10 @@ from yarl import URL
 
 from cli.embedded.s3 import S3Server
 from config.settings import Settings
-from core import clock
+from core.base import clock
 from core.files import media, waiting
 from core.files.tidying import UNATTACHED, tidy_files
-from core.tokens import FileLink, expiry
+from core.platform.tokens import FileLink, expiry
 from tests.flow.api.conftest import Api, Caller
 from tests.flow.conftest import Chatter, House
 from tests.flow.onswift.conftest import NOWHERE, Cast

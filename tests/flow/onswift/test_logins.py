@@ -6,9 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from core.budget import Rate
-from core.clock import now
-from core.identity import INSERT_ONE_TIME_TOKEN, RESET, LoginRates, digest
+from core.accounts.identity import INSERT_ONE_TIME_TOKEN, RESET, LoginRates, digest
+from core.base.clock import now
+from core.limits.budget import Rate
 from marketplaces.onswift import rules
 from tests.flow.api.conftest import PASSWORD, Api
 from tests.flow.conftest import House

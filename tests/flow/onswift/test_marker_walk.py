@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from config.settings import Settings
-from core.kept_answers import DELETED_NAME
-from core.logs import JsonLines
+from core.platform.logs import JsonLines
+from core.work.kept_answers import DELETED_NAME
 from tests.flow.api.conftest import Api, Caller
 from tests.flow.conftest import PATIENCE, House
 from tests.flow.onswift.walk import accounts, deliveries, projects, refused, talks

@@ -2,8 +2,8 @@
 
 import pytest
 
-from core.budget import Rate
-from core.shared_limits import SharedLimits
+from core.limits.budget import Rate
+from core.limits.shared_limits import SharedLimits
 from tests.flow.onswift.conftest import Cast
 from tests.flow.onswift.test_tasks import NEW_TASK, task_of
 

@@ -9,12 +9,14 @@ import pytest
 from asyncpg import DivisionByZeroError
 
 import marketplaces
-from core import clock, exports, privacy
-from core.db import Query, Texts
-from core.identity import INSERT_ONE_TIME_TOKEN
-from core.jobs import FinishErasure
-from core.kept_answers import DELETED_NAME
-from core.privacy import PersonalData
+from core.accounts.identity import INSERT_ONE_TIME_TOKEN
+from core.base import clock
+from core.platform.db import Query, Texts
+from core.privacy import exports
+from core.privacy import registry as privacy
+from core.privacy.registry import PersonalData
+from core.work.jobs import FinishErasure
+from core.work.kept_answers import DELETED_NAME
 from marketplaces.onswift.personal_data import PERSONAL_DATA
 from tests.contract.story.telling import Story
 from tests.flow.api.conftest import PASSWORD, Api, Caller

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from core import clock
+from core.base import clock
 from tests.flow.api.conftest import Api, Caller
 from tests.flow.conftest import MARKETS, Chatter, House
 from tests.flow.onswift.conftest import NEW_PROJECT, NOWHERE, Cast

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from core import clock
-from core.context import Ctx
+from core.base import clock
+from core.work.context import Ctx
 from marketplaces.onswift.handlers import reminders
 from tests.flow.api.conftest import Caller
 from tests.flow.conftest import House

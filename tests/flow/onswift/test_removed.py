@@ -9,8 +9,8 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from core import logins
-from core.notifications import notify_members
+from core.accounts import logins
+from core.notifications.notifications import notify_members
 from marketplaces.onswift.routes import ROUTES
 from tests.flow.api.conftest import Api, Caller
 from tests.flow.conftest import PATIENCE, Chatter, House

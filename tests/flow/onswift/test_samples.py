@@ -7,7 +7,7 @@ import pytest
 from aiohttp import FormData
 
 from config.settings import Settings
-from core import clock
+from core.base import clock
 from marketplaces.onswift import rules
 from tests.flow.api.conftest import Caller, Reply
 from tests.flow.conftest import House, without_limits

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from core.budget import Rate
+from core.limits.budget import Rate
 from marketplaces.onswift import rules
 from tests.flow.api.conftest import Api, Caller
 from tests.flow.conftest import House

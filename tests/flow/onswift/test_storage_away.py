@@ -11,7 +11,7 @@ import pytest
 
 from cli.embedded.s3 import S3Server
 from config.settings import Settings
-from core.errors import AppError
+from core.base.errors import AppError
 from core.files.tidying import tidy_files
 from realtime import ops
 from tests.flow.api.conftest import Api

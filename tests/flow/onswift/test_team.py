@@ -6,9 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from core import invitations
-from core.budget import Rate
-from core.shared_limits import SharedLimits
+from core.chat import invitations
+from core.limits.budget import Rate
+from core.limits.shared_limits import SharedLimits
 from marketplaces.onswift import rules
 from tests.flow.api.conftest import Api, Caller, Reply
 from tests.flow.conftest import House

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from core import groups
-from core.db import Pool
-from core.rooms import ROOM_MEMBERS, RoomMember
+from core.chat import groups
+from core.chat.rooms import ROOM_MEMBERS, RoomMember
+from core.platform.db import Pool
 from realtime import rooms
 from tests.flow.conftest import PATIENCE, House, everybody, without_limits
 

@@ -3,7 +3,7 @@
 import asyncio
 from uuid import UUID
 
-from core import blocking, conversations
+from core.chat import blocking, conversations
 from tests.flow.conftest import PATIENCE, Chatter, House
 
 

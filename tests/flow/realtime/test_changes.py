@@ -5,8 +5,8 @@ from uuid import UUID
 
 import pytest
 
-from core.ids import uuid7
-from core.publisher import Draft
+from core.base.ids import uuid7
+from core.base.publisher import Draft
 from tests.flow.conftest import Chatter, House
 
 

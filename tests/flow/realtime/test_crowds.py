@@ -7,8 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from core.ids import uuid7
-from core.notifications import notify_members
+from core.base.ids import uuid7
+from core.notifications.notifications import notify_members
 from realtime.engine.websocket import HIGH_WATER, WebSocket
 from tests.flow.conftest import House, without_limits
 from tests.flow.realtime.test_mending import raw_client

@@ -3,9 +3,9 @@
 from datetime import date
 from uuid import UUID
 
-from core import invitations
-from core.invitations import INVITATION_RECEIVED
-from core.preferences import PreferenceChange, choose
+from core.chat import invitations
+from core.chat.invitations import INVITATION_RECEIVED
+from core.notifications.preferences import PreferenceChange, choose
 from marketplaces.onswift.handlers.projects import create_project
 from marketplaces.onswift.handlers.team import add_member
 from marketplaces.onswift.structs.projects import NewProject, NewTeamMember

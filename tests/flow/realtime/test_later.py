@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from core.budget import Rate
+from core.limits.budget import Rate
 from marketplaces import onswift
 from realtime import later
 from realtime.engine import guard

@@ -16,9 +16,9 @@ from socketio.exceptions import ConnectionError as Refused
 
 import marketplaces
 from api.app import build_app
-from core import shared_limits
-from core.budget import Rate
-from core.ids import uuid7
+from core.base.ids import uuid7
+from core.limits import shared_limits
+from core.limits.budget import Rate
 from marketplaces import onswift
 from realtime import limits
 from realtime.logins import Logins

@@ -6,8 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from core.conversation_updates import tell_senders
-from core.notifications import notify_members
+from core.chat.conversation_updates import tell_senders
+from core.notifications.notifications import notify_members
 from tests.flow.conftest import Chatter, House
 
 

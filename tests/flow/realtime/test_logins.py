@@ -12,12 +12,13 @@ import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from config.settings import Settings
-from core import outbox, sessions
-from core.db import Pool
-from core.ids import uuid7
-from core.jobs import NotifyMembers
-from core.logins import LIVE_SESSIONS, Login
-from core.unit_of_work import unit_of_work
+from core.accounts import sessions
+from core.accounts.logins import LIVE_SESSIONS, Login
+from core.base.ids import uuid7
+from core.platform.db import Pool
+from core.work import outbox
+from core.work.jobs import NotifyMembers
+from core.work.unit_of_work import unit_of_work
 from realtime import gateway, logins
 from realtime.publisher import open_publisher
 from tests.chaos.proxy import Proxy, open_proxy
@@ -178,7 +179,7 @@ async def test_a_login_whose_end_is_not_committed_keeps_its_sockets(
         raise ZeroDivisionError
 
     with monkeypatch.context() as patch:
-        patch.setattr("core.audit.record", fails)
+        patch.setattr("core.work.audit.record", fails)
         with pytest.raises(ZeroDivisionError):
             await sessions.end_one(house.ctx(ann.user), ann.user.session_id)
     await heard_up_to_here(house, ann)

@@ -10,9 +10,9 @@ import pytest
 
 from cli.embedded.redis import embedded_redis
 from config.settings import Settings
-from core.ids import uuid7
-from core.metrics import Metrics
-from core.publisher import Draft
+from core.base.ids import uuid7
+from core.base.publisher import Draft
+from core.platform.metrics import Metrics
 from realtime import catchup
 from realtime.bus import EVERYBODY, Bus, Delivery, Kind
 from realtime.publisher import Publisher

@@ -12,9 +12,9 @@ from uuid import UUID
 
 import pytest
 
-from core import errors
-from core.budget import Rate
-from core.publisher import Draft, Stored
+from core.base import errors
+from core.base.publisher import Draft, Stored
+from core.limits.budget import Rate
 from marketplaces import onswift
 from realtime import later
 from realtime.journal import Journal

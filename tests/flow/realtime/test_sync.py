@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core import clock, errors, groups, sync
-from core.ids import uuid7
-from core.publisher import Draft
+from core.base import clock, errors
+from core.base.ids import uuid7
+from core.base.publisher import Draft
+from core.chat import groups
+from core.messages import sync
 from tests.flow.conftest import House
 
 

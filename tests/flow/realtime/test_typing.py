@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from core import groups
+from core.chat import groups
 from realtime import typing
 from tests.flow.conftest import PATIENCE, Chatter, House
 

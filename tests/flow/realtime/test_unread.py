@@ -2,11 +2,12 @@
 
 from uuid import UUID
 
-from core import conversations, groups, messages, sync
-from core.context import User
-from core.ids import uuid7
-from core.paging import CursorQuery
-from core.publisher import Draft
+from core.base.ids import uuid7
+from core.base.paging import CursorQuery
+from core.base.publisher import Draft
+from core.chat import conversations, groups
+from core.messages import messages, sync
+from core.work.context import User
 from tests.flow.conftest import Chatter, House, everybody
 
 

@@ -5,9 +5,9 @@ from uuid import UUID
 
 import pytest
 
-from core import alerts
-from core.alerts import described
-from core.budget import Rate
+from core.accounts import alerts
+from core.accounts.alerts import described
+from core.limits.budget import Rate
 from tests.flow.api.conftest import PASSWORD, Api, Reply, audited
 from tests.flow.conftest import House
 from tests.flow.workers.conftest import Mailbox

@@ -10,12 +10,13 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from core import clock, email_changes, logins, sessions
-from core.budget import Rate
-from core.db import transaction
-from core.email_changes import CANCEL, NEW, OLD
-from core.emails import MailRates
-from core.identity import INSERT_ONE_TIME_TOKEN, RESET, digest
+from core.accounts import email_changes, logins, sessions
+from core.accounts.email_changes import CANCEL, NEW, OLD
+from core.accounts.emails import MailRates
+from core.accounts.identity import INSERT_ONE_TIME_TOKEN, RESET, digest
+from core.base import clock
+from core.limits.budget import Rate
+from core.platform.db import transaction
 from marketplaces.onswift import rules
 from tests.flow.api.conftest import PASSWORD, Api, Caller, Reply, audited
 from tests.flow.conftest import Chatter, House

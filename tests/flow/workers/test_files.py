@@ -16,12 +16,12 @@ from PIL import Image
 import workers.files
 from cli.embedded.s3 import S3Server
 from config.settings import Settings
-from core.clamd import ScannerAwayError
-from core.context import Ctx
 from core.files.checking import check_file
 from core.files.tidying import tidy_files
-from core.jobs import BusyError
 from core.pictures.process import DecoderLostError
+from core.platform.clamd import ScannerAwayError
+from core.work.context import Ctx
+from core.work.jobs import BusyError
 from marketplaces.onswift.purposes import DELIVERABLE
 from tests.flow.api.conftest import Api, Caller
 from tests.flow.conftest import PATIENCE, Chatter, House
@@ -115,7 +115,7 @@ async def test_a_scanner_that_is_slow_or_gone_passes_nothing(
     ann = await api.signed_up("talent")
     id = await sent(ann, PDF)
     scanner.open.clear()
-    monkeypatch.setattr("core.clamd.ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr("core.platform.clamd.ANSWER_SECONDS", 0.2)
     with pytest.raises(ScannerAwayError):
         await check(house, id)
     away = msgspec.structs.replace(house.settings, clamd_url="tcp://127.0.0.1:1")
@@ -137,7 +137,7 @@ async def test_an_avatar_that_cannot_be_checked_changes_nothing_until_it_can(
     ann = await api.signed_up()
     old, new = [(await upload(ann, image(size=(side, side))))["fileUrl"] for side in (50, 60)]
     assert (await ann.post("/users/me/avatar", fileUrl=old)).status == 200
-    for broken in ("core.clamd.CONNECT_SECONDS", "core.pictures.process.WALL_SECONDS"):
+    for broken in ("core.platform.clamd.CONNECT_SECONDS", "core.pictures.process.WALL_SECONDS"):
         with monkeypatch.context() as away:
             away.setattr(broken, 0)
             refused = await ann.post("/users/me/avatar", fileUrl=new)

@@ -10,10 +10,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from core import dead_jobs, logs, outbox
-from core.dead_jobs import DeadJob
-from core.jobs import BusyError, HopelessError, NotifyMembers, SendMail
-from core.logs import Origin
+from core.platform import logs
+from core.platform.logs import Origin
+from core.work import dead_jobs, outbox
+from core.work.dead_jobs import DeadJob
+from core.work.jobs import BusyError, HopelessError, NotifyMembers, SendMail
 from tests.flow.api.conftest import Api
 from tests.flow.conftest import PATIENCE, House
 from tests.flow.workers import dying

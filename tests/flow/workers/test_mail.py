@@ -7,8 +7,8 @@ import pytest
 from redis.asyncio import Redis
 
 from config.settings import Settings
-from core.jobs import SendMail
-from core.logs import JsonLines
+from core.platform.logs import JsonLines
+from core.work.jobs import SendMail
 from tests.flow.conftest import PATIENCE, House
 from tests.flow.workers.conftest import Mailbox
 from workers import running

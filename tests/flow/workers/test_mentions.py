@@ -9,12 +9,16 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from core import blocking, deliveries, errors, messages, mutes, weights
-from core.clock import now
-from core.context import User
-from core.events import Event, Message, MessageEdited, NotificationChanged, NotificationNew
-from core.ids import uuid7
-from core.publisher import Draft, Stored
+from core.base import errors
+from core.base.clock import now
+from core.base.events import Event, Message, MessageEdited, NotificationChanged, NotificationNew
+from core.base.ids import uuid7
+from core.base.publisher import Draft, Stored
+from core.chat import blocking, mutes
+from core.limits import weights
+from core.messages import messages
+from core.notifications import deliveries
+from core.work.context import User
 from realtime.limits import WEIGHTS
 from realtime.wire import EditMessage, SendMessage
 from tests.flow.api.conftest import Api

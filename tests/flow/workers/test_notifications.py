@@ -8,13 +8,15 @@ from uuid import UUID
 
 import pytest
 
-from core import clock, groups, messages
-from core.context import User
-from core.events import ConversationUpdated, Event, NotificationNew
-from core.ids import uuid7
-from core.jobs import NotifyMembers
-from core.notifications import notify_members, written_since
-from core.publisher import Draft, Stored
+from core.base import clock
+from core.base.events import ConversationUpdated, Event, NotificationNew
+from core.base.ids import uuid7
+from core.base.publisher import Draft, Stored
+from core.chat import groups
+from core.messages import messages
+from core.notifications.notifications import notify_members, written_since
+from core.work.context import User
+from core.work.jobs import NotifyMembers
 from tests.flow.api.conftest import Api, Caller
 from tests.flow.conftest import PATIENCE, House
 from workers.app import Worker

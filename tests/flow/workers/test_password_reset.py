@@ -8,10 +8,11 @@ from unittest.mock import MagicMock
 
 import pytest
 
-from core import clock, passwords, tracing
-from core.budget import Rate
-from core.identity import RESET
-from core.tracing import Fact, Kind
+from core.accounts.identity import RESET
+from core.base import clock
+from core.limits.budget import Rate
+from core.platform import passwords, tracing
+from core.platform.tracing import Fact, Kind
 from marketplaces.onswift import rules
 from tests.flow.api.conftest import Api, Reply
 from tests.flow.conftest import House

@@ -17,13 +17,14 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from config.settings import Settings, SettingsError
-from core import dead_jobs, devices
-from core.context import Ctx, User
-from core.ids import uuid7
-from core.jobs import NotifyMembers
-from core.notices import Notice
-from core.publisher import Draft
-from core.unit_of_work import unit_of_work
+from core.base.ids import uuid7
+from core.base.publisher import Draft
+from core.notifications import devices
+from core.work import dead_jobs
+from core.work.context import Ctx, User
+from core.work.jobs import NotifyMembers
+from core.work.notices import Notice
+from core.work.unit_of_work import unit_of_work
 from tests.flow.conftest import PATIENCE, House
 from workers import fcm, running
 from workers.app import Worker, open_worker

@@ -6,12 +6,14 @@ from uuid import UUID
 
 import pytest
 
-from core import blocking, clock, deliveries, mutes, notifications
-from core.context import User
-from core.ids import uuid7
-from core.paging import CursorQuery
-from core.preferences import PreferenceChange, choose
-from core.publisher import Draft
+from core.base import clock
+from core.base.ids import uuid7
+from core.base.paging import CursorQuery
+from core.base.publisher import Draft
+from core.chat import blocking, mutes
+from core.notifications import deliveries, notifications
+from core.notifications.preferences import PreferenceChange, choose
+from core.work.context import User
 from tests.flow.conftest import House
 from tests.flow.workers.test_notifications import Ear
 

@@ -7,15 +7,15 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from core import deliveries, devices, notifications
-from core.context import Ctx, User
-from core.ids import uuid7
-from core.jobs import NotifyMembers, SendOut
-from core.notices import Notice
-from core.paging import CursorQuery
-from core.preferences import PreferenceChange, choose
-from core.publisher import Draft
-from core.unit_of_work import unit_of_work
+from core.base.ids import uuid7
+from core.base.paging import CursorQuery
+from core.base.publisher import Draft
+from core.notifications import deliveries, devices, notifications
+from core.notifications.preferences import PreferenceChange, choose
+from core.work.context import Ctx, User
+from core.work.jobs import NotifyMembers, SendOut
+from core.work.notices import Notice
+from core.work.unit_of_work import unit_of_work
 from tests.flow.conftest import PATIENCE, House
 from tests.flow.workers.conftest import Mailbox
 from tests.flow.workers.test_notifications import Ear

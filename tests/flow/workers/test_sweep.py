@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from core.ids import uuid7
-from core.publisher import Draft
+from core.base.ids import uuid7
+from core.base.publisher import Draft
 from tests.flow.conftest import PATIENCE, House
 from tests.flow.workers.test_notifications import Ear
 from workers.app import open_worker

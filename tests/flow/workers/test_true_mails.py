@@ -9,13 +9,15 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from core import deliveries, devices, groups, messages
-from core.context import User
-from core.ids import uuid7
-from core.jobs import NotifyMembers
-from core.notifications import MESSAGE_RECEIVED, mark_all_read
-from core.preferences import PreferenceChange, choose
-from core.publisher import Draft
+from core.base.ids import uuid7
+from core.base.publisher import Draft
+from core.chat import groups
+from core.messages import messages
+from core.notifications import deliveries, devices
+from core.notifications.notifications import MESSAGE_RECEIVED, mark_all_read
+from core.notifications.preferences import PreferenceChange, choose
+from core.work.context import User
+from core.work.jobs import NotifyMembers
 from tests.flow.conftest import PATIENCE, House
 from tests.flow.workers.conftest import Mailbox
 from tests.flow.workers.test_sending_out import quiet

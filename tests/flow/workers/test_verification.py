@@ -6,10 +6,11 @@ from email.message import EmailMessage
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from core import clock, outbox
-from core.budget import Rate
-from core.emails import MailRates
-from core.jobs import Jobs
+from core.accounts.emails import MailRates
+from core.base import clock
+from core.limits.budget import Rate
+from core.work import outbox
+from core.work.jobs import Jobs
 from marketplaces.onswift import rules
 from tests.flow.api.conftest import PASSWORD, Api, Caller
 from tests.flow.conftest import House

@@ -7,9 +7,9 @@ from uuid import UUID
 
 from aiohttp import FormData
 
-from core.clock import now
-from core.email_changes import CANCEL, NEW, OLD
-from core.identity import INSERT_ONE_TIME_TOKEN, RESET, VERIFY, digest
+from core.accounts.email_changes import CANCEL, NEW, OLD
+from core.accounts.identity import INSERT_ONE_TIME_TOKEN, RESET, VERIFY, digest
+from core.base.clock import now
 from tests.flow.api.conftest import PASSWORD, Api
 from tests.flow.conftest import House
 from tests.flow.onswift.uploading import check, image

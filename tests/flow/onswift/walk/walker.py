@@ -5,8 +5,8 @@ from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
-from core.context import User
-from core.people import Person
+from core.base.people import Person
+from core.work.context import User
 from tests.flow.api.conftest import Api, Caller, Reply
 from tests.flow.conftest import Chatter, House
 from tests.flow.onswift.uploading import put
