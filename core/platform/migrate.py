@@ -15,7 +15,7 @@ from pathlib import Path
 
 import asyncpg
 
-MIGRATIONS = Path(__file__).parents[1] / "migrations"
+MIGRATIONS = Path(__file__).parents[2] / "migrations"
 LOCK = 0x67726E726D  # "grnrm": two processes that start together must not both migrate
 OUTSIDE = "-- outside a transaction\n"
 LOCK_MILLISECONDS = 500
