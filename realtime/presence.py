@@ -199,9 +199,9 @@ class Presence:
         if is_new:  # the first beat, or one after a pause so long that others have told us dead
             self._came.update(self._here)
         for hub in dead:
-            await self._bury(hub.decode())
+            await self._clear(hub.decode())
 
-    async def _bury(self, hub: str) -> None:
+    async def _clear(self, hub: str) -> None:
         if await self._redis.zrem("hubs", hub):
             users = await self._redis.smembers(f"hub:{hub}")  # type: ignore[misc]
             await self._redis.delete(f"hub:{hub}")

@@ -27,7 +27,7 @@ from core.base.errors import AppError
 from core.base.publisher import Publisher
 from core.chat.conversation_updates import tell_senders
 from core.files.tidying import tidy_files
-from core.market.market import Chore
+from core.market.market import PeriodicTask
 from core.messages.search import START, store_missing, store_words
 from core.notifications.deliveries import send_out
 from core.notifications.notifications import MESSAGE_RECEIVED, notify_members, written_since
@@ -152,7 +152,7 @@ class Worker:
                 self._cron("relay", self._relay, second=set(range(0, 60, 5)), at_start=True),
                 self._cron("tidy", self._tidy, minute=set(range(7, 60, 10))),
                 self._cron("tidy_files", self._tidy_files, minute=set(range(3, 60, 10))),
-                *self._chores(),
+                *self._periodic_tasks(),
             ],
             redis_pool=redis,
             handle_signals=False,
@@ -197,11 +197,11 @@ class Worker:
         coroutine = periodic(self._resources, name, run)
         return cron(coroutine, name=name, minute=minute, second=second, run_at_startup=at_start, timeout=JOB_SECONDS)
 
-    def _chores(self) -> list[CronJob]:
+    def _periodic_tasks(self) -> list[CronJob]:
         markets = marketplaces.configured(self._settings.marketplaces)
-        return [self._chore(market.name, chore) for market in markets for chore in market.chores]
+        return [self._chore(market.name, chore) for market in markets for chore in market.periodic_tasks]
 
-    def _chore(self, market: str, chore: Chore) -> CronJob:
+    def _chore(self, market: str, chore: PeriodicTask) -> CronJob:
         async def run() -> None:
             await chore.run(Ctx(self._resources, self._publisher, market, request_id=logs.request_id()))
 

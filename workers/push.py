@@ -19,7 +19,7 @@ class PushProvider(Protocol):
     """Brings notifications to devices."""
 
     async def send(self, push: Push) -> None:
-        """Bring one. Raises UnregisteredError, HopelessError for what is never taken, others for what is worth a try."""
+        """Bring one. Raises UnregisteredError, PermanentError for what is never taken, others for what is worth a try."""
         ...
 
 

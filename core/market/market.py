@@ -72,7 +72,7 @@ class SocketEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class Chore:
+class PeriodicTask:
     """What the workers do by themselves at some minutes of each hour, and when they start. Harmless to repeat."""
 
     name: str
@@ -106,7 +106,7 @@ class Marketplace:
     personal_data: tuple[PersonalData, ...]
     acquainted: Acquainted = nobody
     events: tuple[SocketEvent, ...] = ()
-    chores: tuple[Chore, ...] = ()
+    periodic_tasks: tuple[PeriodicTask, ...] = ()
     still_so: Mapping[str, Scalar[bool]] = field(default_factory=dict)
     seals_messages: bool = False
 
@@ -120,7 +120,7 @@ def get(path: str, handler: Handler, who: Roles | None, *errors: ErrorCode) -> R
     return Route("GET", path, handler, who, (200,), errors)
 
 
-def post(
+def create(
     path: str,
     handler: Handler,
     who: Roles | None,
@@ -133,7 +133,7 @@ def post(
     return Route("POST", path, handler, who, (status,), errors, who is not None, uploads, weight=weight)
 
 
-def do(
+def post(
     path: str,
     handler: Handler,
     who: Roles | None,

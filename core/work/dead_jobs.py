@@ -53,7 +53,7 @@ FORGET_CHOSEN_IDS = Run(
 )
 
 
-async def bury(db: Pool, name: str, arguments: str | None, error: str, tries: int, request_id: str) -> None:
+async def mark_dead(db: Pool, name: str, arguments: str | None, error: str, tries: int, request_id: str) -> None:
     """Keep a job that has failed for good."""
     # Postgres stores no U+0000, not even one that is part of an error's message.
     reason = error.replace("\0", "")[:MAX_ERROR]

@@ -141,7 +141,7 @@ class PushNotification(Job, frozen=True):
     device_id: str
 
 
-class HopelessError(Exception):
+class PermanentError(Exception):
     """Raised by a job that no further try can mend: it is dead at once."""
 
 

@@ -4,7 +4,7 @@ import ast
 from pathlib import Path
 
 from core.accounts import credentials
-from tests.flow.conftest import House
+from tests.flow.conftest import Environment
 
 ROOT = Path(__file__).parents[2]
 OPENS_SOMETHING = """
@@ -17,8 +17,8 @@ ENDED_OTHERWISE = {
 }
 
 
-async def test_every_table_with_a_secret_or_a_session_is_ended_with_the_login_or_the_user(house: House) -> None:
-    tables = {name for (name,) in await house.resources.db.fetch(OPENS_SOMETHING)}
+async def test_every_table_with_a_secret_or_a_session_is_ended_with_the_login_or_the_user(env: Environment) -> None:
+    tables = {name for (name,) in await env.resources.db.fetch(OPENS_SOMETHING)}
     statements = " ".join(one.sql for one in (*credentials.OF_SESSIONS, *credentials.OF_USER))
     ended = {table for table in tables if table in statements.split()}
     assert len(ended) == len(credentials.OF_SESSIONS) + len(credentials.OF_USER)

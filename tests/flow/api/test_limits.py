@@ -22,15 +22,15 @@ from core.work.context import Ctx
 from core.work.rate_limits import Allowance, RateLimitedError, give_back, take, take_all
 from marketplaces.onswift import rules
 from tests.flow.api.conftest import Api
-from tests.flow.conftest import House, without_limits
+from tests.flow.conftest import Environment, without_limits
 
 RATE = Rate("test", count=3, seconds=60)
 GUESSES = Window("guesses", count=3, seconds=60)
 
 
 @pytest.fixture
-def ctx(house: House) -> Ctx:
-    return Ctx(house.resources, house.publisher, "onswift", "test")
+def ctx(env: Environment) -> Ctx:
+    return Ctx(env.resources, env.publisher, "onswift", "test")
 
 
 async def wait_of(taking: Awaitable[object]) -> int:

@@ -38,7 +38,7 @@ class Crowd(msgspec.Struct, frozen=True):
     conversations: Path
 
 
-class House:
+class Environment:
     """The servers and programs of one run; `folder` is for what it writes, and gone afterwards."""
 
     def __init__(self, folder: Path, postgres: Server, redis: Server, rounds: int) -> None:
@@ -96,14 +96,14 @@ def environment(database_url: str, *redis_urls: str) -> dict[str, str]:
 
 
 @contextmanager
-def open_house(folder: Path, rounds: int) -> Iterator[House]:
+def open_environment(folder: Path, rounds: int) -> Iterator[Environment]:
     """Start Postgres, with fsync, and Redis, both off the server's core."""
     with ExitStack() as stack:
         with pinned(cores().beside):
             postgres = stack.enter_context(embedded_postgres(folder / "postgres"))
             redis = stack.enter_context(embedded_redis(folder / "redis"))
         run(migrate(postgres.url))
-        yield House(folder, postgres, redis, rounds)
+        yield Environment(folder, postgres, redis, rounds)
 
 
 def run(work: Coroutine[None, None, T]) -> T:
