@@ -22,7 +22,7 @@ create table users (
     email_verified_at timestamptz,
     devices_forgotten_at timestamptz
 );
--- identity.USER_BY_EMAIL; and one account per address, in the form of core/emails.py
+-- identity.USER_BY_EMAIL; and one account per address, in the form of core/accounts/emails.py
 create unique index users_email_canonical on users (market, lower(email collate "C")) where deleted_at is null;
 -- For the version before 0013, which names it.
 create unique index users_email on users (market, lower(email)) where deleted_at is null;
@@ -215,7 +215,7 @@ create unique index messages_id on messages (id);
 create index messages_version on messages (conversation_id, version);
 -- append_messages: a send repeated with its client id is found, at any later time
 create unique index messages_repeat on messages (conversation_id, sender_id, client_id) where client_id is not null;
--- What does not count as unread, see core/unread.py.
+-- What does not count as unread, see core/chat/unread.py.
 create index messages_gone on messages (conversation_id, seq) where deleted_at is not null or kind = 'system';
 
 -- Earlier texts of edited and deleted messages, for moderators and for a while.
@@ -507,7 +507,7 @@ create function told_text(wording text[], people uuid[]) returns text language s
     from unnest(wording, people) with ordinality as t (piece, person, place) left join users u on u.id = t.person
 $$;
 
--- The words of messages, for the search of their members: filled by the workers (core/message_search.py), so that appending costs no
+-- The words of messages, for the search of their members: filled by the workers (core/messages/search.py), so that appending costs no
 -- more; changed and deleted with the text, whatever changes it. The key of the lexemes is search_key of the conversation.
 -- No index by conversation: the planner would take it for the shorter way.
 create table message_words (

@@ -11,9 +11,9 @@ from typing import Final
 
 from aiohttp import web
 
-from core.address import AddressBuckets, masked
-from core.budget import Bucket, Rate, Subjects
-from core.metrics import Metrics
+from core.limits.address import AddressBuckets, masked
+from core.limits.budget import Bucket, Rate, Subjects
+from core.platform.metrics import Metrics
 from realtime.ops import PROBES
 
 LINES: Final = Rate("access lines", 1200, 60)  # of an address and process

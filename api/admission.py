@@ -1,7 +1,7 @@
 """Requests of one address to this process, counted before any work: before a token is verified or the database asked.
 
-A request of an authenticated user is counted for the user instead (core/limits.py) and given back to the address, which many may
-share. All others stay counted: pages, files, public calls, and failures such as wrong tokens and ended sessions.
+A request of an authenticated user is counted for the user instead (core/work/rate_limits.py) and given back to the address, which
+many may share. All others stay counted: pages, files, public calls, and failures such as wrong tokens and ended sessions.
 """
 
 import time
@@ -18,11 +18,11 @@ from api.cookies import shown_by
 from api.lanes import SHARE, Lanes, Place
 from api.middleware import ADDRESS, answer
 from api.shown import NOTHING, Shown, holder_of
-from core.address import AddressBuckets, client_address, subject
-from core.budget import NestedBuckets, Rate
-from core.context import Resources
-from core.errors import AppError
-from core.limits import RateLimitedError
+from core.base.errors import AppError
+from core.limits.address import AddressBuckets, client_address, subject
+from core.limits.budget import NestedBuckets, Rate
+from core.work.context import Resources
+from core.work.rate_limits import RateLimitedError
 
 REQUESTS = Rate("requests", 1200, 60)  # of one address and process
 

@@ -12,9 +12,9 @@ from api.middleware import add_headers, answer_errors, cors, observe, preflight,
 from api.ops.routes import OPS
 from api.ops.routes import routes as operators_routes
 from config.settings import Settings
-from core.context import Resources
-from core.market import Marketplace
-from core.publisher import Publisher
+from core.base.publisher import Publisher
+from core.market.market import Marketplace
+from core.work.context import Resources
 from realtime import ops
 from realtime.hubs import Hubs
 

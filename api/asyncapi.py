@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from api.schemas import Json, schemas_of
-from core.errors import ErrorAnswer
-from core.events import Event
-from core.market import Marketplace
+from core.base.errors import ErrorAnswer
+from core.base.events import Event
+from core.market.market import Marketplace
 from realtime.wire import ANSWERS, ClientEvent
 
 Payload = type[msgspec.Struct]

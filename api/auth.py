@@ -3,9 +3,10 @@
 from aiohttp import web
 
 from api.cookies import Cookies
-from core import errors, sessions
-from core.context import Resources, User
-from core.market import Roles
+from core.accounts import logins
+from core.base import errors
+from core.market.market import Roles
+from core.work.context import Resources, User
 
 
 async def caller(request: web.Request, cookies: Cookies, resources: Resources, market: str, who: Roles) -> User:
@@ -13,7 +14,7 @@ async def caller(request: web.Request, cookies: Cookies, resources: Resources, m
     credential = cookies.credential(request)
     if not credential.token:
         raise errors.UNAUTHORIZED.error()
-    user = await sessions.authenticate(resources, market, credential.token)
+    user = await logins.authenticate(resources, market, credential.token)
     if credential.is_cookie:
         cookies.check_csrf(request, user.session_id)
     if user.role not in who:

@@ -11,9 +11,8 @@ from api.auth import caller
 from api.cookies import Cookies
 from api.middleware import ROUTE
 from api.transfers import Transfers
-from core import errors
-from core.context import Resources
-from core.errors import AppError
+from core.base import errors
+from core.base.errors import AppError
 from core.files import table
 from core.files.links import (
     DOWNLOAD_PATH,
@@ -30,7 +29,8 @@ from core.files.media import canonical, stored_as
 from core.files.names import extension_of
 from core.files.table import File
 from core.files.urls import FILE_PATH
-from core.market import Marketplace
+from core.market.market import Marketplace
+from core.work.context import Resources
 
 CHUNK = 256 * 1024
 # Both ends of a transfer may be slow, but not silent.

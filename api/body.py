@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from core import errors
+from core.base import errors
 
 BODY_SECONDS = 10.0  # for all of it; the work begins after that
 # What aiohttp raises at a body that breaks off, or is not what its head says.

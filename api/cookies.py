@@ -14,12 +14,13 @@ import msgspec
 from aiohttp import hdrs, web
 
 from api.shown import Shown
-from core import csrf, errors, known_devices
-from core.context import Resources
-from core.csrf import CsrfToken
-from core.market import Answer
-from core.sessions import Tokens
-from core.tokens import REFRESH_LIFETIME
+from core.accounts import csrf, known_devices
+from core.accounts.csrf import CsrfToken
+from core.accounts.sessions import Tokens
+from core.base import errors
+from core.base.answers import Answer
+from core.platform.tokens import REFRESH_LIFETIME
+from core.work.context import Resources
 
 TRANSPORT = "X-Token-Transport"
 CSRF = "X-CSRF-Token"
@@ -53,7 +54,7 @@ class Cookies:
         return Credential(request.cookies.get(self._access, ""), is_cookie=True)
 
     def device(self, request: web.Request) -> str:
-        """Return the token that shows that this browser or app was logged in before; see core/known_devices.py."""
+        """Return the token that shows that this browser or app was logged in before; see core/accounts/known_devices.py."""
         return request.headers.get(DEVICE) or request.cookies.get(self._device, "")
 
     def check_csrf(self, request: web.Request, session_id: UUID) -> None:

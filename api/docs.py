@@ -7,7 +7,7 @@ from aiohttp import web
 
 from api import asyncapi
 from api.openapi import document
-from core.market import Marketplace
+from core.market.market import Marketplace
 
 SWAGGER = Path(__file__).parents[1] / "web/node_modules/swagger-ui-dist"
 SWAGGER_FILES = ("swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png")

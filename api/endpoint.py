@@ -19,16 +19,20 @@ from api.middleware import ADDRESS, NO_STORE, REQUEST_ID, REVALIDATED, ROUTE
 from api.pieces import Pieces
 from api.shown import Shown, holder_of
 from api.signature import signature_of
-from core import errors, idempotency, limits, logs
-from core.context import Ctx, Resources
-from core.csrf import CsrfToken
-from core.errors import AppError
-from core.etag import body_tag, matches
-from core.limits import Allowance
-from core.market import JSON, PUBLIC, Answer, JsonFile, Marketplace, Route, Text
-from core.publisher import Publisher
-from core.sessions import Tokens
-from core.validation import Shape, converted
+from core.accounts.csrf import CsrfToken
+from core.accounts.sessions import Tokens
+from core.base import errors
+from core.base.answers import JSON, Answer, JsonFile, Text
+from core.base.errors import AppError
+from core.base.publisher import Publisher
+from core.market.market import PUBLIC, Marketplace, Route
+from core.platform import logs
+from core.text.validation import Shape, converted
+from core.work import idempotency
+from core.work import rate_limits as limits
+from core.work.context import Ctx, Resources
+from core.work.etag import body_tag, matches
+from core.work.rate_limits import Allowance
 
 # Longer than any call takes that still has a chance: its client has a database that hangs, not one that is slow.
 CALL_SECONDS = 10.0

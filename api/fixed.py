@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 import msgspec
 
 from api.signature import CHANGES, names_of, signature_of
-from core import errors
-from core.context import Ctx
-from core.errors import Detail
-from core.market import Answer, Marketplace, Route
+from core.base import errors
+from core.base.answers import Answer
+from core.base.errors import Detail
+from core.market.market import Marketplace, Route
+from core.work.context import Ctx
 
 # What clients keep of a time: JavaScript's dates have milliseconds, and send another spelling of the zone.
 _PRECISION = timedelta(milliseconds=1)

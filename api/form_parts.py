@@ -12,11 +12,11 @@ import msgspec
 from multipart import MultipartSegment
 
 from api.middleware import check_not_encoded
-from core import errors
-from core.context import Ctx
-from core.errors import AppError
+from core.base import errors
+from core.base.errors import AppError
 from core.files.uploads import NewUpload, check_upload, count, with_type
-from core.market import FilePart, Marketplace, Route
+from core.market.market import FilePart, Marketplace, Route
+from core.work.context import Ctx
 
 MAX_FILES = 10
 MAX_TEXT = 128 * 1024  # bytes of all texts of a call together

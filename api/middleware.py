@@ -11,15 +11,16 @@ from aiohttp.typedefs import Handler, Middleware
 from redis.exceptions import RedisError
 
 from api.access_log import AccessLog, shown_path
-from core import errors, logs, tracing
-from core.budget import Buckets, Rate
-from core.db import UNAVAILABLE_ERRORS
-from core.errors import AppError, ErrorCode
-from core.ids import uuid7
-from core.limits import RateLimitedError
-from core.logs import Origin
-from core.metrics import Metrics
-from core.origins import is_listed
+from core.base import errors
+from core.base.errors import AppError, ErrorCode
+from core.base.ids import uuid7
+from core.base.origins import is_listed
+from core.limits.budget import Buckets, Rate
+from core.platform import logs, tracing
+from core.platform.db import UNAVAILABLE_ERRORS
+from core.platform.logs import Origin
+from core.platform.metrics import Metrics
+from core.work.rate_limits import RateLimitedError
 
 ADDRESS = web.RequestKey("address", str)  # where a request comes from
 REQUEST_ID = web.RequestKey("request_id", str)

@@ -14,14 +14,14 @@ from multipart import MultipartError, ParserLimitReached, PushMultipartParser, p
 
 from api.body import BROKEN, in_time
 from api.form_parts import MAX_FILES, MAX_TEXT, Form, FormReader
-from core import errors
-from core.context import Ctx
+from core.base import errors
 from core.files.purposes import purpose_named
 from core.files.table import File
 from core.files.uploads import discard, new_file, store
 from core.files.urls import file_url
-from core.market import FilePart, Marketplace, Route
-from core.validation import Shape
+from core.market.market import FilePart, Marketplace, Route
+from core.text.validation import Shape
+from core.work.context import Ctx
 
 MAX_PARTS = 50
 MAX_HEADERS = 8  # of a part; RFC 7578 knows three

@@ -8,9 +8,10 @@ import msgspec
 
 from api.schemas import REF, Json, schemas_of
 from api.signature import CHANGES, Signature, signature_of
-from core import errors
-from core.errors import ErrorAnswer, ErrorCode
-from core.market import JSON, Marketplace, Route, Text
+from core.base import errors
+from core.base.answers import JSON, Text
+from core.base.errors import ErrorAnswer, ErrorCode
+from core.market.market import Marketplace, Route
 
 FORM = "multipart/form-data"
 

@@ -9,9 +9,9 @@ import marketplaces
 from api import asyncapi
 from api.openapi import document
 from api.ops.routes import OPS
-from core import errors
-from core.errors import ErrorCode
-from core.market import Marketplace
+from core.base import errors
+from core.base.errors import ErrorCode
+from core.market.market import Marketplace
 
 DOCS = Path(__file__).parents[1] / "docs"
 

@@ -6,9 +6,9 @@ logged in before. No database is asked: what has ended counts too, but only for 
 
 from typing import Final, NamedTuple
 
-from core.budget import Nested
-from core.errors import AppError
-from core.tokens import KeyRing
+from core.base.errors import AppError
+from core.limits.budget import Nested
+from core.platform.tokens import KeyRing
 
 OF_USER: Final = 8  # times as much as one token of a user may do, all of them may
 

@@ -6,7 +6,8 @@ from typing import get_args, get_origin, get_type_hints
 
 import msgspec
 
-from core.market import Answer, JsonFile, Route
+from core.base.answers import Answer, JsonFile
+from core.market.market import Route
 
 CHANGES = frozenset({"PUT", "PATCH"})
 _PARAMETER = re.compile(r"{(\w+)}")

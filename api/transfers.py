@@ -11,10 +11,10 @@ from uuid import UUID
 from aiohttp import web
 
 from api.middleware import ADDRESS
-from core.address import is_trusted, subject, subjects
-from core.budget import Nested
-from core.context import Resources
-from core.crowd import Crowd
+from core.limits.address import is_trusted, subject, subjects
+from core.limits.budget import Nested
+from core.limits.crowd import Crowd
+from core.work.context import Resources
 
 MAX_TRANSFERS: Final = 200  # of an address
 MAX_UPLOADS: Final = 20  # of a user, by upload links; an office shares an address, so this is less

@@ -10,14 +10,14 @@ from tempfile import TemporaryDirectory
 
 from bench import report
 from bench.cases import commits, connections, door, fanout, growth, hubs, neighbours, shapes
-from bench.house import House, open_house
+from bench.environment import Environment, open_environment
 from bench.load.client import Bench
 from bench.machine import QUIET_LOAD, cores, description, today, wait_until_quiet
 from bench.process import progress
 from bench.results import Line
 from bench.servers import FLOOR
 
-Case = Callable[[House], list[Line]]
+Case = Callable[[Environment], list[Line]]
 RESULTS = Path(__file__).parent / "results"
 SIZES = ("quick", "normal", "full")
 ROUNDS = {"quick": 1, "normal": 3, "full": 3}
@@ -81,11 +81,11 @@ def main(arguments: Sequence[str]) -> int:
 def _run(size: str, chosen: Sequence[str]) -> tuple[list[Line], list[str]]:
     lines: list[Line] = []
     problems: list[str] = []
-    with TemporaryDirectory(prefix="greenroom-bench-") as folder, open_house(Path(folder), ROUNDS[size]) as house:
+    with TemporaryDirectory(prefix="greenroom-bench-") as folder, open_environment(Path(folder), ROUNDS[size]) as env:
         for place, name in enumerate(chosen, 1):
             progress(f"{place}/{len(chosen)} {name}")
             try:
-                lines += cases(size)[name](house)
+                lines += cases(size)[name](env)
             except Bench as problem:
                 problems.append(f"{name} could not be measured: {problem}")
                 progress(problems[-1])

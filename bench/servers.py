@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from bench.house import Crowd, House
+from bench.environment import Crowd, Environment
 from bench.process import free_port, serving
 
 PEERS = Path(__file__).parent / "peers"
@@ -23,18 +23,18 @@ class Running(msgspec.Struct, frozen=True):
     pids: tuple[int, ...]
 
 
-Serve = Callable[[House, Crowd], AbstractContextManager[Running]]
+Serve = Callable[[Environment, Crowd], AbstractContextManager[Running]]
 
 
 @contextmanager
-def _hubs(house: House, crowd: Crowd, *, count: int) -> Iterator[Running]:
-    environment = house.environment(crowd.database_url)
+def _hubs(env: Environment, crowd: Crowd, *, count: int) -> Iterator[Running]:
+    environment = env.environment(crowd.database_url)
     ports = tuple(free_port() for _ in range(count))
     with ExitStack() as stack:
         pids = []
-        for port, core in zip(ports, cycle(house.cores.hubs), strict=False):
+        for port, core in zip(ports, cycle(env.cores.hubs), strict=False):
             command = [sys.executable, "-m", "cli", "hub", "--port", str(port)]
-            log = house.folder / "hub.log"
+            log = env.folder / "hub.log"
             pids.append(stack.enter_context(serving(command, port, core, log, environment)))
         yield Running(ports, tuple(pids))
 
@@ -51,31 +51,31 @@ hub = hubs(1)
 
 
 @contextmanager
-def node(house: House, _crowd: Crowd) -> Iterator[Running]:
+def node(env: Environment, _crowd: Crowd) -> Iterator[Running]:
     """Run Node's Socket.IO with its Redis adapter: no tokens are checked and nothing is stored."""
     program = shutil.which("node")
     if program is None or not (PEERS.parent / "node_modules").exists():
         raise SystemExit("bench needs Node and the packages of bench/package.json: run it by make bench")
     port = free_port()
-    command: list[str | Path] = [program, PEERS / "node.mjs", str(port), house.redis.url.removeprefix("unix://")]
-    with serving(command, port, house.cores.hubs[0], house.folder / "node.log") as pid:
+    command: list[str | Path] = [program, PEERS / "node.mjs", str(port), env.redis.url.removeprefix("unix://")]
+    with serving(command, port, env.cores.hubs[0], env.folder / "node.log") as pid:
         yield Running((port,), (pid,))
 
 
 @contextmanager
-def python_socketio(house: House, _crowd: Crowd) -> Iterator[Running]:
+def python_socketio(env: Environment, _crowd: Crowd) -> Iterator[Running]:
     """Run python-socketio with its Redis manager: no tokens are checked and nothing is stored."""
     port = free_port()
-    command = [sys.executable, "-m", "bench.peers.python_socketio", str(port), house.redis.url]
-    with serving(command, port, house.cores.hubs[0], house.folder / "python-socketio.log") as pid:
+    command = [sys.executable, "-m", "bench.peers.python_socketio", str(port), env.redis.url]
+    with serving(command, port, env.cores.hubs[0], env.folder / "python-socketio.log") as pid:
         yield Running((port,), (pid,))
 
 
 @contextmanager
-def floor(house: House, _crowd: Crowd) -> Iterator[Running]:
+def floor(env: Environment, _crowd: Crowd) -> Iterator[Running]:
     """Run the bare relay."""
     port = free_port()
-    with serving([house.floor, str(port)], port, house.cores.hubs[0], house.folder / "floor.log") as pid:
+    with serving([env.floor, str(port)], port, env.cores.hubs[0], env.folder / "floor.log") as pid:
         yield Running((port,), (pid,))
 
 

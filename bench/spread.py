@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from bench.capacity import Load
-from core.metrics import Metrics
+from core.platform.metrics import Metrics
 from realtime.bus import Bus, conversation_channel
 
 SAMPLE = 20_000  # conversations; what is counted of them is scaled up

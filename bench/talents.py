@@ -12,8 +12,8 @@ import asyncpg
 import uvloop
 
 from cli.embedded.postgres import embedded_postgres
-from core.db import found
-from core.migrate import migrate
+from core.platform.db import found
+from core.platform.migrate import migrate
 from marketplaces.onswift import rules
 from marketplaces.onswift.queries.users import FIND_TALENTS, TALENTS
 from marketplaces.onswift.skills import SKILLS

@@ -11,12 +11,12 @@ from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 
 from cli.errors import CommandError
 from config.settings import Settings, masked
-from core.errors import AppError
-from core.market import Marketplace
-from core.migrate import MIGRATIONS
-from core.redis_pool import redis_pool
+from core.base.errors import AppError
+from core.market.market import Marketplace
+from core.platform.migrate import MIGRATIONS
+from core.platform.redis_pool import redis_pool
+from core.platform.storage import Storage
 from core.search.trigrams import ADVICE, BLIND
-from core.storage import Storage
 from marketplaces import UnknownMarketplaceError, configured
 
 ANSWER_SECONDS = 5.0

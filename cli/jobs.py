@@ -10,8 +10,8 @@ from rich.table import Table
 from cli.checks import check_migrated
 from cli.errors import CommandError
 from config.settings import Settings
-from core import dead_jobs
-from core.db import open_pool
+from core.platform.db import open_pool
+from core.work import dead_jobs
 
 
 async def list_dead(settings: Settings) -> None:

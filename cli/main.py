@@ -12,7 +12,7 @@ from uuid import UUID
 
 from cli.errors import CommandError
 from config.settings import PREFIX, Settings, SettingsError, load, markdown, masked
-from core import logs
+from core.platform import logs
 
 # Each command imports what it needs itself, so that `greenroom version` does not load a web server.
 

@@ -3,7 +3,7 @@
 from cli.checks import check_database, warn_of_search
 from cli.errors import CommandError
 from config.settings import Settings
-from core.migrate import MigrationBlockedError, MigrationChangedError, MigrationFailedError, migrate
+from core.platform.migrate import MigrationBlockedError, MigrationChangedError, MigrationFailedError, migrate
 
 
 async def migrate_database(settings: Settings) -> list[str]:

@@ -14,11 +14,11 @@ from rich.progress import track
 from cli.checks import check_migrated, markets
 from cli.errors import CommandError
 from config.settings import Settings
-from core import clock
-from core.ids import uuid7
-from core.market import Marketplace
-from core.passwords import hash_password
-from core.tokens import Access, KeyRing, expiry
+from core.base import clock
+from core.base.ids import uuid7
+from core.market.market import Marketplace
+from core.platform.passwords import hash_password
+from core.platform.tokens import Access, KeyRing, expiry
 
 TOKEN_LIFETIME = timedelta(hours=24)
 PASSWORD = "Greenroom-1"  # noqa: S105 - users of load tests, on purpose all the same and known

@@ -10,14 +10,15 @@ from uuid import UUID
 
 import msgspec
 
-from core import clock, errors, limits
-from core.budget import Rate
-from core.context import Ctx
-from core.conversations import require_member
-from core.db import Db, Many, One, Run, Scalar, found
-from core.identity import role_of
-from core.ids import uuid7
-from core.unit_of_work import UnitOfWork, unit_of_work
+from core.accounts.identity import role_of
+from core.base import clock, errors
+from core.base.ids import uuid7
+from core.chat.conversations import require_member
+from core.limits.budget import Rate
+from core.platform.db import Db, Many, One, Run, Scalar, found
+from core.work import rate_limits as limits
+from core.work.context import Ctx
+from core.work.unit_of_work import UnitOfWork, unit_of_work
 
 Status: TypeAlias = Literal["open", "resolved"]
 Reason: TypeAlias = Literal["spam", "harassment", "hate", "sexual", "violence", "scam", "impersonation", "other"]

@@ -7,12 +7,12 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-from core import clock, errors
-from core.context import Ctx
-from core.db import Connection, Db, Many, One, Run, Scalar, found
-from core.ids import uuid7
-from core.paging import CursorQuery, Position, Rows, page_of
-from core.people import Person
+from core.base import clock, errors
+from core.base.ids import uuid7
+from core.base.paging import CursorQuery, Position, Rows, page_of
+from core.base.people import Person
+from core.platform.db import Connection, Db, Many, One, Run, Scalar, found
+from core.work.context import Ctx
 
 Stars = Annotated[int, Meta(ge=1, le=5)]
 

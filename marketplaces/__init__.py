@@ -1,6 +1,6 @@
 """The marketplaces: one package for each, all of one shape. None knows another."""
 
-from core.market import Marketplace
+from core.market.market import Marketplace
 from marketplaces import onswift
 
 ALL = {market.name: market for market in (onswift.MARKETPLACE,)}

@@ -7,12 +7,12 @@ from functools import partial
 from aiohttp import web
 
 from config.settings import Settings
-from core.address import client_address, is_trusted, subject, subjects
-from core.clock import now
-from core.context import Resources
-from core.market import Marketplace
-from core.metrics import Metrics
-from core.offenders import Offenders
+from core.base.clock import now
+from core.limits.address import client_address, is_trusted, subject, subjects
+from core.limits.offenders import Offenders
+from core.market.market import Marketplace
+from core.platform.metrics import Metrics
+from core.work.context import Resources
 from realtime import browser_client, ops
 from realtime.bus import EVERYBODY, QUESTIONS, Bus
 from realtime.catchup import Log

@@ -5,8 +5,8 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
-from core import errors
-from core.db import UNAVAILABLE_ERRORS
+from core.base import errors
+from core.platform.db import UNAVAILABLE_ERRORS
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")

@@ -20,8 +20,8 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from core.metrics import Metrics
-from core.redis_pool import server_name
+from core.platform.metrics import Metrics
+from core.platform.redis_pool import server_name
 from realtime.periodic import Periodic
 from realtime.redis_link import RedisLink
 

@@ -6,9 +6,9 @@ from uuid import UUID
 
 import msgspec
 
-from core.db import Pool
-from core.events import Event, Message, MessageDeleted, MessageEdited, MessageReceived
-from core.messages import CHANGES_WITHIN, NEWEST, STOOD_AT, Place, SizedMessageRow, as_message
+from core.base.events import Event, Message, MessageDeleted, MessageEdited, MessageReceived
+from core.messages.messages import CHANGES_WITHIN, NEWEST, STOOD_AT, Place, SizedMessageRow, as_message
+from core.platform.db import Pool
 from realtime.batch import Batch
 from realtime.engine import packets
 from realtime.recent import Recent

@@ -7,9 +7,9 @@ from uuid import UUID
 
 import msgspec
 
-from core import errors
-from core.context import User
-from core.events import Event
+from core.base import errors
+from core.base.events import Event
+from core.work.context import User
 from realtime.engine import packets
 from realtime.engine.session import Session
 from realtime.engine.sockets import Socket

@@ -9,12 +9,12 @@ from typing import Annotated
 
 import msgspec
 
-from core import errors
-from core.clock import now
-from core.context import Resources, User
-from core.people import Person
-from core.rooms import Login
-from core.tokens import Access
+from core.accounts.logins import Login
+from core.base import errors
+from core.base.clock import now
+from core.base.people import Person
+from core.platform.tokens import Access
+from core.work.context import Resources, User
 from realtime import wire
 from realtime.client import Client, Reply
 from realtime.engine.session import RECONNECT, Session

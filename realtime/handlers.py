@@ -8,20 +8,23 @@ from uuid import UUID
 
 import msgspec
 
-from core import conversations, errors, groups, logs, messages, sync
-from core.context import Ctx, Resources
-from core.conversation_updates import tell_readers
-from core.db import UNAVAILABLE_ERRORS
-from core.events import ConversationRead
-from core.groups import Acquainted
-from core.ids import uuid7
-from core.logs import Origin
-from core.market import Marketplace, SocketEvent
-from core.messages import MARK_READ, ReadMark, checked_content, position
-from core.publisher import Draft, Stored
-from core.sync import ReadPosition
-from core.unread import GONE
-from core.validation import EventShape
+from core.base import errors
+from core.base.events import ConversationRead
+from core.base.ids import uuid7
+from core.base.publisher import Draft, Stored
+from core.chat import conversations, groups
+from core.chat.conversation_updates import tell_readers
+from core.chat.groups import Acquainted
+from core.chat.unread import GONE
+from core.market.market import Marketplace, SocketEvent
+from core.messages import messages, sync
+from core.messages.messages import MARK_READ, ReadMark, checked_content, position
+from core.messages.sync import ReadPosition
+from core.platform import logs
+from core.platform.db import UNAVAILABLE_ERRORS
+from core.platform.logs import Origin
+from core.text.validation import EventShape
+from core.work.context import Ctx, Resources
 from realtime import repeats, wire
 from realtime.batch import Batch
 from realtime.catchup import Changes, Log

@@ -13,8 +13,8 @@ import msgspec
 from prometheus_client import Histogram
 from redis.asyncio import Redis
 
-from core.away import REDIS_AWAY
-from core.clock import now
+from core.base.clock import now
+from core.limits.away import REDIS_AWAY
 from realtime.ops import Check, problems
 from realtime.periodic import Periodic
 from realtime.pulse import FORGOTTEN, PULSE_SECONDS, Beat

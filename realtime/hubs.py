@@ -9,9 +9,9 @@ import msgspec
 from redis.asyncio import Redis
 
 from config.settings import Settings
-from core.away import REDIS_AWAY
-from core.context import Resources
-from core.metrics import Metrics
+from core.limits.away import REDIS_AWAY
+from core.platform.metrics import Metrics
+from core.work.context import Resources
 from realtime.bus import QUESTIONS, Bus, Delivery, Kind, answers_channel
 from realtime.pulse import Vitals, read_vitals
 from realtime.questions import Answer, Question, Seen

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from core.address import masked
+from core.limits.address import masked
 from realtime.bus import Bus, Delivery, Kind, answers_channel
 from realtime.client import Client
 from realtime.questions import (

@@ -13,10 +13,10 @@ from uuid import UUID
 
 import msgspec
 
-from core import errors
-from core.db import Many, Pool
-from core.metrics import Metrics
-from core.publisher import Draft, Stored
+from core.base import errors
+from core.base.publisher import Draft, Stored
+from core.platform.db import Many, Pool
+from core.platform.metrics import Metrics
 from realtime.batch import Batch
 
 MOST_WAITING = 32 * 1024 * 1024  # characters: some seconds of what Postgres takes

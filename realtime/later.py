@@ -10,8 +10,8 @@ from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
-from core import errors
-from core.budget import Nested
+from core.base import errors
+from core.limits.budget import Nested
 from realtime import wire
 from realtime.engine.guard import Held
 from realtime.repeats import LEAST_TIMEOUT

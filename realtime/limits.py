@@ -1,6 +1,6 @@
 """Limits of users on this hub: events with a weight are paid from the budget shared with calls and other hubs, the rest locally.
 
-Nothing here waits: an event is allowed or refused at once, see core/shared_limits.py.
+Nothing here waits: an event is allowed or refused at once, see core/limits/shared_limits.py.
 """
 
 from collections.abc import Mapping
@@ -9,14 +9,15 @@ from time import monotonic
 from typing import Final, NoReturn
 from uuid import UUID
 
-from core import errors, weights
-from core.address import AddressBuckets, subject
-from core.budget import Bucket, Buckets, Rate, Subjects
-from core.context import User
-from core.offenders import Offenders
-from core.shared_limits import SharedLimits
-from core.tokens import Access
-from core.weights import Weight
+from core.base import errors
+from core.limits import weights
+from core.limits.address import AddressBuckets, subject
+from core.limits.budget import Bucket, Buckets, Rate, Subjects
+from core.limits.offenders import Offenders
+from core.limits.shared_limits import SharedLimits
+from core.limits.weights import Weight
+from core.platform.tokens import Access
+from core.work.context import User
 from realtime import wire
 
 # All events without a weight, unknown events, and opening a socket; of a user on one hub.

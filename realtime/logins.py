@@ -6,9 +6,9 @@ import logging
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
-from core import errors
-from core.db import UNAVAILABLE_ERRORS, Pool
-from core.rooms import LIVE_SESSIONS, Login
+from core.accounts.logins import LIVE_SESSIONS, Login
+from core.base import errors
+from core.platform.db import UNAVAILABLE_ERRORS, Pool
 from realtime.batch import Batch
 from realtime.client import Client
 from realtime.users import Users

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from core.metrics import Metrics
+from core.platform.metrics import Metrics
 from realtime.periodic import Periodic
 
 PERIOD_SECONDS = 0.5

@@ -9,9 +9,9 @@ import msgspec
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from core.context import Resources
-from core.metrics import Metrics
-from core.sharing import Shared
+from core.base.sharing import Shared
+from core.platform.metrics import Metrics
+from core.work.context import Resources
 
 PROBES = HEALTH, READINESS, METRICS = "/healthz", "/readyz", "/metrics"
 CHECK_SECONDS = 2.0

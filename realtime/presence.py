@@ -14,12 +14,12 @@ from uuid import UUID
 
 from redis.asyncio import Redis
 
-from core.away import REDIS_AWAY
-from core.blocks import OF_USERS
-from core.clock import now
-from core.db import UNAVAILABLE_ERRORS, Pool
-from core.events import Event, UserOffline, UserOnline
-from core.rooms import CIRCLES, SEEN
+from core.base.clock import now
+from core.base.events import Event, UserOffline, UserOnline
+from core.chat.blocks import OF_USERS
+from core.chat.rooms import CIRCLES, SEEN
+from core.limits.away import REDIS_AWAY
+from core.platform.db import UNAVAILABLE_ERRORS, Pool
 from realtime.batch import Batch
 from realtime.catchup import encode
 from realtime.periodic import Periodic
@@ -199,9 +199,9 @@ class Presence:
         if is_new:  # the first beat, or one after a pause so long that others have told us dead
             self._came.update(self._here)
         for hub in dead:
-            await self._bury(hub.decode())
+            await self._clear(hub.decode())
 
-    async def _bury(self, hub: str) -> None:
+    async def _clear(self, hub: str) -> None:
         if await self._redis.zrem("hubs", hub):
             users = await self._redis.smembers(f"hub:{hub}")  # type: ignore[misc]
             await self._redis.delete(f"hub:{hub}")

@@ -1,4 +1,4 @@
-"""How every process sends: the hub itself, REST and workers. Implements core/publisher.py.
+"""How every process sends: the hub itself, REST and workers. Implements core/base/publisher.py.
 
 Order of things: committed first, then told to the rooms of this process, then to the bus. Nothing is told that is not committed.
 """
@@ -10,10 +10,8 @@ from contextlib import asynccontextmanager
 from uuid import UUID
 
 from config.settings import Settings
-from core.away import REDIS_AWAY
-from core.context import Resources
-from core.errors import AppError
-from core.events import (
+from core.base.errors import AppError
+from core.base.events import (
     ConversationRead,
     ConversationTyping,
     ConversationUpdated,
@@ -21,8 +19,10 @@ from core.events import (
     MessageReceived,
     UserUpdated,
 )
-from core.jobs import NotifyMembers
-from core.publisher import Draft, Stored, as_message
+from core.base.publisher import Draft, Stored, as_message
+from core.limits.away import REDIS_AWAY
+from core.work.context import Resources
+from core.work.jobs import NotifyMembers
 from realtime.bus import (
     EVERYBODY,
     FORGOTTEN,

@@ -10,7 +10,7 @@ from typing import Literal, TypeVar
 import msgspec
 from redis.asyncio import Redis
 
-from core.clock import now
+from core.base.clock import now
 
 KEY = "vitals"
 PROCESSES = "processes"

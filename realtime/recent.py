@@ -9,7 +9,7 @@ from collections import deque
 
 import msgspec
 
-from core.events import Message, MessageReceived
+from core.base.events import Message, MessageReceived
 from realtime.engine.frames import unwrap
 
 CAPACITY = 32 * 1024 * 1024  # bytes of frames, of all conversations together

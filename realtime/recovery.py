@@ -25,8 +25,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import msgspec
 from redis.asyncio import Redis
 
-from core.away import REDIS_AWAY
-from core.messages import Place
+from core.limits.away import REDIS_AWAY
+from core.messages.messages import Place
 from realtime import repeats
 from realtime.bus import Bus
 from realtime.engine.frames import text_frame

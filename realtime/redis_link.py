@@ -8,8 +8,8 @@ from typing import cast
 import hiredis
 from redis.asyncio.connection import SSLConnection, UnixDomainSocketConnection
 
-from core.away import REDIS_AWAY
-from core.redis_pool import MasterPool, redis_pool, server_name
+from core.limits.away import REDIS_AWAY
+from core.platform.redis_pool import MasterPool, redis_pool, server_name
 
 log = logging.getLogger(__name__)
 

@@ -20,9 +20,9 @@ from uuid import UUID
 
 import msgspec
 
-from core import errors
-from core.db import Db, One
-from core.publisher import UNNAMED, Stored
+from core.base import errors
+from core.base.publisher import UNNAMED, Stored
+from core.platform.db import Db, One
 from realtime import wire
 
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@ import logging
 from operator import attrgetter
 from uuid import UUID
 
-from core import errors
-from core.context import User
-from core.db import Pool
-from core.messages import Place
+from core.base import errors
+from core.messages.messages import Place
+from core.platform.db import Pool
+from core.work.context import User
 from realtime import repeats
 from realtime.catchup import Log, frame_of
 from realtime.client import Client

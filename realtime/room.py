@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, TypeAlias
 from uuid import UUID
 
-from core import errors
+from core.base import errors
 from realtime.bus import NOBODY
 
 if TYPE_CHECKING:
-    from core.rooms import RoomState
+    from core.chat.rooms import RoomState
     from realtime.client import Client
     from realtime.engine.session import Session
 

@@ -6,9 +6,9 @@ from functools import partial
 from time import time
 from uuid import UUID
 
-from core import errors
-from core.db import Pool
-from core.rooms import MEMBERSHIPS, ROOM_MEMBERS, ROOM_STATES, RoomState
+from core.base import errors
+from core.chat.rooms import MEMBERSHIPS, ROOM_MEMBERS, ROOM_STATES, RoomState
+from core.platform.db import Pool
 from realtime.batch import Batch
 from realtime.bus import NOBODY, Bus, conversation_channel
 from realtime.catchup import Log, frame_of

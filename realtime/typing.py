@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
-from core.events import ConversationTyping
+from core.base.events import ConversationTyping
 from realtime.catchup import encode
 from realtime.engine.outbox import Outbox
 from realtime.room import Room

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from core.context import User
+from core.work.context import User
 from realtime.bus import NOBODY, Bus, user_channel
 from realtime.engine.outbox import Outbox
 

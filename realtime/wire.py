@@ -1,4 +1,4 @@
-"""Every client->server event and its answer, and nothing else. What the server emits by itself is in core/events.py.
+"""Every client->server event and its answer, and nothing else. What the server emits by itself is in core/base/events.py.
 
 The five given by OnSwift ("Client -> Server Events") and ours in the same style. Every event may ask for an ack; it then gets
 the answer named here or `{"error": {code, message, details}}`. Errors are emitted as `error` too, with and without an ack.
@@ -11,12 +11,12 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from core.errors import ErrorBody
-from core.events import ClientEvent as ClientEvent
-from core.events import Event, Message, MessageDeleted, Reaction
-from core.fields import ClientId, MentionIds, Name, PersonIds
-from core.publisher import Stored
-from core.sync import Changes, ReadPosition
+from core.base.errors import ErrorBody
+from core.base.events import ClientEvent as ClientEvent
+from core.base.events import Event, Message, MessageDeleted, Reaction
+from core.base.publisher import Stored
+from core.messages.sync import Changes, ReadPosition
+from core.text.fields import ClientId, MentionIds, Name, PersonIds
 
 
 class RefreshAuth(ClientEvent, frozen=True, rename="camel"):
@@ -133,7 +133,7 @@ class RemoveMember(ClientEvent, frozen=True, rename="camel"):
 
 
 class Sync(ClientEvent, frozen=True, rename="camel"):
-    """Ask what one has missed in all conversations; see core/sync.py. Answer: `{conversations, cursor, hasMore}`."""
+    """Ask what one has missed in all conversations; see core/messages/sync.py. Answer: `{conversations, cursor, hasMore}`."""
 
     name = "sync"
     cursor: str | None = None

@@ -19,8 +19,8 @@ from cli.embedded.process import Server
 from cli.embedded.redis import embedded_redis
 from cli.embedded.s3 import S3Server, embedded_s3, with_s3
 from config.settings import Settings
-from core import passwords
-from core.migrate import migrate
+from core.platform import passwords
+from core.platform.migrate import migrate
 
 generated.register_profile("untimed", generated(), deadline=None)  # a busy machine is no failure
 generated.load_profile("untimed")

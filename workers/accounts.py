@@ -7,11 +7,12 @@ from uuid import UUID
 import msgspec
 
 import marketplaces
-from core import clock, emails
-from core.context import Resources
-from core.db import transaction
-from core.identity import INSERT_ONE_TIME_TOKEN, RESET, USER_BY_EMAIL, USER_BY_ID, VERIFY, Known, digest
-from core.jobs import MailAlert, MailCode, MailUser, MailVerification
+from core.accounts import emails
+from core.accounts.identity import INSERT_ONE_TIME_TOKEN, RESET, USER_BY_EMAIL, USER_BY_ID, VERIFY, Known, digest
+from core.base import clock
+from core.platform.db import transaction
+from core.work.context import Resources
+from core.work.jobs import MailAlert, MailCode, MailUser, MailVerification
 
 
 class Code(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""The worker: arq in this process's loop, with the jobs of core/jobs.py and the sweep that makes up for lost ones.
+"""The worker: arq in this process's loop, with the jobs of core/work/jobs.py and the sweep that makes up for lost ones.
 
 A job may run more than once (a worker dies, Redis loses what it was told last), so each is harmless to repeat.
 """
@@ -21,14 +21,23 @@ from redis.exceptions import RedisError
 
 import marketplaces
 from config.settings import Settings
-from core import clock, dead_jobs, erasure, logs, reports
-from core.context import Ctx, Resources
-from core.conversation_updates import tell_senders
-from core.db import UNAVAILABLE_ERRORS
-from core.deliveries import send_out
-from core.errors import AppError
+from core import reports
+from core.base import clock
+from core.base.errors import AppError
+from core.base.publisher import Publisher
+from core.chat.conversation_updates import tell_senders
 from core.files.tidying import tidy_files
-from core.jobs import (
+from core.market.market import PeriodicTask
+from core.messages.search import START, store_missing, store_words
+from core.notifications.deliveries import send_out
+from core.notifications.notifications import MESSAGE_RECEIVED, notify_members, written_since
+from core.operations.tidy import tidy
+from core.platform import logs
+from core.platform.db import UNAVAILABLE_ERRORS
+from core.privacy import erasure
+from core.work import dead_jobs
+from core.work.context import Ctx, Resources
+from core.work.jobs import (
     CheckFile,
     FinishErasure,
     MailAddress,
@@ -45,12 +54,7 @@ from core.jobs import (
     StoreWords,
     queue,
 )
-from core.market import Chore
-from core.message_search import START, store_missing, store_words
-from core.notifications import MESSAGE_RECEIVED, notify_members, written_since
-from core.outbox import relay
-from core.publisher import Publisher
-from core.tidy import tidy
+from core.work.outbox import relay
 from realtime.periodic import Periodic
 from workers.accounts import mail_alert, mail_code, mail_verification
 from workers.email_changes import mail_address, mail_email_change
@@ -148,7 +152,7 @@ class Worker:
                 self._cron("relay", self._relay, second=set(range(0, 60, 5)), at_start=True),
                 self._cron("tidy", self._tidy, minute=set(range(7, 60, 10))),
                 self._cron("tidy_files", self._tidy_files, minute=set(range(3, 60, 10))),
-                *self._chores(),
+                *self._periodic_tasks(),
             ],
             redis_pool=redis,
             handle_signals=False,
@@ -193,11 +197,11 @@ class Worker:
         coroutine = periodic(self._resources, name, run)
         return cron(coroutine, name=name, minute=minute, second=second, run_at_startup=at_start, timeout=JOB_SECONDS)
 
-    def _chores(self) -> list[CronJob]:
+    def _periodic_tasks(self) -> list[CronJob]:
         markets = marketplaces.configured(self._settings.marketplaces)
-        return [self._chore(market.name, chore) for market in markets for chore in market.chores]
+        return [self._chore(market.name, chore) for market in markets for chore in market.periodic_tasks]
 
-    def _chore(self, market: str, chore: Chore) -> CronJob:
+    def _chore(self, market: str, chore: PeriodicTask) -> CronJob:
         async def run() -> None:
             await chore.run(Ctx(self._resources, self._publisher, market, request_id=logs.request_id()))
 

@@ -5,12 +5,13 @@ from uuid import UUID
 
 import marketplaces
 from config.settings import Settings
-from core import clock, emails
-from core.context import Resources
-from core.db import Connection, Pool, transaction
-from core.email_changes import ADDRESS, CANCEL, HOLD_PENDING, MARKET_OF, NEW, OLD, Pending, Purpose
-from core.identity import INSERT_ONE_TIME_TOKEN, USER_BY_EMAIL, digest
-from core.jobs import MailAddress, MailEmailChange, SendMail
+from core.accounts import emails
+from core.accounts.email_changes import ADDRESS, CANCEL, HOLD_PENDING, MARKET_OF, NEW, OLD, Pending, Purpose
+from core.accounts.identity import INSERT_ONE_TIME_TOKEN, USER_BY_EMAIL, digest
+from core.base import clock
+from core.platform.db import Connection, Pool, transaction
+from core.work.context import Resources
+from core.work.jobs import MailAddress, MailEmailChange, SendMail
 from workers.mail import send_mail
 
 # Where the links lead on the page.

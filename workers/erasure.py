@@ -2,10 +2,11 @@
 
 from uuid import UUID
 
-from core import erasure, logs
-from core.context import Ctx, Resources
-from core.jobs import FinishErasure
-from core.publisher import Publisher
+from core.base.publisher import Publisher
+from core.platform import logs
+from core.privacy import erasure
+from core.work.context import Ctx, Resources
+from core.work.jobs import FinishErasure
 from marketplaces import configured
 
 

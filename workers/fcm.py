@@ -12,8 +12,8 @@ from aiohttp import ClientResponse, ClientSession, ClientTimeout
 from jwt.exceptions import InvalidKeyError
 
 from config.settings import SettingsError
-from core.deliveries import Push
-from core.jobs import HopelessError
+from core.notifications.deliveries import Push
+from core.work.jobs import PermanentError
 from workers.push import UnregisteredError
 
 FCM_URL = "https://fcm.googleapis.com"
@@ -127,7 +127,7 @@ async def _failure(response: ClientResponse) -> Exception:
     if codes & {"UNREGISTERED", "SENDER_ID_MISMATCH"} or (response.status == 400 and _is_of_token(failure)):
         return UnregisteredError(said)
     if response.status in (400, 403, 404):
-        return HopelessError(f"Firebase refuses the push: {said}")
+        return PermanentError(f"Firebase refuses the push: {said}")
     return FcmError(said)
 
 

@@ -3,13 +3,13 @@
 import time
 from uuid import UUID
 
-from core import logs
-from core.budget import Bucket, Rate
-from core.context import Ctx, Resources
+from core.base.publisher import Publisher
 from core.files import checking, table
 from core.files.table import Owned
-from core.jobs import BusyError
-from core.publisher import Publisher
+from core.limits.budget import Bucket, Rate
+from core.platform import logs
+from core.work.context import Ctx, Resources
+from core.work.jobs import BusyError
 from marketplaces import configured
 
 # Of the ten jobs that a worker runs. Each may have a decoder of 512 MB.

@@ -9,9 +9,9 @@ from uuid import UUID
 import aiosmtplib
 
 from config.settings import Settings
-from core import identity
-from core.db import Pool
-from core.jobs import HopelessError, MailUser, SendMail
+from core.accounts import identity
+from core.platform.db import Pool
+from core.work.jobs import MailUser, PermanentError, SendMail
 
 TIMEOUT_SECONDS = 10.0
 PERMANENT = 500
@@ -50,14 +50,14 @@ class MailRefusedError(Exception):
 
 
 async def send(settings: Settings, message: EmailMessage) -> None:
-    """Give a mail to the server; raises HopelessError when it will never take it, and what is worth another try."""
+    """Give a mail to the server; raises PermanentError when it will never take it, and what is worth another try."""
     try:
         await _deliver(settings, message)
     except aiosmtplib.SMTPException as error:
         if not (codes := _codes(error)):
             raise
         # Servers quote the mailbox in what they answer, each in its own form: of that only the codes are told.
-        kind = HopelessError if _is_permanent(error) else MailRefusedError
+        kind = PermanentError if _is_permanent(error) else MailRefusedError
         said = ", ".join([type(error).__name__, *codes])
         raise kind(f"the mail server refuses {str(message['Subject'])!r} ({said})") from None
 

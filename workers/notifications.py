@@ -4,9 +4,9 @@ from uuid import UUID
 
 import marketplaces
 from config.settings import Settings
-from core import deliveries, devices
-from core.db import Pool
-from core.jobs import MailNotification, PushNotification
+from core.notifications import deliveries, devices
+from core.platform.db import Pool
+from core.work.jobs import MailNotification, PushNotification
 from workers.mail import compose, send
 from workers.push import PushProvider, UnregisteredError
 

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Protocol
 
 from config.settings import Settings
-from core.deliveries import Push
+from core.notifications.deliveries import Push
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ class PushProvider(Protocol):
     """Brings notifications to devices."""
 
     async def send(self, push: Push) -> None:
-        """Bring one. Raises UnregisteredError, HopelessError for what is never taken, others for what is worth a try."""
+        """Bring one. Raises UnregisteredError, PermanentError for what is never taken, others for what is worth a try."""
         ...
 
 

@@ -12,12 +12,13 @@ from arq.cron import CronJob
 from arq.typing import WorkerCoroutine
 from arq.worker import Function
 
-from core import dead_jobs, logs, tracing
-from core.context import Resources
-from core.db import UNAVAILABLE_ERRORS
-from core.ids import uuid7
-from core.jobs import BusyError, HopelessError, Job
-from core.logs import Origin
+from core.base.ids import uuid7
+from core.platform import logs, tracing
+from core.platform.db import UNAVAILABLE_ERRORS
+from core.platform.logs import Origin
+from core.work import dead_jobs
+from core.work.context import Resources
+from core.work.jobs import BusyError, Job, PermanentError
 from workers.suspects import ArqContext, Suspects
 
 # Also how long a job of a worker that was killed stays put.
@@ -103,7 +104,7 @@ def _attempts(resources: Resources, suspects: Suspects, name: str, run: Run, *, 
                 span.failed()
                 if wait is None:
                     kept = None if is_secret else msgspec.json.encode(arguments).decode()
-                    await _bury(resources, name, kept, error, tries, request_id)
+                    await _mark_dead(resources, name, kept, error, tries, request_id)
                     return
                 outcome = "retried"
                 log.warning("%s failed and is tried again in %s s: %s", name, wait, told(error))
@@ -129,19 +130,19 @@ async def _try(run: Run, arguments: object) -> None:
 
 def _wait(error: Exception, tries: int) -> float | None:
     """Return after how many seconds to try again; None: never."""
-    if isinstance(error, HopelessError):
+    if isinstance(error, PermanentError):
         return None
     if isinstance(error, UnknownJobError):
         return UNKNOWN_SECONDS if tries < UNKNOWN_TRIES else None
     return RETRY_SECONDS[tries - 1] if tries <= len(RETRY_SECONDS) else None
 
 
-async def _bury(
+async def _mark_dead(
     resources: Resources, name: str, arguments: str | None, error: Exception, tries: int, request_id: str
 ) -> None:
     reason = logs.masked(told(error))
     try:
-        await dead_jobs.bury(resources.db, name, arguments, reason, tries, request_id)
+        await dead_jobs.mark_dead(resources.db, name, arguments, reason, tries, request_id)
     except UNAVAILABLE_ERRORS as away:
         raise Retry(defer=RETRY_SECONDS[-1]) from away
     log.error("%s is dead after %d tries: %s", name, tries, reason, exc_info=error)

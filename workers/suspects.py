@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from redis.exceptions import RedisError
 
-from core.jobs import BusyError, HopelessError
+from core.work.jobs import BusyError, PermanentError
 
 # As long as arq remembers how often a job was begun.
 KEPT_SECONDS = 88_400
@@ -31,7 +31,7 @@ class Suspects:
 
     @asynccontextmanager
     async def watch(self, ctx: ArqContext) -> AsyncIterator[None]:
-        """Enclose one try of a job; raises HopelessError if it has ended workers, BusyError if another suspect runs."""
+        """Enclose one try of a job; raises PermanentError if it has ended workers, BusyError if another suspect runs."""
         async with self._alone_if_suspect(ctx):
             try:
                 yield
@@ -48,7 +48,7 @@ class Suspects:
             yield
             return
         if _ALONE in known:
-            raise HopelessError("the worker died while it ran, and again when it was tried without other suspects")
+            raise PermanentError("the worker died while it ran, and again when it was tried without other suspects")
         if self._alone.locked():
             raise BusyError(WAIT_SECONDS)
         async with self._alone:

@@ -6,9 +6,9 @@ from aiohttp import web
 
 from api.endpoint import Endpoint
 from api.ops.operators import OperatorCtx, Operators
-from core.context import Ctx, Resources
-from core.market import Marketplace, Route
-from core.publisher import Publisher
+from core.base.publisher import Publisher
+from core.market.market import Marketplace, Route
+from core.work.context import Ctx, Resources
 from realtime.hubs import Hubs
 
 

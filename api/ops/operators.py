@@ -11,9 +11,11 @@ from aiohttp import web
 from api.admission import ADMISSION
 from api.cookies import bearer_token
 from config.settings import Settings
-from core import audit, errors, limits
-from core.budget import Buckets, Rate
-from core.context import Ctx
+from core.base import errors
+from core.limits.budget import Buckets, Rate
+from core.work import audit
+from core.work import rate_limits as limits
+from core.work.context import Ctx
 from realtime.hubs import Hubs
 
 GUESSES = Rate("operator_guesses", 10, 60)  # of one address

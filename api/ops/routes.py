@@ -5,11 +5,11 @@ from aiohttp import web
 from api.ops import handlers
 from api.ops.endpoint import OperatorEndpoint
 from api.ops.operators import Operators
-from core import errors
-from core.budget import Rate
-from core.context import Resources
-from core.market import Marketplace, do, get
-from core.publisher import Publisher
+from core.base import errors
+from core.base.publisher import Publisher
+from core.limits.budget import Rate
+from core.market.market import Marketplace, get, post
+from core.work.context import Resources
 from realtime.hubs import Hubs
 
 OPERATOR = frozenset({"operator"})
@@ -18,18 +18,18 @@ USUAL = Rate("operators", 1200, 60)  # a console asks every two seconds
 ROUTES = (
     get("/ops/me", handlers.get_me, OPERATOR),
     get("/ops/hubs", handlers.list_hubs, OPERATOR),
-    do("/ops/hubs/{hubId}/drain", handlers.drain, OPERATOR, errors.HUB_NOT_FOUND, errors.HUB_SILENT),
-    do("/ops/hubs/{hubId}/undrain", handlers.undrain, OPERATOR, errors.HUB_NOT_FOUND, errors.HUB_SILENT),
+    post("/ops/hubs/{hubId}/drain", handlers.drain, OPERATOR, errors.HUB_NOT_FOUND, errors.HUB_SILENT),
+    post("/ops/hubs/{hubId}/undrain", handlers.undrain, OPERATOR, errors.HUB_NOT_FOUND, errors.HUB_SILENT),
     get("/ops/search", handlers.search, OPERATOR),
     get("/ops/users/{userId}", handlers.get_user, OPERATOR, errors.USER_NOT_FOUND),
-    do("/ops/sessions/{sessionId}/end", handlers.end_session, OPERATOR, errors.SESSION_NOT_FOUND),
+    post("/ops/sessions/{sessionId}/end", handlers.end_session, OPERATOR, errors.SESSION_NOT_FOUND),
     get("/ops/conversations/{conversationId}", handlers.get_conversation, OPERATOR, errors.CONVERSATION_NOT_FOUND),
     get("/ops/messages/{messageId}/trace", handlers.trace, OPERATOR, errors.MESSAGE_NOT_FOUND),
     get("/ops/reports", handlers.list_reports, OPERATOR),
-    do("/ops/reports/{reportId}/resolve", handlers.resolve_report, OPERATOR, errors.REPORT_NOT_FOUND),
+    post("/ops/reports/{reportId}/resolve", handlers.resolve_report, OPERATOR, errors.REPORT_NOT_FOUND),
     get("/ops/jobs", handlers.list_jobs, OPERATOR),
-    do("/ops/jobs/retry", handlers.retry_jobs, OPERATOR),
-    do("/ops/jobs/drop", handlers.drop_jobs, OPERATOR),
+    post("/ops/jobs/retry", handlers.retry_jobs, OPERATOR),
+    post("/ops/jobs/drop", handlers.drop_jobs, OPERATOR),
 )
 # In the form of a marketplace, so that calls and documents are made as theirs are.
 OPS = Marketplace(

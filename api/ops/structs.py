@@ -6,9 +6,8 @@ from uuid import UUID
 
 import msgspec
 
-from core.dead_jobs import DeadJob
-from core.fields import Description
-from core.inspection import (
+from core.base.paging import Limit
+from core.operations.inspection import (
     ConversationFound,
     ConversationOfUser,
     LoginRow,
@@ -16,8 +15,9 @@ from core.inspection import (
     MessageFound,
     UserFound,
 )
-from core.paging import Limit
 from core.reports import Reported, Status
+from core.text.fields import Description
+from core.work.dead_jobs import DeadJob
 from realtime.pulse import Process, Vitals
 from realtime.questions import RoomSeen, SocketSeen
 

@@ -7,7 +7,7 @@ that was told up to it, has all before. `version` of a message is that of its la
 from collections.abc import Mapping
 
 from api.ops.structs import Delivery, MemberTrace
-from core.inspection import MemberFound, MessageFound
+from core.operations.inspection import MemberFound, MessageFound
 from realtime.questions import MemberSeen, RoomSeen
 
 

@@ -6,11 +6,11 @@ from statistics import median
 
 import asyncpg
 
-from bench.house import Crowd, House, run
+from bench.environment import Crowd, Environment, run
 from bench.machine import family, usage
 from bench.process import progress
 from bench.results import Line
-from core.ids import uuid7
+from core.base.ids import uuid7
 from realtime.journal import APPEND
 
 BATCHES = (1, 2, 5, 20, 500)
@@ -19,13 +19,13 @@ TEXT = "x" * 86  # as long as those of load.c
 SIZES = "select pg_total_relation_size('messages'), (pg_current_wal_lsn() - '0/0'::pg_lsn)::int8"
 
 
-def commits(house: House) -> list[Line]:
+def commits(env: Environment) -> list[Line]:
     """10,000 messages into 100 rooms, appended by one connection in batches of several sizes, with fsync."""
     runs: dict[int, list[tuple[float, ...]]] = {size: [] for size in BATCHES}
-    for turn in range(house.rounds):
+    for turn in range(env.rounds):
         for size in BATCHES:
             progress(f"  round {turn + 1}: batches of {size}")
-            runs[size].append(run(_append(house, house.crowd(1000, 100), size)))
+            runs[size].append(run(_append(env, env.crowd(1000, 100), size)))
 
     def line(measure: str, place: int, form: str = ",.0f") -> Line:
         found = {f"batches of {size}": median(one[place] for one in runs[size]) for size in BATCHES}
@@ -39,15 +39,15 @@ def commits(house: House) -> list[Line]:
     ]
 
 
-async def _append(house: House, crowd: Crowd, size: int) -> tuple[float, ...]:
+async def _append(env: Environment, crowd: Crowd, size: int) -> tuple[float, ...]:
     connection = await asyncpg.connect(crowd.database_url)
     try:
         members = await connection.fetch("select conversation_id, user_id from members")
         await connection.execute("checkpoint")
-        before, cpu, started = await connection.fetchrow(SIZES), _cpu(house), time.monotonic()
+        before, cpu, started = await connection.fetchrow(SIZES), _cpu(env), time.monotonic()
         for _ in range(MESSAGES // size):
             await _batch(connection, members, size)
-        seconds, cpu = time.monotonic() - started, _cpu(house) - cpu
+        seconds, cpu = time.monotonic() - started, _cpu(env) - cpu
         after = await connection.fetchrow(SIZES)
     finally:
         await connection.close()
@@ -62,5 +62,5 @@ async def _batch(connection: asyncpg.Connection, members: list[asyncpg.Record], 
     await connection.fetch(APPEND.sql, ids, rooms, senders, client_ids, [TEXT] * size, [None] * size, [], [])
 
 
-def _cpu(house: House) -> float:
-    return usage(family(house.postgres.process.pid)).cpu
+def _cpu(env: Environment) -> float:
+    return usage(family(env.postgres.process.pid)).cpu

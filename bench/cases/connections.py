@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import asyncpg
 
 from bench.cases.fanout import EVERYBODY, compare
-from bench.house import Crowd, House, run
+from bench.environment import Crowd, Environment, run
 from bench.load.client import Shape, client, measure
 from bench.machine import usage
 from bench.process import progress
@@ -17,16 +17,16 @@ PING_SECONDS = 26  # one whole interval of everybody's heartbeat
 STATISTICS_SECONDS = 11  # an idle connection of Postgres tells what it has counted after 10
 
 
-def idle(house: House) -> list[Line]:
+def idle(env: Environment) -> list[Line]:
     """10,000 connections, authenticated and joined to rooms of 10, that say nothing."""
-    title, crowd = "10,000 idle connections", house.crowd(10_000, 1000)
+    title, crowd = "10,000 idle connections", env.crowd(10_000, 1000)
     memory: dict[str, float] = {}
     heartbeat: dict[str, float] = {}
     for server in EVERYBODY:
         progress(f"  {server}")
-        with SERVERS[server](house, crowd) as running:
+        with SERVERS[server](env, crowd) as running:
             before = usage(running.pids).memory
-            result = measure(house, crowd, running, Shape(seconds=PING_SECONDS))
+            result = measure(env, crowd, running, Shape(seconds=PING_SECONDS))
         memory[server] = (result.memory - before) / crowd.users / 1000
         heartbeat[server] = result.server / result.seconds / crowd.users * 1e6
     return [
@@ -35,20 +35,20 @@ def idle(house: House) -> list[Line]:
     ]
 
 
-def connects(house: House) -> list[Line]:
+def connects(env: Environment) -> list[Line]:
     """5,000 connections, 64 at a time: upgrade, token, join; the peers let everybody in."""
-    crowd = house.crowd(5000, 500)
-    runs = compare(house, crowd, Shape(seconds=1), EVERYBODY)
+    crowd = env.crowd(5000, 500)
+    runs = compare(env, crowd, Shape(seconds=1), EVERYBODY)
     values = medians(runs, lambda result: crowd.users / result.ready_seconds)
     bound = [server for server, results in runs.items() if any(result.ready_client > 0.9 for result in results)]
     remark = f"limited by the load client: {', '.join(bound)}" if bound else ""
     return [at_least(Line("connecting and joining", "connections/s", values, remark=remark), 1)]
 
 
-def storm(house: House) -> list[Line]:
+def storm(env: Environment) -> list[Line]:
     """10,000 clients in 100 rooms leave, 20 messages are sent in each, and all come back at once to hear them."""
     title = "10,000 come back at once"
-    values = _storm(house)
+    values = _storm(env)
 
     def line(measure: str, place: int, form: str) -> Line:
         return Line(title, measure, {OURS: values[place]}, form)
@@ -62,9 +62,9 @@ def storm(house: House) -> list[Line]:
     ]
 
 
-def _storm(house: House) -> Sequence[float]:
-    crowd = house.crowd(10_000, 100)
-    with hub(house, crowd) as running, client(house, crowd, running.ports, Shape(1, storm=20, in_flight=1000)) as load:
+def _storm(env: Environment) -> Sequence[float]:
+    crowd = env.crowd(10_000, 100)
+    with hub(env, crowd) as running, client(env, crowd, running.ports, Shape(1, storm=20, in_flight=1000)) as load:
         progress("  connecting")
         load.event("ready")
         load.event("away")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from bench.house import Crowd, House
+from bench.environment import Crowd, Environment
 from bench.load.client import Result, Shape, measure
 from bench.process import progress
 from bench.results import Line, Runs, at_least, client_bound, medians, no_worse, spread
@@ -14,24 +14,24 @@ EVERYBODY = (OURS, NODE, PYTHON, FLOOR)
 SHARE_OF_SMALL_ROOM = 0.8
 
 
-def many_rooms(house: House) -> list[Line]:
+def many_rooms(env: Environment) -> list[Line]:
     """100 rooms of 10, 2 senders each, closed loop."""
     title = "100 rooms x 10"
-    runs = compare(house, house.crowd(1000, 100), Shape(senders=2), EVERYBODY)
+    runs = compare(env, env.crowd(1000, 100), Shape(senders=2), EVERYBODY)
     return _throughput(title, runs, 1.5)
 
 
-def one_room(house: House) -> list[Line]:
+def one_room(env: Environment) -> list[Line]:
     """1 room of 500, 5 senders with 2 messages under way each."""
-    runs = compare(house, house.crowd(500, 1), Shape(senders=5, window=2), EVERYBODY)
+    runs = compare(env, env.crowd(500, 1), Shape(senders=5, window=2), EVERYBODY)
     return _throughput("1 room x 500", runs, 5)
 
 
-def huge_room(house: House) -> list[Line]:
+def huge_room(env: Environment) -> list[Line]:
     """1 room of 10,000, 5 senders with 2 messages under way each; ours beside a room of 500 in the same rounds."""
     title, shape = "1 room x 10,000", Shape(senders=5, window=2)
-    runs = compare(house, house.crowd(10_000, 1), shape, (OURS, NODE, FLOOR))
-    small = compare(house, house.crowd(500, 1), shape, (OURS,))
+    runs = compare(env, env.crowd(10_000, 1), shape, (OURS, NODE, FLOOR))
+    small = compare(env, env.crowd(500, 1), shape, (OURS,))
     lines = _throughput(title, runs, None)
     share = medians(runs, _per_cpu)[OURS] / medians(small, _per_cpu)[OURS]
     values = {OURS: share * 100}
@@ -42,10 +42,10 @@ def huge_room(house: House) -> list[Line]:
     ]
 
 
-def open_loop(house: House) -> list[Line]:
+def open_loop(env: Environment) -> list[Line]:
     """2,000 messages/s into 100 rooms of 10, whether or not the server keeps up."""
     title = "2,000 msg/s into 100 x 10"
-    runs = compare(house, house.crowd(1000, 100), Shape(senders=2, rate=2000), EVERYBODY)
+    runs = compare(env, env.crowd(1000, 100), Shape(senders=2, rate=2000), EVERYBODY)
     return [
         no_worse(Line(title, "p50, ms", medians(runs, lambda result: result.p50), ",.2f", remark=_remark(runs))),
         no_worse(Line(title, "p99, ms", medians(runs, lambda result: result.p99), ",.2f")),
@@ -55,20 +55,20 @@ def open_loop(house: House) -> list[Line]:
     ]
 
 
-def compare(house: House, crowd: Crowd, shape: Shape, servers: Sequence[str]) -> Runs:
+def compare(env: Environment, crowd: Crowd, shape: Shape, servers: Sequence[str]) -> Runs:
     """Measure each server in turn, as often as there are rounds, so that a slow minute of the machine hits all alike."""
     runs: Runs = {server: [] for server in servers}
-    for turn in range(house.rounds):
+    for turn in range(env.rounds):
         for server in servers:
             progress(f"  round {turn + 1}: {server}")
-            runs[server].append(measure_alone(house, crowd, SERVERS[server], shape))
+            runs[server].append(measure_alone(env, crowd, SERVERS[server], shape))
     return runs
 
 
-def measure_alone(house: House, crowd: Crowd, serve: Serve, shape: Shape) -> Result:
+def measure_alone(env: Environment, crowd: Crowd, serve: Serve, shape: Shape) -> Result:
     """Start a server, measure it, and end it."""
-    with serve(house, crowd) as running:
-        return measure(house, crowd, running, shape)
+    with serve(env, crowd) as running:
+        return measure(env, crowd, running, shape)
 
 
 def _deliveries(result: Result) -> float:

@@ -11,12 +11,12 @@ import asyncpg
 import msgspec
 
 from bench.cases.fanout import measure_alone
-from bench.house import Crowd, House, run
+from bench.environment import Crowd, Environment, run
 from bench.load.client import Result, Shape, client, measure
 from bench.process import progress
 from bench.results import Line
 from bench.servers import hub
-from core.db import open_pool
+from core.platform.db import open_pool
 from realtime.catchup import Log
 
 TALK = Shape(senders=2, seconds=4)
@@ -36,12 +36,12 @@ FILL = """
 NUMBER = "update conversations set last_seq = $1, version = $1, last_message_at = now()"
 
 
-def rooms(house: House, sizes: Sequence[int]) -> list[Line]:
+def rooms(env: Environment, sizes: Sequence[int]) -> list[Line]:
     """100 rooms of 10 talk, closed loop, while other rooms are awake on the same hub."""
     runs: dict[str, Result] = {}
     for size in sizes:
         progress(f"  {size:,} rooms")
-        runs[f"{size:,} rooms"] = _talk_among(house, size)
+        runs[f"{size:,} rooms"] = _talk_among(env, size)
     title = "growth of rooms"
     return [
         Line(title, "deliveries/s", {name: result.deliveries for name, result in runs.items()}),
@@ -52,17 +52,17 @@ def rooms(house: House, sizes: Sequence[int]) -> list[Line]:
     ]
 
 
-def _talk_among(house: House, size: int) -> Result:
-    talkers = house.crowd(1000, 100)
+def _talk_among(env: Environment, size: int) -> Result:
+    talkers = env.crowd(1000, 100)
     if size <= talkers.rooms:
-        return measure_alone(house, talkers, hub, TALK)
-    sleepers = house.crowd(size - talkers.rooms, size - talkers.rooms, talkers.database_url)
+        return measure_alone(env, talkers, hub, TALK)
+    sleepers = env.crowd(size - talkers.rooms, size - talkers.rooms, talkers.database_url)
     joins = sleepers.rooms // SLEEPERS
     run(_let_sleepers_in(sleepers, joins))
     shape = Shape(joins=joins, seconds=600)
-    with hub(house, talkers) as running, client(house, sleepers, running.ports, shape, SLEEPERS) as idle:
+    with hub(env, talkers) as running, client(env, sleepers, running.ports, shape, SLEEPERS) as idle:
         idle.event("ready")
-        return measure(house, talkers, running, TALK)
+        return measure(env, talkers, running, TALK)
 
 
 async def _let_sleepers_in(crowd: Crowd, joins: int) -> None:
@@ -84,7 +84,7 @@ def _user_of(line: str) -> UUID:
     return UUID(claims["userId"])
 
 
-def messages(house: House, sizes: Sequence[int]) -> list[Line]:
+def messages(env: Environment, sizes: Sequence[int]) -> list[Line]:
     """Sending, and reading pages at random places, with ever more messages stored in 100 rooms."""
     sends: dict[str, Result] = {}
     history: dict[str, float] = {}
@@ -92,10 +92,10 @@ def messages(house: House, sizes: Sequence[int]) -> list[Line]:
     for size in sizes:
         name = f"{size:,} messages"
         progress(f"  {name}")
-        crowd = house.crowd(1000, 100)
+        crowd = env.crowd(1000, 100)
         run(_fill(crowd, size))
-        history[name], changes[name] = run(_read_pages(house, crowd, size // crowd.rooms))
-        sends[name] = measure_alone(house, crowd, hub, TALK)
+        history[name], changes[name] = run(_read_pages(env, crowd, size // crowd.rooms))
+        sends[name] = measure_alone(env, crowd, hub, TALK)
     title = "growth of the log"
     return [
         Line(title, "history page of 50, ms", history, ",.2f"),
@@ -117,10 +117,10 @@ async def _fill(crowd: Crowd, count: int) -> None:
         await connection.close()
 
 
-async def _read_pages(house: House, crowd: Crowd, each: int) -> tuple[float, float]:
+async def _read_pages(env: Environment, crowd: Crowd, each: int) -> tuple[float, float]:
     """Return the medians, in milliseconds, of a page of history and one of changes, as the hub reads them."""
     rooms = [UUID(line) for line in crowd.conversations.read_text().split()]
-    db = await open_pool(house.settings(crowd.database_url))
+    db = await open_pool(env.settings(crowd.database_url))
     log = Log(db)
     try:
         return (

@@ -3,7 +3,7 @@
 from statistics import median
 
 from bench.cases.fanout import measure_alone
-from bench.house import House
+from bench.environment import Environment
 from bench.load.client import Result, Shape
 from bench.process import progress
 from bench.results import Line
@@ -15,14 +15,14 @@ MEMBERS = 10
 SERVERS: dict[str, Serve] = {ONE: so_many(1), TWO: so_many(2)}
 
 
-def hubs(house: House) -> list[Line]:
+def hubs(env: Environment) -> list[Line]:
     """2,000 messages/s into 100 rooms of 10, half of whose members are on the other hub."""
-    title, crowd = "2,000 msg/s, one hub or two", house.crowd(1000, 100)
+    title, crowd = "2,000 msg/s, one hub or two", env.crowd(1000, 100)
     runs: dict[str, list[Result]] = {ONE: [], TWO: []}
-    for turn in range(house.rounds):
+    for turn in range(env.rounds):
         for name, serve in SERVERS.items():
             progress(f"  round {turn + 1}: {name}")
-            runs[name].append(measure_alone(house, crowd, serve, Shape(senders=2, rate=2000)))
+            runs[name].append(measure_alone(env, crowd, serve, Shape(senders=2, rate=2000)))
 
     def line(measure: str, form: str, values: dict[str, float]) -> Line:
         return Line(title, measure, values, form)
@@ -40,16 +40,16 @@ def hubs(house: House) -> list[Line]:
     return [
         *lines,
         line("the bus, microseconds of hubs' CPU per message", ",.1f", {TWO: cpu[TWO] - cpu[ONE]}),
-        *_closed_loop(house, title),
+        *_closed_loop(env, title),
     ]
 
 
-def _closed_loop(house: House, title: str) -> list[Line]:
+def _closed_loop(env: Environment, title: str) -> list[Line]:
     """Compare what both can deliver, where each hub has a core of its own."""
-    first, second = house.cores.hubs
+    first, second = env.cores.hubs
     if first == second:
         return []
-    crowd, shape = house.crowd(1000, 100), Shape(senders=2)
-    values = {name: measure_alone(house, crowd, serve, shape).deliveries for name, serve in SERVERS.items()}
+    crowd, shape = env.crowd(1000, 100), Shape(senders=2)
+    values = {name: measure_alone(env, crowd, serve, shape).deliveries for name, serve in SERVERS.items()}
     reached = values[TWO] >= 1.6 * values[ONE]
     return [Line(title, "deliveries/s", values, goal="two at least 1.6 x one", reached=reached)]

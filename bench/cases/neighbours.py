@@ -14,7 +14,7 @@ import asyncpg
 import msgspec
 from redis import Redis
 
-from bench.house import Crowd, House, run
+from bench.environment import Crowd, Environment, run
 from bench.machine import usage
 from bench.neighbours.attacks import (
     OF_SOCKETS,
@@ -30,7 +30,7 @@ from bench.neighbours.honest import Honest, Waits, percentile
 from bench.process import free_port, progress, serving
 from bench.results import Line, at_most
 from bench.servers import NODE, OURS, Running, node
-from core.tokens import KeyRing
+from core.platform.tokens import KeyRing
 
 ACK_MS, PAGE_MS, MEMORY_MB = 50, 100, 64
 WARNINGS = 20  # a line a minute for each limit that somebody meets, and what else a process has to say
@@ -73,9 +73,9 @@ class Beside(msgspec.Struct, frozen=True):
     limited: float | None = None
 
 
-def neighbours(house: House, seconds: float) -> list[Line]:
+def neighbours(env: Environment, seconds: float) -> list[Line]:
     """Run every attack alone, and ten at once, without login and with one; beside Node too where it serves such a thing."""
-    crowd = house.crowd(40, 4)
+    crowd = env.crowd(40, 4)
     run(_fill_calendar(crowd))
     lines: list[Line] = []
     for attackers in (
@@ -86,7 +86,7 @@ def neighbours(house: House, seconds: float) -> list[Line]:
         Attackers("ten at once", TEN_WITH_LOGIN, with_login=True),
     ):
         progress(f"  {attackers.title}")
-        lines += _lines(attackers.title, beside(house, crowd, attackers, seconds))
+        lines += _lines(attackers.title, beside(env, crowd, attackers, seconds))
     return lines
 
 
@@ -94,11 +94,11 @@ def _name(attack: Attack) -> str:
     return attack.__name__.replace("_", " ")
 
 
-def beside(house: House, crowd: Crowd, attackers: Attackers, seconds: float) -> dict[str, Beside]:
+def beside(env: Environment, crowd: Crowd, attackers: Attackers, seconds: float) -> dict[str, Beside]:
     """Measure the honest user beside attackers, of ours and, where it serves what they attack, of Node."""
-    results = {OURS: ours(house, crowd, attackers, seconds)}
+    results = {OURS: ours(env, crowd, attackers, seconds)}
     if OF_SOCKETS.issuperset(attackers.attacks):
-        with node(house, crowd) as running:
+        with node(env, crowd) as running:
             (port,) = running.ports
             target = Target(port, port, "node" if attackers.with_login else "", "room")
             honest = Honest(port, f"http://127.0.0.1:{port}/", "", "room")
@@ -106,25 +106,25 @@ def beside(house: House, crowd: Crowd, attackers: Attackers, seconds: float) -> 
     return results
 
 
-def ours(house: House, crowd: Crowd, attackers: Attackers, seconds: float) -> Beside:
+def ours(env: Environment, crowd: Crowd, attackers: Attackers, seconds: float) -> Beside:
     """Measure the honest user of our own hub and API."""
-    _forget_limits(house)
+    _forget_limits(env)
     tokens = [msgspec.json.decode(line)["token"] for line in crowd.tokens.read_text().splitlines()]
     honest, attacker = tokens[4], tokens[0]  # of one room
     room = crowd.conversations.read_text().split()[0]
-    with serving_ours(house, crowd, honest) as running:
+    with serving_ours(env, crowd, honest) as running:
         hub, api = running.ports
         feed = _feed(api, attacker) if calendar in attackers.attacks else ""
         target = Target(hub, api, attacker if attackers.with_login else "", room, feed)
         page = f"http://127.0.0.1:{api}/api/conversations/{room}/messages?limit=50"
-        before = _warnings(house)
+        before = _warnings(env)
         result = _measure(running, attackers, target, Honest(hub, page, honest, room), seconds)
         limited = sum(map(_limited, running.ports))
-        return msgspec.structs.replace(result, warnings=_warnings(house) - before, limited=limited)
+        return msgspec.structs.replace(result, warnings=_warnings(env) - before, limited=limited)
 
 
-def _warnings(house: House) -> int:
-    lines = "".join(log.read_text() for log in house.folder.glob("neighbours-*.log")).splitlines()
+def _warnings(env: Environment) -> int:
+    lines = "".join(log.read_text() for log in env.folder.glob("neighbours-*.log")).splitlines()
     return sum(" WARNING " in line or " ERROR " in line for line in lines)
 
 
@@ -135,11 +135,11 @@ def _limited(port: int) -> float:
 
 
 @contextmanager
-def serving_ours(house: House, crowd: Crowd, honest: str) -> Iterator[Running]:
+def serving_ours(env: Environment, crowd: Crowd, honest: str) -> Iterator[Running]:
     """Run a hub and an API, which limit everybody, and the honest user less than others."""
-    settings = house.settings(crowd.database_url)
+    settings = env.settings(crowd.database_url)
     user_id = KeyRing(settings).access(honest).user_id
-    environment = house.environment(crowd.database_url) | {
+    environment = env.environment(crowd.database_url) | {
         "GREENROOM_LOG_LEVEL": "INFO",
         "GREENROOM_RATE_LIMITS": "on",
         "GREENROOM_RAISED_LIMITS": f"{user_id}:{RAISED}",
@@ -148,7 +148,7 @@ def serving_ours(house: House, crowd: Crowd, honest: str) -> Iterator[Running]:
         ports, pids = (free_port(), free_port()), []
         for name, port in zip(("hub", "api"), ports, strict=True):
             command = [sys.executable, "-m", "cli", name, "--port", str(port)]
-            log = house.folder / f"neighbours-{name}.log"
+            log = env.folder / f"neighbours-{name}.log"
             pids.append(stack.enter_context(serving(command, port, None, log, environment)))
         yield Running(ports, tuple(pids))
 
@@ -226,7 +226,7 @@ async def _fill_calendar(crowd: Crowd) -> None:
         await connection.close()
 
 
-def _forget_limits(house: House) -> None:
+def _forget_limits(env: Environment) -> None:
     """Let each attack begin with full budgets."""
-    with Redis.from_url(house.redis.url) as redis:
+    with Redis.from_url(env.redis.url) as redis:
         redis.flushall()

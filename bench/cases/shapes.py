@@ -4,7 +4,7 @@ from collections.abc import Callable
 from statistics import median
 
 from bench.cases.fanout import measure_alone
-from bench.house import Crowd, House
+from bench.environment import Crowd, Environment
 from bench.load.client import Result, Shape
 from bench.process import progress
 from bench.results import Line
@@ -17,26 +17,24 @@ SECONDS = 3
 SENDERS = 200  # of all rooms, in the closed loop
 
 
-def shapes(house: House) -> list[Line]:
+def shapes(env: Environment) -> list[Line]:
     """1,000 messages/s of 1,000 connections in rooms of 4, 10 and 20 on one hub, two and four; and a closed loop on one hub."""
-    crowds = {members: house.crowd(CONNECTIONS, CONNECTIONS // members) for members in MEMBERS}
+    crowds = {members: env.crowd(CONNECTIONS, CONNECTIONS // members) for members in MEMBERS}
     runs: dict[tuple[int, int], list[Result]] = {(members, count): [] for members in MEMBERS for count in HUBS}
     closed: dict[int, list[Result]] = {members: [] for members in MEMBERS}
-    for turn in range(house.rounds):
+    for turn in range(env.rounds):
         for members, crowd in crowds.items():
             progress(f"  round {turn + 1}: rooms of {members}")
             for count in HUBS:
-                runs[members, count].append(_run(house, crowd, count, Shape(senders=4, rate=1000, seconds=SECONDS)))
-            closed[members].append(
-                _run(house, crowd, 1, Shape(senders=max(1, SENDERS // crowd.rooms), seconds=SECONDS))
-            )
+                runs[members, count].append(_run(env, crowd, count, Shape(senders=4, rate=1000, seconds=SECONDS)))
+            closed[members].append(_run(env, crowd, 1, Shape(senders=max(1, SENDERS // crowd.rooms), seconds=SECONDS)))
     lines = [line for members in MEMBERS for line in _spread(members, {count: runs[members, count] for count in HUBS})]
     per_message = {f"{members} members": median(map(_hubs, closed[members])) for members in MEMBERS}
     return [*lines, Line("closed loop, one hub", "hub's CPU per message, microseconds", per_message, ",.1f")]
 
 
-def _run(house: House, crowd: Crowd, count: int, shape: Shape) -> Result:
-    result = measure_alone(house, crowd, hubs(count), shape)
+def _run(env: Environment, crowd: Crowd, count: int, shape: Shape) -> Result:
+    result = measure_alone(env, crowd, hubs(count), shape)
     progress(
         f"    {count} hubs: {_hubs(result):.1f} microseconds a message, {result.sent / result.seconds:.0f} messages/s"
     )

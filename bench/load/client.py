@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from bench.house import Crowd, House
+from bench.environment import Crowd, Environment
 from bench.machine import Usage, busy_seconds, family, pinned, usage
 from bench.servers import Running
 
@@ -93,7 +93,7 @@ class Client:
 
 
 @contextmanager
-def client(house: House, crowd: Crowd, ports: tuple[int, ...], shape: Shape, clients: int = 0) -> Iterator[Client]:
+def client(env: Environment, crowd: Crowd, ports: tuple[int, ...], shape: Shape, clients: int = 0) -> Iterator[Client]:
     """Start the load client on its core, with all users of the crowd or the first `clients`."""
     options = {
         "-p": ",".join(map(str, ports)),
@@ -109,9 +109,9 @@ def client(house: House, crowd: Crowd, ports: tuple[int, ...], shape: Shape, cli
         "-f": shape.in_flight,
         "-x": shape.storm,
     }
-    command = [str(house.load), *(str(part) for option in options.items() for part in option)]
+    command = [str(env.load), *(str(part) for option in options.items() for part in option)]
     pipe = subprocess.PIPE
-    with pinned((house.cores.client,)):
+    with pinned((env.cores.client,)):
         process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)  # noqa: S603
     with process:
         try:
@@ -120,14 +120,14 @@ def client(house: House, crowd: Crowd, ports: tuple[int, ...], shape: Shape, cli
             process.kill()
 
 
-def measure(house: House, crowd: Crowd, running: Running, shape: Shape) -> Result:
+def measure(env: Environment, crowd: Crowd, running: Running, shape: Shape) -> Result:
     """Run the client once and return what came of it; raises Bench if anything was lost or refused."""
-    with client(house, crowd, running.ports, shape) as load:
+    with client(env, crowd, running.ports, shape) as load:
         ready = load.event("ready")
         load.event("measuring")
-        before, core_before = _snapshot(house, running), busy_seconds(house.cores.client)
+        before, core_before = _snapshot(env, running), busy_seconds(env.cores.client)
         measured = load.event("measured")
-        after, core_after = _snapshot(house, running), busy_seconds(house.cores.client)
+        after, core_after = _snapshot(env, running), busy_seconds(env.cores.client)
         drained = load.event("drained")
     if drained["lost"] or drained["unacked"] or drained["errors"]:
         raise Bench(f"not all was delivered: {drained}")
@@ -153,8 +153,8 @@ def measure(house: House, crowd: Crowd, running: Running, shape: Shape) -> Resul
     )
 
 
-def _snapshot(house: House, running: Running) -> tuple[Usage, Usage, Usage]:
-    postgres, redis = family(house.postgres.process.pid), [house.redis.process.pid]
+def _snapshot(env: Environment, running: Running) -> tuple[Usage, Usage, Usage]:
+    postgres, redis = family(env.postgres.process.pid), [env.redis.process.pid]
     return usage(running.pids), usage(postgres), usage(redis)
 
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import uvloop
 
 from bench import nginx
-from bench.house import environment, settings
+from bench.environment import environment, settings
 from bench.process import free_port, serving
 from cli.embedded.postgres import embedded_postgres
 from cli.embedded.redis import embedded_redis
 from cli.seed import seed
-from core.migrate import migrate
+from core.platform.migrate import migrate
 
 
 class Deployment:

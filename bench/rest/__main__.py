@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 import msgspec
 
 from bench import report
-from bench.house import KEY, Crowd, House, open_house, run
+from bench.environment import KEY, Crowd, Environment, open_environment, run
 from bench.machine import description, pinned, today, usage, wait_until_quiet
 from bench.process import free_port, progress, serving
 from bench.rest.data import fill
@@ -29,7 +29,7 @@ RATE = 200
 WORDS = ("editor", "photographer", "music videos", "typography", "senior animator", "podcasts", "Bace", "mobile apps")
 
 
-Serve = Callable[[House, Crowd], AbstractContextManager[tuple[int, int]]]
+Serve = Callable[[Environment, Crowd], AbstractContextManager[tuple[int, int]]]
 
 
 class Measured(msgspec.Struct, frozen=True):
@@ -58,17 +58,17 @@ def requests_of(crowd: Crowd) -> dict[str, list[bytes]]:
 
 
 @contextmanager
-def ours(house: House, crowd: Crowd) -> Iterator[tuple[int, int]]:
+def ours(env: Environment, crowd: Crowd) -> Iterator[tuple[int, int]]:
     """Run this project's API."""
     port = free_port()
     command = [sys.executable, "-m", "cli", "api", "--port", str(port)]
-    environment = house.environment(crowd.database_url)
-    with serving(command, port, house.cores.hubs[0], house.folder / "api.log", environment) as pid:
+    environment = env.environment(crowd.database_url)
+    with serving(command, port, env.cores.hubs[0], env.folder / "api.log", environment) as pid:
         yield port, pid
 
 
 @contextmanager
-def peer(house: House, crowd: Crowd) -> Iterator[tuple[int, int]]:
+def peer(env: Environment, crowd: Crowd) -> Iterator[tuple[int, int]]:
     """Run the peer."""
     python = HERE / ".venv" / "bin" / "python"
     if not python.exists():
@@ -77,9 +77,9 @@ def peer(house: House, crowd: Crowd) -> Iterator[tuple[int, int]]:
         )
     port = free_port()
     url = crowd.database_url.replace("postgresql://", "postgresql+asyncpg://")
-    environment = {**house.environment(crowd.database_url), "DATABASE_URL": url, "JWT_SECRET": KEY.partition(":")[2]}
+    environment = {**env.environment(crowd.database_url), "DATABASE_URL": url, "JWT_SECRET": KEY.partition(":")[2]}
     command: list[str | Path] = [python, "-m", "uvicorn", "bench.rest.peer:app", "--port", str(port), "--no-access-log"]
-    with serving(command, port, house.cores.hubs[0], house.folder / "peer.log", environment) as pid:
+    with serving(command, port, env.cores.hubs[0], env.folder / "peer.log", environment) as pid:
         yield port, pid
 
 
@@ -126,13 +126,13 @@ def main(arguments: Sequence[str]) -> int:
         f"load {wait_until_quiet(args.wait):.2f} before",
     ]
     found: list[Line] = []
-    with TemporaryDirectory(prefix="greenroom-bench-") as folder, open_house(Path(folder), 1) as house:
-        crowd = house.crowd(1000, 100)
+    with TemporaryDirectory(prefix="greenroom-bench-") as folder, open_environment(Path(folder), 1) as env:
+        crowd = env.crowd(1000, 100)
         started = time.monotonic()
         progress("filling the database")
         run(fill(crowd, talents, messages))
         progress(f"filled in {time.monotonic() - started:.0f} s")
-        measured = {name: _all_reads(house, crowd, serve) for name, serve in ((OURS, ours), (PEER, peer))}
+        measured = {name: _all_reads(env, crowd, serve) for name, serve in ((OURS, ours), (PEER, peer))}
     for case in measured[OURS]:
         found += lines(case, measured[OURS][case], measured[PEER][case])
     report.show(found)
@@ -142,9 +142,9 @@ def main(arguments: Sequence[str]) -> int:
     return int(any(line.reached is False for line in found))
 
 
-def _all_reads(house: House, crowd: Crowd, serve: Serve) -> dict[str, Measured]:
+def _all_reads(env: Environment, crowd: Crowd, serve: Serve) -> dict[str, Measured]:
     results: dict[str, Measured] = {}
-    with serve(house, crowd) as (port, pid), pinned((house.cores.client,)):
+    with serve(env, crowd) as (port, pid), pinned((env.cores.client,)):
         for case, requests in requests_of(crowd).items():
             progress(f"  {case}")
             results[case] = measure(port, pid, requests)

@@ -3,7 +3,7 @@
 import asyncpg
 
 from bench.cases.growth import FILL, NUMBER
-from bench.house import Crowd
+from bench.environment import Crowd
 from bench.talents import fill as fill_talents
 
 NEW_PROJECTS = """

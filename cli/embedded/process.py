@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from cli.errors import CommandError
-from core.processes import dying_with_us
+from core.platform.processes import dying_with_us
 
 START_SECONDS = 60.0  # after a crash a server first reads its log
 STOP_SECONDS = 3.0

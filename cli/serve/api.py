@@ -8,7 +8,7 @@ from cli.lifetime import freeze_what_is_there, run
 from cli.serve.listening import listening, runner_of
 from cli.serve.pulses import api_pulse
 from config.settings import Settings
-from core.resources import open_resources
+from core.market.resources import open_resources
 from realtime.hubs import open_hubs
 from realtime.publisher import open_publisher
 

@@ -20,8 +20,8 @@ from cli.progress import step
 from cli.serve.listening import hub_listening, runner_of
 from cli.serve.pulses import api_pulse, worker_pulse
 from config.settings import Settings, own_url
-from core.origins import LOOPBACK
-from core.resources import open_resources
+from core.base.origins import LOOPBACK
+from core.market.resources import open_resources
 from realtime.app import open_hub
 from realtime.hubs import open_hubs
 from realtime.publisher import open_publisher

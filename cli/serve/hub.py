@@ -7,7 +7,7 @@ from cli.checks import check_settings, markets
 from cli.lifetime import freeze_what_is_there, run
 from cli.serve.listening import bare_app, hub_listening, operations, runner_of
 from config.settings import Settings
-from core.resources import open_resources
+from core.market.resources import open_resources
 from realtime.app import open_hub
 
 

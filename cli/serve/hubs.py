@@ -16,7 +16,7 @@ from cli.errors import CommandError
 from cli.lifetime import run, until
 from cli.serve.listening import check_free
 from config.settings import Settings
-from core.processes import dying_with_us
+from core.platform.processes import dying_with_us
 
 PAUSE_SECONDS = 1.0  # before one that has died starts again: what killed it may still be there
 

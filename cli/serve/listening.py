@@ -14,9 +14,9 @@ from api.admission import ADMISSION
 from api.middleware import add_headers, answer
 from cli.errors import CommandError
 from config.settings import Settings, own_url
-from core import errors
-from core.context import Resources
-from core.offenders import Offenders
+from core.base import errors
+from core.limits.offenders import Offenders
+from core.work.context import Resources
 from realtime import ops
 from realtime.app import Hub, door_config
 from realtime.engine.config import Config

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 
 from config.settings import Settings
-from core.clock import now
-from core.context import Resources
+from core.base.clock import now
+from core.work.context import Resources
 from realtime.heart import Pace, Pulse, who
 from realtime.ops import usual_checks
 from realtime.pulse import PROCESSES, Process

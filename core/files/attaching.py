@@ -5,16 +5,16 @@ from uuid import UUID
 
 import msgspec
 
-from core import clock, errors
-from core.context import Ctx
-from core.db import Db
+from core.base import clock, errors
 from core.files import table
 from core.files.links import view_url
 from core.files.names import key_name
 from core.files.table import File, Status
 from core.files.urls import file_url, id_in
-from core.jobs import CheckFile
-from core.unit_of_work import UnitOfWork
+from core.platform.db import Db
+from core.work.context import Ctx
+from core.work.jobs import CheckFile
+from core.work.unit_of_work import UnitOfWork
 
 
 class FileView(msgspec.Struct, frozen=True, rename="camel"):

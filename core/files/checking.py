@@ -10,9 +10,7 @@ from tempfile import TemporaryFile
 from typing import IO
 from uuid import UUID
 
-from core import clock, errors
-from core.clamd import scan
-from core.context import Ctx
+from core.base import clock, errors
 from core.files import media, table
 from core.files.attaching import view_of
 from core.files.events import FILE_REJECTED, FileRejected, FileReleased
@@ -22,7 +20,9 @@ from core.files.sniff import HEAD_BYTES, is_stored_as, type_of
 from core.files.table import File
 from core.pictures.limits import Picture, RejectedError
 from core.pictures.process import RefusedError, examine, task_of
-from core.unit_of_work import unit_of_work
+from core.platform.clamd import scan
+from core.work.context import Ctx
+from core.work.unit_of_work import unit_of_work
 
 PICTURES = frozenset({"image/jpeg", "image/png", "image/gif", *media.CONVERTED})
 

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from core.context import Ctx
-from core.db import Connection, transaction
 from core.files import table
 from core.files.checking import keys_of, thumbnail_key
 from core.files.names import extension_of
 from core.files.purposes import Purpose, purpose_named
 from core.files.table import File
-from core.storage import Storage
+from core.platform.db import Connection, transaction
+from core.platform.storage import Storage
+from core.work.context import Ctx
 
 NAME = "file"
 

@@ -2,9 +2,9 @@
 
 from uuid import UUID
 
-from core.events import Event
+from core.base.events import Event
 from core.files.attaching import FileView
-from core.notices import Notice
+from core.work.notices import Notice
 
 
 class FileReleased(Event, frozen=True, rename="camel"):

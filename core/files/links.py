@@ -8,14 +8,14 @@ from uuid import UUID
 
 import msgspec
 
-from core import clock, errors
-from core.context import Ctx, Resources
-from core.db import Db
+from core.accounts.logins import LIVE_SESSIONS
+from core.base import clock, errors
 from core.files import table
 from core.files.purposes import Purpose, purpose_named
 from core.files.table import File
-from core.rooms import LIVE_SESSIONS
-from core.tokens import FileLink, Validity, expiry
+from core.platform.db import Db
+from core.platform.tokens import FileLink, Validity, expiry
+from core.work.context import Ctx, Resources
 
 LIFETIME = timedelta(hours=1)  # of links to this server, which end with their login
 # Of links to S3 itself, which nobody can take back: long enough to begin an upload, and for a browser to follow a redirect.

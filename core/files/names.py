@@ -2,7 +2,7 @@
 
 import re
 
-from core.texts import is_visible
+from core.text.texts import is_visible
 
 MAX_NAME = 255
 # A path segment of the storage may be a file name of a disk.

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import TypeAlias
 from uuid import UUID
 
-from core.db import Db
 from core.files.media import EXTENSIONS
 from core.files.table import File
 from core.pictures.limits import MB as MB
 from core.pictures.limits import ImageLimits as ImageLimits
-from core.unit_of_work import UnitOfWork
+from core.platform.db import Db
+from core.work.unit_of_work import UnitOfWork
 
 # Says whether a user may read an attached file of a private purpose. Who owns one that is not attached always may.
 MayRead: TypeAlias = Callable[[Db, UUID, File], Awaitable[bool]]

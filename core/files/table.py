@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from core.db import Many, One, Run
+from core.platform.db import Many, One, Run
 
 Status: TypeAlias = Literal["pending", "uploaded", "released", "rejected"]
 
@@ -85,11 +85,6 @@ REJECT = Run(
 # Unless it belongs elsewhere by now.
 MOVED = Run("update files set key = $2, thumbnail_key = $3 where id = $1 and status = 'released' and place = $2")
 # What sessions that have ended have uploaded, and nothing uses yet.
-END_UNUSED = Run(
-    """
-    update files set deleted_at = now()
-    where session_id = any ($1::uuid[]) and entity_id is null and deleted_at is null"""
-)
 # What was not attached in time ($1), and what was detached; not while what its link has begun may still bring its object ($3).
 # Locked, so that nobody attaches it meanwhile.
 LEFTOVER = Many(

@@ -2,13 +2,13 @@
 
 from datetime import timedelta
 
-from core import clock
-from core.context import Resources
-from core.db import transaction
+from core.base import clock
 from core.files import table
 from core.files.checking import keys_of
 from core.files.links import LIFETIME
-from core.jobs import CheckFile
+from core.platform.db import transaction
+from core.work.context import Resources
+from core.work.jobs import CheckFile
 
 UNATTACHED = timedelta(hours=24)
 UNCHECKED = timedelta(hours=1)

@@ -6,21 +6,22 @@ from uuid import UUID
 
 import msgspec
 
-from core import clock, errors, limits
-from core.budget import Rate
-from core.context import Ctx
-from core.db import found
-from core.errors import Detail
-from core.fields import Text
+from core.base import clock, errors
+from core.base.errors import Detail
+from core.base.ids import uuid7
 from core.files import media, names, table
 from core.files.attaching import FileView, confirm, view_of
 from core.files.links import upload_url
 from core.files.purposes import Purpose, purpose_named
 from core.files.table import File
 from core.files.urls import file_url
-from core.ids import uuid7
-from core.jobs import CheckFile
-from core.unit_of_work import unit_of_work
+from core.limits.budget import Rate
+from core.platform.db import found
+from core.text.fields import Text
+from core.work import rate_limits as limits
+from core.work.context import Ctx
+from core.work.jobs import CheckFile
+from core.work.unit_of_work import unit_of_work
 
 
 class NewUpload(msgspec.Struct, frozen=True, rename="camel"):

@@ -4,8 +4,8 @@ import re
 from urllib.parse import quote
 from uuid import UUID
 
-from core.context import Ctx
 from core.files.table import File
+from core.work.context import Ctx
 
 FILE_PATH = "/api/files/{fileId}/{fileName}"
 

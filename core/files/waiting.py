@@ -4,17 +4,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from core import errors
-from core.clamd import ScannerAwayError
-from core.context import Ctx
-from core.fair_queue import Turns
+from core.base import errors
 from core.files import table
 from core.files.attaching import check_usable
 from core.files.checking import check_file
 from core.files.purposes import Purpose
 from core.files.urls import id_in
-from core.metrics import Metrics
 from core.pictures.process import DecoderLostError
+from core.platform.clamd import ScannerAwayError
+from core.platform.fair_queue import Turns
+from core.platform.metrics import Metrics
+from core.work.context import Ctx
 
 # Of one process: each may take a core for some seconds and 512 MB. Jobs check everything else.
 WIDTH: Final = 2

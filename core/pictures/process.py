@@ -17,7 +17,7 @@ import msgspec
 
 from core.pictures.limits import CONVERTERS, MAX_DRAWN, MB, ImageLimits, Picture, RejectedError
 from core.pictures.task import Refusal, Task
-from core.processes import dying_with_us
+from core.platform.processes import dying_with_us
 
 # Many times what a limit of CPU seconds allows: only a machine that stands still takes so long.
 WALL_SECONDS = 20.0

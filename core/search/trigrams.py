@@ -1,6 +1,6 @@
 """Whether the database sees letters outside ASCII: pg_trgm looks at its LC_CTYPE, whatever the locale provider is."""
 
-from core.db import Scalar
+from core.platform.db import Scalar
 
 # One letter of each kind that a locale may leave out: with a mark, of another alphabet, of none.
 BLIND = Scalar(

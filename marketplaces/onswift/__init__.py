@@ -1,10 +1,10 @@
 """OnSwift: creators hire talent for projects. The document it follows is in contract.yaml."""
 
-from core.market import Marketplace
+from core.market.market import Marketplace
 from marketplaces.onswift import access, notices, rules
 from marketplaces.onswift.personal_data import PERSONAL_DATA
 from marketplaces.onswift.purposes import PURPOSES
-from marketplaces.onswift.routes import CHORES, EVENTS, ROUTES
+from marketplaces.onswift.routes import EVENTS, PERIODIC_TASKS, ROUTES
 
 MARKETPLACE = Marketplace(
     name="onswift",
@@ -20,6 +20,6 @@ MARKETPLACE = Marketplace(
     personal_data=PERSONAL_DATA,
     acquainted=access.acquainted,
     events=EVENTS,
-    chores=CHORES,
+    periodic_tasks=PERIODIC_TASKS,
     still_so=notices.STILL_SO,
 )

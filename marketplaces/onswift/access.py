@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from core import errors
-from core.context import Ctx
-from core.db import Db, found
+from core.base import errors
+from core.platform.db import Db, found
+from core.work.context import Ctx
 from marketplaces.onswift.errors import ASSIGNEE_NOT_IN_TEAM, DELIVERABLE_NOT_FOUND, PROJECT_NOT_FOUND
 from marketplaces.onswift.queries import deliverables
 from marketplaces.onswift.queries import projects as queries

@@ -1,9 +1,9 @@
 """Profile pictures: one for each user, whose owner it is attached to. A new one replaces the old one once it is good."""
 
 from core import files
-from core.context import Ctx
 from core.files import File
-from core.unit_of_work import UnitOfWork
+from core.work.context import Ctx
+from core.work.unit_of_work import UnitOfWork
 from marketplaces.onswift.queries.files import TAKE_AVATAR
 
 FIELD = "avatarUrl"

@@ -5,13 +5,14 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from core import clock, files
-from core.context import Ctx
-from core.db import Db
-from core.etag import version_tag
+from core import files
+from core.base import clock
+from core.base.answers import Answer
 from core.files import File
-from core.market import Answer
-from core.unit_of_work import UnitOfWork
+from core.platform.db import Db
+from core.work.context import Ctx
+from core.work.etag import version_tag
+from core.work.unit_of_work import UnitOfWork
 from marketplaces.onswift import access, notices
 from marketplaces.onswift.events import DeliverableFileRejected
 from marketplaces.onswift.queries import deliverables as queries

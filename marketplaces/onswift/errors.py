@@ -1,6 +1,6 @@
 """OnSwift's own rows of the table of errors."""
 
-from core.errors import ErrorCode
+from core.base.errors import ErrorCode
 
 TEAM_FULL = ErrorCode("TEAM_FULL", 400, "A team has at most 100 people")
 TOO_MANY_SAMPLES = ErrorCode("TOO_MANY_SAMPLES", 400, "A project has at most 100 samples")

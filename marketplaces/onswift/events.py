@@ -4,8 +4,8 @@ from uuid import UUID
 
 import msgspec
 
-from core.events import ClientEvent, Event
-from core.people import Person
+from core.base.events import ClientEvent, Event
+from core.base.people import Person
 from marketplaces.onswift.structs.comments import CommentView
 from marketplaces.onswift.structs.deliverables import DeliverableStatus, DeliverableView
 from marketplaces.onswift.structs.projects import Status

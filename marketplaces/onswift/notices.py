@@ -6,11 +6,11 @@ document do not know it.
 
 from collections.abc import Mapping
 
-from core.db import Scalar
+from core.chat.invitations import INVITATION_RECEIVED
 from core.files.events import FILE_REJECTED
-from core.invitations import INVITATION_RECEIVED
-from core.notices import Notice
-from core.notifications import MESSAGE_RECEIVED
+from core.notifications.notifications import MESSAGE_RECEIVED
+from core.platform.db import Scalar
+from core.work.notices import Notice
 from marketplaces.onswift.queries import deliverables, projects, tasks
 
 PROJECT_STATUS_CHANGED = Notice(

@@ -1,6 +1,6 @@
 """What OnSwift's passwords need."""
 
-from core.identity import PasswordPolicy
+from core.accounts.identity import PasswordPolicy
 
 PASSWORDS = PasswordPolicy(
     min_length=8,

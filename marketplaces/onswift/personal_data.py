@@ -1,7 +1,7 @@
 """What OnSwift's own tables know of users; the core's part is core/privacy.CORE."""
 
-from core.db import Run
-from core.privacy import PersonalData, rows_of
+from core.platform.db import Run
+from core.privacy.registry import PersonalData, rows_of
 
 # What is left of the texts of a project that only its creator had: others' tasks and work refer to it.
 DELETED_PROJECT = "Deleted project"

@@ -2,8 +2,8 @@
 
 from uuid import UUID
 
-from core.db import Db
 from core.files import MB, File, ImageLimits, Purpose, kinds
+from core.platform.db import Db
 from marketplaces.onswift.avatars import take_off
 from marketplaces.onswift.deliverables import file_rejected
 from marketplaces.onswift.queries import deliverables, samples

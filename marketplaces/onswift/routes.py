@@ -1,7 +1,6 @@
 """The table of OnSwift's calls: what, where, who, and what may go wrong."""
 
-from core import weights
-from core.errors import (
+from core.base.errors import (
     CONVERSATION_CLOSED,
     CONVERSATION_NOT_FOUND,
     DEVICE_NOT_FOUND,
@@ -34,14 +33,15 @@ from core.errors import (
     USER_NOT_FOUND,
     USER_UNREACHABLE,
 )
-from core.market import (
+from core.limits import weights
+from core.market.market import (
     PUBLIC,
-    Chore,
     FilePart,
+    PeriodicTask,
     Route,
     SocketEvent,
+    create,
     delete,
-    do,
     ending_login,
     get,
     post,
@@ -109,29 +109,29 @@ MESSAGE = "/api/conversations/{conversationId}/messages/{messageId}"
 INVITATION = "/api/invitations/{invitationId}"
 
 EVENTS = (SocketEvent(JoinProject, ProjectJoined, projects.join_project),)
-CHORES = (Chore("remind", frozenset(range(0, 60, 10)), reminders.remind),)
+PERIODIC_TASKS = (PeriodicTask("remind", frozenset(range(0, 60, 10)), reminders.remind),)
 
 ROUTES: tuple[Route, ...] = (
-    post("/api/auth/signup", auth.sign_up, PUBLIC, EMAIL_EXISTS),
-    do("/api/auth/login", auth.log_in, PUBLIC, INVALID_CREDENTIALS),
-    do("/api/auth/refresh", auth.refresh, PUBLIC, INVALID_REFRESH_TOKEN),
-    ending_login(do("/api/auth/logout", auth.log_out, ROLES, INVALID_REFRESH_TOKEN, statuses=(204,))),
+    create("/api/auth/signup", auth.sign_up, PUBLIC, EMAIL_EXISTS),
+    post("/api/auth/login", auth.log_in, PUBLIC, INVALID_CREDENTIALS),
+    post("/api/auth/refresh", auth.refresh, PUBLIC, INVALID_REFRESH_TOKEN),
+    ending_login(post("/api/auth/logout", auth.log_out, ROLES, INVALID_REFRESH_TOKEN, statuses=(204,))),
     get("/api/auth/csrf", auth.get_csrf_token, PUBLIC),
-    do("/api/auth/forgot-password", auth.forgot_password, PUBLIC),
-    do("/api/auth/reset-password", auth.reset_password, PUBLIC, INVALID_RESET_TOKEN),
-    do("/api/auth/verify-email", auth.verify_email, PUBLIC, INVALID_VERIFICATION_TOKEN),
-    do("/api/auth/resend-verification", auth.resend_verification, PUBLIC),
-    do("/api/auth/change-password", auth.change_password, ROLES),
-    do("/api/auth/change-email", auth.ask_email_change, ROLES, REAUTHENTICATION_REQUIRED),
+    post("/api/auth/forgot-password", auth.forgot_password, PUBLIC),
+    post("/api/auth/reset-password", auth.reset_password, PUBLIC, INVALID_RESET_TOKEN),
+    post("/api/auth/verify-email", auth.verify_email, PUBLIC, INVALID_VERIFICATION_TOKEN),
+    post("/api/auth/resend-verification", auth.resend_verification, PUBLIC),
+    post("/api/auth/change-password", auth.change_password, ROLES),
+    post("/api/auth/change-email", auth.ask_email_change, ROLES, REAUTHENTICATION_REQUIRED),
     delete("/api/auth/change-email", auth.cancel_own_email_change, ROLES),
-    do(
+    post(
         "/api/auth/change-email/confirm",
         auth.confirm_email_change,
         PUBLIC,
         INVALID_VERIFICATION_TOKEN,
         EMAIL_EXISTS,
     ),
-    do("/api/auth/change-email/cancel", auth.cancel_email_change, PUBLIC, INVALID_VERIFICATION_TOKEN),
+    post("/api/auth/change-email/cancel", auth.cancel_email_change, PUBLIC, INVALID_VERIFICATION_TOKEN),
     get("/api/auth/sessions", auth.list_sessions, ROLES),
     delete("/api/auth/sessions", auth.end_other_sessions, ROLES),
     delete("/api/auth/sessions/{sessionId}", auth.end_session, ROLES, SESSION_NOT_FOUND),
@@ -147,17 +147,17 @@ ROUTES: tuple[Route, ...] = (
     delete("/api/users/{userId}/mute", safety.unmute_user, ROLES),
     put("/api/conversations/{conversationId}/mute", safety.mute_conversation, ROLES, *NOT_MINE, status=204),
     delete("/api/conversations/{conversationId}/mute", safety.unmute_conversation, ROLES),
-    do("/api/users/{userId}/report", safety.report_user, ROLES, USER_NOT_FOUND, statuses=(201,)),
-    do(MESSAGE + "/report", safety.report_message, ROLES, *NOT_MY_MESSAGE, statuses=(201,)),
+    post("/api/users/{userId}/report", safety.report_user, ROLES, USER_NOT_FOUND, statuses=(201,)),
+    post(MESSAGE + "/report", safety.report_message, ROLES, *NOT_MY_MESSAGE, statuses=(201,)),
     get("/api/users/search", users.search_talents, CREATORS),
     get("/api/users/{userId}", users.get_user, ROLES, USER_NOT_FOUND),
     get("/api/skills", users.list_skills, PUBLIC),
     get("/api/projects", projects.list_projects, ROLES),
-    post("/api/projects", projects.create_project, CREATORS),
+    create("/api/projects", projects.create_project, CREATORS),
     get(PROJECT, projects.get_project, ROLES, *NOT_MY_PROJECT),
     put(PROJECT, projects.update_project, CREATORS, PROJECT_NOT_FOUND, weight=weights.NOTICE),
     delete(PROJECT, projects.delete_project, CREATORS, PROJECT_NOT_FOUND),
-    post(
+    create(
         PROJECT + "/team",
         team.add_member,
         CREATORS,
@@ -180,7 +180,7 @@ ROUTES: tuple[Route, ...] = (
         weight=weights.REMOVAL,
         also=(200,),
     ),
-    do(
+    post(
         PROJECT + "/conversations",
         conversations.create_project_conversation,
         ROLES,
@@ -190,7 +190,7 @@ ROUTES: tuple[Route, ...] = (
     ),
     get("/api/tasks", tasks.list_tasks, ROLES),
     get(PROJECT + "/tasks", tasks.list_project_tasks, ROLES, *NOT_MY_PROJECT),
-    post(
+    create(
         PROJECT + "/tasks",
         tasks.create_task,
         CREATORS,
@@ -202,16 +202,16 @@ ROUTES: tuple[Route, ...] = (
     put(TASK, tasks.update_task, ROLES, *NOT_MY_TASK, ASSIGNEE_NOT_IN_TEAM, weight=weights.NOTICE),
     delete(TASK, tasks.delete_task, CREATORS, PROJECT_NOT_FOUND, TASK_NOT_FOUND),
     get(TASK + "/comments", comments.list_comments, ROLES, *NOT_MY_TASK),
-    post(TASK + "/comments", comments.create_comment, ROLES, *NOT_MY_TASK, weight=weights.COMMENT),
+    create(TASK + "/comments", comments.create_comment, ROLES, *NOT_MY_TASK, weight=weights.COMMENT),
     delete(TASK + "/comments/{commentId}", comments.delete_comment, ROLES, *NOT_MY_TASK, COMMENT_NOT_FOUND),
     get("/api/calendar", calendar.get_calendar, ROLES, *NOT_MY_PROJECT),
     get("/api/calendar/feed", calendar.get_feed, ROLES),
-    do("/api/calendar/feed", calendar.renew_feed, ROLES),
+    post("/api/calendar/feed", calendar.renew_feed, ROLES),
     get(calendar.FEED, calendar.read_feed, PUBLIC, UNAUTHORIZED),
     get("/api/analytics/creator", analytics.get_creator_analytics, CREATORS),
     get("/api/analytics/talent", analytics.get_talent_analytics, TALENTS),
     get("/api/conversations", conversations.list_conversations, ROLES),
-    do(
+    post(
         "/api/conversations",
         conversations.create_conversation,
         ROLES,
@@ -221,13 +221,13 @@ ROUTES: tuple[Route, ...] = (
         statuses=(201, 200),
         weight=weights.CONVERSATION,
     ),
-    post("/api/conversations/groups", conversations.create_group, ROLES, USER_NOT_FOUND, weight=weights.GROUP),
+    create("/api/conversations/groups", conversations.create_group, ROLES, USER_NOT_FOUND, weight=weights.GROUP),
     get("/api/conversations/{conversationId}/invitations", conversations.list_pending, ROLES, *NOT_MINE),
     get("/api/invitations", conversations.list_invitations, ROLES),
-    do(INVITATION + "/accept", conversations.accept_invitation, ROLES, INVITATION_NOT_FOUND, GROUP_FULL),
-    do(INVITATION + "/decline", conversations.decline_invitation, ROLES, INVITATION_NOT_FOUND, statuses=(204,)),
+    post(INVITATION + "/accept", conversations.accept_invitation, ROLES, INVITATION_NOT_FOUND, GROUP_FULL),
+    post(INVITATION + "/decline", conversations.decline_invitation, ROLES, INVITATION_NOT_FOUND, statuses=(204,)),
     get("/api/conversations/{conversationId}", conversations.get_conversation, ROLES, *NOT_MINE),
-    do(
+    post(
         "/api/conversations/{conversationId}/members",
         conversations.add_members,
         ROLES,
@@ -250,7 +250,7 @@ ROUTES: tuple[Route, ...] = (
         get("/api/conversations/messages/search", messages.search_messages, ROLES, *NOT_MINE, SEARCH_TOO_BROAD)
     ),
     get("/api/conversations/{conversationId}/messages", messages.list_messages, ROLES, *NOT_MY_MESSAGE),
-    do(
+    post(
         "/api/conversations/{conversationId}/messages",
         messages.send_message,
         ROLES,
@@ -286,7 +286,7 @@ ROUTES: tuple[Route, ...] = (
         weight=weights.REACTION,
     ),
     get("/api/deliverables", deliverables.list_deliverables, ROLES),
-    post(
+    create(
         "/api/deliverables",
         deliverables.submit_deliverable,
         TALENTS,
@@ -307,7 +307,7 @@ ROUTES: tuple[Route, ...] = (
         PRECONDITION_FAILED,
         weight=weights.NOTICE,
     ),
-    do(
+    post(
         DELIVERABLE + "/resubmit",
         deliverables.resubmit_deliverable,
         TALENTS,
@@ -319,7 +319,7 @@ ROUTES: tuple[Route, ...] = (
     ),
     delete(DELIVERABLE, deliverables.delete_deliverable, ROLES, *NOT_MY_DELIVERABLE, PRECONDITION_FAILED),
     get(PROJECT + "/samples", samples.list_samples, ROLES, *NOT_MY_PROJECT),
-    post(
+    create(
         PROJECT + "/samples",
         samples.add_sample,
         CREATORS,
@@ -329,7 +329,7 @@ ROUTES: tuple[Route, ...] = (
     ),
     delete(PROJECT + "/samples/{sampleId}", samples.delete_sample, CREATORS, PROJECT_NOT_FOUND, SAMPLE_NOT_FOUND),
     get("/api/users/{userId}/reviews", reviews.list_reviews, PUBLIC, USER_NOT_FOUND),
-    post(
+    create(
         "/api/reviews",
         reviews.create_review,
         CREATORS,
@@ -351,10 +351,10 @@ ROUTES: tuple[Route, ...] = (
     get("/api/notifications/preferences", notifications.get_preferences, ROLES),
     put("/api/notifications/preferences", notifications.set_preferences, ROLES),
     get("/api/notifications/devices", notifications.list_devices, ROLES),
-    post("/api/notifications/devices", notifications.add_device, ROLES),
+    create("/api/notifications/devices", notifications.add_device, ROLES),
     delete("/api/notifications/devices/{deviceId}", notifications.remove_device, ROLES, DEVICE_NOT_FOUND),
-    do("/api/upload/presigned-url", files.create_upload, ROLES, FILE_TOO_LARGE, HEIC_NOT_SUPPORTED),
-    do("/api/files/{fileId}/complete", files.complete_upload, ROLES, FILE_NOT_FOUND, FORBIDDEN),
+    post("/api/upload/presigned-url", files.create_upload, ROLES, FILE_TOO_LARGE, HEIC_NOT_SUPPORTED),
+    post("/api/files/{fileId}/complete", files.complete_upload, ROLES, FILE_NOT_FOUND, FORBIDDEN),
     get(
         "/api/files/{fileId}/download-url",
         files.create_download,
@@ -364,7 +364,7 @@ ROUTES: tuple[Route, ...] = (
         FILE_NOT_READY,
         FILE_REJECTED,
     ),
-    do(
+    post(
         "/api/users/me/avatar",
         files.set_avatar,
         ROLES,

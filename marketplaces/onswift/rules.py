@@ -7,14 +7,14 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET
 
-from core import errors
-from core.budget import Rate, Window
-from core.emails import MailRates
-from core.fields import given
-from core.hosts import is_public
-from core.identity import LoginRates
-from core.invitations import PAUSE_AFTER_DECLINE
-from core.subjects import Subject
+from core.accounts.emails import MailRates
+from core.accounts.identity import LoginRates
+from core.base import errors
+from core.base.hosts import is_public
+from core.chat.invitations import PAUSE_AFTER_DECLINE
+from core.chat.subjects import Subject
+from core.limits.budget import Rate, Window
+from core.text.fields import given
 from marketplaces.onswift.errors import MAX_REVISIONS, WRONG_STATUS
 from marketplaces.onswift.passwords import PASSWORDS as PASSWORDS
 from marketplaces.onswift.structs.deliverables import DeliverableStatus
@@ -54,7 +54,7 @@ PER_ADDRESS = Rate("address", count=300, seconds=60)
 PER_ADDRESS_CHANGES = Rate("address-changes", count=300, seconds=60)
 PER_HOLDER = Rate("holder", count=100, seconds=60)
 UPLOADS = Rate("uploads", count=10, seconds=60 * 60)
-# A burst of 30, then one each second; what else weighs how many messages is in core/weights.py.
+# A burst of 30, then one each second; what else weighs how many messages is in core/limits/weights.py.
 MESSAGES = Rate("messages", count=30, seconds=30)
 
 # The fields that make a profile complete; each counts the same.

@@ -11,7 +11,7 @@ from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING, Final, Protocol
 
-from core.budget import Bucket, Rate
+from core.limits.budget import Bucket, Rate
 
 if TYPE_CHECKING:
     from realtime.engine.config import Config

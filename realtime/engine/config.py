@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from core.budget import Nested, Rate
+from core.limits.budget import Nested, Rate
 from realtime.engine.budget import REFUSALS, TRAFFIC
 from realtime.engine.guard import (
     LATE,

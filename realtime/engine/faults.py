@@ -1,6 +1,6 @@
 """Errors below the application, in the envelope of all others: `{"error": {"code", "message", "details"}}`.
 
-The codes are rows of core/errors.py, which the engine does not know: tests hold them equal. Nothing of the request is told.
+The codes are rows of core/base/errors.py, which the engine does not know: tests hold them equal. Nothing of the request is told.
 """
 
 from typing import Final, NamedTuple

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from aiohttp import web
 
-from core.budget import Nested, NestedBuckets, Rate
-from core.crowd import Crowd, Guest
+from core.limits.budget import Nested, NestedBuckets, Rate
+from core.limits.crowd import Crowd, Guest
 from realtime.engine.budget import Turns
 from realtime.engine.heartbeat import Wheel
 

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from core.origins import forwarded_hosts
+from core.base.origins import forwarded_hosts
 
 TRANSPORT_UNKNOWN: Final = (0, "Transport unknown")
 SESSION_UNKNOWN: Final = (1, "Session ID unknown")

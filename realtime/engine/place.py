@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from core.budget import Nested
+from core.limits.budget import Nested
 from realtime.engine.budget import NEW, SERVE
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import Final
 
 from aiohttp import web
 
-from core.budget import NestedBuckets
-from core.origins import is_listed, is_of
+from core.base.origins import is_listed, is_of
+from core.limits.budget import NestedBuckets
 from realtime.engine import endpoints, upgrade
 from realtime.engine.budget import Budget
 from realtime.engine.config import Config as Config

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-from core.budget import Nested
+from core.limits.budget import Nested
 from realtime.engine.budget import Budget
 from realtime.engine.frames import (
     INTERNAL_ERROR,

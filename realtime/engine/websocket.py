@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Protocol
 
-from core.budget import Nested
+from core.limits.budget import Nested
 from realtime.engine.budget import SEGMENT, SLICE, UNIT, Budget
 from realtime.engine.frames import (
     CLOSE,

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from core.migrate import migrate
+from core.platform.migrate import migrate
 from tests.chaos.servers import Servers, open_servers
 from tests.chaos.stage import Stage, open_stage
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from core import errors
+from core.base import errors
 from tests.chaos.journal import (
     Acked,
     Connected,

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from tempfile import mkdtemp
 
-from core.migrate import migrate
+from core.platform.migrate import migrate
 from tests.chaos.crowd import Crowd, gathered
 from tests.chaos.faults import FAULTS
 from tests.chaos.journal import Acked, Connected, Heard, Refused

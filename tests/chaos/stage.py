@@ -14,10 +14,10 @@ from uuid import UUID
 import asyncpg
 
 from config.settings import Settings
-from core.clock import now
-from core.ids import uuid7
-from core.tokens import Access, KeyRing, expiry
-from core.wording import shown
+from core.base.clock import now
+from core.base.ids import uuid7
+from core.platform.tokens import Access, KeyRing, expiry
+from core.text.wording import shown
 from tests.chaos.hub import ROOT, HubProcess
 from tests.chaos.promises import Log, Stored, log_of
 from tests.chaos.proxy import Proxy, open_proxy

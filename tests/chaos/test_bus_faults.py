@@ -7,10 +7,10 @@ from uuid import UUID
 import pytest
 
 from config.settings import Settings
-from core.ids import uuid7
-from core.people import Person
-from core.publisher import Draft
-from core.resources import open_resources
+from core.base.ids import uuid7
+from core.base.people import Person
+from core.base.publisher import Draft
+from core.market.resources import open_resources
 from realtime.bus import Bus
 from realtime.publisher import Publisher
 from tests.chaos.crowd import Crowd, gathered

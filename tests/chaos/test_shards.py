@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from cli.embedded.redis import embedded_redis
-from core.redis_pool import server_name
+from core.platform.redis_pool import server_name
 from tests.chaos.conftest import SEED
 from tests.chaos.crowd import gathered
 from tests.chaos.hub import HubProcess

@@ -2,4 +2,4 @@
 
 from tests.flow.api.conftest import api as api
 from tests.flow.api.conftest import generous as generous
-from tests.flow.conftest import house as house
+from tests.flow.conftest import env as env

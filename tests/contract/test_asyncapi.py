@@ -11,9 +11,9 @@ from uuid import UUID
 import pytest
 
 from api.asyncapi import document, server_events
-from core import events
-from core.invitations import accept
-from core.notifications import notify_members
+from core.base import events
+from core.chat.invitations import accept
+from core.notifications.notifications import notify_members
 from marketplaces.onswift import MARKETPLACE
 from marketplaces.onswift.events import JoinProject
 from marketplaces.onswift.handlers.projects import create_project
@@ -21,7 +21,7 @@ from marketplaces.onswift.structs.projects import NewProject
 from realtime import wire
 from tests.contract.json_schema import problems
 from tests.contract.test_openapi import references
-from tests.flow.conftest import Chatter, House
+from tests.flow.conftest import Chatter, Environment
 
 DOCUMENT: dict[str, Any] = document(MARKETPLACE)
 SCHEMAS: dict[str, Any] = DOCUMENT["components"]["schemas"]
@@ -125,21 +125,21 @@ class Line:
 
 
 @pytest.fixture
-async def lines(house: House) -> tuple[Line, Line]:
-    url = await house.hub()
-    ann, bob = await house.chatter("Ann", url), await house.chatter("Bob", url, "talent")
+async def lines(env: Environment) -> tuple[Line, Line]:
+    url = await env.hub()
+    ann, bob = await env.chatter("Ann", url), await env.chatter("Bob", url, "talent")
     return Line(await ann.connect()), Line(await bob.connect())
 
 
 async def test_every_ack_and_every_event_of_a_talk_is_as_the_document_says(
-    lines: tuple[Line, Line], house: House
+    lines: tuple[Line, Line], env: Environment
 ) -> None:
     ann, bob = lines
     bob_id = str(bob.chatter.user.id)
     group = (await ann.call(wire.CreateConversation, participantIds=[bob_id], title="Team"))["conversationId"]
     at = {"conversationId": group}
     invited = await bob.chatter.heard.next("invitation:received")
-    await accept(house.ctx(bob.chatter.user), UUID(invited["invitation"]["id"]))
+    await accept(env.ctx(bob.chatter.user), UUID(invited["invitation"]["id"]))
     await ann.chatter.heard.next("invitation:answered")
     await ann.call(wire.RefreshAuth, token=ann.chatter.token)
     await ann.call(wire.JoinUser, userId=str(ann.chatter.user.id))
@@ -154,14 +154,14 @@ async def test_every_ack_and_every_event_of_a_talk_is_as_the_document_says(
     await ann.chatter.heard.next("conversation:read")
     await bob.call(wire.LeaveConversation, **at)
     await ann.call(wire.SendMessage, **at, content="bye")
-    await notify_members(house.resources.db, house.publisher, [UUID(group)])
+    await notify_members(env.resources.db, env.publisher, [UUID(group)])
     await bob.chatter.heard.next("conversation:updated")
     await ann.call(wire.DeleteMessage, **message)
     await bob.call(wire.Sync)
     await ann.call(wire.RemoveMember, **at, userId=bob_id)
     assert (await ann.call(wire.AddMembers, **at, userIds=[bob_id])) == {"added": [], "invited": []}
     new = NewProject("Film", "A short one", date.max)
-    project = await create_project(house.ctx(ann.chatter.user), new)
+    project = await create_project(env.ctx(ann.chatter.user), new)
     await ann.call(JoinProject, projectId=str(project.id))
     await bob.chatter.socket.emit("no:such", {})
     await bob.chatter.heard.next("error")

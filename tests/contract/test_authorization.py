@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from core.market import PUBLIC
+from core.market.market import PUBLIC
 from marketplaces.onswift.routes import ROUTES
 from tests.contract.story import tell_story
 from tests.contract.story.telling import Story
 from tests.flow.api.conftest import Api, Caller
-from tests.flow.conftest import House
+from tests.flow.conftest import Environment
 
 CREATOR_ONLY, TALENT_ONLY = "creators only", "talents only"
 # What a call gives or changes is the caller's own: everybody may, and nobody sees anything of others by it.
@@ -125,9 +125,9 @@ class Probed(Story):
     async def call(self, caller: Caller, method: str, path: str, *values: str, **options: Any) -> Any:
         kind = MATRIX.get((method, path))
         if kind is not None:
-            before = await contents(self.house)
+            before = await contents(self.env)
             await self._probe(kind, caller, method, path, *values, **options)
-            if await contents(self.house) != before:
+            if await contents(self.env) != before:
                 self.wrong.append(f"{method} {path}: a refused call has changed something")
         return await super().call(caller, method, path, *values, **options)
 
@@ -154,18 +154,18 @@ class Probed(Story):
                 self.wrong.append(f"{method} {path}: a stranger is told of others")
 
     async def _try(self, who: Caller, method: str, path: str, *values: str, **options: Any) -> Any:
-        aside = Story(self.api, self.house, self.ann, self.bob, self.eve)
+        aside = Story(self.api, self.env, self.ann, self.bob, self.eve)
         await aside.call(who, method, path, *values, **options)
         return aside.answers[method, path][0]
 
 
-async def contents(house: House) -> dict[str, str]:
+async def contents(env: Environment) -> dict[str, str]:
     """Return what is in each table, as one hash."""
-    names = await house.resources.db.fetch(
+    names = await env.resources.db.fetch(
         "select format('%I.%I', schemaname, tablename) from pg_tables where schemaname in ('public', 'onswift')"
     )
     return {
-        name: await house.resources.db.fetchval(
+        name: await env.resources.db.fetchval(
             f"select md5(coalesce(string_agg(t::text, '' order by t::text), '')) from {name} t"
         )
         for (name,) in names
@@ -184,7 +184,7 @@ def test_a_call_of_one_role_is_marked_so() -> None:
 
 @pytest.mark.usefixtures("generous")
 async def test_who_may_not_make_a_call_is_refused_and_changes_nothing(
-    api: Api, house: House, monkeypatch: pytest.MonkeyPatch
+    api: Api, env: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     strangers = await api.signed_up("creator", "Cid"), await api.signed_up("talent", "Dan")
     wrong: list[str] = []
@@ -196,6 +196,6 @@ async def test_who_may_not_make_a_call_is_refused_and_changes_nothing(
         return story
 
     monkeypatch.setattr("tests.contract.story.Story", probed)
-    await tell_story(api, house)
+    await tell_story(api, env)
     assert wrong == []
     assert tried == MATRIX.keys()

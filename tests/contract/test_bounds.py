@@ -9,7 +9,7 @@ from msgspec import inspect
 import marketplaces
 from api.ops.routes import OPS
 from api.signature import Signature, signature_of
-from core.market import Route
+from core.market.market import Route
 
 # Of all lists and texts within a body of 256 KB.
 MOST_ITEMS, MOST_CHARACTERS = 1000, 100_000

@@ -14,7 +14,7 @@ import marketplaces.onswift as onswift
 from marketplaces.onswift.routes import ROUTES
 from tests.contract.story import tell_story
 from tests.flow.api.conftest import Api
-from tests.flow.conftest import House
+from tests.flow.conftest import Environment
 
 CONTRACT: dict[str, Any] = yaml.safe_load((Path(onswift.__file__).parent / "contract.yaml").read_text())
 ENDPOINTS: dict[tuple[str, str], dict[str, Any]] = {
@@ -89,8 +89,8 @@ def problems(fields: list[str], bodies: list[Any]) -> Iterator[str]:
 
 
 @pytest.mark.usefixtures("generous")
-async def test_every_given_endpoint_answers_with_the_documented_status_and_fields(api: Api, house: House) -> None:
-    story = await tell_story(api, house)
+async def test_every_given_endpoint_answers_with_the_documented_status_and_fields(api: Api, env: Environment) -> None:
+    story = await tell_story(api, env)
     wrong = []
     for endpoint in IMPLEMENTED:
         if endpoint["response"] is None:

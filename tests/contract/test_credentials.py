@@ -3,8 +3,8 @@
 import ast
 from pathlib import Path
 
-from core import credentials
-from tests.flow.conftest import House
+from core.accounts import credentials
+from tests.flow.conftest import Environment
 
 ROOT = Path(__file__).parents[2]
 OPENS_SOMETHING = """
@@ -17,13 +17,15 @@ ENDED_OTHERWISE = {
 }
 
 
-async def test_every_table_with_a_secret_or_a_session_is_ended_with_the_login_or_the_user(house: House) -> None:
-    tables = {name for (name,) in await house.resources.db.fetch(OPENS_SOMETHING)}
+async def test_every_table_with_a_secret_or_a_session_is_ended_with_the_login_or_the_user(env: Environment) -> None:
+    tables = {name for (name,) in await env.resources.db.fetch(OPENS_SOMETHING)}
     statements = " ".join(one.sql for one in (*credentials.OF_SESSIONS, *credentials.OF_USER))
     ended = {table for table in tables if table in statements.split()}
     assert len(ended) == len(credentials.OF_SESSIONS) + len(credentials.OF_USER)
     # Of users the known devices end; the password is what opens new logins: it is replaced, not ended.
-    assert tables - ended == set(ENDED_OTHERWISE), "a new one joins core/credentials.py, or says here why it need not"
+    assert tables - ended == set(ENDED_OTHERWISE), (
+        "a new one joins core/accounts/credentials.py, or says here why it need not"
+    )
 
 
 def test_sockets_are_closed_by_the_outbox_and_by_nobody_beside_it() -> None:
@@ -37,4 +39,4 @@ def test_sockets_are_closed_by_the_outbox_and_by_nobody_beside_it() -> None:
         and node.func.attr == "end_sessions"
         and not (isinstance(node.func.value, ast.Name) and node.func.value.id == "work")
     ]
-    assert callers == ["core/outbox.py"]
+    assert callers == ["core/work/outbox.py"]

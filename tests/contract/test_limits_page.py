@@ -8,8 +8,11 @@ import pytest
 
 from api import admission, blobs, body, multipart, transfers
 from api.ops import operators, routes
-from core import alerts, blocking, invitations, message_search, reports
-from core.budget import Rate
+from core import reports
+from core.accounts import alerts
+from core.chat import blocking, invitations
+from core.limits.budget import Rate
+from core.messages import search as message_search
 from marketplaces.onswift import rules
 from realtime import limits
 from realtime.engine import budget, door, guard, http, polling, sockets, websocket

@@ -9,8 +9,8 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from core.message_search import ASKED, FIND, MISSING, START, STORE
-from core.paging import BEGINNING
+from core.base.paging import BEGINNING
+from core.messages.search import ASKED, FIND, MISSING, START, STORE
 from tests.contract.test_plans import steps
 
 BUSY, QUIET = UUID(int=1), UUID(int=2)

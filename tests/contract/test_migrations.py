@@ -12,8 +12,10 @@ import pytest
 
 from cli.embedded.process import Server
 from config.settings import Settings
-from core import clock, feeds, migrate
-from core.db import open_pool
+from core.base import clock
+from core.calendars import feeds
+from core.platform import migrate
+from core.platform.db import open_pool
 
 ADD_USER = """
     insert into users (id, market, email, password_hash, name, role, deleted_at)

@@ -5,9 +5,11 @@ from uuid import UUID
 
 import asyncpg
 
-from core import feeds, subjects
-from core.clock import now
-from core.db import Query
+from core.accounts import credentials
+from core.base.clock import now
+from core.calendars import feeds
+from core.chat import subjects
+from core.platform.db import Query
 from marketplaces.onswift.queries import calendar, comments, reminders, tasks
 from tests.contract.test_plans import USER, plan_of
 from tests.contract.test_plans import connection as connection
@@ -38,7 +40,7 @@ HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
     (calendar.VERSION, (USER, DAY, DAY), {"projects_creator", "tasks_assignee", "project_team_user"}),
     (comments.LIST_OF_TASK, (USER, 20, 0, None), {"task_comments_task"}),
     (feeds.OWNER, (b"x", "x", "onswift"), {"feeds_hash_key", "feeds_token_key"}),
-    (feeds.END, (USER,), {"feeds_pkey"}),
+    (credentials.END_FEEDS, (USER,), {"feeds_pkey"}),
     (subjects.CONVERSATION, ("onswift", "project", UUID(int=7)), {"conversations_subject"}),
 ]
 

@@ -9,14 +9,14 @@ import pytest
 
 from api.openapi import document
 from api.reference import PAGES
-from core import errors
-from core.errors import ErrorCode
+from core.base import errors
+from core.base.errors import ErrorCode
 from marketplaces.onswift import MARKETPLACE
 from marketplaces.onswift.routes import ROUTES
 from tests.contract.json_schema import problems
 from tests.contract.story import tell_story
 from tests.flow.api.conftest import Api
-from tests.flow.conftest import House
+from tests.flow.conftest import Environment
 
 DOCUMENT: dict[str, Any] = document(MARKETPLACE, "/onswift")
 COMPONENTS: dict[str, Any] = DOCUMENT["components"]["schemas"]
@@ -29,8 +29,8 @@ def test_a_generated_page_is_committed_as_it_is_generated(path: Path) -> None:
 
 
 @pytest.mark.usefixtures("generous")
-async def test_every_answer_is_as_the_document_says(api: Api, house: House) -> None:
-    story = await tell_story(api, house)
+async def test_every_answer_is_as_the_document_says(api: Api, env: Environment) -> None:
+    story = await tell_story(api, env)
     for route in ROUTES:
         replies = story.answers_of(route)
         assert replies, f"the story does not call {route.method} {route.path}"
@@ -104,7 +104,7 @@ def test_every_error_of_the_table_is_raised_somewhere() -> None:
         path.read_text()
         for folder in folders
         for path in (ROOT / folder).rglob("*.py")
-        if path != ROOT / "core/errors.py"
+        if path != ROOT / "core/base/errors.py"
     )
     names = [name for name, value in vars(errors).items() if isinstance(value, ErrorCode)]
     assert [name for name in names if not re.search(rf"\b{name}\b", sources)] == []

@@ -9,34 +9,18 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from core import (
-    blocking,
-    blocks,
-    conversations,
-    credentials,
-    deliveries,
-    devices,
-    email_changes,
-    erasure,
-    groups,
-    identity,
-    inspection,
-    invitations,
-    mentions,
-    messages,
-    mutes,
-    notifications,
-    privacy,
-    reports,
-    reviews,
-    rooms,
-    sessions,
-    sync,
-)
-from core.clock import now
-from core.db import Query
+from core import reports, reviews
+from core.accounts import credentials, email_changes, identity, logins, sessions
+from core.base.clock import now
+from core.base.ids import uuid7
+from core.chat import blocking, blocks, conversations, groups, invitations, mutes, rooms
 from core.files import table as files
-from core.ids import uuid7
+from core.messages import mentions, messages, sync
+from core.notifications import deliveries, notifications
+from core.operations import inspection
+from core.platform.db import Query
+from core.privacy import erasure
+from core.privacy import registry as privacy
 from marketplaces.onswift.personal_data import PERSONAL_DATA
 from marketplaces.onswift.queries import deliverables, projects, samples, users
 
@@ -178,7 +162,7 @@ HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
     (reports.PAGE, (UUID(int=2**127), 20, None, True), {"reports_open"}),
     (reports.COUNT, (None, True), {"reports_open"}),
     (reports.FORGET, (MOMENT, 100), {"reports_pkey"}),
-    (rooms.LIVE_SESSIONS, ([USER],), {"sessions_pkey", "users_pkey"}),
+    (logins.LIVE_SESSIONS, ([USER],), {"sessions_pkey", "users_pkey"}),
     (rooms.ROOM_STATES, ([CONVERSATION],), {"conversations_pkey"}),
     (rooms.ROOM_MEMBERS, ([CONVERSATION],), {"members_pkey"}),
     (inspection.USERS_BY_WORDS, ("ann", 20, 1000), {"users_pkey"}),
@@ -199,8 +183,8 @@ HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
     (files.OF_ENTITIES, ([USER],), {"files_entity"}),
     (files.DETACH, (USER, MOMENT), {"files_entity"}),
     (files.LEFTOVER, (MOMENT, 100, MOMENT), {"files_leftover"}),
-    (files.END_UNUSED, ([USER],), {"files_session"}),
-    (devices.END, ([USER],), {"devices_session"}),
+    (credentials.END_UNUSED_UPLOADS, ([USER],), {"files_session"}),
+    (credentials.END_DEVICES, ([USER],), {"devices_session"}),
     (credentials.END_ONE_TIME_TOKENS, (USER,), set()),  # either index by user
     (credentials.END_EMAIL_CHANGES, (USER,), set()),  # likewise
     (email_changes.FORGET, (MOMENT, 100), {"email_changes_expired"}),
@@ -225,7 +209,7 @@ HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
     (sessions.END, (USER, None, MOMENT, ""), {"sessions_pkey"}),
     (sessions.END_OF_USER, (USER, USER, MOMENT, ""), set()),  # either index by user: here each has one session
     (sessions.LOCK_SESSION_OF_TOKEN, (USER,), {"refresh_tokens_pkey", "sessions_pkey"}),
-    (devices.HOLD_LOGIN, (USER,), {"sessions_pkey"}),
+    (logins.HOLD, (USER,), {"sessions_pkey"}),
     (sessions.FORGET_EXPIRED, (MOMENT, 100), {"refresh_tokens_issued", "sessions_pkey"}),
     (sessions.REFRESH_TOKEN, (USER, "onswift"), {"refresh_tokens_pkey"}),
     (notifications.LIST_OF_USER, (USER, None, 20, 0, now(), USER), {"notifications_user"}),

@@ -16,7 +16,7 @@ import core
 import marketplaces
 import realtime
 from config.settings import Settings
-from core.db import Many, One, Query, Run, Scalar, Texts, open_pool
+from core.platform.db import Many, One, Query, Run, Scalar, Texts, open_pool
 
 TYPES: dict[str, type] = {
     "uuid": UUID,

@@ -14,8 +14,8 @@ from aiohttp.test_utils import TestClient, TestServer
 from config.settings import Settings
 from realtime import ops
 from realtime.app import open_hub
-from tests.flow.conftest import MARKETS, House
-from tests.flow.conftest import house as house
+from tests.flow.conftest import MARKETS, Environment
+from tests.flow.conftest import env as env
 from workers.app import open_worker
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -25,18 +25,18 @@ BOARD = (DEPLOY / "grafana/dashboards/greenroom.json").read_text()
 
 
 @pytest.fixture
-async def scrape(house: House, settings: Settings) -> str:
+async def scrape(env: Environment, settings: Settings) -> str:
     """Return what hub, api and worker tell Prometheus; of what they need, Postgres is away."""
-    metrics = house.resources.metrics
+    metrics = env.resources.metrics
 
     async def fails() -> None:
         raise ConnectionRefusedError
 
     app = web.Application()
-    app.add_routes(ops.routes({"redis": house.resources.redis.ping, "database": fails}, metrics))
+    app.add_routes(ops.routes({"redis": env.resources.redis.ping, "database": fails}, metrics))
     async with (
-        open_hub(settings, house.resources, MARKETS),
-        open_worker(settings, house.resources, house.publisher),
+        open_hub(settings, env.resources, MARKETS),
+        open_worker(settings, env.resources, env.publisher),
         TestClient(TestServer(app)) as client,
     ):
         metrics.requests.labels("GET", "/", 200).observe(0.1)

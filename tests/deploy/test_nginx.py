@@ -12,14 +12,8 @@ import msgspec
 import pytest
 import socketio
 
-from core.errors import (
-    HEADERS_TOO_LARGE,
-    MALFORMED_REQUEST,
-    PAYLOAD_TOO_LARGE,
-    UNAVAILABLE,
-    ErrorCode,
-)
-from core.errors import answer as to_answer
+from core.base.errors import HEADERS_TOO_LARGE, MALFORMED_REQUEST, PAYLOAD_TOO_LARGE, UNAVAILABLE, ErrorCode
+from core.base.errors import answer as to_answer
 from tests.chaos.conftest import chaos_servers as chaos_servers
 from tests.chaos.conftest import stage as stage
 from tests.chaos.crowd import gathered

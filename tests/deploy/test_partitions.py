@@ -6,15 +6,15 @@ import asyncpg
 import pytest
 
 from config.settings import Settings
-from core.ids import uuid7
-from core.messages import CHANGES, PAGE_BEFORE
-from core.migrate import MIGRATIONS
+from core.base.ids import uuid7
+from core.messages.messages import CHANGES, PAGE_BEFORE
+from core.platform.migrate import MIGRATIONS
 from tests.chaos.crowd import gathered
 from tests.chaos.stage import Stage
 from tests.contract.test_sql import declared, problems
 from tests.deploy.test_runbook import stage as stage
-from tests.flow.conftest import House
-from tests.flow.conftest import house as house
+from tests.flow.conftest import Environment
+from tests.flow.conftest import env as env
 from tests.flow.conftest import two_hubs as two_hubs
 
 pytestmark = pytest.mark.chaos
@@ -47,10 +47,10 @@ async def split(settings: Settings) -> str:
 
 
 async def test_replies_mentions_repeats_edits_and_history_work_on_parts(
-    split: str, house: House, two_hubs: tuple[str, str]
+    split: str, env: Environment, two_hubs: tuple[str, str]
 ) -> None:
-    ann, bob = [await house.chatter(name, url) for name, url in zip(("Ann", "Bob"), two_hubs, strict=True)]
-    group = await house.group(ann.user, bob.user)
+    ann, bob = [await env.chatter(name, url) for name, url in zip(("Ann", "Bob"), two_hubs, strict=True)]
+    group = await env.group(ann.user, bob.user)
     for person in (ann, bob):
         await person.connect()
         await person.join(group)
@@ -63,12 +63,12 @@ async def test_replies_mentions_repeats_edits_and_history_work_on_parts(
     about = {"conversationId": str(group), "messageId": first["id"]}
     await ann.call("message:edit", **about, content="First, better")
     await bob.call("message:react", **about, emoji="👍")
-    page = await house.resources.db.fetch(PAGE_BEFORE.sql, group, 2**62, 10)
+    page = await env.resources.db.fetch(PAGE_BEFORE.sql, group, 2**62, 10)
     assert [(row["content"], row["reply_to"] is not None) for row in page][-2:] == [
         ("Second", True),
         ("First, better", False),
     ]
-    changed = await house.resources.db.fetch(CHANGES.sql, [group], [0], [2**62], 10)
+    changed = await env.resources.db.fetch(CHANGES.sql, [group], [0], [2**62], 10)
     assert [row["content"] for row in changed][-1] == "First, better"
 
 

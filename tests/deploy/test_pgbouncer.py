@@ -14,11 +14,11 @@ import pytest
 from cli.embedded.postgres import _account
 from cli.embedded.process import Server, running, wait_until
 from config.settings import Settings
-from core.migrate import MIGRATIONS, migrate
+from core.platform.migrate import MIGRATIONS, migrate
 from tests.flow.api.conftest import Api
 from tests.flow.api.conftest import api as api
-from tests.flow.conftest import House
-from tests.flow.conftest import house as house
+from tests.flow.conftest import Environment
+from tests.flow.conftest import env as env
 from tests.flow.conftest import two_hubs as two_hubs
 
 pytestmark = [
@@ -63,10 +63,10 @@ def settings(settings: Settings, pgbouncer: str) -> Settings:
 
 
 async def test_people_on_two_hubs_talk_while_others_call_the_api(
-    house: House, two_hubs: tuple[str, str], api: Api, postgres: Server
+    env: Environment, two_hubs: tuple[str, str], api: Api, postgres: Server
 ) -> None:
-    people = [await house.chatter(f"P{number}", two_hubs[number % 2]) for number in range(12)]
-    group = await house.group(*(person.user for person in people))
+    people = [await env.chatter(f"P{number}", two_hubs[number % 2]) for number in range(12)]
+    group = await env.group(*(person.user for person in people))
     await asyncio.gather(*(person.connect() for person in people))
     await asyncio.gather(*(person.join(group) for person in people))
     callers = [await api.signed_up("creator", f"C{number}") for number in range(4)]
@@ -84,7 +84,7 @@ async def test_people_on_two_hubs_talk_while_others_call_the_api(
     await people[0].call("message:edit", **about, content="better")
     await people[0].call("message:react", **about, emoji="👍")
     await people[1].heard.until("message:edited", 1)
-    assert await connections(postgres, house.settings) <= CONNECTIONS
+    assert await connections(postgres, env.settings) <= CONNECTIONS
 
 
 async def connections(postgres: Server, settings: Settings) -> int:

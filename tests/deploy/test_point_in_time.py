@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 
 from cli.embedded.postgres import embedded_postgres
-from core.migrate import migrate
+from core.platform.migrate import migrate
 from tests.chaos.conftest import SEED
 from tests.chaos.crowd import Crowd, gathered
 from tests.chaos.promises import Log, broken

@@ -15,8 +15,8 @@ import pytest
 from cli.checks import check_settings
 from cli.errors import CommandError
 from config.settings import Settings
-from core.ids import uuid7
-from core.jobs import NotifyMembers, queue
+from core.base.ids import uuid7
+from core.work.jobs import NotifyMembers, queue
 from tests.chaos.conftest import SEED
 from tests.chaos.conftest import chaos_servers as chaos_servers
 from tests.chaos.crowd import gathered
@@ -32,7 +32,7 @@ from tests.deploy.redis_servers import (
     tls_binary,
     watched_redis,
 )
-from tests.flow.conftest import open_house
+from tests.flow.conftest import open_environment
 from workers.app import open_worker
 
 pytestmark = pytest.mark.chaos
@@ -71,20 +71,20 @@ async def test_bus_presence_and_jobs_work_over_tls_with_a_password(
     url = f"rediss://{account}@{safe_redis}/2?ssl_ca_certs={folder / 'ca.pem'}"
     safe = msgspec.structs.replace(settings, redis_urls=(url,))
     await check_settings(safe)
-    async with open_house(safe) as house:
-        ann, bob = [await house.chatter(name, await house.hub()) for name in ("Ann", "Bob")]
-        group = await house.group(ann.user, bob.user)
+    async with open_environment(safe) as env:
+        ann, bob = [await env.chatter(name, await env.hub()) for name in ("Ann", "Bob")]
+        group = await env.group(ann.user, bob.user)
         for person in (ann, bob):
             await person.connect()
             await person.join(group)
-        await asyncio.gather(*(hub.ready() for hub in house.hubs))
+        await asyncio.gather(*(hub.ready() for hub in env.hubs))
         await ann.send(group, "Over the bus")
         assert (await bob.heard.next("message:received"))["message"]["content"] == "Over the bus"
         async with asyncio.timeout(10):
-            while not await house.hubs[0]._presence.online(ann.user.id.bytes, frozenset([bob.user.id.bytes])):  # noqa: ASYNC110
+            while not await env.hubs[0]._presence.online(ann.user.id.bytes, frozenset([bob.user.id.bytes])):  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
-        await house.resources.jobs.enqueue(NotifyMembers([str(uuid7())]))
-        async with open_worker(safe, house.resources, house.publisher):
+        await env.resources.jobs.enqueue(NotifyMembers([str(uuid7())]))
+        async with open_worker(safe, env.resources, env.publisher):
             await until_done(safe)
 
 

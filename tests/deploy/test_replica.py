@@ -16,8 +16,8 @@ from tests.chaos.servers import Restartable
 from tests.deploy.postgres import base_backup
 from tests.flow.api.conftest import Api, Caller
 from tests.flow.api.conftest import api as api
-from tests.flow.conftest import House
-from tests.flow.conftest import house as house
+from tests.flow.conftest import Environment
+from tests.flow.conftest import env as env
 
 
 @pytest.fixture
@@ -38,9 +38,9 @@ def settings(settings: Settings, replica: Restartable) -> Settings:
     return msgspec.structs.replace(settings, database_replica_url=replica.url.replace("/greenroom?", "/test?"))
 
 
-async def until(house: House, keeps_up: bool) -> None:
+async def until(env: Environment, keeps_up: bool) -> None:
     async with asyncio.timeout(20):
-        while house.resources.late_reads.keeps_up is not keeps_up:  # noqa: ASYNC110 - it is looked at every two seconds
+        while env.resources.late_reads.keeps_up is not keeps_up:  # noqa: ASYNC110 - it is looked at every two seconds
             await asyncio.sleep(0.1)
 
 
@@ -52,44 +52,44 @@ async def talk(api: Api) -> tuple[Caller, str, list[str]]:
     return ann, path, [(await ann.post(path, content=str(number))).body["id"] for number in range(5)]
 
 
-async def on_replica(house: House, statement: str) -> object:
-    replica = house.resources.late_reads._replica
+async def on_replica(env: Environment, statement: str) -> object:
+    replica = env.resources.late_reads._replica
     assert replica
     return await replica.fetchval(statement)
 
 
 async def test_older_pages_come_from_the_replica_while_it_keeps_up_and_the_newest_never(
-    house: House, api: Api, replica: Restartable
+    env: Environment, api: Api, replica: Restartable
 ) -> None:
     ann, path, ids = await talk(api)
-    await until(house, True)
-    assert await on_replica(house, "select pg_is_in_recovery()")
-    await on_replica(house, "select pg_wal_replay_pause()")
+    await until(env, True)
+    assert await on_replica(env, "select pg_is_in_recovery()")
+    await on_replica(env, "select pg_wal_replay_pause()")
     await ann.put(f"{path}/{ids[0]}", content="better")
-    house.resources.late_reads.keeps_up = True  # what it was when replay stopped, however slow this machine is
+    env.resources.late_reads.keeps_up = True  # what it was when replay stopped, however slow this machine is
     assert await contents(ann, path, before=ids[1]) == ["0"], "from the replica, which has not heard of it"
     assert await contents(ann, path) == ["better", "1", "2", "3", "4"], "one reads what one has written"
     newer = [(await ann.post(path, content=content)).body["id"] for content in ("5", "6")]
-    house.resources.late_reads.keeps_up = True
+    env.resources.late_reads.keeps_up = True
     assert (await contents(ann, path, before=newer[1]))[-2:] == ["4", "5"], "no hole where the replica lacks a message"
-    await until(house, False)
+    await until(env, False)
     assert await contents(ann, path, before=ids[1]) == ["better"], "from the primary"
-    await on_replica(house, "select pg_wal_replay_resume()")
-    await until(house, True)
+    await on_replica(env, "select pg_wal_replay_resume()")
+    await until(env, True)
     assert await contents(ann, path, before=ids[1]) == ["better"]
 
 
 async def test_a_replica_that_dies_is_not_noticed_by_callers_and_is_used_again_when_it_is_back(
-    house: House, api: Api, replica: Restartable
+    env: Environment, api: Api, replica: Restartable
 ) -> None:
     ann, path, ids = await talk(api)
-    await until(house, True)
+    await until(env, True)
     replica.end(signal.SIGKILL)
     assert await contents(ann, path, before=ids[3]) == ["0", "1", "2"]
     assert (await ann.get("/users/search", q="Bob")).status == 200
-    await until(house, False)
+    await until(env, False)
     replica.start()
-    await until(house, True)
+    await until(env, True)
     assert await contents(ann, path, before=ids[3]) == ["0", "1", "2"]
 
 

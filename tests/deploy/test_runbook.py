@@ -15,7 +15,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from api.app import build_app
 from config.settings import Settings
-from core import migrate as migrations
+from core.platform import migrate as migrations
 from tests.chaos.conftest import SEED
 from tests.chaos.crowd import gathered
 from tests.chaos.hub import HubProcess
@@ -24,7 +24,7 @@ from tests.chaos.servers import open_servers
 from tests.chaos.stage import LOG, Stage, free_port, open_stage
 from tests.deploy.postgres import pg
 from tests.flow.api.conftest import Api
-from tests.flow.conftest import House, open_house
+from tests.flow.conftest import Environment, open_environment
 
 pytestmark = pytest.mark.chaos
 # What a later version may add: columns to the tables of the hot path, also with a default, a table, an index.
@@ -166,12 +166,12 @@ OLD, NEW = "old:a-secret-of-tests-that-is-long-enough", "new:another-secret-of-t
 
 
 @asynccontextmanager
-async def processes(settings: Settings, *keys: str) -> AsyncIterator[tuple[House, str, Api]]:
+async def processes(settings: Settings, *keys: str) -> AsyncIterator[tuple[Environment, str, Api]]:
     """Start a hub and an API with these keys."""
-    async with open_house(msgspec.structs.replace(settings, jwt_keys=keys)) as house:
-        app = build_app(house.settings, house.resources, house.publisher)
+    async with open_environment(msgspec.structs.replace(settings, jwt_keys=keys)) as env:
+        app = build_app(env.settings, env.resources, env.publisher)
         async with TestClient(TestServer(app)) as client:
-            yield house, await house.hub(), Api(client)
+            yield env, await env.hub(), Api(client)
 
 
 async def lets_in(api: Api, url: str, token: str) -> tuple[bool, bool]:

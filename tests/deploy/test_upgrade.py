@@ -13,8 +13,8 @@ import pytest
 from aiohttp.test_utils import TestClient
 
 from config.settings import Settings
-from core import groups
-from core.ids import uuid7
+from core.base.ids import uuid7
+from core.chat import groups
 from tests.chaos.conftest import SEED
 from tests.chaos.crowd import gathered
 from tests.chaos.hub import ROOT, HubProcess
@@ -24,7 +24,7 @@ from tests.chaos.stage import KEY, Stage, free_port, open_stage
 from tests.deploy.previous import PREVIOUS, export, in_history, migrate
 from tests.deploy.test_runbook import told
 from tests.flow.api.conftest import Api, Caller
-from tests.flow.conftest import Chatter, House, open_house
+from tests.flow.conftest import Chatter, Environment, open_environment
 from tests.flow.onswift.test_calendar import read
 from tests.flow.workers.conftest import Mailbox
 from tests.flow.workers.conftest import mailbox as mailbox
@@ -73,18 +73,18 @@ async def test_hubs_are_replaced_and_put_back_one_by_one_while_people_talk(stage
 
 
 @pytest.fixture
-async def house(stage: Stage) -> AsyncIterator[House]:
+async def env(stage: Stage) -> AsyncIterator[Environment]:
     """Return a process of this version on the new schema, and people for hubs of both."""
     await migrate(NEW, stage.hubs[0].environ)
     await replace(stage.hubs[1], NEW)
     postgres, redis = stage.servers.postgres.url, stage.servers.redis.url
-    async with open_house(Settings(database_url=postgres, redis_urls=(redis,), jwt_keys=(KEY,))) as house:
-        yield house
+    async with open_environment(Settings(database_url=postgres, redis_urls=(redis,), jwt_keys=(KEY,))) as env:
+        yield env
 
 
-async def test_hubs_of_both_versions_understand_each_other(stage: Stage, house: House) -> None:
-    people = [await house.chatter(f"P{number}", f"http://127.0.0.1:{stage.ports[number % 2]}") for number in range(4)]
-    room = str(await house.group(*(person.user for person in people)))
+async def test_hubs_of_both_versions_understand_each_other(stage: Stage, env: Environment) -> None:
+    people = [await env.chatter(f"P{number}", f"http://127.0.0.1:{stage.ports[number % 2]}") for number in range(4)]
+    room = str(await env.group(*(person.user for person in people)))
     for person in people:
         await person.connect()
         await person.call("join:conversation", conversationId=room)
@@ -93,9 +93,9 @@ async def test_hubs_of_both_versions_understand_each_other(stage: Stage, house: 
     await say_everything(new, old, room)
     await old.call("conversation:remove", conversationId=room, userId=str(other_new.user.id))
     await put_out(other_new, room)
-    await groups.remove(house.ctx(old.user), UUID(room), other_old.user.id)  # as an API of this version does
+    await groups.remove(env.ctx(old.user), UUID(room), other_old.user.id)  # as an API of this version does
     await put_out(other_old, room)
-    house.publisher.end_sessions([person.user.session_id for person in people])
+    env.publisher.end_sessions([person.user.session_id for person in people])
     for person in people:
         await person.heard.next("session:ended")
     assert [line for hub in stage.hubs for line in hub.errors()] == []

@@ -15,16 +15,16 @@ import socketio
 from aiohttp import web
 
 from config.settings import Settings
-from core import groups
-from core.budget import Rate
-from core.clock import now
-from core.context import Ctx, Resources, User
-from core.db import Db
-from core.ids import uuid7
-from core.market import Marketplace
-from core.people import Person
-from core.resources import open_resources
-from core.tokens import Access, expiry
+from core.base.clock import now
+from core.base.ids import uuid7
+from core.base.people import Person
+from core.chat import groups
+from core.limits.budget import Rate
+from core.market.market import Marketplace
+from core.market.resources import open_resources
+from core.platform.db import Db
+from core.platform.tokens import Access, expiry
+from core.work.context import Ctx, Resources, User
 from marketplaces import onswift
 from realtime.app import Hub, open_hub
 from realtime.engine.door import open_door
@@ -97,7 +97,7 @@ class Chatter:
 
 
 @dataclass
-class House:
+class Environment:
     """Hubs over one database and Redis, and the people in it."""
 
     settings: Settings
@@ -174,32 +174,32 @@ def nothing_goes_wrong_unseen(caplog: pytest.LogCaptureFixture) -> Iterator[None
 
 
 @pytest.fixture
-async def house(settings: Settings) -> AsyncIterator[House]:
-    """Return a house without hubs."""
-    async with open_house(settings) as house:
-        yield house
+async def env(settings: Settings) -> AsyncIterator[Environment]:
+    """Return a env without hubs."""
+    async with open_environment(settings) as env:
+        yield env
 
 
 @asynccontextmanager
-async def open_house(settings: Settings) -> AsyncIterator[House]:
+async def open_environment(settings: Settings) -> AsyncIterator[Environment]:
     """Open what all hubs of a test share."""
     async with AsyncExitStack() as stack:
         resources = await stack.enter_async_context(open_resources(settings))
         publisher = await stack.enter_async_context(open_publisher(settings, resources))
-        yield House(settings, resources, publisher, stack)
+        yield Environment(settings, resources, publisher, stack)
     await asyncio.sleep(0)  # asyncpg closes its transports without waiting for the loop to do it
 
 
 @pytest.fixture
-async def hub(house: House) -> str:
+async def hub(env: Environment) -> str:
     """Return the address of one hub."""
-    return await house.hub()
+    return await env.hub()
 
 
 @pytest.fixture
-async def two_hubs(house: House) -> tuple[str, str]:
+async def two_hubs(env: Environment) -> tuple[str, str]:
     """Return the addresses of two hubs over the same database and Redis."""
-    return await house.hub(), await house.hub()
+    return await env.hub(), await env.hub()
 
 
 def without_limits(settings: Settings) -> Settings:

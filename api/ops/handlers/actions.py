@@ -4,11 +4,14 @@ from uuid import UUID
 
 from api.ops.operators import OperatorCtx
 from api.ops.structs import Drained, JobIds, JobList, JobsDone, Resolution, SessionEnded
-from core import clock, dead_jobs, errors, reports, sessions
-from core.dead_jobs import DeadJob
-from core.fields import Short
+from core import reports
+from core.accounts import sessions
+from core.base import clock, errors
 from core.reports import Reported
-from core.unit_of_work import UnitOfWork, unit_of_work
+from core.text.fields import Short
+from core.work import dead_jobs
+from core.work.dead_jobs import DeadJob
+from core.work.unit_of_work import UnitOfWork, unit_of_work
 from realtime.questions import SetDrain
 
 MOST_JOBS = 200

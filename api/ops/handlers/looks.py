@@ -24,10 +24,13 @@ from api.ops.structs import (
     UserPage,
 )
 from api.ops.tracing import has_told, trace_member
-from core import emails, errors, inspection, reports
-from core.away import REDIS_AWAY
-from core.db import found
-from core.redis_pool import server_name
+from core import reports
+from core.accounts import emails
+from core.base import errors
+from core.limits.away import REDIS_AWAY
+from core.operations import inspection
+from core.platform.db import found
+from core.platform.redis_pool import server_name
 from realtime.hubs import Answers
 from realtime.pulse import read_processes
 from realtime.questions import RoomSeen, SeeRoom, SeeUser, UserSeen

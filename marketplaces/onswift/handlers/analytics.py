@@ -1,9 +1,10 @@
 """Analytics: how one's work goes."""
 
-from core import clock, errors, reviews
-from core.context import Ctx
-from core.db import found
-from core.people import Person
+from core import reviews
+from core.base import clock, errors
+from core.base.people import Person
+from core.platform.db import found
+from core.work.context import Ctx
 from marketplaces.onswift.queries import analytics as queries
 from marketplaces.onswift.queries.analytics import TeamRow, WorkRow
 from marketplaces.onswift.structs.analytics import (

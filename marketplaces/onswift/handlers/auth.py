@@ -2,14 +2,15 @@
 
 from uuid import UUID
 
-from core import csrf, email_changes, errors, identity, sessions, verification
-from core.context import Ctx
-from core.csrf import CsrfToken
-from core.identity import NewAccount
-from core.jobs import MailVerification
-from core.market import Answer
-from core.sessions import Tokens
-from core.unit_of_work import unit_of_work
+from core.accounts import csrf, email_changes, identity, sessions, verification
+from core.accounts.csrf import CsrfToken
+from core.accounts.identity import NewAccount
+from core.accounts.sessions import Tokens
+from core.base import errors
+from core.base.answers import Answer
+from core.work.context import Ctx
+from core.work.jobs import MailVerification
+from core.work.unit_of_work import unit_of_work
 from marketplaces.onswift import rules
 from marketplaces.onswift.queries import users as queries
 from marketplaces.onswift.structs.auth import (

@@ -4,12 +4,13 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from core import clock, feeds
-from core.context import Ctx
-from core.etag import body_tag, has_it
-from core.icalendar import AllDay, CalendarFile, calendar_file
-from core.market import Answer
-from core.sharing import Shared
+from core.base import clock
+from core.base.answers import Answer
+from core.base.sharing import Shared
+from core.calendars import feeds
+from core.calendars.icalendar import AllDay, CalendarFile, calendar_file
+from core.work.context import Ctx
+from core.work.etag import body_tag, has_it
 from marketplaces.onswift import access, rules
 from marketplaces.onswift.handlers.tasks import views
 from marketplaces.onswift.queries import calendar as queries

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from core import clock, errors
-from core.context import Ctx
-from core.db import found
-from core.ids import uuid7
-from core.paging import CursorQuery, cursor_pagination, page_of
-from core.people import Person
-from core.unit_of_work import UnitOfWork, unit_of_work
+from core.base import clock, errors
+from core.base.ids import uuid7
+from core.base.paging import CursorQuery, cursor_pagination, page_of
+from core.base.people import Person
+from core.platform.db import found
+from core.work.context import Ctx
+from core.work.unit_of_work import UnitOfWork, unit_of_work
 from marketplaces.onswift import access, notices
 from marketplaces.onswift.errors import COMMENT_NOT_FOUND, TASK_NOT_FOUND
 from marketplaces.onswift.events import TaskCommentDeleted, TaskCommented

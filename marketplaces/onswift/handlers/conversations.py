@@ -4,14 +4,16 @@ from uuid import UUID
 
 import msgspec
 
-from core import conversations, errors, groups, identity, invitations, subjects
-from core.context import Ctx
-from core.conversations import Conversation
-from core.groups import Joining
-from core.market import Answer
-from core.paging import CursorQuery
-from core.people import Person
-from core.unit_of_work import unit_of_work
+from core.accounts import identity
+from core.base import errors
+from core.base.answers import Answer
+from core.base.paging import CursorQuery
+from core.base.people import Person
+from core.chat import conversations, groups, invitations, subjects
+from core.chat.conversations import Conversation
+from core.chat.groups import Joining
+from core.work.context import Ctx
+from core.work.unit_of_work import unit_of_work
 from marketplaces.onswift import access, rules
 from marketplaces.onswift.queries import projects as queries
 from marketplaces.onswift.structs.conversations import (

@@ -6,15 +6,16 @@ from uuid import UUID
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from core import clock, errors, files
-from core.context import Ctx
-from core.db import Db
-from core.etag import check_if_match, version_tag
-from core.fields import given
-from core.ids import uuid7
-from core.market import Answer
-from core.paging import Position, cursor_pagination, page_of
-from core.unit_of_work import UnitOfWork, unit_of_work
+from core import files
+from core.base import clock, errors
+from core.base.answers import Answer
+from core.base.ids import uuid7
+from core.base.paging import Position, cursor_pagination, page_of
+from core.platform.db import Db
+from core.text.fields import given
+from core.work.context import Ctx
+from core.work.etag import check_if_match, version_tag
+from core.work.unit_of_work import UnitOfWork, unit_of_work
 from marketplaces.onswift import access, notices, rules
 from marketplaces.onswift.deliverables import answer, answer_of, has_rejected, shown, submitter, views
 from marketplaces.onswift.errors import DELIVERABLE_FILE_REJECTED, INVALID_ACTION

@@ -2,15 +2,16 @@
 
 from uuid import UUID
 
-from core import clock, sessions
-from core.context import Ctx
-from core.events import UserUpdated
+from core.accounts import sessions
+from core.base import clock
+from core.base.events import UserUpdated
+from core.base.people import Person
 from core.files import FileView, links, shown, uploads
 from core.files.links import Download, VariantQuery
 from core.files.uploads import NewUpload, Upload
 from core.files.waiting import check_now
-from core.people import Person
-from core.unit_of_work import unit_of_work
+from core.work.context import Ctx
+from core.work.unit_of_work import unit_of_work
 from marketplaces.onswift import avatars, rules
 from marketplaces.onswift.purposes import AVATAR, PURPOSES
 from marketplaces.onswift.queries.files import SET_AVATAR

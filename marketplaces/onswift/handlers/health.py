@@ -1,6 +1,6 @@
 """Health for deployment and monitoring."""
 
-from core.context import Ctx
+from core.work.context import Ctx
 from marketplaces.onswift.queries import health as queries
 from marketplaces.onswift.structs.health import Health
 

@@ -4,13 +4,17 @@ from uuid import UUID
 
 import msgspec
 
-from core import conversations, errors, idempotency, message_search, messages
-from core.context import Ctx
-from core.events import Message
-from core.fields import Short
-from core.ids import uuid7
-from core.market import Answer
-from core.publisher import Draft, as_message
+from core.base import errors
+from core.base.answers import Answer
+from core.base.events import Message
+from core.base.ids import uuid7
+from core.base.publisher import Draft, as_message
+from core.chat import conversations
+from core.messages import messages
+from core.messages import search as message_search
+from core.text.fields import Short
+from core.work import idempotency
+from core.work.context import Ctx
 from marketplaces.onswift.structs.messages import (
     FoundPage,
     HistoryQuery,

@@ -2,9 +2,9 @@
 
 from uuid import UUID
 
-from core import devices, notifications, preferences
-from core.context import Ctx
-from core.devices import Device
+from core.notifications import devices, notifications, preferences
+from core.notifications.devices import Device
+from core.work.context import Ctx
 from marketplaces.onswift import notices
 from marketplaces.onswift.structs.notifications import (
     DeviceList,

@@ -5,13 +5,14 @@ from uuid import UUID
 
 import msgspec
 
-from core import clock, subjects
-from core.context import Ctx
-from core.db import Db, found
-from core.fields import changed
-from core.ids import uuid7
-from core.paging import Position, cursor_pagination, page_of
-from core.unit_of_work import UnitOfWork, unit_of_work
+from core.base import clock
+from core.base.ids import uuid7
+from core.base.paging import Position, cursor_pagination, page_of
+from core.chat import subjects
+from core.platform.db import Db, found
+from core.text.fields import changed
+from core.work.context import Ctx
+from core.work.unit_of_work import UnitOfWork, unit_of_work
 from marketplaces.onswift import access, notices, rules
 from marketplaces.onswift.errors import PROJECT_NOT_FOUND
 from marketplaces.onswift.events import JoinProject, ProjectJoined, ProjectStatusChanged

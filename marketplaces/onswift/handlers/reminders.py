@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from core import clock
-from core.context import Ctx
-from core.unit_of_work import unit_of_work
+from core.base import clock
+from core.work.context import Ctx
+from core.work.unit_of_work import unit_of_work
 from marketplaces.onswift import notices
 from marketplaces.onswift.queries.reminders import TAKE
 

@@ -2,13 +2,15 @@
 
 from uuid import UUID
 
-from core import errors, identity, reviews
-from core.context import Ctx
-from core.db import found
-from core.fields import changed
-from core.paging import cursor_pagination
+from core import reviews
+from core.accounts import identity
+from core.base import errors
+from core.base.paging import cursor_pagination
+from core.platform.db import found
 from core.reviews import Review
-from core.unit_of_work import unit_of_work
+from core.text.fields import changed
+from core.work.context import Ctx
+from core.work.unit_of_work import unit_of_work
 from marketplaces.onswift import notices, rules
 from marketplaces.onswift.errors import ALREADY_REVIEWED, NO_COMPLETED_PROJECT
 from marketplaces.onswift.queries.reviews import COMPLETED_TOGETHER

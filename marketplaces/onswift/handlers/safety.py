@@ -2,10 +2,11 @@
 
 from uuid import UUID
 
-from core import blocking, mutes, reports
-from core.context import Ctx
-from core.paging import CursorQuery
+from core import reports
+from core.base.paging import CursorQuery
+from core.chat import blocking, mutes
 from core.reports import Report
+from core.work.context import Ctx
 from marketplaces.onswift.structs.safety import BlockPage, MutePage, MuteUntil, NewReport
 
 

@@ -5,11 +5,12 @@ from uuid import UUID
 
 import msgspec
 
-from core import clock, files
-from core.context import Ctx
+from core import files
+from core.base import clock
+from core.base.ids import uuid7
 from core.files import FileView
-from core.ids import uuid7
-from core.unit_of_work import UnitOfWork, unit_of_work
+from core.work.context import Ctx
+from core.work.unit_of_work import UnitOfWork, unit_of_work
 from marketplaces.onswift import access, rules
 from marketplaces.onswift.errors import SAMPLE_NOT_FOUND, TOO_MANY_SAMPLES
 from marketplaces.onswift.purposes import SAMPLE

@@ -1,8 +1,8 @@
 """Catching up after one has been away."""
 
-from core import sync
-from core.context import Ctx
-from core.sync import Changes
+from core.messages import sync
+from core.messages.sync import Changes
+from core.work.context import Ctx
 from marketplaces.onswift.structs.sync import SyncQuery
 
 

@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from core import clock, cursors, files
-from core.context import Ctx
-from core.db import Db, found
-from core.fields import changed
-from core.ids import uuid7
-from core.paging import CursorQuery, cursor_pagination, page_of
-from core.people import Person
-from core.unit_of_work import UnitOfWork, unit_of_work
+from core import files
+from core.base import clock, cursors
+from core.base.ids import uuid7
+from core.base.paging import CursorQuery, cursor_pagination, page_of
+from core.base.people import Person
+from core.platform.db import Db, found
+from core.text.fields import changed
+from core.work.context import Ctx
+from core.work.unit_of_work import UnitOfWork, unit_of_work
 from marketplaces.onswift import access, notices, rules
 from marketplaces.onswift.errors import TASK_NOT_FOUND
 from marketplaces.onswift.events import TaskAssigned, TaskCreated, TaskDeleted, TaskStatusChanged, TaskUpdated

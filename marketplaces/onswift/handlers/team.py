@@ -2,12 +2,15 @@
 
 from uuid import UUID
 
-from core import blocks, clock, groups, identity, invitations, limits, subjects
-from core.context import Ctx
-from core.db import found
-from core.ids import uuid7
-from core.market import Answer
-from core.unit_of_work import UnitOfWork, unit_of_work
+from core.accounts import identity
+from core.base import clock
+from core.base.answers import Answer
+from core.base.ids import uuid7
+from core.chat import blocks, groups, invitations, subjects
+from core.platform.db import found
+from core.work import rate_limits as limits
+from core.work.context import Ctx
+from core.work.unit_of_work import UnitOfWork, unit_of_work
 from marketplaces.onswift import access, notices, rules
 from marketplaces.onswift.errors import (
     ALREADY_IN_TEAM,

@@ -4,17 +4,22 @@ from uuid import UUID
 
 import msgspec
 
-from core import blocks, clock, errors, files, identity, limits, privacy, sessions
-from core.context import Ctx
-from core.db import Connection, found
-from core.events import UserUpdated
-from core.fields import changed
+from core import files
+from core.accounts import identity, sessions
+from core.base import clock, errors
+from core.base.answers import JsonFile
+from core.base.events import UserUpdated
+from core.base.paging import pagination
+from core.base.people import Person
+from core.chat import blocks
 from core.files.waiting import check_now
-from core.market import JsonFile
-from core.paging import pagination
-from core.people import Person
-from core.privacy import Export
-from core.unit_of_work import UnitOfWork, unit_of_work
+from core.platform.db import Connection, found
+from core.privacy import registry as privacy
+from core.privacy.registry import Export
+from core.text.fields import changed
+from core.work import rate_limits as limits
+from core.work.context import Ctx
+from core.work.unit_of_work import UnitOfWork, unit_of_work
 from marketplaces.onswift import avatars, rules
 from marketplaces.onswift.personal_data import PERSONAL_DATA
 from marketplaces.onswift.purposes import AVATAR, PURPOSES

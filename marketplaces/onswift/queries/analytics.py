@@ -4,7 +4,7 @@ from uuid import UUID
 
 import msgspec
 
-from core.db import Many, One
+from core.platform.db import Many, One
 
 
 class WorkRow(msgspec.Struct, frozen=True):

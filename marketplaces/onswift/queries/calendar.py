@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from core.db import Many, One
+from core.platform.db import Many, One
 from marketplaces.onswift.queries.tasks import COLUMNS, OWN, OWN_TASKS, TaskRow
 from marketplaces.onswift.structs.calendar import DueProject
 from marketplaces.onswift.structs.projects import Status

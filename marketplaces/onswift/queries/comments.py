@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from core.db import Many, Run, Scalar
+from core.platform.db import Many, Run, Scalar
 
 
 class Place(msgspec.Struct, frozen=True, array_like=True):

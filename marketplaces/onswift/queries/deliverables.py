@@ -5,8 +5,8 @@ from uuid import UUID
 
 import msgspec
 
-from core.db import Many, One, Run, Scalar
-from core.people import Person
+from core.base.people import Person
+from core.platform.db import Many, One, Run, Scalar
 from marketplaces.onswift.structs.deliverables import DeliverableStatus
 
 

@@ -1,6 +1,6 @@
 """What files change in OnSwift."""
 
-from core.db import Run
+from core.platform.db import Run
 
 SET_AVATAR = Run("update users set avatar_url = $2, updated_at = $3 where id = $1")
 # Unless she has another one by now: the id is in the address.

@@ -1,5 +1,5 @@
 """Health."""
 
-from core.db import Scalar
+from core.platform.db import Scalar
 
 ALIVE = Scalar(bool, "select true")

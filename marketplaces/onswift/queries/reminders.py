@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from core.db import Many
+from core.platform.db import Many
 
 
 class Reminded(msgspec.Struct, frozen=True):

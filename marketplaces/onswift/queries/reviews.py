@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from core.db import Scalar
+from core.platform.db import Scalar
 
 # Locked, so that it is still completed at the commit. Who was removed from the team keeps the row, and has worked on it, too.
 COMPLETED_TOGETHER = Scalar(

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from core.db import Many, One, Run, Scalar
+from core.platform.db import Many, One, Run, Scalar
 from marketplaces.onswift.queries.projects import SEES
 from marketplaces.onswift.structs.projects import Status
 from marketplaces.onswift.structs.tasks import Sort, Unassigned

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from core.people import Person
+from core.base.people import Person
 
 
 class ProjectCounts(msgspec.Struct, frozen=True, rename="camel"):

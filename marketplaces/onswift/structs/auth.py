@@ -6,9 +6,9 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-from core.emails import Email
-from core.fields import Name, Short
-from core.sessions import Account, SessionView, Tokens
+from core.accounts.emails import Email
+from core.accounts.sessions import Account, SessionView, Tokens
+from core.text.fields import Name, Short
 from marketplaces.onswift.passwords import PASSWORDS
 
 NewPassword = Annotated[str, Meta(max_length=1024, extra={"check": PASSWORDS.check})]

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from core.fields import Text
+from core.text.fields import Text
 from marketplaces.onswift.structs.projects import Status
 from marketplaces.onswift.structs.tasks import TaskView
 

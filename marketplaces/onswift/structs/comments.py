@@ -5,9 +5,9 @@ from uuid import UUID
 
 import msgspec
 
-from core.fields import MentionIds, Prose
-from core.paging import CursorPagination
-from core.people import Person
+from core.base.paging import CursorPagination
+from core.base.people import Person
+from core.text.fields import MentionIds, Prose
 
 
 class NewComment(msgspec.Struct, frozen=True, rename="camel"):

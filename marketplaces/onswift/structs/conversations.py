@@ -5,12 +5,12 @@ from uuid import UUID
 
 import msgspec
 
-from core.conversations import LastMessage, Member
-from core.events import Invitation
-from core.fields import Name, PersonIds
-from core.invitations import Pending
-from core.paging import CursorPagination
-from core.people import Person
+from core.base.events import Invitation
+from core.base.paging import CursorPagination
+from core.base.people import Person
+from core.chat.conversations import LastMessage, Member
+from core.chat.invitations import Pending
+from core.text.fields import Name, PersonIds
 
 
 class NewConversation(msgspec.Struct, frozen=True, rename="camel"):

@@ -7,10 +7,10 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from core.fields import Description, Name, Text
+from core.base.paging import CursorPagination, CursorQuery
+from core.base.people import Person
 from core.files import FileView
-from core.paging import CursorPagination, CursorQuery
-from core.people import Person
+from core.text.fields import Description, Name, Text
 
 DeliverableStatus: TypeAlias = Literal["pending", "approved", "revision"]
 FileUrls = Annotated[list[Text], Meta(min_length=1, max_length=10)]

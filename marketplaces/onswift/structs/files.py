@@ -2,7 +2,7 @@
 
 import msgspec
 
-from core.fields import Text
+from core.text.fields import Text
 
 
 class NewAvatar(msgspec.Struct, frozen=True, rename="camel"):

@@ -6,10 +6,10 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from core.events import Message, Reaction
-from core.fields import ClientId, Content, MentionIds
-from core.message_search import FoundMessage
-from core.paging import AfterQuery, Limit
+from core.base.events import Message, Reaction
+from core.base.paging import AfterQuery, Limit
+from core.messages.search import FoundMessage
+from core.text.fields import ClientId, Content, MentionIds
 
 
 class HistoryQuery(msgspec.Struct, frozen=True, rename="camel"):

@@ -5,10 +5,10 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from core.devices import Device, DeviceToken, Platform
-from core.events import NotificationView
-from core.paging import CursorPagination, CursorQuery
-from core.preferences import Preference, PreferenceChange
+from core.base.events import NotificationView
+from core.base.paging import CursorPagination, CursorQuery
+from core.notifications.devices import Device, DeviceToken, Platform
+from core.notifications.preferences import Preference, PreferenceChange
 
 
 class NotificationQuery(CursorQuery, frozen=True, rename="camel"):

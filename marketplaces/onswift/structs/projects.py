@@ -7,10 +7,10 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from core import clock
-from core.fields import Name, Prose
-from core.paging import CursorPagination, CursorQuery
-from core.texts import UnfitError
+from core.base import clock
+from core.base.paging import CursorPagination, CursorQuery
+from core.text.fields import Name, Prose
+from core.text.texts import UnfitError
 
 NOT_FUTURE = "Must be in the future"
 Status: TypeAlias = Literal["planning", "in-progress", "completed"]

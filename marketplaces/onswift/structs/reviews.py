@@ -6,10 +6,10 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from core.fields import Prose
-from core.paging import CursorPagination, CursorQuery
-from core.people import Person
+from core.base.paging import CursorPagination, CursorQuery
+from core.base.people import Person
 from core.reviews import Stars
+from core.text.fields import Prose
 
 
 class ReviewQuery(CursorQuery, frozen=True, rename="camel"):

@@ -5,11 +5,11 @@ from typing import Annotated
 
 import msgspec
 
-from core.blocking import BlockView
-from core.fields import Description
-from core.mutes import Mute
-from core.paging import CursorPagination
+from core.base.paging import CursorPagination
+from core.chat.blocking import BlockView
+from core.chat.mutes import Mute
 from core.reports import Reason
+from core.text.fields import Description
 
 
 class BlockPage(msgspec.Struct, frozen=True):

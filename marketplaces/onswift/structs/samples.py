@@ -6,8 +6,8 @@ from uuid import UUID
 
 import msgspec
 
-from core.fields import Description, Name, Text, WebUrl
 from core.files import FileView
+from core.text.fields import Description, Name, Text, WebUrl
 
 SampleType: TypeAlias = Literal["file", "link"]
 

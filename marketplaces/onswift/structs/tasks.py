@@ -7,9 +7,9 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from core.fields import Description, Name
-from core.paging import CursorPagination, CursorQuery, Limit
-from core.people import Person
+from core.base.paging import CursorPagination, CursorQuery, Limit
+from core.base.people import Person
+from core.text.fields import Description, Name
 from marketplaces.onswift.structs.projects import Status
 
 # "-": descending. By status: in the order in which the work goes.

@@ -7,9 +7,9 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from core.fields import Bio, Line, Name, Text, WebUrl
-from core.paging import PageQuery, Pagination
-from core.texts import UnfitError
+from core.base.paging import PageQuery, Pagination
+from core.text.fields import Bio, Line, Name, Text, WebUrl
+from core.text.texts import UnfitError
 from marketplaces.onswift.skills import unknown
 
 Availability: TypeAlias = Literal["available_now", "available_1_2_weeks", "available_2_4_weeks", "not_available"]

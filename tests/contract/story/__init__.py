@@ -14,17 +14,17 @@ from tests.contract.story import (
 )
 from tests.contract.story.telling import Story
 from tests.flow.api.conftest import Api
-from tests.flow.conftest import House
+from tests.flow.conftest import Environment
 
 CHAPTERS = (auth, users, files, conversations, projects, tasks, calendar, deliverables, samples, reviews)
 
 
-async def tell_story(api: Api, house: House) -> Story:
+async def tell_story(api: Api, env: Environment) -> Story:
     """Make every call at least once."""
     ann, bob = await api.signed_up("creator", "Ann"), await api.signed_up("talent", "Bob")
-    story = Story(api, house, ann, bob, await api.signed_up("talent", "Eve"))
+    story = Story(api, env, ann, bob, await api.signed_up("talent", "Eve"))
     # They do in seconds what others do in months.
-    house.resources.limits._raised = {one.id: 10 for one in (ann, bob)}
+    env.resources.limits._raised = {one.id: 10 for one in (ann, bob)}
     for chapter in CHAPTERS:
         await chapter.tell(story)
     await story.make(api.anyone, "GET", "/api/health")

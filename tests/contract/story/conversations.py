@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from core.notifications import notify_members
+from core.notifications.notifications import notify_members
 from tests.contract.story.telling import Story
 
 
@@ -72,8 +72,8 @@ async def _invitations(story: Story, group: str) -> None:
 
 
 async def _notifications(story: Story, pair: str) -> None:
-    bob, house = story.bob, story.house
-    await notify_members(house.resources.db, house.publisher, [UUID(pair)])
+    bob, env = story.bob, story.env
+    await notify_members(env.resources.db, env.publisher, [UUID(pair)])
     page = await story.make(bob, "GET", "/api/notifications")
     await story.make(bob, "PUT", "/api/notifications/{notificationId}/read", page["notifications"][0]["id"])
     await story.make(bob, "PUT", "/api/notifications/read-all")

@@ -15,7 +15,7 @@ async def tell(story: Story) -> None:
     id = uploaded["fileId"]
     assert (await put(ann, uploaded["uploadUrl"], content)).status == 200
     await story.make(ann, "POST", "/api/files/{fileId}/complete", id)
-    await check(story.house, id)
+    await check(story.env, id)
     await story.make(ann, "GET", "/api/files/{fileId}/download-url", id)
     await story.make(ann, "POST", "/api/users/me/avatar", fileUrl=uploaded["fileUrl"])
     await story.call(ann, "POST", "/api/users/me/avatar", data=HEAD + content + b"\r\n--b--\r\n", headers=FORM)

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.market import Route
+from core.market.market import Route
 from tests.flow.api.conftest import Api, Caller, Reply
-from tests.flow.conftest import House
+from tests.flow.conftest import Environment
 
 
 @dataclass
@@ -13,7 +13,7 @@ class Story:
     """Who takes part, and the answers by route."""
 
     api: Api
-    house: House
+    env: Environment
     ann: Caller  # a creator
     bob: Caller  # a talent
     eve: Caller  # another talent

@@ -15,9 +15,9 @@ from multidict import CIMultiDictProxy
 
 from api.app import build_app
 from config.settings import Settings
-from core.shared_limits import SharedLimits
+from core.limits.shared_limits import SharedLimits
 from realtime.hubs import open_hubs
-from tests.flow.conftest import House
+from tests.flow.conftest import Environment
 
 PASSWORD = "Correct-horse-7"
 SECRET = "an-operator-of-tests-whom-nobody-guesses"
@@ -121,16 +121,16 @@ class Api:
 
 
 @pytest.fixture
-async def api(house: House, light_passwords: None) -> AsyncIterator[Api]:
-    """Return the API of a house, for clients that keep no cookies."""
-    async with serving(house, DummyCookieJar()) as api:
+async def api(env: Environment, light_passwords: None) -> AsyncIterator[Api]:
+    """Return the API of a env, for clients that keep no cookies."""
+    async with serving(env, DummyCookieJar()) as api:
         yield api
 
 
 @asynccontextmanager
-async def serving(house: House, cookies: AbstractCookieJar | None = None) -> AsyncIterator[Api]:
-    """Serve the API of a house; its clients share one jar of cookies."""
-    app = build_app(house.settings, house.resources, house.publisher)
+async def serving(env: Environment, cookies: AbstractCookieJar | None = None) -> AsyncIterator[Api]:
+    """Serve the API of a env; its clients share one jar of cookies."""
+    app = build_app(env.settings, env.resources, env.publisher)
     async with TestClient(TestServer(app), cookie_jar=cookies) as client:
         yield Api(client)
 
@@ -142,33 +142,33 @@ def generous(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def operator(house: House) -> AsyncIterator[Caller]:
+async def operator(env: Environment) -> AsyncIterator[Caller]:
     """Return the operator Olga."""
-    async with operating(house) as operator:
+    async with operating(env) as operator:
         yield operator
 
 
 @asynccontextmanager
-async def operating(house: House) -> AsyncIterator[Caller]:
-    """Yield the operator Olga of a house."""
-    settings = with_operators(house.settings)
-    async with open_hubs(settings, house.resources) as hubs:
-        app = build_app(settings, replace(house.resources, settings=settings), house.publisher, hubs)
+async def operating(env: Environment) -> AsyncIterator[Caller]:
+    """Yield the operator Olga of a env."""
+    settings = with_operators(env.settings)
+    async with open_hubs(settings, env.resources) as hubs:
+        app = build_app(settings, replace(env.resources, settings=settings), env.publisher, hubs)
         async with TestClient(TestServer(app)) as client:
             yield Caller(client, "/ops", access_token=SECRET)
 
 
 def with_operators(settings: Settings) -> Settings:
-    """Return the settings of a house that has the operators Olga and Omar."""
+    """Return the settings of a env that has the operators Olga and Omar."""
     return msgspec.structs.replace(settings, operator_tokens=(f"olga:{SECRET}", f"omar:{SECRET[::-1]}"))
 
 
-async def audited(house: House) -> list[tuple[str, UUID | None, dict[str, Any]]]:
+async def audited(env: Environment) -> list[tuple[str, UUID | None, dict[str, Any]]]:
     """Return the actions in the audit log, of which entities, and their facts."""
-    rows = await house.resources.db.fetch("select action, entity_id, facts from audit_log order by id")
+    rows = await env.resources.db.fetch("select action, entity_id, facts from audit_log order by id")
     return [(row["action"], row["entity_id"], row["facts"]) for row in rows]
 
 
-def id_of(house: House, place: int) -> str:
+def id_of(env: Environment, place: int) -> str:
     """Return the id of a hub."""
-    return house.hubs[place]._bus.origin.hex()
+    return env.hubs[place]._bus.origin.hex()

@@ -6,10 +6,10 @@ from time import monotonic
 import pytest
 
 from api import access_log
-from core.budget import Rate
-from core.ids import uuid7
+from core.base.ids import uuid7
+from core.limits.budget import Rate
 from tests.flow.api.conftest import Api, Caller, serving
-from tests.flow.conftest import House, without_limits
+from tests.flow.conftest import Environment, without_limits
 
 MOST = 5
 
@@ -69,9 +69,9 @@ async def test_of_a_path_where_nothing_is_only_what_is_ours_is_logged(
     ]
 
 
-async def test_without_limits_every_request_has_its_line(house: House, caplog: pytest.LogCaptureFixture) -> None:
-    house.settings = without_limits(house.settings)
-    async with serving(house) as api:
+async def test_without_limits_every_request_has_its_line(env: Environment, caplog: pytest.LogCaptureFixture) -> None:
+    env.settings = without_limits(env.settings)
+    async with serving(env) as api:
         for _ in range(MOST + 5):
             await api.anyone.get("/health")
     assert len(lines(caplog)) == MOST + 5

@@ -10,9 +10,9 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from api import admission
 from api.app import build_app
-from core.budget import Rate
+from core.limits.budget import Rate
 from tests.flow.api.conftest import Api, Caller
-from tests.flow.conftest import House, without_limits
+from tests.flow.conftest import Environment, without_limits
 
 MOST = 5
 
@@ -72,13 +72,13 @@ async def test_an_ended_session_counts_however_well_its_token_is_signed(api: Api
     assert await statuses(ann, "/users/me", MOST * 2) == [401] * (of_address + of_hers) + [429]
 
 
-async def test_failures_count_among_the_public_calls_of_all_processes(api: Api, house: House) -> None:
+async def test_failures_count_among_the_public_calls_of_all_processes(api: Api, env: Environment) -> None:
     assert (await Caller(api.client, access_token="no-token").get("/users/me")).status == 401
-    assert await house.resources.redis.keys("limit:onswift:address:*") != []
+    assert await env.resources.redis.keys("limit:onswift:address:*") != []
 
 
 async def test_an_operator_comes_in_and_guesses_at_her_secret_do_not_reach_redis_for_ever(
-    operator: Caller, house: House, monkeypatch: pytest.MonkeyPatch
+    operator: Caller, env: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("api.ops.operators.GUESSES", Rate("operator_guesses", 1000, 60))
     guesser = Caller(operator.client, "/ops", access_token="a-guess")
@@ -87,10 +87,10 @@ async def test_an_operator_comes_in_and_guesses_at_her_secret_do_not_reach_redis
 
 
 async def test_an_address_that_asks_too_much_is_one_line_in_the_log_and_counted(
-    api: Api, house: House, caplog: pytest.LogCaptureFixture
+    api: Api, env: Environment, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "api")
-    caplog.set_level(logging.INFO, "core.offenders")
+    caplog.set_level(logging.INFO, "core.limits.offenders")
     await statuses(api.anyone, "/nothing", MOST + 4)
     lines = [record.getMessage() for record in caplog.records]
     assert [line for line in lines if line.startswith("127.0.0.0/24 exceeds the limit")] == lines[-1:]
@@ -99,27 +99,27 @@ async def test_an_address_that_asks_too_much_is_one_line_in_the_log_and_counted(
         assert 'greenroom_limited_total{kind="requests"} 4.0' in await metrics.text()
 
 
-async def test_each_address_behind_a_trusted_proxy_has_its_own(house: House) -> None:
-    settings = msgspec.structs.replace(house.settings, trusted_proxies=("127.0.0.0/8",))
-    app = build_app(settings, replace(house.resources, settings=settings), house.publisher)
+async def test_each_address_behind_a_trusted_proxy_has_its_own(env: Environment) -> None:
+    settings = msgspec.structs.replace(env.settings, trusted_proxies=("127.0.0.0/8",))
+    app = build_app(settings, replace(env.resources, settings=settings), env.publisher)
     async with TestClient(TestServer(app)) as client:
         one, other = (Caller(client, headers={"X-Forwarded-For": address}) for address in ("1.2.3.4", "1.2.3.5"))
         assert (await statuses(one, "/nothing", MOST + 1))[-1] == 429
         assert await statuses(other, "/nothing", 1) == [404]
 
 
-async def test_pages_of_other_origins_can_read_that_they_are_refused(house: House) -> None:
-    settings = msgspec.structs.replace(house.settings, cors_origins=("https://app.example.com",))
-    async with TestClient(TestServer(build_app(settings, house.resources, house.publisher))) as client:
+async def test_pages_of_other_origins_can_read_that_they_are_refused(env: Environment) -> None:
+    settings = msgspec.structs.replace(env.settings, cors_origins=("https://app.example.com",))
+    async with TestClient(TestServer(build_app(settings, env.resources, env.publisher))) as client:
         page = Caller(client, headers={"Origin": "https://app.example.com"})
         assert await statuses(page, "/users/me", MOST + 1, "OPTIONS") == [204] * MOST + [429]
         refused = await page.get("/users/me")
         assert (refused.status, refused.headers["Access-Control-Allow-Origin"]) == (429, "https://app.example.com")
 
 
-async def test_load_tests_are_not_limited(house: House) -> None:
-    settings = without_limits(house.settings)
-    app = build_app(settings, replace(house.resources, settings=settings), house.publisher)
+async def test_load_tests_are_not_limited(env: Environment) -> None:
+    settings = without_limits(env.settings)
+    app = build_app(settings, replace(env.resources, settings=settings), env.publisher)
     async with TestServer(app) as server, ClientSession() as session:
         for _ in range(2 * MOST):
             async with session.get(server.make_url("/nothing")) as answer:

@@ -6,9 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from core.notifications import notify_members
+from core.notifications.notifications import notify_members
 from tests.flow.api.conftest import Api, Caller
-from tests.flow.conftest import House
+from tests.flow.conftest import Environment
 from tests.flow.onswift.conftest import NEW_PROJECT
 
 
@@ -110,7 +110,7 @@ async def test_an_invitation_or_a_conversation_at_the_same_moment_does_not_slip_
             assert (await ann.post(f"/conversations/{pair['id']}/messages", content="hello")).code == "USER_UNREACHABLE"
 
 
-async def test_groups_go_on_and_notify_of_others_only(api: Api, house: House) -> None:
+async def test_groups_go_on_and_notify_of_others_only(api: Api, env: Environment) -> None:
     ann, bob, eve = [await api.signed_up("talent", name) for name in ("Ann", "Bob", "Eve")]
     group = (await ann.post("/conversations/groups", title="All", participantIds=[bob.id, eve.id])).body["id"]
     await bob.accept_all()
@@ -119,7 +119,7 @@ async def test_groups_go_on_and_notify_of_others_only(api: Api, house: House) ->
     await block(ann, bob)
     sent = await bob.post(f"/conversations/{group}/messages", content="from Bob")
     assert sent.status == 201
-    await notify_members(house.resources.db, house.publisher, [UUID(group)])
+    await notify_members(env.resources.db, env.publisher, [UUID(group)])
 
     async def told(who: Caller) -> list[str]:
         page = (await who.get("/notifications")).body["notifications"]
@@ -127,7 +127,7 @@ async def test_groups_go_on_and_notify_of_others_only(api: Api, house: House) ->
 
     assert (await told(ann), await told(eve)) == ([], ["Bob: from Bob"])
     await eve.post(f"/conversations/{group}/messages", content="from Eve")
-    await notify_members(house.resources.db, house.publisher, [UUID(group)])
+    await notify_members(env.resources.db, env.publisher, [UUID(group)])
     assert await told(ann) == ["Eve: from Eve"]
 
 

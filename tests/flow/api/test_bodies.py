@@ -11,7 +11,7 @@ from api.app import build_app
 from cli.serve.listening import listening, runner_of
 from realtime.engine import http
 from tests.flow.api.conftest import Api
-from tests.flow.conftest import House
+from tests.flow.conftest import Environment
 
 
 async def raw(port: int, head: str, content: bytes, call: str = "login") -> tuple[int, bytes]:
@@ -25,10 +25,10 @@ async def raw(port: int, head: str, content: bytes, call: str = "login") -> tupl
 
 
 @pytest.fixture
-async def port(house: House, light_passwords: None) -> AsyncIterator[int]:
+async def port(env: Environment, light_passwords: None) -> AsyncIterator[int]:
     """Return the port of an API behind its door, as it is shipped."""
-    app = build_app(house.settings, house.resources, house.publisher)
-    async with runner_of(app) as runner, listening(house.settings, runner, house.resources.offenders) as port:
+    app = build_app(env.settings, env.resources, env.publisher)
+    async with runner_of(app) as runner, listening(env.settings, runner, env.resources.offenders) as port:
         yield port
 
 

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from config.settings import Settings
-from core.market import PUBLIC
+from core.market.market import PUBLIC
 from marketplaces import onswift
 from tests.flow.api.conftest import Api, Caller
 from tests.flow.conftest import without_limits

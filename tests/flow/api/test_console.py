@@ -7,8 +7,8 @@ import pytest
 from aiohttp import ClientSession
 from redis.asyncio import Redis
 
-from core import dead_jobs
-from core.clock import now
+from core.base.clock import now
+from core.work import dead_jobs
 from realtime import hubs as asking
 from realtime.bus import QUESTIONS, Kind
 from realtime.engine.frames import text_frame
@@ -17,7 +17,7 @@ from realtime.ops import NotReadyError
 from realtime.pulse import KEY, SILENT
 from realtime.questions import SeeUser
 from tests.flow.api.conftest import SECRET, Api, Caller, audited, id_of, with_operators
-from tests.flow.conftest import Chatter, House
+from tests.flow.conftest import Chatter, Environment
 from tests.flow.realtime.test_mending import raw_client
 
 
@@ -42,54 +42,56 @@ async def test_only_who_knows_a_secret_is_an_operator(operator: Caller) -> None:
     assert reply.status == 429
 
 
-async def test_a_user_is_no_operator_however_often_she_asks_and_operators_go_on(operator: Caller, house: House) -> None:
-    _, token = await house.person("Ann", "creator")
+async def test_a_user_is_no_operator_however_often_she_asks_and_operators_go_on(
+    operator: Caller, env: Environment
+) -> None:
+    _, token = await env.person("Ann", "creator")
     assert (await Caller(operator.client, "/ops", access_token=token).get("/hubs")).code == "UNAUTHORIZED"
     assert [(await operator.get("/me")).status for _ in range(40)] == [200] * 40
 
 
-async def test_without_operators_there_is_no_console(api: Api, house: House) -> None:
+async def test_without_operators_there_is_no_console(api: Api, env: Environment) -> None:
     for path in ("/ops/me", "/ops/hubs", "/console", "/ops/docs"):
         assert (await api.client.get(path, headers={"Authorization": f"Bearer {SECRET}"})).status == 404
-    async with open_hubs(house.settings, house.resources) as hubs:
+    async with open_hubs(env.settings, env.resources) as hubs:
         assert hubs is None
 
 
-async def test_hubs_tell_how_they_do(operator: Caller, house: House, two_hubs: tuple[str, str]) -> None:
-    ann = await (await house.chatter("Ann", two_hubs[0])).connect()
-    room = await house.group(ann.user)
+async def test_hubs_tell_how_they_do(operator: Caller, env: Environment, two_hubs: tuple[str, str]) -> None:
+    ann = await (await env.chatter("Ann", two_hubs[0])).connect()
+    room = await env.group(ann.user)
     await ann.join(room)
     await ann.send(room, "Hi")
-    await house.hubs[0]._pulse._beat()
+    await env.hubs[0]._pulse._beat()
     listed = (await operator.get("/hubs")).body["hubs"]
-    assert {one["vitals"]["id"] for one in listed} == {id_of(house, 0), id_of(house, 1)}
+    assert {one["vitals"]["id"] for one in listed} == {id_of(env, 0), id_of(env, 1)}
     assert not any(one["silent"] for one in listed)
-    (first,) = (one["vitals"] for one in listed if one["vitals"]["id"] == id_of(house, 0))
+    (first,) = (one["vitals"] for one in listed if one["vitals"]["id"] == id_of(env, 0))
     assert (first["connections"], first["users"], first["rooms"], first["slowSessions"]) == (1, 1, 1, 0)
     assert first["messagesPerSecond"] > 0
     assert first["deliveriesPerSecond"] > 0
     assert (first["deaf"], first["draining"], first["journalWaiting"]) == (False, False, 0)
-    await house.hubs[1]._pulse.stop()
-    assert [one["vitals"]["id"] for one in (await operator.get("/hubs")).body["hubs"]] == [id_of(house, 0)]
+    await env.hubs[1]._pulse.stop()
+    assert [one["vitals"]["id"] for one in (await operator.get("/hubs")).body["hubs"]] == [id_of(env, 0)]
 
 
 async def test_a_hub_that_died_is_silent_and_then_forgotten(
-    operator: Caller, house: House, hub: str, monkeypatch: pytest.MonkeyPatch
+    operator: Caller, env: Environment, hub: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await house.hubs[0]._pulse._beating.stop()
+    await env.hubs[0]._pulse._beating.stop()
     monkeypatch.setattr("realtime.pulse.now", lambda: now() + SILENT)
     assert [one["silent"] for one in (await operator.get("/hubs")).body["hubs"]] == [True]
     monkeypatch.setattr("realtime.pulse.now", lambda: now() + SILENT * 10)
     assert (await operator.get("/hubs")).body == {"hubs": [], "processes": []}
-    assert await house.resources.redis.hlen(KEY) == 0  # type: ignore[misc]
+    assert await env.resources.redis.hlen(KEY) == 0  # type: ignore[misc]
 
 
-async def test_people_and_conversations_are_found(operator: Caller, house: House, hub: str) -> None:
-    ann, _ = await house.person("Ann 100%_ Example")
-    await house.person("Bob")
-    room = await house.group(ann)
-    chatter = Chatter(ann, house.token(ann), hub)
-    house.stack.push_async_callback(chatter.socket.disconnect)
+async def test_people_and_conversations_are_found(operator: Caller, env: Environment, hub: str) -> None:
+    ann, _ = await env.person("Ann 100%_ Example")
+    await env.person("Bob")
+    room = await env.group(ann)
+    chatter = Chatter(ann, env.token(ann), hub)
+    env.stack.push_async_callback(chatter.socket.disconnect)
     await chatter.connect()
     sent = await chatter.send(room, "secret words")
 
@@ -131,21 +133,21 @@ async def test_a_user_is_found_in_another_spelling_or_by_part_of_an_address_unti
 
 
 async def test_a_user_is_shown_with_sockets_on_every_hub(
-    operator: Caller, house: House, two_hubs: tuple[str, str]
+    operator: Caller, env: Environment, two_hubs: tuple[str, str]
 ) -> None:
-    ann, token = await house.person("Ann")
-    room = await house.group(ann)
+    ann, token = await env.person("Ann")
+    room = await env.group(ann)
     for url, transport in zip(two_hubs, ("websocket", "polling"), strict=True):
         chatter = Chatter(ann, token, url)
-        house.stack.push_async_callback(chatter.socket.disconnect)
+        env.stack.push_async_callback(chatter.socket.disconnect)
         await chatter.connect((transport,))
         await chatter.join(room)
     page = (await operator.get(f"/users/{ann.id}")).body
     assert page["user"]["email"] == ann.email
     assert [one["id"] for one in page["sessions"]] == [str(ann.session_id)]
     sockets = {one["hub"]: one["socket"] for one in page["sockets"]}
-    assert sockets[id_of(house, 0)]["transport"] == "websocket"
-    assert sockets[id_of(house, 1)]["transport"] == "polling"
+    assert sockets[id_of(env, 0)]["transport"] == "websocket"
+    assert sockets[id_of(env, 1)]["transport"] == "polling"
     assert {one["remote"] for one in sockets.values()} == {"127.0.0.0/24"}
     assert {one["joined"] for one in sockets.values()} == {1}
     assert [one["id"] for one in page["conversations"]] == [str(room)]
@@ -153,14 +155,14 @@ async def test_a_user_is_shown_with_sockets_on_every_hub(
 
 
 async def test_a_trace_says_why_somebody_did_not_get_it(
-    operator: Caller, house: House, two_hubs: tuple[str, str]
+    operator: Caller, env: Environment, two_hubs: tuple[str, str]
 ) -> None:
-    ann = await (await house.chatter("Ann", two_hubs[0])).connect()
-    reader = await (await house.chatter("Reader", two_hubs[1])).connect()
-    listener = await (await house.chatter("Listener", two_hubs[1])).connect()
-    elsewhere = await (await house.chatter("Elsewhere", two_hubs[0])).connect()
-    away, _ = await house.person("Away")
-    room = await house.group(ann.user, reader.user, listener.user, elsewhere.user, away)
+    ann = await (await env.chatter("Ann", two_hubs[0])).connect()
+    reader = await (await env.chatter("Reader", two_hubs[1])).connect()
+    listener = await (await env.chatter("Listener", two_hubs[1])).connect()
+    elsewhere = await (await env.chatter("Elsewhere", two_hubs[0])).connect()
+    away, _ = await env.person("Away")
+    room = await env.group(ann.user, reader.user, listener.user, elsewhere.user, away)
     for one in (ann, reader, listener):
         await one.join(room)
     sent = await ann.send(room, "Did you get it?")
@@ -175,7 +177,7 @@ async def test_a_trace_says_why_somebody_did_not_get_it(
         "Elsewhere": "not_joined",
         "Away": "offline",
     }
-    assert {one["hub"]: one["hasTold"] for one in traced["hubs"]} == {id_of(house, 0): True, id_of(house, 1): True}
+    assert {one["hub"]: one["hasTold"] for one in traced["hubs"]} == {id_of(env, 0): True, id_of(env, 1): True}
     assert [one["room"]["sockets"] for one in sorted(traced["hubs"], key=lambda one: one["room"]["sockets"])] == [1, 2]
     assert traced["message"]["version"] == sent["version"]
     assert states(await trace(operator, sent, userId=str(listener.user.id))) == {"Listener": "delivered"}
@@ -183,14 +185,14 @@ async def test_a_trace_says_why_somebody_did_not_get_it(
 
 
 async def test_a_trace_shows_who_does_not_read_and_up_to_where_she_was_told(
-    operator: Caller, house: House, hub: str
+    operator: Caller, env: Environment, hub: str
 ) -> None:
-    ann = await (await house.chatter("Ann", hub)).connect()
-    slow, token = await house.person("Slow")
-    room = await house.group(ann.user, slow)
+    ann = await (await env.chatter("Ann", hub)).connect()
+    slow, token = await env.person("Slow")
+    room = await env.group(ann.user, slow)
     _, writer = await raw_client(hub, token, room)
     first = await ann.send(room, "first")
-    session = list(house.hubs[0].engine.sessions.values())[1]
+    session = list(env.hubs[0].engine.sessions.values())[1]
     session.write(text_frame(b"4" + b"x" * 8_000_000))
     assert session.behind
     second = await ann.send(room, "second")
@@ -199,33 +201,33 @@ async def test_a_trace_shows_who_does_not_read_and_up_to_where_she_was_told(
     assert states(traced) == {"Slow": "behind"}
     assert traced["members"][0]["seenVersion"] == first["version"]
     assert [(one["hasTold"], one["room"]["behind"]) for one in traced["hubs"]] == [(True, 1)]
-    await house.hubs[0]._pulse._beat()
+    await env.hubs[0]._pulse._beat()
     (vitals,) = (one["vitals"] for one in (await operator.get("/hubs")).body["hubs"])
     assert vitals["slowSessions"] == 1
     writer.close()
 
 
 async def test_nobody_is_called_offline_while_a_hub_does_not_answer(
-    operator: Caller, house: House, two_hubs: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+    operator: Caller, env: Environment, two_hubs: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(asking, "GATHER_SECONDS", 0.2)
-    ann = await (await house.chatter("Ann", two_hubs[0])).connect()
-    away, _ = await house.person("Away")
-    room = await house.group(ann.user, away)
+    ann = await (await env.chatter("Ann", two_hubs[0])).connect()
+    away, _ = await env.person("Away")
+    room = await env.group(ann.user, away)
     sent = await ann.send(room, "Hi")
-    monkeypatch.setattr(house.hubs[1]._bus, "publish_everywhere", lambda *_args: None)
+    monkeypatch.setattr(env.hubs[1]._bus, "publish_everywhere", lambda *_args: None)
     traced = await trace(operator, sent)
     assert states(traced) == {"Ann": "read", "Away": "unknown"}
-    assert (traced["unheard"], traced["heardAll"]) == ([id_of(house, 1)], False)
+    assert (traced["unheard"], traced["heardAll"]) == ([id_of(env, 1)], False)
 
 
 async def test_hubs_are_asked_on_while_redis_does_not_say_which_there_are(
-    house: House, two_hubs: tuple[str, str]
+    env: Environment, two_hubs: tuple[str, str]
 ) -> None:
     nobody = SeeUser(uuid4())
-    async with open_hubs(with_operators(house.settings), house.resources) as hubs:
+    async with open_hubs(with_operators(env.settings), env.resources) as hubs:
         assert hubs
-        both = {id_of(house, 0), id_of(house, 1)}
+        both = {id_of(env, 0), id_of(env, 1)}
         kept, hubs._redis = hubs._redis, Redis(port=1)
         answers = await hubs.ask(nobody)
         assert (set(answers.seen), answers.unheard, answers.heard_all) == (both, [], False)
@@ -236,19 +238,19 @@ async def test_hubs_are_asked_on_while_redis_does_not_say_which_there_are(
         assert (set(answers.seen), answers.unheard, answers.heard_all) == (both, [], True)
 
 
-async def test_a_question_of_a_newer_process_does_not_harm_a_hub(house: House, hub: str) -> None:
-    async with open_hubs(with_operators(house.settings), house.resources) as hubs:
+async def test_a_question_of_a_newer_process_does_not_harm_a_hub(env: Environment, hub: str) -> None:
+    async with open_hubs(with_operators(env.settings), env.resources) as hubs:
         assert hubs
         for frame in (b"", b"{}", b'{"type":"of tomorrow"}', b"\xff"):
             hubs._bus.publish(QUESTIONS, Kind.ASK, frame, subject=bytes(16))
-        assert set((await hubs.ask(SeeUser(uuid4()))).seen) == {id_of(house, 0)}
-        assert not house.hubs[0].deaf
+        assert set((await hubs.ask(SeeUser(uuid4()))).seen) == {id_of(env, 0)}
+        assert not env.hubs[0].deaf
 
 
 async def test_a_session_that_an_operator_ends_has_no_sockets_left_and_it_is_audited(
-    operator: Caller, house: House, two_hubs: tuple[str, str]
+    operator: Caller, env: Environment, two_hubs: tuple[str, str]
 ) -> None:
-    ann = await (await house.chatter("Ann", two_hubs[1])).connect()
+    ann = await (await env.chatter("Ann", two_hubs[1])).connect()
     reply = await operator.post(f"/sessions/{ann.user.session_id}/end")
     assert reply.status == 200, reply
     await ann.heard.next("session:ended")
@@ -256,17 +258,17 @@ async def test_a_session_that_an_operator_ends_has_no_sockets_left_and_it_is_aud
     assert (await operator.post(f"/sessions/{ann.user.session_id}/end")).code == "SESSION_NOT_FOUND"
     assert (await operator.post(f"/sessions/{uuid4()}/end")).code == "SESSION_NOT_FOUND"
     facts = {"operator": "olga", "user_id": str(ann.user.id), "reason": "ended by an operator"}
-    assert await audited(house) == [("session.end", ann.user.session_id, facts)]
+    assert await audited(env) == [("session.end", ann.user.session_id, facts)]
 
 
 async def test_a_drained_hub_sends_its_clients_away_takes_none_and_comes_back(
-    operator: Caller, house: House, two_hubs: tuple[str, str]
+    operator: Caller, env: Environment, two_hubs: tuple[str, str]
 ) -> None:
-    ann = await (await house.chatter("Ann", two_hubs[0])).connect()
-    bob = await (await house.chatter("Bob", two_hubs[1])).connect()
-    drained, other = house.hubs
+    ann = await (await env.chatter("Ann", two_hubs[0])).connect()
+    bob = await (await env.chatter("Bob", two_hubs[1])).connect()
+    drained, other = env.hubs
     for _ in range(2):
-        assert (await operator.post(f"/hubs/{id_of(house, 0)}/drain")).body == {"draining": True}
+        assert (await operator.post(f"/hubs/{id_of(env, 0)}/drain")).body == {"draining": True}
     await ann.heard.next("server:restarting")
     await ann.heard.next("disconnect")
     with pytest.raises(NotReadyError):
@@ -277,21 +279,21 @@ async def test_a_drained_hub_sends_its_clients_away_takes_none_and_comes_back(
         assert response.status == 503
     await drained._pulse._beat()
     listed = {one["vitals"]["id"]: one["vitals"]["draining"] for one in (await operator.get("/hubs")).body["hubs"]}
-    assert listed == {id_of(house, 0): True, id_of(house, 1): False}
+    assert listed == {id_of(env, 0): True, id_of(env, 1): False}
     assert bob.socket.connected
 
-    assert (await operator.post(f"/hubs/{id_of(house, 0)}/undrain")).body == {"draining": False}
+    assert (await operator.post(f"/hubs/{id_of(env, 0)}/undrain")).body == {"draining": False}
     await drained.ready()
     await ann.connect()
     assert (await operator.post("/hubs/nowhere/drain")).code == "HUB_NOT_FOUND"
-    facts = {"operator": "olga", "hub": id_of(house, 0), "answered": True}
-    assert await audited(house) == [("hub.drain", None, facts)] * 2 + [("hub.undrain", None, facts)]
+    facts = {"operator": "olga", "hub": id_of(env, 0), "answered": True}
+    assert await audited(env) == [("hub.drain", None, facts)] * 2 + [("hub.undrain", None, facts)]
 
 
-async def test_dead_jobs_are_listed_retried_and_dropped(operator: Caller, house: House) -> None:
-    db = house.resources.db
+async def test_dead_jobs_are_listed_retried_and_dropped(operator: Caller, env: Environment) -> None:
+    db = env.resources.db
     for name, arguments in (("NotifyMembers", '{"conversation_ids":[]}'), ("SendMail", None), ("CheckFile", "{}")):
-        await dead_jobs.bury(db, name, arguments, "it broke", 3, "request")
+        await dead_jobs.mark_dead(db, name, arguments, "it broke", 3, "request")
     listed = (await operator.get("/jobs")).body
     assert listed["total"] == 3
     ids = {job["name"]: job["id"] for job in listed["jobs"]}
@@ -301,7 +303,7 @@ async def test_dead_jobs_are_listed_retried_and_dropped(operator: Caller, house:
     assert await db.fetchval("select count(*) from outbox") == 1
     assert (await operator.post("/jobs/drop", ids=[ids["CheckFile"]])).body == {"ids": [ids["CheckFile"]]}
     assert [job["name"] for job in (await operator.get("/jobs")).body["jobs"]] == ["SendMail"]
-    assert await audited(house) == [
+    assert await audited(env) == [
         ("job.retry", UUID(ids["NotifyMembers"]), {"operator": "olga", "job": "NotifyMembers"}),
         ("job.drop", UUID(ids["CheckFile"]), {"operator": "olga", "job": "CheckFile"}),
     ]

@@ -10,9 +10,9 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from api.app import build_app
 from config.settings import Settings
-from core import csrf
+from core.accounts import csrf
 from tests.flow.api.conftest import PASSWORD, Api, Caller, Reply, serving
-from tests.flow.conftest import House
+from tests.flow.conftest import Environment
 
 COOKIE = {"X-Token-Transport": "cookie"}
 
@@ -34,9 +34,9 @@ class Browser(Caller):
 
 
 @pytest.fixture
-async def api(house: House, light_passwords: None) -> AsyncIterator[Api]:
+async def api(env: Environment, light_passwords: None) -> AsyncIterator[Api]:
     """Return the API with clients that keep cookies."""
-    async with serving(house) as api:
+    async with serving(env) as api:
         yield api
 
 
@@ -73,10 +73,10 @@ async def test_without_the_header_tokens_are_in_the_body_and_nowhere_else(api: A
     assert cookie.startswith("onswift-device="), "it opens nothing"
 
 
-async def test_over_https_the_cookies_are_held_to_it_and_to_this_host(house: House) -> None:
-    house.settings = msgspec.structs.replace(house.settings, public_url="https://onswift.example")
-    object.__setattr__(house.resources, "settings", house.settings)
-    app = build_app(house.settings, house.resources, house.publisher)
+async def test_over_https_the_cookies_are_held_to_it_and_to_this_host(env: Environment) -> None:
+    env.settings = msgspec.structs.replace(env.settings, public_url="https://onswift.example")
+    object.__setattr__(env.resources, "settings", env.settings)
+    app = build_app(env.settings, env.resources, env.publisher)
     async with TestClient(TestServer(app)) as client:
         body = {"email": "ann@example.com", "password": PASSWORD, "name": "Ann", "userType": "creator"}
         response = await client.post("/api/auth/signup", json=body, headers=COOKIE)
@@ -108,10 +108,10 @@ async def test_a_bearer_token_needs_none_also_when_there_are_cookies(api: Api, b
 
 
 async def test_the_token_of_another_session_or_of_nobody_is_good_for_nothing(
-    api: Api, house: House, browser: Browser
+    api: Api, env: Environment, browser: Browser
 ) -> None:
     own = browser.csrf["X-CSRF-Token"]
-    nobodys = csrf.issue(house.resources.keys, None).csrf_token
+    nobodys = csrf.issue(env.resources.keys, None).csrf_token
     await browser.log_in("ann@example.com")
     url = api.client.make_url("/")
     for token in (own, nobodys, browser.cookies["onswift-access"].value):

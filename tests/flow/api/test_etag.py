@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.etag import matches
+from core.work.etag import matches
 from tests.flow.api.conftest import Api
 
 

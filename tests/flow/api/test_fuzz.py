@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, given, settings, strategies
 from hypothesis.strategies import SearchStrategy
 
 from api.app import build_app
-from core.market import PUBLIC
+from core.market.market import PUBLIC
 from marketplaces.onswift.routes import ROUTES
 from tests.flow.api.conftest import Api
-from tests.flow.conftest import House, without_limits
+from tests.flow.conftest import Environment, without_limits
 
 TEXT = strategies.text(max_size=20) | strategies.sampled_from(["\0", "a\0b", "\u2028", "👍\u200d", "x" * 300, "-1"])
 SCALARS = strategies.none() | strategies.booleans() | strategies.integers() | strategies.floats(allow_nan=False) | TEXT
@@ -33,10 +33,10 @@ QUERIES = strategies.dictionaries(
 )
 
 
-async def test_no_input_is_answered_with_a_bug(house: House) -> None:
-    resources = dataclasses.replace(house.resources, settings=without_limits(house.settings))
+async def test_no_input_is_answered_with_a_bug(env: Environment) -> None:
+    resources = dataclasses.replace(env.resources, settings=without_limits(env.settings))
     loop = asyncio.get_running_loop()
-    async with TestClient(TestServer(build_app(resources.settings, resources, house.publisher))) as client:
+    async with TestClient(TestServer(build_app(resources.settings, resources, env.publisher))) as client:
         api = Api(client)
         ann, bob = await api.signed_up("creator"), await api.signed_up("talent")
         conversation = (await ann.post("/conversations", participantId=bob.id)).body["id"]

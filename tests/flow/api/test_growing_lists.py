@@ -6,32 +6,32 @@ from uuid import UUID
 
 import pytest
 
-from core.notifications import notify_members
+from core.notifications.notifications import notify_members
 from tests.flow.api.conftest import Api, Caller
-from tests.flow.conftest import House
-from tests.flow.onswift.conftest import Cast
-from tests.flow.onswift.conftest import cast as cast
+from tests.flow.conftest import Environment
+from tests.flow.onswift.conftest import People
+from tests.flow.onswift.conftest import people as people
 from tests.flow.onswift.test_tasks import task_of
 
 COUNT = 5
 Change = Callable[[], Awaitable[None]]
-Grow = Callable[[Api, House, Caller], Awaitable[None]]
+Grow = Callable[[Api, Environment, Caller], Awaitable[None]]
 
 
-async def talk(api: Api, house: House, to: Caller) -> None:
+async def talk(api: Api, env: Environment, to: Caller) -> None:
     """Have someone new write to a user, and her notified."""
     creator = await api.signed_up("creator")
     room = (await creator.post("/conversations", participantId=to.id)).body["id"]
     await creator.post(f"/conversations/{room}/messages", content="hello")
-    await notify_members(house.resources.db, house.publisher, [UUID(room)])
+    await notify_members(env.resources.db, env.publisher, [UUID(room)])
 
 
-async def invite(api: Api, _house: House, to: Caller) -> None:
+async def invite(api: Api, _house: Environment, to: Caller) -> None:
     creator = await api.signed_up("creator")
     await creator.post("/conversations/groups", title="Team", participantIds=[to.id])
 
 
-async def found_project(_api: Api, _house: House, creator: Caller) -> None:
+async def found_project(_api: Api, _house: Environment, creator: Caller) -> None:
     await creator.post("/projects", name="Film", description="A short one", dueDate="2999-12-31")
 
 
@@ -45,17 +45,17 @@ LISTS = [
 
 @pytest.mark.parametrize(("name", "role", "grow"), LISTS, ids=[name for name, *_ in LISTS])
 async def test_what_a_list_held_is_shown_once_each_while_it_grows(
-    api: Api, house: House, name: str, role: str, grow: Grow
+    api: Api, env: Environment, name: str, role: str, grow: Grow
 ) -> None:
     bob = await api.signed_up(role)
     for _ in range(COUNT):
-        await grow(api, house, bob)
+        await grow(api, env, bob)
     held = [one["id"] for one in (await bob.get(f"/{name}")).body[name]]
     page = (await bob.get(f"/{name}", limit=2)).body
     shown = [one["id"] for one in page[name]]
     while cursor := page["pagination"]["nextCursor"]:
         assert page["pagination"]["hasNext"]
-        await grow(api, house, bob)
+        await grow(api, env, bob)
         page = (await bob.get(f"/{name}", limit=2, cursor=cursor)).body
         shown += [one["id"] for one in page[name]]
     assert shown == held
@@ -70,7 +70,7 @@ async def test_what_is_no_cursor_is_refused(api: Api, name: str, cursor: str) ->
     assert (refused.status, refused.fields) == (400, ["cursor"])
 
 
-async def people(api: Api, count: int, role: str = "talent") -> list[Caller]:
+async def signed_up(api: Api, count: int, role: str = "talent") -> list[Caller]:
     return [await api.signed_up(role, f"P{place}") for place in range(count)]
 
 
@@ -95,7 +95,7 @@ def told_apart(one: Any) -> str:
 async def test_what_one_has_blocked_or_muted_is_shown_once_each_while_that_changes(api: Api, name: str) -> None:
     ann = await api.signed_up()
     path = {"blocks": "/users/me/blocks/{}", "mutes": "/users/{}/mute"}[name]
-    others = await people(api, 8)
+    others = await signed_up(api, 8)
     for one in others[:6]:
         assert (await ann.put(path.format(one.id))).status == 204
     coming, going = others[6:], [others[5], others[0]]  # one that is shown first, and one that is shown last
@@ -112,7 +112,7 @@ async def test_what_one_has_blocked_or_muted_is_shown_once_each_while_that_chang
 @pytest.mark.usefixtures("generous")
 async def test_who_is_invited_is_shown_once_each_while_others_are_and_answer(api: Api) -> None:
     ann = await api.signed_up()
-    first, *others = await people(api, 8)
+    first, *others = await signed_up(api, 8)
     ids = [one.id for one in others[:5]]
     group = (await ann.post("/conversations/groups", title="Team", participantIds=[first.id, *ids])).body["id"]
     coming = others[5:]
@@ -129,22 +129,22 @@ async def test_who_is_invited_is_shown_once_each_while_others_are_and_answer(api
 
 
 @pytest.mark.usefixtures("generous")
-async def test_comments_are_shown_once_each_while_some_come_and_go(cast: Cast) -> None:
-    task = await task_of(cast)
-    path = f"{cast.path}/tasks/{task['id']}/comments"
+async def test_comments_are_shown_once_each_while_some_come_and_go(people: People) -> None:
+    task = await task_of(people)
+    path = f"{people.path}/tasks/{task['id']}/comments"
 
     async def write() -> str:
-        return str((await cast.creator.post(path, content="x")).body["id"])
+        return str((await people.creator.post(path, content="x")).body["id"])
 
     held = [await write() for _ in range(6)]
     going = [held[0], held[1]]
 
     async def change() -> None:
         if going:
-            await cast.creator.delete(f"{path}/{going.pop()}")
+            await people.creator.delete(f"{path}/{going.pop()}")
             await write()
 
-    shown = await read_on(cast.talent, path, "comments", change)
+    shown = await read_on(people.talent, path, "comments", change)
     assert shown[:6] == held
     assert len(shown) == len(set(shown)) == 8
 
@@ -154,35 +154,37 @@ SORTS = ["dueDate", "-dueDate", "createdAt", "-createdAt", "name", "-name", "sta
 
 @pytest.mark.usefixtures("generous")
 @pytest.mark.parametrize("sort", SORTS)
-async def test_tasks_are_shown_once_each_in_every_order_while_some_come_and_go(cast: Cast, sort: str | None) -> None:
+async def test_tasks_are_shown_once_each_in_every_order_while_some_come_and_go(
+    people: People, sort: str | None
+) -> None:
     """None: those of one project."""
     looks = [("B", 12), ("a", 11), ("b", 11), ("A", 12), ("c", 10), ("É", 10)]
-    made = [await task_of(cast, name=name, dueDate=f"2999-10-{day}") for name, day in looks]
+    made = [await task_of(people, name=name, dueDate=f"2999-10-{day}") for name, day in looks]
     for task, status in zip(
         made, ["in-progress", "completed", "planning", "in-progress", "planning", "planning"], strict=True
     ):
-        await cast.creator.put(f"{cast.path}/tasks/{task['id']}", status=status)
-    path, query = ("/tasks", {"sort": sort}) if sort else (f"{cast.path}/tasks", {})
-    held = [one["id"] for one in (await cast.creator.get(path, **query)).body["tasks"]]
+        await people.creator.put(f"{people.path}/tasks/{task['id']}", status=status)
+    path, query = ("/tasks", {"sort": sort}) if sort else (f"{people.path}/tasks", {})
+    held = [one["id"] for one in (await people.creator.get(path, **query)).body["tasks"]]
     new = [("0", 1), ("zz", 30), ("b", 11)]
     going = [held[5], held[0], held[1]]
 
     async def change() -> None:
         if new:
             name, day = new.pop()
-            await task_of(cast, name=name, dueDate=f"2999-10-{day:02}")
-            await cast.creator.delete(f"{cast.path}/tasks/{going.pop()}")
+            await task_of(people, name=name, dueDate=f"2999-10-{day:02}")
+            await people.creator.delete(f"{people.path}/tasks/{going.pop()}")
 
-    shown = await read_on(cast.creator, path, "tasks", change, **query)
+    shown = await read_on(people.creator, path, "tasks", change, **query)
     assert len(shown) == len(set(shown))
     assert [one for one in shown if one in held[:5]] == held[:5]
 
 
 @pytest.mark.usefixtures("generous")
-async def test_a_cursor_is_good_for_the_order_that_it_was_given_in(cast: Cast) -> None:
+async def test_a_cursor_is_good_for_the_order_that_it_was_given_in(people: People) -> None:
     for _ in range(2):
-        await task_of(cast)
-    cursor = (await cast.creator.get("/tasks", limit=1, sort="name")).body["pagination"]["nextCursor"]
-    assert (await cast.creator.get("/tasks", cursor=cursor, sort="-name")).fields == ["cursor"]
-    assert (await cast.creator.get("/tasks", cursor="kgEC")).fields == ["cursor"]
-    assert (await cast.creator.get(f"{cast.path}/tasks", cursor="x")).fields == ["cursor"]
+        await task_of(people)
+    cursor = (await people.creator.get("/tasks", limit=1, sort="name")).body["pagination"]["nextCursor"]
+    assert (await people.creator.get("/tasks", cursor=cursor, sort="-name")).fields == ["cursor"]
+    assert (await people.creator.get("/tasks", cursor="kgEC")).fields == ["cursor"]
+    assert (await people.creator.get(f"{people.path}/tasks", cursor="x")).fields == ["cursor"]

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from core import passwords
+from core.platform import passwords
 from tests.flow.api.conftest import PASSWORD, Api, Caller, Reply
-from tests.flow.conftest import House
+from tests.flow.conftest import Environment
 
 
 class Gate:
@@ -37,17 +37,17 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
 
 
 async def test_sixty_signups_at_once_cost_another_clients_login_a_turn(
-    gate: Gate, api: Api, house: House, monkeypatch: pytest.MonkeyPatch
+    gate: Gate, api: Api, env: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ann = await api.signed_up()
     monkeypatch.setattr(passwords, "hash_password", gate.hash)
-    waiting, verify = asyncio.Event(), house.resources.passwords.verify_login
+    waiting, verify = asyncio.Event(), env.resources.passwords.verify_login
 
     async def verify_login(stored: str | None, password: str, subject: str) -> bool:
         waiting.set()
         return await verify(stored, password, subject)
 
-    monkeypatch.setattr(house.resources.passwords, "verify_login", verify_login)
+    monkeypatch.setattr(env.resources.passwords, "verify_login", verify_login)
     mallory = Caller(api.client, headers={"X-Forwarded-For": "8.8.8.8"})
 
     async def sign_up(number: int) -> Reply:

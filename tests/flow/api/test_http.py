@@ -15,12 +15,12 @@ from api import app, endpoint
 from api.app import build_app
 from cli.embedded.postgres import embedded_postgres
 from config.settings import Settings
-from core.identity import RESET
-from core.migrate import migrate
-from core.resources import open_resources
+from core.accounts.identity import RESET
+from core.market.resources import open_resources
+from core.platform.migrate import migrate
 from realtime.publisher import open_publisher
 from tests.flow.api.conftest import Api, Caller, read
-from tests.flow.conftest import PATIENCE, House
+from tests.flow.conftest import PATIENCE, Environment
 
 JSON = {"Content-Type": "application/json"}
 
@@ -81,7 +81,7 @@ async def test_a_bug_is_an_internal_error_that_tells_nothing(
     async def broken(*_: object) -> None:
         raise RuntimeError("the secret of the bug")
 
-    monkeypatch.setattr("core.db.Scalar.__call__", broken)
+    monkeypatch.setattr("core.platform.db.Scalar.__call__", broken)
     reply = await api.anyone.get("/health")
     assert (reply.status, reply.code) == (500, "INTERNAL_ERROR")
     assert "secret" not in str(reply.body)
@@ -127,9 +127,9 @@ async def test_calls_are_served_under_the_marketplace_and_at_the_root_while_it_i
     assert (await ann.get("/users/me")).status == 200
 
 
-async def test_only_listed_origins_may_call_from_a_browser(house: House) -> None:
-    settings = msgspec.structs.replace(house.settings, cors_origins=("https://app.example.com",))
-    async with TestClient(TestServer(build_app(settings, house.resources, house.publisher))) as client:
+async def test_only_listed_origins_may_call_from_a_browser(env: Environment) -> None:
+    settings = msgspec.structs.replace(env.settings, cors_origins=("https://app.example.com",))
+    async with TestClient(TestServer(build_app(settings, env.resources, env.publisher))) as client:
         asked = {"Origin": "https://app.example.com", "Access-Control-Request-Method": "PUT"}
         async with client.options("/api/users/me", headers=asked) as preflight:
             assert preflight.status == 204
@@ -172,27 +172,27 @@ async def test_messages_have_a_rate_of_their_own(api: Api) -> None:
     assert (await ann.get("/users/me")).status == 200
 
 
-async def test_limits_can_be_turned_off(house: House) -> None:
-    settings = msgspec.structs.replace(house.settings, rate_limits="off")
-    resources = dataclasses.replace(house.resources, settings=settings)
-    async with TestClient(TestServer(build_app(settings, resources, house.publisher))) as client:
+async def test_limits_can_be_turned_off(env: Environment) -> None:
+    settings = msgspec.structs.replace(env.settings, rate_limits="off")
+    resources = dataclasses.replace(env.resources, settings=settings)
+    async with TestClient(TestServer(build_app(settings, resources, env.publisher))) as client:
         api = Api(client)
         replies = await asyncio.gather(*(api.log_in("nobody@example.com") for _ in range(10)))
         assert {reply.status for reply in replies} == {401}
 
 
-async def test_a_forwarded_address_is_believed_from_a_trusted_proxy_only(house: House) -> None:
+async def test_a_forwarded_address_is_believed_from_a_trusted_proxy_only(env: Environment) -> None:
     async def locked_out(settings: Settings, forwarded: str) -> bool:
         return await status(settings, forwarded) == 429
 
     async def status(settings: Settings, forwarded: str) -> int:
-        resources = dataclasses.replace(house.resources, settings=settings)
-        async with TestClient(TestServer(build_app(settings, resources, house.publisher))) as client:
+        resources = dataclasses.replace(env.resources, settings=settings)
+        async with TestClient(TestServer(build_app(settings, resources, env.publisher))) as client:
             caller = Caller(client, headers={"X-Forwarded-For": forwarded})
             reply = await caller.post("/auth/login", email="nobody@example.com", password="x")
             return reply.status
 
-    behind = msgspec.structs.replace(house.settings, trusted_proxies=("127.0.0.0/8", "10.0.0.1"))
+    behind = msgspec.structs.replace(env.settings, trusted_proxies=("127.0.0.0/8", "10.0.0.1"))
     for _ in range(5):
         assert not await locked_out(behind, "6.6.6.6, 1.2.3.4, 10.0.0.1")
     assert await locked_out(behind, "7.7.7.7, 1.2.3.4"), "what the client made up before it does not count"
@@ -201,19 +201,19 @@ async def test_a_forwarded_address_is_believed_from_a_trusted_proxy_only(house: 
     for wrong in ("nobody knows", ""):
         assert await status(behind, wrong) == 400, "what our own proxy says must make sense"
     for _ in range(5):
-        assert not await locked_out(house.settings, "1.2.3.4"), "here it is 127.0.0.1 that calls"
-    assert await locked_out(house.settings, "1.2.3.9")
+        assert not await locked_out(env.settings, "1.2.3.4"), "here it is 127.0.0.1 that calls"
+    assert await locked_out(env.settings, "1.2.3.9")
 
 
 async def test_without_redis_calls_are_answered_and_a_mail_is_not_promised(
-    api: Api, house: House, monkeypatch: pytest.MonkeyPatch
+    api: Api, env: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ann = await api.signed_up()
 
     async def gone(*_: Any, **__: Any) -> None:
         raise ConnectionError("Redis is away")
 
-    monkeypatch.setattr(house.resources.redis, "evalsha", gone)
+    monkeypatch.setattr(env.resources.redis, "evalsha", gone)
     monkeypatch.setattr("arq.ArqRedis.enqueue_job", gone)
     assert (await ann.get("/users/me")).status == 200
     assert (await api.log_in(ann.email)).status == 200
@@ -221,7 +221,7 @@ async def test_without_redis_calls_are_answered_and_a_mail_is_not_promised(
     assert (reply.status, reply.code) == (503, "UNAVAILABLE")
     assert "Retry-After" in reply.headers
     sql = "select count(*) from one_time_tokens where purpose = $1"
-    assert await house.resources.db.fetchval(sql, RESET) == 0, "nothing is stored that was not mailed"
+    assert await env.resources.db.fetchval(sql, RESET) == 0, "nothing is stored that was not mailed"
 
 
 async def test_a_database_that_is_away_is_a_503_and_comes_back(settings: Settings, servers_folder: Path) -> None:
@@ -244,10 +244,10 @@ async def test_a_database_that_is_away_is_a_503_and_comes_back(settings: Setting
             assert (await ann.get("/users/me")).status == 200
 
 
-async def test_a_call_that_hangs_is_given_up(api: Api, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_call_that_hangs_is_given_up(api: Api, env: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
     ann = await api.signed_up()
     monkeypatch.setattr(endpoint, "CALL_SECONDS", 0.2)
-    async with house.resources.db.acquire() as connection, connection.transaction():
+    async with env.resources.db.acquire() as connection, connection.transaction():
         await connection.execute("lock table users in access exclusive mode")
         reply = await ann.get("/users/me")
     assert (reply.status, reply.code) == (503, "UNAVAILABLE")

@@ -14,15 +14,15 @@ from api.app import build_app
 from cli.serve.listening import listening, runner_of
 from cli.serve.pulses import api_pulse, worker_pulse
 from config.settings import Settings
-from core import dead_jobs
-from core.clock import now
-from core.jobs import SendMail
+from core.base.clock import now
+from core.work import dead_jobs
+from core.work.jobs import SendMail
 from realtime import heart
 from realtime.ops import problems
 from realtime.pulse import LATE, SILENT
 from tests.chaos.proxy import Proxy, open_proxy
 from tests.flow.api.conftest import Caller, operating
-from tests.flow.conftest import House, open_house
+from tests.flow.conftest import Environment, open_environment
 from workers.app import open_worker
 
 PATIENCE = 15.0
@@ -59,10 +59,10 @@ def missing(listed: Any) -> dict[str, str]:
 
 
 async def test_a_hub_that_postgres_does_not_answer_says_so_and_its_pulse_is_not_late(
-    operator: Caller, house: House, far_postgres: tuple[Proxy, Settings]
+    operator: Caller, env: Environment, far_postgres: tuple[Proxy, Settings]
 ) -> None:
     proxy, settings = far_postgres
-    await house.hub(settings)
+    await env.hub(settings)
     assert missing(await listed(operator, lambda seen: seen["hubs"])) == {}
     proxy.pause()
     away = await listed(operator, missing)
@@ -89,8 +89,8 @@ async def test_a_check_that_cannot_be_cancelled_holds_nobody_up(monkeypatch: pyt
     end.set()
 
 
-async def test_a_hub_that_is_deaf_names_the_server(operator: Caller, house: House, hub: str) -> None:
-    one = house.hubs[0]
+async def test_a_hub_that_is_deaf_names_the_server(operator: Caller, env: Environment, hub: str) -> None:
+    one = env.hubs[0]
     await listed(operator, lambda seen: not missing(seen))
     await one._pulse._beating.stop()
     (server,) = (shard.name for shard in one._bus._shards)
@@ -102,9 +102,9 @@ async def test_a_hub_that_is_deaf_names_the_server(operator: Caller, house: Hous
 
 
 async def test_a_hub_that_misses_two_pulses_is_late_before_it_is_silent(
-    operator: Caller, house: House, hub: str, monkeypatch: pytest.MonkeyPatch
+    operator: Caller, env: Environment, hub: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await house.hubs[0]._pulse._beating.stop()
+    await env.hubs[0]._pulse._beating.stop()
     states = []
     for age in (LATE / 2, LATE, SILENT):
         monkeypatch.setattr("realtime.pulse.now", lambda age=age: now() + age)
@@ -131,26 +131,26 @@ async def asking(url: str) -> AsyncIterator[None]:
         await asyncio.wait([task])
 
 
-async def test_apis_tell_how_much_they_are_asked_until_they_end(operator: Caller, house: House) -> None:
-    app = build_app(house.settings, house.resources, house.publisher)
+async def test_apis_tell_how_much_they_are_asked_until_they_end(operator: Caller, env: Environment) -> None:
+    app = build_app(env.settings, env.resources, env.publisher)
     async with (
         runner_of(app) as runner,
-        listening(house.settings, runner, house.resources.offenders) as port,
-        api_pulse(house.settings, house.resources, runner),
+        listening(env.settings, runner, env.resources.offenders) as port,
+        api_pulse(env.settings, env.resources, runner),
         asking(f"http://127.0.0.1:{port}/healthz"),
     ):
         seen = await listed(operator, lambda seen: any(one["vitals"]["requestsPerSecond"] for one in seen["processes"]))
         (api,) = (one["vitals"] for one in seen["processes"])
         assert (api["kind"], api["missing"], api["jobsRunning"]) == ("api", {}, None)
-        assert api["name"].endswith(f":{house.settings.port}")
+        assert api["name"].endswith(f":{env.settings.port}")
     assert (await operator.get("/hubs")).body == {"hubs": [], "processes": []}
 
 
-async def test_workers_tell_how_many_jobs_there_are_until_they_end(operator: Caller, house: House) -> None:
-    await dead_jobs.bury(house.resources.db, "SendMail", None, "it broke", 3, "request")
-    async with open_worker(house.settings, house.resources, house.publisher) as worker:
+async def test_workers_tell_how_many_jobs_there_are_until_they_end(operator: Caller, env: Environment) -> None:
+    await dead_jobs.mark_dead(env.resources.db, "SendMail", None, "it broke", 3, "request")
+    async with open_worker(env.settings, env.resources, env.publisher) as worker:
         await worker._counting.stop()
-        async with worker_pulse(house.settings, house.resources, worker):
+        async with worker_pulse(env.settings, env.resources, worker):
             await listed(operator, lambda seen: [one["vitals"]["jobsDead"] for one in seen["processes"]] == [None])
             await worker._count()
             await listed(operator, lambda seen: [one["vitals"]["jobsDead"] for one in seen["processes"]] == [1])
@@ -159,18 +159,18 @@ async def test_workers_tell_how_many_jobs_there_are_until_they_end(operator: Cal
     assert (await operator.get("/hubs")).body == {"hubs": [], "processes": []}
 
 
-async def test_jobs_that_wait_are_counted_and_those_for_later_are_not(house: House) -> None:
-    assert await house.resources.jobs.waiting() == 0
-    await house.resources.jobs.enqueue(SendMail("ann@example.com", "now", ""))
-    await house.resources.jobs._redis.enqueue_job("SendMail", _defer_by=600)
-    assert await house.resources.jobs.waiting() == 1
+async def test_jobs_that_wait_are_counted_and_those_for_later_are_not(env: Environment) -> None:
+    assert await env.resources.jobs.waiting() == 0
+    await env.resources.jobs.enqueue(SendMail("ann@example.com", "now", ""))
+    await env.resources.jobs._redis.enqueue_job("SendMail", _defer_by=600)
+    assert await env.resources.jobs.waiting() == 1
 
 
 async def test_while_the_first_redis_is_away_the_error_names_it_without_its_password(settings: Settings) -> None:
     path = urlsplit(settings.redis_urls[0]).path
     async with open_proxy(path) as (proxy, port):
         far = msgspec.structs.replace(settings, redis_urls=(f"redis://default:secret@127.0.0.1:{port}",))
-        async with open_house(far) as house, operating(house) as operator:
+        async with open_environment(far) as env, operating(env) as operator:
             assert (await operator.get("/hubs")).status == 200
             proxy.cut()
             reply = await operator.get("/hubs")

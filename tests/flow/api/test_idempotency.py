@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from core import errors
+from core.base import errors
 from tests.flow.api.conftest import Api, Caller, Reply
-from tests.flow.conftest import House
+from tests.flow.conftest import Environment
 
 PROJECT = {"name": "Film", "description": "A short one", "dueDate": "2999-12-31"}
 
@@ -16,77 +16,77 @@ async def create(caller: Caller, key: str, **change: str) -> Reply:
     return await caller.call("POST", "/projects", json=PROJECT | change, headers={"Idempotency-Key": key})
 
 
-async def count(house: House) -> int:
-    return int(await house.resources.db.fetchval("select count(*) from onswift.projects"))
+async def count(env: Environment) -> int:
+    return int(await env.resources.db.fetchval("select count(*) from onswift.projects"))
 
 
-async def test_a_repeat_gets_the_first_answer_and_creates_nothing(api: Api, house: House) -> None:
+async def test_a_repeat_gets_the_first_answer_and_creates_nothing(api: Api, env: Environment) -> None:
     ann = await api.signed_up()
     first, second = await create(ann, "1"), await create(ann, "1")
     assert (first.status, second.status) == (201, 201)
     assert first.body == second.body
     assert ("Idempotency-Replayed" in first.headers, second.headers["Idempotency-Replayed"]) == (False, "true")
-    assert await count(house) == 1
+    assert await count(env) == 1
 
 
-async def test_of_many_with_one_key_at_once_one_creates(api: Api, house: House) -> None:
+async def test_of_many_with_one_key_at_once_one_creates(api: Api, env: Environment) -> None:
     ann = await api.signed_up()
     replies = await asyncio.gather(*(create(ann, "1") for _ in range(8)))
     assert {reply.status for reply in replies} == {201}
     assert len({reply.body["id"] for reply in replies}) == 1
-    assert await count(house) == 1
+    assert await count(env) == 1
 
 
-async def test_another_key_creates_another_and_so_does_the_same_key_of_someone_else(api: Api, house: House) -> None:
+async def test_another_key_creates_another_and_so_does_the_same_key_of_someone_else(api: Api, env: Environment) -> None:
     ann, bob = await api.signed_up(), await api.signed_up()
     ids = {(await create(caller, key)).body["id"] for caller, key in ((ann, "1"), (ann, "2"), (bob, "1"))}
-    assert len(ids) == await count(house) == 3
+    assert len(ids) == await count(env) == 3
 
 
-async def test_a_key_is_for_one_call_only(api: Api, house: House) -> None:
+async def test_a_key_is_for_one_call_only(api: Api, env: Environment) -> None:
     ann = await api.signed_up()
     await create(ann, "1")
     other = await create(ann, "1", name="Another")
     assert (other.status, other.code) == (422, "IDEMPOTENCY_KEY_REUSED")
-    assert await count(house) == 1
+    assert await count(env) == 1
 
 
-async def test_a_repeat_is_one_whatever_the_order_of_its_fields_and_its_blanks(api: Api, house: House) -> None:
+async def test_a_repeat_is_one_whatever_the_order_of_its_fields_and_its_blanks(api: Api, env: Environment) -> None:
     ann = await api.signed_up()
     first = await create(ann, "1")
     text = json.dumps(dict(reversed(PROJECT.items())), indent=2)
     headers = {"Idempotency-Key": "1", "Content-Type": "application/json"}
     second = await ann.call("POST", "/projects", data=text, headers=headers)
     assert (second.status, second.body) == (201, first.body)
-    assert await count(house) == 1
+    assert await count(env) == 1
 
 
-async def test_a_call_that_was_refused_can_be_mended_and_repeated_with_its_key(api: Api, house: House) -> None:
+async def test_a_call_that_was_refused_can_be_mended_and_repeated_with_its_key(api: Api, env: Environment) -> None:
     ann = await api.signed_up()
     assert (await create(ann, "1", dueDate="1999-12-31")).status == 400
     assert (await create(ann, "1")).status == 201
 
 
 async def test_a_call_that_dies_in_the_middle_is_done_by_its_repeat(
-    api: Api, house: House, monkeypatch: pytest.MonkeyPatch
+    api: Api, env: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def dies(*_: object) -> None:
         raise errors.UNAVAILABLE.error()
 
     ann = await api.signed_up()
     with monkeypatch.context() as patch:
-        patch.setattr("core.idempotency.KEEP", dies)
+        patch.setattr("core.work.idempotency.KEEP", dies)
         assert (await create(ann, "1")).status == 503
-    assert await count(house) == 0
+    assert await count(env) == 0
     assert (await create(ann, "1")).status == 201
-    assert await count(house) == 1
+    assert await count(env) == 1
 
 
-async def test_a_key_that_is_too_long_is_refused(api: Api, house: House) -> None:
+async def test_a_key_that_is_too_long_is_refused(api: Api, env: Environment) -> None:
     ann = await api.signed_up()
     refused = await create(ann, "x" * 129)
     assert (refused.status, refused.fields) == (400, ["Idempotency-Key"])
-    assert await count(house) == 0
+    assert await count(env) == 0
 
 
 async def test_a_message_is_sent_once_for_its_key(api: Api) -> None:

@@ -6,14 +6,14 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from core import clock
-from core.budget import Rate
-from core.db import Scalar
-from core.errors import UNAVAILABLE
-from core.shared_limits import key_of
+from core.base import clock
+from core.base.errors import UNAVAILABLE
+from core.limits.budget import Rate
+from core.limits.shared_limits import key_of
+from core.platform.db import Scalar
 from marketplaces.onswift import rules
 from tests.flow.api.conftest import PASSWORD, Api
-from tests.flow.conftest import House
+from tests.flow.conftest import Environment
 
 BAD_SIGNUPS = (
     ("email", "not-an-address"),
@@ -110,7 +110,7 @@ async def test_a_wrong_password_and_an_unknown_address_get_the_same_answer(api: 
     assert wrong.code == "INVALID_CREDENTIALS"
 
 
-async def test_five_failed_logins_lock_their_address_out_and_nobody_else(api: Api, house: House) -> None:
+async def test_five_failed_logins_lock_their_address_out_and_nobody_else(api: Api, env: Environment) -> None:
     ann = await api.signed_up()
     failed = [await api.log_in(ann.email, "Wrong-horse-7") for _ in range(5)]
     locked_out = await api.log_in(ann.email)
@@ -119,27 +119,27 @@ async def test_five_failed_logins_lock_their_address_out_and_nobody_else(api: Ap
     assert 1 <= int(locked_out.headers["Retry-After"]) <= 15 * 60
     assert (await ann.get("/users/me")).status == 200
     key = key_of("onswift", rules.LOGIN.address, "127.0.0.1")
-    await house.resources.redis.delete(key)
-    house.resources.limits._refusals.of(key, 0.0).forget()  # as it is after some seconds
+    await env.resources.redis.delete(key)
+    env.resources.limits._refusals.of(key, 0.0).forget()  # as it is after some seconds
     assert (await api.log_in(ann.email)).status == 200
 
 
 async def test_what_is_no_address_gets_the_same_answer_counts_for_its_client_and_names_no_bucket(
-    api: Api, house: House
+    api: Api, env: Environment
 ) -> None:
     ann, accounts = await api.signed_up(), "limit:onswift:login-account:*"
     replies = [await api.log_in("nobody@example.com")]
-    assert len(await house.resources.redis.keys(accounts)) == 1, "that of an address"
+    assert len(await env.resources.redis.keys(accounts)) == 1, "that of an address"
     others = ("\u0130nfo@example.com", ann.email.replace("e", "\u00ea"), "x" * 1000, f"{ann.email}\0")
     replies += [await api.log_in(email) for email in others]
     assert [(reply.status, reply.body) for reply in replies] == [(401, replies[0].body)] * 5
     assert (await api.log_in("x" * 1000)).status == 429
     assert (await api.log_in("x" * 250_000)).status == 400
-    assert len(await house.resources.redis.keys(accounts)) == 1
+    assert len(await env.resources.redis.keys(accounts)) == 1
 
 
 async def test_no_spelling_of_an_address_escapes_the_limit_of_its_account(
-    api: Api, house: House, monkeypatch: pytest.MonkeyPatch
+    api: Api, env: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     login = msgspec.structs.replace(rules.LOGIN, account=Rate("login-account", 3, 900))
     monkeypatch.setattr(rules, "LOGIN", login)
@@ -155,7 +155,7 @@ async def test_no_spelling_of_an_address_escapes_the_limit_of_its_account(
 
 
 async def test_an_attempt_that_could_not_be_made_does_not_count(
-    api: Api, house: House, monkeypatch: pytest.MonkeyPatch
+    api: Api, env: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ann = await api.signed_up()
 
@@ -163,14 +163,14 @@ async def test_an_attempt_that_could_not_be_made_does_not_count(
         raise UNAVAILABLE.error()
 
     with monkeypatch.context() as patch:
-        patch.setattr(house.resources.passwords, "verify_login", full)
+        patch.setattr(env.resources.passwords, "verify_login", full)
         replies = [await api.log_in(ann.email) for _ in range(8)]
     assert {(reply.status, reply.headers["Retry-After"]) for reply in replies} == {(503, "1")}
     assert (await api.log_in(ann.email)).status == 200
 
 
 async def test_a_signup_is_hashed_only_if_its_address_is_free_and_its_client_has_not_signed_up_too_many(
-    api: Api, house: House, monkeypatch: pytest.MonkeyPatch
+    api: Api, env: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rules, "SIGN_UPS", Rate("sign-up", 3, 3600))
     ann, hashed = await api.signed_up(), []
@@ -179,7 +179,7 @@ async def test_a_signup_is_hashed_only_if_its_address_is_free_and_its_client_has
         hashed.append(password)
         return "hash"
 
-    monkeypatch.setattr(house.resources.passwords, "hash", hash)
+    monkeypatch.setattr(env.resources.passwords, "hash", hash)
     body = {"password": PASSWORD, "name": "Ann", "userType": "creator"}
     emails = (ann.email.upper(), "free@example.com", "too-many@example.com")
     replies = [await api.anyone.post("/auth/signup", email=email, **body) for email in emails]
@@ -197,9 +197,9 @@ async def test_failed_logins_at_once_do_not_slip_through(api: Api) -> None:
     assert sorted(reply.status for reply in replies) == [401] * 5 + [429] * 7
 
 
-async def test_a_deleted_user_is_out(api: Api, house: House) -> None:
+async def test_a_deleted_user_is_out(api: Api, env: Environment) -> None:
     ann = await api.signed_up()
-    await house.resources.db.execute("update users set deleted_at = now()")
+    await env.resources.db.execute("update users set deleted_at = now()")
     assert (await api.log_in(ann.email)).status == 401
     assert (await ann.get("/users/me")).code == "SESSION_ENDED"
     assert (await ann.post("/auth/refresh", refreshToken=ann.refresh_token)).status == 401
@@ -249,7 +249,7 @@ async def test_a_reused_refresh_token_ends_the_family(api: Api, monkeypatch: pyt
 
 
 async def test_a_token_is_refused_unless_it_is_a_live_one_of_its_kind(
-    api: Api, house: House, monkeypatch: pytest.MonkeyPatch
+    api: Api, env: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ann = await api.signed_up()
     for bad in ("", "x", "a.b.c", ann.access_token, ann.refresh_token[:-3] + "abc", "\u00e9"):
@@ -295,30 +295,30 @@ async def test_a_logout_may_name_another_login_of_ones_own_and_no_one_elses(api:
 
 
 async def test_a_login_whose_password_is_reset_meanwhile_opens_no_session(
-    api: Api, house: House, monkeypatch: pytest.MonkeyPatch
+    api: Api, env: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ann = await api.signed_up()
 
     async def slow_verify(*_: object) -> bool:
-        await house.resources.db.execute("update users set password_hash = 'new'")
+        await env.resources.db.execute("update users set password_hash = 'new'")
         return True
 
-    monkeypatch.setattr(house.resources.passwords, "verify_login", slow_verify)
+    monkeypatch.setattr(env.resources.passwords, "verify_login", slow_verify)
     assert (await api.log_in(ann.email)).code == "INVALID_CREDENTIALS"
     count = Scalar(int, "select count(*) from sessions")
-    assert await count(house.resources.db) == 1
+    assert await count(env.resources.db) == 1
 
 
-async def test_passwords_are_stored_as_argon2id_only(api: Api, house: House) -> None:
+async def test_passwords_are_stored_as_argon2id_only(api: Api, env: Environment) -> None:
     await api.signed_up()
-    stored = await house.resources.db.fetchval("select password_hash from users")
+    stored = await env.resources.db.fetchval("select password_hash from users")
     assert stored.startswith("$argon2id$")
 
 
-async def test_the_ends_of_sessions_are_published(api: Api, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_ends_of_sessions_are_published(api: Api, env: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
     ended: list[object] = []
-    monkeypatch.setattr(house.publisher, "end_sessions", ended.extend)
+    monkeypatch.setattr(env.publisher, "end_sessions", ended.extend)
     ann = await api.signed_up()
-    claims = house.resources.keys.access(ann.access_token)
+    claims = env.resources.keys.access(ann.access_token)
     await ann.post("/auth/logout")
     assert ended == [claims.session_id]

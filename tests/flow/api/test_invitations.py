@@ -9,12 +9,12 @@ from uuid import UUID
 
 import pytest
 
-from core import invitations
-from core.budget import Rate
-from core.notifications import notify_members
-from core.shared_limits import SharedLimits, key_of
+from core.chat import invitations
+from core.limits.budget import Rate
+from core.limits.shared_limits import SharedLimits, key_of
+from core.notifications.notifications import notify_members
 from tests.flow.api.conftest import Api, Caller, Reply
-from tests.flow.conftest import House
+from tests.flow.conftest import Environment
 from tests.flow.onswift.conftest import NEW_PROJECT
 from tests.flow.onswift.delivering import NEW_TASK, uploaded
 
@@ -132,7 +132,7 @@ async def test_who_accepts_is_a_member_as_if_added(group: Group) -> None:
     assert len(await notices(group.eve)) == 1
 
 
-async def test_who_has_invited_somebody_has_nothing_unread_from_the_answer(group: Group, house: House) -> None:
+async def test_who_has_invited_somebody_has_nothing_unread_from_the_answer(group: Group, env: Environment) -> None:
     async def unread(who: Caller) -> int:
         return int((await who.get(group.path)).body["unreadCount"])
 
@@ -141,7 +141,7 @@ async def test_who_has_invited_somebody_has_nothing_unread_from_the_answer(group
     await group.bob.post(f"{group.path}/messages", content="hello")
     await accept(group.eve)
     assert (await unread(group.ann), await unread(group.bob), await unread(group.eve)) == (1, 1, 0)
-    await notify_members(house.resources.db, house.publisher, [UUID(group.id)])
+    await notify_members(env.resources.db, env.publisher, [UUID(group.id)])
     assert [one["message"] for one in (await group.ann.get("/notifications")).body["notifications"]] == ["Bob: hello"]
 
 
@@ -170,7 +170,7 @@ async def test_nobody_answers_for_somebody_else(group: Group) -> None:
     assert (await group.bob.post(f"{path}/decline")).status == 204
 
 
-async def test_a_decline_is_final_for_a_month(group: Group, house: House) -> None:
+async def test_a_decline_is_final_for_a_month(group: Group, env: Environment) -> None:
     path = f"/invitations/{(await invitation_of(group.bob))['id']}"
     replies = await asyncio.gather(*(group.bob.post(f"{path}/decline") for _ in range(3)))
     assert [reply.status for reply in replies] == [204] * 3
@@ -182,16 +182,16 @@ async def test_a_decline_is_final_for_a_month(group: Group, house: House) -> Non
         return reply.body["invited"], len((await group.bob.get("/invitations")).body["invitations"])
 
     assert await ask_again() == ([], 0)
-    await house.resources.db.execute(AGE, invitations.PAUSE + timedelta(hours=1))
+    await env.resources.db.execute(AGE, invitations.PAUSE + timedelta(hours=1))
     assert await ask_again() == ([], 0)
-    await house.resources.db.execute(AGE, invitations.PAUSE_AFTER_DECLINE)
+    await env.resources.db.execute(AGE, invitations.PAUSE_AFTER_DECLINE)
     assert await ask_again() == ([group.bob.id], 1)
     assert len(await notices(group.bob)) == 1, "one for each group"
     assert (await group.bob.post(f"{path}/accept")).code == "INVITATION_NOT_FOUND", "the old one stays declined"
     assert (await accept(group.bob)).status == 200
 
 
-async def test_an_invitation_goes_with_its_inviter_or_when_it_is_taken_back(group: Group, house: House) -> None:
+async def test_an_invitation_goes_with_its_inviter_or_when_it_is_taken_back(group: Group, env: Environment) -> None:
     await accept(group.bob)
     path = f"/invitations/{(await invitation_of(group.eve))['id']}/accept"
     assert (await group.bob.delete(f"{group.path}/members/{group.eve.id}")).code == "FORBIDDEN", "it is not his"
@@ -200,7 +200,7 @@ async def test_an_invitation_goes_with_its_inviter_or_when_it_is_taken_back(grou
     assert await notices(group.eve) == []
     again = await group.ann.post(f"{group.path}/members", userIds=[group.eve.id])
     assert again.body["invited"] == [], "taking back and asking again is no way to ring twice a day"
-    await house.resources.db.execute("update invitations set created_at = created_at - interval '2 days'")
+    await env.resources.db.execute("update invitations set created_at = created_at - interval '2 days'")
     assert (await group.bob.post(f"{group.path}/members", userIds=[group.eve.id])).body["invited"] == [group.eve.id]
     path = f"/invitations/{(await invitation_of(group.eve))['id']}/accept"
     assert (await group.ann.delete(f"{group.path}/members/{group.bob.id}")).status == 204
@@ -331,12 +331,12 @@ async def leave_it(group: Group, caller: Caller) -> None:
     assert (await caller.delete(f"{group.path}/members/{caller.id}")).status == 204
 
 
-async def test_who_has_declined_is_not_added_for_a_month_by_those_she_knows(group: Group, house: House) -> None:
+async def test_who_has_declined_is_not_added_for_a_month_by_those_she_knows(group: Group, env: Environment) -> None:
     await decline(group.bob)
     assert await add(group, group.bob) == ([], [])
     assert (await group.bob.get(group.path)).code == "NOT_A_MEMBER"
     assert (await group.bob.get("/invitations")).body["invitations"] == []
-    await house.resources.db.execute(AGE, invitations.PAUSE_AFTER_DECLINE)
+    await env.resources.db.execute(AGE, invitations.PAUSE_AFTER_DECLINE)
     assert await add(group, group.bob) == ([group.bob.id], [])
 
 
@@ -363,7 +363,7 @@ async def test_who_was_removed_has_not_said_no(group: Group) -> None:
 
 @pytest.mark.parametrize("accepts", [True, False])
 async def test_who_has_said_no_to_a_group_is_asked_before_she_is_in_another_one_of_the_same_user(
-    group: Group, api: Api, house: House, accepts: bool
+    group: Group, api: Api, env: Environment, accepts: bool
 ) -> None:
     bob, cid = group.bob, await api.signed_up("creator", "Cid")
     await answer(cid, bob)
@@ -380,8 +380,8 @@ async def test_who_has_said_no_to_a_group_is_asked_before_she_is_in_another_one_
 
     assert await joining(group.ann) == ([], [bob.id])
     assert await joining(cid) == ([bob.id], []), "of others she has said nothing"
-    await house.resources.db.execute(AGE, invitations.PAUSE_AFTER_DECLINE)
-    await house.resources.db.execute("update members set left_at = left_at - interval '30 days'")
+    await env.resources.db.execute(AGE, invitations.PAUSE_AFTER_DECLINE)
+    await env.resources.db.execute("update members set left_at = left_at - interval '30 days'")
     assert await joining(group.ann) == ([bob.id], [])
 
 
@@ -395,13 +395,13 @@ async def test_who_is_added_by_someone_she_knows_has_no_invitation_left(group: G
 
 
 async def test_a_user_invites_so_many_a_day_and_no_more(
-    api: Api, house: House, monkeypatch: pytest.MonkeyPatch
+    api: Api, env: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     most = Rate("invitations", 3, 86400)
     monkeypatch.setattr(invitations, "INVITATIONS", most)
     monkeypatch.setattr(SharedLimits, "rate_of", lambda _, rate, __: rate if rate is most else rate.times(1000))
     ann = await api.signed_up("creator")
-    strangers = [(await house.person(f"P{number}"))[0] for number in range(8)]
+    strangers = [(await env.person(f"P{number}"))[0] for number in range(8)]
 
     async def ask(*places: int) -> Reply:
         ids = [str(strangers[place].id) for place in places]
@@ -411,26 +411,26 @@ async def test_a_user_invites_so_many_a_day_and_no_more(
     refused = await ask(2, 3)
     assert (refused.status, refused.code) == (429, "RATE_LIMITED")
     assert int(refused.headers["Retry-After"]) > 3600
-    limited = house.resources.metrics.registry.get_sample_value("greenroom_limited_total", {"kind": "invitations"})
+    limited = env.resources.metrics.registry.get_sample_value("greenroom_limited_total", {"kind": "invitations"})
     assert limited == 1
     assert len((await ann.get("/conversations")).body["conversations"]) == 1, "nothing of it is there"
     replies = await asyncio.gather(*(ask(place) for place in (4, 5, 6, 7)))
     assert sorted(reply.status for reply in replies) == [201, 429, 429, 429]
     key = key_of("onswift", most, ann.id)
-    await house.resources.redis.delete(key)
-    house.resources.limits._refusals.of(key, 0.0).forget()
+    await env.resources.redis.delete(key)
+    env.resources.limits._refusals.of(key, 0.0).forget()
     too_many = await ask(0, 1, 2, 3)
     assert (too_many.status, "Retry-After" in too_many.headers) == (429, False), "never so many at once"
     assert (await ask(2, 3)).status == 201
 
 
 async def test_a_user_whose_limits_are_raised_invites_so_many_times_as_many(
-    api: Api, house: House, monkeypatch: pytest.MonkeyPatch
+    api: Api, env: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(invitations, "INVITATIONS", Rate("invitations", 2, 86400))
     ann = await api.signed_up("creator")
-    monkeypatch.setattr(house.resources.limits, "_raised", {ann.id: 2})
-    strangers = [str((await house.person(f"P{number}"))[0].id) for number in range(4)]
+    monkeypatch.setattr(env.resources.limits, "_raised", {ann.id: 2})
+    strangers = [str((await env.person(f"P{number}"))[0].id) for number in range(4)]
     made = await ann.post("/conversations/groups", title="Team", participantIds=strangers)
     assert made.status == 201
 
@@ -450,12 +450,12 @@ async def test_a_group_has_so_many_members_and_no_more(group: Group, api: Api, m
     assert (await group.ann.get(group.path)).body["memberCount"] == 2
 
 
-async def test_an_invitation_is_exported_and_goes_with_either_of_the_two(group: Group, house: House) -> None:
+async def test_an_invitation_is_exported_and_goes_with_either_of_the_two(group: Group, env: Environment) -> None:
     await decline(group.eve)
     for caller, count in ((group.ann, 2), (group.bob, 1), (group.eve, 1)):
         assert len((await caller.get("/users/me/export")).body["data"]["invitations"]) == count
     assert (await group.eve.delete("/users/me")).status == 204
-    left = await house.resources.db.fetch("select user_id from invitations")
+    left = await env.resources.db.fetch("select user_id from invitations")
     assert [row["user_id"] for row in left] == [UUID(group.bob.id)]
     assert (await group.ann.delete("/users/me")).status == 204
     assert (await group.bob.get("/invitations")).body["invitations"] == []
@@ -479,7 +479,7 @@ async def test_invitations_are_read_page_by_page(api: Api) -> None:
 
 
 async def test_whatever_happens_to_a_group_at_once_ends_in_an_answer(
-    group: Group, api: Api, house: House, generous: None
+    group: Group, api: Api, env: Environment, generous: None
 ) -> None:
     others = [group.bob, group.eve, *[await api.signed_up("talent", f"T{number}") for number in range(4)]]
     friends = others[3:]
@@ -510,13 +510,13 @@ async def test_whatever_happens_to_a_group_at_once_ends_in_an_answer(
         ]
         replies = await asyncio.gather(*calls)
         assert {reply.status for reply in replies if reply} <= {200, 201, 204, 401, 403, 404}
-        await house.resources.db.execute("update invitations set created_at = created_at - interval '2 days'")
-    counted = await house.resources.db.fetchrow(
+        await env.resources.db.execute("update invitations set created_at = created_at - interval '2 days'")
+    counted = await env.resources.db.fetchrow(
         "select last_seq, (select count(*) from messages where conversation_id = c.id) from conversations c where id = $1",
         UUID(group.id),
     )
     assert counted[0] == counted[1], "no hole"
-    left = await house.resources.db.fetchval(
+    left = await env.resources.db.fetchval(
         """
         select count(*) from invitations i join members m using (conversation_id, user_id)
         where i.answer is null and m.left_at is null"""

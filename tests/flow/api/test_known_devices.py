@@ -5,11 +5,11 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from core import clock
-from core.budget import Rate
+from core.base import clock
+from core.limits.budget import Rate
 from marketplaces.onswift import rules
 from tests.flow.api.conftest import PASSWORD, Api, Caller, Reply, serving
-from tests.flow.conftest import House
+from tests.flow.conftest import Environment
 
 WRONG = "Wrong-horse-7"
 NEW = {"X-Device-Token": "new"}
@@ -66,8 +66,8 @@ async def test_the_owner_gets_in_on_a_device_of_hers_from_a_new_address_while_st
     assert "Set-Cookie" not in reply.headers, "it keeps the token itself"
 
 
-async def test_a_browser_keeps_it_as_a_cookie(house: House, light_passwords: None, place: Place) -> None:
-    async with serving(house) as browser, serving(house) as stranger:
+async def test_a_browser_keeps_it_as_a_cookie(env: Environment, light_passwords: None, place: Place) -> None:
+    async with serving(env) as browser, serving(env) as stranger:
         ann = await browser.signed_up()
         await lock_out(stranger, ann.email, place)
         assert (await browser.log_in(ann.email)).status == 200
@@ -93,7 +93,7 @@ async def test_whoever_has_the_device_may_not_guess_for_ever(api: Api) -> None:
     assert (await api.log_in(ann.email)).status == 200, "where she is known by her address"
 
 
-async def test_a_device_of_somebody_else_or_that_is_made_up_is_none(api: Api, house: House, place: Place) -> None:
+async def test_a_device_of_somebody_else_or_that_is_made_up_is_none(api: Api, env: Environment, place: Place) -> None:
     ann, mallory = await api.signed_up(), await api.signed_up()
     token = (await log_in(api, mallory.email, "new")).headers["X-Device-Token"]
     await lock_out(api, ann.email, place)
@@ -155,14 +155,16 @@ async def test_a_device_token_opens_nothing(api: Api) -> None:
 
 
 @pytest.fixture
-def house_over_https(house: House) -> House:
-    house.settings = msgspec.structs.replace(house.settings, public_url="https://onswift.example")
-    object.__setattr__(house.resources, "settings", house.settings)
-    return house
+def env_over_https(env: Environment) -> Environment:
+    env.settings = msgspec.structs.replace(env.settings, public_url="https://onswift.example")
+    object.__setattr__(env.resources, "settings", env.settings)
+    return env
 
 
-async def test_the_cookie_is_for_no_script_and_no_other_site(house_over_https: House, light_passwords: None) -> None:
-    async with serving(house_over_https) as api:
+async def test_the_cookie_is_for_no_script_and_no_other_site(
+    env_over_https: Environment, light_passwords: None
+) -> None:
+    async with serving(env_over_https) as api:
         body = {"email": "ann@example.com", "password": PASSWORD, "name": "Ann", "userType": "creator"}
         response = await api.client.post("/api/auth/signup", json=body)
         cookie = response.cookies["__Secure-onswift-device"]

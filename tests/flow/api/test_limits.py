@@ -12,24 +12,25 @@ import pytest
 from redis import Redis
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from core import limits, shared_limits
-from core.attempts import attempt
-from core.budget import Rate, Window
-from core.context import Ctx
-from core.errors import INVALID_CREDENTIALS, AppError
-from core.limits import Allowance, RateLimitedError, give_back, take, take_all
-from core.shared_limits import Demand, SharedLimits, key_of
+from core.accounts.attempts import attempt
+from core.base.errors import INVALID_CREDENTIALS, AppError
+from core.limits import shared_limits
+from core.limits.budget import Rate, Window
+from core.limits.shared_limits import Demand, SharedLimits, key_of
+from core.work import rate_limits as limits
+from core.work.context import Ctx
+from core.work.rate_limits import Allowance, RateLimitedError, give_back, take, take_all
 from marketplaces.onswift import rules
 from tests.flow.api.conftest import Api
-from tests.flow.conftest import House, without_limits
+from tests.flow.conftest import Environment, without_limits
 
 RATE = Rate("test", count=3, seconds=60)
 GUESSES = Window("guesses", count=3, seconds=60)
 
 
 @pytest.fixture
-def ctx(house: House) -> Ctx:
-    return Ctx(house.resources, house.publisher, "onswift", "test")
+def ctx(env: Environment) -> Ctx:
+    return Ctx(env.resources, env.publisher, "onswift", "test")
 
 
 async def wait_of(taking: Awaitable[object]) -> int:

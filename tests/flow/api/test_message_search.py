@@ -9,17 +9,18 @@ from uuid import UUID
 import pytest
 
 import api.app
-import core.message_search
 import marketplaces
-from core import blocking, conversations, message_search, messages
-from core.context import User
-from core.db import Many
-from core.ids import uuid7
-from core.message_search import START, store_missing, store_words
-from core.publisher import Draft, Stored
+from core.base.ids import uuid7
+from core.base.publisher import Draft, Stored
+from core.chat import blocking, conversations
+from core.messages import messages
+from core.messages import search as message_search
+from core.messages.search import START, store_missing, store_words
+from core.platform.db import Many
+from core.work.context import User
 from marketplaces import onswift
 from tests.flow.api.conftest import Api, Caller, Reply, serving
-from tests.flow.conftest import House
+from tests.flow.conftest import Environment
 
 SEARCH = "/conversations/messages/search"
 BLOCKED = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
@@ -30,7 +31,7 @@ class Talk:
     """Ann and Bob talk in a room; Eve is elsewhere."""
 
     api: Api
-    house: House
+    env: Environment
     ann: User
     bob: User
     eve: User
@@ -39,12 +40,12 @@ class Talk:
     async def say(self, *texts: str, room: UUID | None = None, who: User | None = None) -> list[Stored]:
         sender, place = who or self.ann, room or self.room
         drafts = [Draft(uuid7(), place, sender.person, text) for text in texts]
-        stored = [await self.house.publisher.append(draft) for draft in drafts]
-        await store_words(self.house.resources.db, ["onswift"], [place])
+        stored = [await self.env.publisher.append(draft) for draft in drafts]
+        await store_words(self.env.resources.db, ["onswift"], [place])
         return stored
 
     async def ask(self, q: str, who: User | None = None, **query: Any) -> Reply:
-        caller = Caller(self.api.client, access_token=self.house.token(who or self.bob))
+        caller = Caller(self.api.client, access_token=self.env.token(who or self.bob))
         return await caller.get(SEARCH, q=q, **query)
 
     async def found(self, q: str, who: User | None = None, **query: Any) -> list[str]:
@@ -53,13 +54,13 @@ class Talk:
         return [one["message"]["content"] for one in reply.body["results"]]
 
     async def stored(self) -> list[str]:
-        return [str(row["words"]) for row in await self.house.resources.db.fetch("select words from message_words")]
+        return [str(row["words"]) for row in await self.env.resources.db.fetch("select words from message_words")]
 
 
 @pytest.fixture
-async def talk(api: Api, house: House) -> Talk:
-    ann, bob, eve = [(await house.person(name))[0] for name in ("Ann", "Bob", "Eve")]
-    return Talk(api, house, ann, bob, eve, await house.group(ann, bob))
+async def talk(api: Api, env: Environment) -> Talk:
+    ann, bob, eve = [(await env.person(name))[0] for name in ("Ann", "Bob", "Eve")]
+    return Talk(api, env, ann, bob, eve, await env.group(ann, bob))
 
 
 @pytest.mark.parametrize(
@@ -106,16 +107,16 @@ async def test_only_what_one_can_read_is_found(talk: Talk) -> None:
     await talk.say("a secret budget")
     assert await talk.found("budget", talk.eve) == []
     assert (await talk.ask("budget", talk.eve, conversationId=str(talk.room))).code == "NOT_A_MEMBER"
-    other = await talk.house.group(talk.eve, talk.bob)
+    other = await talk.env.group(talk.eve, talk.bob)
     await talk.say("Eve's budget", room=other, who=talk.eve)
     assert await talk.found("budget") == ["Eve's budget", "a secret budget"]
     assert await talk.found("budget", conversationId=str(talk.room)) == ["a secret budget"]
-    await talk.house.resources.db.execute("update members set left_at = now() where user_id = $1", talk.bob.id)
+    await talk.env.resources.db.execute("update members set left_at = now() where user_id = $1", talk.bob.id)
     assert await talk.found("budget") == []
 
 
 async def test_what_two_said_before_a_block_is_still_found(talk: Talk) -> None:
-    ann, bob = talk.house.ctx(talk.ann), talk.house.ctx(talk.bob)
+    ann, bob = talk.env.ctx(talk.ann), talk.env.ctx(talk.bob)
     pair, _ = await conversations.create_pair(ann, talk.bob.id)
     await talk.say("our budget", room=pair.id)
     await blocking.block(bob, talk.ann.id)
@@ -124,35 +125,35 @@ async def test_what_two_said_before_a_block_is_still_found(talk: Talk) -> None:
 
 async def test_an_edit_is_found_and_nothing_of_an_earlier_or_deleted_text_stays(talk: Talk) -> None:
     (one,) = await talk.say("the first budget")
-    ann = talk.house.ctx(talk.ann)
+    ann = talk.env.ctx(talk.ann)
     await messages.edit(ann, talk.room, one.id, "the second storyboard")
     assert (await talk.found("budget"), await talk.found("storyboard")) == ([], ["the second storyboard"])
     assert "budget" not in str(await talk.stored())
     await messages.delete(ann, talk.room, one.id)
     assert (await talk.found("storyboard"), await talk.stored()) == ([], [])
-    await store_missing(talk.house.resources.db, ["onswift"], START)
+    await store_missing(talk.env.resources.db, ["onswift"], START)
     assert await talk.stored() == []
 
 
 async def test_an_edit_at_the_moment_in_which_words_are_stored_leaves_none_of_the_old_text(talk: Talk) -> None:
-    db = talk.house.resources.db
-    stored = await talk.house.publisher.append(Draft(uuid7(), talk.room, talk.ann.person, "old"))
+    db = talk.env.resources.db
+    stored = await talk.env.publisher.append(Draft(uuid7(), talk.room, talk.ann.person, "old"))
     async with db.acquire() as connection, connection.transaction():
         await message_search.STORE(connection, [talk.room], ["onswift"], 10)
-        edit = asyncio.create_task(messages.edit(talk.house.ctx(talk.ann), talk.room, stored.id, "new"))
-        await waiting_for_a_lock(talk.house)
+        edit = asyncio.create_task(messages.edit(talk.env.ctx(talk.ann), talk.room, stored.id, "new"))
+        await waiting_for_a_lock(talk.env)
     await edit
     assert (await talk.found("old"), await talk.found("new")) == ([], ["new"])
 
 
-async def waiting_for_a_lock(house: House) -> None:
+async def waiting_for_a_lock(env: Environment) -> None:
     async with asyncio.timeout(20):
-        while not await house.resources.db.fetchval(BLOCKED):  # noqa: ASYNC110 - Postgres tells nobody
+        while not await env.resources.db.fetchval(BLOCKED):  # noqa: ASYNC110 - Postgres tells nobody
             await asyncio.sleep(0.01)
 
 
 async def test_pages_show_nothing_twice_and_lose_nothing_while_more_is_said(talk: Talk) -> None:
-    other = await talk.house.group(talk.ann, talk.bob)
+    other = await talk.env.group(talk.ann, talk.bob)
     for place in range(4):
         await talk.say(f"budget {place}")
         await talk.say(f"other budget {place}", room=other)
@@ -186,10 +187,10 @@ def endless() -> str:
 
 
 async def test_what_was_there_before_the_search_is_entered_by_and_by_and_what_a_job_lost(talk: Talk) -> None:
-    db = talk.house.resources.db
+    db = talk.env.resources.db
     texts = [f"budget {place}" for place in range(7)]
     for text in texts:
-        await talk.house.publisher.append(Draft(uuid7(), talk.room, talk.ann.person, text))
+        await talk.env.publisher.append(Draft(uuid7(), talk.room, talk.ann.person, text))
     assert await talk.found("budget") == []
     assert await store_missing(db, ["onswift"], START) == START
     assert await talk.found("budget") == texts[::-1]
@@ -199,10 +200,10 @@ async def test_what_was_there_before_the_search_is_entered_by_and_by_and_what_a_
 
 
 async def test_more_than_one_round_of_a_conversation_is_stored(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(core.message_search, "AT_ONCE", 2)
+    monkeypatch.setattr(message_search, "AT_ONCE", 2)
     for place in range(5):
-        await talk.house.publisher.append(Draft(uuid7(), talk.room, talk.ann.person, f"budget {place}"))
-    await store_words(talk.house.resources.db, ["onswift"], [talk.room])
+        await talk.env.publisher.append(Draft(uuid7(), talk.room, talk.ann.person, f"budget {place}"))
+    await store_words(talk.env.resources.db, ["onswift"], [talk.room])
     assert len(await talk.found("budget")) == 5
 
 
@@ -213,11 +214,11 @@ async def test_a_market_whose_messages_are_sealed_has_no_search_and_stores_no_wo
     configured: Callable[..., Any] = lambda _names: (sealed,)  # noqa: E731
     monkeypatch.setattr(marketplaces, "configured", configured)
     monkeypatch.setattr(api.app, "configured", configured, raising=False)
-    await talk.house.publisher.append(Draft(uuid7(), talk.room, talk.ann.person, "budget"))
-    async with serving(talk.house) as served:
-        caller = Caller(served.client, access_token=talk.house.token(talk.bob))
+    await talk.env.publisher.append(Draft(uuid7(), talk.room, talk.ann.person, "budget"))
+    async with serving(talk.env) as served:
+        caller = Caller(served.client, access_token=talk.env.token(talk.bob))
         assert (await caller.get(SEARCH, q="budget")).code == "NOT_FOUND"
         assert (await caller.get(f"/conversations/{talk.room}/messages")).status == 200
     assert len(sealed.routes) == len(onswift.MARKETPLACE.routes) - 1
-    await store_missing(talk.house.resources.db, [], START)
+    await store_missing(talk.env.resources.db, [], START)
     assert await talk.stored() == []

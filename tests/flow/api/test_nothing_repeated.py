@@ -11,7 +11,7 @@ import pytest
 
 from api.signature import signature_of
 from config.settings import Settings
-from core.market import Route
+from core.market.market import Route
 from marketplaces import onswift
 from tests.flow.api.conftest import Api, Caller
 from tests.flow.conftest import without_limits

@@ -8,11 +8,11 @@ import pytest
 
 import marketplaces
 from api import admission
-from core.budget import Rate
-from core.tokens import KeyRing
+from core.limits.budget import Rate
+from core.platform.tokens import KeyRing
 from marketplaces import onswift
 from tests.flow.api.conftest import PASSWORD, Api, Caller, Reply
-from tests.flow.conftest import House
+from tests.flow.conftest import Environment
 
 MOST = 5
 
@@ -128,11 +128,11 @@ async def test_a_known_device_is_limited_by_itself(api: Api) -> None:
     assert (await log_in(api, bob.email, his)).status == 200
 
 
-async def test_a_token_that_is_not_ours_or_has_expired_vouches_for_nobody(api: Api, house: House) -> None:
+async def test_a_token_that_is_not_ours_or_has_expired_vouches_for_nobody(api: Api, env: Environment) -> None:
     ann = await api.signed_up()
-    forged = KeyRing(msgspec.structs.replace(house.settings, jwt_keys=("one:" + "x" * 32,)))
+    forged = KeyRing(msgspec.structs.replace(env.settings, jwt_keys=("one:" + "x" * 32,)))
     foreign = [
-        forged.sign(house.resources.keys.refresh(ann.refresh_token)), ann.access_token, ann.refresh_token[:-2], "", "\ud800",
+        forged.sign(env.resources.keys.refresh(ann.refresh_token)), ann.access_token, ann.refresh_token[:-2], "", "\ud800",
     ]  # fmt: skip
     await until_refused(lambda: api.anyone.post("/auth/refresh"))
     for token in foreign:
@@ -145,11 +145,11 @@ async def test_a_body_that_is_read_before_its_call_is_admitted_is_a_short_one_an
 
 
 async def test_the_log_names_the_user_whose_tokens_ask_too_much_and_her_limits_can_be_raised(
-    api: Api, house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    api: Api, env: Environment, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     ann = await api.signed_up()
     await until_refused(lambda: ann.get("/skills"))
     assert [line for line in caplog.messages if line.startswith(f"user {ann.id} exceeds the limit 'holder'")]
     bob = await api.signed_up()
-    monkeypatch.setattr(house.resources.limits, "_raised", {bob.id: 3})
+    monkeypatch.setattr(env.resources.limits, "_raised", {bob.id: 3})
     assert [(await bob.get("/skills")).status for _ in range(3 * MOST + 1)] == [200] * 3 * MOST + [429]

@@ -9,15 +9,15 @@ from aiohttp import ClientSession
 
 from api.app import build_app
 from cli.serve.listening import listening, runner_of
-from core import audit
-from core.clock import now
-from core.ids import uuid7
-from core.publisher import Draft
+from core.base.clock import now
+from core.base.ids import uuid7
+from core.base.publisher import Draft
+from core.work import audit
 from realtime import hubs as asking
 from realtime.hubs import open_hubs
 from realtime.pulse import SILENT
 from tests.flow.api.conftest import SECRET, Caller, audited, id_of, with_operators
-from tests.flow.conftest import House
+from tests.flow.conftest import Environment
 
 
 async def test_an_operator_comes_in_however_many_guess_from_her_address(operator: Caller) -> None:
@@ -33,12 +33,12 @@ async def test_who_is_no_operator_is_told_how_to_show_that_one_is(operator: Call
     assert (reply.status, reply.headers["WWW-Authenticate"]) == (401, "Bearer")
 
 
-async def test_a_query_that_is_far_too_long_gets_an_error_like_all_others(house: House) -> None:
-    settings = with_operators(house.settings)
-    resources = replace(house.resources, settings=settings)
+async def test_a_query_that_is_far_too_long_gets_an_error_like_all_others(env: Environment) -> None:
+    settings = with_operators(env.settings)
+    resources = replace(env.resources, settings=settings)
     async with (
-        open_hubs(settings, house.resources) as hubs,
-        runner_of(build_app(settings, resources, house.publisher, hubs)) as runner,
+        open_hubs(settings, env.resources) as hubs,
+        runner_of(build_app(settings, resources, env.publisher, hubs)) as runner,
         listening(settings, runner, resources.offenders) as port,
         ClientSession(headers={"Authorization": f"Bearer {SECRET}"}) as client,
         client.get(f"http://127.0.0.1:{port}/ops/search?q={'x' * 20_000}") as response,
@@ -48,12 +48,12 @@ async def test_a_query_that_is_far_too_long_gets_an_error_like_all_others(house:
 
 
 async def test_what_an_operator_is_shown_of_people_is_in_the_audit_log_with_her_name(
-    operator: Caller, house: House
+    operator: Caller, env: Environment
 ) -> None:
-    ann, _ = await house.person("Ann Example")
-    conversation = await house.group(ann)
+    ann, _ = await env.person("Ann Example")
+    conversation = await env.group(ann)
     message = uuid7()
-    await house.publisher.append(Draft(message, conversation, ann.person, "Hi"))
+    await env.publisher.append(Draft(message, conversation, ann.person, "Hi"))
     omar = Caller(operator.client, "/ops", access_token=SECRET[::-1])
     for caller in (operator, omar):
         assert (await caller.get("/search", q=ann.email)).body["users"] != []
@@ -64,22 +64,22 @@ async def test_what_an_operator_is_shown_of_people_is_in_the_audit_log_with_her_
         ("conversation.look", conversation, {}), ("message.look", message, {}),
     ]  # fmt: skip
     expected = [(action, id, {"operator": name} | facts) for name in ("olga", "omar") for action, id, facts in looks]
-    assert await audited(house) == expected
+    assert await audited(env) == expected
 
 
 async def test_who_finds_nobody_and_looks_at_hubs_alone_has_seen_nothing_of_people(
-    operator: Caller, house: House
+    operator: Caller, env: Environment
 ) -> None:
     assert (await operator.get("/search", q="nobody@example.com")).body["users"] == []
     assert (await operator.get(f"/users/{uuid7()}")).status == 404
     assert (await operator.get("/hubs")).status == 200
-    assert await audited(house) == []
+    assert await audited(env) == []
 
 
 async def test_nothing_is_shown_that_could_not_be_recorded_and_the_next_look_is(
-    operator: Caller, house: House, monkeypatch: pytest.MonkeyPatch
+    operator: Caller, env: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ann, _ = await house.person("Ann Example")
+    ann, _ = await env.person("Ann Example")
 
     async def away(*_: object) -> None:
         raise ConnectionError
@@ -88,26 +88,26 @@ async def test_nothing_is_shown_that_could_not_be_recorded_and_the_next_look_is(
         patch.setattr(audit, "record", away)
         assert (await operator.get(f"/users/{ann.id}")).status == 503
     assert (await operator.get(f"/users/{ann.id}")).status == 200
-    assert [action for action, _, _ in await audited(house)] == ["user.look"]
+    assert [action for action, _, _ in await audited(env)] == ["user.look"]
 
 
 async def test_a_silent_hub_is_not_told_to_drain_and_nothing_is_said_to_have_happened(
-    operator: Caller, house: House, hub: str, monkeypatch: pytest.MonkeyPatch
+    operator: Caller, env: Environment, hub: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await house.hubs[0]._pulse._beating.stop()
+    await env.hubs[0]._pulse._beating.stop()
     monkeypatch.setattr("realtime.pulse.now", lambda: now() + SILENT)
     for action in ("drain", "undrain"):
-        reply = await operator.post(f"/hubs/{id_of(house, 0)}/{action}")
+        reply = await operator.post(f"/hubs/{id_of(env, 0)}/{action}")
         assert (reply.status, reply.code) == (409, "HUB_SILENT")
-    assert not house.hubs[0]._drain.is_on
-    assert await audited(house) == []
+    assert not env.hubs[0]._drain.is_on
+    assert await audited(env) == []
 
 
 async def test_of_a_hub_that_did_not_answer_the_audit_log_says_so(
-    operator: Caller, house: House, hub: str, monkeypatch: pytest.MonkeyPatch
+    operator: Caller, env: Environment, hub: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(asking, "GATHER_SECONDS", 0.2)
-    monkeypatch.setattr(house.hubs[0]._bus, "publish_everywhere", lambda *_args: None)
-    assert (await operator.post(f"/hubs/{id_of(house, 0)}/drain")).code == "UNAVAILABLE"
-    facts = {"operator": "olga", "hub": id_of(house, 0), "answered": False}
-    assert await audited(house) == [("hub.drain", None, facts)]
+    monkeypatch.setattr(env.hubs[0]._bus, "publish_everywhere", lambda *_args: None)
+    assert (await operator.post(f"/hubs/{id_of(env, 0)}/drain")).code == "UNAVAILABLE"
+    facts = {"operator": "olga", "hub": id_of(env, 0), "answered": False}
+    assert await audited(env) == [("hub.drain", None, facts)]

@@ -5,10 +5,11 @@ from uuid import UUID
 
 import pytest
 
-from core import clock, reports
-from core.budget import Rate
+from core import reports
+from core.base import clock
+from core.limits.budget import Rate
 from tests.flow.api.conftest import SECRET, Api, Caller, audited
-from tests.flow.conftest import House
+from tests.flow.conftest import Environment
 
 
 async def talk(api: Api) -> tuple[Caller, Caller, str, str]:
@@ -19,7 +20,7 @@ async def talk(api: Api) -> tuple[Caller, Caller, str, str]:
 
 
 async def test_operators_see_what_a_message_said_though_it_is_edited_or_deleted(
-    api: Api, house: House, operator: Caller
+    api: Api, env: Environment, operator: Caller
 ) -> None:
     ann, bob, path, said = await talk(api)
     made = await ann.post(f"{path}/{said}/report", reason="spam", text="Again!")
@@ -38,7 +39,7 @@ async def test_operators_see_what_a_message_said_though_it_is_edited_or_deleted(
         ("spam", "Again!", "Buy cheap watches"),
     ]
     assert {(one["reporterName"], one["userName"]) for one in page["reports"]} == {("Ann", "Bob")}
-    looks = [facts for action, _, facts in await audited(house) if action == "report.look"]
+    looks = [facts for action, _, facts in await audited(env) if action == "report.look"]
     assert [len(one["reports"]) for one in looks] == [3]
     older = (await operator.get("/reports", before=page["reports"][0]["id"], limit=1)).body["reports"]
     assert [one["reason"] for one in older] == ["scam"]
@@ -48,7 +49,7 @@ async def test_operators_see_what_a_message_said_though_it_is_edited_or_deleted(
 
 
 async def test_a_repeat_changes_what_is_said_of_it_and_keeps_the_evidence(
-    api: Api, house: House, operator: Caller
+    api: Api, env: Environment, operator: Caller
 ) -> None:
     ann, bob, path, said = await talk(api)
     first = await ann.post(f"{path}/{said}/report", reason="spam")
@@ -76,13 +77,13 @@ async def test_only_what_others_say_where_one_can_read_it_can_be_reported(api: A
 
 
 async def test_reports_are_limited_and_forgotten_after_a_year(
-    api: Api, house: House, monkeypatch: pytest.MonkeyPatch
+    api: Api, env: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reports, "REPORTS", Rate("reports", 2, 60))
     ann, _bob, path, said = await talk(api)
     replies = [await ann.post(f"{path}/{said}/report", reason="spam") for _ in range(3)]
     assert [reply.status for reply in replies] == [201, 201, 429]
-    db = house.resources.db
+    db = env.resources.db
     assert await reports.FORGET(db, clock.now() - reports.KEPT, 10) == 0
     await db.execute("update reports set created_at = created_at - $1::interval", reports.KEPT + timedelta(days=1))
     assert await reports.FORGET(db, clock.now() - reports.KEPT, 10) == 1
@@ -98,7 +99,9 @@ async def test_what_a_reporter_wrote_goes_with_her_account_and_the_evidence_stay
     assert {one["reporterName"], one["userName"]} == {"Deleted user"}
 
 
-async def test_a_report_is_open_until_an_operator_resolves_it_once(api: Api, house: House, operator: Caller) -> None:
+async def test_a_report_is_open_until_an_operator_resolves_it_once(
+    api: Api, env: Environment, operator: Caller
+) -> None:
     ann, bob, path, said = await talk(api)
     await ann.post(f"{path}/{said}/report", reason="spam")
     report = (await ann.post(f"/users/{bob.id}/report", reason="scam")).body["id"]
@@ -112,7 +115,7 @@ async def test_a_report_is_open_until_an_operator_resolves_it_once(api: Api, hou
         page = (await operator.get("/reports", status=status)).body
         assert ([one["reason"] for one in page["reports"]], page["total"]) == (reasons, 1)
     assert (await operator.get("/reports")).body["total"] == 2
-    resolved = [(id_, facts) for action, id_, facts in await audited(house) if action == "report.resolve"]
+    resolved = [(id_, facts) for action, id_, facts in await audited(env) if action == "report.resolve"]
     assert resolved == [(UUID(report), {"operator": "olga"})]
     assert (await operator.post(f"/reports/{UUID(int=1)}/resolve")).code == "REPORT_NOT_FOUND"
     assert (await operator.get("/reports", status="boring")).fields == ["status"]

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.flow.api.conftest import Api, Caller
-from tests.flow.conftest import Chatter, House
+from tests.flow.conftest import Chatter, Environment
 
 
 def caller_of(api: Api, chatter: Chatter) -> Caller:
@@ -13,9 +13,9 @@ def caller_of(api: Api, chatter: Chatter) -> Caller:
 
 
 @pytest.fixture
-async def two(house: House, hub: str) -> tuple[Chatter, Chatter]:
+async def two(env: Environment, hub: str) -> tuple[Chatter, Chatter]:
     """Return a creator and a talent who are connected."""
-    ann, bob = await house.chatter("Ann", hub, "creator"), await house.chatter("Bob", hub, "talent")
+    ann, bob = await env.chatter("Ann", hub, "creator"), await env.chatter("Bob", hub, "talent")
     return await ann.connect(), await bob.connect()
 
 

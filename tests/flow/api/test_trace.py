@@ -9,36 +9,36 @@ import pytest
 
 from cli.embedded.redis import embedded_redis
 from config.settings import Settings
-from core.clock import now
-from core.ids import uuid7
-from core.publisher import Draft
+from core.base.clock import now
+from core.base.ids import uuid7
+from core.base.publisher import Draft
 from realtime import hubs as asking
 from realtime.pulse import KEY, SILENT
 from tests.flow.api.conftest import Caller, id_of, operating
 from tests.flow.api.test_console import states, trace
-from tests.flow.conftest import House, open_house
+from tests.flow.conftest import Environment, open_environment
 from tests.flow.realtime.test_mending import mute_publisher
 
 
-def passage(house: House, traced: Any, place: int) -> dict[str, Any]:
+def passage(env: Environment, traced: Any, place: int) -> dict[str, Any]:
     """Return how the message passed through a hub."""
-    (found,) = (one["room"]["passage"] for one in traced["hubs"] if one["hub"] == id_of(house, place))
+    (found,) = (one["room"]["passage"] for one in traced["hubs"] if one["hub"] == id_of(env, place))
     return dict(found)
 
 
 async def test_a_trace_tells_when_a_message_came_to_each_hub_and_was_written_to_how_many(
-    operator: Caller, house: House, two_hubs: tuple[str, str]
+    operator: Caller, env: Environment, two_hubs: tuple[str, str]
 ) -> None:
-    ann = await (await house.chatter("Ann", two_hubs[0])).connect()
-    others = [await (await house.chatter(name, two_hubs[1])).connect() for name in ("Bob", "Cem")]
-    room = await house.group(ann.user, *(one.user for one in others))
+    ann = await (await env.chatter("Ann", two_hubs[0])).connect()
+    others = [await (await env.chatter(name, two_hubs[1])).connect() for name in ("Bob", "Cem")]
+    room = await env.group(ann.user, *(one.user for one in others))
     for one in (ann, *others):
         await one.join(room)
     sent = await ann.send(room, "Hi")
     for one in others:
         await one.heard.next("message:received")
     traced = await trace(operator, sent)
-    own, bus = (passage(house, traced, place) for place in (0, 1))
+    own, bus = (passage(env, traced, place) for place in (0, 1))
     assert ((own["way"], own["sockets"]), (bus["way"], bus["sockets"])) == (("own", 1), ("bus", 2))
     for passed in (own, bus):
         assert traced["committedAt"] <= passed["arrivedAt"] <= passed["writtenAt"]
@@ -48,71 +48,71 @@ async def test_a_trace_tells_when_a_message_came_to_each_hub_and_was_written_to_
     await others[0].heard.next("message:edited")
     traced = await trace(operator, sent)
     assert traced["committedAt"] == traced["message"]["editedAt"] > bus["writtenAt"]
-    assert traced["committedAt"] <= passage(house, traced, 1)["arrivedAt"]
+    assert traced["committedAt"] <= passage(env, traced, 1)["arrivedAt"]
 
 
-async def test_a_trace_tells_what_the_bus_lost(operator: Caller, house: House, two_hubs: tuple[str, str]) -> None:
-    ann = await (await house.chatter("Ann", two_hubs[0])).connect()
-    bob = await (await house.chatter("Bob", two_hubs[1])).connect()
-    room = await house.group(ann.user, bob.user)
+async def test_a_trace_tells_what_the_bus_lost(operator: Caller, env: Environment, two_hubs: tuple[str, str]) -> None:
+    ann = await (await env.chatter("Ann", two_hubs[0])).connect()
+    bob = await (await env.chatter("Bob", two_hubs[1])).connect()
+    room = await env.group(ann.user, bob.user)
     for one in (ann, bob):
         await one.join(room)
-    lost = await mute_publisher(house).append(Draft(uuid7(), room, ann.user.person, "lost"))
+    lost = await mute_publisher(env).append(Draft(uuid7(), room, ann.user.person, "lost"))
     sent = await ann.send(room, "held until the log has filled the hole")
     for one in (ann, bob):
         await one.heard.until("message:received", 2)
     before, after = await trace(operator, {"id": str(lost.id)}), await trace(operator, sent)
-    assert [passage(house, before, place)["way"] for place in (0, 1)] == ["log", "log"]
-    assert [passage(house, after, place)["way"] for place in (0, 1)] == ["own", "bus"]
-    filled, held = passage(house, before, 1), passage(house, after, 1)
+    assert [passage(env, before, place)["way"] for place in (0, 1)] == ["log", "log"]
+    assert [passage(env, after, place)["way"] for place in (0, 1)] == ["own", "bus"]
+    filled, held = passage(env, before, 1), passage(env, after, 1)
     assert held["arrivedAt"] <= filled["arrivedAt"] <= filled["writtenAt"] == held["writtenAt"]
     assert filled["sockets"] == 1
 
 
 async def test_of_a_message_from_before_its_room_was_awake_no_time_is_told(
-    operator: Caller, house: House, hub: str
+    operator: Caller, env: Environment, hub: str
 ) -> None:
-    ann = await (await house.chatter("Ann", hub)).connect()
-    room = await house.group(ann.user)
-    sent = await mute_publisher(house).append(Draft(uuid7(), room, ann.user.person, "before"))
+    ann = await (await env.chatter("Ann", hub)).connect()
+    room = await env.group(ann.user)
+    sent = await mute_publisher(env).append(Draft(uuid7(), room, ann.user.person, "before"))
     await ann.join(room)
     traced = await trace(operator, {"id": str(sent.id)})
     assert traced["hubs"][0]["hasTold"]
-    assert set(passage(house, traced, 0).values()) == {None}
+    assert set(passage(env, traced, 0).values()) == {None}
 
 
-async def test_what_passed_is_known_when_everybody_has_left(operator: Caller, house: House, hub: str) -> None:
-    ann = await (await house.chatter("Ann", hub)).connect()
-    room = await house.group(ann.user)
+async def test_what_passed_is_known_when_everybody_has_left(operator: Caller, env: Environment, hub: str) -> None:
+    ann = await (await env.chatter("Ann", hub)).connect()
+    room = await env.group(ann.user)
     await ann.join(room)
     sent = await ann.send(room, "Hi")
-    rooms = house.hubs[0]._rooms
+    rooms = env.hubs[0]._rooms
     rooms._forget(rooms.room(room))
     (one,) = (await trace(operator, sent))["hubs"]
     assert (one["hasTold"], one["room"]["awake"], one["room"]["passage"]["sockets"]) == (True, False, 1)
 
 
 async def test_nobody_is_called_offline_while_a_hub_is_silent_and_only_the_living_are_waited_for(
-    operator: Caller, house: House, two_hubs: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+    operator: Caller, env: Environment, two_hubs: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(asking, "GATHER_SECONDS", 3600.0)
-    ann = await (await house.chatter("Ann", two_hubs[0])).connect()
-    away, _ = await house.person("Away")
-    room = await house.group(ann.user, away)
+    ann = await (await env.chatter("Ann", two_hubs[0])).connect()
+    away, _ = await env.person("Away")
+    room = await env.group(ann.user, away)
     sent = await ann.send(room, "Hi")
-    await hang(house, 1, monkeypatch)
+    await hang(env, 1, monkeypatch)
     traced = await trace(operator, sent)
     assert states(traced) == {"Ann": "read", "Away": "unknown"}
-    assert (traced["unheard"], traced["heardAll"]) == ([id_of(house, 1)], False)
+    assert (traced["unheard"], traced["heardAll"]) == ([id_of(env, 1)], False)
     page = (await operator.get(f"/users/{away.id}")).body
-    assert (page["sockets"], page["unheard"], page["heardAll"]) == ([], [id_of(house, 1)], False)
+    assert (page["sockets"], page["unheard"], page["heardAll"]) == ([], [id_of(env, 1)], False)
     page = (await operator.get(f"/conversations/{room}")).body
-    assert (page["unheard"], page["heardAll"]) == ([id_of(house, 1)], False)
+    assert (page["unheard"], page["heardAll"]) == ([id_of(env, 1)], False)
 
 
-async def hang(house: House, place: int, monkeypatch: pytest.MonkeyPatch) -> None:
+async def hang(env: Environment, place: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a hub look as if it had hung for some seconds."""
-    hub, redis, id = house.hubs[place], house.resources.redis, id_of(house, place)
+    hub, redis, id = env.hubs[place], env.resources.redis, id_of(env, place)
     monkeypatch.setattr(hub._bus, "publish_everywhere", lambda *_args: None)
     await hub._pulse._beating.stop()
     vitals = msgspec.json.decode(await redis.hget(KEY, id) or b"")  # type: ignore[misc]
@@ -121,13 +121,13 @@ async def hang(house: House, place: int, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 async def test_nobody_is_called_offline_by_a_redis_that_has_just_started_and_knows_no_hub(
-    operator: Caller, house: House, hub: str
+    operator: Caller, env: Environment, hub: str
 ) -> None:
-    away, _ = await house.person("Away")
-    await house.hubs[0]._pulse._beating.stop()
+    away, _ = await env.person("Away")
+    await env.hubs[0]._pulse._beating.stop()
     page = (await operator.get(f"/users/{away.id}")).body
     assert (page["unheard"], page["heardAll"]) == ([], True)
-    await house.resources.redis.delete(KEY)
+    await env.resources.redis.delete(KEY)
     page = (await operator.get(f"/users/{away.id}")).body
     assert (page["unheard"], page["heardAll"]) == ([], False)
 
@@ -138,11 +138,11 @@ async def test_a_trace_is_whole_while_one_of_two_redis_servers_is_away(
 ) -> None:
     with embedded_redis(tmp_path / "one") as one, embedded_redis(tmp_path / "two") as two:
         sharded = msgspec.structs.replace(settings, redis_urls=(one.url, two.url))
-        async with open_house(sharded) as house, operating(house) as operator:
-            ann = await (await house.chatter("Ann", await house.hub())).connect()
-            bob = await (await house.chatter("Bob", await house.hub())).connect()
-            away, _ = await house.person("Away")
-            room = await house.group(ann.user, bob.user, away)
+        async with open_environment(sharded) as env, operating(env) as operator:
+            ann = await (await env.chatter("Ann", await env.hub())).connect()
+            bob = await (await env.chatter("Bob", await env.hub())).connect()
+            away, _ = await env.person("Away")
+            room = await env.group(ann.user, bob.user, away)
             for chatter in (ann, bob):
                 await chatter.join(room)
             sent = await ann.send(room, "Hi")
@@ -154,9 +154,9 @@ async def test_a_trace_is_whole_while_one_of_two_redis_servers_is_away(
 
             traced = await trace(operator, sent)
             assert (states(traced), traced["unheard"], traced["heardAll"]) == (whole, [], True)
-            async with operating(house) as started_meanwhile:
+            async with operating(env) as started_meanwhile:
                 traced = await trace(started_meanwhile, sent)
-            assert {one["hub"] for one in traced["hubs"]} == {id_of(house, 0), id_of(house, 1)}
+            assert {one["hub"] for one in traced["hubs"]} == {id_of(env, 0), id_of(env, 1)}
             # The first keeps the list of hubs: without it nobody knows whether these are all.
             assert (states(traced), traced["heardAll"]) == (
                 (whole, True) if dead else (whole | {"Away": "unknown"}, False)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.house import House, open_house
+from bench.environment import Environment, open_environment
 from bench.load.client import Bench, Shape, measure
 from bench.servers import FLOOR, OURS, SERVERS
 
@@ -15,27 +15,27 @@ TALK = Shape(senders=1, seconds=1)
 
 
 @pytest.fixture(scope="module")
-def house(servers_folder: Path) -> Iterator[House]:
+def env(servers_folder: Path) -> Iterator[Environment]:
     folder = servers_folder / "bench"
     folder.mkdir()
-    with open_house(folder, rounds=1) as house:
-        yield house
+    with open_environment(folder, rounds=1) as env:
+        yield env
 
 
 @pytest.mark.parametrize("server", [OURS, FLOOR])
-def test_each_message_is_delivered_to_each_member(house: House, server: str) -> None:
-    crowd = house.crowd(6, 2)
-    with SERVERS[server](house, crowd) as running:
-        result = measure(house, crowd, running, TALK)
+def test_each_message_is_delivered_to_each_member(env: Environment, server: str) -> None:
+    crowd = env.crowd(6, 2)
+    with SERVERS[server](env, crowd) as running:
+        result = measure(env, crowd, running, TALK)
     assert result.sent > 0
     assert abs(result.received - 3 * result.sent) <= 6  # those under way when measuring began and ended
     assert 0 < result.p50 <= result.p99 <= result.p999
 
 
-def test_a_refused_join_fails_the_run(house: House) -> None:
-    mine, others = house.crowd(2, 1), house.crowd(2, 1)
+def test_a_refused_join_fails_the_run(env: Environment) -> None:
+    mine, others = env.crowd(2, 1), env.crowd(2, 1)
     with (
-        SERVERS[OURS](house, mine) as running,
+        SERVERS[OURS](env, mine) as running,
         pytest.raises(Bench, match="refused"),
     ):
-        measure(house, others, running, TALK)
+        measure(env, others, running, TALK)

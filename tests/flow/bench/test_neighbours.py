@@ -7,21 +7,21 @@ from pathlib import Path
 import pytest
 
 from bench.cases.neighbours import MEMORY_MB, WARNINGS, Attackers, ours
-from bench.house import House, open_house
+from bench.environment import Environment, open_environment
 from bench.neighbours.attacks import TEN_WITH_LOGIN, TEN_WITHOUT_LOGIN
 
 pytestmark = pytest.mark.skipif(
-    shutil.which("gcc") is None, reason="the benchmark's house builds its load client: needs gcc"
+    shutil.which("gcc") is None, reason="the benchmark's env builds its load client: needs gcc"
 )
 SECONDS = 3
 
 
 @pytest.fixture(scope="module")
-def house(servers_folder: Path) -> Iterator[House]:
+def env(servers_folder: Path) -> Iterator[Environment]:
     folder = servers_folder / "neighbours"
     folder.mkdir()
-    with open_house(folder, rounds=1) as house:
-        yield house
+    with open_environment(folder, rounds=1) as env:
+        yield env
 
 
 @pytest.mark.parametrize(
@@ -33,8 +33,10 @@ def house(servers_folder: Path) -> Iterator[House]:
     ],
     ids=lambda attackers: attackers.title,
 )
-def test_an_honest_user_gets_every_answer_while_ten_others_do_their_worst(house: House, attackers: Attackers) -> None:
-    result = ours(house, house.crowd(8, 2), attackers, SECONDS)
+def test_an_honest_user_gets_every_answer_while_ten_others_do_their_worst(
+    env: Environment, attackers: Attackers
+) -> None:
+    result = ours(env, env.crowd(8, 2), attackers, SECONDS)
     assert (len(result.waits.acks), len(result.waits.pages)) == (SECONDS * 20, SECONDS * 10)
     assert result.waits.failures == 0
     assert result.growth <= MEMORY_MB * 1e6

@@ -8,7 +8,7 @@ import pytest
 
 from bench import __main__ as command
 from bench import report
-from bench.house import House
+from bench.environment import Environment
 from bench.load.client import Bench, Result
 from bench.results import Line, at_least, at_most, client_bound, medians, no_worse
 from bench.servers import FLOOR, NODE, OURS
@@ -53,7 +53,7 @@ def test_a_run_that_the_client_limited_fails_unless_it_is_the_floors(
 def test_a_case_that_could_not_be_measured_fails_the_run_but_not_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fails(_house: House) -> list[Line]:
+    def fails(_house: Environment) -> list[Line]:
         raise Bench("3 lost")
 
     monkeypatch.setattr(command, "cases", lambda _size: {"first": fails, "second": lambda _house: [line(3, 2)]})

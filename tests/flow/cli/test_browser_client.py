@@ -13,7 +13,7 @@ import pytest
 from cli.serve.listening import bare_app, hub_listening, runner_of
 from realtime.app import open_hub
 from realtime.browser_client import DIST, FILES
-from tests.flow.conftest import MARKETS, PATIENCE, House
+from tests.flow.conftest import MARKETS, PATIENCE, Environment
 
 pytestmark = pytest.mark.skipif(not DIST.exists(), reason="run `make install`")
 NODE = shutil.which("node") or ""
@@ -21,12 +21,12 @@ VERSION = json.loads((DIST.parent / "package.json").read_text())["version"] if D
 
 
 @pytest.fixture
-async def url(house: House) -> AsyncIterator[str]:
+async def url(env: Environment) -> AsyncIterator[str]:
     """Return the address of a hub that is put together as `greenroom hub` does it."""
-    settings = msgspec.structs.replace(house.settings, port=0)
+    settings = msgspec.structs.replace(env.settings, port=0)
     async with (
         runner_of(bare_app()) as runner,
-        open_hub(settings, house.resources, MARKETS) as hub,
+        open_hub(settings, env.resources, MARKETS) as hub,
         hub_listening(settings, runner, hub) as port,
     ):
         yield f"http://127.0.0.1:{port}/socket.io"
@@ -58,8 +58,8 @@ async def test_nothing_else_of_the_folder_is_served(url: str) -> None:
 
 
 @pytest.mark.skipif(not NODE, reason="no node")
-async def test_what_is_served_is_a_client_that_connects(url: str, house: House, tmp_path: Path) -> None:
-    _, token = await house.person("Ann")
+async def test_what_is_served_is_a_client_that_connects(url: str, env: Environment, tmp_path: Path) -> None:
+    _, token = await env.person("Ann")
     async with aiohttp.ClientSession() as http, http.get(f"{url}/socket.io.esm.min.js") as answer:
         script = await answer.text()
     assert f"Socket.IO v{VERSION}" in script

@@ -9,29 +9,29 @@ import pytest
 
 from api.app import build_app
 from cli.serve.listening import NO_HUB, bare_app, hub_listening, listening, operations, runner_of
-from core import errors
+from core.base import errors
 from realtime.app import open_hub
-from tests.flow.conftest import MARKETS, House
+from tests.flow.conftest import MARKETS, Environment
 from tests.flow.engine.serving import Raw, connected
 
 SECRET = "do-not-repeat-me"
 
 
 @pytest.fixture(params=["hub", "worker", "api", "dev"])
-async def raw(request: pytest.FixtureRequest, house: House) -> AsyncIterator[Raw]:
+async def raw(request: pytest.FixtureRequest, env: Environment) -> AsyncIterator[Raw]:
     """Return a connection to a process, put together as its command does it."""
-    settings = msgspec.structs.replace(house.settings, port=0)
+    settings = msgspec.structs.replace(env.settings, port=0)
     async with AsyncExitStack() as stack:
         is_api = request.param in ("api", "dev")
-        app = build_app(settings, house.resources, house.publisher) if is_api else bare_app()
+        app = build_app(settings, env.resources, env.publisher) if is_api else bare_app()
         runner = await stack.enter_async_context(runner_of(app))
         if not is_api:
-            app.add_routes(operations(house.resources))
+            app.add_routes(operations(env.resources))
         if request.param in ("hub", "dev"):
-            hub = await stack.enter_async_context(open_hub(settings, house.resources, MARKETS))
+            hub = await stack.enter_async_context(open_hub(settings, env.resources, MARKETS))
             port = await stack.enter_async_context(hub_listening(settings, runner, hub))
         else:
-            port = await stack.enter_async_context(listening(settings, runner, house.resources.offenders))
+            port = await stack.enter_async_context(listening(settings, runner, env.resources.offenders))
         yield await stack.enter_async_context(connected(port))
 
 

@@ -21,7 +21,7 @@ from cli.embedded.servers import any_database, own_servers
 from cli.errors import CommandError
 from cli.migrate import migrate_database
 from config.settings import Settings
-from core.migrate import migrate
+from core.platform.migrate import migrate
 from tests.flow.cli.processes import wait_for_end
 
 

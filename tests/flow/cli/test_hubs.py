@@ -12,8 +12,8 @@ import pytest
 from config.settings import Settings
 from tests.flow.cli.commands import Running, call, greenroom, running
 from tests.flow.cli.processes import wait_for_end
-from tests.flow.conftest import House
-from tests.flow.conftest import house as house
+from tests.flow.conftest import Environment
+from tests.flow.conftest import env as env
 
 
 @pytest.fixture
@@ -56,11 +56,11 @@ def pids(command: Running) -> dict[int, int]:
 
 @pytest.mark.parametrize("transports", [("polling",), ("polling", "websocket"), ("websocket",)], ids="+".join)
 async def test_people_on_both_talk_to_each_other(
-    hubs: Running, port: int, house: House, transports: tuple[str, ...]
+    hubs: Running, port: int, env: Environment, transports: tuple[str, ...]
 ) -> None:
-    ann = await house.chatter("Ann", f"http://127.0.0.1:{port}")
-    bob = await house.chatter("Bob", f"http://127.0.0.1:{port + 1}")
-    group = await house.group(ann.user, bob.user)
+    ann = await env.chatter("Ann", f"http://127.0.0.1:{port}")
+    bob = await env.chatter("Bob", f"http://127.0.0.1:{port + 1}")
+    group = await env.group(ann.user, bob.user)
     for person in (ann, bob):
         await person.connect(transports)
         await person.join(group)
@@ -72,9 +72,9 @@ async def test_people_on_both_talk_to_each_other(
         assert len({event["message"]["seq"] for event in heard}) == 10
 
 
-async def test_one_that_dies_is_started_again_and_the_other_goes_on(hubs: Running, port: int, house: House) -> None:
-    ann = await house.chatter("Ann", f"http://127.0.0.1:{port + 1}")
-    group = await house.group(ann.user)
+async def test_one_that_dies_is_started_again_and_the_other_goes_on(hubs: Running, port: int, env: Environment) -> None:
+    ann = await env.chatter("Ann", f"http://127.0.0.1:{port + 1}")
+    group = await env.group(ann.user)
     await ann.connect()
     await ann.join(group)
     before = pids(hubs)
@@ -89,8 +89,8 @@ async def test_one_that_dies_is_started_again_and_the_other_goes_on(hubs: Runnin
     assert ann.heard.all("disconnect") == []
 
 
-async def test_a_signal_sends_the_clients_of_all_away_and_ends_all(hubs: Running, port: int, house: House) -> None:
-    people = [await house.chatter(f"P{n}", f"http://127.0.0.1:{port + n}") for n in range(2)]
+async def test_a_signal_sends_the_clients_of_all_away_and_ends_all(hubs: Running, port: int, env: Environment) -> None:
+    people = [await env.chatter(f"P{n}", f"http://127.0.0.1:{port + n}") for n in range(2)]
     for person in people:
         await person.connect()
     assert await asyncio.to_thread(hubs.end, signal.SIGINT) == 0

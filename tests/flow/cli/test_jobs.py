@@ -6,11 +6,11 @@ import msgspec
 import pytest
 
 from config.settings import Settings
-from core import dead_jobs
-from core.outbox import Effect, Enqueue
+from core.work import dead_jobs
+from core.work.outbox import Effect, Enqueue
 from tests.flow.cli.commands import greenroom
-from tests.flow.conftest import House
-from tests.flow.conftest import house as house
+from tests.flow.conftest import Environment
+from tests.flow.conftest import env as env
 
 
 @pytest.fixture
@@ -19,50 +19,50 @@ def environ(settings: Settings) -> dict[str, str]:
     return {"DATABASE_URL": settings.database_url, "DATA_DIR": settings.data_dir}
 
 
-async def bury(house: House, name: str, arguments: str | None = '{"x":1}') -> UUID:
-    await dead_jobs.bury(house.resources.db, name, arguments, "ValueError: no", 5, "request-1")
-    (id,) = [job.id for job in await dead_jobs.ALL(house.resources.db) if job.name == name]
+async def mark_dead(env: Environment, name: str, arguments: str | None = '{"x":1}') -> UUID:
+    await dead_jobs.mark_dead(env.resources.db, name, arguments, "ValueError: no", 5, "request-1")
+    (id,) = [job.id for job in await dead_jobs.ALL(env.resources.db) if job.name == name]
     return id
 
 
-async def left(house: House) -> set[str]:
-    return {job.name for job in await dead_jobs.ALL(house.resources.db)}
+async def left(env: Environment) -> set[str]:
+    return {job.name for job in await dead_jobs.ALL(env.resources.db)}
 
 
-async def test_dead_jobs_are_listed(house: House, environ: dict[str, str]) -> None:
+async def test_dead_jobs_are_listed(env: Environment, environ: dict[str, str]) -> None:
     assert greenroom("jobs", "list", **environ).stdout == "no job is dead\n"
-    id = await bury(house, "Wave")
-    await bury(house, "SendMail", None)
+    id = await mark_dead(env, "Wave")
+    await mark_dead(env, "SendMail", None)
     shown = greenroom("jobs", "list", **environ).stdout
     for text in (str(id), "Wave", '{"x":1}', "ValueError: no", "SendMail", "not kept"):
         assert text in shown
 
 
-async def test_a_job_that_is_retried_is_given_to_the_workers_once(house: House, environ: dict[str, str]) -> None:
-    id, _ = await bury(house, "Wave"), await bury(house, "Other")
+async def test_a_job_that_is_retried_is_given_to_the_workers_once(env: Environment, environ: dict[str, str]) -> None:
+    id, _ = await mark_dead(env, "Wave"), await mark_dead(env, "Other")
     done = greenroom("jobs", "retry", str(id), **environ)
     assert (done.returncode, done.stdout) == (0, "1 will be tried again by the workers within seconds\n")
-    (effects,) = [row["effects"] for row in await house.resources.db.fetch("select effects from outbox")]
+    (effects,) = [row["effects"] for row in await env.resources.db.fetch("select effects from outbox")]
     assert msgspec.json.decode(effects, type=list[Effect]) == [Enqueue("Wave", msgspec.Raw(b'{"x":1}'), "request-1")]
-    assert await left(house) == {"Other"}
+    assert await left(env) == {"Other"}
     again = greenroom("jobs", "retry", str(id), **environ)
     assert again.returncode == 1
     assert f"greenroom: {id} is not dead" in again.stderr
 
 
-async def test_all_can_be_retried_but_those_that_held_a_secret(house: House, environ: dict[str, str]) -> None:
-    await bury(house, "Wave")
-    secret = await bury(house, "SendMail", None)
+async def test_all_can_be_retried_but_those_that_held_a_secret(env: Environment, environ: dict[str, str]) -> None:
+    await mark_dead(env, "Wave")
+    secret = await mark_dead(env, "SendMail", None)
     assert greenroom("jobs", "retry", "--all", **environ).stdout.startswith("1 will be")
-    assert await left(house) == {"SendMail"}
+    assert await left(env) == {"SendMail"}
     assert greenroom("jobs", "retry", str(secret), **environ).returncode == 1
 
 
-async def test_jobs_are_dropped(house: House, environ: dict[str, str]) -> None:
-    id, _, _ = await bury(house, "Wave"), await bury(house, "Other"), await bury(house, "Third")
+async def test_jobs_are_dropped(env: Environment, environ: dict[str, str]) -> None:
+    id, _, _ = await mark_dead(env, "Wave"), await mark_dead(env, "Other"), await mark_dead(env, "Third")
     assert greenroom("jobs", "drop", str(id), **environ).stdout == "1 dropped\n"
     assert greenroom("jobs", "drop", str(uuid4()), **environ).returncode == 1
-    assert await left(house) == {"Other", "Third"}
+    assert await left(env) == {"Other", "Third"}
     assert greenroom("jobs", "drop", "--all", **environ).stdout == "2 dropped\n"
 
 

@@ -9,7 +9,7 @@ import pytest
 from cli.errors import CommandError
 from cli.seed import seed
 from config.settings import Settings
-from core.tokens import KeyRing
+from core.platform.tokens import KeyRing
 from tests.flow.cli.commands import greenroom
 
 USERS, GROUPS = 7, 3

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.migrate import MIGRATIONS
+from core.platform.migrate import MIGRATIONS
 from core.search.totals import SECONDS, Totals
 from tests.flow.core.name_pairs import ORDERS, RIGHT, TEXTS, WRONG, WRONG_TEXTS
 

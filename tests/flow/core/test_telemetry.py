@@ -20,13 +20,13 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 
 from api.app import build_app
 from config.settings import Settings, SettingsError
-from core import logs, tracing
-from core.jobs import NotifyMembers
-from core.logs import Origin
-from core.resources import open_resources
-from core.telemetry import open_telemetry
+from core.market.resources import open_resources
+from core.platform import logs, tracing
+from core.platform.logs import Origin
+from core.platform.telemetry import open_telemetry
+from core.work.jobs import NotifyMembers
 from tests.flow.api.conftest import Caller
-from tests.flow.conftest import PATIENCE, House, open_house
+from tests.flow.conftest import PATIENCE, Environment, open_environment
 from workers.app import open_worker
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -100,16 +100,16 @@ def watched(settings: Settings, watchers: Watchers) -> Settings:
 async def test_a_call_its_statements_and_the_jobs_that_follow_are_one_trace(
     watched: Settings, watchers: Watchers
 ) -> None:
-    async with open_house(watched) as house:
-        app = build_app(house.settings, house.resources, house.publisher)
-        async with TestClient(TestServer(app)) as client, open_worker(watched, house.resources, house.publisher):
-            _, token = await house.person("Ann")
+    async with open_environment(watched) as env:
+        app = build_app(env.settings, env.resources, env.publisher)
+        async with TestClient(TestServer(app)) as client, open_worker(watched, env.resources, env.publisher):
+            _, token = await env.person("Ann")
             ann = Caller(client, access_token=token)
             headers = {"traceparent": f"00-{TRACE}-b7ad6b7169203331-01", "X-Request-Id": "request-1"}
             assert (await ann.call("GET", "/users/me", headers=headers)).status == 200
             with tracing.span("test", "server", headers["traceparent"]):
-                await house.resources.jobs.enqueue(NotifyMembers([]))
-            await _job_done(house)
+                await env.resources.jobs.enqueue(NotifyMembers([]))
+            await _job_done(env)
     call = watchers.named("GET /api/users/me")
     assert (call.trace, call.parent, call.failed) == (TRACE, "b7ad6b7169203331", False)
     assert call.facts["http.response.status_code"] == 200
@@ -121,8 +121,8 @@ async def test_a_call_its_statements_and_the_jobs_that_follow_are_one_trace(
     assert (job.trace, job.parent) == (TRACE, watchers.named("test").id)
 
 
-async def _job_done(house: House) -> None:
-    counter = house.resources.metrics.jobs.labels("NotifyMembers", "done")
+async def _job_done(env: Environment) -> None:
+    counter = env.resources.metrics.jobs.labels("NotifyMembers", "done")
     await _until(lambda: counter._value.get() > 0)
 
 
@@ -192,7 +192,7 @@ async def test_without_its_extra_a_setting_is_refused(
 ) -> None:
     for name in _loaded(module, sys.modules):
         monkeypatch.setitem(sys.modules, name, None)
-    monkeypatch.delitem(sys.modules, "core.otel", raising=False)
+    monkeypatch.delitem(sys.modules, "core.platform.otel", raising=False)
     with pytest.raises(SettingsError, match=rf"GREENROOM_{setting.upper()} needs .*greenroom\[{extra}\]"):
         async with open_telemetry(msgspec.structs.replace(settings, **{setting: value})):
             pass

@@ -6,17 +6,20 @@ from uuid import UUID
 
 import pytest
 
-from core import clock, dead_jobs, sessions, tidy
-from core.db import transaction
-from core.ids import uuid7
-from tests.flow.conftest import PATIENCE, House
+from core.accounts import sessions
+from core.base import clock
+from core.base.ids import uuid7
+from core.operations import tidy
+from core.platform.db import transaction
+from core.work import dead_jobs
+from tests.flow.conftest import PATIENCE, Environment
 
 
 class Attic:
     """A user's old things."""
 
-    def __init__(self, house: House, user_id: UUID) -> None:
-        self.db = house.resources.db
+    def __init__(self, env: Environment, user_id: UUID) -> None:
+        self.db = env.resources.db
         self.user_id = user_id
 
     async def session(self, *tokens: datetime, ended: datetime | None = None) -> UUID:
@@ -57,10 +60,10 @@ class Attic:
 
 
 @pytest.fixture
-async def attic(house: House) -> Attic:
-    ann, _ = await house.person("Ann")
-    await house.resources.db.execute("delete from sessions")
-    return Attic(house, ann.id)
+async def attic(env: Environment) -> Attic:
+    ann, _ = await env.person("Ann")
+    await env.resources.db.execute("delete from sessions")
+    return Attic(env, ann.id)
 
 
 def days_ago(days: float) -> datetime:
@@ -129,7 +132,7 @@ async def test_dead_jobs_are_kept_for_a_season(attic: Attic, monkeypatch: pytest
     for name, moment in moments.items():
         with monkeypatch.context() as patch:
             patch.setattr(clock, "now", lambda moment=moment: moment)
-            await dead_jobs.bury(attic.db, name, "{}", "no", 1, "")
+            await dead_jobs.mark_dead(attic.db, name, "{}", "no", 1, "")
     await tidy.tidy(attic.db)
     assert await attic.all("name", "dead_jobs") == {"J89"}
 
@@ -144,10 +147,10 @@ async def test_earlier_texts_are_kept_for_as_long_as_the_settings_say(attic: Att
     assert await attic.all("version", "message_edits") == set()
 
 
-async def test_an_answered_invitation_is_forgotten_when_it_may_be_repeated(attic: Attic, house: House) -> None:
-    room = await house.group((await house.person("Bob"))[0])
+async def test_an_answered_invitation_is_forgotten_when_it_may_be_repeated(attic: Attic, env: Environment) -> None:
+    room = await env.group((await env.person("Bob"))[0])
     for answered in (None, days_ago(29), days_ago(31)):
-        eve, _ = await house.person("Eve")
+        eve, _ = await env.person("Eve")
         await attic.db.execute(
             """
             insert into invitations (id, conversation_id, user_id, invited_by, created_at, answer, answered_at)

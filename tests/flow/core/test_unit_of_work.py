@@ -8,14 +8,15 @@ import msgspec
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from core import clock, outbox
-from core.context import Ctx
-from core.events import Event
-from core.ids import uuid7
-from core.jobs import NotifyMembers
-from core.notices import Notice
-from core.unit_of_work import unit_of_work
-from tests.flow.conftest import Chatter, House
+from core.base import clock
+from core.base.events import Event
+from core.base.ids import uuid7
+from core.work import outbox
+from core.work.context import Ctx
+from core.work.jobs import NotifyMembers
+from core.work.notices import Notice
+from core.work.unit_of_work import unit_of_work
+from tests.flow.conftest import Chatter, Environment
 
 LATE = Notice("late", "Late", "{task} is late", "task")
 
@@ -25,24 +26,24 @@ class Waved(Event, frozen=True):
     hand: str
 
 
-async def waiting(house: House) -> int:
+async def waiting(env: Environment) -> int:
     """Return how many transactions have not been told."""
-    return int(await house.resources.db.fetchval("select count(*) from outbox"))
+    return int(await env.resources.db.fetchval("select count(*) from outbox"))
 
 
 @pytest.fixture
-async def ann(house: House, hub: str) -> Chatter:
-    return await (await house.chatter("Ann", hub)).connect()
+async def ann(env: Environment, hub: str) -> Chatter:
+    return await (await env.chatter("Ann", hub)).connect()
 
 
-async def test_what_is_told_is_told_after_the_commit_and_then_forgotten(house: House, ann: Chatter) -> None:
-    async with unit_of_work(house.ctx(ann.user)) as work:
+async def test_what_is_told_is_told_after_the_commit_and_then_forgotten(env: Environment, ann: Chatter) -> None:
+    async with unit_of_work(env.ctx(ann.user)) as work:
         work.emit([ann.user.id], Waved("left"))
     assert await ann.heard.next("waved") == {"hand": "left"}
-    assert await waiting(house) == 0
+    assert await waiting(env) == 0
 
 
-async def test_of_a_unit_that_fails_nothing_is_kept_and_nothing_told(house: House, ann: Chatter) -> None:
+async def test_of_a_unit_that_fails_nothing_is_kept_and_nothing_told(env: Environment, ann: Chatter) -> None:
     async def fail(ctx: Ctx) -> None:
         async with unit_of_work(ctx) as work:
             await work.notify(LATE, [ann.user.id], None, task="Cut")
@@ -51,69 +52,69 @@ async def test_of_a_unit_that_fails_nothing_is_kept_and_nothing_told(house: Hous
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await fail(house.ctx(ann.user))
-    async with unit_of_work(house.ctx(ann.user)) as work:
+        await fail(env.ctx(ann.user))
+    async with unit_of_work(env.ctx(ann.user)) as work:
         work.emit([ann.user.id], Waved("right"))
     assert await ann.heard.next("waved") == {"hand": "right"}
     for table in ("notifications", "audit_log", "outbox"):
-        assert await house.resources.db.fetchval(f"select count(*) from {table}") == 0, table
+        assert await env.resources.db.fetchval(f"select count(*) from {table}") == 0, table
 
 
 async def test_a_process_that_dies_between_commit_and_telling_loses_nothing(
-    house: House, ann: Chatter, monkeypatch: pytest.MonkeyPatch
+    env: Environment, ann: Chatter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def dies(*_: object) -> None:
         raise RedisConnectionError
 
     with monkeypatch.context() as patch:
         patch.setattr(outbox, "perform", dies)
-        async with unit_of_work(house.ctx(ann.user)) as work:
+        async with unit_of_work(env.ctx(ann.user)) as work:
             work.emit([ann.user.id], Waved("left"))
             work.enqueue(NotifyMembers([]))
-    assert await waiting(house) == 1
-    assert await outbox.relay(house.resources, house.publisher) == 0, "whoever stored it may still be at it"
+    assert await waiting(env) == 1
+    assert await outbox.relay(env.resources, env.publisher) == 0, "whoever stored it may still be at it"
     in_a_minute = clock.now() + timedelta(minutes=1)
     monkeypatch.setattr(clock, "now", lambda: in_a_minute)
-    assert await outbox.relay(house.resources, house.publisher) == 1
+    assert await outbox.relay(env.resources, env.publisher) == 1
     assert await ann.heard.next("waved") == {"hand": "left"}
-    assert await waiting(house) == 0
+    assert await waiting(env) == 0
 
 
-async def test_effects_of_a_newer_version_are_left_to_it_and_hold_up_no_others(house: House, ann: Chatter) -> None:
+async def test_effects_of_a_newer_version_are_left_to_it_and_hold_up_no_others(env: Environment, ann: Chatter) -> None:
     known = msgspec.json.encode([outbox.event_effect([ann.user.id], Waved("left"))]).decode()
     for effects, minutes in (('[{"type": "of_tomorrow"}]', 2), (known, 1)):
-        await outbox.INSERT(house.resources.db, uuid7(), effects, clock.now() - timedelta(minutes=minutes))
-    assert await outbox.relay(house.resources, house.publisher) == 1
+        await outbox.INSERT(env.resources.db, uuid7(), effects, clock.now() - timedelta(minutes=minutes))
+    assert await outbox.relay(env.resources, env.publisher) == 1
     assert await ann.heard.next("waved") == {"hand": "left"}
-    assert await waiting(house) == 1
+    assert await waiting(env) == 1
 
 
-async def test_a_unit_within_a_unit_is_told_with_the_outer_one(house: House, ann: Chatter) -> None:
-    ctx = house.ctx(ann.user)
+async def test_a_unit_within_a_unit_is_told_with_the_outer_one(env: Environment, ann: Chatter) -> None:
+    ctx = env.ctx(ann.user)
     async with unit_of_work(ctx) as outer:
         inner_ctx = Ctx(ctx.resources, ctx.publisher, ctx.market, "test", caller=ann.user, work=outer)
         async with unit_of_work(inner_ctx) as inner:
             inner.emit([ann.user.id], Waved("left"))
         assert ann.heard.all("waved") == []
-        assert await waiting(house) == 0
+        assert await waiting(env) == 0
     assert await ann.heard.next("waved") == {"hand": "left"}
 
 
-async def test_a_notice_is_stored_and_told_but_not_to_whoever_caused_it(house: House, ann: Chatter) -> None:
-    bob, _ = await house.person("Bob")
+async def test_a_notice_is_stored_and_told_but_not_to_whoever_caused_it(env: Environment, ann: Chatter) -> None:
+    bob, _ = await env.person("Bob")
     entity = UUID(int=7)
-    async with unit_of_work(house.ctx(bob)) as work:
+    async with unit_of_work(env.ctx(bob)) as work:
         await work.notify(LATE, [ann.user.id, bob.id, ann.user.id], entity, task="Cut")
     told = (await ann.heard.next("notification:new"))["notification"]
     assert (told["type"], told["title"], told["message"]) == ("late", "Late", "Cut is late")
     assert (told["entityType"], told["entityId"], told["isRead"]) == ("task", str(entity), False)
-    rows = await house.resources.db.fetch("select id, user_id from notifications")
+    rows = await env.resources.db.fetch("select id, user_id from notifications")
     assert [(str(row["id"]), row["user_id"]) for row in rows] == [(told["id"], ann.user.id)]
 
 
-async def test_the_audit_log_says_who_did_what(house: House) -> None:
-    ann, _ = await house.person("Ann")
-    async with unit_of_work(house.ctx(ann)) as work:
+async def test_the_audit_log_says_who_did_what(env: Environment) -> None:
+    ann, _ = await env.person("Ann")
+    async with unit_of_work(env.ctx(ann)) as work:
         await work.record("task.delete", UUID(int=7), name="Cut")
-    row = await house.resources.db.fetchrow("select actor_id, action, entity_id, facts, request_id from audit_log")
+    row = await env.resources.db.fetchrow("select actor_id, action, entity_id, facts, request_id from audit_log")
     assert tuple(row) == (ann.id, "task.delete", UUID(int=7), {"name": "Cut"}, "test")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from core.budget import Rate
+from core.limits.budget import Rate
 from realtime.engine.config import Config
 from tests.flow.engine.apps import greeters
 from tests.flow.engine.serving import Raw, Served, connected, serving, upgrade_head

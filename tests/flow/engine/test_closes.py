@@ -6,7 +6,7 @@ from itertools import count
 import aiohttp
 import pytest
 
-from core.budget import Rate
+from core.limits.budget import Rate
 from realtime.engine.server import Config
 from tests.flow.engine.apps import greeters
 from tests.flow.engine.serving import Raw, Served, client_frame, serving, text, websocket

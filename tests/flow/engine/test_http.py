@@ -9,8 +9,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import pytest
 from aiohttp import web
 
-from core import errors
-from core.budget import Rate
+from core.base import errors
+from core.limits.budget import Rate
 from realtime.engine import faults
 from realtime.engine.config import Config
 from realtime.engine.door import open_http

@@ -13,7 +13,7 @@ from aiohttp import web
 from aiohttp.streams import StreamReader
 
 from api.pieces import Pieces
-from core.budget import Rate
+from core.limits.budget import Rate
 from realtime.engine.config import Config
 from realtime.engine.door import RECEIVED
 from realtime.engine.frames import text_frame

@@ -22,7 +22,7 @@ def all_acquainted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @dataclass
-class Cast:
+class People:
     """A creator with a project, a talent in its team, and a creator and a talent who have nothing to do with it."""
 
     creator: Caller
@@ -41,11 +41,11 @@ class Cast:
 
 
 @pytest.fixture
-async def cast(api: Api) -> Cast:
+async def people(api: Api) -> People:
     creator, talent = await api.signed_up("creator", "Ann"), await api.signed_up("talent", "Bob")
     project = (await creator.post("/projects", **NEW_PROJECT)).body["id"]
     assert (await creator.post(f"/projects/{project}/team", userId=talent.id, role="Editor")).status == 201
-    return Cast(creator, talent, await api.signed_up("creator", "Cid"), await api.signed_up("talent", "Dan"), project)
+    return People(creator, talent, await api.signed_up("creator", "Cid"), await api.signed_up("talent", "Dan"), project)
 
 
 @pytest.fixture

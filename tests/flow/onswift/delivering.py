@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.flow.api.conftest import Caller, Reply
-from tests.flow.onswift.conftest import Cast
+from tests.flow.onswift.conftest import People
 from tests.flow.onswift.uploading import image, upload
 
 NEW_TASK = {"name": "Poster", "description": "A2", "dueDate": "2999-12-31"}
@@ -18,22 +18,27 @@ async def uploaded(caller: Caller, purpose: str = "deliverable") -> str:
 
 @dataclass
 class Desk:
-    """The cast, and a task of the talent's."""
+    """The people, and a task of the talent's."""
 
-    cast: Cast
+    people: People
     task: str
 
     @property
     def creator(self) -> Caller:
-        return self.cast.creator
+        return self.people.creator
 
     @property
     def talent(self) -> Caller:
-        return self.cast.talent
+        return self.people.talent
 
     async def submit(self, **change: Any) -> Reply:
         """Submit work on the task as the talent."""
-        new = {"projectId": self.cast.project, "taskId": self.task, "title": "First draft", "description": "@Ann look"}
+        new = {
+            "projectId": self.people.project,
+            "taskId": self.task,
+            "title": "First draft",
+            "description": "@Ann look",
+        }
         if "fileUrls" not in change:
             change["fileUrls"] = [await uploaded(self.talent)]
         return await self.talent.post("/deliverables", **new | change)
@@ -55,8 +60,8 @@ class Desk:
         return await self.talent.post(f"{path}/resubmit", **change)
 
 
-async def desk_of(cast: Cast) -> Desk:
-    """Return the cast with a task for the talent."""
-    reply = await cast.creator.post(f"{cast.path}/tasks", **NEW_TASK, assigneeId=cast.talent.id)
+async def desk_of(people: People) -> Desk:
+    """Return the people with a task for the talent."""
+    reply = await people.creator.post(f"{people.path}/tasks", **NEW_TASK, assigneeId=people.talent.id)
     assert reply.status == 201, reply
-    return Desk(cast, reply.body["id"])
+    return Desk(people, reply.body["id"])

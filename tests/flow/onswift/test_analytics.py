@@ -4,11 +4,11 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from core import clock
-from core.ids import uuid7
+from core.base import clock
+from core.base.ids import uuid7
 from tests.flow.api.conftest import Caller
-from tests.flow.conftest import House
-from tests.flow.onswift.conftest import Cast
+from tests.flow.conftest import Environment
+from tests.flow.onswift.conftest import People
 from tests.flow.onswift.test_tasks import add, task_of
 
 
@@ -22,40 +22,42 @@ async def of(caller: Caller, role: str) -> Any:
     return reply.body
 
 
-async def work_on(cast: Cast) -> str:
+async def work_on(people: People) -> str:
     """Have the talent complete a task in time and one late, and leave one; return the last."""
     for due in (0, -1):
-        task = await task_of(cast, dueDate=day(due))
-        await cast.talent.put(f"{cast.path}/tasks/{task['id']}", status="completed")
-    left: str = (await task_of(cast, dueDate=day(-1)))["id"]
+        task = await task_of(people, dueDate=day(due))
+        await people.talent.put(f"{people.path}/tasks/{task['id']}", status="completed")
+    left: str = (await task_of(people, dueDate=day(-1)))["id"]
     return left
 
 
-async def hand_in(house: House, cast: Cast, task: str, **statuses: int) -> None:
+async def hand_in(env: Environment, people: People, task: str, **statuses: int) -> None:
     """Store deliverables of the talent: for each status one with so many revisions."""
     for status, revisions in statuses.items():
-        await house.resources.db.execute(
+        await env.resources.db.execute(
             "insert into onswift.deliverables (id, project_id, task_id, submitted_by_id, title, description, status,"
             " revision_count, submitted_at, updated_at) values ($1, $2, $3, $4, 'x', '', $5, $6, now(), now())",
-            uuid7(), UUID(cast.project), UUID(task), UUID(cast.talent.id), status, revisions,
+            uuid7(), UUID(people.project), UUID(task), UUID(people.talent.id), status, revisions,
         )  # fmt: skip
 
 
-async def test_without_work_everything_is_zero_and_no_rate_is_made_up(cast: Cast) -> None:
-    nothing = await of(cast.other_creator, "creator")
+async def test_without_work_everything_is_zero_and_no_rate_is_made_up(people: People) -> None:
+    nothing = await of(people.other_creator, "creator")
     assert nothing["projects"] == {"total": 0, "planning": 0, "inProgress": 0, "completed": 0}
     assert (nothing["projectCompletionRate"], nothing["taskCompletionRate"], nothing["onTimeRate"]) == (None,) * 3
     assert (nothing["averageRevisions"], nothing["teamSize"], nothing["team"]) == (None, 0, [])
-    nothing = await of(cast.other_talent, "talent")
+    nothing = await of(people.other_talent, "talent")
     assert (nothing["tasks"]["total"], nothing["taskCompletionRate"]) == (0, None)
     assert (nothing["averageRating"], nothing["totalReviews"]) == (0, 0)
 
 
-async def test_a_creator_sees_projects_tasks_deliverables_and_what_the_team_does(house: House, cast: Cast) -> None:
-    await add(cast, cast.other_talent)
-    await task_of(cast, assigneeId=cast.other_talent.id)
-    await hand_in(house, cast, await work_on(cast), pending=0, approved=1, revision=2)
-    numbers = await of(cast.creator, "creator")
+async def test_a_creator_sees_projects_tasks_deliverables_and_what_the_team_does(
+    env: Environment, people: People
+) -> None:
+    await add(people, people.other_talent)
+    await task_of(people, assigneeId=people.other_talent.id)
+    await hand_in(env, people, await work_on(people), pending=0, approved=1, revision=2)
+    numbers = await of(people.creator, "creator")
     assert numbers["projects"] == {"total": 1, "planning": 1, "inProgress": 0, "completed": 0}
     assert numbers["projectCompletionRate"] == 0
     assert numbers["tasks"] == {
@@ -69,39 +71,39 @@ async def test_a_creator_sees_projects_tasks_deliverables_and_what_the_team_does
     ]  # fmt: skip
 
 
-async def test_a_talent_sees_own_tasks_deliverables_and_ratings(house: House, cast: Cast) -> None:
-    await add(cast, cast.other_talent)
-    await task_of(cast, assigneeId=cast.other_talent.id)
-    await hand_in(house, cast, await work_on(cast), approved=3, pending=0)
-    await cast.creator.put(cast.path, status="completed")
-    body = {"talentId": cast.talent.id, "projectId": cast.project, "rating": 4, "text": "Good"}
-    assert (await cast.creator.post("/reviews", **body)).status == 201
-    numbers = await of(cast.talent, "talent")
+async def test_a_talent_sees_own_tasks_deliverables_and_ratings(env: Environment, people: People) -> None:
+    await add(people, people.other_talent)
+    await task_of(people, assigneeId=people.other_talent.id)
+    await hand_in(env, people, await work_on(people), approved=3, pending=0)
+    await people.creator.put(people.path, status="completed")
+    body = {"talentId": people.talent.id, "projectId": people.project, "rating": 4, "text": "Good"}
+    assert (await people.creator.post("/reviews", **body)).status == 201
+    numbers = await of(people.talent, "talent")
     assert numbers["projects"]["completed"] == 1
     assert (numbers["tasks"]["total"], numbers["tasks"]["onTime"], numbers["tasks"]["overdue"]) == (3, 1, 1)
     assert (numbers["taskCompletionRate"], numbers["onTimeRate"]) == (0.6667, 0.5)
     assert (numbers["deliverables"]["total"], numbers["averageRevisions"]) == (2, 1.5)
     assert (numbers["averageRating"], numbers["totalReviews"]) == (4, 1)
-    assert (await of(cast.other_talent, "talent"))["tasks"]["total"] == 1
+    assert (await of(people.other_talent, "talent"))["tasks"]["total"] == 1
 
 
-async def test_of_a_project_that_a_talent_has_left_counts_what_was_completed(cast: Cast) -> None:
-    await work_on(cast)
-    await cast.creator.delete(f"{cast.path}/team/{cast.talent.id}")
-    numbers = await of(cast.talent, "talent")
+async def test_of_a_project_that_a_talent_has_left_counts_what_was_completed(people: People) -> None:
+    await work_on(people)
+    await people.creator.delete(f"{people.path}/team/{people.talent.id}")
+    numbers = await of(people.talent, "talent")
     assert (numbers["projects"]["total"], numbers["tasks"]["total"], numbers["taskCompletionRate"]) == (0, 2, 1)
-    numbers = await of(cast.creator, "creator")
+    numbers = await of(people.creator, "creator")
     assert (numbers["teamSize"], numbers["team"][0]["taskCount"]) == (0, 2), "the open one is nobody's"
 
 
-async def test_a_deleted_project_does_not_count(cast: Cast) -> None:
-    await work_on(cast)
-    await cast.creator.delete(cast.path)
-    assert (await of(cast.creator, "creator"))["tasks"]["total"] == 0
-    assert (await of(cast.talent, "talent"))["tasks"]["total"] == 0
+async def test_a_deleted_project_does_not_count(people: People) -> None:
+    await work_on(people)
+    await people.creator.delete(people.path)
+    assert (await of(people.creator, "creator"))["tasks"]["total"] == 0
+    assert (await of(people.talent, "talent"))["tasks"]["total"] == 0
 
 
-async def test_each_role_has_its_own_numbers(cast: Cast) -> None:
-    assert (await cast.talent.get("/analytics/creator")).status == 403
-    assert (await cast.creator.get("/analytics/talent")).status == 403
-    assert (await cast.creator.get("/analytics/platform")).status == 404
+async def test_each_role_has_its_own_numbers(people: People) -> None:
+    assert (await people.talent.get("/analytics/creator")).status == 403
+    assert (await people.creator.get("/analytics/talent")).status == 403
+    assert (await people.creator.get("/analytics/platform")).status == 404

@@ -7,23 +7,23 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from core import clock
+from core.base import clock
 from marketplaces.onswift import rules
 from marketplaces.onswift.handlers import calendar
 from marketplaces.onswift.handlers.calendar import _file
 from marketplaces.onswift.queries import calendar as queries
 from tests.flow.api.conftest import Caller, Reply
 from tests.flow.conftest import PATIENCE
-from tests.flow.onswift.conftest import NEW_PROJECT, NOWHERE, Cast
+from tests.flow.onswift.conftest import NEW_PROJECT, NOWHERE, People
 
 
 def day(offset: int) -> str:
     return (clock.today() + timedelta(days=offset)).isoformat()
 
 
-async def give(cast: Cast, name: str, due: str, to: Caller | None = None) -> str:
-    body = {"name": name, "dueDate": due, "assigneeId": (to or cast.talent).id}
-    id: str = (await cast.creator.post(f"{cast.path}/tasks", **body)).body["id"]
+async def give(people: People, name: str, due: str, to: Caller | None = None) -> str:
+    body = {"name": name, "dueDate": due, "assigneeId": (to or people.talent).id}
+    id: str = (await people.creator.post(f"{people.path}/tasks", **body)).body["id"]
     return id
 
 
@@ -36,18 +36,18 @@ def shown(reply: Reply) -> list[tuple[str, list[str], list[str]]]:
 
 
 @pytest.fixture
-async def busy(cast: Cast) -> Cast:
+async def busy(people: People) -> People:
     """Return people with deadlines: today, in a week, and long ago."""
-    await cast.creator.put(cast.path, dueDate=day(7))
-    await cast.creator.post(f"{cast.path}/team", userId=cast.other_talent.id)
-    await give(cast, "Cut", day(7))
-    await give(cast, "Shoot", day(0))
-    await give(cast, "Sound", day(7), cast.other_talent)
-    await give(cast, "Old", day(-31))
-    return cast
+    await people.creator.put(people.path, dueDate=day(7))
+    await people.creator.post(f"{people.path}/team", userId=people.other_talent.id)
+    await give(people, "Cut", day(7))
+    await give(people, "Shoot", day(0))
+    await give(people, "Sound", day(7), people.other_talent)
+    await give(people, "Old", day(-31))
+    return people
 
 
-async def test_the_calendar_groups_own_deadlines_by_day(busy: Cast) -> None:
+async def test_the_calendar_groups_own_deadlines_by_day(busy: People) -> None:
     assert shown(await busy.creator.get("/calendar")) == [
         (day(0), ["Shoot"], []), (day(7), ["Cut", "Sound"], ["Film"]),
     ]  # fmt: skip
@@ -55,12 +55,12 @@ async def test_the_calendar_groups_own_deadlines_by_day(busy: Cast) -> None:
     assert shown(await busy.other_creator.get("/calendar")) == []
 
 
-async def test_a_task_in_the_calendar_is_the_task(busy: Cast) -> None:
+async def test_a_task_in_the_calendar_is_the_task(busy: People) -> None:
     (first, *_) = (await busy.talent.get("/calendar")).body["days"]
     assert first["tasks"] == [(await busy.talent.get(f"{busy.path}/tasks/{first['tasks'][0]['id']}")).body]
 
 
-async def test_the_calendar_shows_the_days_that_are_asked_for_both_ends_included(busy: Cast) -> None:
+async def test_the_calendar_shows_the_days_that_are_asked_for_both_ends_included(busy: People) -> None:
     async def names(**query: str) -> list[str]:
         return [name for _, tasks, _ in shown(await busy.talent.get("/calendar", **query)) for name in tasks]
 
@@ -78,19 +78,19 @@ async def test_the_calendar_shows_the_days_that_are_asked_for_both_ends_included
         ({"from": "9999-12-31"}, "from"), ({"to": "0001-01-01"}, "from"), ({"projectId": "mine"}, "projectId"),
     ],
 )  # fmt: skip
-async def test_days_that_make_no_sense_are_refused(cast: Cast, query: dict[str, Any], field: str) -> None:
-    refused = await cast.creator.get("/calendar", **query)
+async def test_days_that_make_no_sense_are_refused(people: People, query: dict[str, Any], field: str) -> None:
+    refused = await people.creator.get("/calendar", **query)
     assert (refused.status, refused.fields) == (400, [field])
 
 
-async def test_the_calendar_of_one_project_is_for_its_people(busy: Cast) -> None:
+async def test_the_calendar_of_one_project_is_for_its_people(busy: People) -> None:
     other = (await busy.creator.post("/projects", **NEW_PROJECT | {"dueDate": day(7)})).body["id"]
     assert shown(await busy.creator.get("/calendar", projectId=other)) == [(day(7), [], ["Film"])]
     assert (await busy.talent.get("/calendar", projectId=other)).status == 403
     assert (await busy.talent.get("/calendar", projectId=NOWHERE)).code == "PROJECT_NOT_FOUND"
 
 
-async def test_who_has_left_the_team_has_no_deadlines_there(busy: Cast) -> None:
+async def test_who_has_left_the_team_has_no_deadlines_there(busy: People) -> None:
     await busy.creator.delete(f"{busy.path}/team/{busy.talent.id}")
     assert shown(await busy.talent.get("/calendar")) == []
 
@@ -103,7 +103,7 @@ async def read(caller: Caller, url: str | None, has: str = "") -> Reply:
     return await Caller(caller.client, "").call("GET", f"{parts.path}?{parts.query}", headers=headers)
 
 
-async def test_a_calendar_program_reads_the_feed_without_a_login(busy: Cast) -> None:
+async def test_a_calendar_program_reads_the_feed_without_a_login(busy: People) -> None:
     assert (await busy.talent.get("/calendar/feed")).body == {"url": None}
     url = (await busy.talent.post("/calendar/feed")).body["url"]
     assert (await busy.talent.get("/calendar/feed")).body == {"url": url}
@@ -117,7 +117,7 @@ async def test_a_calendar_program_reads_the_feed_without_a_login(busy: Cast) -> 
     assert f"DTSTART;VALUE=DATE:{day(7).replace('-', '')}\r\n" in feed.body
 
 
-async def test_a_feed_that_has_not_changed_is_not_sent_again(busy: Cast) -> None:
+async def test_a_feed_that_has_not_changed_is_not_sent_again(busy: People) -> None:
     url = (await busy.talent.post("/calendar/feed")).body["url"]
     feed = await read(busy.talent, url)
     again = await read(busy.talent, url, feed.headers["ETag"])
@@ -136,7 +136,9 @@ def count_of_builds(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return built
 
 
-async def test_a_feed_that_a_program_has_already_is_not_even_built(busy: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_feed_that_a_program_has_already_is_not_even_built(
+    busy: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
     built = count_of_builds(monkeypatch)
     url = (await busy.talent.post("/calendar/feed")).body["url"]
     tags = [(await read(busy.talent, url)).headers["ETag"]]
@@ -162,7 +164,7 @@ async def test_a_feed_that_a_program_has_already_is_not_even_built(busy: Cast, m
 
 
 async def test_a_feed_that_has_not_changed_is_not_built_again_for_programs_that_do_not_say_what_they_have(
-    busy: Cast, monkeypatch: pytest.MonkeyPatch
+    busy: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     built = count_of_builds(monkeypatch)
     url = (await busy.talent.post("/calendar/feed")).body["url"]
@@ -175,7 +177,7 @@ async def test_a_feed_that_has_not_changed_is_not_built_again_for_programs_that_
 
 
 async def test_a_feed_is_built_once_for_all_who_ask_at_the_same_time(
-    busy: Cast, monkeypatch: pytest.MonkeyPatch
+    busy: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     built = count_of_builds(monkeypatch)
     url = (await busy.talent.post("/calendar/feed")).body["url"]
@@ -199,7 +201,7 @@ async def test_a_feed_is_built_once_for_all_who_ask_at_the_same_time(
 
 
 async def test_a_feed_has_the_deadlines_next_to_today_and_the_beginnings_of_their_texts(
-    busy: Cast, monkeypatch: pytest.MonkeyPatch
+    busy: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rules, "MOST_IN_FEED", 2)
     monkeypatch.setattr(rules, "FEED_DESCRIPTION", 3)
@@ -212,7 +214,7 @@ async def test_a_feed_has_the_deadlines_next_to_today_and_the_beginnings_of_thei
     assert "DESCRIPTION:lon…\r\n" in feed.body
 
 
-async def test_a_calendar_of_very_much_is_cut_and_says_so(busy: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_calendar_of_very_much_is_cut_and_says_so(busy: People, monkeypatch: pytest.MonkeyPatch) -> None:
     await busy.creator.put(f"{busy.path}/tasks/{await give(busy, 'Mix', day(3))}", description="x" * 40)
     await busy.creator.put(f"{busy.path}/tasks/{await give(busy, 'Mux', day(4))}", description="é" * 30)
 
@@ -234,7 +236,7 @@ async def test_a_calendar_of_very_much_is_cut_and_says_so(busy: Cast, monkeypatc
     assert await seen() == (["Shoot", "Mix", "Mux"], True)
 
 
-async def test_a_new_address_ends_the_old_one(busy: Cast) -> None:
+async def test_a_new_address_ends_the_old_one(busy: People) -> None:
     old = (await busy.talent.post("/calendar/feed")).body["url"]
     new = (await busy.talent.post("/calendar/feed")).body["url"]
     assert (await read(busy.talent, new)).status == 200
@@ -245,6 +247,6 @@ async def test_a_new_address_ends_the_old_one(busy: Cast) -> None:
 @pytest.mark.parametrize(
     "query", ["", "?token=", "?token=x", "?token=%00", "?token=%ff", "?token=%ED%A0%80", "?token=" + "x" * 5000]
 )
-async def test_nobody_reads_a_feed_by_guessing(busy: Cast, query: str) -> None:
+async def test_nobody_reads_a_feed_by_guessing(busy: People, query: str) -> None:
     await busy.talent.post("/calendar/feed")
     assert (await Caller(busy.talent.client).call("GET", f"/calendar.ics{query}")).status in (400, 401)

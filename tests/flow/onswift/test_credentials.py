@@ -12,16 +12,18 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from core import clock, errors, feeds, sessions
-from core.db import transaction
-from core.email_changes import NEW, OLD
+from core.accounts import logins
+from core.accounts.email_changes import NEW, OLD
+from core.accounts.identity import INSERT_ONE_TIME_TOKEN, RESET, VERIFY, digest
+from core.base import clock, errors
+from core.calendars import feeds
 from core.files.links import LIFETIME
 from core.files.tidying import tidy_files
-from core.identity import INSERT_ONE_TIME_TOKEN, RESET, VERIFY, digest
-from core.tokens import KeyRing
+from core.platform.db import transaction
+from core.platform.tokens import KeyRing
 from marketplaces.onswift.handlers.calendar import FEED
 from tests.flow.api.conftest import PASSWORD, Api, Caller, audited, operating
-from tests.flow.conftest import Chatter, House
+from tests.flow.conftest import Chatter, Environment
 from tests.flow.onswift.test_calendar import read
 from tests.flow.onswift.test_erasure import blocked
 from tests.flow.onswift.test_files import PDF, uploaded_pdf
@@ -36,7 +38,7 @@ EVERYTHING = {"access token", "refresh token", "device", "upload", "download", "
 class Login:
     """A login with one of everything that a login can have."""
 
-    house: House
+    env: Environment
     caller: Caller
     id: UUID
     socket: Chatter
@@ -51,7 +53,7 @@ class Login:
         kept = "select exists (select from devices where id = $1)"  # asked of the table: nobody else may ask any more
         works = {
             "access token": (await self.caller.get("/users/me")).status == 200,
-            "device": bool(await self.house.resources.db.fetchval(kept, UUID(self.device))),
+            "device": bool(await self.env.resources.db.fetchval(kept, UUID(self.device))),
             "upload": (await put(anyone, self.upload, PDF, "application/pdf")).status == 200,
             "download": (await get(anyone, self.download))[0] == 200,
             "socket": self.socket.socket.connected,
@@ -70,7 +72,7 @@ class Ann:
     """Someone who is logged in here and there, has a feed, and has been mailed codes."""
 
     api: Api
-    house: House
+    env: Environment
     here: Login
     there: Login
     feed: str
@@ -90,33 +92,33 @@ class Ann:
         return (await self.api.anyone.post("/auth/reset-password", **new)).status == 200
 
 
-async def log_in(house: House, hub: str, caller: Caller) -> Login:
-    user = await sessions.authenticate(house.resources, "onswift", caller.access_token)
+async def log_in(env: Environment, hub: str, caller: Caller) -> Login:
+    user = await logins.authenticate(env.resources, "onswift", caller.access_token)
     socket = await Chatter(user, caller.access_token, hub).connect()
-    house.stack.push_async_callback(socket.socket.disconnect)
+    env.stack.push_async_callback(socket.socket.disconnect)
     device = await caller.post("/notifications/devices", platform="fcm", token=secrets.token_hex())
     announced = await announce(caller, PDF, **DELIVERABLE)
-    file = await uploaded_pdf(caller, house)
+    file = await uploaded_pdf(caller, env)
     link = (await caller.get(f"/files/{file['fileId']}/download-url")).body["downloadUrl"]
-    return Login(house, caller, user.session_id, socket, device.body["id"], announced.body["uploadUrl"], link)
+    return Login(env, caller, user.session_id, socket, device.body["id"], announced.body["uploadUrl"], link)
 
 
-async def mailed(house: House, caller: Caller, purpose: str) -> str:
+async def mailed(env: Environment, caller: Caller, purpose: str) -> str:
     """Return a code as if it had come by mail."""
     code = secrets.token_urlsafe()
     in_an_hour = clock.now() + timedelta(hours=1)
-    await INSERT_ONE_TIME_TOKEN(house.resources.db, digest(code), UUID(caller.id), purpose, in_an_hour)
+    await INSERT_ONE_TIME_TOKEN(env.resources.db, digest(code), UUID(caller.id), purpose, in_an_hour)
     return code
 
 
 @pytest.fixture
-async def ann(api: Api, house: House, two_hubs: tuple[str, str]) -> Ann:
+async def ann(api: Api, env: Environment, two_hubs: tuple[str, str]) -> Ann:
     caller = await api.signed_up("talent")
-    here = await log_in(house, two_hubs[0], caller)
-    there = await log_in(house, two_hubs[1], api.logged_in(await api.log_in(caller.email)))
+    here = await log_in(env, two_hubs[0], caller)
+    there = await log_in(env, two_hubs[1], api.logged_in(await api.log_in(caller.email)))
     feed = (await caller.post("/calendar/feed")).body["url"]
-    codes = [await mailed(house, caller, purpose) for purpose in (RESET, VERIFY)]
-    return Ann(api, house, here, there, feed, *codes)
+    codes = [await mailed(env, caller, purpose) for purpose in (RESET, VERIFY)]
+    return Ann(api, env, here, there, feed, *codes)
 
 
 async def change_password(ann: Ann) -> None:
@@ -127,7 +129,7 @@ async def change_password(ann: Ann) -> None:
 async def change_email(ann: Ann) -> None:
     assert (await ann.here.caller.post("/auth/change-email", newEmail="newer@example.com")).status == 200
     for purpose, is_last in ((OLD, False), (NEW, True)):
-        code = await mailed(ann.house, ann.here.caller, purpose)
+        code = await mailed(ann.env, ann.here.caller, purpose)
         reply = await ann.api.anyone.post("/auth/change-email/confirm", token=code)
         assert reply.body["changed"] == is_last
 
@@ -137,7 +139,7 @@ async def log_out_everywhere_else(ann: Ann) -> None:
 
 
 async def reset_password(ann: Ann) -> None:
-    code = await mailed(ann.house, ann.here.caller, RESET)
+    code = await mailed(ann.env, ann.here.caller, RESET)
     assert (await ann.api.anyone.post("/auth/reset-password", token=code, newPassword=NEW_PASSWORD)).status == 200
 
 
@@ -154,7 +156,7 @@ async def end_from_the_list(ann: Ann) -> None:
 
 
 async def end_by_an_operator(ann: Ann) -> None:
-    async with operating(ann.house) as olga:
+    async with operating(ann.env) as olga:
         assert (await olga.post(f"/sessions/{ann.there.id}/end")).status == 200
 
 
@@ -162,7 +164,7 @@ async def reuse_a_refresh_token(ann: Ann) -> None:
     reply = await ann.api.anyone.post("/auth/refresh", refreshToken=ann.there.caller.refresh_token)
     stolen, ann.there.caller.refresh_token = ann.there.caller.refresh_token, reply.body["refreshToken"]
     ago = "update refresh_tokens set used_at = used_at - interval '1 minute' where used_at is not null"
-    await ann.house.resources.db.execute(ago)
+    await ann.env.resources.db.execute(ago)
     assert (await ann.api.anyone.post("/auth/refresh", refreshToken=stolen)).status == 401
 
 
@@ -212,7 +214,7 @@ async def test_a_code_that_only_confirms_an_address_stays_good(ann: Ann) -> None
 @pytest.mark.parametrize("end", OF_ONE)
 async def test_the_end_of_a_login_is_in_the_audit_log(ann: Ann, end: Do) -> None:
     await end(ann)
-    (row,) = [row for row in await audited(ann.house) if row[0] == "session.end"]
+    (row,) = [row for row in await audited(ann.env) if row[0] == "session.end"]
     assert row[1] == ann.there.id
     assert row[2]["user_id"] == ann.here.caller.id
     assert row[2]["reason"]
@@ -221,13 +223,13 @@ async def test_the_end_of_a_login_is_in_the_audit_log(ann: Ann, end: Do) -> None
 @pytest.mark.parametrize("end", [*OF_ALL_OTHERS, *OF_ALL])
 async def test_the_end_of_all_logins_is_in_the_audit_log(ann: Ann, end: Do) -> None:
     await end(ann)
-    (row,) = [row for row in await audited(ann.house) if row[0] == "session.end_all"]
+    (row,) = [row for row in await audited(ann.env) if row[0] == "session.end_all"]
     ended = {str(ann.there.id)} if end in OF_ALL_OTHERS else {str(ann.here.id), str(ann.there.id)}
     assert row[1] == UUID(ann.here.caller.id)
     assert (set(row[2]["sessions"]), bool(row[2]["reason"])) == (ended, True)
 
 
-async def test_what_an_ended_login_has_uploaded_becomes_nothing_that_others_see(api: Api, house: House) -> None:
+async def test_what_an_ended_login_has_uploaded_becomes_nothing_that_others_see(api: Api, env: Environment) -> None:
     ann = await api.signed_up("talent")
     thief = api.logged_in(await api.log_in(ann.email))
     picture = image()
@@ -245,22 +247,22 @@ async def test_what_an_ended_login_has_uploaded_becomes_nothing_that_others_see(
 
 
 async def test_the_row_of_an_ended_upload_waits_for_what_its_link_to_s3_may_still_bring(
-    api: Api, house: House, monkeypatch: pytest.MonkeyPatch
+    api: Api, env: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ann = await api.signed_up("talent")
     file = (await announce(ann, PDF, **DELIVERABLE)).body
     await ann.post("/auth/logout")
     known = "select count(*) from files where id = $1"
-    await tidy_files(house.resources)
-    assert await house.resources.db.fetchval(known, UUID(file["fileId"])) == 1
+    await tidy_files(env.resources)
+    assert await env.resources.db.fetchval(known, UUID(file["fileId"])) == 1
     later = clock.now() + LIFETIME
     monkeypatch.setattr(clock, "now", lambda: later)
-    await tidy_files(house.resources)
-    assert await house.resources.db.fetchval(known, UUID(file["fileId"])) == 0
+    await tidy_files(env.resources)
+    assert await env.resources.db.fetchval(known, UUID(file["fileId"])) == 0
 
 
 async def test_a_link_of_the_version_before_which_names_no_login_is_good_until_it_expires(ann: Ann) -> None:
-    keys = ann.house.resources.keys
+    keys = ann.env.resources.keys
     link = keys.file_link(urlsplit(ann.here.download).path.rpartition("/")[2], "download")
     old = keys.sign(msgspec.structs.replace(link, session_id=None))
     assert (await get(ann.api.anyone, f"/api/files/blob/{old}"))[0] == 200
@@ -269,7 +271,7 @@ async def test_a_link_of_the_version_before_which_names_no_login_is_good_until_i
 
 async def test_the_address_of_a_feed_is_shown_again_but_the_table_opens_nothing(ann: Ann) -> None:
     assert (await ann.there.caller.get("/calendar/feed")).body == {"url": ann.feed}
-    (row,) = await ann.house.resources.db.fetch("select * from feeds")
+    (row,) = await ann.env.resources.db.fetch("select * from feeds")
     token = urlsplit(ann.feed).query.removeprefix("token=")
     assert row["hash"] == digest(token)
     assert row["token"] is None
@@ -279,11 +281,11 @@ async def test_the_address_of_a_feed_is_shown_again_but_the_table_opens_nothing(
 
 
 async def test_a_feed_outlives_the_key_that_its_address_was_made_by(ann: Ann) -> None:
-    resources = ann.house.resources
+    resources = ann.env.resources
     old = resources.settings.jwt_keys[0]
     new = "new:a-key-of-tests-that-came-later-and-is-long"
-    caller = await sessions.authenticate(resources, "onswift", ann.here.caller.access_token)
-    ctx = ann.house.ctx(caller)
+    caller = await logins.authenticate(resources, "onswift", ann.here.caller.access_token)
+    ctx = ann.env.ctx(caller)
     for keys, shown in (((new, old), True), ((new,), False)):
         ring = KeyRing(msgspec.structs.replace(resources.settings, jwt_keys=keys))
         url = await feeds.address(replace(ctx, resources=replace(resources, keys=ring)), FEED)
@@ -294,7 +296,7 @@ async def test_a_feed_outlives_the_key_that_its_address_was_made_by(ann: Ann) ->
 
 async def test_of_two_versions_that_renew_a_feed_the_last_one_gives_the_only_address_that_works(ann: Ann) -> None:
     caller = ann.here.caller
-    await ann.house.resources.db.execute("update feeds set token = 'of-the-version-before'")  # as its renewal does
+    await ann.env.resources.db.execute("update feeds set token = 'of-the-version-before'")  # as its renewal does
     stored = (await caller.get("/calendar/feed")).body["url"]
     assert stored.endswith("?token=of-the-version-before")
     assert [(await read(ann.api.anyone, url)).status for url in (ann.feed, stored)] == [401, 200]
@@ -303,7 +305,7 @@ async def test_of_two_versions_that_renew_a_feed_the_last_one_gives_the_only_add
 
 
 async def test_a_login_that_ends_while_it_asks_for_a_feed_gets_none(ann: Ann) -> None:
-    ctx = ann.house.ctx(await sessions.authenticate(ann.house.resources, "onswift", ann.there.caller.access_token))
+    ctx = ann.env.ctx(await logins.authenticate(ann.env.resources, "onswift", ann.there.caller.access_token))
     await change_password(ann)
     with pytest.raises(errors.AppError) as refused:
         await feeds.renew(ctx)
@@ -311,11 +313,11 @@ async def test_a_login_that_ends_while_it_asks_for_a_feed_gets_none(ann: Ann) ->
     assert (await ann.here.caller.get("/calendar/feed")).body == {"url": None}
 
 
-async def test_an_account_is_deleted_although_its_other_logins_are_busy(api: Api, house: House) -> None:
+async def test_an_account_is_deleted_although_its_other_logins_are_busy(api: Api, env: Environment) -> None:
     for _ in range(4):
         ann = await api.signed_up("talent")
         others = [api.logged_in(await api.log_in(ann.email)) for _ in range(3)]
-        codes = [await mailed(house, ann, purpose) for purpose in (RESET, VERIFY)]
+        codes = [await mailed(env, ann, purpose) for purpose in (RESET, VERIFY)]
         deleted, *replies = await asyncio.gather(
             ann.delete("/users/me"),
             *(other.post("/auth/refresh", refreshToken=other.refresh_token) for other in others),
@@ -330,7 +332,9 @@ async def test_an_account_is_deleted_although_its_other_logins_are_busy(api: Api
         assert (deleted.status in (204, 401), statuses - {200, 201, 204, 400, 401}) == (True, set()), replies
 
 
-async def test_an_account_is_deleted_while_tokens_are_refreshed_and_devices_registered(api: Api, house: House) -> None:
+async def test_an_account_is_deleted_while_tokens_are_refreshed_and_devices_registered(
+    api: Api, env: Environment
+) -> None:
     for _ in range(4):
         ann = await api.signed_up("talent")
         others = [api.logged_in(await api.log_in(ann.email)) for _ in range(5)]
@@ -342,21 +346,21 @@ async def test_an_account_is_deleted_while_tokens_are_refreshed_and_devices_regi
         assert deleted.status == 204
         assert {reply.status for reply in replies} <= {200, 201, 401}, replies
         for table in ("sessions", "devices"):
-            left = await house.resources.db.fetchval(f"select count(*) from {table} where user_id = $1", UUID(ann.id))
+            left = await env.resources.db.fetchval(f"select count(*) from {table} where user_id = $1", UUID(ann.id))
             assert left == 0, table
 
 
-async def test_a_login_that_ends_while_it_makes_something_makes_nothing(api: Api, house: House) -> None:
-    ann, db = await api.signed_up("talent"), house.resources.db
+async def test_a_login_that_ends_while_it_makes_something_makes_nothing(api: Api, env: Environment) -> None:
+    ann, db = await api.signed_up("talent"), env.resources.db
     other = api.logged_in(await api.log_in(ann.email))
-    session = (await sessions.authenticate(house.resources, "onswift", other.access_token)).session_id
+    session = (await logins.authenticate(env.resources, "onswift", other.access_token)).session_id
     async with asyncio.TaskGroup() as group, transaction(db) as ending:
         await ending.execute("update sessions set ended_at = now() where id = $1", session)
         making = [
             group.create_task(other.post("/notifications/devices", platform="fcm", token=secrets.token_hex())),
             group.create_task(announce(other, PDF, **DELIVERABLE)),
         ]
-        await blocked(house, len(making))
+        await blocked(env, len(making))
     assert [task.result().code for task in making] == ["SESSION_ENDED"] * 2
     for table in ("devices", "files"):
         assert await db.fetchval(f"select count(*) from {table}") == 0, table

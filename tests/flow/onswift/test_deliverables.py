@@ -10,13 +10,13 @@ import pytest
 from aiohttp import FormData
 
 from config.settings import Settings
-from core import clock
-from core.context import User
+from core.base import clock
+from core.base.people import Person
 from core.files import checking, links
-from core.people import Person
+from core.work.context import User
 from tests.flow.api.conftest import Caller, Reply
-from tests.flow.conftest import Chatter, Heard, House, without_limits
-from tests.flow.onswift.conftest import NOWHERE, Cast
+from tests.flow.conftest import Chatter, Environment, Heard, without_limits
+from tests.flow.onswift.conftest import NOWHERE, People
 from tests.flow.onswift.delivering import NEW_TASK, Desk, desk_of, uploaded
 from tests.flow.onswift.uploading import check, file_of, get, image, unlinked, upload
 
@@ -28,8 +28,8 @@ def settings(settings: Settings) -> Settings:
 
 
 @pytest.fixture
-async def desk(cast: Cast) -> Desk:
-    return await desk_of(cast)
+async def desk(people: People) -> Desk:
+    return await desk_of(people)
 
 
 async def notices_of(caller: Caller, type: str) -> list[Any]:
@@ -57,7 +57,7 @@ async def test_a_deliverable_begins_as_pending_with_its_files(desk: Desk) -> Non
 async def test_a_deliverable_as_a_form_with_two_files(desk: Desk) -> None:
     form = FormData()
     for name, value in {
-        "projectId": desk.cast.project,
+        "projectId": desk.people.project,
         "taskId": desk.task,
         "title": "Form",
         "description": "",
@@ -85,7 +85,7 @@ async def test_a_deliverable_that_lacks_something_is_not_stored(desk: Desk, chan
 
 
 async def test_files_are_the_submitters_own_for_this_purpose_and_used_once(desk: Desk) -> None:
-    strange = await uploaded(desk.cast.other_talent)
+    strange = await uploaded(desk.people.other_talent)
     assert (await desk.submit(fileUrls=[strange])).fields == ["fileUrls"]
     sample = await uploaded(desk.talent, "sample")
     assert (await desk.submit(fileUrls=[sample])).fields == ["fileUrls"]
@@ -97,38 +97,38 @@ async def test_files_are_the_submitters_own_for_this_purpose_and_used_once(desk:
 async def test_only_who_is_in_the_team_submits_and_only_for_own_tasks_of_the_project(
     desk: Desk, new_project: Any
 ) -> None:
-    cast, other = desk.cast, desk.cast.other_talent
+    people, other = desk.people, desk.people.other_talent
     url = await uploaded(other)
-    body = {"projectId": cast.project, "taskId": desk.task, "title": "Mine", "fileUrls": [url]}
+    body = {"projectId": people.project, "taskId": desk.task, "title": "Mine", "fileUrls": [url]}
     assert (await other.post("/deliverables", **body)).status == 403, "not in the team"
-    assert (await cast.creator.post("/deliverables", **body)).status == 403, "creators submit nothing"
-    await cast.creator.post(f"{cast.path}/team", userId=other.id)
+    assert (await people.creator.post("/deliverables", **body)).status == 403, "creators submit nothing"
+    await people.creator.post(f"{people.path}/team", userId=other.id)
     refused = await other.post("/deliverables", **body)
     assert (refused.status, refused.fields) == (400, ["taskId"]), "not her task"
-    elsewhere = await new_project(cast.creator)
-    await cast.creator.post(f"/projects/{elsewhere}/team", userId=cast.talent.id)
+    elsewhere = await new_project(people.creator)
+    await people.creator.post(f"/projects/{elsewhere}/team", userId=people.talent.id)
     assert (await desk.submit(projectId=elsewhere)).fields == ["taskId"], "a task of another project"
     assert (await desk.submit(projectId=NOWHERE)).code == "PROJECT_NOT_FOUND"
 
 
 async def test_lists_show_creators_all_of_their_projects_and_talents_their_own(desk: Desk) -> None:
-    cast = desk.cast
-    await cast.creator.post(f"{cast.path}/team", userId=cast.other_talent.id)
+    people = desk.people
+    await people.creator.post(f"{people.path}/team", userId=people.other_talent.id)
     path = await desk.submitted()
     first, second = path.rpartition("/")[2], (await desk.submitted()).rpartition("/")[2]
     await desk.approve(path)
-    for caller in (cast.creator, cast.talent):
+    for caller in (people.creator, people.talent):
         page = (await caller.get("/deliverables")).body
         assert [one["id"] for one in page["deliverables"]] == [second, first]
         assert [len(one["files"]) for one in page["deliverables"]] == [1, 1]
         assert page["pagination"]["total"] == 2
-        approved = (await caller.get("/deliverables", status="approved", projectId=cast.project)).body
+        approved = (await caller.get("/deliverables", status="approved", projectId=people.project)).body
         assert [one["id"] for one in approved["deliverables"]] == [first]
         paged = (await caller.get("/deliverables", page=2, limit=1)).body
         assert [one["id"] for one in paged["deliverables"]] == [first]
         assert (await caller.get("/deliverables", projectId=NOWHERE)).body["deliverables"] == []
         assert (await caller.get("/deliverables", status="rejected")).fields == ["status"]
-    for caller in cast.strangers:
+    for caller in people.strangers:
         page = (await caller.get("/deliverables")).body
         assert (page["deliverables"], page["pagination"]["total"]) == ([], 0)
 
@@ -207,32 +207,33 @@ async def test_a_resubmission_that_is_not_valid_changes_nothing(desk: Desk) -> N
 
 
 async def test_nobody_else_sees_decides_resubmits_or_deletes(desk: Desk) -> None:
-    cast = desk.cast
-    await cast.creator.post(f"{cast.path}/team", userId=cast.other_talent.id)
+    people = desk.people
+    await people.creator.post(f"{people.path}/team", userId=people.other_talent.id)
     path = await desk.submitted()
     await desk.revise(path)
     before = (await desk.creator.get(path)).body
-    for caller in (*cast.strangers, cast.talent):
+    for caller in (*people.strangers, people.talent):
         for action in ({"action": "approve"}, {"action": "request_revision", "feedback": "x"}):
             assert (await caller.put(path, **action)).status == 403
-    for caller in (*cast.strangers, cast.creator):
+    for caller in (*people.strangers, people.creator):
         assert (await caller.put(path, action="resubmit")).status == 403
         assert (await caller.post(f"{path}/resubmit", title="Mine")).status == 403
-    for caller in cast.strangers:
+    for caller in people.strangers:
         assert (await caller.get(path)).status == 403, "also of others in the team"
         assert (await caller.delete(path)).status == 403
-    refused = await cast.talent.put(path, action="approve")
+    refused = await people.talent.put(path, action="approve")
     assert refused.body["error"]["message"] == "Only project creator can approve/request revision"
     nowhere = f"/deliverables/{NOWHERE}"
     for reply in (
-        await cast.creator.get(nowhere), await cast.creator.put(nowhere, action="approve"), await cast.talent.delete(nowhere),
-        await cast.talent.post(f"{nowhere}/resubmit", title="x"),
+        await people.creator.get(nowhere), await people.creator.put(nowhere, action="approve"),
+        await people.talent.delete(nowhere),
+        await people.talent.post(f"{nowhere}/resubmit", title="x"),
     ):  # fmt: skip
         assert (reply.status, reply.code) == (404, "DELIVERABLE_NOT_FOUND")
     assert (await desk.creator.get(path)).body == before
 
 
-async def test_a_deleted_deliverable_is_gone_with_its_files(desk: Desk, house: House) -> None:
+async def test_a_deleted_deliverable_is_gone_with_its_files(desk: Desk, env: Environment) -> None:
     for caller in (desk.talent, desk.creator):
         path = await desk.submitted()
         (file,) = (await desk.creator.get(path)).body["files"]
@@ -252,7 +253,7 @@ async def test_what_is_approved_only_the_creator_deletes(desk: Desk) -> None:
 async def test_with_its_task_a_deliverable_and_its_files_go(desk: Desk) -> None:
     path = await desk.submitted()
     (file,) = (await desk.creator.get(path)).body["files"]
-    assert (await desk.creator.delete(f"{desk.cast.path}/tasks/{desk.task}")).status == 204
+    assert (await desk.creator.delete(f"{desk.people.path}/tasks/{desk.task}")).status == 204
     assert (await desk.creator.get(path)).code == "DELIVERABLE_NOT_FOUND"
     assert (await desk.creator.get(f"/files/{file['id']}/download-url")).code == "FILE_NOT_FOUND"
 
@@ -260,7 +261,7 @@ async def test_with_its_task_a_deliverable_and_its_files_go(desk: Desk) -> None:
 async def test_with_its_project_a_deliverable_is_gone(desk: Desk) -> None:
     path = await desk.submitted()
     (file,) = (await desk.creator.get(path)).body["files"]
-    assert (await desk.creator.delete(desk.cast.path)).status == 204
+    assert (await desk.creator.delete(desk.people.path)).status == 204
     for caller in (desk.creator, desk.talent):
         assert (await caller.get(path)).code == "DELIVERABLE_NOT_FOUND"
         assert (await caller.get("/deliverables")).body["pagination"]["total"] == 0
@@ -268,27 +269,27 @@ async def test_with_its_project_a_deliverable_is_gone(desk: Desk) -> None:
 
 
 async def test_who_was_removed_from_the_team_loses_it_until_added_again(desk: Desk) -> None:
-    cast, path = desk.cast, await desk.submitted()
+    people, path = desk.people, await desk.submitted()
     await desk.revise(path)
     (file,) = (await desk.creator.get(path)).body["files"]
     download = f"/files/{file['id']}/download-url"
-    assert (await cast.talent.get(download)).code == "FILE_NOT_READY", "he may, once it is checked"
-    assert (await cast.creator.delete(f"{cast.path}/team/{cast.talent.id}")).status == 200
-    url = await uploaded(cast.talent)
+    assert (await people.talent.get(download)).code == "FILE_NOT_READY", "he may, once it is checked"
+    assert (await people.creator.delete(f"{people.path}/team/{people.talent.id}")).status == 200
+    url = await uploaded(people.talent)
     for reply in (
-        await cast.talent.get(path), await cast.talent.delete(path), await desk.resubmit(path, title="x"),
-        await desk.submit(fileUrls=[url]), await cast.talent.get(download),
+        await people.talent.get(path), await people.talent.delete(path), await desk.resubmit(path, title="x"),
+        await desk.submit(fileUrls=[url]), await people.talent.get(download),
     ):  # fmt: skip
         assert (reply.status, reply.code) == (403, "FORBIDDEN")
-    assert (await cast.talent.get("/deliverables")).body["pagination"]["total"] == 0
-    assert (await cast.creator.get(path)).status == 200
-    assert (await cast.creator.get(download)).code == "FILE_NOT_READY"
-    told = len(await notices_of(cast.talent, "revision_requested"))
-    await cast.creator.post(f"{cast.path}/team", userId=cast.talent.id)
+    assert (await people.talent.get("/deliverables")).body["pagination"]["total"] == 0
+    assert (await people.creator.get(path)).status == 200
+    assert (await people.creator.get(download)).code == "FILE_NOT_READY"
+    told = len(await notices_of(people.talent, "revision_requested"))
+    await people.creator.post(f"{people.path}/team", userId=people.talent.id)
     assert (await desk.resubmit(path)).status == 200
-    await cast.creator.delete(f"{cast.path}/team/{cast.talent.id}")
+    await people.creator.delete(f"{people.path}/team/{people.talent.id}")
     assert (await desk.revise(path)).status == 200
-    assert len(await notices_of(cast.talent, "revision_requested")) == told, "he is not told of it any more"
+    assert len(await notices_of(people.talent, "revision_requested")) == told, "he is not told of it any more"
 
 
 async def test_a_change_of_another_version_than_the_one_that_was_read_is_refused(desk: Desk) -> None:
@@ -309,14 +310,14 @@ async def test_a_change_of_another_version_than_the_one_that_was_read_is_refused
     assert (again.status, again.headers["ETag"]) == (200, '"3"')
 
 
-async def test_who_has_read_a_version_still_learns_what_becomes_of_its_files(desk: Desk, house: House) -> None:
+async def test_who_has_read_a_version_still_learns_what_becomes_of_its_files(desk: Desk, env: Environment) -> None:
     path = await desk.submitted()
-    await house.resources.db.execute("update files set status = 'released'")
+    await env.resources.db.execute("update files set status = 'released'")
     again = await desk.talent.call("GET", path, headers={"If-None-Match": '"1"'})
     assert (again.status, [file["status"] for file in again.body["files"]]) == (200, ["released"])
 
 
-async def test_an_approval_and_a_revision_at_once_cannot_both_win(desk: Desk, house: House) -> None:
+async def test_an_approval_and_a_revision_at_once_cannot_both_win(desk: Desk, env: Environment) -> None:
     for _ in range(12):
         path = await desk.submitted()
         replies = await asyncio.gather(desk.approve(path), desk.revise(path), desk.approve(path), desk.revise(path))
@@ -360,27 +361,29 @@ async def test_two_submissions_at_once_cannot_share_a_file(desk: Desk) -> None:
 
 
 async def test_who_is_removed_while_submitting_has_submitted_before_or_not_at_all(desk: Desk) -> None:
-    cast = desk.cast
+    people = desk.people
     for _ in range(12):
-        before = (await cast.creator.get("/deliverables")).body["pagination"]["total"]
-        url = await uploaded(cast.talent)
+        before = (await people.creator.get("/deliverables")).body["pagination"]["total"]
+        url = await uploaded(people.talent)
         removed, submitted = await asyncio.gather(
-            cast.creator.delete(f"{cast.path}/team/{cast.talent.id}"), desk.submit(fileUrls=[url])
+            people.creator.delete(f"{people.path}/team/{people.talent.id}"), desk.submit(fileUrls=[url])
         )
         assert removed.status == 200
         assert submitted.status in (201, 403), submitted
-        after = (await cast.creator.get("/deliverables")).body["pagination"]["total"]
+        after = (await people.creator.get("/deliverables")).body["pagination"]["total"]
         assert after - before == (submitted.status == 201)
         late = await desk.submit(fileUrls=[url])
         assert late.status == 403, "the removal holds"
-        assert (await cast.creator.post(f"{cast.path}/team", userId=cast.talent.id)).status == 201
+        assert (await people.creator.post(f"{people.path}/team", userId=people.talent.id)).status == 201
         for task in removed.body["unassignedTasks"]:
-            assert (await cast.creator.put(f"{cast.path}/tasks/{task['id']}", assigneeId=cast.talent.id)).status == 200
+            assert (
+                await people.creator.put(f"{people.path}/tasks/{task['id']}", assigneeId=people.talent.id)
+            ).status == 200
 
 
-async def test_a_submission_waits_for_a_removal_that_has_begun_and_then_sees_it(desk: Desk, house: House) -> None:
-    url, project, talent = await uploaded(desk.talent), desk.cast.project, desk.talent.id
-    async with house.resources.db.acquire() as db:
+async def test_a_submission_waits_for_a_removal_that_has_begun_and_then_sees_it(desk: Desk, env: Environment) -> None:
+    url, project, talent = await uploaded(desk.talent), desk.people.project, desk.talent.id
+    async with env.resources.db.acquire() as db:
         removal = db.transaction()
         await removal.start()
         await db.execute("select from onswift.projects where id = $1 for update", project)
@@ -388,7 +391,7 @@ async def test_a_submission_waits_for_a_removal_that_has_begun_and_then_sees_it(
         waiting = (
             "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
         )
-        while not await house.resources.db.fetchval(waiting):  # noqa: ASYNC110 - Postgres tells nobody of it
+        while not await env.resources.db.fetchval(waiting):  # noqa: ASYNC110 - Postgres tells nobody of it
             await asyncio.sleep(0.01)
         sql = "update onswift.project_team set removed_at = now() where project_id = $1 and user_id = $2"
         await db.execute(sql, project, talent)
@@ -398,7 +401,7 @@ async def test_a_submission_waits_for_a_removal_that_has_begun_and_then_sees_it(
 
 async def test_a_submission_repeated_with_its_key_is_made_once(desk: Desk) -> None:
     body = {
-        "projectId": desk.cast.project, "taskId": desk.task, "title": "Once", "fileUrls": [await uploaded(desk.talent)],
+        "projectId": desk.people.project, "taskId": desk.task, "title": "Once", "fileUrls": [await uploaded(desk.talent)],
     }  # fmt: skip
     headers = {"Idempotency-Key": "1"}
     replies = await asyncio.gather(
@@ -409,14 +412,14 @@ async def test_a_submission_repeated_with_its_key_is_made_once(desk: Desk) -> No
 
 
 async def test_the_creator_hears_of_submissions_and_the_submitter_of_decisions(
-    desk: Desk, house: House, hub: str
+    desk: Desk, env: Environment, hub: str
 ) -> None:
-    ann, bob = [await listen(house, hub, caller) for caller in (desk.creator, desk.talent)]
+    ann, bob = [await listen(env, hub, caller) for caller in (desk.creator, desk.talent)]
     path = await desk.submitted()
     id = path.rpartition("/")[2]
     told = await ann.next("deliverable:submitted")
     seen = unlinked((await desk.creator.get(path)).body)
-    assert (told["projectId"], unlinked(told["deliverable"])) == (desk.cast.project, seen)
+    assert (told["projectId"], unlinked(told["deliverable"])) == (desk.people.project, seen)
     assert told["deliverable"]["files"][0]["viewUrl"] is None, "links are for who asks, not for who is told"
     await desk.revise(path)
     revision = await bob.next("deliverable:revision_requested")
@@ -435,26 +438,26 @@ async def test_the_creator_hears_of_submissions_and_the_submitter_of_decisions(
         mine = [one for one in page if one["entityType"] == "deliverable"]
         assert [one["type"] for one in mine] == types
         assert {one["entityId"] for one in mine} == {id}
-    actions = await house.resources.db.fetch("select action from audit_log where entity_id = $1 order by id", id)
+    actions = await env.resources.db.fetch("select action from audit_log where entity_id = $1 order by id", id)
     assert [action for (action,) in actions] == ["deliverable.request_revision", "deliverable.approve"]
 
 
-async def listen(house: House, hub: str, caller: Caller) -> Heard:
+async def listen(env: Environment, hub: str, caller: Caller) -> Heard:
     """Return what a caller hears from now on."""
     person = Person(UUID(caller.id), "someone")
     user = User(person.id, "onswift", "", caller.email, person.id, person)
     chatter = Chatter(user, caller.access_token, hub)
-    house.stack.push_async_callback(chatter.socket.disconnect)
+    env.stack.push_async_callback(chatter.socket.disconnect)
     return (await chatter.connect()).heard
 
 
 async def test_a_task_takes_several_deliverables(desk: Desk) -> None:
     assert await desk.submitted() != await desk.submitted()
-    other = await desk.creator.post(f"{desk.cast.path}/tasks", **NEW_TASK, assigneeId=desk.talent.id)
+    other = await desk.creator.post(f"{desk.people.path}/tasks", **NEW_TASK, assigneeId=desk.talent.id)
     assert (await desk.submit(taskId=other.body["id"])).body["taskId"] == other.body["id"]
 
 
-async def submitted_broken(desk: Desk, house: House) -> tuple[str, str]:
+async def submitted_broken(desk: Desk, env: Environment) -> tuple[str, str]:
     """Submit a deliverable with a good file and one that is no picture; return its path and the id of the bad file."""
     good = await uploaded(desk.talent)
     bad = await upload(desk.talent, b"no picture at all", fileName="b.png", uploadType="deliverable")
@@ -463,15 +466,15 @@ async def submitted_broken(desk: Desk, house: House) -> tuple[str, str]:
     return f"/deliverables/{reply.body['id']}", bad["fileId"]
 
 
-async def test_both_sides_hear_of_a_file_that_was_rejected(desk: Desk, house: House, hub: str) -> None:
+async def test_both_sides_hear_of_a_file_that_was_rejected(desk: Desk, env: Environment, hub: str) -> None:
     for caller in (desk.creator, desk.talent):
         await caller.want("file_rejected", "deliverable_file_rejected")
-    ann, bob = [await listen(house, hub, caller) for caller in (desk.creator, desk.talent)]
-    path, bad = await submitted_broken(desk, house)
-    await check(house, bad)
+    ann, bob = [await listen(env, hub, caller) for caller in (desk.creator, desk.talent)]
+    path, bad = await submitted_broken(desk, env)
+    await check(env, bad)
     told = await ann.next("deliverable:file_rejected")
     assert told == await bob.next("deliverable:file_rejected")
-    assert (told["deliverableId"], told["projectId"], told["fileId"]) == (path[14:], desk.cast.project, bad)
+    assert (told["deliverableId"], told["projectId"], told["fileId"]) == (path[14:], desk.people.project, bad)
     assert (told["status"], told["version"], told["fileName"]) == ("pending", 1, "b.png")
     assert told["reason"] == "It is no PNG"
     (notice,) = await notices_of(desk.creator, "deliverable_file_rejected")
@@ -485,11 +488,11 @@ async def test_both_sides_hear_of_a_file_that_was_rejected(desk: Desk, house: Ho
 
 
 async def test_what_has_a_rejected_file_cannot_be_approved_until_it_is_submitted_again(
-    desk: Desk, house: House
+    desk: Desk, env: Environment
 ) -> None:
-    path, bad = await submitted_broken(desk, house)
+    path, bad = await submitted_broken(desk, env)
     assert (await desk.resubmit(path, fileUrls=[await uploaded(desk.talent)])).code == "WRONG_STATUS", "not yet"
-    await check(house, bad)
+    await check(env, bad)
     refused = await desk.approve(path)
     assert (refused.status, refused.code) == (409, "DELIVERABLE_FILE_REJECTED")
     assert (await desk.creator.get(path)).body["status"] == "pending"
@@ -499,20 +502,20 @@ async def test_what_has_a_rejected_file_cannot_be_approved_until_it_is_submitted
     assert (await desk.approve(path)).status == 200
 
 
-async def test_it_can_be_sent_back_too(desk: Desk, house: House) -> None:
-    path, bad = await submitted_broken(desk, house)
-    await check(house, bad)
+async def test_it_can_be_sent_back_too(desk: Desk, env: Environment) -> None:
+    path, bad = await submitted_broken(desk, env)
+    await check(env, bad)
     assert (await desk.revise(path)).body["status"] == "revision"
     assert (await desk.resubmit(path, fileUrls=[await uploaded(desk.talent)])).status == 200
     assert (await desk.approve(path)).status == 200
 
 
-async def test_an_approval_that_was_faster_than_the_check_is_taken_back(desk: Desk, house: House, hub: str) -> None:
-    ann = await listen(house, hub, desk.creator)
-    path, bad = await submitted_broken(desk, house)
+async def test_an_approval_that_was_faster_than_the_check_is_taken_back(desk: Desk, env: Environment, hub: str) -> None:
+    ann = await listen(env, hub, desk.creator)
+    path, bad = await submitted_broken(desk, env)
     approved = (await desk.approve(path)).body
     assert approved["status"] == "approved"
-    await check(house, bad)
+    await check(env, bad)
     told = await ann.next("deliverable:file_rejected")
     assert (told["status"], told["version"]) == ("pending", approved["version"] + 1)
     now = (await desk.creator.get(path)).body
@@ -521,7 +524,7 @@ async def test_an_approval_that_was_faster_than_the_check_is_taken_back(desk: De
 
 
 async def test_a_file_that_is_attached_while_it_is_checked_is_rejected_where_it_is(
-    desk: Desk, house: House, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, env: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await desk.creator.want("deliverable_file_rejected")
     bad = await upload(desk.talent, b"no picture at all", fileName="b.png", uploadType="deliverable")
@@ -534,38 +537,38 @@ async def test_a_file_that_is_attached_while_it_is_checked_is_rejected_where_it_
         await reject(*arguments)
 
     monkeypatch.setattr(checking, "_reject", attach_first)
-    await check(house, bad["fileId"])
-    assert (await file_of(house, bad["fileId"])).status == "rejected"
+    await check(env, bad["fileId"])
+    assert (await file_of(env, bad["fileId"])).status == "rejected"
     assert len(await notices_of(desk.creator, "deliverable_file_rejected")) == 1
     assert (await desk.approve(path)).code == "DELIVERABLE_FILE_REJECTED"
 
 
-async def test_resubmissions_and_rejections_at_once_do_not_wait_for_each_other(desk: Desk, house: House) -> None:
+async def test_resubmissions_and_rejections_at_once_do_not_wait_for_each_other(desk: Desk, env: Environment) -> None:
     for _ in range(5):
-        path, bad = await submitted_broken(desk, house)
+        path, bad = await submitted_broken(desk, env)
         await desk.revise(path)
         url = await uploaded(desk.talent)
-        reply, _ = await asyncio.gather(desk.resubmit(path, fileUrls=[url]), check(house, bad))
+        reply, _ = await asyncio.gather(desk.resubmit(path, fileUrls=[url]), check(env, bad))
         assert reply.status == 200
         assert (await desk.approve(path)).status == 200
 
 
-async def test_a_picture_of_a_deliverable_can_be_shown_in_a_page_of_both_sides(desk: Desk, house: House) -> None:
+async def test_a_picture_of_a_deliverable_can_be_shown_in_a_page_of_both_sides(desk: Desk, env: Environment) -> None:
     path = await desk.submitted()
     (file,) = (await desk.creator.get(path)).body["files"]
-    await check(house, file["id"])
+    await check(env, file["id"])
     for caller in (desk.creator, desk.talent):
         (file,) = (await caller.get(path)).body["files"]
-        assert (await get(desk.cast.other_talent, file["viewUrl"]))[:2] == (200, image()), "without a header"
-        assert (await get(desk.cast.other_talent, file["thumbnailUrl"]))[2]["Content-Type"] == "image/jpeg"
+        assert (await get(desk.people.other_talent, file["viewUrl"]))[:2] == (200, image()), "without a header"
+        assert (await get(desk.people.other_talent, file["thumbnailUrl"]))[2]["Content-Type"] == "image/jpeg"
 
 
 async def test_nobody_is_told_that_nothing_has_changed_whose_links_are_about_to_end(
-    desk: Desk, house: House, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, env: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = await desk.submitted()
     (file,) = (await desk.creator.get(path)).body["files"]
-    await check(house, file["id"])
+    await check(env, file["id"])
     window = timedelta(seconds=links.SHOWN_SECONDS)
     beginning = datetime.fromtimestamp((clock.now().timestamp() // links.SHOWN_SECONDS + 1) * links.SHOWN_SECONDS, UTC)
     for asked in ("/deliverables", path):

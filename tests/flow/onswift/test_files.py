@@ -13,59 +13,59 @@ from yarl import URL
 
 from cli.embedded.s3 import S3Server
 from config.settings import Settings
-from core import clock
+from core.base import clock
 from core.files import media, waiting
 from core.files.tidying import UNATTACHED, tidy_files
-from core.tokens import FileLink, expiry
+from core.platform.tokens import FileLink, expiry
 from tests.flow.api.conftest import Api, Caller
-from tests.flow.conftest import Chatter, House
-from tests.flow.onswift.conftest import NOWHERE, Cast
+from tests.flow.conftest import Chatter, Environment
+from tests.flow.onswift.conftest import NOWHERE, People
 from tests.flow.onswift.uploading import announce, check, file_of, get, image, path_of, put, send_avatar, upload
 
 MB = 1024 * 1024
 PDF = b"%PDF-1.7\n" + b"x" * 100
 
 
-async def released_avatar(house: House, caller: Caller, content: bytes | None = None) -> Any:
+async def released_avatar(env: Environment, caller: Caller, content: bytes | None = None) -> Any:
     """Return the upload of an avatar that is shown."""
     uploaded = await upload(caller, content or image())
     assert (await caller.post("/users/me/avatar", fileUrl=uploaded["fileUrl"])).status == 200
-    await check(house, uploaded["fileId"])
+    await check(env, uploaded["fileId"])
     return uploaded
 
 
-async def uploaded_pdf(caller: Caller, house: House | None = None) -> Any:
-    """Return an uploaded deliverable; a checked one, if there is a house to check it."""
+async def uploaded_pdf(caller: Caller, env: Environment | None = None) -> Any:
+    """Return an uploaded deliverable; a checked one, if there is a env to check it."""
     uploaded = await upload(caller, PDF, fileName="a.pdf", mimeType="application/pdf", uploadType="deliverable")
-    if house:
+    if env:
         assert (await caller.post(f"/files/{uploaded['fileId']}/complete")).status == 200
-        await check(house, uploaded["fileId"])
+        await check(env, uploaded["fileId"])
     return uploaded
 
 
-async def test_a_file_is_announced_put_used_checked_and_shown_to_everybody(api: Api, house: House) -> None:
+async def test_a_file_is_announced_put_used_checked_and_shown_to_everybody(api: Api, env: Environment) -> None:
     ann = await api.signed_up()
     uploaded = await upload(ann, image())
     avatar = await ann.post("/users/me/avatar", fileUrl=uploaded["fileUrl"])
     assert (avatar.status, avatar.body) == (200, {"avatarUrl": uploaded["fileUrl"]})
     assert (await ann.get("/users/me")).body["avatarUrl"] == uploaded["fileUrl"]
     assert (await get(api.anyone, avatar.body["avatarUrl"]))[0] == 200, "the address works at once"
-    await check(house, uploaded["fileId"])
+    await check(env, uploaded["fileId"])
     status, content, headers = await get(api.anyone, uploaded["fileUrl"])
     assert (status, content) == (200, image())
     assert headers["Content-Type"] == "image/png"
     assert headers["Content-Disposition"] == "inline; filename*=UTF-8''me.png"
     assert "max-age" in headers["Cache-Control"]
-    file = await file_of(house, uploaded["fileId"])
+    file = await file_of(env, uploaded["fileId"])
     assert file.key == f"avatars/{ann.id}/avatar.png"
 
 
-async def test_what_someone_uploaded_is_never_active_content(api: Api, house: House) -> None:
+async def test_what_someone_uploaded_is_never_active_content(api: Api, env: Environment) -> None:
     ann = await api.signed_up()
-    _, _, headers = await get(api.anyone, (await released_avatar(house, ann))["fileUrl"])
+    _, _, headers = await get(api.anyone, (await released_avatar(env, ann))["fileUrl"])
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Content-Security-Policy"] == "sandbox; default-src 'none'"
-    private = await uploaded_pdf(ann, house)
+    private = await uploaded_pdf(ann, env)
     link = (await ann.get(f"/files/{private['fileId']}/download-url")).body["downloadUrl"]
     _, _, headers = await get(api.anyone, link)
     assert headers["Content-Disposition"].startswith("attachment;")
@@ -88,12 +88,12 @@ async def test_what_someone_uploaded_is_never_active_content(api: Api, house: Ho
     ],
 )  # fmt: skip
 async def test_what_may_not_be_uploaded_is_refused_when_it_is_announced(
-    api: Api, house: House, change: dict[str, Any], field: str
+    api: Api, env: Environment, change: dict[str, Any], field: str
 ) -> None:
     ann = await api.signed_up()
     refused = await announce(ann, image(), **change)
     assert (refused.status, refused.code, refused.fields) == (400, "VALIDATION_ERROR", [field])
-    assert await house.resources.db.fetchval("select count(*) from files") == 0
+    assert await env.resources.db.fetchval("select count(*) from files") == 0
 
 
 @pytest.mark.parametrize(
@@ -128,13 +128,13 @@ async def test_ten_uploads_an_hour_and_refused_ones_do_not_count(api: Api) -> No
 @pytest.mark.parametrize(
     "name", ["Lebenslauf für Änne.png", "写真.png", "👩‍👩‍👧.png", "a b+c&d=e?f#g%2f.png", "é" * 200 + ".png"]
 )
-async def test_a_name_in_any_language_survives(api: Api, house: House, name: str) -> None:
+async def test_a_name_in_any_language_survives(api: Api, env: Environment, name: str) -> None:
     ann = await api.signed_up()
     uploaded = await upload(ann, image(), fileName=name)
     view = (await ann.post(f"/files/{uploaded['fileId']}/complete")).body
     assert view["fileName"] == name
     assert (await ann.post("/users/me/avatar", fileUrl=uploaded["fileUrl"])).status == 200
-    await check(house, uploaded["fileId"])
+    await check(env, uploaded["fileId"])
     assert (await get(api.anyone, uploaded["fileUrl"]))[0] == 200
 
 
@@ -190,7 +190,7 @@ async def test_only_its_owner_completes_an_upload_and_only_a_whole_one(api: Api)
     assert (await ann.post(f"/files/{NOWHERE}/complete")).code == "FILE_NOT_FOUND"
 
 
-async def test_only_ones_own_whole_unused_files_of_the_purpose_can_be_used(api: Api, house: House) -> None:
+async def test_only_ones_own_whole_unused_files_of_the_purpose_can_be_used(api: Api, env: Environment) -> None:
     ann, bob = await api.signed_up(), await api.signed_up()
     mine, announced = await upload(ann, image()), (await announce(ann, image())).body
     theirs, other = await upload(bob, image()), await uploaded_pdf(ann)
@@ -213,22 +213,24 @@ async def test_one_file_used_twice_at_once_is_used_once(api: Api) -> None:
     assert sorted(reply.status for reply in replies) == [200, 400, 400, 400]
 
 
-async def test_a_new_avatar_replaces_the_old_one_whose_file_goes(api: Api, house: House) -> None:
+async def test_a_new_avatar_replaces_the_old_one_whose_file_goes(api: Api, env: Environment) -> None:
     ann = await api.signed_up()
-    old = await released_avatar(house, ann)
-    new = await released_avatar(house, ann, image(size=(80, 80)))
+    old = await released_avatar(env, ann)
+    new = await released_avatar(env, ann, image(size=(80, 80)))
     assert (await ann.get("/users/me")).body["avatarUrl"] == new["fileUrl"]
     assert (await get(api.anyone, old["fileUrl"]))[0] == 404
-    await tidy_files(house.resources)
-    assert await file_of(house, new["fileId"])
+    await tidy_files(env.resources)
+    assert await file_of(env, new["fileId"])
     assert (await get(api.anyone, new["fileUrl"]))[:2] == (200, image(size=(80, 80)))
-    assert await house.resources.storage.size_of(f"avatars/{ann.id}/avatar.png") is None, "the old one"
+    assert await env.resources.storage.size_of(f"avatars/{ann.id}/avatar.png") is None, "the old one"
 
 
 SCRIPT = b"<script>alert(1)</script>" + b" " * 50
 
 
-async def test_an_avatar_that_is_not_good_is_refused_and_the_one_before_stays(api: Api, house: House, hub: str) -> None:
+async def test_an_avatar_that_is_not_good_is_refused_and_the_one_before_stays(
+    api: Api, env: Environment, hub: str
+) -> None:
     ann = await api.signed_up()
     assert (await ann.get("/users/me")).body["avatarUrl"] is None
     first = await upload(ann, SCRIPT)
@@ -237,7 +239,7 @@ async def test_an_avatar_that_is_not_good_is_refused_and_the_one_before_stays(ap
     assert (refused.status, refused.fields) == (400, ["avatarUrl"])
     assert refused.body["error"]["details"][0]["message"] == "The file was not accepted: It is no PNG"
     assert (await ann.get("/users/me")).body["avatarUrl"] is None
-    good = await released_avatar(house, ann)
+    good = await released_avatar(env, ann)
     for content in (SCRIPT, image()[:60], image(size=(8, 8)), image("JPEG")):
         bad = await upload(ann, content)
         for call in (
@@ -252,10 +254,10 @@ async def test_an_avatar_that_is_not_good_is_refused_and_the_one_before_stays(ap
     assert {notice["type"] for notice in notices} == {"file_rejected"}
 
 
-async def test_the_address_of_an_avatar_works_as_soon_as_it_is_named(api: Api, house: House, hub: str) -> None:
+async def test_the_address_of_an_avatar_works_as_soon_as_it_is_named(api: Api, env: Environment, hub: str) -> None:
     ann = await api.signed_up()
     chatter = Chatter(None, ann.access_token, hub)  # type: ignore[arg-type]  # the token says who she is
-    house.stack.push_async_callback(chatter.socket.disconnect)
+    env.stack.push_async_callback(chatter.socket.disconnect)
     heard = (await chatter.connect()).heard
     sent = await send_avatar(ann, image())
     assert (await get(api.anyone, sent.body["avatarUrl"]))[:2] == (200, image())
@@ -267,10 +269,10 @@ async def test_the_address_of_an_avatar_works_as_soon_as_it_is_named(api: Api, h
     assert (await ann.put("/users/me", avatarUrl=new["fileUrl"])).status == 200, "the same again"
 
 
-async def test_who_asks_for_too_many_checks_at_once_is_told_so(api: Api, house: House) -> None:
+async def test_who_asks_for_too_many_checks_at_once_is_told_so(api: Api, env: Environment) -> None:
     ann = await api.signed_up()
     new = await upload(ann, image())
-    turns = house.resources.decoders
+    turns = env.resources.decoders
     async with AsyncExitStack() as stack:
         for user in range(waiting.WIDTH):
             await stack.enter_async_context(turns.turn(f"user {user}"))
@@ -298,9 +300,9 @@ async def test_who_is_not_logged_in_is_told_so_by_every_call_about_files(
         assert (response.status, response.headers["WWW-Authenticate"]) == (401, "Bearer")
 
 
-async def test_the_address_of_a_private_file_asks_who_is_not_logged_in_to_log_in(api: Api, house: House) -> None:
+async def test_the_address_of_a_private_file_asks_who_is_not_logged_in_to_log_in(api: Api, env: Environment) -> None:
     ann, bob = await api.signed_up(), await api.signed_up()
-    private, unused = await uploaded_pdf(ann, house), await upload(ann, image())
+    private, unused = await uploaded_pdf(ann, env), await upload(ann, image())
     for url in (private["fileUrl"], unused["fileUrl"]):
         status, _, headers = await get(api.anyone, url)
         assert (status, headers["WWW-Authenticate"]) == (401, "Bearer")
@@ -308,7 +310,7 @@ async def test_the_address_of_a_private_file_asks_who_is_not_logged_in_to_log_in
         assert (await get(bob, url, Authorization="Bearer nonsense"))[0] == 401
     cookie = f"onswift-access={ann.access_token}"
     assert (await get(ann, private["fileUrl"], Cookie=cookie))[0] == 200, "a page whose login is in cookies"
-    shown = await released_avatar(house, ann)
+    shown = await released_avatar(env, ann)
     assert (await get(ann, shown["fileUrl"], Cookie="onswift-access=old"))[0] == 200, "public is public"
 
 
@@ -316,7 +318,7 @@ HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(40)
 
 
 async def test_a_heic_is_refused_with_a_word_on_what_to_do_where_it_cannot_be_converted(
-    api: Api, house: House, monkeypatch: pytest.MonkeyPatch
+    api: Api, env: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(media, "can_convert", lambda: False)
     ann = await api.signed_up()
@@ -333,7 +335,7 @@ async def test_a_heic_is_refused_with_a_word_on_what_to_do_where_it_cannot_be_co
 
 
 async def test_a_heic_is_announced_as_the_jpeg_that_it_becomes(
-    api: Api, house: House, monkeypatch: pytest.MonkeyPatch
+    api: Api, env: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(media, "can_convert", lambda: True)
     ann = await api.signed_up()
@@ -345,7 +347,7 @@ async def test_a_heic_is_announced_as_the_jpeg_that_it_becomes(
 
 
 @pytest.mark.skipif(not media.can_convert(), reason="the extra heic is not installed")
-async def test_a_heic_of_a_phone_is_shown_as_a_jpeg(api: Api, house: House) -> None:
+async def test_a_heic_of_a_phone_is_shown_as_a_jpeg(api: Api, env: Environment) -> None:
     import_module("pillow_heif").register_heif_opener()
     ann = await api.signed_up()
     taken = image("HEIF", (300, 200))
@@ -355,13 +357,13 @@ async def test_a_heic_of_a_phone_is_shown_as_a_jpeg(api: Api, house: House) -> N
     assert (status, headers["Content-Type"], content[:3]) == (200, "image/jpeg", b"\xff\xd8\xff")
 
 
-async def test_a_download_link_is_given_to_who_may_read_once_the_file_is_checked(api: Api, house: House) -> None:
+async def test_a_download_link_is_given_to_who_may_read_once_the_file_is_checked(api: Api, env: Environment) -> None:
     ann, bob = await api.signed_up(), await api.signed_up()
     uploaded = await uploaded_pdf(ann)
     path = f"/files/{uploaded['fileId']}/download-url"
     assert (await ann.get(path)).code == "FILE_NOT_READY"
     assert (await ann.post(f"/files/{uploaded['fileId']}/complete")).status == 200
-    await check(house, uploaded["fileId"])
+    await check(env, uploaded["fileId"])
     given = await ann.get(path)
     assert (given.status, given.body["expiresIn"]) == (200, 3600)
     assert (await get(api.anyone, given.body["downloadUrl"]))[:2] == (200, PDF)
@@ -374,27 +376,27 @@ async def test_a_download_link_is_given_to_who_may_read_once_the_file_is_checked
     assert (await get(api.anyone, uploaded["fileUrl"]))[0] == 401
 
 
-async def test_a_part_of_a_file_can_be_read(api: Api, house: House) -> None:
+async def test_a_part_of_a_file_can_be_read(api: Api, env: Environment) -> None:
     ann = await api.signed_up()
-    uploaded = await uploaded_pdf(ann, house)
+    uploaded = await uploaded_pdf(ann, env)
     link = (await ann.get(f"/files/{uploaded['fileId']}/download-url")).body["downloadUrl"]
     status, content, headers = await get(api.anyone, link, Range="bytes=0-3")
     assert (status, content) == (206, b"%PDF")
     assert headers["Content-Range"] == f"bytes 0-3/{len(PDF)}"
 
 
-async def test_a_picture_has_a_thumbnail(api: Api, house: House) -> None:
+async def test_a_picture_has_a_thumbnail(api: Api, env: Environment) -> None:
     ann = await api.signed_up()
-    uploaded = await released_avatar(house, ann, image(size=(1000, 500)))
+    uploaded = await released_avatar(env, ann, image(size=(1000, 500)))
     status, content, headers = await get(api.anyone, uploaded["fileUrl"] + "?variant=thumbnail")
     assert (status, headers["Content-Type"]) == (200, "image/jpeg")
     assert content.startswith(b"\xff\xd8\xff")
 
 
-async def test_a_link_that_has_expired_or_is_made_up_opens_nothing(api: Api, house: House) -> None:
+async def test_a_link_that_has_expired_or_is_made_up_opens_nothing(api: Api, env: Environment) -> None:
     ann = await api.signed_up()
-    uploaded = await uploaded_pdf(ann, house)
-    id, user, keys = UUID(uploaded["fileId"]), UUID(ann.id), house.resources.keys
+    uploaded = await uploaded_pdf(ann, env)
+    id, user, keys = UUID(uploaded["fileId"]), UUID(ann.id), env.resources.keys
     past = expiry(clock.now() - timedelta(hours=2), timedelta(hours=1))
     present = expiry(clock.now(), timedelta(hours=1))
     good = keys.sign(FileLink(id, user, **present, kind="download"))
@@ -412,33 +414,35 @@ async def test_a_link_that_has_expired_or_is_made_up_opens_nothing(api: Api, hou
     assert (await get(ann, f"/api/files/blob/{other}"))[0] == 403, "whose link it is may not read it"
 
 
-async def test_what_is_never_used_is_deleted_after_a_day(api: Api, house: House) -> None:
+async def test_what_is_never_used_is_deleted_after_a_day(api: Api, env: Environment) -> None:
     ann = await api.signed_up()
-    old, new, used = await upload(ann, image()), await upload(ann, image()), await released_avatar(house, ann)
-    await house.resources.db.execute(
+    old, new, used = await upload(ann, image()), await upload(ann, image()), await released_avatar(env, ann)
+    await env.resources.db.execute(
         "update files set created_at = created_at - $1::interval where id <> $2", UNATTACHED, UUID(new["fileId"])
     )
-    await tidy_files(house.resources)
-    ids = {row["id"] for row in await house.resources.db.fetch("select id from files")}
+    await tidy_files(env.resources)
+    ids = {row["id"] for row in await env.resources.db.fetch("select id from files")}
     assert ids == {UUID(new["fileId"]), UUID(used["fileId"])}
-    assert await house.resources.storage.size_of(f"quarantine/{old['fileId']}") is None
-    assert await house.resources.storage.size_of(f"quarantine/{new['fileId']}")
+    assert await env.resources.storage.size_of(f"quarantine/{old['fileId']}") is None
+    assert await env.resources.storage.size_of(f"quarantine/{new['fileId']}")
     assert (await get(api.anyone, used["fileUrl"]))[0] == 200
 
 
-async def test_who_leaves_a_team_loses_its_files_at_once_also_by_links_in_hand(cast: Cast, house: House) -> None:
-    uploaded = await upload(cast.creator, PDF, fileName="a.pdf", mimeType="application/pdf", uploadType="sample")
+async def test_who_leaves_a_team_loses_its_files_at_once_also_by_links_in_hand(
+    people: People, env: Environment
+) -> None:
+    uploaded = await upload(people.creator, PDF, fileName="a.pdf", mimeType="application/pdf", uploadType="sample")
     new = {"name": "Guide", "type": "file", "fileUrl": uploaded["fileUrl"]}
-    assert (await cast.creator.post(f"{cast.path}/samples", **new)).status == 201
-    await check(house, uploaded["fileId"])
+    assert (await people.creator.post(f"{people.path}/samples", **new)).status == 201
+    await check(env, uploaded["fileId"])
     path = f"/files/{uploaded['fileId']}/download-url"
-    link = (await cast.talent.get(path)).body["downloadUrl"]
-    assert (await get(cast.talent, link))[:2] == (200, PDF)
-    assert (await cast.other_talent.get(path)).status == 403
-    assert (await cast.creator.delete(f"{cast.path}/team/{cast.talent.id}")).status == 204
-    assert (await get(cast.talent, link))[0] == 403
-    assert (await cast.talent.get(path)).status == 403
-    assert (await get(cast.creator, (await cast.creator.get(path)).body["downloadUrl"]))[0] == 200
+    link = (await people.talent.get(path)).body["downloadUrl"]
+    assert (await get(people.talent, link))[:2] == (200, PDF)
+    assert (await people.other_talent.get(path)).status == 403
+    assert (await people.creator.delete(f"{people.path}/team/{people.talent.id}")).status == 204
+    assert (await get(people.talent, link))[0] == 403
+    assert (await people.talent.get(path)).status == 403
+    assert (await get(people.creator, (await people.creator.get(path)).body["downloadUrl"]))[0] == 200
 
 
 class TestDirect:
@@ -448,7 +452,7 @@ class TestDirect:
     def settings(self, settings: Settings) -> Settings:
         return msgspec.structs.replace(settings, s3_links="direct")
 
-    async def test_files_go_to_s3_and_come_from_there_by_links(self, api: Api, house: House, s3: S3Server) -> None:
+    async def test_files_go_to_s3_and_come_from_there_by_links(self, api: Api, env: Environment, s3: S3Server) -> None:
         ann = await api.signed_up()
         announced = (await announce(ann, image())).body
         assert announced["uploadUrl"].startswith(s3.url)
@@ -463,7 +467,7 @@ class TestDirect:
         assert await put_there(image(), "text/html") == 403
         assert await put_there(image()) == 200
         assert (await ann.post("/users/me/avatar", fileUrl=announced["fileUrl"])).status == 200
-        await check(house, announced["fileId"])
+        await check(env, announced["fileId"])
         status, _, headers = await get(api.anyone, announced["fileUrl"])
         assert (status, headers["Cache-Control"]) == (302, "public, max-age=30")
         assert await given_by_s3(ann, headers["Location"]) == (
@@ -474,7 +478,7 @@ class TestDirect:
         )
 
     @pytest.mark.parametrize("said", ["image/x-png", "IMAGE/PNG", "application/octet-stream", ""])
-    async def test_s3_takes_the_type_that_a_browser_says(self, api: Api, house: House, said: str) -> None:
+    async def test_s3_takes_the_type_that_a_browser_says(self, api: Api, env: Environment, said: str) -> None:
         ann = await api.signed_up()
         announced = (await announce(ann, image(), mimeType=said)).body
         url, headers = URL(announced["uploadUrl"], encoded=True), {"Content-Type": said} if said else {}
@@ -484,13 +488,13 @@ class TestDirect:
         _, _, headers = await get(api.anyone, announced["fileUrl"])
         assert (await given_by_s3(ann, headers["Location"]))[2] == "image/png"
 
-    async def test_private_files_are_one_short_lived_redirect_away(self, api: Api, house: House) -> None:
+    async def test_private_files_are_one_short_lived_redirect_away(self, api: Api, env: Environment) -> None:
         ann = await api.signed_up()
         new = {"fileName": "a.pdf", "mimeType": "application/pdf", "uploadType": "deliverable"}
         announced = (await announce(ann, PDF, **new)).body
-        await house.resources.storage.put(f"quarantine/{announced['fileId']}", PDF, "text/html")
+        await env.resources.storage.put(f"quarantine/{announced['fileId']}", PDF, "text/html")
         assert (await ann.post(f"/files/{announced['fileId']}/complete")).status == 200
-        await check(house, announced["fileId"])
+        await check(env, announced["fileId"])
         link = (await ann.get(f"/files/{announced['fileId']}/download-url")).body["downloadUrl"]
         status, _, headers = await get(api.anyone, link)
         assert (status, headers["Cache-Control"]) == (302, "private, no-store")

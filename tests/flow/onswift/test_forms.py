@@ -12,8 +12,8 @@ from api import form_parts
 from api.multipart import MAX_PARTS
 from config.settings import Settings
 from tests.flow.api.conftest import Api, Caller, Reply
-from tests.flow.conftest import House, without_limits
-from tests.flow.onswift.conftest import Cast
+from tests.flow.conftest import Environment, without_limits
+from tests.flow.onswift.conftest import People
 from tests.flow.onswift.uploading import check, get, image, send_avatar
 
 MB = 1024 * 1024
@@ -31,19 +31,19 @@ def part(name: str, content: bytes, *more: str) -> bytes:
     return b"--b\r\n" + head.encode() + b"\r\n\r\n" + content + b"\r\n"
 
 
-async def rows(house: House) -> int:
-    count: int = await house.resources.db.fetchval("select count(*) from files")
+async def rows(env: Environment) -> int:
+    count: int = await env.resources.db.fetchval("select count(*) from files")
     return count
 
 
-async def test_an_avatar_is_sent_as_a_form(api: Api, house: House) -> None:
+async def test_an_avatar_is_sent_as_a_form(api: Api, env: Environment) -> None:
     ann = await api.signed_up()
     sent = await send_avatar(ann, image("JPEG"), "C:\\fakepath\\me.JPG", "image/jpeg")
     assert sent.status == 200, sent
     url = sent.body["avatarUrl"]
     assert url.endswith("/me.JPG")
     assert (await ann.get("/users/me")).body["avatarUrl"] == url
-    await check(house, url.split("/")[-2])
+    await check(env, url.split("/")[-2])
     status, content, headers = await get(api.anyone, url)
     assert (status, headers["Content-Type"]) == (200, "image/jpeg")
     assert content.startswith(b"\xff\xd8\xff")
@@ -59,16 +59,16 @@ async def test_an_avatar_is_sent_as_a_form(api: Api, house: House) -> None:
     ],
 )  # fmt: skip
 async def test_a_form_is_checked_like_an_announcement(
-    api: Api, house: House, content: bytes, name: str, mime_type: str, status: int, fields: list[str]
+    api: Api, env: Environment, content: bytes, name: str, mime_type: str, status: int, fields: list[str]
 ) -> None:
     ann = await api.signed_up()
     refused = await send_avatar(ann, content, name, mime_type)
     assert (refused.status, refused.fields) == (status, fields)
-    assert await rows(house) == 0
+    assert await rows(env) == 0
     assert (await ann.get("/users/me")).body["avatarUrl"] is None
 
 
-async def test_a_form_without_its_file_is_refused(api: Api, house: House) -> None:
+async def test_a_form_without_its_file_is_refused(api: Api, env: Environment) -> None:
     ann = await api.signed_up()
     for body in (
         part("avatar", b"just text"), part("other", image(), '; filename="me.png"', "Content-Type: image/png"),
@@ -76,14 +76,14 @@ async def test_a_form_without_its_file_is_refused(api: Api, house: House) -> Non
     ):  # fmt: skip
         refused = await send(ann, body + b"--b--\r\n")
         assert refused.status == 400, body
-    assert await rows(house) == 0
+    assert await rows(env) == 0
 
 
-async def test_two_avatars_in_one_form_are_refused(api: Api, house: House) -> None:
+async def test_two_avatars_in_one_form_are_refused(api: Api, env: Environment) -> None:
     ann = await api.signed_up()
     one = part("avatar", image(), '; filename="me.png"', "Content-Type: image/png")
     assert (await send(ann, one + one + b"--b--\r\n")).fields == ["avatar"]
-    assert await rows(house) == 0
+    assert await rows(env) == 0
 
 
 async def test_a_type_that_a_form_does_not_tell_is_that_of_the_extension(api: Api) -> None:
@@ -104,7 +104,7 @@ async def test_a_call_that_takes_no_files_takes_no_forms(api: Api) -> None:
     assert (refused.status, refused.code) == (415, "UNSUPPORTED_MEDIA_TYPE")
 
 
-async def test_a_form_that_breaks_off_leaves_nothing(api: Api, house: House) -> None:
+async def test_a_form_that_breaks_off_leaves_nothing(api: Api, env: Environment) -> None:
     ann = await api.signed_up()
     reader, writer = await asyncio.open_connection(ann.client.host, ann.client.port)
     head = (
@@ -117,7 +117,7 @@ async def test_a_form_that_breaks_off_leaves_nothing(api: Api, house: House) -> 
     await writer.wait_closed()
     assert await reader.read() == b""
     assert (await ann.get("/users/me")).body["avatarUrl"] is None
-    assert await rows(house) == 0
+    assert await rows(env) == 0
 
 
 class TestBroken:
@@ -142,18 +142,18 @@ class TestBroken:
             b"".join(part(f"x{number}", b"y") for number in range(60)) + b"--b--\r\n",
         ],
     )  # fmt: skip
-    async def test_what_is_no_form_is_refused(self, api: Api, house: House, body: bytes) -> None:
+    async def test_what_is_no_form_is_refused(self, api: Api, env: Environment, body: bytes) -> None:
         ann = await api.signed_up()
         refused = await send(ann, body)
         assert refused.status in (400, 413), refused
-        assert await rows(house) == 0
+        assert await rows(env) == 0
         assert (await send(ann, body, boundary="")).status in (400, 415)
         assert (await ann.get("/users/me")).status == 200
 
     @pytest.mark.filterwarnings(
         "ignore::aiohttp.BadContentDispositionHeader", "ignore::aiohttp.BadContentDispositionParam"
     )
-    async def test_a_form_with_any_bytes_changed_is_taken_or_refused(self, api: Api, house: House) -> None:
+    async def test_a_form_with_any_bytes_changed_is_taken_or_refused(self, api: Api, env: Environment) -> None:
         ann = await api.signed_up()
         chance = random.Random(7)
         whole = (
@@ -168,7 +168,7 @@ class TestBroken:
                 body[start : start + chance.randint(0, 12)] = chance.randbytes(chance.randint(0, 12))
             reply = await send(ann, bytes(body))
             assert reply.status in (200, 400, 413), (reply, bytes(body))
-        left = await house.resources.db.fetchval("select count(*) from files where entity_id is null")
+        left = await env.resources.db.fetchval("select count(*) from files where entity_id is null")
         assert left == 0
 
 
@@ -179,28 +179,28 @@ class TestBroken:
         part("other", b"", '; filename="a.png"'),
     ],
 )  # fmt: skip
-async def test_a_form_of_very_many_parts_is_refused_whatever_they_are(api: Api, house: House, one: bytes) -> None:
+async def test_a_form_of_very_many_parts_is_refused_whatever_they_are(api: Api, env: Environment, one: bytes) -> None:
     ann = await api.signed_up()
     avatar = part("avatar", image(), '; filename="me.png"', "Content-Type: image/png")
     refused = await send(ann, one * MAX_PARTS + avatar + b"--b--\r\n")
     assert (refused.status, refused.code) == (413, "PAYLOAD_TOO_LARGE")
-    assert await rows(house) == 0
+    assert await rows(env) == 0
     assert (await send(ann, one * (MAX_PARTS - 1) + avatar + b"--b--\r\n")).status in (200, 400)
 
 
 async def test_all_texts_of_a_form_together_are_bounded(
-    api: Api, house: House, monkeypatch: pytest.MonkeyPatch
+    api: Api, env: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(form_parts, "MAX_TEXT", 100)
     ann = await api.signed_up()
     avatar = part("avatar", image(), '; filename="me.png"', "Content-Type: image/png")
     refused = await send(ann, avatar + part("x", b"x" * 60) + part("x", b"x" * 60) + b"--b--\r\n")
     assert (refused.status, refused.code) == (413, "PAYLOAD_TOO_LARGE")
-    assert await rows(house) == 0
+    assert await rows(env) == 0
     assert (await send(ann, avatar + part("x", b"x" * 60) + b"--b--\r\n")).status == 200
 
 
-async def test_a_form_that_is_too_long_is_refused_before_it_is_read(api: Api, house: House) -> None:
+async def test_a_form_that_is_too_long_is_refused_before_it_is_read(api: Api, env: Environment) -> None:
     ann = await api.signed_up()
     reader, writer = await asyncio.open_connection(ann.client.host, ann.client.port)
     head = (
@@ -210,26 +210,28 @@ async def test_a_form_that_is_too_long_is_refused_before_it_is_read(api: Api, ho
     writer.write(head.encode())
     assert (await reader.readline()).split()[1] == b"400", "which OnSwift says of an avatar that is too large"
     writer.close()
-    assert await rows(house) == 0
+    assert await rows(env) == 0
 
 
-def deliverable(cast: Cast, task: str, *contents: bytes) -> FormData:
+def deliverable(people: People, task: str, *contents: bytes) -> FormData:
     """Return the form that submits a deliverable."""
     form = FormData(default_to_multipart=True)
-    for name, value in {"projectId": cast.project, "taskId": task, "title": "Cut", "description": "First"}.items():
+    for name, value in {"projectId": people.project, "taskId": task, "title": "Cut", "description": "First"}.items():
         form.add_field(name, value)
     for place, content in enumerate(contents):
         form.add_field("files[]", content, filename=f"{place}.pdf", content_type="application/pdf")
     return form
 
 
-async def test_an_answer_that_is_repeated_uploads_nothing_again(cast: Cast, house: House) -> None:
-    new = {"name": "Cut", "assigneeId": cast.talent.id, "dueDate": "2999-12-30"}
-    task = (await cast.creator.post(f"{cast.path}/tasks", **new)).body["id"]
+async def test_an_answer_that_is_repeated_uploads_nothing_again(people: People, env: Environment) -> None:
+    new = {"name": "Cut", "assigneeId": people.talent.id, "dueDate": "2999-12-30"}
+    task = (await people.creator.post(f"{people.path}/tasks", **new)).body["id"]
 
     async def submit(*contents: bytes) -> Reply:
         headers = {"Idempotency-Key": "once"}
-        return await cast.talent.call("POST", "/deliverables", data=deliverable(cast, task, *contents), headers=headers)
+        return await people.talent.call(
+            "POST", "/deliverables", data=deliverable(people, task, *contents), headers=headers
+        )
 
     first = await submit(PDF, PDF + b"y")
     assert first.status == 201, first
@@ -237,25 +239,30 @@ async def test_an_answer_that_is_repeated_uploads_nothing_again(cast: Cast, hous
     again = await submit(PDF, PDF + b"y")
     assert (again.status, again.body) == (201, first.body)
     assert again.headers["Idempotency-Replayed"] == "true"
-    assert await rows(house) == 2
+    assert await rows(env) == 2
     assert (await submit(PDF)).code == "IDEMPOTENCY_KEY_REUSED"
-    assert await rows(house) == 2
+    assert await rows(env) == 2
 
 
-async def test_files_of_a_refused_call_are_forgotten(cast: Cast, house: House) -> None:
-    new = {"name": "Cut", "assigneeId": cast.talent.id, "dueDate": "2999-12-30"}
-    task = (await cast.creator.post(f"{cast.path}/tasks", **new)).body["id"]
-    form: Any = deliverable(cast, task, PDF)
-    assert (await cast.other_talent.call("POST", "/deliverables", data=form)).status in (400, 403)
-    assert await rows(house) == 0
-    assert (await cast.other_talent.call("POST", "/deliverables", data=deliverable(cast, task))).status == 400
+async def test_files_of_a_refused_call_are_forgotten(people: People, env: Environment) -> None:
+    new = {"name": "Cut", "assigneeId": people.talent.id, "dueDate": "2999-12-30"}
+    task = (await people.creator.post(f"{people.path}/tasks", **new)).body["id"]
+    form: Any = deliverable(people, task, PDF)
+    assert (await people.other_talent.call("POST", "/deliverables", data=form)).status in (400, 403)
+    assert await rows(env) == 0
+    assert (await people.other_talent.call("POST", "/deliverables", data=deliverable(people, task))).status == 400
 
 
-async def test_a_film_that_is_too_large_ends_the_call_that_brings_it(cast: Cast, house: House) -> None:
+async def test_a_film_that_is_too_large_ends_the_call_that_brings_it(people: People, env: Environment) -> None:
     form = FormData()
-    for name, value in {"projectId": cast.project, "taskId": cast.project, "title": "Cut", "description": "x"}.items():
+    for name, value in {
+        "projectId": people.project,
+        "taskId": people.project,
+        "title": "Cut",
+        "description": "x",
+    }.items():
         form.add_field(name, value)
     form.add_field("files[]", io.BytesIO(bytes(50 * MB + 1)), filename="a.pdf", content_type="application/pdf")
-    refused = await cast.talent.call("POST", "/deliverables", data=form)
+    refused = await people.talent.call("POST", "/deliverables", data=form)
     assert (refused.status, refused.code) == (413, "FILE_TOO_LARGE")
-    assert await rows(house) == 0
+    assert await rows(env) == 0

@@ -6,8 +6,8 @@ from uuid import UUID
 import pytest
 
 from tests.flow.api.conftest import PASSWORD, Api
-from tests.flow.conftest import House
-from tests.flow.onswift.conftest import Cast
+from tests.flow.conftest import Environment
+from tests.flow.onswift.conftest import People
 from tests.flow.onswift.test_tasks import task_of
 
 PROFILE = {"professionalTitle": "Editor", "linkedinUrl": "https://linkedin.com/in/bob", "hourlyRate": 20}
@@ -44,55 +44,55 @@ async def test_an_empty_text_clears_what_may_be_empty(api: Api) -> None:
     assert [cleared.body[name] for name in PROFILE] == [None, None, None]
 
 
-async def test_fields_and_parameters_that_are_unknown_are_ignored(cast: Cast) -> None:
-    assert (await cast.creator.put(cast.path, name="Film 2", colour="red")).body["name"] == "Film 2"
-    assert (await cast.creator.get("/projects", utm_source="mail", status="", page="")).status == 200
-    assert (await cast.creator.get("/projects", status="shut", page="x")).fields == ["page", "status"]
+async def test_fields_and_parameters_that_are_unknown_are_ignored(people: People) -> None:
+    assert (await people.creator.put(people.path, name="Film 2", colour="red")).body["name"] == "Film 2"
+    assert (await people.creator.get("/projects", utm_source="mail", status="", page="")).status == 200
+    assert (await people.creator.get("/projects", status="shut", page="x")).fields == ["page", "status"]
 
 
 @pytest.mark.parametrize(
     ("field", "value"), [("id", "x"), ("creatorId", None), ("createdAt", "2020-01-01"), ("taskCount", 5)]
 )
-async def test_a_field_that_cannot_be_changed_is_refused(cast: Cast, field: str, value: Any) -> None:
-    before = (await cast.creator.get(cast.path)).body
-    refused = await cast.creator.put(cast.path, **{"name": "Other", field: value})
+async def test_a_field_that_cannot_be_changed_is_refused(people: People, field: str, value: Any) -> None:
+    before = (await people.creator.get(people.path)).body
+    refused = await people.creator.put(people.path, **{"name": "Other", field: value})
     assert (refused.status, refused.code, refused.fields) == (422, "FIELD_NOT_CHANGEABLE", [field])
-    assert (await cast.creator.get(cast.path)).body == before
+    assert (await people.creator.get(people.path)).body == before
 
 
-async def test_a_time_may_come_back_as_clients_keep_it(cast: Cast) -> None:
-    created = (await cast.creator.get(cast.path)).body["createdAt"]
+async def test_a_time_may_come_back_as_clients_keep_it(people: People) -> None:
+    created = (await people.creator.get(people.path)).body["createdAt"]
     for kept in (created, created[:23] + "Z", created[:-1] + "+00:00"):
-        assert (await cast.creator.put(cast.path, name="Film 2", createdAt=kept)).status == 200, kept
-    refused = await cast.creator.put(cast.path, createdAt=created[:19] + "+01:00")
+        assert (await people.creator.put(people.path, name="Film 2", createdAt=kept)).status == 200, kept
+    refused = await people.creator.put(people.path, createdAt=created[:19] + "+01:00")
     assert (refused.status, refused.fields) == (422, ["createdAt"])
 
 
-async def test_a_body_that_may_be_left_out_may_be_null(cast: Cast) -> None:
+async def test_a_body_that_may_be_left_out_may_be_null(people: People) -> None:
     null = {"data": b"null", "headers": {"Content-Type": "application/json"}}
-    absent = await cast.talent.call("POST", f"/deliverables/{UUID(int=0)}/resubmit", **null)
+    absent = await people.talent.call("POST", f"/deliverables/{UUID(int=0)}/resubmit", **null)
     assert absent.code == "DELIVERABLE_NOT_FOUND"
-    assert (await cast.talent.call("POST", "/auth/logout", **null)).status == 204
+    assert (await people.talent.call("POST", "/auth/logout", **null)).status == 204
 
 
-async def test_what_was_read_may_be_sent_back_with_a_change(cast: Cast) -> None:
-    task = await task_of(cast)
-    path = f"{cast.path}/tasks/{task['id']}"
-    changed = await cast.creator.put(path, **(task | {"name": "New"}))
+async def test_what_was_read_may_be_sent_back_with_a_change(people: People) -> None:
+    task = await task_of(people)
+    path = f"{people.path}/tasks/{task['id']}"
+    changed = await people.creator.put(path, **(task | {"name": "New"}))
     assert (changed.status, changed.body["name"]) == (200, "New")
-    assert (await cast.creator.put(path, **(changed.body | {"projectName": "Mine"}))).fields == ["projectName"]
-    assert (await cast.strangers[0].put(path, id="x")).status == 403, "who may not read it learns nothing of it"
+    assert (await people.creator.put(path, **(changed.body | {"projectName": "Mine"}))).fields == ["projectName"]
+    assert (await people.strangers[0].put(path, id="x")).status == 403, "who may not read it learns nothing of it"
 
 
-async def test_names_are_one_visible_line_wherever_they_are_given(api: Api, house: House, cast: Cast) -> None:
+async def test_names_are_one_visible_line_wherever_they_are_given(api: Api, env: Environment, people: People) -> None:
     spoofed, unseen, lines = " Ann\u202e\u200b\n", "\u3164\u200b\u2800", "Ann\nAdmin"
-    path, task = cast.path, await task_of(cast)
+    path, task = people.path, await task_of(people)
     calls: tuple[tuple[Any, str, str, dict[str, Any]], ...] = (
-        (cast.creator.put, "/users/me", "name", {}),
-        (cast.creator.put, path, "name", {}),
-        (cast.creator.put, f"{path}/tasks/{task['id']}", "name", {}),
-        (cast.creator.post, "/conversations/groups", "title", {"participantIds": [cast.talent.id]}),
-        (cast.creator.post, f"{path}/samples", "name", {"type": "link", "url": "https://example.com"}),
+        (people.creator.put, "/users/me", "name", {}),
+        (people.creator.put, path, "name", {}),
+        (people.creator.put, f"{path}/tasks/{task['id']}", "name", {}),
+        (people.creator.post, "/conversations/groups", "title", {"participantIds": [people.talent.id]}),
+        (people.creator.post, f"{path}/samples", "name", {"type": "link", "url": "https://example.com"}),
     )
     for call, where, field, more in calls:
         for wrong in (unseen, lines):

@@ -6,12 +6,12 @@ from uuid import UUID
 
 import pytest
 
-from core.budget import Rate
-from core.clock import now
-from core.identity import INSERT_ONE_TIME_TOKEN, RESET, LoginRates, digest
+from core.accounts.identity import INSERT_ONE_TIME_TOKEN, RESET, LoginRates, digest
+from core.base.clock import now
+from core.limits.budget import Rate
 from marketplaces.onswift import rules
 from tests.flow.api.conftest import PASSWORD, Api
-from tests.flow.conftest import House
+from tests.flow.conftest import Environment
 from tests.flow.onswift.conftest import NOWHERE
 
 NEW_PASSWORD = "Other-donkey-8"
@@ -35,8 +35,8 @@ async def test_a_user_sees_where_she_is_logged_in(api: Api) -> None:
     assert (latest["current"], latest["lastSeenAt"] > latest["createdAt"]) == (False, True)
 
 
-async def test_a_session_that_is_ended_is_over_with_its_sockets(api: Api, house: House, hub: str) -> None:
-    ann = await house.chatter("Ann", hub)
+async def test_a_session_that_is_ended_is_over_with_its_sockets(api: Api, env: Environment, hub: str) -> None:
+    ann = await env.chatter("Ann", hub)
     await ann.connect()
     caller = api.anyone
     caller.access_token = ann.token
@@ -108,7 +108,7 @@ async def test_who_makes_up_addresses_is_locked_out_all_the_same(api: Api) -> No
 
 
 async def test_guessing_from_many_addresses_is_stopped_and_the_owner_still_gets_in_where_she_has_been(
-    api: Api, house: House, monkeypatch: pytest.MonkeyPatch
+    api: Api, env: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
         rules, "LOGIN", LoginRates(rules.LOGIN.address, Rate("login-account", 7, 900), rules.LOGIN.device)
@@ -145,7 +145,7 @@ async def test_mails_to_one_mailbox_count_together_whatever_stands_behind_a_plus
 
 
 async def test_the_owner_of_an_account_that_strangers_guess_at_gets_in_anywhere_by_a_new_password(
-    api: Api, house: House, monkeypatch: pytest.MonkeyPatch
+    api: Api, env: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ann = await api.signed_up()
     for n in range(rules.LOGIN.account.count):
@@ -153,7 +153,7 @@ async def test_the_owner_of_an_account_that_strangers_guess_at_gets_in_anywhere_
         assert (await api.log_in(ann.email, "Wrong-1-pass")).status == 401
     monkeypatch.setattr("api.admission.client_address", lambda *_: "9.9.9.9")
     assert (await api.log_in(ann.email)).status == 429
-    await INSERT_ONE_TIME_TOKEN(house.resources.db, digest("code"), UUID(ann.id), RESET, now() + timedelta(hours=1))
+    await INSERT_ONE_TIME_TOKEN(env.resources.db, digest("code"), UUID(ann.id), RESET, now() + timedelta(hours=1))
     body = {"token": "code", "newPassword": NEW_PASSWORD}
     reply = await api.anyone.call("POST", "/auth/reset-password", json=body, headers={"X-Device-Token": "new"})
     assert reply.status == 200

@@ -8,10 +8,10 @@ import msgspec
 import pytest
 
 from config.settings import Settings
-from core.kept_answers import DELETED_NAME
-from core.logs import JsonLines
+from core.platform.logs import JsonLines
+from core.work.kept_answers import DELETED_NAME
 from tests.flow.api.conftest import Api, Caller
-from tests.flow.conftest import PATIENCE, House
+from tests.flow.conftest import PATIENCE, Environment
 from tests.flow.onswift.walk import accounts, deliveries, projects, refused, talks
 from tests.flow.onswift.walk.fields import EVENTS_WALKED, NOT_FREE, ROUTES_WALKED, texts_of_event, texts_of_route
 from tests.flow.onswift.walk.marks import Mark, all_places, found
@@ -47,16 +47,16 @@ def lines(caplog: pytest.LogCaptureFixture) -> Iterator[list[str]]:
     logging.getLogger().removeHandler(handler)
 
 
-async def places(house: House, lines: list[str]) -> dict[str, str]:
-    resources = house.resources
+async def places(env: Environment, lines: list[str]) -> dict[str, str]:
+    resources = env.resources
     async with resources.storage._client() as s3:
-        return await all_places(resources.db, resources.redis, s3, house.settings.s3_bucket, lines)
+        return await all_places(resources.db, resources.redis, s3, env.settings.s3_bucket, lines)
 
 
-async def idle(house: House) -> None:
+async def idle(env: Environment) -> None:
     """Return when the workers have done all that is due, and everything is told."""
     async with asyncio.timeout(PATIENCE):
-        db, jobs = house.resources.db, house.resources.jobs
+        db, jobs = env.resources.db, env.resources.jobs
         while await jobs.waiting() or await db.fetchval("select count(*) from outbox"):  # noqa: ASYNC110 - nothing tells of it
             await asyncio.sleep(0.05)
 
@@ -88,16 +88,16 @@ def missing(walker: Walker, export: str) -> list[str]:
 
 
 @pytest.fixture
-async def walkers(api: Api, house: House, hub: str, lines: list[str], generous: None) -> tuple[Walker, Walker]:
+async def walkers(api: Api, env: Environment, hub: str, lines: list[str], generous: None) -> tuple[Walker, Walker]:
     """Return a creator and a talent who have left markers everywhere."""
     record = Record()
-    creator = await accounts.signed_up(api, house, record, "creator", "c")
-    talent = await accounts.signed_up(api, house, record, "talent", "t")
+    creator = await accounts.signed_up(api, env, record, "creator", "c")
+    talent = await accounts.signed_up(api, env, record, "talent", "t")
     return creator, talent
 
 
 async def test_of_an_erased_user_nothing_is_left_but_what_others_have(
-    api: Api, house: House, hub: str, walkers: tuple[Walker, Walker], lines: list[str]
+    api: Api, env: Environment, hub: str, walkers: tuple[Walker, Walker], lines: list[str]
 ) -> None:
     max_, pia = await api.signed_up("creator", "Max Stays"), await api.signed_up("talent", "Pia Stays")
     creator, talent = walkers
@@ -114,15 +114,15 @@ async def test_of_an_erased_user_nothing_is_left_but_what_others_have(
         group = (await walker.caller.get("/conversations")).body["conversations"][0]["id"]
         await refused.refused(walker, group)
         await refused.refused_on_the_socket(walker, chatter, group)
-    async with open_worker(house.settings, house.resources, house.publisher):
+    async with open_worker(env.settings, env.resources, env.publisher):
         for walker, other in ((creator, pia), (talent, max_)):
             await told(other, f"{name_of(walker)} Somebody: ")
             await told(other, f"{name_of(walker)} Somebody commented on ")
             await told(other, f"{name_of(walker)} Somebody mentioned you on ")
-        await idle(house)
+        await idle(env)
         for walker in walkers:
             await accounts.read_notifications(walker)
-        seen = await places(house, lines)
+        seen = await places(env, lines)
         for walker in walkers:
             name = Mark(name_of(walker), "name")
             assert found(seen, name) >= {"users", "idempotency_keys"}, "the test would notice"
@@ -130,8 +130,8 @@ async def test_of_an_erased_user_nothing_is_left_but_what_others_have(
             assert all(found(seen, mark) for mark in walker.marks.all if mark.is_exported), "the test would notice"
         for walker in walkers:
             await walker.make("DELETE", "/api/users/me")
-        await idle(house)
-        left = await places(house, lines)
+        await idle(env)
+        left = await places(env, lines)
     assert wrong(creator, left) | wrong(talent, left) == {}
     await others_see_no_name(max_, pia, walkers)
     record = creator.record

@@ -7,15 +7,15 @@ from uuid import UUID
 import pytest
 
 from tests.flow.api.conftest import Caller, Reply
-from tests.flow.conftest import House
-from tests.flow.onswift.conftest import Cast
+from tests.flow.conftest import Environment
+from tests.flow.onswift.conftest import People
 
 STAMP = "select md5(coalesce(string_agg(ctid::text || xmin::text, '' order by ctid), '')) from {}"
 
 
-async def rows(house: House) -> dict[str, str]:
+async def rows(env: Environment) -> dict[str, str]:
     """Return where the rows of each table lie and who wrote them: an update moves a row even to the same values."""
-    db = house.resources.db
+    db = env.resources.db
     names = await db.fetch(
         "select format('%I.%I', schemaname, tablename) from pg_tables where schemaname in ('public', 'onswift')"
     )
@@ -25,9 +25,9 @@ async def rows(house: House) -> dict[str, str]:
 class Told:
     """What the API tells people of."""
 
-    def __init__(self, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, env: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
         self.events: list[str] = []
-        publisher = house.publisher
+        publisher = env.publisher
         monkeypatch.setattr(publisher, "changed", lambda _id, _version, event: self.events.append(event.name))
         monkeypatch.setattr(publisher, "signal", lambda _id, event: self.events.append(event.name))
         monkeypatch.setattr(publisher, "emit_encoded", lambda _users, name, _payload: self.events.append(name))
@@ -43,19 +43,19 @@ async def twice(caller: Caller, method: str, path: str, body: Any) -> tuple[Repl
 
 
 async def test_of_two_equal_changes_at_once_one_counts_and_a_third_changes_nothing(
-    cast: Cast, house: House, monkeypatch: pytest.MonkeyPatch, generous: None
+    people: People, env: Environment, monkeypatch: pytest.MonkeyPatch, generous: None
 ) -> None:
-    ann, bob = cast.creator, cast.talent
+    ann, bob = people.creator, people.talent
     pair = (await ann.post("/conversations", participantId=bob.id)).body["id"]
     group = (await ann.post("/conversations/groups", title="Team", participantIds=[bob.id])).body["id"]
     await bob.accept_all()
-    await bob.post(f"/projects/{cast.project}/conversations")
+    await bob.post(f"/projects/{people.project}/conversations")
     path = f"/conversations/{pair}"
     said = [(await ann.post(f"{path}/messages", content=text)).body["id"] for text in ("one", "two", "three")]
     new_task = {"name": "Cut", "description": "x", "assigneeId": bob.id, "dueDate": "2999-12-30"}
-    task = (await ann.post(f"{cast.path}/tasks", **new_task)).body["id"]
-    assert (await ann.put(cast.path, status="completed")).status == 200
-    review = {"talentId": bob.id, "projectId": cast.project, "rating": 4, "text": "Good work"}
+    task = (await ann.post(f"{people.path}/tasks", **new_task)).body["id"]
+    assert (await ann.put(people.path, status="completed")).status == 200
+    review = {"talentId": bob.id, "projectId": people.project, "rating": 4, "text": "Good work"}
     reviewed = (await ann.post("/reviews", **review)).body["id"]
     notice = (await bob.get("/notifications")).body["notifications"][0]["id"]
     device = {"platform": "fcm", "token": "a-token"}
@@ -68,7 +68,7 @@ async def test_of_two_equal_changes_at_once_one_counts_and_a_third_changes_nothi
         (ann, "DELETE", message, None, ["message:deleted"]),
         (bob, "PUT", f"{path}/read", {"messageId": said[2]}, ["conversation:read"]),
         (bob, "PUT", f"{path}/read", {"messageId": said[1]}, []),
-        (ann, "POST", f"/projects/{cast.project}/conversations", None, []),
+        (ann, "POST", f"/projects/{people.project}/conversations", None, []),
         (ann, "POST", "/conversations", {"participantId": bob.id}, []),
         (ann, "POST", f"/conversations/{group}/members", {"userIds": [bob.id]}, []),
         (bob, "PUT", "/notifications/preferences", preferences, []),
@@ -77,31 +77,31 @@ async def test_of_two_equal_changes_at_once_one_counts_and_a_third_changes_nothi
         (bob, "POST", "/notifications/devices", device, []),
         (bob, "PUT", "/users/me", {"bio": "I cut", "skills": ["Video Editing"], "hourlyRate": 20.5}, []),
         (bob, "PUT", "/users/me", {"name": "Rob"}, ["user:updated"]),
-        (ann, "PUT", f"{cast.path}/tasks/{task}", {"name": "Cut it"}, ["task:updated"]),
-        (ann, "PUT", cast.path, {"name": "Feature", "description": "A long one"}, []),
+        (ann, "PUT", f"{people.path}/tasks/{task}", {"name": "Cut it"}, ["task:updated"]),
+        (ann, "PUT", people.path, {"name": "Feature", "description": "A long one"}, []),
         (ann, "PUT", f"/reviews/{reviewed}", {"rating": 5}, []),
     ]
-    told = Told(house, monkeypatch)
+    told = Told(env, monkeypatch)
     for caller, method, where, body, events in changes:
         first = await twice(caller, method, where, body)
         assert all(reply.status < 300 for reply in first), (method, where, first)
         assert told.take() == events, (method, where)
-        before = await rows(house)
+        before = await rows(env)
         again = await twice(caller, method, where, body)
         assert told.take() == [], (method, where)
-        assert await rows(house) == before, (method, where)
+        assert await rows(env) == before, (method, where)
         assert {str(reply.body) for reply in again} == {str(first[1].body)}, (method, where)
         assert {reply.status for reply in again} <= {reply.status for reply in first}, (method, where)
 
 
-async def test_what_changes_nothing_takes_no_version(cast: Cast, house: House) -> None:
-    ann, bob = cast.creator, cast.talent
+async def test_what_changes_nothing_takes_no_version(people: People, env: Environment) -> None:
+    ann, bob = people.creator, people.talent
     pair = (await ann.post("/conversations", participantId=bob.id)).body["id"]
     path = f"/conversations/{pair}/messages"
     id = (await ann.post(path, content="one")).body["id"]
 
     async def version() -> int:
-        number: int = await house.resources.db.fetchval("select version from conversations where id = $1", UUID(pair))
+        number: int = await env.resources.db.fetchval("select version from conversations where id = $1", UUID(pair))
         return number
 
     assert await version() == 1

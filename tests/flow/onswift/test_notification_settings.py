@@ -7,7 +7,7 @@ import pytest
 
 from marketplaces.onswift import notices
 from tests.flow.api.conftest import Api, Caller
-from tests.flow.onswift.conftest import NOWHERE, Cast
+from tests.flow.onswift.conftest import NOWHERE, People
 from tests.flow.onswift.test_tasks import task_of
 
 PREFERENCES = "/notifications/preferences"
@@ -29,19 +29,19 @@ async def test_every_type_has_a_preference_that_begins_as_the_notice_has_it(api:
     assert shown["message_received"] == {"type": "message_received", "inApp": True, "email": False, "push": True}
 
 
-async def test_types_that_the_document_does_not_have_are_off_until_one_asks_for_them(cast: Cast) -> None:
+async def test_types_that_the_document_does_not_have_are_off_until_one_asks_for_them(people: People) -> None:
     document = {
         "task_assigned", "deliverable_submitted", "deliverable_approved", "revision_requested", "message_received",
         "review_received", "deadline_approaching", "project_status_changed",
     }  # fmt: skip
-    for type, one in (await choices(cast.creator)).items():
+    for type, one in (await choices(people.creator)).items():
         assert (one["inApp"], one["push"], one["email"] and type not in document) == (*[type in document] * 2, False)
-    path = f"{cast.path}/tasks/{(await task_of(cast))['id']}/comments"
+    path = f"{people.path}/tasks/{(await task_of(people))['id']}/comments"
     for content, expected in (("first", []), ("second", ["Bob commented on 'Create storyboard' in Film project"])):
-        await cast.talent.post(path, content=content)
-        shown = (await cast.creator.get("/notifications")).body["notifications"]
+        await people.talent.post(path, content=content)
+        shown = (await people.creator.get("/notifications")).body["notifications"]
         assert [one["message"] for one in shown] == expected
-        await cast.creator.want("task_commented")
+        await people.creator.want("task_commented")
 
 
 async def test_a_choice_stays_and_what_is_not_given_too(api: Api) -> None:
@@ -82,15 +82,17 @@ async def test_a_choice_that_makes_no_sense_changes_nothing(api: Api, preference
     assert not (await choices(ann))["message_received"]["email"]
 
 
-async def test_a_notice_that_was_switched_off_is_not_listed(cast: Cast) -> None:
-    await cast.talent.put(PREFERENCES, preferences=[{"type": "project_status_changed", "inApp": False, "email": False}])
-    await cast.creator.put(cast.path, status="in-progress")
-    types = [one["type"] for one in (await cast.talent.get("/notifications")).body["notifications"]]
+async def test_a_notice_that_was_switched_off_is_not_listed(people: People) -> None:
+    await people.talent.put(
+        PREFERENCES, preferences=[{"type": "project_status_changed", "inApp": False, "email": False}]
+    )
+    await people.creator.put(people.path, status="in-progress")
+    types = [one["type"] for one in (await people.talent.get("/notifications")).body["notifications"]]
     assert "project_status_changed" not in types
 
 
-async def test_devices_are_registered_listed_and_removed_by_their_user_alone(cast: Cast) -> None:
-    ann, bob = cast.creator, cast.talent
+async def test_devices_are_registered_listed_and_removed_by_their_user_alone(people: People) -> None:
+    ann, bob = people.creator, people.talent
     added = await ann.post(DEVICES, platform="apns", token="token-of-ann")
     assert added.status == 201
     assert (await ann.get(DEVICES)).body["devices"] == [added.body]

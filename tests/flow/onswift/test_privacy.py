@@ -9,16 +9,18 @@ import pytest
 from asyncpg import DivisionByZeroError
 
 import marketplaces
-from core import clock, exports, privacy
-from core.db import Query, Texts
-from core.identity import INSERT_ONE_TIME_TOKEN
-from core.jobs import FinishErasure
-from core.kept_answers import DELETED_NAME
-from core.privacy import PersonalData
+from core.accounts.identity import INSERT_ONE_TIME_TOKEN
+from core.base import clock
+from core.platform.db import Query, Texts
+from core.privacy import exports
+from core.privacy import registry as privacy
+from core.privacy.registry import PersonalData
+from core.work.jobs import FinishErasure
+from core.work.kept_answers import DELETED_NAME
 from marketplaces.onswift.personal_data import PERSONAL_DATA
 from tests.contract.story.telling import Story
 from tests.flow.api.conftest import PASSWORD, Api, Caller
-from tests.flow.conftest import House
+from tests.flow.conftest import Environment
 from workers.erasure import finish_erasure
 
 REGISTRY: tuple[PersonalData, ...] = (*privacy.CORE, *PERSONAL_DATA)
@@ -40,10 +42,10 @@ TABLES = "select format('%I.%I', schemaname, tablename) from pg_tables where sch
 
 
 @pytest.fixture
-async def story(api: Api, house: House) -> Story:
+async def story(api: Api, env: Environment) -> Story:
     """Return a story in which Bob has left traces everywhere."""
     ann, bob = await api.signed_up("creator", "Ann"), await api.signed_up("talent", NAME)
-    story = Story(api, house, ann, bob, await api.signed_up("talent", "Eve"))
+    story = Story(api, env, ann, bob, await api.signed_up("talent", "Eve"))
     assert (await bob.put("/users/me", **PROFILE)).status == 200
     pair = (await bob.post("/conversations", participantId=story.ann.id)).body["id"]
     sent = (await bob.post(f"/conversations/{pair}/messages", content="said")).body
@@ -58,37 +60,35 @@ async def story(api: Api, house: House) -> Story:
         insert into reviews (id, subject_id, author_id, rating, text, created_at, updated_at)
         values ($1, $2, $3, 5, $4, now(), now())"""
     for subject, author in ((bob, story.ann), (story.eve, bob)):
-        await house.resources.db.execute(
-            sql, UUID(int=int(UUID(subject.id)) ^ 1), subject.id, author.id, "Good Zyxwvut"
-        )
-    await house.resources.db.execute("insert into ratings values ($1, 5, 1)", bob.id)
-    await INSERT_ONE_TIME_TOKEN(house.resources.db, b"code", UUID(bob.id), "reset", (await now(house)))
+        await env.resources.db.execute(sql, UUID(int=int(UUID(subject.id)) ^ 1), subject.id, author.id, "Good Zyxwvut")
+    await env.resources.db.execute("insert into ratings values ($1, 5, 1)", bob.id)
+    await INSERT_ONE_TIME_TOKEN(env.resources.db, b"code", UUID(bob.id), "reset", (await now(env)))
     group = {"title": "Two", "participantIds": [story.eve.id]}
     kept = await bob.call("POST", "/conversations/groups", json=group, headers={"Idempotency-Key": "once"})
     assert kept.status == 201, kept.body
     return story
 
 
-async def now(house: House) -> Any:
-    return await house.resources.db.fetchval("select now() + interval '1 hour'")
+async def now(env: Environment) -> Any:
+    return await env.resources.db.fetchval("select now() + interval '1 hour'")
 
 
-async def tables_with(house: House, text: str) -> set[str]:
+async def tables_with(env: Environment, text: str) -> set[str]:
     """Return the tables in which a text is found anywhere."""
-    db = house.resources.db
+    db = env.resources.db
     names = [name for (name,) in await db.fetch(TABLES)]
     sql = "select exists (select from {} t where t::text ilike '%' || $1 || '%')"
     return {name.removeprefix("public.") for name in names if await db.fetchval(sql.format(name), text)}
 
 
-async def delete(house: House, caller: Caller) -> None:
+async def delete(env: Environment, caller: Caller) -> None:
     """Delete a caller's account, and do what the worker does then."""
     assert (await caller.delete("/users/me")).status == 204
-    await finish_erasure(house.resources, house.publisher, FinishErasure(caller.id))
+    await finish_erasure(env.resources, env.publisher, FinishErasure(caller.id))
 
 
-async def test_every_table_that_names_users_is_in_the_registry_once(house: House) -> None:
-    found = {name for (name,) in await house.resources.db.fetch(NAMES_A_USER)}
+async def test_every_table_that_names_users_is_in_the_registry_once(env: Environment) -> None:
+    found = {name for (name,) in await env.resources.db.fetch(NAMES_A_USER)}
     registered = [table for one in REGISTRY for table in one.tables]
     assert len(registered) == len(set(registered))
     assert found - set(registered) == set()
@@ -126,9 +126,9 @@ async def test_an_export_can_be_asked_for_some_times_an_hour(api: Api) -> None:
     assert [(await ann.get("/users/me/export")).status for _ in range(6)] == [200] * 5 + [429]
 
 
-async def test_an_export_of_very_much_is_made_a_little_at_a_time(story: Story, house: House) -> None:
+async def test_an_export_of_very_much_is_made_a_little_at_a_time(story: Story, env: Environment) -> None:
     conversation = (await story.bob.get("/conversations")).body["conversations"][0]["id"]
-    await house.resources.db.execute(
+    await env.resources.db.execute(
         """
         insert into messages (conversation_id, seq, version, changed_at, id, sender_id, body, created_at)
         select $1::text::uuid, n, n, now(), gen_random_uuid(), $2::text::uuid, 'said ' || n, now()
@@ -153,7 +153,7 @@ async def test_an_export_of_very_much_is_made_a_little_at_a_time(story: Story, h
 
 
 async def test_few_exports_are_made_at_once_and_others_are_told_to_come_back(
-    story: Story, house: House, monkeypatch: pytest.MonkeyPatch
+    story: Story, env: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as busy:
         busy.setattr(exports, "_writing", asyncio.Semaphore(0))
@@ -162,24 +162,24 @@ async def test_few_exports_are_made_at_once_and_others_are_told_to_come_back(
     monkeypatch.setattr(exports, "_writing", asyncio.Semaphore(1))
     broken = Texts("select 1 / (random() * 0)::int || $1::uuid::text")
     with pytest.raises(DivisionByZeroError):
-        await exports.write_export(house.resources.db, UUID(story.bob.id), clock.now(), [("broken", broken)])
+        await exports.write_export(env.resources.db, UUID(story.bob.id), clock.now(), [("broken", broken)])
     Query.declared.remove(broken)
     assert (await story.bob.get("/users/me/export")).status == 200, "what fails gives its place back"
 
 
-async def test_of_a_deleted_user_nothing_is_left_but_what_others_have(story: Story, house: House) -> None:
+async def test_of_a_deleted_user_nothing_is_left_but_what_others_have(story: Story, env: Environment) -> None:
     bob = story.bob
     traces = {"users", "onswift.profiles", "onswift.talents", "reviews"}
-    assert await tables_with(house, "zyxwvut") >= traces, "the test would notice"
-    await delete(house, bob)
+    assert await tables_with(env, "zyxwvut") >= traces, "the test would notice"
+    await delete(env, bob)
     reviews_of_others = {"reviews"}  # the text that she wrote about Eve
-    assert await tables_with(house, "zyxwvut") <= reviews_of_others
-    assert await tables_with(house, bob.email) == set()
-    assert await house.resources.db.fetchval("select text from reviews where subject_id = $1", bob.id) == ""
+    assert await tables_with(env, "zyxwvut") <= reviews_of_others
+    assert await tables_with(env, bob.email) == set()
+    assert await env.resources.db.fetchval("select text from reviews where subject_id = $1", bob.id) == ""
     allowed = {table for one in REGISTRY if one.kept for table in one.tables}
-    assert await tables_with(house, bob.id) <= allowed
+    assert await tables_with(env, bob.id) <= allowed
     assert (
-        await house.resources.db.fetchval("select count(*) from audit_log where remote <> '' and actor_id = $1", bob.id)
+        await env.resources.db.fetchval("select count(*) from audit_log where remote <> '' and actor_id = $1", bob.id)
         == 0
     )
 
@@ -203,8 +203,8 @@ async def test_a_deleted_creators_projects_are_gone(api: Api, story: Story) -> N
     assert (await story.bob.get("/projects")).body["projects"] == []
 
 
-async def test_a_deleted_user_is_out_at_once_everywhere(api: Api, house: House, hub: str) -> None:
-    chatter = await house.chatter("Ann", hub)
+async def test_a_deleted_user_is_out_at_once_everywhere(api: Api, env: Environment, hub: str) -> None:
+    chatter = await env.chatter("Ann", hub)
     await chatter.connect()
     ann = api.anyone
     ann.access_token = chatter.token

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.flow.api.conftest import Api
-from tests.flow.conftest import PATIENCE, House
+from tests.flow.conftest import PATIENCE, Environment
 from tests.flow.onswift.conftest import NOWHERE
 from tests.flow.onswift.uploading import image, upload
 
@@ -137,10 +137,10 @@ async def test_an_uploaded_file_becomes_the_avatar_and_null_takes_it_away(api: A
 
 
 async def test_a_new_name_is_told_to_ones_own_sockets_and_carried_by_what_one_says_next(
-    api: Api, house: House, two_hubs: tuple[str, str]
+    api: Api, env: Environment, two_hubs: tuple[str, str]
 ) -> None:
-    eve, bob = await house.chatter("Eve", two_hubs[0]), await house.chatter("Bob", two_hubs[1], "talent")
-    room = await house.group(eve.user, bob.user)
+    eve, bob = await env.chatter("Eve", two_hubs[0]), await env.chatter("Bob", two_hubs[1], "talent")
+    room = await env.group(eve.user, bob.user)
     for chatter in (eve, bob):
         await chatter.connect()
         await chatter.join(room)

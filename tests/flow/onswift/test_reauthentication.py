@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from core import clock
+from core.base import clock
 from tests.flow.api.conftest import PASSWORD, Api, Caller, Reply
 
 WRONG = "Wrong-horse-7"

@@ -9,12 +9,12 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from core import sessions
-from core.notifications import notify_members
+from core.accounts import logins
+from core.notifications.notifications import notify_members
 from marketplaces.onswift.routes import ROUTES
 from tests.flow.api.conftest import Api, Caller
-from tests.flow.conftest import PATIENCE, Chatter, House
-from tests.flow.onswift.conftest import NOWHERE, Cast
+from tests.flow.conftest import PATIENCE, Chatter, Environment
+from tests.flow.onswift.conftest import NOWHERE, People
 from tests.flow.onswift.delivering import NEW_TASK, desk_of
 
 pytestmark = pytest.mark.usefixtures("all_acquainted")
@@ -38,7 +38,7 @@ class Person:
 class Group:
     """A conversation of Ann, who owns it, Bob and Eve."""
 
-    house: House
+    env: Environment
     api: Api
     id: str
     ann: Person
@@ -53,7 +53,7 @@ class Group:
     async def heard(self, person: Person) -> None:
         """Return when the person's sockets have heard all that was told before."""
         for socket in person.sockets:
-            self.house.publisher.emit_encoded([person.id], "test:mark", b"{}")
+            self.env.publisher.emit_encoded([person.id], "test:mark", b"{}")
             await socket.heard.next("test:mark")
 
     async def remove_eve(self) -> None:
@@ -78,33 +78,33 @@ class Group:
         assert (await self.ann.caller.put(f"{self.path}/messages/{self.first}", content=f"{LATER}?")).status == 200
         assert (await bob.call("PUT", f"{self.path}/messages/{self.first}/reactions/🎉")).status == 200
         assert (await bob.put(f"{self.path}/read", messageId=sent.body["id"])).status == 204
-        await notify_members(self.house.resources.db, self.house.publisher, [UUID(self.id)])
+        await notify_members(self.env.resources.db, self.env.publisher, [UUID(self.id)])
         assert LATER in (await self.ann.sockets[0].heard.next("conversation:updated"))["preview"]
 
 
-async def person(house: House, caller: Caller, hubs: tuple[str, str]) -> Person:
-    user = await sessions.authenticate(house.resources, "onswift", caller.access_token)
+async def person(env: Environment, caller: Caller, hubs: tuple[str, str]) -> Person:
+    user = await logins.authenticate(env.resources, "onswift", caller.access_token)
     chatters = [Chatter(user, caller.access_token, hub) for hub in hubs]
     for chatter in chatters:
-        house.stack.push_async_callback(chatter.socket.disconnect)
+        env.stack.push_async_callback(chatter.socket.disconnect)
         await chatter.connect()
     return Person(caller, (chatters[0], chatters[1]))
 
 
 @pytest.fixture
-async def group(api: Api, house: House, two_hubs: tuple[str, str]) -> Group:
+async def group(api: Api, env: Environment, two_hubs: tuple[str, str]) -> Group:
     ann, bob, eve = [
-        await person(house, await api.signed_up(role, name), two_hubs)
+        await person(env, await api.signed_up(role, name), two_hubs)
         for role, name in (("creator", "Ann"), ("talent", "Bob"), ("talent", "Eve"))
     ]
     made = await ann.caller.post("/conversations/groups", title="Group", participantIds=[str(bob.id), str(eve.id)])
     id = made.body["id"]
     first = (await ann.caller.post(f"/conversations/{id}/messages", content="Hello")).body["id"]
-    await notify_members(house.resources.db, house.publisher, [UUID(id)])
+    await notify_members(env.resources.db, env.publisher, [UUID(id)])
     await eve.sockets[1].heard.next("conversation:updated")
     for member in (ann, bob, eve):
         assert "error" not in await member.sockets[1].join(UUID(id))
-    return Group(house, api, id, ann, bob, eve, first)
+    return Group(env, api, id, ann, bob, eve, first)
 
 
 def numbers_in(answer: Any, of: str) -> list[int]:
@@ -149,7 +149,7 @@ async def asked(group: Group, cursors: tuple[str, str]) -> dict[str, Any]:
 
 def pid_of(group: Group, user_id: UUID) -> str:
     """Return what a socket of the second hub is recovered by."""
-    return group.house.hubs[1]._gateway._users.of(user_id.bytes)[0].pid
+    return group.env.hubs[1]._gateway._users.of(user_id.bytes)[0].pid
 
 
 async def test_a_removed_member_learns_nothing_of_what_came_later(group: Group, two_hubs: tuple[str, str]) -> None:
@@ -165,7 +165,7 @@ async def test_a_removed_member_learns_nothing_of_what_came_later(group: Group, 
 
     answers = await asked(group, cursors)
     back = Chatter(eve.sockets[0].user, eve.caller.access_token, two_hubs[0])
-    group.house.stack.push_async_callback(back.socket.disconnect)
+    group.env.stack.push_async_callback(back.socket.disconnect)
     await back.socket.connect(back.url, auth={"token": back.token, "pid": pid, "offset": "0"}, transports=["websocket"])
     await group.heard(Person(eve.caller, (back, eve.sockets[1])))
     answers["recovery"] = back.heard.events
@@ -190,36 +190,36 @@ async def test_who_comes_back_into_a_group_sees_all_of_it(group: Group) -> None:
     assert told["isMember"]
 
 
-async def test_the_export_of_who_has_left_names_no_conversation_by_what_it_is_called_later(cast: Cast) -> None:
-    assert (await cast.talent.post(f"{cast.path}/conversations")).status == 201
-    assert (await cast.creator.delete(f"{cast.path}/team/{cast.talent.id}")).status == 204
-    assert (await cast.creator.put(cast.path, name=LATER)).status == 200
-    assert LATER in str((await cast.creator.get("/conversations")).body)
-    export = (await cast.talent.get("/users/me/export")).body
+async def test_the_export_of_who_has_left_names_no_conversation_by_what_it_is_called_later(people: People) -> None:
+    assert (await people.talent.post(f"{people.path}/conversations")).status == 201
+    assert (await people.creator.delete(f"{people.path}/team/{people.talent.id}")).status == 204
+    assert (await people.creator.put(people.path, name=LATER)).status == 200
+    assert LATER in str((await people.creator.get("/conversations")).body)
+    export = (await people.talent.get("/users/me/export")).body
     assert (len(export["data"]["conversations"]), LATER in str(export)) == (1, False)
 
 
-async def test_a_talent_who_has_left_learns_nothing_of_what_became_of_her_work(cast: Cast) -> None:
-    desk = await desk_of(cast)
+async def test_a_talent_who_has_left_learns_nothing_of_what_became_of_her_work(people: People) -> None:
+    desk = await desk_of(people)
     before, after = [await desk.submitted() for _ in range(2)]
     await desk.revise(before)
-    done = (await cast.creator.post(f"{cast.path}/tasks", **NEW_TASK, assigneeId=cast.talent.id)).body["id"]
-    assert (await cast.talent.put(f"{cast.path}/tasks/{done}", status="completed")).status == 200
-    assert (await cast.creator.delete(f"{cast.path}/team/{cast.talent.id}")).status == 200, "open tasks are named"
-    numbers = (await cast.talent.get("/analytics/talent")).body
+    done = (await people.creator.post(f"{people.path}/tasks", **NEW_TASK, assigneeId=people.talent.id)).body["id"]
+    assert (await people.talent.put(f"{people.path}/tasks/{done}", status="completed")).status == 200
+    assert (await people.creator.delete(f"{people.path}/team/{people.talent.id}")).status == 200, "open tasks are named"
+    numbers = (await people.talent.get("/analytics/talent")).body
     body = {"action": "request_revision", "feedback": LATER}
-    assert (await cast.creator.put(after, **body)).status == 200
-    assert (await cast.creator.put(f"{cast.path}/tasks/{done}", name=LATER)).status == 200
-    export = (await cast.talent.get("/users/me/export")).body
+    assert (await people.creator.put(after, **body)).status == 200
+    assert (await people.creator.put(f"{people.path}/tasks/{done}", name=LATER)).status == 200
+    export = (await people.talent.get("/users/me/export")).body
     assert LATER not in str(export)
     assert [(one["title"], one["feedback"]) for one in export["data"]["deliverables"]] == [
         ("First draft", "Warmer, please"), ("First draft", None),
     ]  # fmt: skip
-    assert (await cast.talent.get("/analytics/talent")).body == numbers
+    assert (await people.talent.get("/analytics/talent")).body == numbers
     assert numbers["deliverables"] == {"total": 2, "pending": 1, "approved": 0, "revision": 1}
 
 
-async def test_the_export_has_the_title_of_a_group_that_its_user_has_made_and_left(api: Api, house: House) -> None:
+async def test_the_export_has_the_title_of_a_group_that_its_user_has_made_and_left(api: Api, env: Environment) -> None:
     ann, bob = await api.signed_up(), await api.signed_up("talent")
     assert (await ann.post("/conversations", participantId=bob.id)).status == 201
     group = (await ann.post("/conversations/groups", title="Planning", participantIds=[bob.id])).body["id"]

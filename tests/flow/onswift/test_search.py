@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from core.budget import Rate
+from core.limits.budget import Rate
 from marketplaces.onswift import rules
 from tests.flow.api.conftest import Api, Caller
-from tests.flow.conftest import House
+from tests.flow.conftest import Environment
 
 MANY = """
 insert into users (id, market, email, password_hash, name, role)
@@ -37,9 +37,9 @@ async def names(ann: Caller, **query: str | int) -> list[str]:
     return [user["name"] for user in reply.body["users"]]
 
 
-async def rate(house: House, name: str, stars: int, reviews: int) -> None:
+async def rate(env: Environment, name: str, stars: int, reviews: int) -> None:
     sql = "insert into ratings (subject_id, rating_sum, rating_count) select id, $2, $3 from users where name = $1"
-    await house.resources.db.execute(sql, name, stars, reviews)
+    await env.resources.db.execute(sql, name, stars, reviews)
 
 
 async def test_without_a_query_all_talents_are_found_the_latest_first(ann: Caller) -> None:
@@ -89,16 +89,16 @@ async def test_a_name_with_a_typing_error_is_found(ann: Caller) -> None:
         ("q=video&maxRate=70&skills[]=Figma&availability=available_1_2_weeks", ["Jane Smith"]),
     ],
 )  # fmt: skip
-async def test_filters_narrow_what_is_found(ann: Caller, house: House, query: str, found: list[str]) -> None:
-    await rate(house, "John Miller", 9, 2)
+async def test_filters_narrow_what_is_found(ann: Caller, env: Environment, query: str, found: list[str]) -> None:
+    await rate(env, "John Miller", 9, 2)
     reply = await ann.call("GET", f"/users/search?{query}")
     assert (reply.status, [user["name"] for user in reply.body["users"]]) == (200, found)
     assert reply.body["pagination"]["total"] == len(found)
 
 
-async def test_the_best_rated_come_first_and_ratings_have_one_decimal(ann: Caller, house: House) -> None:
-    await rate(house, "Jane Smith", 14, 3)
-    await rate(house, "John Miller", 9, 2)
+async def test_the_best_rated_come_first_and_ratings_have_one_decimal(ann: Caller, env: Environment) -> None:
+    await rate(env, "Jane Smith", 14, 3)
+    await rate(env, "John Miller", 9, 2)
     reply = await ann.get("/users/search")
     assert [(user["name"], user["averageRating"], user["totalReviews"]) for user in reply.body["users"]] == [
         ("Jane Smith", 4.7, 3), ("John Miller", 4.5, 2), ("Nick Nobody", 0, 0),
@@ -126,19 +126,21 @@ async def test_only_creators_search(api: Api) -> None:
     assert (await api.anyone.get("/users/search")).status == 401
 
 
-async def test_what_changes_is_found_at_once(api: Api, ann: Caller, house: House) -> None:
+async def test_what_changes_is_found_at_once(api: Api, ann: Caller, env: Environment) -> None:
     talent = await api.signed_up("talent", "Old Name")
     await talent.put("/users/me", name="Newer Name", professionalTitle="Colorist")
     assert await names(ann, q="colorist") == await names(ann, q="newer") == ["Newer Name"]
     assert await names(ann, q="old") == []
-    await house.resources.db.execute("update users set deleted_at = now() where name = 'Newer Name'")
+    await env.resources.db.execute("update users set deleted_at = now() where name = 'Newer Name'")
     assert await names(ann, q="colorist") == []
 
 
-async def test_pages_of_a_long_result_hold_each_talent_once_and_say_how_many_there_are(api: Api, house: House) -> None:
+async def test_pages_of_a_long_result_hold_each_talent_once_and_say_how_many_there_are(
+    api: Api, env: Environment
+) -> None:
     ann = await api.signed_up("creator")
-    await house.resources.db.execute(MANY, rules.SEARCH_BLOCK + 30)
-    await house.resources.db.execute("update users set name = 'Tálent' where name like 'Talent 1%'")
+    await env.resources.db.execute(MANY, rules.SEARCH_BLOCK + 30)
+    await env.resources.db.execute("update users set name = 'Tálent' where name like 'Talent 1%'")
     seen: list[Any] = []
     totals, has_next = [], []
     for page in range(1, 7):
@@ -152,10 +154,10 @@ async def test_pages_of_a_long_result_hold_each_talent_once_and_say_how_many_the
 
 
 @pytest.mark.parametrize("q", ["", "talent"])
-async def test_every_match_is_reached_however_many_there_are(api: Api, house: House, q: str) -> None:
+async def test_every_match_is_reached_however_many_there_are(api: Api, env: Environment, q: str) -> None:
     ann = await api.signed_up("creator")
     count = rules.SEARCH_BLOCK * 6 + 7
-    await house.resources.db.execute(MANY, count)
+    await env.resources.db.execute(MANY, count)
     seen: set[str] = set()
     for page in range(1, count // 50 + 2):
         body = (await ann.get("/users/search", q=q, page=page, limit=50)).body
@@ -193,8 +195,8 @@ async def test_nobody_finds_those_with_whom_there_is_a_block_and_the_total_leave
     assert await names(ann, q="John") == ["John Miller"]
 
 
-async def test_the_total_of_a_broad_search_leaves_out_blocked_talents_at_once(ann: Caller, house: House) -> None:
-    await house.resources.db.execute(MANY, 450)
+async def test_the_total_of_a_broad_search_leaves_out_blocked_talents_at_once(ann: Caller, env: Environment) -> None:
+    await env.resources.db.execute(MANY, 450)
     assert (await ann.get("/users/search", q="talent")).body["pagination"]["total"] == 450
     found = (await ann.get("/users/search", q="talent", page=2)).body["users"]
     for gone, user in enumerate(found[:2], start=1):

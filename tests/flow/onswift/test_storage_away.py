@@ -11,11 +11,11 @@ import pytest
 
 from cli.embedded.s3 import S3Server
 from config.settings import Settings
-from core.errors import AppError
+from core.base.errors import AppError
 from core.files.tidying import tidy_files
 from realtime import ops
 from tests.flow.api.conftest import Api
-from tests.flow.conftest import House
+from tests.flow.conftest import Environment
 from tests.flow.onswift.uploading import announce, check, file_of, get, image, put, send_avatar, upload
 
 
@@ -70,13 +70,13 @@ def settings(settings: Settings, line: Line) -> Settings:
 
 
 async def test_without_s3_uploads_wait_and_the_rest_works(
-    api: Api, house: House, line: Line, monkeypatch: pytest.MonkeyPatch
+    api: Api, env: Environment, line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ops, "FRESH_SECONDS", 0.0)
     ann = await api.signed_up()
     announced, shown = (await announce(ann, image())).body, await upload(ann, image())
     assert (await ann.post("/users/me/avatar", fileUrl=shown["fileUrl"])).status == 200
-    await check(house, shown["fileId"])
+    await check(env, shown["fileId"])
     waiting = await upload(ann, image())
     assert (await ann.post(f"/files/{waiting['fileId']}/complete")).status == 200
     await line.cut()
@@ -96,29 +96,29 @@ async def test_without_s3_uploads_wait_and_the_rest_works(
             200, {"status": "ok", "checks": ["database", "redis"], "degraded": {"files": "AppError"}},
         )  # fmt: skip
     with pytest.raises(AppError):
-        await check(house, waiting["fileId"])
-    assert (await file_of(house, waiting["fileId"])).status == "uploaded", "held, not rejected"
+        await check(env, waiting["fileId"])
+    assert (await file_of(env, waiting["fileId"])).status == "uploaded", "held, not rejected"
     await line.mend()
     assert (await put(ann, announced["uploadUrl"], image())).status == 200
     assert (await send_avatar(ann, image())).status == 200
-    await check(house, waiting["fileId"])
-    assert (await file_of(house, waiting["fileId"])).status == "released"
+    await check(env, waiting["fileId"])
+    assert (await file_of(env, waiting["fileId"])).status == "released"
     async with api.client.get("/readyz") as ready:
         assert "degraded" not in await ready.json()
 
 
-async def test_rows_are_not_forgotten_before_their_objects(api: Api, house: House, line: Line) -> None:
+async def test_rows_are_not_forgotten_before_their_objects(api: Api, env: Environment, line: Line) -> None:
     ann = await api.signed_up()
     uploaded = await upload(ann, image())
-    await house.resources.db.execute("update files set created_at = created_at - interval '2 days'")
+    await env.resources.db.execute("update files set created_at = created_at - interval '2 days'")
     await line.cut()
     with pytest.raises(AppError):
-        await tidy_files(house.resources)
-    assert await file_of(house, uploaded["fileId"])
+        await tidy_files(env.resources)
+    assert await file_of(env, uploaded["fileId"])
     await line.mend()
-    await tidy_files(house.resources)
-    assert await house.resources.storage.size_of(f"quarantine/{uploaded['fileId']}") is None
-    assert await house.resources.db.fetchval("select count(*) from files") == 0
+    await tidy_files(env.resources)
+    assert await env.resources.storage.size_of(f"quarantine/{uploaded['fileId']}") is None
+    assert await env.resources.db.fetchval("select count(*) from files") == 0
 
 
 class TestNone:

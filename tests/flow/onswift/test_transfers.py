@@ -12,7 +12,7 @@ import pytest
 from api import blobs, transfers
 from api.blobs import Blobs
 from tests.flow.api.conftest import Api, Caller
-from tests.flow.conftest import PATIENCE, House
+from tests.flow.conftest import PATIENCE, Environment
 from tests.flow.onswift.test_files import PDF, released_avatar
 from tests.flow.onswift.uploading import announce, check, get, image, path_of, put
 
@@ -82,8 +82,10 @@ def without_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transfers, "MAX_UPLOADS", 1000)
 
 
-async def test_slow_uploads_keep_nobody_from_files(without_bounds: None, api: Api, slow: Begin, house: House) -> None:
-    avatar, ann = await released_avatar(house, await api.signed_up()), await api.signed_up()
+async def test_slow_uploads_keep_nobody_from_files(
+    without_bounds: None, api: Api, slow: Begin, env: Environment
+) -> None:
+    avatar, ann = await released_avatar(env, await api.signed_up()), await api.signed_up()
     url = (await announce(ann, PNG)).body["uploadUrl"]
     async with AsyncExitStack() as stack:
         for _ in range(AIOHTTP_POOL + 1):
@@ -94,7 +96,7 @@ async def test_slow_uploads_keep_nobody_from_files(without_bounds: None, api: Ap
 
 
 async def test_of_too_many_uploads_of_a_user_the_oldest_is_closed(
-    most: None, api: Api, slow: Begin, house: House
+    most: None, api: Api, slow: Begin, env: Environment
 ) -> None:
     ann, bob = await api.signed_up(), await api.signed_up()
     urls = [(await announce(ann, PNG)).body["uploadUrl"] for _ in range(4)]
@@ -103,7 +105,7 @@ async def test_of_too_many_uploads_of_a_user_the_oldest_is_closed(
         oldest, *others = [await stack.enter_async_context(slow(ann, url)) for url in urls]
         assert await oldest.status() == 0
         assert [await one.finish() for one in (*others, theirs)] == [200] * 4
-    assert house.resources.metrics.limited.labels("transfers")._value.get() == 1
+    assert env.resources.metrics.limited.labels("transfers")._value.get() == 1
 
 
 async def test_of_too_many_transfers_of_an_address_the_oldest_is_closed(most: None, api: Api, slow: Begin) -> None:
@@ -116,7 +118,7 @@ async def test_of_too_many_transfers_of_an_address_the_oldest_is_closed(most: No
 
 
 async def test_a_client_that_does_not_read_its_download_is_cut_off(
-    api: Api, house: House, monkeypatch: pytest.MonkeyPatch
+    api: Api, env: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(blobs, "STALL_SECONDS", 0.1)
     ann = await api.signed_up()
@@ -125,7 +127,7 @@ async def test_a_client_that_does_not_read_its_download_is_cut_off(
     announced = (await announce(ann, large, **pdf)).body
     assert (await put(ann, announced["uploadUrl"], large, "application/pdf")).status == 200
     assert (await ann.post(f"/files/{announced['fileId']}/complete")).status == 200
-    await check(house, announced["fileId"])
+    await check(env, announced["fileId"])
     link = (await ann.get(f"/files/{announced['fileId']}/download-url")).body["downloadUrl"]
     ended = asyncio.Event()
     stream = blobs._stream
@@ -144,29 +146,27 @@ async def test_a_client_that_does_not_read_its_download_is_cut_off(
     assert (await get(ann, link))[1] == large, "the others read on"
 
 
-async def test_what_comes_when_the_file_is_checked_already_is_deleted(api: Api, house: House, slow: Begin) -> None:
+async def test_what_comes_when_the_file_is_checked_already_is_deleted(api: Api, env: Environment, slow: Begin) -> None:
     ann = await api.signed_up()
     announced = (await announce(ann, PNG)).body
     async with slow(ann, announced["uploadUrl"]) as late:
         assert (await put(ann, announced["uploadUrl"], PNG)).status == 200
         assert (await ann.post("/users/me/avatar", fileUrl=announced["fileUrl"])).status == 200
-        await check(house, announced["fileId"])
+        await check(env, announced["fileId"])
         assert await late.finish() == 409
-    assert await house.resources.storage.size_of(f"quarantine/{announced['fileId']}") is None
+    assert await env.resources.storage.size_of(f"quarantine/{announced['fileId']}") is None
     assert (await get(api.anyone, announced["fileUrl"]))[0] == 200
 
 
 @pytest.mark.parametrize("end", ["/auth/logout", "/users/me"])
 async def test_what_comes_when_its_login_or_its_account_has_ended_is_deleted(
-    api: Api, house: House, slow: Begin, end: str
+    api: Api, env: Environment, slow: Begin, end: str
 ) -> None:
     ann = await api.signed_up()
     announced = (await announce(ann, PNG)).body
     async with slow(ann, announced["uploadUrl"]) as late:
         ended = await (ann.post(end) if end.startswith("/auth") else ann.delete(end))
         assert ended.status in (200, 204)
-        await house.resources.db.execute(
-            "delete from files where id = $1", UUID(announced["fileId"])
-        )  # as tidying does
+        await env.resources.db.execute("delete from files where id = $1", UUID(announced["fileId"]))  # as tidying does
         assert await late.finish() == 404
-    assert await house.resources.storage.size_of(f"quarantine/{announced['fileId']}") is None
+    assert await env.resources.storage.size_of(f"quarantine/{announced['fileId']}") is None

@@ -10,7 +10,7 @@ from PIL import Image
 
 from core.files import File, table
 from tests.flow.api.conftest import Caller, Reply, read
-from tests.flow.conftest import House
+from tests.flow.conftest import Environment
 from workers.files import FileChecks
 
 
@@ -70,13 +70,13 @@ async def get(caller: Caller, url: str, **headers: str) -> tuple[int, bytes, Any
         return response.status, await response.read(), response.headers
 
 
-async def check(house: House, file_id: str) -> None:
+async def check(env: Environment, file_id: str) -> None:
     """Do what the worker does with an uploaded file."""
-    await FileChecks(house.resources, house.publisher).check(UUID(file_id))
+    await FileChecks(env.resources, env.publisher).check(UUID(file_id))
 
 
-async def file_of(house: House, file_id: str) -> File:
+async def file_of(env: Environment, file_id: str) -> File:
     """Return a file's row."""
-    file = await table.FILE(house.resources.db, UUID(file_id))
+    file = await table.FILE(env.resources.db, UUID(file_id))
     assert file
     return file

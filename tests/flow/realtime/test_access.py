@@ -5,20 +5,20 @@ from collections.abc import Sequence
 
 import pytest
 
-from core import groups
-from core.db import Pool
-from core.rooms import ROOM_MEMBERS, RoomMember
+from core.chat import groups
+from core.chat.rooms import ROOM_MEMBERS, RoomMember
+from core.platform.db import Pool
 from realtime import rooms
-from tests.flow.conftest import PATIENCE, House, everybody, without_limits
+from tests.flow.conftest import PATIENCE, Environment, everybody, without_limits
 
 
 async def test_a_member_removed_while_the_hub_cannot_read_who_is_left_is_out_soon_after(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    env: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hub = await house.hub(without_limits(house.settings))
-    ann = await (await house.chatter("Ann", hub)).connect()
-    bob = await (await house.chatter("Bob", hub)).connect()
-    room = await house.group(ann.user, bob.user)
+    hub = await env.hub(without_limits(env.settings))
+    ann = await (await env.chatter("Ann", hub)).connect()
+    bob = await (await env.chatter("Bob", hub)).connect()
+    room = await env.group(ann.user, bob.user)
     await ann.join(room)
     await bob.join(room)
     failed: list[object] = []
@@ -30,7 +30,7 @@ async def test_a_member_removed_while_the_hub_cannot_read_who_is_left_is_out_soo
         return await ROOM_MEMBERS(db, ids)
 
     monkeypatch.setattr(rooms, "ROOM_MEMBERS", fail_once)
-    await groups.remove(house.ctx(ann.user), room, bob.user.id)
+    await groups.remove(env.ctx(ann.user), room, bob.user.id)
     await bob.heard.next("conversation:members")
     async with asyncio.timeout(PATIENCE):
         while "error" not in (typed := await bob.call("conversation:typing", conversationId=str(room), isTyping=True)):
@@ -41,15 +41,15 @@ async def test_a_member_removed_while_the_hub_cannot_read_who_is_left_is_out_soo
 
 
 async def test_who_hears_that_she_was_added_before_the_room_does_is_let_in(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    env: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hub = await house.hub()
-    ann, bob, eve = [await (await house.chatter(name, hub)).connect() for name in ("Ann", "Bob", "Eve")]
-    room = await house.group(ann.user, bob.user)
+    hub = await env.hub()
+    ann, bob, eve = [await (await env.chatter(name, hub)).connect() for name in ("Ann", "Bob", "Eve")]
+    room = await env.group(ann.user, bob.user)
     await ann.join(room)
     assert (await eve.send(room, "Hello?"))["error"]["code"] == "NOT_A_MEMBER"
     monkeypatch.setattr(rooms.Rooms, "members_changed", lambda _rooms, _key: None)  # the room's word is on its way
-    await groups.add(house.ctx(ann.user), room, [eve.user.id], everybody)
+    await groups.add(env.ctx(ann.user), room, [eve.user.id], everybody)
     await eve.heard.next("conversation:members")
     assert (await eve.join(room))["lastSeq"] == 1
     assert "error" not in await eve.send(room, "Hello!")

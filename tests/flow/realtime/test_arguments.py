@@ -5,15 +5,15 @@ from typing import Any
 import pytest
 
 from realtime import wire
-from tests.flow.conftest import MARKETS, PATIENCE, Chatter, House, without_limits
+from tests.flow.conftest import MARKETS, PATIENCE, Chatter, Environment, without_limits
 
 EVENTS = [kind.name for kind in wire.ANSWERS] + [one.event.name for market in MARKETS for one in market.events]
 ENOUGH = {"sync"}  # whose fields are all optional
 
 
 @pytest.fixture
-async def ann(house: House, hub: str) -> Chatter:
-    return await (await house.chatter("Ann", hub)).connect()
+async def ann(env: Environment, hub: str) -> Chatter:
+    return await (await env.chatter("Ann", hub)).connect()
 
 
 async def told(ann: Chatter, event: str, *args: Any) -> dict[str, Any]:
@@ -27,8 +27,8 @@ async def told(ann: Chatter, event: str, *args: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("event", EVENTS)
-async def test_arguments_that_an_event_does_not_take_are_named(house: House, event: str) -> None:
-    ann = await (await house.chatter("Ann", await house.hub(without_limits(house.settings)))).connect()
+async def test_arguments_that_an_event_does_not_take_are_named(env: Environment, event: str) -> None:
+    ann = await (await env.chatter("Ann", await env.hub(without_limits(env.settings)))).connect()
     for nothing in ((), (None,)):  # null is what undefined becomes
         answer = await told(ann, event, *nothing)
         if event in ENOUGH:
@@ -54,8 +54,8 @@ async def test_an_unknown_event_is_one_also_with_binary(ann: Chatter) -> None:
     assert (await told(ann, "nothing", b"\x00"))["error"]["code"] == "UNKNOWN_EVENT"
 
 
-async def test_what_is_said_around_a_wrong_event_arrives(house: House, ann: Chatter, hub: str) -> None:
-    room = await house.group(ann.user)
+async def test_what_is_said_around_a_wrong_event_arrives(env: Environment, ann: Chatter, hub: str) -> None:
+    room = await env.group(ann.user)
     await ann.join(room)
     for place in range(3):
         body = {"conversationId": str(room), "content": f"message {place}"}
@@ -73,6 +73,6 @@ async def test_a_client_that_is_wrong_all_the_time_is_still_cut_off(ann: Chatter
     await ann.heard.next("disconnect")
 
 
-async def test_no_event_of_the_table_is_missing_here(house: House, hub: str) -> None:
-    gateway = house.hubs[0]._gateway
+async def test_no_event_of_the_table_is_missing_here(env: Environment, hub: str) -> None:
+    gateway = env.hubs[0]._gateway
     assert set(EVENTS) == {*gateway._events, *(name for _, name in gateway._own_events)}

@@ -3,8 +3,8 @@
 import asyncio
 from uuid import UUID
 
-from core import blocking, conversations
-from tests.flow.conftest import PATIENCE, Chatter, House
+from core.chat import blocking, conversations
+from tests.flow.conftest import PATIENCE, Chatter, Environment
 
 
 async def types(who: Chatter, id: UUID) -> str:
@@ -21,20 +21,20 @@ async def refused_typing(who: Chatter, id: UUID) -> str:
 
 
 async def test_it_ends_talk_and_typing_on_every_hub_and_an_unblock_lets_them_go_on(
-    house: House, two_hubs: tuple[str, str]
+    env: Environment, two_hubs: tuple[str, str]
 ) -> None:
-    ann = await (await house.chatter("Ann", two_hubs[0])).connect()
-    bob = await (await house.chatter("Bob", two_hubs[1], "talent")).connect()
+    ann = await (await env.chatter("Ann", two_hubs[0])).connect()
+    bob = await (await env.chatter("Bob", two_hubs[1], "talent")).connect()
     other_device = Chatter(ann.user, ann.token, two_hubs[1])
-    house.stack.push_async_callback(other_device.socket.disconnect)
+    env.stack.push_async_callback(other_device.socket.disconnect)
     await other_device.connect()
-    pair, _ = await conversations.create_pair(house.ctx(ann.user), bob.user.id)
+    pair, _ = await conversations.create_pair(env.ctx(ann.user), bob.user.id)
     for who in (ann, bob):
         await who.join(pair.id)
     assert await types(bob, pair.id) == "told"
     assert (await ann.heard.next("conversation:typing"))["isTyping"] is True
 
-    await blocking.block(house.ctx(ann.user), bob.user.id)
+    await blocking.block(env.ctx(ann.user), bob.user.id)
     for device in (ann, other_device):
         assert await device.heard.next("user:blocked") == {"userId": str(bob.user.id), "isBlocked": True}
     assert (await ann.heard.next("conversation:typing"))["isTyping"] is False, "what was typed is over"
@@ -46,24 +46,26 @@ async def test_it_ends_talk_and_typing_on_every_hub_and_an_unblock_lets_them_go_
         assert (await who.join(pair.id))["online"] == [str(who.user.id)]
     assert bob.heard.all("user:blocked") == []
 
-    await blocking.unblock(house.ctx(ann.user), bob.user.id)
+    await blocking.unblock(env.ctx(ann.user), bob.user.id)
     assert (await ann.heard.until("user:blocked", 2))[1]["isBlocked"] is False
     assert (await bob.send(pair.id, "hello"))["seq"] == 1
     assert (await ann.heard.next("message:received"))["message"]["content"] == "hello"
     assert set((await bob.join(pair.id))["online"]) == {str(ann.user.id), str(bob.user.id)}
 
 
-async def test_who_comes_online_is_not_told_to_whom_she_has_blocked(house: House, two_hubs: tuple[str, str]) -> None:
-    ann = await house.chatter("Ann", two_hubs[0])
-    bob = await (await house.chatter("Bob", two_hubs[1], "talent")).connect()
-    eve = await (await house.chatter("Eve", two_hubs[1], "talent")).connect()
-    await house.group(ann.user, bob.user, eve.user)
-    await blocking.block(house.ctx(ann.user), bob.user.id)
+async def test_who_comes_online_is_not_told_to_whom_she_has_blocked(
+    env: Environment, two_hubs: tuple[str, str]
+) -> None:
+    ann = await env.chatter("Ann", two_hubs[0])
+    bob = await (await env.chatter("Bob", two_hubs[1], "talent")).connect()
+    eve = await (await env.chatter("Eve", two_hubs[1], "talent")).connect()
+    await env.group(ann.user, bob.user, eve.user)
+    await blocking.block(env.ctx(ann.user), bob.user.id)
     await ann.connect()
     while (await eve.heard.next("user:online"))["userId"] != str(ann.user.id):
         pass
-    dan = await house.chatter("Dan", two_hubs[0])
-    await house.group(dan.user, bob.user)
+    dan = await env.chatter("Dan", two_hubs[0])
+    await env.group(dan.user, bob.user)
     await dan.connect()
     await bob.heard.until("user:online", 1)
     while str(dan.user.id) not in [one["userId"] for one in bob.heard.all("user:online")]:

@@ -5,17 +5,17 @@ from uuid import UUID
 
 import pytest
 
-from core.ids import uuid7
-from core.publisher import Draft
-from tests.flow.conftest import Chatter, House
+from core.base.ids import uuid7
+from core.base.publisher import Draft
+from tests.flow.conftest import Chatter, Environment
 
 
 @pytest.fixture
-async def pair(house: House, two_hubs: tuple[str, str]) -> tuple[Chatter, Chatter, UUID]:
+async def pair(env: Environment, two_hubs: tuple[str, str]) -> tuple[Chatter, Chatter, UUID]:
     """Ann and Bob, each on a hub of their own, both in one conversation."""
-    ann = await (await house.chatter("Ann", two_hubs[0])).connect()
-    bob = await (await house.chatter("Bob", two_hubs[1])).connect()
-    room = await house.group(ann.user, bob.user)
+    ann = await (await env.chatter("Ann", two_hubs[0])).connect()
+    bob = await (await env.chatter("Bob", two_hubs[1])).connect()
+    room = await env.group(ann.user, bob.user)
     await ann.join(room)
     await bob.join(room)
     return ann, bob, room
@@ -24,17 +24,17 @@ async def pair(house: House, two_hubs: tuple[str, str]) -> tuple[Chatter, Chatte
 Pair = tuple[Chatter, Chatter, UUID]
 
 
-async def test_an_edit_is_told_and_its_earlier_text_is_kept(house: House, pair: Pair) -> None:
+async def test_an_edit_is_told_and_its_earlier_text_is_kept(env: Environment, pair: Pair) -> None:
     ann, bob, room = pair
     sent = await ann.send(room, "Helo")
     answer = await ann.call("message:edit", conversationId=str(room), messageId=sent["id"], content="Hello")
     told = (await bob.heard.next("message:edited"))["message"]
     assert told == answer["message"]
     assert (told["content"], told["isEdited"], told["seq"], told["version"]) == ("Hello", True, 1, 2)
-    assert await house.resources.db.fetchval("select body from message_edits") == "Helo"
+    assert await env.resources.db.fetchval("select body from message_edits") == "Helo"
 
 
-async def test_a_deleted_message_keeps_its_place_and_loses_its_text(house: House, pair: Pair) -> None:
+async def test_a_deleted_message_keeps_its_place_and_loses_its_text(env: Environment, pair: Pair) -> None:
     ann, bob, room = pair
     sent = await ann.send(room, "Oops")
     answer = await ann.call("message:delete", conversationId=str(room), messageId=sent["id"])
@@ -70,7 +70,7 @@ async def test_reactions_are_counted_once_per_person_and_can_be_taken_back(pair:
         assert refused["error"]["code"] == "VALIDATION_ERROR"
 
 
-async def test_a_reaction_is_one_emoji_however_it_is_spelled(house: House, pair: Pair) -> None:
+async def test_a_reaction_is_one_emoji_however_it_is_spelled(env: Environment, pair: Pair) -> None:
     ann, bob, room = pair
     sent = await ann.send(room, "Party?")
     about = {"conversationId": str(room), "messageId": sent["id"]}
@@ -81,7 +81,7 @@ async def test_a_reaction_is_one_emoji_however_it_is_spelled(house: House, pair:
     assert {one["emoji"] for one in await bob.heard.until("message:reacted", 2)} == {"\u2764\ufe0f"}
     # As an earlier version has stored them: both spellings of one user, and what is no emoji.
     for emoji in ("\u2764", "ok"):
-        await house.resources.db.execute(
+        await env.resources.db.execute(
             "insert into reactions (conversation_id, seq, emoji, user_id) values ($1, 1, $2, $3)",
             room,
             emoji,
@@ -153,11 +153,11 @@ async def test_typing_is_told_to_the_others_only(pair: Pair) -> None:
 
 
 async def test_who_is_added_hears_and_who_is_removed_does_not(
-    house: House, pair: Pair, two_hubs: tuple[str, str]
+    env: Environment, pair: Pair, two_hubs: tuple[str, str]
 ) -> None:
     ann, bob, room = pair
-    eve = await (await house.chatter("Eve", two_hubs[1])).connect()
-    await house.group(eve.user, ann.user)
+    eve = await (await env.chatter("Eve", two_hubs[1])).connect()
+    await env.group(eve.user, ann.user)
     about, eve_id = {"conversationId": str(room)}, str(eve.user.id)
     assert await ann.call("conversation:add", **about, userIds=[eve_id]) == {"added": [eve_id], "invited": []}
     told = await eve.heard.next("conversation:members")
@@ -177,12 +177,12 @@ async def test_who_is_added_hears_and_who_is_removed_does_not(
 
 
 async def test_people_who_share_a_conversation_are_told_who_comes_and_goes(
-    house: House, two_hubs: tuple[str, str]
+    env: Environment, two_hubs: tuple[str, str]
 ) -> None:
-    ann = await (await house.chatter("Ann", two_hubs[0])).connect()
-    bob = await house.chatter("Bob", two_hubs[1])
-    stranger = await (await house.chatter("Eve", two_hubs[0])).connect()
-    room = await house.group(ann.user, bob.user)
+    ann = await (await env.chatter("Ann", two_hubs[0])).connect()
+    bob = await env.chatter("Bob", two_hubs[1])
+    stranger = await (await env.chatter("Eve", two_hubs[0])).connect()
+    room = await env.group(ann.user, bob.user)
     assert (await ann.join(room))["online"] == [str(ann.user.id)]
 
     await bob.connect()
@@ -195,36 +195,36 @@ async def test_people_who_share_a_conversation_are_told_who_comes_and_goes(
 
 
 async def test_two_who_come_to_two_hubs_in_one_moment_know_of_each_other(
-    house: House, two_hubs: tuple[str, str]
+    env: Environment, two_hubs: tuple[str, str]
 ) -> None:
     async def come(who: Chatter, room: UUID) -> set[str]:
         await who.connect()
         return set((await who.join(room))["online"])
 
     for _ in range(5):
-        ann, bob = await house.chatter("Ann", two_hubs[0]), await house.chatter("Bob", two_hubs[1])
-        room = await house.group(ann.user, bob.user)
+        ann, bob = await env.chatter("Ann", two_hubs[0]), await env.chatter("Bob", two_hubs[1])
+        room = await env.group(ann.user, bob.user)
         found = await asyncio.gather(come(ann, room), come(bob, room))
         for who, other, online in zip((ann, bob), (bob, ann), found, strict=True):
             if str(other.user.id) not in online:
                 assert (await who.heard.next("user:online"))["userId"] == str(other.user.id)
 
 
-async def test_a_message_from_another_process_is_heard_like_any_other(house: House, pair: Pair) -> None:
+async def test_a_message_from_another_process_is_heard_like_any_other(env: Environment, pair: Pair) -> None:
     ann, bob, room = pair
-    stored = await house.publisher.append(Draft(uuid7(), room, ann.user.person, "By REST"))
+    stored = await env.publisher.append(Draft(uuid7(), room, ann.user.person, "By REST"))
     for who in (ann, bob):
         told = (await who.heard.next("message:received"))["message"]
         assert (told["id"], told["content"], told["seq"]) == (str(stored.id), "By REST", 1)
 
 
-async def test_two_edits_at_once_both_happen_and_keep_every_earlier_text(house: House, pair: Pair) -> None:
+async def test_two_edits_at_once_both_happen_and_keep_every_earlier_text(env: Environment, pair: Pair) -> None:
     ann, bob, room = pair
     sent = await ann.send(room, "0")
     about = {"conversationId": str(room), "messageId": sent["id"]}
     answers = await asyncio.gather(*(ann.call("message:edit", **about, content=str(i)) for i in range(1, 9)))
     assert all("message" in answer for answer in answers)
-    kept = [row["body"] for row in await house.resources.db.fetch("select body from message_edits order by version")]
+    kept = [row["body"] for row in await env.resources.db.fetch("select body from message_edits order by version")]
     last = (await bob.join(room, limit=1))["messages"][0]
     assert sorted([*kept, last["content"]]) == [str(i) for i in range(9)]
     assert last["version"] == 9

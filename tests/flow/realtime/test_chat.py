@@ -5,15 +5,15 @@ from datetime import datetime
 
 import pytest
 
-from tests.flow.conftest import House, without_limits
+from tests.flow.conftest import Environment, without_limits
 
 
 async def test_a_message_is_acked_after_commit_and_told_to_every_member_on_every_hub(
-    house: House, two_hubs: tuple[str, str]
+    env: Environment, two_hubs: tuple[str, str]
 ) -> None:
-    ann = await (await house.chatter("Ann", two_hubs[0])).connect()
-    bob = await (await house.chatter("Bob", two_hubs[1], "talent")).connect(("polling",))
-    room = await house.group(ann.user, bob.user)
+    ann = await (await env.chatter("Ann", two_hubs[0])).connect()
+    bob = await (await env.chatter("Bob", two_hubs[1], "talent")).connect(("polling",))
+    room = await env.group(ann.user, bob.user)
     assert (await ann.join(room))["lastSeq"] == 0
     await bob.join(room)
 
@@ -21,7 +21,7 @@ async def test_a_message_is_acked_after_commit_and_told_to_every_member_on_every
 
     assert (ack["seq"], ack["version"], ack["duplicate"]) == (1, 1, False)
     assert datetime.fromisoformat(ack["sentAt"]).tzinfo
-    stored = await house.resources.db.fetchrow("select id, body, sender_id from messages")
+    stored = await env.resources.db.fetchrow("select id, body, sender_id from messages")
     assert (str(stored["id"]), stored["body"], stored["sender_id"]) == (ack["id"], "Hello!", ann.user.id)
     for someone in (ann, bob):
         told = await someone.heard.next("message:received")
@@ -31,10 +31,10 @@ async def test_a_message_is_acked_after_commit_and_told_to_every_member_on_every
         assert told["message"]["sender"] == {"id": str(ann.user.id), "name": "Ann", "avatarUrl": None}
 
 
-async def test_two_hubs_tell_the_same_messages_in_the_same_order(house: House, two_hubs: tuple[str, str]) -> None:
-    hubs = [await house.hub(without_limits(house.settings)) for _ in range(2)]
-    people = [await (await house.chatter(f"P{i}", hubs[i % 2])).connect() for i in range(4)]
-    room = await house.group(*[person.user for person in people])
+async def test_two_hubs_tell_the_same_messages_in_the_same_order(env: Environment, two_hubs: tuple[str, str]) -> None:
+    hubs = [await env.hub(without_limits(env.settings)) for _ in range(2)]
+    people = [await (await env.chatter(f"P{i}", hubs[i % 2])).connect() for i in range(4)]
+    room = await env.group(*[person.user for person in people])
     for person in people:
         await person.join(room)
 
@@ -44,7 +44,7 @@ async def test_two_hubs_tell_the_same_messages_in_the_same_order(house: House, t
 
     await asyncio.gather(*(talk(number) for number in range(4)))
 
-    expected = [tuple(row) for row in await house.resources.db.fetch("select seq, body from messages order by seq")]
+    expected = [tuple(row) for row in await env.resources.db.fetch("select seq, body from messages order by seq")]
     assert [seq for seq, _ in expected] == list(range(1, 161))
     for person in people:
         told = await person.heard.until("message:received", 160)
@@ -52,28 +52,28 @@ async def test_two_hubs_tell_the_same_messages_in_the_same_order(house: House, t
 
 
 async def test_a_repeated_send_gets_the_first_answer_and_stores_nothing(
-    house: House, two_hubs: tuple[str, str]
+    env: Environment, two_hubs: tuple[str, str]
 ) -> None:
-    ann = await (await house.chatter("Ann", two_hubs[0])).connect()
-    elsewhere = await (await house.chatter("Ann elsewhere", two_hubs[1])).connect()
+    ann = await (await env.chatter("Ann", two_hubs[0])).connect()
+    elsewhere = await (await env.chatter("Ann elsewhere", two_hubs[1])).connect()
     elsewhere.token, elsewhere.user = ann.token, ann.user
     await elsewhere.socket.disconnect()
     await elsewhere.connect()
-    room = await house.group(ann.user)
+    room = await env.group(ann.user)
 
     answers = await asyncio.gather(*(who.send(room, "Once", clientId="same") for who in (ann, elsewhere) * 5))
 
     assert len({(one["id"], one["seq"], one["sentAt"]) for one in answers}) == 1
     assert sorted(one["duplicate"] for one in answers) == [False] + [True] * 9
-    assert await house.resources.db.fetchval("select count(*) from messages") == 1
+    assert await env.resources.db.fetchval("select count(*) from messages") == 1
 
 
 @pytest.mark.parametrize("other", ["content", "replyTo", "mentions"])
 async def test_a_client_id_with_another_content_is_refused_and_stores_nothing(
-    house: House, two_hubs: tuple[str, str], other: str
+    env: Environment, two_hubs: tuple[str, str], other: str
 ) -> None:
-    ann = await (await house.chatter("Ann", two_hubs[0])).connect()
-    room = await house.group(ann.user)
+    ann = await (await env.chatter("Ann", two_hubs[0])).connect()
+    room = await env.group(ann.user)
     first = await ann.send(room, "First")
     mine = await ann.send(room, "Once", clientId="one")
     changed = {"content": "Twice", "replyTo": first["id"], "mentions": [str(ann.user.id)]}[other]
@@ -85,12 +85,12 @@ async def test_a_client_id_with_another_content_is_refused_and_stores_nothing(
     assert sorted("error" in one for one in at_once) == [False, False, True, True]
     assert len({one["id"] for one in at_once if "id" in one}) == 1
     assert (await ann.send(room, "Once", clientId="one"))["id"] == mine["id"]
-    assert await house.resources.db.fetchval("select count(*) from messages") == 3
+    assert await env.resources.db.fetchval("select count(*) from messages") == 3
 
 
-async def test_a_repeat_is_one_also_once_its_message_is_changed(house: House, hub: str) -> None:
-    ann = await (await house.chatter("Ann", hub)).connect()
-    room = await house.group(ann.user)
+async def test_a_repeat_is_one_also_once_its_message_is_changed(env: Environment, hub: str) -> None:
+    ann = await (await env.chatter("Ann", hub)).connect()
+    room = await env.group(ann.user)
     sent = await ann.send(room, "Once", clientId="one")
     about = {"conversationId": str(room), "messageId": sent["id"]}
     for change, more in (("edit", {"content": "Twice"}), ("delete", {})):
@@ -117,23 +117,23 @@ async def test_a_repeat_is_one_also_once_its_message_is_changed(house: House, hu
     ],
 )
 async def test_a_bad_send_gets_an_error_in_its_ack_and_changes_nothing(
-    house: House, hub: str, payload: dict[str, object], code: str
+    env: Environment, hub: str, payload: dict[str, object], code: str
 ) -> None:
-    ann = await (await house.chatter("Ann", hub)).connect()
-    room = await house.group(ann.user)
+    ann = await (await env.chatter("Ann", hub)).connect()
+    room = await env.group(ann.user)
 
     answer = await ann.call("message:send", **{"conversationId": str(room), **payload})
 
     assert answer["error"]["code"] == code
     assert answer["error"]["message"]
-    assert await house.resources.db.fetchval("select count(*) from messages") == 0
+    assert await env.resources.db.fetchval("select count(*) from messages") == 0
     assert (await ann.send(room, "Still here"))["seq"] == 1
 
 
-async def test_who_is_not_a_member_can_neither_send_nor_join_nor_read_nor_type(house: House, hub: str) -> None:
-    ann = await (await house.chatter("Ann", hub)).connect()
-    eve = await (await house.chatter("Eve", hub)).connect()
-    room = await house.group(ann.user)
+async def test_who_is_not_a_member_can_neither_send_nor_join_nor_read_nor_type(env: Environment, hub: str) -> None:
+    ann = await (await env.chatter("Ann", hub)).connect()
+    eve = await (await env.chatter("Eve", hub)).connect()
+    room = await env.group(ann.user)
     sent = await ann.send(room, "Private")
 
     answers = [
@@ -151,20 +151,20 @@ async def test_who_is_not_a_member_can_neither_send_nor_join_nor_read_nor_type(h
     assert not eve.heard.all("message:received")
 
 
-async def test_a_sender_over_the_limit_is_told_so_and_stays_connected(house: House, hub: str) -> None:
-    ann = await (await house.chatter("Ann", hub)).connect()
-    room = await house.group(ann.user)
+async def test_a_sender_over_the_limit_is_told_so_and_stays_connected(env: Environment, hub: str) -> None:
+    ann = await (await env.chatter("Ann", hub)).connect()
+    room = await env.group(ann.user)
 
     answers = [await ann.send(room, str(i)) for i in range(40)]
 
     refused = [answer for answer in answers if "error" in answer]
     assert {answer["error"]["code"] for answer in refused} == {"RATE_LIMITED"}
-    assert await house.resources.db.fetchval("select count(*) from messages") == 40 - len(refused)
+    assert await env.resources.db.fetchval("select count(*) from messages") == 40 - len(refused)
     assert ann.socket.connected
 
 
-async def test_an_unknown_event_is_answered_and_harmless(house: House, hub: str) -> None:
-    ann = await (await house.chatter("Ann", hub)).connect()
+async def test_an_unknown_event_is_answered_and_harmless(env: Environment, hub: str) -> None:
+    ann = await (await env.chatter("Ann", hub)).connect()
     assert (await ann.call("no:such"))["error"]["code"] == "UNKNOWN_EVENT"
     await ann.socket.emit("no:such", {})
     told = await ann.heard.next("error")

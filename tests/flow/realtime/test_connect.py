@@ -10,7 +10,7 @@ import socketio
 from multidict import CIMultiDict
 from socketio.exceptions import ConnectionError as Refused
 
-from tests.flow.conftest import Chatter, House
+from tests.flow.conftest import Chatter, Environment
 
 
 async def refused(url: str, auth: object) -> dict[str, object]:
@@ -30,14 +30,14 @@ async def test_without_a_valid_token_the_answer_is_our_error_object(hub: str, au
     assert told["data"] == {"error": {"code": "UNAUTHORIZED", "message": told["message"], "details": []}}
 
 
-async def test_an_expired_token_says_that_it_has_expired(house: House, hub: str) -> None:
-    user, _ = await house.person("Ann")
-    told = await refused(hub, {"token": house.token(user, timedelta(seconds=-1))})
+async def test_an_expired_token_says_that_it_has_expired(env: Environment, hub: str) -> None:
+    user, _ = await env.person("Ann")
+    told = await refused(hub, {"token": env.token(user, timedelta(seconds=-1))})
     assert told["data"]["error"]["code"] == "TOKEN_EXPIRED"  # type: ignore[index]
 
 
-async def test_a_forged_token_is_refused(house: House, hub: str) -> None:
-    _, token = await house.person("Ann")
+async def test_a_forged_token_is_refused(env: Environment, hub: str) -> None:
+    _, token = await env.person("Ann")
     claims = jwt.decode(token, options={"verify_signature": False})
     for forged in (
         jwt.encode(claims, "another-key-that-is-long-enough-for-this", headers={"kid": "test"}),
@@ -47,29 +47,29 @@ async def test_a_forged_token_is_refused(house: House, hub: str) -> None:
         assert (await refused(hub, {"token": forged}))["data"]["error"]["code"] == "UNAUTHORIZED"  # type: ignore[index]
 
 
-async def test_a_refresh_token_does_not_open_a_socket(house: House, hub: str) -> None:
-    user, token = await house.person("Ann")
+async def test_a_refresh_token_does_not_open_a_socket(env: Environment, hub: str) -> None:
+    user, token = await env.person("Ann")
     claims = jwt.decode(token, options={"verify_signature": False}) | {"kind": "refresh", "tokenId": str(user.id)}
-    key = house.settings.jwt_keys[0].split(":", 1)[1]
+    key = env.settings.jwt_keys[0].split(":", 1)[1]
     told = await refused(hub, {"token": jwt.encode(claims, key, headers={"kid": "test"})})
     assert told["data"]["error"]["code"] == "UNAUTHORIZED"  # type: ignore[index]
 
 
-async def test_a_token_of_a_session_that_has_ended_is_refused(house: House, hub: str) -> None:
-    user, token = await house.person("Ann")
-    await house.resources.db.execute("update sessions set ended_at = now() where id = $1", user.session_id)
+async def test_a_token_of_a_session_that_has_ended_is_refused(env: Environment, hub: str) -> None:
+    user, token = await env.person("Ann")
+    await env.resources.db.execute("update sessions set ended_at = now() where id = $1", user.session_id)
     assert (await refused(hub, {"token": token}))["data"]["error"]["code"] == "SESSION_ENDED"  # type: ignore[index]
 
 
 async def test_the_sockets_of_a_session_that_ends_are_closed_on_every_hub(
-    house: House, two_hubs: tuple[str, str]
+    env: Environment, two_hubs: tuple[str, str]
 ) -> None:
-    ann = await (await house.chatter("Ann", two_hubs[0])).connect()
+    ann = await (await env.chatter("Ann", two_hubs[0])).connect()
     second = Chatter(ann.user, ann.token, two_hubs[1])
     await second.connect()
-    other = await (await house.chatter("Bob", two_hubs[1])).connect()
+    other = await (await env.chatter("Bob", two_hubs[1])).connect()
 
-    house.publisher.end_sessions([ann.user.session_id])
+    env.publisher.end_sessions([ann.user.session_id])
 
     for closed in (ann, second):
         assert (await closed.heard.next("session:ended"))["reason"]
@@ -80,26 +80,26 @@ async def test_the_sockets_of_a_session_that_ends_are_closed_on_every_hub(
 @pytest.mark.parametrize("transports", [("polling",), ("websocket",), ("polling", "websocket")])
 @pytest.mark.parametrize("path", ["socket.io", "ws"])
 async def test_both_paths_serve_polling_websocket_and_the_upgrade(
-    house: House, hub: str, transports: tuple[str, ...], path: str
+    env: Environment, hub: str, transports: tuple[str, ...], path: str
 ) -> None:
-    ann = await (await house.chatter("Ann", hub)).connect(transports, path)
-    room = await house.group(ann.user)
+    ann = await (await env.chatter("Ann", hub)).connect(transports, path)
+    room = await env.group(ann.user)
     await ann.join(room)
     await ann.send(room, "Hi")
     assert (await ann.heard.next("message:received"))["message"]["content"] == "Hi"
     assert ann.socket.transport() == transports[-1]
 
 
-async def test_ones_own_user_room_can_be_joined_and_nobody_elses(house: House, hub: str) -> None:
-    ann = await (await house.chatter("Ann", hub)).connect()
-    bob, _ = await house.person("Bob")
+async def test_ones_own_user_room_can_be_joined_and_nobody_elses(env: Environment, hub: str) -> None:
+    ann = await (await env.chatter("Ann", hub)).connect()
+    bob, _ = await env.person("Bob")
     assert await ann.call("join:user", userId=str(ann.user.id)) == {"userId": str(ann.user.id)}
     assert (await ann.call("join:user", userId=str(bob.id)))["error"]["code"] == "FORBIDDEN"
 
 
-async def test_an_origin_that_is_not_on_the_list_is_refused(house: House) -> None:
-    settings = msgspec.structs.replace(house.settings, cors_origins=("https://app.example.com",))
-    ann = await house.chatter("Ann", await house.hub(settings))
+async def test_an_origin_that_is_not_on_the_list_is_refused(env: Environment) -> None:
+    settings = msgspec.structs.replace(env.settings, cors_origins=("https://app.example.com",))
+    ann = await env.chatter("Ann", await env.hub(settings))
     with pytest.raises(Refused):
         await ann.socket.connect(
             ann.url, auth={"token": ann.token}, headers={"Origin": "https://evil.example.com"}, transports=["websocket"]
@@ -120,9 +120,9 @@ async def test_an_origin_that_is_not_on_the_list_is_refused(house: House) -> Non
     ],
 )
 async def test_a_forwarded_address_is_believed_from_a_trusted_proxy_only(
-    house: House, transport: str, trusted: tuple[str, ...], lines: list[str], seen: str
+    env: Environment, transport: str, trusted: tuple[str, ...], lines: list[str], seen: str
 ) -> None:
-    url = await house.hub(msgspec.structs.replace(house.settings, trusted_proxies=trusted))
+    url = await env.hub(msgspec.structs.replace(env.settings, trusted_proxies=trusted))
     headers = CIMultiDict([("X-Forwarded-For", line) for line in lines])
     query = f"/socket.io/?EIO=4&transport={transport}"
     async with aiohttp.ClientSession(headers=headers) as http:
@@ -130,4 +130,4 @@ async def test_a_forwarded_address_is_believed_from_a_trusted_proxy_only(
             await (await http.get(url + query)).read()
         else:
             await http.ws_connect(url + query)
-        assert [session.remote for session in house.hubs[0].engine.sessions.values()] == [seen]
+        assert [session.remote for session in env.hubs[0].engine.sessions.values()] == [seen]

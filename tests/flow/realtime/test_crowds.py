@@ -7,10 +7,10 @@ from uuid import UUID
 
 import pytest
 
-from core.ids import uuid7
-from core.notifications import notify_members
+from core.base.ids import uuid7
+from core.notifications.notifications import notify_members
 from realtime.engine.websocket import HIGH_WATER, WebSocket
-from tests.flow.conftest import House, without_limits
+from tests.flow.conftest import Environment, without_limits
 from tests.flow.realtime.test_mending import raw_client
 
 STATM = Path("/proc/self/statm")
@@ -36,18 +36,20 @@ def memory() -> int:
     return int(STATM.read_text().split()[1]) * resource.getpagesize()
 
 
-def unread(house: House) -> list[int]:
+def unread(env: Environment) -> list[int]:
     """Return how many bytes each connection that is behind makes its hub keep."""
-    behind = [session for session in house.hubs[0].engine.sessions.values() if session.behind]
+    behind = [session for session in env.hubs[0].engine.sessions.values() if session.behind]
     return [one.transport.transport.get_write_buffer_size() for one in behind if isinstance(one.transport, WebSocket)]
 
 
-async def test_a_hundred_clients_that_never_read_cost_a_bounded_amount_each_and_nobody_notices(house: House) -> None:
-    url = await house.hub(without_limits(house.settings))
-    ann = await (await house.chatter("Ann", url)).connect()
-    bob = await (await house.chatter("Bob", url)).connect()
-    sleepers = [await house.person(f"Sleeper {i}") for i in range(SLEEPERS)]
-    room = await house.group(ann.user, bob.user, *(user for user, _ in sleepers))
+async def test_a_hundred_clients_that_never_read_cost_a_bounded_amount_each_and_nobody_notices(
+    env: Environment,
+) -> None:
+    url = await env.hub(without_limits(env.settings))
+    ann = await (await env.chatter("Ann", url)).connect()
+    bob = await (await env.chatter("Bob", url)).connect()
+    sleepers = [await env.person(f"Sleeper {i}") for i in range(SLEEPERS)]
+    room = await env.group(ann.user, bob.user, *(user for user, _ in sleepers))
     await ann.join(room)
     await bob.join(room)
     asleep = [await raw_client(url, token, room) for _, token in sleepers]
@@ -59,37 +61,37 @@ async def test_a_hundred_clients_that_never_read_cost_a_bounded_amount_each_and_
 
     heard = await bob.heard.until("message:received", MESSAGES)
     assert [one["message"]["seq"] for one in heard] == list(range(1, MESSAGES + 1))
-    assert sum(session.behind for session in house.hubs[0].engine.sessions.values()) == SLEEPERS
-    assert len(unread(house)) == SLEEPERS
-    assert max(unread(house)) <= HIGH_WATER + AT_ONCE * len(SAID) + IN_ONE_TURN
+    assert sum(session.behind for session in env.hubs[0].engine.sessions.values()) == SLEEPERS
+    assert len(unread(env)) == SLEEPERS
+    assert max(unread(env)) <= HIGH_WATER + AT_ONCE * len(SAID) + IN_ONE_TURN
     assert memory() - before < SLEEPERS * (HIGH_WATER + AT_ONCE * len(SAID) + IN_ONE_TURN)
     for _, writer in asleep:
         writer.transport.abort()
 
 
-async def add_members(house: House, room: UUID, count: int) -> None:
-    await house.resources.db.execute(ADD_MEMBERS, room, [uuid7() for _ in range(count)])
+async def add_members(env: Environment, room: UUID, count: int) -> None:
+    await env.resources.db.execute(ADD_MEMBERS, room, [uuid7() for _ in range(count)])
 
 
-async def test_ten_thousand_may_be_members_and_only_those_who_are_mentioned_are_notified_once(house: House) -> None:
-    settings = without_limits(house.settings)
-    ann = await (await house.chatter("Ann", await house.hub(settings))).connect()
-    bob = await (await house.chatter("Bob", await house.hub(settings))).connect()
-    eve, _ = await house.person("Eve")
-    room = await house.group(ann.user, bob.user, eve)
-    await add_members(house, room, MEMBERS - 3)
+async def test_ten_thousand_may_be_members_and_only_those_who_are_mentioned_are_notified_once(env: Environment) -> None:
+    settings = without_limits(env.settings)
+    ann = await (await env.chatter("Ann", await env.hub(settings))).connect()
+    bob = await (await env.chatter("Bob", await env.hub(settings))).connect()
+    eve, _ = await env.person("Eve")
+    room = await env.group(ann.user, bob.user, eve)
+    await add_members(env, room, MEMBERS - 3)
     before = memory()
 
     await ann.join(room)
     await bob.join(room)
     sends = (ann.send(room, f"@Eve {i}", mentions=[str(eve.id)]) for i in range(AT_ONCE))
     sent = await asyncio.gather(*sends)
-    await notify_members(house.resources.db, house.publisher, [room])
-    await notify_members(house.resources.db, house.publisher, [room])
+    await notify_members(env.resources.db, env.publisher, [room])
+    await notify_members(env.resources.db, env.publisher, [room])
 
     assert sorted(answer["seq"] for answer in sent) == list(range(1, AT_ONCE + 1))
     heard = await bob.heard.until("message:received", AT_ONCE)
     assert [one["message"]["seq"] for one in heard] == list(range(1, AT_ONCE + 1))
-    notified = await house.resources.db.fetch("select user_id, fold_seq from notifications where fold_key = $1", room)
+    notified = await env.resources.db.fetch("select user_id, fold_seq from notifications where fold_key = $1", room)
     assert [tuple(row) for row in notified] == [(eve.id, AT_ONCE)]
-    assert memory() - before < len(house.hubs) * MEMBERS * BYTES_A_MEMBER
+    assert memory() - before < len(env.hubs) * MEMBERS * BYTES_A_MEMBER

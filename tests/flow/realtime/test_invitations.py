@@ -3,23 +3,23 @@
 from datetime import date
 from uuid import UUID
 
-from core import invitations
-from core.invitations import INVITATION_RECEIVED
-from core.preferences import PreferenceChange, choose
+from core.chat import invitations
+from core.chat.invitations import INVITATION_RECEIVED
+from core.notifications.preferences import PreferenceChange, choose
 from marketplaces.onswift.handlers.projects import create_project
 from marketplaces.onswift.handlers.team import add_member
 from marketplaces.onswift.structs.projects import NewProject, NewTeamMember
-from tests.flow.conftest import House
+from tests.flow.conftest import Environment
 
 
 async def test_who_is_invited_hears_nothing_until_she_accepts_and_then_as_one_who_was_added(
-    house: House, two_hubs: tuple[str, str]
+    env: Environment, two_hubs: tuple[str, str]
 ) -> None:
-    ann = await (await house.chatter("Ann", two_hubs[0])).connect()
-    bob = await (await house.chatter("Bob", two_hubs[1], "talent")).connect()
+    ann = await (await env.chatter("Ann", two_hubs[0])).connect()
+    bob = await (await env.chatter("Bob", two_hubs[1], "talent")).connect()
     bob_id = str(bob.user.id)
     wanted = PreferenceChange(INVITATION_RECEIVED.type, in_app=True)
-    await choose(house.ctx(bob.user), [INVITATION_RECEIVED], [wanted])
+    await choose(env.ctx(bob.user), [INVITATION_RECEIVED], [wanted])
     made = await ann.call("conversation:create", participantIds=[bob_id], title=" Team ")
     room = made["conversationId"]
     assert made == {"conversationId": room, "added": [], "invited": [bob_id]}
@@ -33,7 +33,7 @@ async def test_who_is_invited_hears_nothing_until_she_accepts_and_then_as_one_wh
     assert (await ann.call("message:send", **mention))["error"]["code"] == "VALIDATION_ERROR"
     await ann.send(UUID(room), "before")
 
-    await invitations.accept(house.ctx(bob.user), UUID(invitation["id"]))
+    await invitations.accept(env.ctx(bob.user), UUID(invitation["id"]))
     answered = {"invitationId": invitation["id"], "conversationId": room, "userId": bob_id, "answer": "accepted"}
     assert await ann.heard.next("invitation:answered") == answered
     assert await bob.heard.next("invitation:answered") == answered
@@ -47,23 +47,23 @@ async def test_who_is_invited_hears_nothing_until_she_accepts_and_then_as_one_wh
 
 
 async def test_an_invitation_that_is_taken_back_or_declined_is_told_on_every_hub(
-    house: House, two_hubs: tuple[str, str]
+    env: Environment, two_hubs: tuple[str, str]
 ) -> None:
-    ann = await (await house.chatter("Ann", two_hubs[0])).connect()
-    bob = await (await house.chatter("Bob", two_hubs[1], "talent")).connect()
-    elsewhere = await (await house.chatter("Bob", two_hubs[0], "talent")).connect()
+    ann = await (await env.chatter("Ann", two_hubs[0])).connect()
+    bob = await (await env.chatter("Bob", two_hubs[1], "talent")).connect()
+    elsewhere = await (await env.chatter("Bob", two_hubs[0], "talent")).connect()
     bob_id = str(bob.user.id)
     first = (await ann.call("conversation:create", participantIds=[bob_id], title="First"))["conversationId"]
     await bob.heard.next("invitation:received")
     assert await ann.call("conversation:remove", conversationId=first, userId=bob_id) == {}
     assert (await bob.heard.next("invitation:answered"))["answer"] == "withdrawn"
-    team = await house.group(ann.user)
+    team = await env.group(ann.user)
     assert await ann.call("conversation:add", conversationId=str(team), userIds=[bob_id]) == {
         "added": [],
         "invited": [bob_id],
     }
     id = (await bob.heard.next("invitation:received"))["invitation"]["id"]
-    await invitations.decline(house.ctx(bob.user), UUID(id))
+    await invitations.decline(env.ctx(bob.user), UUID(id))
     assert (await ann.heard.next("invitation:answered"))["answer"] == "declined"
     assert (await bob.heard.next("invitation:answered"))["answer"] == "declined"
     assert len(ann.heard.all("invitation:answered")) == 1
@@ -71,14 +71,14 @@ async def test_an_invitation_that_is_taken_back_or_declined_is_told_on_every_hub
 
 
 async def test_a_talent_adds_the_creator_of_her_project_and_invites_those_of_the_team_who_have_done_nothing_yet(
-    house: House, hub: str
+    env: Environment, hub: str
 ) -> None:
-    ann = await (await house.chatter("Ann", hub)).connect()
-    bob = await (await house.chatter("Bob", hub, "talent")).connect()
-    eve, _ = await house.person("Eve", "talent")
-    project = await create_project(house.ctx(ann.user), NewProject("Film", "A short one", date.max))
+    ann = await (await env.chatter("Ann", hub)).connect()
+    bob = await (await env.chatter("Bob", hub, "talent")).connect()
+    eve, _ = await env.person("Eve", "talent")
+    project = await create_project(env.ctx(ann.user), NewProject("Film", "A short one", date.max))
     for talent in (bob.user, eve):
-        await add_member(house.ctx(ann.user), project.id, NewTeamMember(talent.id))
+        await add_member(env.ctx(ann.user), project.id, NewTeamMember(talent.id))
     ids = [str(ann.user.id), str(eve.id)]
     made = await bob.call("conversation:create", participantIds=ids, title="Team")
     assert (made["added"], made["invited"]) == (ids[:1], ids[1:])

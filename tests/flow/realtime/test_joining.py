@@ -7,21 +7,21 @@ from typing import Any
 import pytest
 
 from tests.chaos.websocket import WebSocket
-from tests.flow.conftest import House
+from tests.flow.conftest import Environment
 
 
-async def test_the_answer_to_a_join_comes_before_what_is_said_meanwhile(house: House, hub: str) -> None:
+async def test_the_answer_to_a_join_comes_before_what_is_said_meanwhile(env: Environment, hub: str) -> None:
     """Or a connection lost in between would leave a hole before the highest version that the client has seen."""
-    ann = await (await house.chatter("Ann", hub)).connect()
-    bob, token = await house.person("Bob")
-    room = await house.group(ann.user, bob)
+    ann = await (await env.chatter("Ann", hub)).connect()
+    bob, token = await env.person("Bob")
+    room = await env.group(ann.user, bob)
     await ann.send(room, "before")
     socket = await WebSocket.connect(int(hub.rpartition(":")[2]))
     await socket.open()
     socket.send(f"40{json.dumps({'token': token})}")
     while not (await socket.read()).startswith("40"):
         pass
-    await house.resources.redis.client_pause(300)  # there is asked who is online
+    await env.resources.redis.client_pause(300)  # there is asked who is online
 
     socket.send("421" + json.dumps(["join:conversation", {"conversationId": str(room), "since": 0}]))
     await ann.send(room, "meanwhile")
@@ -34,14 +34,14 @@ async def test_the_answer_to_a_join_comes_before_what_is_said_meanwhile(house: H
 
 
 async def test_who_catches_up_in_the_turn_in_which_something_is_said_hears_it_once(
-    house: House, hub: str, monkeypatch: pytest.MonkeyPatch
+    env: Environment, hub: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is said waits for the end of the turn, and is in memory already for those who catch up."""
-    ann, bob = [await (await house.chatter(name, hub)).connect() for name in ("Ann", "Bob")]
-    room_id = await house.group(ann.user, bob.user)
+    ann, bob = [await (await env.chatter(name, hub)).connect() for name in ("Ann", "Bob")]
+    room_id = await env.group(ann.user, bob.user)
     for person in (ann, bob):
         await person.join(room_id)
-    one = house.hubs[0]
+    one = env.hubs[0]
     room = await one._rooms.awake(room_id)
     (client,) = [client for client in room.sockets.values() if client.user_key == bob.user.id.bytes]
     client.on_behind()

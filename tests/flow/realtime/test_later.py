@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from core.budget import Rate
+from core.limits.budget import Rate
 from marketplaces import onswift
 from realtime import later
 from realtime.engine import guard
-from tests.flow.conftest import PATIENCE, Chatter, House
+from tests.flow.conftest import PATIENCE, Chatter, Environment
 
 # One message, and the next one waits for longer than a test runs.
 MARKETS = [replace(onswift.MARKETPLACE, messages=Rate("messages", 1, 600))]
@@ -22,39 +22,39 @@ def events_wait_for_as_long_as_a_test(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def one_who_waits(
-    house: House, url: str, name: str, size: int
+    env: Environment, url: str, name: str, size: int
 ) -> tuple[Chatter, asyncio.Task[dict[str, object]]]:
     """Return someone with a message that waits on the hub, or was refused, and the task that waits for its ack."""
-    chatter = await (await house.chatter(name, url)).connect()
-    room = await house.group(chatter.user)
+    chatter = await (await env.chatter(name, url)).connect()
+    room = await env.group(chatter.user)
     assert "seq" in await chatter.send(room, "the one that is allowed")
     sending = asyncio.create_task(chatter.send(room, "x" * size))
     await chatter.call("user:join", userId=str(chatter.user.id))  # answered after the message was looked at
     return chatter, sending
 
 
-def waits(house: House, chatter: Chatter) -> bool:
-    (client,) = house.hubs[-1]._gateway._users.of(chatter.user.id.bytes)
+def waits(env: Environment, chatter: Chatter) -> bool:
+    (client,) = env.hubs[-1]._gateway._users.of(chatter.user.id.bytes)
     return client.held is not None
 
 
 async def test_the_largest_of_what_waits_is_refused_when_it_is_too_much(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    env: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(later, "MOST_HELD", USUAL + LARGE)
-    hub = await house.hub(markets=MARKETS)
-    ann, large = await one_who_waits(house, hub, "Ann", LARGE)
-    assert waits(house, ann)
-    bob, usual = await one_who_waits(house, hub, "Bob", USUAL)
+    hub = await env.hub(markets=MARKETS)
+    ann, large = await one_who_waits(env, hub, "Ann", LARGE)
+    assert waits(env, ann)
+    bob, usual = await one_who_waits(env, hub, "Bob", USUAL)
     assert (await asyncio.wait_for(large, PATIENCE))["error"]["code"] == "RATE_LIMITED"  # type: ignore[index]
-    assert (waits(house, ann), waits(house, bob)) == (False, True)
+    assert (waits(env, ann), waits(env, bob)) == (False, True)
     usual.cancel()
 
 
-async def test_what_waits_counts_among_what_an_address_may_have_held(house: House) -> None:
-    hub = await house.hub(markets=MARKETS)
-    held = house.hubs[-1].engine.guard.held
-    ann, sending = await one_who_waits(house, hub, "Ann", LARGE)
+async def test_what_waits_counts_among_what_an_address_may_have_held(env: Environment) -> None:
+    hub = await env.hub(markets=MARKETS)
+    held = env.hubs[-1].engine.guard.held
+    ann, sending = await one_who_waits(env, hub, "Ann", LARGE)
     (sizes,) = held._of.values()
     assert sizes.total >= LARGE
     await ann.socket.disconnect()
@@ -64,9 +64,11 @@ async def test_what_waits_counts_among_what_an_address_may_have_held(house: Hous
             await asyncio.sleep(0)
 
 
-async def test_no_event_waits_that_is_larger_than_any_message(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_event_waits_that_is_larger_than_any_message(
+    env: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(later, "LARGEST", LARGE)
-    hub = await house.hub(markets=MARKETS)
-    ann, sending = await one_who_waits(house, hub, "Ann", LARGE)
+    hub = await env.hub(markets=MARKETS)
+    ann, sending = await one_who_waits(env, hub, "Ann", LARGE)
     assert (await asyncio.wait_for(sending, PATIENCE))["error"]["code"] == "RATE_LIMITED"  # type: ignore[index]
-    assert not waits(house, ann)
+    assert not waits(env, ann)

@@ -6,16 +6,16 @@ from uuid import UUID
 
 import pytest
 
-from core.conversation_updates import tell_senders
-from core.notifications import notify_members
-from tests.flow.conftest import Chatter, House
+from core.chat.conversation_updates import tell_senders
+from core.notifications.notifications import notify_members
+from tests.flow.conftest import Chatter, Environment
 
 
 @dataclass
 class Devices:
     """Ann in the conversation, and two devices of Bob on two hubs: one in it, the other with the list open."""
 
-    house: House
+    env: Environment
     ann: Chatter
     inside: Chatter
     outside: Chatter
@@ -24,22 +24,22 @@ class Devices:
     async def said(self, text: str) -> Any:
         """Have Ann say something, and return what Bob's list is told of it."""
         self.sent = await self.ann.send(self.room, text)
-        await notify_members(self.house.resources.db, self.house.publisher, [self.room])
+        await notify_members(self.env.resources.db, self.env.publisher, [self.room])
         return await self.outside.heard.next("conversation:updated")
 
 
 @pytest.fixture
-async def devices(house: House, two_hubs: tuple[str, str]) -> Devices:
+async def devices(env: Environment, two_hubs: tuple[str, str]) -> Devices:
     here, there = two_hubs
-    ann = await (await house.chatter("Ann", here)).connect()
-    inside = await (await house.chatter("Bob", here)).connect()
+    ann = await (await env.chatter("Ann", here)).connect()
+    inside = await (await env.chatter("Bob", here)).connect()
     outside = Chatter(inside.user, inside.token, there)
-    house.stack.push_async_callback(outside.socket.disconnect)
+    env.stack.push_async_callback(outside.socket.disconnect)
     await outside.connect()
-    room = await house.group(ann.user, inside.user)
+    room = await env.group(ann.user, inside.user)
     await ann.join(room)
     await inside.join(room)
-    return Devices(house, ann, inside, outside, room)
+    return Devices(env, ann, inside, outside, room)
 
 
 async def test_an_edit_of_the_last_message_is_in_the_list_of_who_has_not_joined(devices: Devices) -> None:
@@ -73,6 +73,6 @@ async def test_reading_on_one_device_clears_the_badge_on_the_others(devices: Dev
 async def test_an_answer_from_one_device_clears_the_badge_on_the_others(devices: Devices) -> None:
     assert (await devices.said("hello"))["unreadCount"] == 1
     await devices.inside.send(devices.room, "hi")
-    await tell_senders(devices.house.resources.db, devices.house.publisher, [devices.room])
+    await tell_senders(devices.env.resources.db, devices.env.publisher, [devices.room])
     told = await devices.outside.heard.next("conversation:updated")
     assert (told["unreadCount"], told["preview"]) == (0, "hi")

@@ -10,31 +10,31 @@ import pytest
 
 from cli.embedded.redis import embedded_redis
 from config.settings import Settings
-from core.ids import uuid7
-from core.metrics import Metrics
-from core.publisher import Draft
+from core.base.ids import uuid7
+from core.base.publisher import Draft
+from core.platform.metrics import Metrics
 from realtime import catchup
 from realtime.bus import EVERYBODY, Bus, Delivery, Kind
 from realtime.publisher import Publisher
-from tests.flow.conftest import PATIENCE, Chatter, House, open_house, without_limits
+from tests.flow.conftest import PATIENCE, Chatter, Environment, open_environment, without_limits
 
 NOWHERE = "redis://127.0.0.1:1"
 
 
-def mute_publisher(house: House) -> Publisher:
+def mute_publisher(env: Environment) -> Publisher:
     """Return a publisher that commits but whose bus never reaches anybody."""
-    return Publisher(house.resources, Bus([NOWHERE], Metrics(), deliver=lambda _: None, restored=lambda: None))
+    return Publisher(env.resources, Bus([NOWHERE], Metrics(), deliver=lambda _: None, restored=lambda: None))
 
 
 def contents(chatter: Chatter) -> list[str]:
     return [one["message"]["content"] for one in chatter.heard.all("message:received")]
 
 
-async def test_a_hole_in_the_bus_is_filled_from_the_log_in_order(house: House, hub: str) -> None:
-    ann = await (await house.chatter("Ann", hub)).connect()
-    room = await house.group(ann.user)
+async def test_a_hole_in_the_bus_is_filled_from_the_log_in_order(env: Environment, hub: str) -> None:
+    ann = await (await env.chatter("Ann", hub)).connect()
+    room = await env.group(ann.user)
     await ann.join(room)
-    mute = mute_publisher(house)
+    mute = mute_publisher(env)
     for content in ("lost 1", "lost 2"):
         await mute.append(Draft(uuid7(), room, ann.user.person, content))
 
@@ -44,12 +44,12 @@ async def test_a_hole_in_the_bus_is_filled_from_the_log_in_order(house: House, h
     assert contents(ann) == ["lost 1", "lost 2", "seen"]
 
 
-async def test_an_edit_lost_by_the_bus_is_told_from_the_log(house: House, hub: str) -> None:
-    ann = await (await house.chatter("Ann", hub)).connect()
-    room = await house.group(ann.user)
+async def test_an_edit_lost_by_the_bus_is_told_from_the_log(env: Environment, hub: str) -> None:
+    ann = await (await env.chatter("Ann", hub)).connect()
+    room = await env.group(ann.user)
     await ann.join(room)
     first = await ann.send(room, "first")
-    await house.resources.db.execute(
+    await env.resources.db.execute(
         "with v as (update conversations set version = version + 1 returning version)"
         " update messages set body = 'edited', edited_at = now(), version = v.version from v"
     )
@@ -66,10 +66,10 @@ async def test_without_redis_messages_are_stored_and_told_on_their_hub_and_reach
     settings: Settings, tmp_path: Path
 ) -> None:
     with embedded_redis(tmp_path / "redis") as server:
-        async with open_house(msgspec.structs.replace(settings, redis_urls=(server.url,))) as house:
-            ann = await (await house.chatter("Ann", await house.hub())).connect()
-            bob = await (await house.chatter("Bob", await house.hub())).connect()
-            room = await house.group(ann.user, bob.user)
+        async with open_environment(msgspec.structs.replace(settings, redis_urls=(server.url,))) as env:
+            ann = await (await env.chatter("Ann", await env.hub())).connect()
+            bob = await (await env.chatter("Bob", await env.hub())).connect()
+            room = await env.group(ann.user, bob.user)
             await ann.join(room)
             await bob.join(room)
             await ann.send(room, "over the bus")
@@ -101,9 +101,9 @@ async def test_whichever_bus_server_was_lost_for_a_moment_all_hubs_are_told_to_l
         await hub.stop()
 
 
-async def test_join_with_since_gives_what_has_changed_and_with_limit_the_newest(house: House, hub: str) -> None:
-    ann = await (await house.chatter("Ann", hub)).connect()
-    room = await house.group(ann.user)
+async def test_join_with_since_gives_what_has_changed_and_with_limit_the_newest(env: Environment, hub: str) -> None:
+    ann = await (await env.chatter("Ann", hub)).connect()
+    room = await env.group(ann.user)
     sent = [await ann.send(room, str(i)) for i in range(5)]
     await ann.call("message:edit", conversationId=str(room), messageId=sent[0]["id"], content="0 again")
 
@@ -115,10 +115,10 @@ async def test_join_with_since_gives_what_has_changed_and_with_limit_the_newest(
 
 
 async def test_what_a_join_gives_is_bounded_by_its_size_and_what_does_not_fit_is_told_as_more(
-    house: House, hub: str, monkeypatch: pytest.MonkeyPatch
+    env: Environment, hub: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ann = await (await house.chatter("Ann", hub)).connect()
-    room = await house.group(ann.user)
+    ann = await (await env.chatter("Ann", hub)).connect()
+    room = await env.group(ann.user)
     for letter in "abcd":
         await ann.send(room, letter * 100)
 
@@ -144,11 +144,13 @@ def test_pages_that_are_read_in_one_turn_share_what_it_may_read() -> None:
     assert sizes == [256 * 1024, 256 * 1024, 64 * 1024, 8 * 1024, 8 * 1024]
 
 
-async def test_a_client_that_does_not_read_is_paged_back_without_a_hole_and_others_do_not_wait(house: House) -> None:
-    url = await house.hub(without_limits(house.settings))
-    ann = await (await house.chatter("Ann", url)).connect()
-    slow, token = await house.person("Slow")
-    room = await house.group(ann.user, slow)
+async def test_a_client_that_does_not_read_is_paged_back_without_a_hole_and_others_do_not_wait(
+    env: Environment,
+) -> None:
+    url = await env.hub(without_limits(env.settings))
+    ann = await (await env.chatter("Ann", url)).connect()
+    slow, token = await env.person("Slow")
+    room = await env.group(ann.user, slow)
     await ann.join(room)
     reader, writer = await raw_client(url, token, room)
 
@@ -156,7 +158,7 @@ async def test_a_client_that_does_not_read_is_paged_back_without_a_hole_and_othe
         await ann.send(room, f"{i:03} " + "x" * 9_000)
 
     await ann.heard.until("message:received", 400)  # Ann has it all while the other has read nothing
-    assert [session.behind for session in house.hubs[0].engine.sessions.values()] == [False, True]
+    assert [session.behind for session in env.hubs[0].engine.sessions.values()] == [False, True]
     seen = await read_marks(reader, until="399 ")
     assert seen == [f"{i:03} " for i in range(400)]
     await ann.send(room, "400 live again")
@@ -199,14 +201,14 @@ async def read_marks(reader: asyncio.StreamReader, until: str) -> list[str]:
 
 
 async def test_a_message_whose_hub_died_before_it_said_so_is_told_when_its_send_is_repeated(
-    house: House, hub: str
+    env: Environment, hub: str
 ) -> None:
-    ann = await (await house.chatter("Ann", hub)).connect()
-    bob = await (await house.chatter("Bob", await house.hub())).connect()
-    room = await house.group(ann.user, bob.user)
+    ann = await (await env.chatter("Ann", hub)).connect()
+    bob = await (await env.chatter("Bob", await env.hub())).connect()
+    room = await env.group(ann.user, bob.user)
     await ann.join(room)
     await bob.join(room)
-    await mute_publisher(house).append(Draft(uuid7(), room, ann.user.person, "committed", client_id="one"))
+    await mute_publisher(env).append(Draft(uuid7(), room, ann.user.person, "committed", client_id="one"))
 
     assert (await ann.send(room, "committed", clientId="one"))["duplicate"] is True
 
@@ -215,10 +217,10 @@ async def test_a_message_whose_hub_died_before_it_said_so_is_told_when_its_send_
         assert contents(someone) == ["committed"]
 
 
-async def test_what_no_sign_tells_of_is_found_by_comparing_with_the_log(house: House, hub: str) -> None:
-    ann = await (await house.chatter("Ann", hub)).connect()
-    room = await house.group(ann.user)
+async def test_what_no_sign_tells_of_is_found_by_comparing_with_the_log(env: Environment, hub: str) -> None:
+    ann = await (await env.chatter("Ann", hub)).connect()
+    room = await env.group(ann.user)
     await ann.join(room)
-    await mute_publisher(house).append(Draft(uuid7(), room, ann.user.person, "unannounced"))
+    await mute_publisher(env).append(Draft(uuid7(), room, ann.user.person, "unannounced"))
     await ann.heard.next("message:received")
     assert contents(ann) == ["unannounced"]

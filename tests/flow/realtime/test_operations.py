@@ -7,21 +7,21 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families as parse
 
 from realtime.ops import NotReadyError
-from tests.flow.conftest import House, serve_hub, without_limits
+from tests.flow.conftest import Environment, serve_hub, without_limits
 
 
-async def test_metrics_tell_what_the_hub_does(house: House, hub: str) -> None:
-    ann = await (await house.chatter("Ann", hub)).connect()
-    room = await house.group(ann.user)
+async def test_metrics_tell_what_the_hub_does(env: Environment, hub: str) -> None:
+    ann = await (await env.chatter("Ann", hub)).connect()
+    room = await env.group(ann.user)
     await ann.join(room)
     await ann.send(room, "Hi")
     await ann.send(room, "")
     await ann.heard.next("message:received")
-    bob = await (await house.chatter("Bob", hub)).connect()
+    bob = await (await env.chatter("Bob", hub)).connect()
     await bob.socket.eio.send(b"no packet announced this")
     await bob.heard.next("disconnect")
 
-    registry = house.hubs[0].metrics.registry
+    registry = env.hubs[0].metrics.registry
     samples = {
         (sample.name, *sample.labels.values()): sample.value
         for family in parse(generate_latest(registry).decode())
@@ -40,10 +40,10 @@ async def test_metrics_tell_what_the_hub_does(house: House, hub: str) -> None:
     assert sum(closes.values()) == 0, "from the start, so that the first is an increase"
 
 
-async def test_a_hub_that_goes_down_tells_everybody_and_keeps_what_was_sent(house: House) -> None:
-    async with serve_hub(without_limits(house.settings)) as (_, url):
-        people = [await (await house.chatter(f"P{i}", url)).connect() for i in range(3)]
-        room = await house.group(*[person.user for person in people])
+async def test_a_hub_that_goes_down_tells_everybody_and_keeps_what_was_sent(env: Environment) -> None:
+    async with serve_hub(without_limits(env.settings)) as (_, url):
+        people = [await (await env.chatter(f"P{i}", url)).connect() for i in range(3)]
+        room = await env.group(*[person.user for person in people])
         for person in people:
             await person.join(room)
         sending = [
@@ -59,15 +59,15 @@ async def test_a_hub_that_goes_down_tells_everybody_and_keeps_what_was_sent(hous
         assert (await person.heard.next("server:restarting"))["closesInMs"] >= 0
         await person.heard.next("disconnect")
     answers = [send.result() for send in sending if send.done() and not send.exception()]
-    stored = {str(row["id"]) for row in await house.resources.db.fetch("select id from messages")}
+    stored = {str(row["id"]) for row in await env.resources.db.fetch("select id from messages")}
     assert {answer["id"] for answer in answers} <= stored
     for send in sending:
         send.cancel()
     await asyncio.gather(*sending, return_exceptions=True)
 
 
-async def test_a_hub_that_cannot_hear_the_bus_is_not_ready(house: House, hub: str) -> None:
-    one = house.hubs[0]
+async def test_a_hub_that_cannot_hear_the_bus_is_not_ready(env: Environment, hub: str) -> None:
+    one = env.hubs[0]
     async with asyncio.timeout(5):
         while one.deaf:  # noqa: ASYNC110 - the first beacon is on its way
             await asyncio.sleep(0.05)

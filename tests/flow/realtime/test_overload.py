@@ -5,33 +5,33 @@ import asyncio
 import pytest
 
 from realtime import journal, publisher
-from tests.flow.conftest import House
+from tests.flow.conftest import Environment
 
 
 async def test_a_send_beyond_what_may_wait_is_refused_at_once_and_later_ones_are_taken(
-    house: House, hub: str, monkeypatch: pytest.MonkeyPatch
+    env: Environment, hub: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(journal, "MOST_WAITING", 1000)
-    ann = await (await house.chatter("Ann", hub)).connect()
-    room = await house.group(ann.user)
-    lock = await house.resources.db.acquire()
+    ann = await (await env.chatter("Ann", hub)).connect()
+    room = await env.group(ann.user)
+    lock = await env.resources.db.acquire()
     async with lock.transaction():
         await lock.execute("select 1 from conversations for update")
         sending = [asyncio.ensure_future(ann.send(room, str(i) * 900)) for i in range(5)]
         refused, _ = await asyncio.wait(sending, timeout=5, return_when=asyncio.FIRST_COMPLETED)
         assert {send.result()["error"]["code"] for send in refused} == {"UNAVAILABLE"}
-    await house.resources.db.release(lock)
+    await env.resources.db.release(lock)
     answers = await asyncio.gather(*sending)
-    assert (
-        await house.resources.db.fetchval("select count(*) from messages") == sum("seq" in one for one in answers) > 0
-    )
+    assert await env.resources.db.fetchval("select count(*) from messages") == sum("seq" in one for one in answers) > 0
     assert (await ann.send(room, "again"))["seq"]
 
 
-async def test_typing_is_left_out_while_messages_wait(house: House, hub: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    ann = await (await house.chatter("Ann", hub)).connect()
-    bob = await (await house.chatter("Bob", hub)).connect()
-    room = await house.group(ann.user, bob.user)
+async def test_typing_is_left_out_while_messages_wait(
+    env: Environment, hub: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = await (await env.chatter("Ann", hub)).connect()
+    bob = await (await env.chatter("Bob", hub)).connect()
+    room = await env.group(ann.user, bob.user)
     await bob.join(room)
     monkeypatch.setattr(publisher, "BUSY", -1)
     await ann.call("conversation:typing", conversationId=str(room), isTyping=True)

@@ -14,7 +14,7 @@ import socketio
 
 from realtime import gateway, recovery
 from realtime.recovery import Recovery
-from tests.flow.conftest import PATIENCE, Chatter, Heard, House
+from tests.flow.conftest import PATIENCE, Chatter, Environment, Heard
 
 ROOT = Path(__file__).parents[3]
 NODE = shutil.which("node") or shutil.which("node", path=str(Path(sys.executable).parent))
@@ -55,11 +55,11 @@ async def official_client(*args: str, script: str = "recover.mjs") -> Script:
 @pytest.mark.skipif(not (ROOT / "web/node_modules/socket.io-client").exists(), reason="run `make install`")
 @pytest.mark.parametrize("heard_before", [True, False])
 async def test_the_official_client_is_recovered_on_another_hub_also_when_it_had_heard_nothing(
-    house: House, two_hubs: tuple[str, str], *, heard_before: bool
+    env: Environment, two_hubs: tuple[str, str], *, heard_before: bool
 ) -> None:
-    ann, token = await house.person("Ann")
-    bob = await (await house.chatter("Bob", two_hubs[1])).connect()
-    room = await house.group(ann, bob.user)
+    ann, token = await env.person("Ann")
+    bob = await (await env.chatter("Bob", two_hubs[1])).connect()
+    room = await env.group(ann, bob.user)
     client = await official_client(*two_hubs, token, str(room))
     assert await client.told() == {"recovered": False}
     wanted = ["before"] if heard_before else []
@@ -84,11 +84,11 @@ async def test_the_official_client_is_recovered_on_another_hub_also_when_it_had_
 @pytest.mark.skipif(not (ROOT / "web/node_modules/socket.io-client").exists(), reason="run `make install`")
 @pytest.mark.parametrize("where", ["the same hub", "another hub", "another hub, the first drained"])
 async def test_what_is_told_to_a_recovered_socket_is_what_it_has_missed(
-    house: House, two_hubs: tuple[str, str], where: str
+    env: Environment, two_hubs: tuple[str, str], where: str
 ) -> None:
-    ann, token = await house.person("Ann")
-    bob = await (await house.chatter("Bob", two_hubs[1])).connect()
-    rooms = [await house.group(ann, bob.user) for _ in range(2)]
+    ann, token = await env.person("Ann")
+    bob = await (await env.chatter("Bob", two_hubs[1])).connect()
+    rooms = [await env.group(ann, bob.user) for _ in range(2)]
     for place in range(5):
         await bob.send(rooms[place % 2], f"before the join {place}")
     following = two_hubs[0] if where == "the same hub" else two_hubs[1]
@@ -101,7 +101,7 @@ async def test_what_is_told_to_a_recovered_socket_is_what_it_has_missed(
     client.go_on(wanted[:10] if "drained" not in where else [*wanted[:10], "drain"])
     assert await client.told() == {"seen": wanted[:10]}
     if "drained" in where:
-        house.hubs[0]._drain.set(on=True)
+        env.hubs[0]._drain.set(on=True)
     assert await client.told() == {"lost": True}
     for place, content in enumerate(wanted[10:]):
         await bob.send(rooms[place % 3 % 2], content)
@@ -118,12 +118,12 @@ async def test_what_is_told_to_a_recovered_socket_is_what_it_has_missed(
 @pytest.mark.skipif(NODE is None, reason="no node: `make install` fetches one where npm is missing")
 @pytest.mark.skipif(not (ROOT / "web/node_modules/socket.io-client").exists(), reason="run `make install`")
 async def test_after_a_hub_was_killed_nothing_is_missed_and_nothing_is_told_from_before_the_join(
-    house: House, two_hubs: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+    env: Environment, two_hubs: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Recovery, "gone", lambda _recovery, _client: None)  # a hub that is killed hands nothing over
-    ann, token = await house.person("Ann")
-    bob = await (await house.chatter("Bob", two_hubs[1])).connect()
-    room = await house.group(ann, bob.user)
+    ann, token = await env.person("Ann")
+    bob = await (await env.chatter("Bob", two_hubs[1])).connect()
+    room = await env.group(ann, bob.user)
     await bob.send(room, "before the join")
     client = await official_client(*two_hubs, token, str(room))
     await client.told()
@@ -140,33 +140,33 @@ async def test_after_a_hub_was_killed_nothing_is_missed_and_nothing_is_told_from
 
 
 async def test_of_a_user_redis_keeps_the_sockets_that_joined_last(
-    house: House, hub: str, monkeypatch: pytest.MonkeyPatch
+    env: Environment, hub: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recovery, "MOST_SOCKETS", 2)
-    ann, token = await house.person("Ann")
-    room = await house.group(ann)
+    ann, token = await env.person("Ann")
+    room = await env.group(ann)
     pids = []
     for _ in range(5):
         chatter = await Chatter(ann, token, hub).connect()
         await chatter.join(room)
-        pids.append(list(house.hubs[0].engine.sessions.values())[-1].layer._sockets["/"].pid)  # type: ignore[attr-defined]
+        pids.append(list(env.hubs[0].engine.sessions.values())[-1].layer._sockets["/"].pid)  # type: ignore[attr-defined]
         await chatter.socket.disconnect()
 
     async def kept() -> set[str]:
-        redis = house.resources.redis
+        redis = env.resources.redis
         return {pid for pid in pids if await redis.exists(f"recover:{pid}")}
 
     async with asyncio.timeout(PATIENCE):
         while await kept() != set(pids[-2:]):  # the hub stores without waiting for an answer
-            await house.resources.redis.ping()
+            await env.resources.redis.ping()
 
 
-async def test_another_users_pid_recovers_nothing(house: House, hub: str) -> None:
-    ann = await (await house.chatter("Ann", hub)).connect()
-    room = await house.group(ann.user)
+async def test_another_users_pid_recovers_nothing(env: Environment, hub: str) -> None:
+    ann = await (await env.chatter("Ann", hub)).connect()
+    room = await env.group(ann.user)
     await ann.join(room)
-    pid = next(iter(house.hubs[0].engine.sessions.values())).layer._sockets["/"].pid  # type: ignore[attr-defined]
-    eve = await house.chatter("Eve", hub)
+    pid = next(iter(env.hubs[0].engine.sessions.values())).layer._sockets["/"].pid  # type: ignore[attr-defined]
+    eve = await env.chatter("Eve", hub)
     await eve.socket.connect(hub, auth={"token": eve.token, "pid": pid, "offset": "0"}, transports=["websocket"])
     await ann.send(room, "Private")
     await ann.heard.next("message:received")
@@ -174,24 +174,24 @@ async def test_another_users_pid_recovers_nothing(house: House, hub: str) -> Non
 
 
 async def test_a_token_that_expires_is_announced_and_can_be_renewed(
-    house: House, hub: str, monkeypatch: pytest.MonkeyPatch
+    env: Environment, hub: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gateway, "WARNING_SECONDS", 3600)
-    ann = await (await house.chatter("Ann", hub)).connect()
+    ann = await (await env.chatter("Ann", hub)).connect()
     assert (await ann.heard.next("session:expiring"))["expiresAt"]
-    bob = await house.chatter("Bob", hub)
+    bob = await env.chatter("Bob", hub)
     assert (await ann.call("auth:refresh", token=bob.token))["error"]["code"] == "FORBIDDEN"
     assert (await ann.call("auth:refresh", token="nonsense"))["error"]["code"] == "UNAUTHORIZED"
-    answer = await ann.call("auth:refresh", token=house.token(ann.user, timedelta(hours=2)))
+    answer = await ann.call("auth:refresh", token=env.token(ann.user, timedelta(hours=2)))
     assert answer["expiresAt"]
 
 
 @pytest.mark.parametrize("transport", ["websocket", "polling"])
 async def test_a_connection_ends_with_its_token_but_its_session_does_not(
-    house: House, hub: str, transport: str
+    env: Environment, hub: str, transport: str
 ) -> None:
-    ann = await house.chatter("Ann", hub)
-    ann.token = house.token(ann.user, timedelta(seconds=2))
+    ann = await env.chatter("Ann", hub)
+    ann.token = env.token(ann.user, timedelta(seconds=2))
     await ann.connect((transport,))
     await ann.heard.next("session:expiring")
     await ann.heard.next("disconnect")
@@ -200,20 +200,20 @@ async def test_a_connection_ends_with_its_token_but_its_session_does_not(
 
 @pytest.mark.parametrize("transport", ["websocket", "polling"])
 async def test_the_python_client_comes_back_with_a_new_token_when_the_first_has_expired(
-    house: House, hub: str, transport: str
+    env: Environment, hub: str, transport: str
 ) -> None:
-    user, _ = await house.person("Ann")
+    user, _ = await env.person("Ann")
     heard = Heard()
     # Our own: the client forgets to close the one that it opens for polling when its server goes.
-    http = await house.stack.enter_async_context(aiohttp.ClientSession())
+    http = await env.stack.enter_async_context(aiohttp.ClientSession())
     client = socketio.AsyncClient(reconnection_delay=0.01, http_session=http)
     client.on("connect", lambda: heard.add("connect", client.sid))
     client.on("session:expiring", lambda told: heard.add("session:expiring", told))
-    house.stack.push_async_callback(client.shutdown)
+    env.stack.push_async_callback(client.shutdown)
     tokens = iter([timedelta(seconds=2)])
 
     def auth() -> dict[str, str]:
-        return {"token": house.token(user, next(tokens, timedelta(hours=1)))}
+        return {"token": env.token(user, next(tokens, timedelta(hours=1)))}
 
     await client.connect(hub, auth=auth, transports=[transport])
     assert (await heard.next("session:expiring"))["expiresAt"]
@@ -225,10 +225,10 @@ async def test_the_python_client_comes_back_with_a_new_token_when_the_first_has_
 @pytest.mark.skipif(not (ROOT / "web/node_modules/socket.io-client").exists(), reason="run `make install`")
 @pytest.mark.parametrize("transport", ["websocket", "polling"])
 async def test_the_official_client_comes_back_with_a_new_token_when_the_first_has_expired(
-    house: House, hub: str, transport: str
+    env: Environment, hub: str, transport: str
 ) -> None:
-    user, token = await house.person("Ann")
-    client = await official_client(hub, house.token(user, timedelta(seconds=2)), token, transport, script="expire.mjs")
+    user, token = await env.person("Ann")
+    client = await official_client(hub, env.token(user, timedelta(seconds=2)), token, transport, script="expire.mjs")
     told = [await client.told() for _ in range(4)]
     assert [one["event"] for one in told] == ["connect", "session:expiring", "disconnect", "connect"]
     assert told[2]["reason"] == {"websocket": "transport close", "polling": "transport error"}[transport]

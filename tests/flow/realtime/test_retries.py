@@ -12,13 +12,13 @@ from uuid import UUID
 
 import pytest
 
-from core import errors
-from core.budget import Rate
-from core.publisher import Draft, Stored
+from core.base import errors
+from core.base.publisher import Draft, Stored
+from core.limits.budget import Rate
 from marketplaces import onswift
 from realtime import later
 from realtime.journal import Journal
-from tests.flow.conftest import PATIENCE, House
+from tests.flow.conftest import PATIENCE, Environment
 
 ROOT = Path(__file__).parents[3]
 NODE = shutil.which("node") or shutil.which("node", path=str(Path(sys.executable).parent))
@@ -143,34 +143,36 @@ async def official_client(scripts: list[Script], url: str, token: str, *rooms: U
     return scripts[-1]
 
 
-async def stored(house: House) -> list[str]:
-    rows = await house.resources.db.fetch("select body from messages where kind = 'text' order by seq")
+async def stored(env: Environment) -> list[str]:
+    rows = await env.resources.db.fetch("select body from messages where kind = 'text' order by seq")
     return [row["body"] for row in rows]
 
 
-async def test_a_message_whose_commit_takes_long_is_stored_once(house: House, hub: str, scripts: list[Script]) -> None:
-    ann, token = await house.person("Ann")
-    room = await house.group(ann)
+async def test_a_message_whose_commit_takes_long_is_stored_once(
+    env: Environment, hub: str, scripts: list[Script]
+) -> None:
+    ann, token = await env.person("Ann")
+    room = await env.group(ann)
     client = await official_client(scripts, hub, token, room, retries=20, ackTimeout=300)
-    lock = await house.resources.db.acquire()
+    lock = await env.resources.db.acquire()
     async with lock.transaction():
         await lock.execute("select 1 from conversations for update")
         client.send(room, "Hi")
         for _ in range(3):
             await client.next("sent")
-    await house.resources.db.release(lock)
+    await env.resources.db.release(lock)
     first = await client.next("answer")
     assert first["answer"] == "done"
     client.send(room, "Hi")  # said again on purpose: it has been answered
     assert (await client.next("answer"))["seq"] == first["seq"] + 1
-    assert await stored(house) == ["Hi", "Hi"]
+    assert await stored(env) == ["Hi", "Hi"]
 
 
 async def test_a_message_whose_ack_is_long_on_its_way_is_stored_once(
-    house: House, line: Line, scripts: list[Script]
+    env: Environment, line: Line, scripts: list[Script]
 ) -> None:
-    ann, token = await house.person("Ann")
-    room = await house.group(ann)
+    ann, token = await env.person("Ann")
+    room = await env.group(ann)
     client = await official_client(scripts, line.url, token, room, retries=20, ackTimeout=300)
     client.send(room, "first")
     await client.next("answer")
@@ -182,17 +184,17 @@ async def test_a_message_whose_ack_is_long_on_its_way_is_stored_once(
     first = await client.next("answer")
     client.send(room, "Hi")
     assert (await client.next("answer"))["seq"] == first["seq"] + 1
-    assert await stored(house) == ["first", "Hi", "Hi"]
+    assert await stored(env) == ["first", "Hi", "Hi"]
 
 
 @pytest.mark.parametrize("where", ["the same hub", "another hub"])
 @pytest.mark.parametrize("hub_hears", [True, False])
 async def test_a_message_whose_ack_was_lost_with_the_connection_is_stored_once(
-    house: House, line: Line, hub: str, scripts: list[Script], where: str, *, hub_hears: bool
+    env: Environment, line: Line, hub: str, scripts: list[Script], where: str, *, hub_hears: bool
 ) -> None:
-    ann, token = await house.person("Ann")
-    bob = await (await house.chatter("Bob", hub)).connect()
-    room = await house.group(ann, bob.user)
+    ann, token = await env.person("Ann")
+    bob = await (await env.chatter("Bob", hub)).connect()
+    room = await env.group(ann, bob.user)
     await bob.join(room)
     client = await official_client(scripts, line.url, token, room, retries=5, ackTimeout=20_000)
     client.send(room, "first")
@@ -201,7 +203,7 @@ async def test_a_message_whose_ack_was_lost_with_the_connection_is_stored_once(
     client.send(room, "Hi")
     for content in ("first", "Hi"):
         assert (await bob.heard.next("message:received"))["message"]["content"] == content
-    client.do(hub if where == "the same hub" else await house.hub())
+    client.do(hub if where == "the same hub" else await env.hub())
     await client.next("sent")
     line.drop(hub_hears=hub_hears)
     await client.next("lost")
@@ -209,42 +211,42 @@ async def test_a_message_whose_ack_was_lost_with_the_connection_is_stored_once(
     answer = await client.next("answer")
     client.send(room, "Hi")
     assert (await client.next("answer"))["seq"] == answer["seq"] + 1
-    assert await stored(house) == ["first", "Hi", "Hi"]
+    assert await stored(env) == ["first", "Hi", "Hi"]
 
 
-async def test_no_client_is_shown_a_client_id_of_ours(house: House, hub: str) -> None:
-    ann = await (await house.chatter("Ann", hub)).connect()
-    room = await house.group(ann.user)
+async def test_no_client_is_shown_a_client_id_of_ours(env: Environment, hub: str) -> None:
+    ann = await (await env.chatter("Ann", hub)).connect()
+    room = await env.group(ann.user)
     await ann.join(room)
     await ann.send(room, "Hi")
     assert (await ann.heard.next("message:received"))["message"]["clientId"] is None
     assert [one["clientId"] for one in (await ann.join(room, limit=5))["messages"]] == [None]
 
 
-async def test_messages_over_the_rate_wait_until_they_are_allowed(house: House, scripts: list[Script]) -> None:
-    hub = await house.hub(markets=[replace(onswift.MARKETPLACE, messages=Rate("messages", 3, 1))])
-    ann, token = await house.person("Ann")
-    room = await house.group(ann)
+async def test_messages_over_the_rate_wait_until_they_are_allowed(env: Environment, scripts: list[Script]) -> None:
+    hub = await env.hub(markets=[replace(onswift.MARKETPLACE, messages=Rate("messages", 3, 1))])
+    ann, token = await env.person("Ann")
+    room = await env.group(ann)
     client = await official_client(scripts, hub, token, room, retries=3, ackTimeout=5000)
     for place in range(6):
         client.send(room, str(place))
     assert [(await client.next("answer"))["answer"] for _ in range(6)] == ["done"] * 6
-    assert await stored(house) == [str(place) for place in range(6)]
+    assert await stored(env) == [str(place) for place in range(6)]
 
 
 async def test_messages_over_the_rate_are_not_lost_to_other_devices_that_send_as_much(
-    house: House, scripts: list[Script]
+    env: Environment, scripts: list[Script]
 ) -> None:
-    hub = await house.hub(markets=[replace(onswift.MARKETPLACE, messages=Rate("messages", 2, 1))])
-    ann, token = await house.person("Ann")
-    room = await house.group(ann)
+    hub = await env.hub(markets=[replace(onswift.MARKETPLACE, messages=Rate("messages", 2, 1))])
+    ann, token = await env.person("Ann")
+    room = await env.group(ann)
     devices = [await official_client(scripts, hub, token, room, retries=3, ackTimeout=20_000) for _ in range(4)]
     for device in devices:
         for place in range(4):
             device.send(room, f"{id(device)} {place}")
     for device in devices:
         assert [(await device.next("answer"))["answer"] for _ in range(4)] == ["done"] * 4
-    assert len(set(await stored(house))) == 16
+    assert len(set(await stored(env))) == 16
 
 
 class Away:
@@ -264,41 +266,41 @@ class Away:
 
 
 async def test_a_message_waits_for_the_database(
-    house: House, hub: str, scripts: list[Script], monkeypatch: pytest.MonkeyPatch
+    env: Environment, hub: str, scripts: list[Script], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(later, "WAITS", (0.01, 0.01))
-    ann, token = await house.person("Ann")
-    room = await house.group(ann)
+    ann, token = await env.person("Ann")
+    room = await env.group(ann)
     client = await official_client(scripts, hub, token, room, retries=3, ackTimeout=5000)
     away = Away(monkeypatch)
     away.left = 2
     client.send(room, "Hi")
     assert (await client.next("answer"))["answer"] == "done"
     assert away.left == 0
-    assert await stored(house) == ["Hi"]
+    assert await stored(env) == ["Hi"]
 
 
 async def test_a_client_that_repeats_is_told_that_a_message_is_refused_and_sends_it_again(
-    house: House, hub: str, scripts: list[Script], monkeypatch: pytest.MonkeyPatch
+    env: Environment, hub: str, scripts: list[Script], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(later, "WAITS", (1.0, 0.0))
-    ann, token = await house.person("Ann")
-    room = await house.group(ann)
+    ann, token = await env.person("Ann")
+    room = await env.group(ann)
     client = await official_client(scripts, hub, token, room, retries=20, ackTimeout=300)
     away = Away(monkeypatch)
     away.left = 3
     client.send(room, "Hi")
     assert await client.next("error") == {"error": "UNAVAILABLE", "event": "message:send"}
     assert (await client.next("answer"))["answer"] == "done"
-    assert await stored(house) == ["Hi"]
+    assert await stored(env) == ["Hi"]
 
 
 async def test_a_refusal_that_is_final_is_heard_also_with_retries(
-    house: House, hub: str, scripts: list[Script]
+    env: Environment, hub: str, scripts: list[Script]
 ) -> None:
-    _, token = await house.person("Ann")
-    bob, _ = await house.person("Bob")
-    room = await house.group(bob)
+    _, token = await env.person("Ann")
+    bob, _ = await env.person("Bob")
+    room = await env.group(bob)
     client = await official_client(scripts, hub, token, retries=3, ackTimeout=5000)
     client.send(room, "Hi")
     told = [await client.next("answer"), await client.next("error")]

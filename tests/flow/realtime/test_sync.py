@@ -7,19 +7,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core import clock, errors, groups, sync
-from core.ids import uuid7
-from core.publisher import Draft
-from tests.flow.conftest import House
+from core.base import clock, errors
+from core.base.ids import uuid7
+from core.base.publisher import Draft
+from core.chat import groups
+from core.messages import sync
+from tests.flow.conftest import Environment
 
 
 async def test_sync_gives_new_edited_and_reacted_messages_positions_and_departures(
-    house: House, hub: str, monkeypatch: pytest.MonkeyPatch
+    env: Environment, hub: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sync, "OVERLAP", timedelta(0))
-    ann = await (await house.chatter("Ann", hub)).connect()
-    bob = await (await house.chatter("Bob", hub)).connect()
-    room, other, left = [await house.group(ann.user, bob.user) for _ in range(3)]
+    ann = await (await env.chatter("Ann", hub)).connect()
+    bob = await (await env.chatter("Bob", hub)).connect()
+    room, other, left = [await env.group(ann.user, bob.user) for _ in range(3)]
     old = await ann.send(room, "old")
     await ann.send(other, "nothing happens here")
     first = await bob.call("sync")
@@ -41,16 +43,18 @@ async def test_sync_gives_new_edited_and_reacted_messages_positions_and_departur
     assert (await bob.call("sync", cursor=missed["cursor"]))["conversations"] == []
 
 
-async def test_sync_names_conversations_whose_texts_do_not_fit(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    ann, _ = await house.person("Ann")
-    bob, _ = await house.person("Bob")
-    ctx = house.ctx(ann)
-    rooms = [await house.group(ann, bob) for _ in range(4)]
+async def test_sync_names_conversations_whose_texts_do_not_fit(
+    env: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, _ = await env.person("Ann")
+    bob, _ = await env.person("Bob")
+    ctx = env.ctx(ann)
+    rooms = [await env.group(ann, bob) for _ in range(4)]
     cursor = (await sync.changes(ctx, None)).cursor
     for room, text in zip(rooms, ("é" * 50, "b" * 40, "c" * 30, ""), strict=True):
         if text:
-            await house.publisher.append(Draft(uuid7(), room, ann.person, text))
-    await groups.remove(house.ctx(bob), rooms[3], bob.id)
+            await env.publisher.append(Draft(uuid7(), room, ann.person, text))
+    await groups.remove(env.ctx(bob), rooms[3], bob.id)
 
     async def seen() -> list[tuple[bool, int]]:
         found = {one.conversation_id: one for one in (await sync.changes(ctx, cursor)).conversations}
@@ -65,17 +69,17 @@ async def test_sync_names_conversations_whose_texts_do_not_fit(house: House, mon
 
 
 async def test_sync_comes_in_pages_and_names_conversations_with_too_much(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    env: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sync, "CONVERSATIONS", 2)
     monkeypatch.setattr(sync, "MESSAGES", 3)
-    ann, _ = await house.person("Ann")
-    ctx = house.ctx(ann)
-    rooms = [await house.group(ann) for _ in range(5)]
+    ann, _ = await env.person("Ann")
+    ctx = env.ctx(ann)
+    rooms = [await env.group(ann) for _ in range(5)]
     cursor = (await sync.changes(ctx, None)).cursor
     for room in rooms:
         for number in range(5 if room == rooms[0] else 1):
-            await house.publisher.append(Draft(uuid7(), room, ann.person, str(number)))
+            await env.publisher.append(Draft(uuid7(), room, ann.person, str(number)))
 
     seen: dict[object, bool] = {}
     has_more = True

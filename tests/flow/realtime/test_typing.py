@@ -7,19 +7,19 @@ from uuid import UUID
 
 import pytest
 
-from core import groups
+from core.chat import groups
 from realtime import typing
-from tests.flow.conftest import PATIENCE, Chatter, House
+from tests.flow.conftest import PATIENCE, Chatter, Environment
 
 Room = tuple[Chatter, list[Chatter], UUID]
 
 
 @pytest.fixture
-async def room(house: House, two_hubs: tuple[str, str]) -> Room:
+async def room(env: Environment, two_hubs: tuple[str, str]) -> Room:
     """Ann, those who hear her on her hub and on the other one, and their conversation."""
-    ann = await (await house.chatter("Ann", two_hubs[0])).connect()
-    others = [await (await house.chatter(f"Bob {hub}", url)).connect() for hub, url in enumerate(two_hubs)]
-    id = await house.group(ann.user, *(other.user for other in others))
+    ann = await (await env.chatter("Ann", two_hubs[0])).connect()
+    others = [await (await env.chatter(f"Bob {hub}", url)).connect() for hub, url in enumerate(two_hubs)]
+    id = await env.group(ann.user, *(other.user for other in others))
     for who in (ann, *others):
         await who.join(id)
     return ann, others, id
@@ -76,31 +76,31 @@ async def test_a_refused_message_lets_go_of_what_is_typed_after_it(room: Room) -
         assert (await other.heard.next("conversation:typing"))["isTyping"] is True
 
 
-async def leave(_house: House, ann: Chatter, id: UUID) -> None:
+async def leave(_house: Environment, ann: Chatter, id: UUID) -> None:
     await ann.call("leave:conversation", conversationId=str(id))
 
 
-async def disconnect(_house: House, ann: Chatter, _id: UUID) -> None:
+async def disconnect(_house: Environment, ann: Chatter, _id: UUID) -> None:
     await ann.socket.disconnect()
 
 
-async def log_out(house: House, ann: Chatter, _id: UUID) -> None:
-    house.publisher.end_sessions([ann.user.session_id])
+async def log_out(env: Environment, ann: Chatter, _id: UUID) -> None:
+    env.publisher.end_sessions([ann.user.session_id])
 
 
-async def be_out(house: House, ann: Chatter, id: UUID) -> None:
-    await groups.remove(house.ctx(ann.user), id, ann.user.id)
+async def be_out(env: Environment, ann: Chatter, id: UUID) -> None:
+    await groups.remove(env.ctx(ann.user), id, ann.user.id)
 
 
 @pytest.mark.parametrize("goes", [leave, disconnect, log_out, be_out])
 async def test_it_ends_where_one_goes(
-    house: House, room: Room, goes: Callable[[House, Chatter, UUID], Awaitable[None]]
+    env: Environment, room: Room, goes: Callable[[Environment, Chatter, UUID], Awaitable[None]]
 ) -> None:
     ann, others, id = room
     await types(ann, id)
     for other in others:
         await other.heard.next("conversation:typing")
-    await goes(house, ann, id)
+    await goes(env, ann, id)
     for other in others:
         assert (await other.heard.next("conversation:typing"))["isTyping"] is False
 
@@ -115,7 +115,7 @@ async def test_it_ends_by_itself_on_each_hub_that_has_told_it(room: Room, monkey
 
 
 async def test_nothing_is_kept_of_typing_that_is_over(
-    house: House, room: Room, monkeypatch: pytest.MonkeyPatch
+    env: Environment, room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(typing, "LASTS_SECONDS", 0.0)
     ann, others, id = room
@@ -123,7 +123,7 @@ async def test_nothing_is_kept_of_typing_that_is_over(
         await types(ann, id)
     for other in others:
         await other.heard.until("conversation:typing", 2)
-    for hub in house.hubs:
+    for hub in env.hubs:
         assert len(hub._rooms._typists) == 0
         woken = hub._rooms.get(id.bytes)
         assert woken

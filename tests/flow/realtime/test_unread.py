@@ -2,21 +2,22 @@
 
 from uuid import UUID
 
-from core import conversations, groups, messages, sync
-from core.context import User
-from core.ids import uuid7
-from core.paging import CursorQuery
-from core.publisher import Draft
-from tests.flow.conftest import Chatter, House, everybody
+from core.base.ids import uuid7
+from core.base.paging import CursorQuery
+from core.base.publisher import Draft
+from core.chat import conversations, groups
+from core.messages import messages, sync
+from core.work.context import User
+from tests.flow.conftest import Chatter, Environment, everybody
 
 
-async def say(house: House, who: User, room: UUID, *texts: str) -> list[UUID]:
-    return [(await house.publisher.append(Draft(uuid7(), room, who.person, text))).id for text in texts]
+async def say(env: Environment, who: User, room: UUID, *texts: str) -> list[UUID]:
+    return [(await env.publisher.append(Draft(uuid7(), room, who.person, text))).id for text in texts]
 
 
-async def unread(house: House, who: Chatter, room: UUID) -> int:
+async def unread(env: Environment, who: Chatter, room: UUID) -> int:
     """Return what all that tell it agree on."""
-    ctx = house.ctx(who.user)
+    ctx = env.ctx(who.user)
     told: set[int] = {(await conversations.get(ctx, room)).unread_count, (await who.join(room))["unreadCount"]}
     told |= {one.unread_count for one in (await conversations.list_of_user(ctx, CursorQuery()))[0] if one.id == room}
     made_at = (await conversations.get(ctx, room)).created_at
@@ -26,44 +27,44 @@ async def unread(house: House, who: Chatter, room: UUID) -> int:
     return count
 
 
-async def test_a_deleted_message_is_not_unread(house: House, hub: str) -> None:
-    ann, bob = await house.chatter("Ann", hub), await (await house.chatter("Bob", hub)).connect()
-    room = await house.group(ann.user, bob.user)
-    ids = await say(house, ann.user, room, "one", "two", "three")
-    assert await unread(house, bob, room) == 3
+async def test_a_deleted_message_is_not_unread(env: Environment, hub: str) -> None:
+    ann, bob = await env.chatter("Ann", hub), await (await env.chatter("Bob", hub)).connect()
+    room = await env.group(ann.user, bob.user)
+    ids = await say(env, ann.user, room, "one", "two", "three")
+    assert await unread(env, bob, room) == 3
     for left, id in ((2, ids[1]), (1, ids[2])):
-        await messages.delete(house.ctx(ann.user), room, id)
-        assert await unread(house, bob, room) == left
-    await messages.mark_read(house.ctx(bob.user), room, ids[0])
-    assert await unread(house, bob, room) == 0
+        await messages.delete(env.ctx(ann.user), room, id)
+        assert await unread(env, bob, room) == left
+    await messages.mark_read(env.ctx(bob.user), room, ids[0])
+    assert await unread(env, bob, room) == 0
 
 
-async def test_a_new_member_starts_with_nothing_unread_and_has_what_comes_then(house: House, hub: str) -> None:
-    ann, bob, eve = [await (await house.chatter(name, hub)).connect() for name in ("Ann", "Bob", "Eve")]
-    room = await house.group(ann.user, bob.user)
-    await say(house, ann.user, room, *map(str, range(30)))
-    await groups.add(house.ctx(ann.user), room, [eve.user.id], everybody)
-    assert await unread(house, eve, room) == 0
-    await say(house, ann.user, room, "welcome")
-    assert await unread(house, eve, room) == 1
+async def test_a_new_member_starts_with_nothing_unread_and_has_what_comes_then(env: Environment, hub: str) -> None:
+    ann, bob, eve = [await (await env.chatter(name, hub)).connect() for name in ("Ann", "Bob", "Eve")]
+    room = await env.group(ann.user, bob.user)
+    await say(env, ann.user, room, *map(str, range(30)))
+    await groups.add(env.ctx(ann.user), room, [eve.user.id], everybody)
+    assert await unread(env, eve, room) == 0
+    await say(env, ann.user, room, "welcome")
+    assert await unread(env, eve, room) == 1
 
 
-async def test_who_comes_back_starts_with_nothing_unread(house: House, hub: str) -> None:
-    ann, bob = [await (await house.chatter(name, hub)).connect() for name in ("Ann", "Bob")]
-    room = await house.group(ann.user, bob.user)
-    await groups.remove(house.ctx(ann.user), room, bob.user.id)
-    await say(house, ann.user, room, "behind his back")
-    await groups.add(house.ctx(ann.user), room, [bob.user.id], everybody)
-    assert await unread(house, bob, room) == 0
+async def test_who_comes_back_starts_with_nothing_unread(env: Environment, hub: str) -> None:
+    ann, bob = [await (await env.chatter(name, hub)).connect() for name in ("Ann", "Bob")]
+    room = await env.group(ann.user, bob.user)
+    await groups.remove(env.ctx(ann.user), room, bob.user.id)
+    await say(env, ann.user, room, "behind his back")
+    await groups.add(env.ctx(ann.user), room, [bob.user.id], everybody)
+    assert await unread(env, bob, room) == 0
 
 
 async def test_who_adds_or_removes_somebody_has_nothing_unread_from_it_and_the_others_have(
-    house: House, hub: str
+    env: Environment, hub: str
 ) -> None:
-    ann, bob, eve = [await (await house.chatter(name, hub)).connect() for name in ("Ann", "Bob", "Eve")]
-    room = await house.group(ann.user, bob.user)
-    await groups.add(house.ctx(ann.user), room, [eve.user.id], everybody)
-    assert (await unread(house, ann, room), await unread(house, bob, room)) == (0, 1)
-    await say(house, bob.user, room, "hello")
-    await groups.remove(house.ctx(ann.user), room, eve.user.id)
-    assert await unread(house, ann, room) == 1, "what Bob said, and not her own note behind it"
+    ann, bob, eve = [await (await env.chatter(name, hub)).connect() for name in ("Ann", "Bob", "Eve")]
+    room = await env.group(ann.user, bob.user)
+    await groups.add(env.ctx(ann.user), room, [eve.user.id], everybody)
+    assert (await unread(env, ann, room), await unread(env, bob, room)) == (0, 1)
+    await say(env, bob.user, room, "hello")
+    await groups.remove(env.ctx(ann.user), room, eve.user.id)
+    assert await unread(env, ann, room) == 1, "what Bob said, and not her own note behind it"

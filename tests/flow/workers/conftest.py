@@ -14,7 +14,7 @@ from aiosmtpd.smtp import SMTP, Envelope
 
 from config.settings import Settings
 from tests.flow.api.conftest import api as api
-from tests.flow.conftest import PATIENCE, House
+from tests.flow.conftest import PATIENCE, Environment
 from workers.app import Worker, open_worker
 
 
@@ -83,7 +83,7 @@ def settings(settings: Settings, mailbox: Mailbox) -> Settings:
 
 
 @pytest.fixture
-async def worker(house: House) -> AsyncIterator[Worker]:
+async def worker(env: Environment) -> AsyncIterator[Worker]:
     """Return a worker that runs."""
-    async with open_worker(house.settings, house.resources, house.publisher) as worker:
+    async with open_worker(env.settings, env.resources, env.publisher) as worker:
         yield worker

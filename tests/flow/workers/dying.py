@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 
 from config.settings import Settings
-from core.jobs import Job
-from core.resources import open_resources
+from core.market.resources import open_resources
+from core.work.jobs import Job
 from realtime.publisher import open_publisher
 from workers import app, running
 

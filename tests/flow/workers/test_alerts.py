@@ -5,11 +5,11 @@ from uuid import UUID
 
 import pytest
 
-from core import alerts
-from core.alerts import described
-from core.budget import Rate
+from core.accounts import alerts
+from core.accounts.alerts import described
+from core.limits.budget import Rate
 from tests.flow.api.conftest import PASSWORD, Api, Reply, audited
-from tests.flow.conftest import House
+from tests.flow.conftest import Environment
 from tests.flow.workers.conftest import Mailbox
 from tests.flow.workers.test_password_reset import forgot, reset, token_in
 from workers.app import Worker, open_worker
@@ -40,14 +40,14 @@ async def test_a_login_from_a_new_device_is_mailed_with_when_and_where_from(
     assert "Forgot password" in mail.get_content()
 
 
-async def test_neither_a_signup_nor_a_known_device_nor_the_usual_browser_is_mailed(api: Api, house: House) -> None:
+async def test_neither_a_signup_nor_a_known_device_nor_the_usual_browser_is_mailed(api: Api, env: Environment) -> None:
     ann = await api.signed_up()
     token = (await log_in(api, ann.email)).headers["X-Device-Token"]
-    queued = await house.resources.jobs.waiting()
+    queued = await env.resources.jobs.waiting()
     assert queued == 2, "the greeting, and the first login with Firefox"
     await log_in(api, ann.email, agent="Firefox, renewed", device=token)
     await log_in(api, ann.email, device="new")
-    assert await house.resources.jobs.waiting() == queued
+    assert await env.resources.jobs.waiting() == queued
 
 
 async def test_a_new_password_is_mailed_however_it_was_set(api: Api, mailbox: Mailbox, worker: Worker) -> None:
@@ -64,31 +64,31 @@ async def test_a_new_password_is_mailed_however_it_was_set(api: Api, mailbox: Ma
 
 
 async def test_logins_do_not_flood_a_mailbox_nor_use_up_the_mail_of_a_new_password(
-    api: Api, house: House, monkeypatch: pytest.MonkeyPatch
+    api: Api, env: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(alerts, "LOGINS", Rate("alert-login", 2, 3600))
     ann = await api.signed_up()
-    before = await house.resources.jobs.waiting()
+    before = await env.resources.jobs.waiting()
     for n in range(4):
         assert (await log_in(api, ann.email, agent=f"Robot {n}")).status == 200
-    assert await house.resources.jobs.waiting() - before == 2
+    assert await env.resources.jobs.waiting() - before == 2
     await ann.post("/auth/change-password", currentPassword=PASSWORD, newPassword=NEW_PASSWORD)
-    assert await house.resources.jobs.waiting() - before == 3
+    assert await env.resources.jobs.waiting() - before == 3
 
 
-async def test_who_has_deleted_her_account_is_told_nothing(api: Api, mailbox: Mailbox, house: House) -> None:
+async def test_who_has_deleted_her_account_is_told_nothing(api: Api, mailbox: Mailbox, env: Environment) -> None:
     ann = await api.signed_up()
     await log_in(api, ann.email)
     await ann.delete("/users/me")
     bob = await api.signed_up()
     await log_in(api, bob.email)
-    async with open_worker(house.settings, house.resources, house.publisher):
+    async with open_worker(env.settings, env.resources, env.publisher):
         assert said(await mailbox.next()) == (bob.email, "New login at OnSwift")
     assert mailbox.mails.empty()
 
 
 async def test_logins_and_passwords_are_in_the_audit_log_and_failures_are_not(
-    api: Api, mailbox: Mailbox, worker: Worker, house: House
+    api: Api, mailbox: Mailbox, worker: Worker, env: Environment
 ) -> None:
     ann = await api.signed_up()
     verification = await mailbox.next_welcome()
@@ -102,13 +102,13 @@ async def test_logins_and_passwords_are_in_the_audit_log_and_failures_are_not(
     (link,) = [line for line in verification.get_content().splitlines() if line.startswith("http")]
     assert (await api.anyone.post("/auth/verify-email", token=link.partition("/#verify=")[2])).status == 200
     id = UUID(ann.id)
-    assert [row for row in await audited(house) if row[0].startswith("user.")] == [
+    assert [row for row in await audited(env) if row[0].startswith("user.")] == [
         ("user.login", id, {"new_device": False}),
         ("user.change_password", id, {}),
         ("user.reset_password", id, {}),
         ("user.verify_email", id, {}),
     ]
-    actors = await house.resources.db.fetch("select distinct actor_id, remote from audit_log")
+    actors = await env.resources.db.fetch("select distinct actor_id, remote from audit_log")
     assert [tuple(row) for row in actors] == [(id, "127.0.0.1")]
 
 

@@ -10,15 +10,16 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from core import clock, email_changes, sessions
-from core.budget import Rate
-from core.db import transaction
-from core.email_changes import CANCEL, NEW, OLD
-from core.emails import MailRates
-from core.identity import INSERT_ONE_TIME_TOKEN, RESET, digest
+from core.accounts import email_changes, logins, sessions
+from core.accounts.email_changes import CANCEL, NEW, OLD
+from core.accounts.emails import MailRates
+from core.accounts.identity import INSERT_ONE_TIME_TOKEN, RESET, digest
+from core.base import clock
+from core.limits.budget import Rate
+from core.platform.db import transaction
 from marketplaces.onswift import rules
 from tests.flow.api.conftest import PASSWORD, Api, Caller, Reply, audited
-from tests.flow.conftest import Chatter, House
+from tests.flow.conftest import Chatter, Environment
 from tests.flow.onswift.test_erasure import blocked
 from tests.flow.workers.conftest import Mailbox
 from workers.app import Worker, open_worker
@@ -146,13 +147,13 @@ async def test_the_mail_about_another_account_is_the_only_sign_that_there_is_one
     assert (reply.status, reply.body["changed"]) == (200, False)
 
 
-async def test_asking_does_the_same_work_for_every_address(api: Api, house: House) -> None:
+async def test_asking_does_the_same_work_for_every_address(api: Api, env: Environment) -> None:
     ann, bob = await api.signed_up(), await api.signed_up("talent")
     work = []
     for email in (a_new_one(), bob.email):
-        before = await house.resources.jobs.waiting()
+        before = await env.resources.jobs.waiting()
         reply = await ask(ann, email)
-        work.append((reply.status, reply.body, await house.resources.jobs.waiting() - before))
+        work.append((reply.status, reply.body, await env.resources.jobs.waiting() - before))
     assert work == [(200, ASKED, 1)] * 2
 
 
@@ -229,20 +230,22 @@ async def test_codes_are_good_for_a_day_and_for_one_thing(
         assert reply.code == "INVALID_VERIFICATION_TOKEN"
 
 
-async def test_an_expired_change_is_not_shown_as_pending(api: Api, house: House) -> None:
+async def test_an_expired_change_is_not_shown_as_pending(api: Api, env: Environment) -> None:
     ann = await api.signed_up()
     await ask(ann, a_new_one())
-    await house.resources.db.execute("update email_changes set expires_at = now() - interval '1 second'")
+    await env.resources.db.execute("update email_changes set expires_at = now() - interval '1 second'")
     assert await pending(ann) is None
 
 
-async def test_codes_are_stored_as_their_hashes_only(api: Api, house: House, mailbox: Mailbox, worker: Worker) -> None:
+async def test_codes_are_stored_as_their_hashes_only(
+    api: Api, env: Environment, mailbox: Mailbox, worker: Worker
+) -> None:
     change = await asked(await api.signed_up(), mailbox)
     purposes = [OLD, NEW, CANCEL]
-    rows = await house.resources.db.fetch("select hash from one_time_tokens where purpose = any ($1)", purposes)
+    rows = await env.resources.db.fetch("select hash from one_time_tokens where purpose = any ($1)", purposes)
     codes = (*change.codes, change.cancellation)
     assert {row["hash"] for row in rows} == {hashlib.sha256(code.encode()).digest() for code in codes}
-    stored = str([dict(row) for row in await house.resources.db.fetch("select * from email_changes")])
+    stored = str([dict(row) for row in await env.resources.db.fetch("select * from email_changes")])
     assert not any(code in stored for code in codes)
 
 
@@ -287,11 +290,11 @@ async def test_an_address_that_has_been_taken_meanwhile_is_a_conflict_and_change
     assert (await confirm(api, change.codes[1])).body["changed"], "it was not used up"
 
 
-async def test_of_two_who_want_one_address_at_once_one_gets_it(api: Api, house: House) -> None:
+async def test_of_two_who_want_one_address_at_once_one_gets_it(api: Api, env: Environment) -> None:
     new, people = a_new_one(), [await api.signed_up() for _ in range(2)]
     for place, one in enumerate(people):
         assert (await ask(one, new)).status == 200
-        await mail_codes(house, one, str(place))
+        await mail_codes(env, one, str(place))
     for place in range(2):
         assert (await confirm(api, f"{OLD}{place}")).status == 200
     replies = await asyncio.gather(*(confirm(api, f"{NEW}{place}") for place in range(2)))
@@ -300,20 +303,20 @@ async def test_of_two_who_want_one_address_at_once_one_gets_it(api: Api, house: 
     assert sorted(email == new for email in emails) == [False, True]
 
 
-async def mail_codes(house: House, caller: Caller, mark: str = "") -> None:
+async def mail_codes(env: Environment, caller: Caller, mark: str = "") -> None:
     """Store the codes of a pending change as if they had come by mail."""
     in_an_hour = clock.now() + timedelta(hours=1)
     for purpose in (OLD, NEW, CANCEL):
         code = digest(purpose + mark)
-        await INSERT_ONE_TIME_TOKEN(house.resources.db, code, UUID(caller.id), purpose, in_an_hour)
+        await INSERT_ONE_TIME_TOKEN(env.resources.db, code, UUID(caller.id), purpose, in_an_hour)
 
 
 @pytest.fixture
-async def ann(api: Api, house: House) -> Caller:
+async def ann(api: Api, env: Environment) -> Caller:
     """Return somebody who has asked for a change, whose codes are the names of their purposes."""
     ann = await api.signed_up("talent")
     assert (await ask(ann, a_new_one())).status == 200
-    await mail_codes(house, ann)
+    await mail_codes(env, ann)
     return ann
 
 
@@ -334,11 +337,11 @@ async def test_one_code_that_comes_twice_at_once_counts_once(api: Api, ann: Call
 
 
 async def test_the_login_that_asked_goes_on_and_hears_of_the_change(
-    api: Api, house: House, hub: str, ann: Caller
+    api: Api, env: Environment, hub: str, ann: Caller
 ) -> None:
-    user = await sessions.authenticate(house.resources, "onswift", ann.access_token)
+    user = await logins.authenticate(env.resources, "onswift", ann.access_token)
     chatter = await Chatter(user, ann.access_token, hub).connect()
-    house.stack.push_async_callback(chatter.socket.disconnect)
+    env.stack.push_async_callback(chatter.socket.disconnect)
     await confirm_both(api)
     assert (await chatter.heard.next("user:updated"))["user"]["id"] == ann.id
     assert chatter.socket.connected
@@ -346,68 +349,70 @@ async def test_the_login_that_asked_goes_on_and_hears_of_the_change(
     assert (await api.anyone.post("/auth/refresh", refreshToken=ann.refresh_token)).status == 200
 
 
-async def log_out_everywhere_else(_api: Api, _house: House, ann: Caller) -> None:
+async def log_out_everywhere_else(_api: Api, _house: Environment, ann: Caller) -> None:
     assert (await ann.delete("/auth/sessions")).status == 204
 
 
-async def change_password(_api: Api, _house: House, ann: Caller) -> None:
+async def change_password(_api: Api, _house: Environment, ann: Caller) -> None:
     change = {"currentPassword": PASSWORD, "newPassword": NEW_PASSWORD}
     assert (await ann.post("/auth/change-password", **change)).status == 200
 
 
-async def reset_password(api: Api, house: House, ann: Caller) -> None:
+async def reset_password(api: Api, env: Environment, ann: Caller) -> None:
     expires = clock.now() + timedelta(hours=1)
-    await INSERT_ONE_TIME_TOKEN(house.resources.db, digest(RESET), UUID(ann.id), RESET, expires)
+    await INSERT_ONE_TIME_TOKEN(env.resources.db, digest(RESET), UUID(ann.id), RESET, expires)
     assert (await api.anyone.post("/auth/reset-password", token=RESET, newPassword=NEW_PASSWORD)).status == 200
 
 
-async def delete_account(_api: Api, _house: House, ann: Caller) -> None:
+async def delete_account(_api: Api, _house: Environment, ann: Caller) -> None:
     assert (await ann.delete("/users/me")).status == 204
 
 
 @pytest.mark.parametrize("end", [log_out_everywhere_else, change_password, reset_password, delete_account])
 async def test_what_ends_all_logins_cancels_a_pending_change(
-    api: Api, house: House, ann: Caller, end: Callable[[Api, House, Caller], Awaitable[None]]
+    api: Api, env: Environment, ann: Caller, end: Callable[[Api, Environment, Caller], Awaitable[None]]
 ) -> None:
     assert (await confirm(api, OLD)).status == 200
-    await end(api, house, ann)
+    await end(api, env, ann)
     for reply in (await confirm(api, NEW), await cancel(api, CANCEL)):
         assert reply.code == "INVALID_VERIFICATION_TOKEN"
-    assert await house.resources.db.fetchval("select count(*) from email_changes") == 0
+    assert await env.resources.db.fetchval("select count(*) from email_changes") == 0
 
 
-async def test_the_end_of_the_login_that_asked_leaves_the_change_pending(api: Api, house: House, ann: Caller) -> None:
+async def test_the_end_of_the_login_that_asked_leaves_the_change_pending(
+    api: Api, env: Environment, ann: Caller
+) -> None:
     assert (await ann.post("/auth/logout")).status == 204
     await confirm_both(api)
-    assert await house.resources.db.fetchval("select count(*) from sessions where ended_at is null") == 0
+    assert await env.resources.db.fetchval("select count(*) from sessions where ended_at is null") == 0
 
 
-async def test_a_change_that_is_asked_for_while_all_logins_end_is_refused(api: Api, house: House) -> None:
+async def test_a_change_that_is_asked_for_while_all_logins_end_is_refused(api: Api, env: Environment) -> None:
     ann = await api.signed_up()
-    async with asyncio.TaskGroup() as tasks, transaction(house.resources.db) as db:
+    async with asyncio.TaskGroup() as tasks, transaction(env.resources.db) as db:
         await sessions.LOCK_USER(db, UUID(ann.id))
         asking = tasks.create_task(ask(ann, a_new_one()))
-        await blocked(house)
+        await blocked(env)
         await sessions.END_OF_USER(db, UUID(ann.id), None, clock.now(), "by a test")
     assert asking.result().code == "SESSION_ENDED"
-    assert await house.resources.db.fetchval("select count(*) from email_changes") == 0
+    assert await env.resources.db.fetchval("select count(*) from email_changes") == 0
 
 
-async def test_codes_that_are_being_mailed_end_with_a_change_that_is_cancelled(api: Api, house: House) -> None:
+async def test_codes_that_are_being_mailed_end_with_a_change_that_is_cancelled(api: Api, env: Environment) -> None:
     ann = await api.signed_up()
     await ask(ann, a_new_one())
-    (id,) = [id for (id,) in await house.resources.db.fetch("select id from email_changes")]
-    async with asyncio.TaskGroup() as tasks, transaction(house.resources.db) as db:
+    (id,) = [id for (id,) in await env.resources.db.fetch("select id from email_changes")]
+    async with asyncio.TaskGroup() as tasks, transaction(env.resources.db) as db:
         assert await email_changes.HOLD_PENDING(db, id, clock.now())
         cancelling = tasks.create_task(ann.delete(PATH))
-        await blocked(house)
+        await blocked(env)
         await INSERT_ONE_TIME_TOKEN(db, digest(OLD), UUID(ann.id), OLD, clock.now() + timedelta(hours=1))
     assert cancelling.result().status == 204
-    assert await house.resources.db.fetchval("select count(*) from one_time_tokens where used_at is null") == 0
+    assert await env.resources.db.fetchval("select count(*) from one_time_tokens where used_at is null") == 0
 
 
 async def test_a_cancelled_change_and_a_deleted_account_are_mailed_nothing(
-    api: Api, mailbox: Mailbox, house: House
+    api: Api, mailbox: Mailbox, env: Environment
 ) -> None:
     ann, bob, eve = [await api.signed_up() for _ in range(3)]
     for one in (ann, bob):
@@ -415,31 +420,31 @@ async def test_a_cancelled_change_and_a_deleted_account_are_mailed_nothing(
     await ann.delete(PATH)
     await bob.delete("/users/me")
     await ask(eve, new := a_new_one())
-    async with open_worker(house.settings, house.resources, house.publisher):
+    async with open_worker(env.settings, env.resources, env.publisher):
         assert {(await mailbox.next())["To"] for _ in range(2)} == {eve.email, new}
     assert mailbox.mails.empty()
 
 
 async def test_a_mail_that_waits_for_the_mail_server_is_not_sent_once_the_change_is_cancelled(
-    api: Api, house: House, mailbox: Mailbox
+    api: Api, env: Environment, mailbox: Mailbox
 ) -> None:
     ann = await api.signed_up()
     await ask(ann, a_new_one())
-    (id,) = [id for (id,) in await house.resources.db.fetch("select id from email_changes")]
+    (id,) = [id for (id,) in await env.resources.db.fetch("select id from email_changes")]
     mail = email_changes.ADDRESS
-    assert await mail(house.resources.db, id, "old") == ann.email
+    assert await mail(env.resources.db, id, "old") == ann.email
     await ann.delete(PATH)
-    assert await mail(house.resources.db, id, "old") is None
+    assert await mail(env.resources.db, id, "old") is None
 
 
-async def test_the_audit_log_has_each_step_without_addresses(api: Api, house: House) -> None:
+async def test_the_audit_log_has_each_step_without_addresses(api: Api, env: Environment) -> None:
     ann = await api.signed_up()
     new = a_new_one()
     await ask(ann, a_new_one())
     await ask(ann, new)
-    await mail_codes(house, ann)
+    await mail_codes(env, ann)
     await confirm_both(api)
-    rows = await audited(house)
+    rows = await audited(env)
     assert [(action, facts) for action, entity, facts in rows if "email" in action] == [
         ("user.ask_email_change", {}),
         ("user.cancel_email_change", {}),

@@ -9,23 +9,27 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from core import blocking, deliveries, errors, messages, mutes, weights
-from core.clock import now
-from core.context import User
-from core.events import Event, Message, MessageEdited, NotificationChanged, NotificationNew
-from core.ids import uuid7
-from core.publisher import Draft, Stored
+from core.base import errors
+from core.base.clock import now
+from core.base.events import Event, Message, MessageEdited, NotificationChanged, NotificationNew
+from core.base.ids import uuid7
+from core.base.publisher import Draft, Stored
+from core.chat import blocking, mutes
+from core.limits import weights
+from core.messages import messages
+from core.notifications import deliveries
+from core.work.context import User
 from realtime.limits import WEIGHTS
 from realtime.wire import EditMessage, SendMessage
 from tests.flow.api.conftest import Api
-from tests.flow.conftest import House
-from tests.flow.workers.test_notifications import Ear as Everything
+from tests.flow.conftest import Environment
+from tests.flow.workers.test_notifications import Recorder as Everything
 from tests.flow.workers.test_notifications import inbox, notify, say
 
 CROWD = 101
 
 
-class Ear(Everything):
+class Recorder(Everything):
     """Hears what units of work emit, too."""
 
     def emit_encoded(self, user_ids: Sequence[UUID], name: str, payload: bytes) -> None:
@@ -35,10 +39,10 @@ class Ear(Everything):
 
 
 @pytest.fixture
-def ear(house: House, monkeypatch: pytest.MonkeyPatch) -> Ear:
-    ear = Ear(house, monkeypatch)
-    monkeypatch.setattr(house.publisher, "emit_encoded", ear.emit_encoded)
-    return ear
+def recorder(env: Environment, monkeypatch: pytest.MonkeyPatch) -> Recorder:
+    recorder = Recorder(env, monkeypatch)
+    monkeypatch.setattr(env.publisher, "emit_encoded", recorder.emit_encoded)
+    return recorder
 
 
 @dataclass
@@ -46,54 +50,52 @@ class Talk:
     """Ann writes to Bob and Eve, alone or among a hundred."""
 
     api: Api
-    house: House
-    ear: Ear
+    env: Environment
+    recorder: Recorder
     ann: User
     bob: User
     eve: User
     room: UUID
 
     async def edit(self, stored: Stored, content: str, *mentioned: User) -> Message:
-        return await messages.edit(
-            self.house.ctx(self.ann), self.room, stored.id, content, [one.id for one in mentioned]
-        )
+        return await messages.edit(self.env.ctx(self.ann), self.room, stored.id, content, [one.id for one in mentioned])
 
     async def read(self, *readers: User, up_to: Stored) -> None:
         for reader in readers:
-            await messages.mark_read(self.house.ctx(reader), self.room, up_to.id)
+            await messages.mark_read(self.env.ctx(reader), self.room, up_to.id)
 
     async def shown(self, who: User) -> list[str]:
-        page = await inbox(self.api, self.house, who)
+        page = await inbox(self.api, self.env, who)
         return [one["message"] for one in page["notifications"] if not one["isRead"]]
 
     async def say(self, text: str, *mentioned: User) -> Stored:
-        stored = await say(self.house, self.ann, self.room, text, *mentioned)
-        await notify(self.house, self.room)
+        stored = await say(self.env, self.ann, self.room, text, *mentioned)
+        await notify(self.env, self.room)
         return stored
 
 
 @pytest.fixture(params=[3, CROWD], ids=["a few", "a crowd"])
-async def talk(request: pytest.FixtureRequest, api: Api, house: House, ear: Ear) -> Talk:
-    ann, bob, eve = [(await house.person(name))[0] for name in ("Ann", "Bob", "Eve")]
-    others = [(await house.person(f"P{place}"))[0] for place in range(request.param - 3)]
-    return Talk(api, house, ear, ann, bob, eve, await house.group(ann, bob, eve, *others))
+async def talk(request: pytest.FixtureRequest, api: Api, env: Environment, recorder: Recorder) -> Talk:
+    ann, bob, eve = [(await env.person(name))[0] for name in ("Ann", "Bob", "Eve")]
+    others = [(await env.person(f"P{place}"))[0] for place in range(request.param - 3)]
+    return Talk(api, env, recorder, ann, bob, eve, await env.group(ann, bob, eve, *others))
 
 
 async def test_who_has_read_a_message_is_notified_once_when_an_edit_mentions_her(talk: Talk) -> None:
     stored = await talk.say("who can?")
     await talk.read(talk.bob, talk.eve, up_to=stored)
-    talk.ear.told.clear()
+    talk.recorder.told.clear()
     edited = await talk.edit(stored, "Bob, can you?", talk.bob)
     assert edited.mentions == [talk.bob.id]
-    assert talk.ear.notified() == [talk.bob.id]
+    assert talk.recorder.notified() == [talk.bob.id]
     assert await talk.shown(talk.bob) == ["Ann: Bob, can you?"]
     assert await talk.shown(talk.eve) == []
     await talk.edit(stored, "Bob, can you, please?", talk.bob, talk.eve)
-    assert talk.ear.notified() == [talk.eve.id], "Bob hears nothing again"
+    assert talk.recorder.notified() == [talk.eve.id], "Bob hears nothing again"
     assert await talk.shown(talk.bob) == ["Ann: Bob, can you, please?"]
-    await messages.edit(talk.house.ctx(talk.ann), talk.room, stored.id, "Bob?")
-    await notify(talk.house, talk.room)
-    assert talk.ear.notified() == [], "without the field the mentions stay"
+    await messages.edit(talk.env.ctx(talk.ann), talk.room, stored.id, "Bob?")
+    await notify(talk.env, talk.room)
+    assert talk.recorder.notified() == [], "without the field the mentions stay"
     assert await talk.shown(talk.bob) == await talk.shown(talk.eve) == ["Ann: Bob?"]
 
 
@@ -109,10 +111,10 @@ async def test_it_is_read_with_what_comes_later_or_by_itself(talk: Talk) -> None
 
 async def test_who_has_not_read_it_is_notified_as_of_a_new_message(talk: Talk) -> None:
     stored = await talk.say("who can?")
-    talk.ear.told.clear()
+    talk.recorder.told.clear()
     await talk.edit(stored, "Bob, can you?", talk.bob)
-    await notify(talk.house, talk.room)
-    assert talk.ear.notified() == [talk.bob.id]
+    await notify(talk.env, talk.room)
+    assert talk.recorder.notified() == [talk.bob.id]
     assert await talk.shown(talk.bob) == ["Ann: Bob, can you?"]
     await talk.read(talk.bob, up_to=stored)
     assert await talk.shown(talk.bob) == []
@@ -122,15 +124,15 @@ async def test_who_is_mentioned_no_more_loses_what_she_has_not_read_of_it(talk: 
     stored = await talk.say("who can?")
     await talk.read(talk.bob, talk.eve, up_to=stored)
     await talk.edit(stored, "Bob, Eve?", talk.bob, talk.eve)
-    talk.ear.told.clear()
+    talk.recorder.told.clear()
     await talk.edit(stored, "Eve?", talk.eve)
     assert await talk.shown(talk.bob) == []
     assert await talk.shown(talk.eve) == ["Ann: Eve?"]
-    assert (talk.bob.id, NotificationChanged(conversation_id=talk.room)) in talk.ear.told
-    await messages.delete(talk.house.ctx(talk.ann), talk.room, stored.id)
+    assert (talk.bob.id, NotificationChanged(conversation_id=talk.room)) in talk.recorder.told
+    await messages.delete(talk.env.ctx(talk.ann), talk.room, stored.id)
     assert await talk.shown(talk.eve) == []
-    assert (await messages.get(talk.house.ctx(talk.ann), talk.room, stored.id)).mentions == []
-    assert await talk.house.resources.db.fetchval("select count(*) from mentions") == 0
+    assert (await messages.get(talk.env.ctx(talk.ann), talk.room, stored.id)).mentions == []
+    assert await talk.env.resources.db.fetchval("select count(*) from mentions") == 0
 
 
 @pytest.mark.parametrize("talk", [CROWD], indirect=True)
@@ -144,7 +146,7 @@ async def test_in_a_crowd_what_was_sent_with_a_mention_goes_with_it_unless_anoth
         await talk.read(talk.bob, up_to=first)
     await talk.edit(second, "two")
     assert await talk.shown(talk.bob) == (["Ann: two"] if other == "left" else [])
-    await messages.delete(talk.house.ctx(talk.ann), talk.room, first.id)
+    await messages.delete(talk.env.ctx(talk.ann), talk.room, first.id)
     assert await talk.shown(talk.bob) == []
 
 
@@ -159,43 +161,43 @@ async def test_among_a_few_a_message_is_told_with_and_without_a_mention(talk: Ta
 async def test_who_wants_to_hear_nothing_of_it_is_not_notified(talk: Talk, how: str) -> None:
     stored = await talk.say("who can?")
     await talk.read(talk.bob, up_to=stored)
-    bob = talk.house.ctx(talk.bob)
+    bob = talk.env.ctx(talk.bob)
     quiet: dict[str, Callable[[], Awaitable[Any]]] = {
         "blocked": lambda: blocking.block(bob, talk.ann.id),
         "muted": lambda: mutes.mute_user(bob, talk.ann.id, None),
         "conversation muted": lambda: mutes.mute_conversation(bob, talk.room, None),
-        "left": lambda: talk.house.resources.db.execute(
+        "left": lambda: talk.env.resources.db.execute(
             "update members set left_at = now() where user_id = $1", talk.bob.id
         ),
     }
     await quiet[how]()
-    talk.ear.told.clear()
+    talk.recorder.told.clear()
     if how == "left":
         with pytest.raises(errors.AppError, match="VALIDATION_ERROR"):
             await talk.edit(stored, "Bob?", talk.bob)
     else:
         assert (await talk.edit(stored, "Bob?", talk.bob)).mentions == [talk.bob.id]
-    assert talk.ear.notified() == []
+    assert talk.recorder.notified() == []
     assert await talk.shown(talk.bob) == []
 
 
 async def test_who_was_mentioned_and_has_left_may_stay_so(talk: Talk) -> None:
     stored = await talk.say("Bob?", talk.bob)
-    await talk.house.resources.db.execute("update members set left_at = now() where user_id = $1", talk.bob.id)
+    await talk.env.resources.db.execute("update members set left_at = now() where user_id = $1", talk.bob.id)
     assert (await talk.edit(stored, "Bob, Eve?", talk.bob, talk.eve)).mentions == sorted([talk.bob.id, talk.eve.id])
 
 
 async def test_two_edits_at_once_notify_each_new_mention_once(talk: Talk) -> None:
     stored = await talk.say("who can?")
     await talk.read(talk.bob, talk.eve, up_to=stored)
-    talk.ear.told.clear()
+    talk.recorder.told.clear()
     await asyncio.gather(
         *(talk.edit(stored, "Bob, Eve?", talk.bob, talk.eve) for _ in range(3)),
         *(talk.edit(stored, "Bob?", talk.bob) for _ in range(3)),
     )
-    heard = talk.ear.notified()
+    heard = talk.recorder.notified()
     assert heard.count(talk.bob.id) == 1
-    after = await messages.get(talk.house.ctx(talk.ann), talk.room, stored.id)
+    after = await messages.get(talk.env.ctx(talk.ann), talk.room, stored.id)
     assert (after.mentions == [talk.bob.id]) == (await talk.shown(talk.eve) == [])
 
 
@@ -205,12 +207,12 @@ async def test_the_same_edit_again_changes_nothing_and_one_of_mentions_only_is_a
 ) -> None:
     stored = await talk.say("Bob?")
     told: list[Any] = []
-    monkeypatch.setattr(talk.house.publisher, "changed", lambda *change: told.append(change))
+    monkeypatch.setattr(talk.env.publisher, "changed", lambda *change: told.append(change))
     first = await talk.edit(stored, "Bob?", talk.bob)
     again = await talk.edit(stored, "Bob?", talk.bob, talk.bob)
     assert (first.version, first.is_edited, first) == (stored.version + 1, True, again)
     assert told == [(talk.room, first.version, MessageEdited(first, talk.room))]
-    page, _ = await messages.history(talk.house.ctx(talk.eve), talk.room, None, 1)
+    page, _ = await messages.history(talk.env.ctx(talk.eve), talk.room, None, 1)
     assert page == [first]
 
 
@@ -219,11 +221,11 @@ async def test_the_same_edit_again_changes_nothing_and_one_of_mentions_only_is_a
 async def test_a_repeated_send_is_compared_with_the_mentions_that_it_had_first(talk: Talk, then: str) -> None:
     def send(*mentioned: User) -> Awaitable[Stored]:
         ids = tuple(one.id for one in mentioned)
-        return talk.house.publisher.append(Draft(uuid7(), talk.room, talk.ann.person, "Bob?", "one", mentions=ids))
+        return talk.env.publisher.append(Draft(uuid7(), talk.room, talk.ann.person, "Bob?", "one", mentions=ids))
 
     first = await send(talk.bob)
     if then == "deleted":
-        await messages.delete(talk.house.ctx(talk.ann), talk.room, first.id)
+        await messages.delete(talk.env.ctx(talk.ann), talk.room, first.id)
     else:
         await talk.edit(first, "Eve!" if then == "edited" else "Bob?", talk.eve)
         await talk.edit(first, "Nobody")
@@ -237,7 +239,7 @@ async def test_a_repeated_send_is_compared_with_the_mentions_that_it_had_first(t
 
 @pytest.mark.parametrize("talk", [3], indirect=True)
 async def test_a_device_is_pushed_to_again_and_no_second_mail_goes_out(talk: Talk) -> None:
-    db = talk.house.resources.db
+    db = talk.env.resources.db
     await db.execute(
         "insert into devices (id, user_id, session_id, platform, token, created_at) values ($1, $2, $3, 'fcm', 'x', $4)",
         uuid7(), talk.bob.id, talk.bob.session_id, now(),

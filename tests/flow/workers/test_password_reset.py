@@ -8,13 +8,14 @@ from unittest.mock import MagicMock
 
 import pytest
 
-from core import clock, passwords, tracing
-from core.budget import Rate
-from core.identity import RESET
-from core.tracing import Fact, Kind
+from core.accounts.identity import RESET
+from core.base import clock
+from core.limits.budget import Rate
+from core.platform import passwords, tracing
+from core.platform.tracing import Fact, Kind
 from marketplaces.onswift import rules
 from tests.flow.api.conftest import Api, Reply
-from tests.flow.conftest import House
+from tests.flow.conftest import Environment
 from tests.flow.workers.conftest import Mailbox
 from workers.app import Worker
 
@@ -102,14 +103,14 @@ class Statements:
 
 
 @pytest.mark.parametrize("path", ["forgot-password", "resend-verification"])
-async def test_an_unknown_address_gets_the_same_answer_for_the_same_work(api: Api, house: House, path: str) -> None:
+async def test_an_unknown_address_gets_the_same_answer_for_the_same_work(api: Api, env: Environment, path: str) -> None:
     ann, seen = await api.signed_up(), []
     for email in ("nobody@example.com", ann.email):
-        before = await house.resources.jobs.waiting()
+        before = await env.resources.jobs.waiting()
         with tracing.traced_by(statements := Statements()):
             replies = [await api.anyone.post(f"/auth/{path}", email=email) for _ in range(4)]
         answers = [(reply.status, reply.body) for reply in replies]
-        seen.append((answers, statements.made, await house.resources.jobs.waiting() - before))
+        seen.append((answers, statements.made, await env.resources.jobs.waiting() - before))
     assert seen[0] == seen[1]
     assert [status for status, _ in seen[0][0]] == [200, 200, 200, 429]
     assert seen[0][1:] == ([], 3), "the worker looks whether there is an account, not the call"
@@ -130,11 +131,11 @@ async def test_an_address_is_mailed_three_times_an_hour(api: Api) -> None:
     assert (await forgot(api, "bob@example.com")).status == 200
 
 
-async def test_a_code_is_stored_as_its_hash_only(api: Api, house: House, mailbox: Mailbox, worker: Worker) -> None:
+async def test_a_code_is_stored_as_its_hash_only(api: Api, env: Environment, mailbox: Mailbox, worker: Worker) -> None:
     ann = await api.signed_up()
     await forgot(api, ann.email)
     token = token_in(await mailbox.next())
-    stored = await house.resources.db.fetch("select hash from one_time_tokens where purpose = $1", RESET)
+    stored = await env.resources.db.fetch("select hash from one_time_tokens where purpose = $1", RESET)
     assert [row["hash"] for row in stored] == [hashlib.sha256(token.encode()).digest()]
 
 

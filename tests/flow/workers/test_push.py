@@ -17,14 +17,15 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from config.settings import Settings, SettingsError
-from core import dead_jobs, devices
-from core.context import Ctx, User
-from core.ids import uuid7
-from core.jobs import NotifyMembers
-from core.notices import Notice
-from core.publisher import Draft
-from core.unit_of_work import unit_of_work
-from tests.flow.conftest import PATIENCE, House
+from core.base.ids import uuid7
+from core.base.publisher import Draft
+from core.notifications import devices
+from core.work import dead_jobs
+from core.work.context import Ctx, User
+from core.work.jobs import NotifyMembers
+from core.work.notices import Notice
+from core.work.unit_of_work import unit_of_work
+from tests.flow.conftest import PATIENCE, Environment
 from workers import fcm, running
 from workers.app import Worker, open_worker
 
@@ -104,154 +105,158 @@ def settings(settings: Settings, firebase: Firebase, tmp_path: Path) -> Settings
     return msgspec.structs.replace(settings, fcm_credentials=str(path))
 
 
-async def register(house: House, user: User, token: str, platform: devices.Platform = "fcm") -> UUID:
-    return (await devices.register(house.ctx(user), platform, token)).id
+async def register(env: Environment, user: User, token: str, platform: devices.Platform = "fcm") -> UUID:
+    return (await devices.register(env.ctx(user), platform, token)).id
 
 
-async def notify(house: House, user: User, task: str = "Cut") -> None:
-    async with unit_of_work(Ctx(house.resources, house.publisher, user.market, "test")) as work:
+async def notify(env: Environment, user: User, task: str = "Cut") -> None:
+    async with unit_of_work(Ctx(env.resources, env.publisher, user.market, "test")) as work:
         await work.notify(LATE, [user.id], UUID(int=7), task=task)
 
 
-async def test_a_notice_is_pushed_to_each_device_of_its_user(house: House, firebase: Firebase, worker: Worker) -> None:
-    (ann, _), (bob, _) = await house.person("Ann"), await house.person("Bob")
-    await register(house, ann, "phone")
-    await register(house, ann, "browser", "webpush")
-    await register(house, bob, "other")
-    await notify(house, ann)
+async def test_a_notice_is_pushed_to_each_device_of_its_user(
+    env: Environment, firebase: Firebase, worker: Worker
+) -> None:
+    (ann, _), (bob, _) = await env.person("Ann"), await env.person("Bob")
+    await register(env, ann, "phone")
+    await register(env, ann, "browser", "webpush")
+    await register(env, bob, "other")
+    await notify(env, ann)
     pushes = [await firebase.next(), await firebase.next()]
     assert {push["token"] for push in pushes} == {"phone", "browser"}
-    (id,) = [str(row["id"]) for row in await house.resources.db.fetch("select id from notifications")]
+    (id,) = [str(row["id"]) for row in await env.resources.db.fetch("select id from notifications")]
     for push in pushes:
         assert push["notification"] == {"title": "Late", "body": "Cut is late"}
         assert push["data"] == {
             "notificationId": id, "type": "late", "entityType": "task", "entityId": str(UUID(int=7)),
         }  # fmt: skip
         assert (push["android"]["collapse_key"], push["apns"]["headers"]["apns-collapse-id"]) == (id, id)
-    await notify(house, bob)
+    await notify(env, bob)
     assert (await firebase.next())["token"] == "other"
     assert firebase.granted == 1, "an access token is good for an hour"
 
 
 async def test_a_device_that_is_gone_is_forgotten_and_others_are_not(
-    house: House, firebase: Firebase, worker: Worker
+    env: Environment, firebase: Firebase, worker: Worker
 ) -> None:
-    ann, _ = await house.person("Ann")
-    await register(house, ann, "gone")
+    ann, _ = await env.person("Ann")
+    await register(env, ann, "gone")
     for error in (
         (404, UNREGISTERED),
         (403, {"details": [{"errorCode": "SENDER_ID_MISMATCH"}]}),
         (400, {"message": "The registration token is not a valid FCM registration token"}),
         (400, {"details": [{"fieldViolations": [{"field": "message.token"}]}]}),
     ):
-        await register(house, ann, "gone")
+        await register(env, ann, "gone")
         firebase.refusals.append(error)
-        await notify(house, ann)
+        await notify(env, ann)
         async with asyncio.timeout(PATIENCE):
             await firebase.answers.get()
-            while await devices.of_user(house.ctx(ann)):  # noqa: ASYNC110 - a table does not tell
+            while await devices.of_user(env.ctx(ann)):  # noqa: ASYNC110 - a table does not tell
                 await asyncio.sleep(0.01)
-    await register(house, ann, "phone")
-    await notify(house, ann)
+    await register(env, ann, "phone")
+    await notify(env, ann)
     assert (await firebase.next())["token"] == "phone"
-    assert await dead_jobs.ALL(house.resources.db) == []
+    assert await dead_jobs.ALL(env.resources.db) == []
 
 
-async def test_a_push_that_is_put_off_comes_later(house: House, firebase: Firebase, worker: Worker) -> None:
-    ann, _ = await house.person("Ann")
-    await register(house, ann, "phone")
+async def test_a_push_that_is_put_off_comes_later(env: Environment, firebase: Firebase, worker: Worker) -> None:
+    ann, _ = await env.person("Ann")
+    await register(env, ann, "phone")
     firebase.refusals += [(503, {}), (429, {"details": [{"errorCode": "QUOTA_EXCEEDED"}]})]
-    await notify(house, ann)
+    await notify(env, ann)
     assert (await firebase.next())["token"] == "phone"
 
 
-async def test_an_access_token_that_is_refused_is_renewed(house: House, firebase: Firebase, worker: Worker) -> None:
-    ann, _ = await house.person("Ann")
-    await register(house, ann, "phone")
-    await notify(house, ann)
+async def test_an_access_token_that_is_refused_is_renewed(env: Environment, firebase: Firebase, worker: Worker) -> None:
+    ann, _ = await env.person("Ann")
+    await register(env, ann, "phone")
+    await notify(env, ann)
     await firebase.next()
     firebase.granted += 1  # Firebase knows the first one no more
-    await notify(house, ann, "Second")
+    await notify(env, ann, "Second")
     assert (await firebase.next())["notification"]["body"] == "Second is late"
 
 
 async def test_a_push_that_firebase_will_never_take_is_dead_at_once(
-    house: House, firebase: Firebase, worker: Worker, caplog: pytest.LogCaptureFixture
+    env: Environment, firebase: Firebase, worker: Worker, caplog: pytest.LogCaptureFixture
 ) -> None:
-    ann, _ = await house.person("Ann")
-    await register(house, ann, "phone")
+    ann, _ = await env.person("Ann")
+    await register(env, ann, "phone")
     firebase.refusals.append((400, {"message": "Message too big"}))
-    await notify(house, ann)
+    await notify(env, ann)
     async with asyncio.timeout(PATIENCE):
-        while not (jobs := await dead_jobs.ALL(house.resources.db)):  # noqa: ASYNC110 - a table does not tell
+        while not (jobs := await dead_jobs.ALL(env.resources.db)):  # noqa: ASYNC110 - a table does not tell
             await asyncio.sleep(0.01)
     assert [(job.name, job.tries) for job in jobs] == [("PushNotification", 1)]
     assert "phone" not in caplog.text
-    assert len(await devices.of_user(house.ctx(ann))) == 1
+    assert len(await devices.of_user(env.ctx(ann))) == 1
     caplog.clear()
 
 
-async def test_a_device_is_silent_when_its_session_has_ended(house: House, firebase: Firebase, worker: Worker) -> None:
-    ann, _ = await house.person("Ann")
-    await register(house, ann, "phone")
-    await house.resources.db.execute("update sessions set ended_at = now() where id = $1", ann.session_id)
-    await notify(house, ann)
-    bob, _ = await house.person("Bob")
-    await register(house, bob, "other")
-    await notify(house, bob)
+async def test_a_device_is_silent_when_its_session_has_ended(
+    env: Environment, firebase: Firebase, worker: Worker
+) -> None:
+    ann, _ = await env.person("Ann")
+    await register(env, ann, "phone")
+    await env.resources.db.execute("update sessions set ended_at = now() where id = $1", ann.session_id)
+    await notify(env, ann)
+    bob, _ = await env.person("Bob")
+    await register(env, bob, "other")
+    await notify(env, bob)
     assert (await firebase.next())["token"] == "other"
-    assert await devices.of_user(house.ctx(ann)) == []
+    assert await devices.of_user(env.ctx(ann)) == []
 
 
 async def test_a_token_goes_with_whoever_has_logged_in_on_the_device(
-    house: House, firebase: Firebase, worker: Worker
+    env: Environment, firebase: Firebase, worker: Worker
 ) -> None:
-    (ann, _), (bob, _) = await house.person("Ann"), await house.person("Bob")
-    first = await register(house, ann, "phone")
-    assert await register(house, ann, "phone") == first
-    assert await register(house, bob, "phone") != first
-    await notify(house, ann)
-    await notify(house, bob, "Second")
+    (ann, _), (bob, _) = await env.person("Ann"), await env.person("Bob")
+    first = await register(env, ann, "phone")
+    assert await register(env, ann, "phone") == first
+    assert await register(env, bob, "phone") != first
+    await notify(env, ann)
+    await notify(env, bob, "Second")
     assert (await firebase.next())["notification"]["body"] == "Second is late"
-    assert await devices.of_user(house.ctx(ann)) == []
+    assert await devices.of_user(env.ctx(ann)) == []
 
 
 async def test_messages_of_a_conversation_take_each_other_s_place_on_the_device(
-    house: House, firebase: Firebase, worker: Worker
+    env: Environment, firebase: Firebase, worker: Worker
 ) -> None:
-    (ann, _), (bob, _) = await house.person("Ann"), await house.person("Bob")
-    group = await house.group(ann, bob)
-    await register(house, bob, "phone")
+    (ann, _), (bob, _) = await env.person("Ann"), await env.person("Bob")
+    group = await env.group(ann, bob)
+    await register(env, bob, "phone")
     for text in ("one", "two"):
-        await house.publisher.append(Draft(uuid7(), group, ann.person, text))
-        await house.resources.jobs.enqueue(NotifyMembers([str(group)]))
+        await env.publisher.append(Draft(uuid7(), group, ann.person, text))
+        await env.resources.jobs.enqueue(NotifyMembers([str(group)]))
         push = await firebase.next()
         assert push["notification"]["body"] == f"Ann: {text}"
         assert push["android"]["notification"]["tag"] == str(group)
 
 
-async def test_no_more_than_the_newest_devices_of_a_user_are_kept(house: House) -> None:
-    ann, _ = await house.person("Ann")
-    ids = [await register(house, ann, f"phone-{number}") for number in range(devices.MOST + 2)]
-    assert [device.id for device in await devices.of_user(house.ctx(ann))] == ids[2:]
+async def test_no_more_than_the_newest_devices_of_a_user_are_kept(env: Environment) -> None:
+    ann, _ = await env.person("Ann")
+    ids = [await register(env, ann, f"phone-{number}") for number in range(devices.MOST + 2)]
+    assert [device.id for device in await devices.of_user(env.ctx(ann))] == ids[2:]
 
 
 @pytest.mark.parametrize("content", [None, "{}", "no json", '{"private_key": 1}'])
-async def test_a_wrong_file_of_a_service_account_is_told(house: House, tmp_path: Path, content: str | None) -> None:
+async def test_a_wrong_file_of_a_service_account_is_told(env: Environment, tmp_path: Path, content: str | None) -> None:
     path = tmp_path / "wrong.json"
     if content is not None:
         path.write_text(content)
-    wrong = msgspec.structs.replace(house.settings, fcm_credentials=str(path))
+    wrong = msgspec.structs.replace(env.settings, fcm_credentials=str(path))
     with pytest.raises(SettingsError, match="GREENROOM_FCM_CREDENTIALS"):
-        async with open_worker(wrong, house.resources, house.publisher):
+        async with open_worker(wrong, env.resources, env.publisher):
             pass
 
 
-async def test_without_the_extra_its_name_is_told(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_the_extra_its_name_is_told(env: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
     def lacks(*_: object) -> str:
         raise NotImplementedError
 
     monkeypatch.setattr(fcm, "assertion", lacks)
     with pytest.raises(SettingsError, match=r"greenroom\[push\]"):
-        async with open_worker(house.settings, house.resources, house.publisher):
+        async with open_worker(env.settings, env.resources, env.publisher):
             pass

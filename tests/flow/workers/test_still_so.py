@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from tests.flow.api.conftest import Api, Caller, Reply
-from tests.flow.conftest import PATIENCE, House
+from tests.flow.conftest import PATIENCE, Environment
 from tests.flow.workers.conftest import Mailbox
 from tests.flow.workers.test_sending_out import quiet
 from workers import running
@@ -43,7 +43,7 @@ async def rename(ann: Caller, project: str, task: str, _bob: str) -> Reply:
 )
 async def test_a_mail_of_a_task_leaves_only_to_who_still_has_it(
     api: Api,
-    house: House,
+    env: Environment,
     mailbox: Mailbox,
     worker: Worker,
     monkeypatch: pytest.MonkeyPatch,
@@ -55,7 +55,7 @@ async def test_a_mail_of_a_task_leaves_only_to_who_still_has_it(
     made = await ann.post("/projects", name="Film", description="x", dueDate=DAY)
     project = f"/projects/{made.body['id']}"
     assert (await ann.post(f"{project}/team", userId=bob.id)).status == 201
-    await quiet(house, worker)
+    await quiet(env, worker)
     mailbox.refusals.append("451 later")
     mailbox.open.clear()
     mailbox.asked.clear()
@@ -65,5 +65,5 @@ async def test_a_mail_of_a_task_leaves_only_to_who_still_has_it(
     assert (await change(ann, project, made.body["id"], bob.id)).status < 300
     mailbox.open.set()
     assert (await mailbox.next_answer()).startswith("451")
-    await quiet(house, worker)
+    await quiet(env, worker)
     assert mailbox.mails.qsize() == mails

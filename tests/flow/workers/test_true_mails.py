@@ -9,14 +9,16 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from core import deliveries, devices, groups, messages
-from core.context import User
-from core.ids import uuid7
-from core.jobs import NotifyMembers
-from core.notifications import MESSAGE_RECEIVED, mark_all_read
-from core.preferences import PreferenceChange, choose
-from core.publisher import Draft
-from tests.flow.conftest import PATIENCE, House
+from core.base.ids import uuid7
+from core.base.publisher import Draft
+from core.chat import groups
+from core.messages import messages
+from core.notifications import deliveries, devices
+from core.notifications.notifications import MESSAGE_RECEIVED, mark_all_read
+from core.notifications.preferences import PreferenceChange, choose
+from core.work.context import User
+from core.work.jobs import NotifyMembers
+from tests.flow.conftest import PATIENCE, Environment
 from tests.flow.workers.conftest import Mailbox
 from tests.flow.workers.test_sending_out import quiet
 from workers import running
@@ -33,7 +35,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 class Talk:
     """Ann talks to Bob, who wants mails."""
 
-    house: House
+    env: Environment
     mailbox: Mailbox
     worker: Worker
     ann: User
@@ -42,12 +44,12 @@ class Talk:
 
     async def say(self, text: str) -> UUID:
         """Say something, and have it notified."""
-        stored = await self.house.publisher.append(Draft(uuid7(), self.room, self.ann.person, text))
-        await self.house.resources.jobs.enqueue(NotifyMembers([str(self.room)]))
+        stored = await self.env.publisher.append(Draft(uuid7(), self.room, self.ann.person, text))
+        await self.env.resources.jobs.enqueue(NotifyMembers([str(self.room)]))
         return stored.id
 
     async def settle(self) -> None:
-        await quiet(self.house, self.worker)
+        await quiet(self.env, self.worker)
 
     @asynccontextmanager
     async def server_away(self) -> AsyncIterator[None]:
@@ -69,11 +71,11 @@ class Talk:
 
 
 @pytest.fixture
-async def talk(house: House, mailbox: Mailbox, worker: Worker) -> Talk:
-    (ann, _), (bob, _) = await house.person("Ann"), await house.person("Bob")
+async def talk(env: Environment, mailbox: Mailbox, worker: Worker) -> Talk:
+    (ann, _), (bob, _) = await env.person("Ann"), await env.person("Bob")
     change = msgspec.convert({"type": MESSAGE_RECEIVED.type, "email": True}, PreferenceChange)
-    await choose(house.ctx(bob), [MESSAGE_RECEIVED], [change])
-    return Talk(house, mailbox, worker, ann, bob, await house.group(ann, bob))
+    await choose(env.ctx(bob), [MESSAGE_RECEIVED], [change])
+    return Talk(env, mailbox, worker, ann, bob, await env.group(ann, bob))
 
 
 async def test_three_messages_each_read_in_between_are_three_mails(talk: Talk) -> None:
@@ -83,7 +85,7 @@ async def test_three_messages_each_read_in_between_are_three_mails(talk: Talk) -
         mail = await talk.mailbox.next()
         assert f"Ann: {text}" in mail.get_content()
         ids.add(mail["Message-ID"])
-        await messages.mark_read(talk.house.ctx(talk.bob), talk.room, id)
+        await messages.mark_read(talk.env.ctx(talk.bob), talk.room, id)
     assert len(ids) == 3, "or mail programs would show one"
 
 
@@ -96,28 +98,28 @@ async def test_three_messages_that_are_not_read_are_one_mail(talk: Talk) -> None
 
 
 async def read(talk: Talk, id: UUID) -> None:
-    await messages.mark_read(talk.house.ctx(talk.bob), talk.room, id)
+    await messages.mark_read(talk.env.ctx(talk.bob), talk.room, id)
 
 
 async def mark_notices(talk: Talk, _id: UUID) -> None:
-    await mark_all_read(talk.house.ctx(talk.bob))
+    await mark_all_read(talk.env.ctx(talk.bob))
 
 
 async def delete(talk: Talk, id: UUID) -> None:
-    await messages.delete(talk.house.ctx(talk.ann), talk.room, id)
+    await messages.delete(talk.env.ctx(talk.ann), talk.room, id)
 
 
 async def leave(talk: Talk, _id: UUID) -> None:
-    await groups.remove(talk.house.ctx(talk.bob), talk.room, talk.bob.id)
+    await groups.remove(talk.env.ctx(talk.bob), talk.room, talk.bob.id)
 
 
 async def erase(talk: Talk, _id: UUID) -> None:
-    await talk.house.resources.db.execute("update users set deleted_at = now() where id = $1", talk.bob.id)
+    await talk.env.resources.db.execute("update users set deleted_at = now() where id = $1", talk.bob.id)
 
 
 async def want_no_more(talk: Talk, _id: UUID) -> None:
     change = msgspec.convert({"type": MESSAGE_RECEIVED.type, "email": False, "push": False}, PreferenceChange)
-    await choose(talk.house.ctx(talk.bob), [MESSAGE_RECEIVED], [change])
+    await choose(talk.env.ctx(talk.bob), [MESSAGE_RECEIVED], [change])
 
 
 GONE = (read, mark_notices, delete, leave, erase, want_no_more)
@@ -139,7 +141,7 @@ async def test_the_next_try_says_what_an_edited_message_says_now(talk: Talk) -> 
     async with talk.server_away():
         id = await talk.say("helo")
         await talk.asked()
-        await messages.edit(talk.house.ctx(talk.ann), talk.room, id, "hello")
+        await messages.edit(talk.env.ctx(talk.ann), talk.room, id, "hello")
     assert await talk.next_text() == "Ann: hello"
 
 
@@ -167,10 +169,10 @@ async def test_a_mail_that_was_put_off_and_overtaken_by_a_later_one_goes_out_onc
 async def test_nothing_is_pushed_that_is_no_news_any_more(
     talk: Talk, happens: Callable[[Talk, UUID], Awaitable[None]]
 ) -> None:
-    device = await devices.register(talk.house.ctx(talk.bob), "fcm", "token")
+    device = await devices.register(talk.env.ctx(talk.bob), "fcm", "token")
     id = await talk.say("hello")
     await talk.settle()
-    db = talk.house.resources.db
+    db = talk.env.resources.db
     notification_id = await db.fetchval("select id from notifications")
     before = await deliveries.PUSH(db, notification_id, device.id)
     assert before

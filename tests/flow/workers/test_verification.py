@@ -6,13 +6,14 @@ from email.message import EmailMessage
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from core import clock, outbox
-from core.budget import Rate
-from core.emails import MailRates
-from core.jobs import Jobs
+from core.accounts.emails import MailRates
+from core.base import clock
+from core.limits.budget import Rate
+from core.work import outbox
+from core.work.jobs import Jobs
 from marketplaces.onswift import rules
 from tests.flow.api.conftest import PASSWORD, Api, Caller
-from tests.flow.conftest import House
+from tests.flow.conftest import Environment
 from tests.flow.workers.conftest import Mailbox
 from workers.app import Worker
 
@@ -83,7 +84,7 @@ async def test_the_mail_can_be_asked_for_three_times_an_hour(api: Api) -> None:
 
 
 async def test_who_signs_up_while_the_queue_is_away_is_signed_up_and_mailed_later(
-    api: Api, house: House, mailbox: Mailbox, worker: Worker, monkeypatch: pytest.MonkeyPatch
+    api: Api, env: Environment, mailbox: Mailbox, worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def away(*_: object) -> None:
         raise RedisConnectionError
@@ -94,18 +95,18 @@ async def test_who_signs_up_while_the_queue_is_away_is_signed_up_and_mailed_late
     assert (await ann.get("/users/me")).status == 200
     real = clock.now
     monkeypatch.setattr(clock, "now", lambda: real() + outbox.OVERDUE)
-    assert await outbox.relay(house.resources, house.publisher) == 1
+    assert await outbox.relay(env.resources, env.publisher) == 1
     assert (await mailbox.next_welcome())["To"] == ann.email
 
 
-async def test_signing_up_again_and_again_does_not_flood_a_mailbox(api: Api, house: House) -> None:
+async def test_signing_up_again_and_again_does_not_flood_a_mailbox(api: Api, env: Environment) -> None:
     for name in ("Ann", "ANN", "ann", "aNN"):
         body = {"email": f"{name}@example.com", "password": PASSWORD, "name": "Ann", "userType": "talent"}
         reply = await api.anyone.post("/auth/signup", **body)
         assert reply.status == 201
         assert (await api.anyone.post("/auth/signup", **body)).code == "EMAIL_EXISTS"
         assert (await api.logged_in(reply).delete("/users/me")).status == 204
-    assert await house.resources.jobs.waiting() == 3 + 4, "three mails, and the rest of four accounts to erase"
+    assert await env.resources.jobs.waiting() == 3 + 4, "three mails, and the rest of four accounts to erase"
 
 
 async def test_what_the_clients_of_one_address_have_mailed_is_limited_for_all_mailboxes_together(

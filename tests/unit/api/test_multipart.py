@@ -12,8 +12,8 @@ from multipart import MultipartError, MultipartSegment, ParserLimitReached
 from api import multipart
 from api.form_parts import MAX_FILES
 from api.multipart import MAX_HEADERS, MAX_PARTS, most_bytes
-from core.errors import AppError
-from core.market import Route
+from core.base.errors import AppError
+from core.market.market import Route
 from marketplaces.onswift import MARKETPLACE
 
 FORMS = [route for route in MARKETPLACE.routes if route.uploads]

@@ -6,8 +6,8 @@ import pytest
 
 from api.ops.structs import Delivery
 from api.ops.tracing import has_told, trace_member
-from core.ids import uuid7
-from core.inspection import MemberFound, MessageFound
+from core.base.ids import uuid7
+from core.operations.inspection import MemberFound, MessageFound
 from realtime.questions import MemberSeen, RoomSeen
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from core.address import WIDER_FACTOR, AddressBuckets, client_address, is_trusted, masked, subject, subjects
-from core.budget import Rate
-from core.errors import MALFORMED_REQUEST, AppError
+from core.base.errors import MALFORMED_REQUEST, AppError
+from core.limits.address import WIDER_FACTOR, AddressBuckets, client_address, is_trusted, masked, subject, subjects
+from core.limits.budget import Rate
 
 PROXIES = ("10.0.0.0/8", "192.168.1.1", "::1")
 

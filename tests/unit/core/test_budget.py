@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.budget import Balance, Bucket, Buckets, Rate, Refusal, Window, WindowLog
+from core.limits.budget import Balance, Bucket, Buckets, Rate, Refusal, Window, WindowLog
 
 RATE = Rate("test", 5, 10)
 WINDOW = Window("guesses", 5, 10)

@@ -3,7 +3,7 @@
 import asyncpg
 import pytest
 
-from core import emails
+from core.accounts import emails
 
 SAME = ("Ann.Example+x@Example.COM", "  ann.example+X@example.com ", "ANN.EXAMPLE+X@EXAMPLE.COM")
 NO_ADDRESSES = (

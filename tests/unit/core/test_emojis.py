@@ -2,7 +2,7 @@
 
 import pytest
 
-from core import emojis
+from core.base import emojis
 
 HEART = "\u2764\ufe0f"
 ENGLAND = "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"

@@ -1,4 +1,4 @@
-"""Tokens of links to files (core/tokens.py): what was not signed by us opens nothing."""
+"""Tokens of links to files (core/platform/tokens.py): what was not signed by us opens nothing."""
 
 from datetime import timedelta
 
@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.settings import Settings
-from core.clock import now
-from core.errors import FORBIDDEN, AppError
-from core.ids import uuid7
-from core.tokens import Access, FileLink, KeyRing, Refresh, expiry
+from core.base.clock import now
+from core.base.errors import FORBIDDEN, AppError
+from core.base.ids import uuid7
+from core.platform.tokens import Access, FileLink, KeyRing, Refresh, expiry
 
 KEYS = KeyRing(Settings(jwt_keys=("test:a-secret-of-tests-that-is-long-enough",)))
 OTHERS = KeyRing(Settings(jwt_keys=("test:another-secret-that-is-long-enough-too",)))

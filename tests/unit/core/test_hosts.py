@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
-from core.fields import WebUrl
-from core.hosts import is_public
+from core.base.hosts import is_public
+from core.text.fields import WebUrl
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.icalendar import AllDay, calendar_file
+from core.calendars.icalendar import AllDay, calendar_file
 
 
 def event(summary: str = "Cut", description: str = "", day: date = date(2026, 2, 28)) -> AllDay:

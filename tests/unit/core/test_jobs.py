@@ -1,7 +1,7 @@
-"""core/jobs.py: where the queue is."""
+"""core/work/jobs.py: where the queue is."""
 
 from config.settings import Settings
-from core.jobs import queue
+from core.work.jobs import queue
 
 
 def test_the_queue_is_on_the_first_server_unless_it_has_one_of_its_own() -> None:

@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
-from core.ids import uuid7
-from core.kept_answers import DELETED_NAME, named_in, without_name
+from core.base.ids import uuid7
+from core.work.kept_answers import DELETED_NAME, named_in, without_name
 
 ANN, BOB = uuid7(), uuid7()
 

@@ -4,8 +4,8 @@ import logging
 
 import pytest
 
-from core.metrics import Metrics
-from core.offenders import LINES_OF_KIND, MOST_REMEMBERED, Offenders
+from core.limits.offenders import LINES_OF_KIND, MOST_REMEMBERED, Offenders
+from core.platform.metrics import Metrics
 
 USER = "0190a0f0-0000-7000-8000-000000000001"
 

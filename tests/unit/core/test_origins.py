@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.origins import LOOPBACK, forwarded_hosts, is_listed, is_of
+from core.base.origins import LOOPBACK, forwarded_hosts, is_listed, is_of
 
 
 @pytest.mark.parametrize(

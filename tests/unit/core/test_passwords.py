@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import pytest
 from argon2 import Type, extract_parameters
 
-from core import passwords
-from core.errors import AppError
-from core.metrics import Metrics
-from core.passwords import Passwords, hash_password, open_passwords, verify_password
+from core.base.errors import AppError
+from core.platform import passwords
+from core.platform.metrics import Metrics
+from core.platform.passwords import Passwords, hash_password, open_passwords, verify_password
 
 
 def test_a_stored_password_costs_whoever_guesses_at_least_what_owasp_asks() -> None:

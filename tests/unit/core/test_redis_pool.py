@@ -1,10 +1,10 @@
-"""core/redis_pool.py: what the URLs mean."""
+"""core/platform/redis_pool.py: what the URLs mean."""
 
 from typing import Any
 
 import pytest
 
-from core.redis_pool import MasterPool, redis_pool, server_name
+from core.platform.redis_pool import MasterPool, redis_pool, server_name
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,11 @@
-"""core/sharing.py: what many ask for is made once."""
+"""core/base/sharing.py: what many ask for is made once."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
 
 import pytest
 
-from core.sharing import Shared
+from core.base.sharing import Shared
 
 
 class Maker:

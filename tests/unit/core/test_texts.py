@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core import texts
+from core.text import texts
 
 UNSEEN = (
     "\u200b\u200c\u200d\u2060\ufeff\u3164\uffa0\u115f\u2800\u00ad\u061c\u200e\u200f\u202a\u202e\u2066\u2069"

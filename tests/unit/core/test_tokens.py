@@ -9,9 +9,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from config.settings import Settings
-from core import clock
-from core.errors import AppError
-from core.tokens import ACCESS_LIFETIME, Access, KeyRing, Refresh, expiry
+from core.base import clock
+from core.base.errors import AppError
+from core.platform.tokens import ACCESS_LIFETIME, Access, KeyRing, Refresh, expiry
 
 OLD, NEW = "an-old-key-that-is-long-enough-for-this", "a-new-key-that-is-long-enough-for-this"
 USER, SESSION = UUID(int=1), UUID(int=2)

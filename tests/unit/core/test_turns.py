@@ -1,12 +1,12 @@
-"""core/fair_queue.py: so many at once, and those who wait take turns."""
+"""core/platform/fair_queue.py: so many at once, and those who wait take turns."""
 
 import asyncio
 
 import pytest
 
-from core import errors
-from core.errors import AppError
-from core.fair_queue import Turns
+from core.base import errors
+from core.base.errors import AppError
+from core.platform.fair_queue import Turns
 
 
 async def test_no_more_at_once_than_there_are_and_subjects_take_turns() -> None:

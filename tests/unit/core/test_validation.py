@@ -8,9 +8,9 @@ import msgspec
 import pytest
 from msgspec import UNSET, Meta, UnsetType
 
-from core.errors import AppError
-from core.fields import Line, MentionIds, Name, Prose, Text, WebUrl
-from core.validation import EventShape, Shape, converted
+from core.base.errors import AppError
+from core.text.fields import Line, MentionIds, Name, Prose, Text, WebUrl
+from core.text.validation import EventShape, Shape, converted
 
 
 class Inner(msgspec.Struct, frozen=True, rename="camel"):

@@ -4,8 +4,8 @@ from uuid import UUID
 
 import pytest
 
-from core.people import Person
-from core.wording import worded
+from core.base.people import Person
+from core.text.wording import worded
 
 ANN, BOB = Person(UUID(int=1), "Ann"), Person(UUID(int=2), "{Bob}")
 

@@ -6,8 +6,8 @@ from functools import partial
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.budget import Nested, Rate
-from core.crowd import Crowd
+from core.limits.budget import Nested, Rate
+from core.limits.crowd import Crowd
 from realtime.engine.budget import EXCUSES, KNOWN, NEW, SERVE, SLICE, TURN, UNIT, Budget, Turns
 from realtime.engine.config import Config
 from realtime.engine.guard import LEAST_HELD, LEAST_WATER, WATER, Client, Guard, Held, Shares

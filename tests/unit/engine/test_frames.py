@@ -8,7 +8,7 @@ from aiohttp._websocket.reader_py import WebSocketReader
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from core.budget import Rate
+from core.limits.budget import Rate
 from realtime.engine import frames
 from realtime.engine.budget import TRAFFIC
 from realtime.engine.frames import BrokenFrame, binary_frame, read_frame, text_frame, unwrap

@@ -2,8 +2,8 @@
 
 import pytest
 
-from core.identity import password_problems
-from core.paging import PageQuery, pagination
+from core.accounts.identity import password_problems
+from core.base.paging import PageQuery, pagination
 from marketplaces.onswift import rules
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from core import errors
+from core.base import errors
 from realtime.batch import Batch
 
 

@@ -4,7 +4,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from core import errors
+from core.base import errors
 from realtime.client import Client, Reply
 from realtime.engine.sockets import SocketIO
 

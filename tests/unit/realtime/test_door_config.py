@@ -3,8 +3,8 @@
 import pytest
 
 from config.settings import Settings
-from core.metrics import Metrics
-from core.offenders import Offenders
+from core.limits.offenders import Offenders
+from core.platform.metrics import Metrics
 from realtime.app import door_config
 
 

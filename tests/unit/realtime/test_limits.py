@@ -6,13 +6,13 @@ from uuid import UUID
 import pytest
 from redis.asyncio import Redis
 
-from core.budget import Rate
-from core.context import User
-from core.errors import AppError
-from core.metrics import Metrics
-from core.offenders import Offenders
-from core.people import Person
-from core.shared_limits import SharedLimits
+from core.base.errors import AppError
+from core.base.people import Person
+from core.limits.budget import Rate
+from core.limits.offenders import Offenders
+from core.limits.shared_limits import SharedLimits
+from core.platform.metrics import Metrics
+from core.work.context import User
 from realtime import limits, wire
 from realtime.limits import FAILED_CONNECTS, OTHER_EVENTS, SOCKETS, WEIGHTS, Limiter
 

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from core.metrics import Metrics
+from core.platform.metrics import Metrics
 from realtime import ops
 
 

@@ -6,8 +6,8 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.events import Message, MessageReceived
-from core.people import Person
+from core.base.events import Message, MessageReceived
+from core.base.people import Person
 from realtime.catchup import encode
 from realtime.engine import packets
 from realtime.recent import Recent

@@ -7,9 +7,9 @@ from uuid import UUID
 
 import pytest
 
-from core.context import User
-from core.ids import uuid7
-from core.people import Person
+from core.base.ids import uuid7
+from core.base.people import Person
+from core.work.context import User
 from realtime.client import Client
 from realtime.users import Users
 

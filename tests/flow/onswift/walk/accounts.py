@@ -7,20 +7,20 @@ from uuid import UUID
 
 from aiohttp import FormData
 
-from core.clock import now
-from core.email_changes import CANCEL, NEW, OLD
-from core.identity import INSERT_ONE_TIME_TOKEN, RESET, VERIFY, digest
+from core.accounts.email_changes import CANCEL, NEW, OLD
+from core.accounts.identity import INSERT_ONE_TIME_TOKEN, RESET, VERIFY, digest
+from core.base.clock import now
 from tests.flow.api.conftest import PASSWORD, Api
-from tests.flow.conftest import House
+from tests.flow.conftest import Environment
 from tests.flow.onswift.uploading import check, image
 from tests.flow.onswift.walk.marks import Marks
 from tests.flow.onswift.walk.walker import Record, Walker
 
 
-async def signed_up(api: Api, house: House, record: Record, role: str, prefix: str) -> Walker:
+async def signed_up(api: Api, env: Environment, record: Record, role: str, prefix: str) -> Walker:
     """Sign someone up and do all that concerns an account, until she is logged in for the rest of the walk."""
     marks = Marks(prefix)
-    walker = Walker(api, house, marks, record, role, api.anyone)
+    walker = Walker(api, env, marks, record, role, api.anyone)
     walker.headers = {
         "User-Agent": marks.own("user agent"), "X-Key": marks.own("idempotency key"), "X-Request-Id": marks.own("request id"),
     }  # fmt: skip
@@ -54,7 +54,7 @@ async def signed_up(api: Api, house: House, record: Record, role: str, prefix: s
 async def mailed(walker: Walker, user_id: str, purpose: str) -> str:
     """Return a code as if it had come by mail."""
     code, expires = purpose + walker.marks.prefix, now() + timedelta(hours=1)
-    await INSERT_ONE_TIME_TOKEN(walker.house.resources.db, digest(code), UUID(user_id), purpose, expires)
+    await INSERT_ONE_TIME_TOKEN(walker.env.resources.db, digest(code), UUID(user_id), purpose, expires)
     return code
 
 
@@ -98,7 +98,7 @@ async def profile(walker: Walker) -> None:
     second = await walker.upload("avatar", f"{marks.own('second avatar')}.png", "image/png", image())
     await walker.make("POST", "/api/files/{fileId}/complete", second["fileId"])
     await walker.make("POST", "/api/users/me/avatar", fileUrl=second["fileUrl"])
-    await check(walker.house, second["fileId"])
+    await check(walker.env, second["fileId"])
     form = FormData(quote_fields=False)
     form.add_field("avatar", image(), filename=f"{marks.own('form avatar')}.png", content_type="image/png")
     await walker.call("POST", "/api/users/me/avatar", data=form)
@@ -118,7 +118,7 @@ def page_of(marks: Marks, about: str) -> str:
 async def checked(walker: Walker, file_id: str) -> None:
     """Have a file checked."""
     await walker.make("POST", "/api/files/{fileId}/complete", file_id)
-    await check(walker.house, file_id)
+    await check(walker.env, file_id)
 
 
 async def settings(walker: Walker) -> None:

@@ -35,7 +35,7 @@ async def work(walker: Walker, creator: Caller) -> str:
     texts = {"title": marks.shared("first title", "notifications"), "description": marks.own("replaced")}
     body = {"projectId": project, "taskId": task, **texts, "fileUrls": files[:1]}
     id: str = (await walker.make("POST", "/api/deliverables", **body))["id"]
-    await check(walker.house, id_in(files[0]))
+    await check(walker.env, id_in(files[0]))
     await creator.call("PUT", f"/deliverables/{id}", json={"action": "request_revision", "feedback": "Warmer"})
     texts = {
         "title": marks.shared("title", "onswift.deliverables", "notifications"),
@@ -44,7 +44,7 @@ async def work(walker: Walker, creator: Caller) -> str:
     await walker.make("POST", DELIVERABLE + "/resubmit", id, **texts, fileUrls=files[1:2])
     await creator.call("PUT", f"/deliverables/{id}", json={"action": "request_revision", "feedback": "Colder"})
     await walker.make("PUT", DELIVERABLE, id, action="resubmit", **texts, fileUrls=files[2:])
-    await check(walker.house, id_in(files[2]))
+    await check(walker.env, id_in(files[2]))
     await walker.make("GET", DELIVERABLE, id)
     await walker.make("GET", "/api/deliverables")
     spare = await work_file(walker, "deleted work")

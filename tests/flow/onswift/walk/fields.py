@@ -6,8 +6,8 @@ from typing import Any
 import msgspec.inspect as inspect
 
 from api.signature import signature_of
-from core.events import ClientEvent
-from core.market import Route
+from core.base.events import ClientEvent
+from core.market.market import Route
 from marketplaces.onswift.routes import EVENTS, ROUTES
 from realtime.wire import ANSWERS
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from redis.asyncio import Redis
 
-from core.db import Pool
+from core.platform.db import Pool
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client

@@ -5,10 +5,10 @@ from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
-from core.context import User
-from core.people import Person
+from core.base.people import Person
+from core.work.context import User
 from tests.flow.api.conftest import Api, Caller, Reply
-from tests.flow.conftest import Chatter, House
+from tests.flow.conftest import Chatter, Environment
 from tests.flow.onswift.uploading import put
 from tests.flow.onswift.walk.fields import EVENTS_WALKED, ROUTES_WALKED, texts_of_event, texts_of_route
 from tests.flow.onswift.walk.marks import Marks
@@ -30,7 +30,7 @@ class Walker:
     """One who leaves markers."""
 
     api: Api
-    house: House
+    env: Environment
     marks: Marks
     record: Record
     role: str
@@ -78,7 +78,7 @@ class Walker:
         """Connect with an official client."""
         user = User(UUID(self.id), "onswift", self.role, "", UUID(int=0), Person(UUID(self.id), ""))  # the token counts
         chatter = Chatter(user, self.caller.access_token, url)
-        self.house.stack.push_async_callback(chatter.socket.disconnect)
+        self.env.stack.push_async_callback(chatter.socket.disconnect)
         return await chatter.connect()
 
     async def _send(self, is_creation: bool, method: str, path: str, options: dict[str, Any]) -> Reply:

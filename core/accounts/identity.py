@@ -1,0 +1,322 @@
+"""Accounts: signing up, logging in, and a new password by mail. What a password needs is the marketplace's to say."""
+
+import hashlib
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from core.accounts import emails, known_devices, sessions
+from core.accounts.alerts import alert
+from core.accounts.attempts import attempt
+from core.accounts.emails import MailRates, take_mail
+from core.accounts.sessions import Account, Tokens
+from core.base import clock, errors
+from core.base.errors import Detail
+from core.base.ids import uuid7
+from core.limits.budget import Rate
+from core.platform.db import Connection, One, Run, Scalar
+from core.platform.tokens import Device
+from core.text.texts import UnfitError
+from core.work import rate_limits as limits
+from core.work.context import Ctx
+from core.work.jobs import MailCode
+from core.work.unit_of_work import unit_of_work
+
+RESET: Final = "password reset"
+VERIFY: Final = "email verification"
+# How young a login must be for what cannot be undone or gives the account away, if no password comes along.
+RECENT = timedelta(minutes=5)
+_WRONG_PASSWORD = Detail("password", "Wrong password")
+
+
+class PasswordPolicy(msgspec.Struct, frozen=True):
+    """What a password needs. `kinds`: at least one character of each, by its name."""
+
+    min_length: int
+    max_length: int
+    kinds: dict[str, Callable[[str], bool]]
+
+    def check(self, password: str) -> None:
+        """Raise UnfitError with all that a password lacks: for the type of a field."""
+        if problems := password_problems("", password, self):
+            raise UnfitError(*(problem.message for problem in problems))
+
+
+class LoginRates(msgspec.Struct, frozen=True):
+    """How many failed logins may come from an address; for an account, from all addresses that its owner has not used; and
+    for an account from one device on which it was logged in before, which counts for neither.
+    """
+
+    address: Rate
+    account: Rate
+    device: Rate
+
+
+class NewAccount(msgspec.Struct, frozen=True):
+    """Someone who signs up."""
+
+    email: str
+    password: str
+    name: str
+    role: str
+
+
+class Known(msgspec.Struct, frozen=True):
+    id: UUID
+    market: str
+    email: str
+    name: str
+    role: str
+    is_verified: bool
+
+
+class LoginRow(msgspec.Struct, frozen=True):
+    """Who logs in, and whether she has from this address (`is_familiar`), by the same browser or app there (`is_usual`)."""
+
+    id: UUID
+    email: str
+    name: str
+    role: str
+    password_hash: str
+    devices_forgotten_at: datetime | None
+    is_familiar: bool
+    is_usual: bool
+
+
+class CodeOwner(msgspec.Struct, frozen=True):
+    id: UUID
+    email: str
+
+
+INSERT_USER = Scalar(
+    UUID,
+    """
+    insert into users (id, market, email, password_hash, name, role, created_at, updated_at)
+    values ($1, $2, $3, $4, $5, $6, $7, $7)
+    on conflict do nothing returning id""",
+)
+_KNOWN = "select id, market, email, name, role, email_verified_at is not null as is_verified from users"
+# $2 of these is an address in its canonical form.
+_OF_EMAIL = 'market = $1 and lower(email collate "C") = $2 and deleted_at is null'
+USER_BY_EMAIL = One(Known, f"{_KNOWN} where {_OF_EMAIL}")
+USER_BY_ID = One(Known, f"{_KNOWN} where id = $1 and deleted_at is null")
+# One statement, whether there is such an account or not.
+LOGIN_BY_EMAIL = One(
+    LoginRow,
+    f"""
+    select id, email, name, role, password_hash, devices_forgotten_at,
+        before.is_usual is not null as is_familiar, coalesce(before.is_usual, false) as is_usual
+    from users u left join lateral (
+        select bool_or(user_agent = $4) as is_usual from (
+            select user_agent from sessions where user_id = u.id and remote = $3 limit 100
+        ) s
+    ) before on true where {_OF_EMAIL}""",  # noqa: S608
+)
+SESSION_BEGAN = Scalar(datetime, "select created_at from sessions where id = $1")
+PASSWORD_IS_STILL = Scalar(bool, "select password_hash = $2 from users where id = $1 and deleted_at is null for share")
+ADDRESS = Scalar(str, "select email from users where id = $1 and deleted_at is null")
+ROLE_OF = Scalar(str, "select role from users where id = $1 and market = $2 and deleted_at is null")
+INSERT_ONE_TIME_TOKEN = Run("insert into one_time_tokens (hash, user_id, purpose, expires_at) values ($1, $2, $3, $4)")
+CODE_OWNER = One(
+    CodeOwner,
+    """
+    select u.id, u.email from one_time_tokens t join users u on u.id = t.user_id
+    where t.hash = $1 and t.purpose = $2 and t.used_at is null and t.expires_at > $4
+        and u.market = $3 and u.deleted_at is null""",
+)
+USE_ONE_TIME_TOKEN = Scalar(
+    UUID,
+    """
+    update one_time_tokens t set used_at = $4 from users u
+    where t.hash = $1 and t.purpose = $2 and t.used_at is null and t.expires_at > $4
+        and u.id = t.user_id and u.market = $3 and u.deleted_at is null
+    returning t.user_id""",
+)
+VOID_ONE_TIME_TOKENS = Run(
+    "update one_time_tokens set used_at = $3 where user_id = $1 and purpose = $2 and used_at is null"
+)
+FORGET_ONE_TIME_TOKENS = Run(
+    """
+    delete from one_time_tokens where hash in (
+        select hash from one_time_tokens where expires_at < $1 order by expires_at limit $2 for update skip locked
+    )"""
+)
+PASSWORD_HASH = Scalar(str, "select password_hash from users where id = $1 and deleted_at is null")
+REPLACE_PASSWORD = Run("update users set password_hash = $3, updated_at = $4 where id = $1 and password_hash = $2")
+SET_PASSWORD = Run("update users set password_hash = $2, updated_at = $3 where id = $1")
+
+
+def checked(account: NewAccount, policy: PasswordPolicy) -> NewAccount:
+    """Return the account with its address trimmed; raises VALIDATION_ERROR that names everything that is wrong.
+
+    Its name is a core.fields.Name.
+    """
+    email = emails.trimmed(account.email) or ""
+    details = emails.problems(email) + password_problems("password", account.password, policy)
+    if details:
+        raise errors.VALIDATION_ERROR.error(details=details)
+    return msgspec.structs.replace(account, email=email)
+
+
+async def hash_for_signup(ctx: Ctx, new: NewAccount, rate: Rate) -> str:
+    """Return the hash of a checked account's password; raises RATE_LIMITED, EMAIL_EXISTS before any work goes into it."""
+    await limits.take(ctx, rate, ctx.remote)
+    if await USER_BY_EMAIL(ctx.db, ctx.market, emails.canonical(new.email)):
+        raise _email_exists()
+    return await ctx.resources.passwords.hash(new.password, ctx.remote)
+
+
+async def create_account(ctx: Ctx, db: Connection, new: NewAccount, password_hash: str) -> Account:
+    """Store a checked account; raises EMAIL_EXISTS. The hash comes from before the transaction: it takes long."""
+    id = await INSERT_USER(db, uuid7(), ctx.market, new.email, password_hash, new.name, new.role, clock.now())
+    if id is None:
+        raise _email_exists()
+    return Account(id, new.email, new.name, new.role)
+
+
+async def login(ctx: Ctx, email: str, password: str, rates: LoginRates) -> tuple[Account, Tokens]:
+    """Open a session; raises INVALID_CREDENTIALS, or RATE_LIMITED after too many failures.
+
+    Strangers who guess from many addresses are stopped by the account's limit. Its owner is not: it does not count on a device,
+    or at an address, where she has logged in before.
+    """
+    address = emails.canonical(email)
+    agent = sessions.storable(ctx.user_agent)
+    row = await LOGIN_BY_EMAIL(ctx.db, ctx.market, address, ctx.remote, agent) if address else None
+    device = ctx.resources.keys.device(ctx.device)
+    known = device if row and known_devices.is_known(device, row.id, row.devices_forgotten_at) else None
+    async with attempt(ctx, *_counted(ctx, address, row, known, rates)):
+        stored = row.password_hash if row else None
+        # Turns at hashing, too, are the device's: a queue full of its neighbours' logins is not its own.
+        turn = f"device {known.device}" if known else ctx.remote
+        if not await ctx.resources.passwords.verify_login(stored, password, turn) or row is None:
+            raise errors.INVALID_CREDENTIALS.error()
+    return await _open_session(ctx, row, is_new_device=not known and not row.is_usual)
+
+
+def _counted(
+    ctx: Ctx, address: str | None, row: LoginRow | None, device: Device | None, rates: LoginRates
+) -> list[tuple[Rate, str]]:
+    """Return the buckets that a failed login counts in. An invalid address has no bucket."""
+    if row and device:
+        return [(rates.device, f"{row.id}:{device.device}")]
+    is_account_counted = address and not (row and row.is_familiar)
+    return [(rates.address, ctx.remote), *([(rates.account, str(address))] if is_account_counted else [])]
+
+
+async def _open_session(ctx: Ctx, row: LoginRow, *, is_new_device: bool) -> tuple[Account, Tokens]:
+    account = Account(row.id, row.email, row.name, row.role)
+    mail = await alert(ctx, row.id, row.email, "login") if is_new_device else None
+    async with unit_of_work(ctx) as work:
+        # A reset that was committed meanwhile has ended all sessions: none may come up by the old password after it.
+        if not await PASSWORD_IS_STILL(work.db, row.id, row.password_hash):
+            raise errors.INVALID_CREDENTIALS.error()
+        if mail:
+            work.enqueue(mail)
+        await work.record("user.login", row.id, by=row.id, new_device=is_new_device)
+        return account, await sessions.start(ctx, work.db, account)
+
+
+async def require_recent_login(ctx: Ctx, password: str | None, rate: Rate) -> None:
+    """Raise REAUTHENTICATION_REQUIRED unless the caller logged in a moment ago or gives her password."""
+    began = await SESSION_BEGAN(ctx.db, ctx.user.session_id)
+    if began and clock.now() - began <= RECENT:
+        return
+    if password is None:
+        raise errors.REAUTHENTICATION_REQUIRED.error()
+    await _verify_own(ctx, password, rate, errors.REAUTHENTICATION_REQUIRED.error(details=[_WRONG_PASSWORD]))
+
+
+async def role_of(ctx: Ctx, user_id: UUID) -> str:
+    """Return the role of a user of this marketplace; raises USER_NOT_FOUND."""
+    role = await ROLE_OF(ctx.db, user_id, ctx.market)
+    if role is None:
+        raise errors.USER_NOT_FOUND.error()
+    return role
+
+
+async def mail_reset(ctx: Ctx, email: str, rates: MailRates) -> None:
+    """Have a code mailed that sets a new password, if there is such an account; neither answer nor time tell."""
+    email = emails.checked(email)
+    await take_mail(ctx, email, rates)
+    await ctx.resources.jobs.enqueue(MailCode(ctx.market, email, RESET))
+
+
+async def reset_password(ctx: Ctx, token: str, password: str, policy: PasswordPolicy, codes: Rate) -> UUID:
+    """Set a new password with a mailed code, end all credentials and return whose they were.
+
+    Raises VALIDATION_ERROR, INVALID_RESET_TOKEN, RATE_LIMITED after too many wrong ones. Hashes only when the code is right.
+    """
+    if problems := password_problems("newPassword", password, policy):
+        raise errors.VALIDATION_ERROR.error(details=problems)
+    async with attempt(ctx, (codes, ctx.remote)):
+        owner = await CODE_OWNER(ctx.db, digest(token), RESET, ctx.market, clock.now())
+        if owner is None:
+            raise errors.INVALID_RESET_TOKEN.error()
+    password_hash = await ctx.resources.passwords.hash(password, ctx.remote)
+    mail = await alert(ctx, owner.id, owner.email, "password reset")
+    now = clock.now()
+    async with unit_of_work(ctx) as work:
+        await sessions.LOCK_USER(work.db, owner.id)
+        if await USE_ONE_TIME_TOKEN(work.db, digest(token), RESET, ctx.market, now) is None:
+            raise errors.INVALID_RESET_TOKEN.error()
+        await SET_PASSWORD(work.db, owner.id, password_hash, now)
+        await work.record("user.reset_password", owner.id, by=owner.id)
+        if mail:
+            work.enqueue(mail)
+        await sessions.end_all(work, owner.id, "password reset")
+    return owner.id
+
+
+async def change_password(ctx: Ctx, current: str, new: str, policy: PasswordPolicy, rate: Rate) -> None:
+    """Set a new password and end all other sessions; raises VALIDATION_ERROR, RATE_LIMITED after too many wrong ones."""
+    if problems := password_problems("newPassword", new, policy):
+        raise errors.VALIDATION_ERROR.error(details=problems)
+    stored = await _verify_own(ctx, current, rate, _wrong_password())
+    password_hash = await ctx.resources.passwords.hash(new, str(ctx.user.id))
+    mail = await alert(ctx, ctx.user.id, ctx.user.email, "password changed")
+    now = clock.now()
+    async with unit_of_work(ctx) as work:
+        if not await REPLACE_PASSWORD(work.db, ctx.user.id, stored, password_hash, now):
+            raise _wrong_password()
+        await work.record("user.change_password", ctx.user.id)
+        if mail:
+            work.enqueue(mail)
+        await sessions.end_all(work, ctx.user.id, "password changed", keep=ctx.user.session_id)
+
+
+async def _verify_own(ctx: Ctx, password: str, rate: Rate, wrong: errors.AppError) -> str | None:
+    """Return the stored hash of the caller's password, if she gives it; raises `wrong`, and RATE_LIMITED after too many."""
+    async with attempt(ctx, (rate, str(ctx.user.id))):
+        stored = await PASSWORD_HASH(ctx.db, ctx.user.id)
+        if not await ctx.resources.passwords.verify(stored, password, str(ctx.user.id)):
+            raise wrong
+    return stored
+
+
+def password_problems(field: str, password: str, policy: PasswordPolicy) -> list[Detail]:
+    """Return what a password lacks."""
+    problems = []
+    if not policy.min_length <= len(password) <= policy.max_length:
+        problems.append(Detail(field, f"Must have {policy.min_length} to {policy.max_length} characters"))
+    password = password[: policy.max_length]
+    problems += [
+        Detail(field, f"Must contain {kind}") for kind, fits in policy.kinds.items() if not any(map(fits, password))
+    ]
+    return problems
+
+
+def digest(token: str) -> bytes:
+    """Return what is stored of a mailed code."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+def _wrong_password() -> errors.AppError:
+    return errors.invalid("currentPassword", "Wrong password")
+
+
+def _email_exists() -> errors.AppError:
+    return errors.EMAIL_EXISTS.error(details=[Detail("email", "An account with this email exists")])

@@ -1,0 +1,93 @@
+"""How the rest of the backend reaches people's sockets; realtime/publisher.py implements it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final, Protocol
+from uuid import UUID
+
+import msgspec
+
+from core.base.events import ConversationRead, ConversationTyping, Event, Message
+from core.base.people import Person
+
+# What a client id begins with that a hub has given to a message without one: see realtime/repeats.py. No client is shown it.
+UNNAMED: Final = "\x1f"
+
+
+class Draft(msgspec.Struct, frozen=True):
+    """A message to append. With a `client_id` the send is safe to repeat."""
+
+    id: UUID
+    conversation_id: UUID
+    sender: Person
+    content: str
+    client_id: str | None = None
+    reply_to: UUID | None = None
+    mentions: tuple[UUID, ...] = ()
+
+
+class Stored(msgspec.Struct, frozen=True, rename="camel"):
+    """The answer to a send, given after commit: the same for every repeat of it, but for `duplicate`."""
+
+    id: UUID
+    seq: int
+    version: int
+    sent_at: datetime
+    duplicate: bool
+
+
+class Publisher(Protocol):
+    """Appends messages and emits events. Call `changed` and `emit` after the commit of what they tell."""
+
+    async def append(self, draft: Draft) -> Stored:
+        """Store a message and tell the conversation. Raises NOT_A_MEMBER, MESSAGE_NOT_FOUND (reply), UNAVAILABLE."""
+        ...
+
+    def changed(self, conversation_id: UUID, version: int, event: Event) -> None:
+        """Tell a conversation of its change number `version`, which is committed."""
+        ...
+
+    def signal(self, conversation_id: UUID, event: ConversationTyping | ConversationRead) -> None:
+        """Tell a conversation what may be lost: typing, read positions. Folded: the latest of a user wins."""
+        ...
+
+    def emit(self, user_ids: Sequence[UUID], event: Event) -> None:
+        """Tell all sockets of these users. May be lost when Redis is down: what must not be lost is also stored."""
+        ...
+
+    def emit_encoded(self, user_ids: Sequence[UUID], name: str, payload: bytes) -> None:
+        """Tell them likewise of an event that is JSON already."""
+        ...
+
+    def forget(self, conversation_ids: Sequence[UUID]) -> None:
+        """Have what was said in these conversations a moment ago read anew: someone in it has no name any more."""
+        ...
+
+    def mend(self, conversation_id: UUID) -> None:
+        """Have all hubs compare a conversation with the database."""
+        ...
+
+    def end_sessions(self, session_ids: Sequence[UUID]) -> None:
+        """Close the sockets of sessions that have ended. An effect of units of work only, so that no crash leaves one open."""
+        ...
+
+
+def given(client_id: str | None) -> str | None:
+    """Return a client id if a client has given it."""
+    return None if client_id is None or client_id.startswith(UNNAMED) else client_id
+
+
+def as_message(draft: Draft, stored: Stored) -> Message:
+    """Return the message that a draft became."""
+    return Message(
+        id=stored.id,
+        conversation_id=draft.conversation_id,
+        seq=stored.seq,
+        version=stored.version,
+        sender=draft.sender,
+        content=draft.content,
+        sent_at=stored.sent_at,
+        client_id=given(draft.client_id),
+        reply_to=draft.reply_to,
+        mentions=list(draft.mentions),
+    )

@@ -1,0 +1,89 @@
+"""The secret address under which a program that cannot log in (a calendar) reads what is a user's.
+
+Its token is derived from a nonce by a key of the ring, so that its owner can be shown it again, and looked up by its hash, so
+that it outlives the key and a copy of the table opens nothing.
+
+The version before stored the token itself, and knows nothing else. It may run beside this one during an upgrade, so what it
+stored stays for a day. A row with a token is that version's: a hash beside it is of an address that has been replaced.
+"""
+
+import secrets
+from hashlib import sha256
+from uuid import UUID
+
+import msgspec
+
+from core.base import clock, errors
+from core.platform.db import One, Run, Scalar
+from core.work.context import Ctx
+
+NONCE_BYTES = 16
+
+
+class Feed(msgspec.Struct, frozen=True):
+    hash: bytes | None
+    nonce: bytes | None
+    token: str | None
+
+
+OF_USER = One(Feed, "select hash, nonce, token from feeds where user_id = $1")
+# A login that ends meanwhile waits for this, and then ends the feed as well; one that has ended makes none.
+RENEW = Run(
+    """
+    with login as (select user_id from sessions where id = $1 and ended_at is null for share)
+    insert into feeds (user_id, hash, nonce, created_at) select user_id, $2, $3, $4 from login
+    on conflict (user_id) do update
+        set hash = excluded.hash, nonce = excluded.nonce, token = null, created_at = excluded.created_at"""
+)
+OWNER = Scalar(
+    UUID,
+    """
+    select u.id from feeds f join users u on u.id = f.user_id
+    where (f.hash = $1 and f.token is null or f.token = $2) and u.market = $3 and u.deleted_at is null""",
+)
+# $1: when the migration must have been; $2: how many.
+HASH_TOKENS = Run(
+    """
+    update feeds set hash = sha256(convert_to(token, 'UTF8')), nonce = null, token = null
+    where user_id in (select user_id from feeds where token is not null limit $2)
+        and exists (select from schema_migrations where name = '0014_credentials' and applied_at < $1)"""
+)
+
+
+async def address(ctx: Ctx, path: str) -> str | None:
+    """Return the address of the caller's feed, which the marketplace serves under `path`.
+
+    None: she has none, or one that cannot be shown any more (its key is gone, or an earlier version made it).
+    """
+    feed = await OF_USER(ctx.db, ctx.user.id)
+    token = (feed.token or _derived(ctx, feed)) if feed else None
+    return token and f"{ctx.resources.settings.public_url}/{ctx.market}{path}?token={token}"
+
+
+async def renew(ctx: Ctx) -> None:
+    """Give the caller's feed a new address; the old one is good for nothing from now on. Raises SESSION_ENDED."""
+    nonce = secrets.token_bytes(NONCE_BYTES)
+    token = _tokens(ctx, nonce)[0]
+    if not await RENEW(ctx.db, ctx.user.session_id, _hash(token), nonce, clock.now()):
+        raise errors.SESSION_ENDED.error()
+
+
+async def owner(ctx: Ctx, token: str) -> UUID:
+    """Return whose feed has this token; raises UNAUTHORIZED."""
+    user_id = await OWNER(ctx.db, _hash(token), token, ctx.market)
+    if user_id is None:
+        raise errors.UNAUTHORIZED.error("This address is not valid any more: ask for a new one")
+    return user_id
+
+
+def _derived(ctx: Ctx, feed: Feed) -> str | None:
+    tokens = _tokens(ctx, feed.nonce) if feed.nonce else ()
+    return next((token for token in tokens if _hash(token) == feed.hash), None)
+
+
+def _tokens(ctx: Ctx, nonce: bytes) -> list[str]:
+    return ctx.resources.keys.derive(b"feed:" + ctx.user.id.bytes + nonce)
+
+
+def _hash(token: str) -> bytes:
+    return sha256(token.encode()).digest()

@@ -1,0 +1,129 @@
+"""Sends `conversation:updated` to the sockets of members that have not joined the conversation."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from core.base.events import ConversationUpdated, NotificationChanged
+from core.base.people import Person
+from core.base.publisher import Publisher
+from core.chat.unread import unread
+from core.platform.db import Db, Many
+from core.text.wording import PREVIEW, shown
+from core.work.context import Ctx
+
+SMALL = 100  # what changes in larger conversations is for sync
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """A conversation in the list of one member. `has_notice`: an unread notification tells her of what has changed."""
+
+    conversation_id: UUID
+    user_id: UUID
+    unread_count: int
+    last_seq: int
+    message_id: UUID
+    last_message_at: datetime
+    preview: str
+    sender_id: UUID
+    sender_name: str
+    sender_avatar_url: str | None
+    has_notice: bool
+
+
+_SOME_MEMBERS = f"select * from members n where n.conversation_id = c.id and n.left_at is null limit {SMALL + 1}"  # noqa: S608
+
+
+def _listed(source: str, has_notice: str = "false", which: str = "") -> str:
+    return f"""
+    select s.conversation_id, s.user_id, {unread("c", "s")} as unread_count, c.last_seq, m.id as message_id,
+        m.created_at as last_message_at,
+        case when m.deleted_at is null then left({shown("m", "body")}, {PREVIEW}) else 'Message deleted' end as preview,
+        w.id as sender_id, w.name as sender_name, w.avatar_url as sender_avatar_url, {has_notice} as has_notice
+    from {source} join messages m on m.conversation_id = c.id and m.seq = c.last_seq join users w on w.id = m.sender_id {which}"""  # noqa: S608 - no input in it
+
+
+# Of conversations $1 for users $2.
+OF_USERS = Many(
+    Listed,
+    _listed(
+        """unnest($1::uuid[], $2::uuid[]) as a (conversation_id, user_id)
+    join conversations c on c.id = a.conversation_id
+    join members s on s.conversation_id = c.id and s.user_id = a.user_id and s.left_at is null"""
+    ),
+)
+# Of conversation $1, in which message $2 has changed, for all of its members.
+OF_MEMBERS = Many(
+    Listed,
+    _listed(
+        f"conversations c cross join lateral ({_SOME_MEMBERS}) s",
+        """exists (
+            select from notifications n where n.user_id = s.user_id and n.type = 'message_received' and n.fold_key = c.id
+                and n.read_at is null and n.in_app and n.fold_seq >= $2 and s.last_read_seq < $2
+        ) or exists (
+            select from notifications n where n.mention_key = c.id and n.fold_seq = $2 and n.user_id = s.user_id
+                and n.read_at is null and n.in_app
+        )""",
+        "where c.id = $1",
+    ),
+)
+
+
+class Sender(msgspec.Struct, frozen=True):
+    conversation_id: UUID
+    user_id: UUID
+
+
+SENDERS = Many(
+    Sender,
+    """
+    select c.id as conversation_id, m.sender_id as user_id from conversations c
+    join messages m on m.conversation_id = c.id and m.seq = c.last_seq where c.id = any ($1::uuid[])""",
+)
+
+
+async def tell(db: Db, publisher: Publisher, conversation_ids: Sequence[UUID], user_ids: Sequence[UUID]) -> None:
+    """Tell each of these users of the conversation in the same place."""
+    for row in await OF_USERS(db, list(conversation_ids), list(user_ids)):
+        publisher.emit([row.user_id], _event(row))
+
+
+async def tell_senders(db: Db, publisher: Publisher, conversation_ids: Sequence[UUID]) -> None:
+    """Tell who has said the latest in each of these conversations, who has read it thereby: on her other devices."""
+    rows = await SENDERS(db, list(conversation_ids))
+    await tell_readers(db, publisher, [row.conversation_id for row in rows], [row.user_id for row in rows])
+
+
+async def tell_readers(
+    db: Db, publisher: Publisher, conversation_ids: Sequence[UUID], user_ids: Sequence[UUID]
+) -> None:
+    """Tell each of these users, who has read on in the conversation in the same place: on her other devices."""
+    await tell(db, publisher, conversation_ids, user_ids)
+    for conversation_id, user_id in zip(conversation_ids, user_ids, strict=True):
+        publisher.emit([user_id], NotificationChanged(conversation_id=conversation_id))
+
+
+async def tell_changed(ctx: Ctx, conversation_id: UUID, seq: int, *, deleted: bool) -> None:
+    """Tell all members of a message that was edited or deleted, as far as their lists show it."""
+    rows = await OF_MEMBERS(ctx.db, conversation_id, seq)
+    if len(rows) > SMALL:
+        return
+    for row in rows:
+        if deleted or seq == row.last_seq:
+            ctx.publisher.emit([row.user_id], _event(row))
+        if row.has_notice:
+            ctx.publisher.emit([row.user_id], NotificationChanged(conversation_id=conversation_id))
+
+
+def _event(row: Listed) -> ConversationUpdated:
+    return ConversationUpdated(
+        conversation_id=row.conversation_id,
+        unread_count=row.unread_count,
+        last_seq=row.last_seq,
+        last_message_id=row.message_id,
+        last_message_at=row.last_message_at,
+        preview=row.preview,
+        sender=Person(row.sender_id, row.sender_name, row.sender_avatar_url),
+    )

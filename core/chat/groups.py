@@ -1,0 +1,196 @@
+"""Groups: making one, and who is in it. Users whom the caller knows are added, others are invited."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeAlias
+from uuid import UUID
+
+import msgspec
+
+from core.base import clock, errors
+from core.base.events import ConversationCreated
+from core.base.ids import uuid7
+from core.base.people import Person
+from core.chat import blocks, conversations, invitations
+from core.chat.conversations import ADD_MEMBERS, LOCK, PASS_OWNERSHIP, REMOVE_MEMBER, Conversation, Standing
+from core.platform.db import Db, Many, Run, Scalar
+from core.work.context import Ctx
+from core.work.unit_of_work import UnitOfWork, unit_of_work
+
+# A marketplace's word on which of these users a user works with.
+Acquainted: TypeAlias = Callable[[Db, UUID, Sequence[UUID]], Awaitable[set[UUID]]]
+
+
+async def nobody(_db: Db, _user_id: UUID, _others: Sequence[UUID]) -> set[UUID]:
+    """Say that nobody works with anybody."""
+    return set()
+
+
+class Joining(msgspec.Struct, frozen=True):
+    """Who of the users of a call is in the group now, and who has been asked.
+
+    In neither: those who were in it already, and those who were asked before and must not be asked again so soon.
+    """
+
+    added: list[UUID]
+    invited: list[UUID]
+
+
+class Known(msgspec.Struct, frozen=True):
+    user_id: UUID
+
+
+CREATE = Run("insert into conversations (id, market, kind, title, created_by) values ($1, $2, 'group', $3, $4)")
+TITLE = Scalar(str, "select title from conversations where id = $1")
+COUNT_IN_MARKET = Scalar(
+    int, "select count(*) from users where id = any ($1::uuid[]) and market = $2 and deleted_at is null"
+)
+# Who of users $2 shares a conversation with user $1 in which she has taken part herself, or is in conversation $3 already.
+# That $1 has written to her, or somebody has put both into a group, makes nobody known.
+KNOWN = Many(
+    Known,
+    """
+    select u.id as user_id from unnest($2::uuid[]) as u (id)
+    where exists (
+        select from members theirs
+        join members mine on mine.conversation_id = theirs.conversation_id and mine.user_id = $1 and mine.left_at is null
+        where theirs.user_id = u.id and theirs.left_at is null and theirs.took_part
+    ) or exists (
+        select from members m where m.conversation_id = $3 and m.user_id = u.id and m.left_at is null
+    )""",
+)
+
+
+# Who of users $2 has said no: has left group $1 by choice, or since $3 has declined an invitation to it; or since $3 has done so
+# with another group: one that user $4 has made, an invitation of $4's.
+REFUSED = Many(
+    Known,
+    """
+    with leavers as materialized ( -- few: the conversations of $4 may be many
+        select conversation_id, user_id, left_at from members
+        where user_id = any ($2::uuid[]) and left_by_choice and left_at is not null
+    )
+    select user_id from leavers l
+    where l.conversation_id = $1 or l.left_at >= $3 and exists (
+        select from conversations c where c.id = l.conversation_id and c.created_by = $4
+    )
+    union
+    select user_id from invitations
+    where user_id = any ($2::uuid[]) and answer = 'declined' and answered_at >= $3
+        and (conversation_id = $1 or invited_by = $4)""",
+)
+
+
+async def create(
+    ctx: Ctx, title: str, user_ids: Sequence[UUID], acquainted: Acquainted
+) -> tuple[Conversation, Joining]:
+    """Make a group of the caller, who owns it, and these users; raises USER_NOT_FOUND, RATE_LIMITED."""
+    await _require_people(ctx, user_ids)
+    id = uuid7()
+    async with unit_of_work(ctx) as work:
+        await invitations.lock_caller(ctx, work)
+        await CREATE(work.db, id, ctx.market, title, ctx.user.id)
+        await ADD_MEMBERS(work.db, id, [ctx.user.id], "owner", ctx.market, ctx.user.id)
+        people, invited = await admit(ctx, work, id, user_ids, acquainted)
+        added = [person.id for person in people]
+        work.emit([ctx.user.id, *added], ConversationCreated(id))
+    return await conversations.get(ctx, id), Joining(added, invited)
+
+
+async def add(ctx: Ctx, id: UUID, user_ids: Sequence[UUID], acquainted: Acquainted) -> tuple[Conversation, Joining]:
+    """Add users to a group; those who are in it already stay. Any member may.
+
+    Raises USER_NOT_FOUND, FORBIDDEN, GROUP_FULL, RATE_LIMITED.
+    """
+    await _require_group(ctx, ctx.db, id)
+    await _require_people(ctx, user_ids)
+    async with unit_of_work(ctx) as work:
+        await _locked_group(ctx, work, id)
+        people, invited = await admit(ctx, work, id, user_ids, acquainted)
+        await let_in(ctx, work, id, people)
+    return await conversations.get(ctx, id), Joining([person.id for person in people], invited)
+
+
+async def remove(ctx: Ctx, id: UUID, user_id: UUID) -> None:
+    """Take a user out of a group, or an invitation to it back: oneself and one's own, or any if one owns the group.
+
+    One leaves the conversation of a subject, too, though nobody is removed from it. Raises FORBIDDEN, USER_NOT_FOUND.
+    """
+    async with unit_of_work(ctx) as work:
+        is_owner = (await _locked_group(ctx, work, id, leaves=user_id == ctx.user.id)).role == "owner"
+        if await invitations.withdraw(work, id, user_id, None if is_owner else ctx.user.id):
+            return
+        if user_id != ctx.user.id and not is_owner:
+            raise errors.FORBIDDEN.error("Only the owner removes others")
+        if not await let_out(ctx, work, id, user_id):
+            raise errors.USER_NOT_FOUND.error()
+
+
+async def welcome(
+    ctx: Ctx, db: Db, user_ids: Sequence[UUID], acquainted: Acquainted, id: UUID | None = None
+) -> set[UUID]:
+    """Return whom of these users the caller may put into a group without asking, group `id` if given.
+
+    It is those whom she knows, but for those who have lately said no to this group or to another one of hers.
+    """
+    others = set(user_ids) - {ctx.user.id}
+    known = {row.user_id for row in await KNOWN(db, ctx.user.id, list(others), id)}
+    if unknown := others - known:
+        known |= unknown & await acquainted(db, ctx.user.id, list(unknown))
+    since = clock.now() - invitations.PAUSE_AFTER_DECLINE
+    return known - {row.user_id for row in await REFUSED(db, id, list(known), since, ctx.user.id)}
+
+
+async def admit(
+    ctx: Ctx, work: UnitOfWork, id: UUID, user_ids: Sequence[UUID], acquainted: Acquainted, *, counted: bool = True
+) -> tuple[list[Person], list[UUID]]:
+    """Add those who are welcome to a group, invite the others; `counted` as in invitations.invite.
+
+    Those between whom and the caller there is a block are left out.
+    """
+    user_ids = await blocks.reachable(work.db, ctx.user.id, user_ids)
+    added = await welcome(ctx, work.db, user_ids, acquainted, id)
+    people = await ADD_MEMBERS(work.db, id, list(added), "member", ctx.market, ctx.user.id)
+    if not (others := sorted(set(user_ids) - {ctx.user.id} - added)):
+        return people, []
+    title = await TITLE(work.db, id) or ""
+    return people, await invitations.invite(ctx, work, id, title, others, counted=counted)
+
+
+async def let_in(ctx: Ctx, work: UnitOfWork, id: UUID, people: Sequence[Person]) -> None:
+    """Tell a locked group of people who have just been added to it; raises GROUP_FULL."""
+    if people:
+        await invitations.require_space(work, id)
+        await invitations.added(work, id, [person.id for person in people])
+        await conversations.say_joined(ctx, work, id, people)
+
+
+async def let_out(ctx: Ctx, work: UnitOfWork, id: UUID, user_id: UUID) -> bool:
+    """Take a member out of a locked group, with the invitations that she has made; return whether she was in it."""
+    gone = await REMOVE_MEMBER(work.db, id, user_id, user_id == ctx.user.id)
+    if gone:
+        await PASS_OWNERSHIP(work.db, id)
+        await invitations.withdraw_all(work, id, user_id)
+        await conversations.say_left(ctx, work, id, gone)
+    return gone is not None
+
+
+async def _locked_group(ctx: Ctx, work: UnitOfWork, id: UUID, *, leaves: bool = False) -> Standing:
+    """Lock a group of the caller's until the commit; `leaves`: she goes out of it herself."""
+    await invitations.lock_caller(ctx, work)
+    await LOCK(work.db, id)
+    return await _require_group(ctx, work.db, id, leaves=leaves)
+
+
+async def _require_group(ctx: Ctx, db: Db, id: UUID, *, leaves: bool = False) -> Standing:
+    standing = await conversations.require_member(ctx, id, db)
+    if standing.kind != "group":
+        raise errors.FORBIDDEN.error("The members of a conversation of two are fixed")
+    if standing.subject_type and not leaves:
+        raise errors.FORBIDDEN.error(f"The members of this conversation are those of its {standing.subject_type}")
+    return standing
+
+
+async def _require_people(ctx: Ctx, user_ids: Sequence[UUID]) -> None:
+    others = set(user_ids) - {ctx.user.id}
+    if await COUNT_IN_MARKET(ctx.db, list(others), ctx.market) != len(others):
+        raise errors.USER_NOT_FOUND.error()

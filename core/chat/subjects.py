@@ -1,0 +1,104 @@
+"""Conversations of the people of something: of a project, a booking. Who may be in them follows from that, not from the members.
+
+As in any group those whom the caller knows are put into it, and strangers are invited. Besides, all its people may come in and
+leave by themselves.
+"""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import msgspec
+
+from core.base.events import ConversationCreated
+from core.base.ids import uuid7
+from core.chat import conversations, groups, invitations
+from core.chat.conversations import ADD_MEMBERS, LOCK
+from core.chat.groups import Acquainted
+from core.platform.db import Run, Scalar
+from core.work.context import Ctx
+from core.work.unit_of_work import UnitOfWork
+
+
+class Subject(msgspec.Struct, frozen=True):
+    """What a conversation is about; `type` is a word for people: "project"."""
+
+    type: str
+    id: UUID
+
+
+CREATE = Scalar(
+    UUID,
+    """
+    insert into conversations (id, market, kind, title, created_by, subject_type, subject_id)
+    values ($1, $2, 'group', $3, $4, $5, $6)
+    on conflict (market, subject_type, subject_id) where subject_id is not null do nothing returning id""",
+)
+CONVERSATION = Scalar(UUID, "select id from conversations where market = $1 and subject_type = $2 and subject_id = $3")
+RENAME = Run("update conversations set title = $4 where market = $1 and subject_type = $2 and subject_id = $3")
+
+
+async def converse(
+    ctx: Ctx,
+    work: UnitOfWork,
+    subject: Subject,
+    title: str,
+    owner_id: UUID,
+    user_ids: Sequence[UUID],
+    acquainted: Acquainted,
+) -> tuple[UUID, bool]:
+    """Return the conversation of a subject's people, and whether it was made now; the caller, one of them, is in it.
+
+    The caller and the subject are locked.
+    """
+    created = await CREATE(work.db, uuid7(), ctx.market, title, owner_id, subject.type, subject.id)
+    if created is None:
+        existing = await _conversation(ctx, work, subject)
+        assert existing, "a conversation that could not be made is there"  # noqa: S101
+        await _enter(ctx, work, existing)
+        return existing, False
+    await ADD_MEMBERS(work.db, created, [owner_id], "owner", ctx.market, ctx.user.id)
+    await ADD_MEMBERS(work.db, created, [ctx.user.id], "member", ctx.market, ctx.user.id)
+    others = [id for id in user_ids if id != owner_id]
+    people, _ = await groups.admit(ctx, work, created, others, acquainted, counted=False)
+    work.emit([*{owner_id, ctx.user.id}, *(person.id for person in people)], ConversationCreated(created))
+    return created, True
+
+
+async def join(ctx: Ctx, work: UnitOfWork, subject: Subject, user_id: UUID, acquainted: Acquainted) -> None:
+    """Let someone new into the conversation of a subject's people, if they have one, or invite her. The caller is locked."""
+    if id := await _conversation(ctx, work, subject):
+        await LOCK(work.db, id)
+        people, _ = await groups.admit(ctx, work, id, [user_id], acquainted, counted=False)
+        await groups.let_in(ctx, work, id, people)
+
+
+async def leave(ctx: Ctx, work: UnitOfWork, subject: Subject, user_id: UUID) -> None:
+    """Take someone who is none of a subject's people any more out of their conversation, if they have one."""
+    if id := await _conversation(ctx, work, subject):
+        await LOCK(work.db, id)
+        await invitations.withdraw(work, id, user_id, None)
+        await groups.let_out(ctx, work, id, user_id)
+
+
+async def close(ctx: Ctx, work: UnitOfWork, subject: Subject, template: str) -> None:
+    """Close the conversation of the people of a subject that is gone, if they have one; `template` says why, by "{actor}"."""
+    if id := await _conversation(ctx, work, subject):
+        await conversations.close(ctx, work, id, template)
+
+
+async def rename(ctx: Ctx, work: UnitOfWork, subject: Subject, title: str) -> None:
+    """Give the conversation of a subject's people the subject's new name."""
+    await RENAME(work.db, ctx.market, subject.type, subject.id, title)
+
+
+async def _enter(ctx: Ctx, work: UnitOfWork, id: UUID) -> None:
+    """Let the caller in: she comes by herself."""
+    standing = await conversations.STANDING(work.db, id, ctx.user.id, ctx.market)
+    if standing is None or standing.role is None:
+        await LOCK(work.db, id)
+        people = await ADD_MEMBERS(work.db, id, [ctx.user.id], "member", ctx.market, ctx.user.id)
+        await groups.let_in(ctx, work, id, people)
+
+
+async def _conversation(ctx: Ctx, work: UnitOfWork, subject: Subject) -> UUID | None:
+    return await CONVERSATION(work.db, ctx.market, subject.type, subject.id)

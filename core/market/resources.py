@@ -1,0 +1,62 @@
+"""Opens what a process needs, in order, and closes it in reverse."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from redis.asyncio import Redis
+
+from config.settings import Settings
+from core.files.waiting import decoders
+from core.limits.offenders import Offenders
+from core.limits.shared_limits import SharedLimits, raised
+from core.platform.db import open_pool
+from core.platform.metrics import Metrics
+from core.platform.passwords import open_passwords
+from core.platform.redis_pool import redis_pool
+from core.platform.replica import open_late_reads
+from core.platform.storage import Storage
+from core.platform.telemetry import open_telemetry
+from core.platform.tokens import KeyRing
+from core.search.totals import Totals
+from core.work.context import Resources
+from core.work.jobs import open_jobs
+
+REDIS_SECONDS = 1.0
+
+
+@asynccontextmanager
+async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
+    """Open database, Redis and job queue; the same for api, hub, workers and tests. Raises SettingsError."""
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(open_telemetry(settings))
+        db = await stack.enter_async_context(await open_pool(settings))
+        # A Redis that is connected but deaf must not hold up what can do without it.
+        redis = await stack.enter_async_context(
+            Redis.from_pool(
+                redis_pool(settings.redis_urls[0], socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS)
+            )
+        )
+        jobs = await stack.enter_async_context(open_jobs(settings))
+        storage = Storage(settings)
+        stack.push_async_callback(storage.close)
+        metrics = Metrics()
+        late = await stack.enter_async_context(open_late_reads(settings, db, metrics))
+        limits = SharedLimits(redis, raised(settings.raised_limits))
+        stack.push_async_callback(limits.stop)
+        keys, offenders = KeyRing(settings), Offenders(metrics)
+        passwords = await stack.enter_async_context(open_passwords(metrics))
+        yield Resources(
+            settings,
+            db,
+            late,
+            redis,
+            jobs,
+            keys,
+            storage,
+            metrics,
+            limits,
+            offenders,
+            passwords,
+            decoders(metrics),
+            Totals(),
+        )

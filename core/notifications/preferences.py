@@ -1,0 +1,78 @@
+"""What users want to be notified of, and where: what they have chosen, and else what the marketplace's notices say."""
+
+from collections.abc import Sequence
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from core.base import errors
+from core.platform.db import Many, Run, transaction
+from core.text.fields import Short
+from core.work.context import Ctx
+from core.work.notices import Notice
+
+
+class Preference(msgspec.Struct, frozen=True, rename="camel"):
+    """Where a user gets notifications of a type: in her list and on her sockets, by mail, on her devices."""
+
+    type: str
+    in_app: bool
+    email: bool
+    push: bool
+
+
+class PreferenceChange(msgspec.Struct, frozen=True, rename="camel"):
+    """A choice; what is not given stays."""
+
+    type: Short
+    in_app: bool | UnsetType = UNSET
+    email: bool | UnsetType = UNSET
+    push: bool | UnsetType = UNSET
+
+
+class Chosen(msgspec.Struct, frozen=True):
+    type: str
+    in_app: bool | None
+    email: bool | None
+    push: bool | None
+
+
+OF_USER = Many(Chosen, "select type, in_app, email, push from notification_preferences where user_id = $1")
+CHOOSE = Run(
+    """
+    insert into notification_preferences as p (user_id, type, in_app, email, push)
+    select $1, $2, $3::bool, $4::bool, $5::bool where num_nonnulls($3::bool, $4::bool, $5::bool) > 0
+    on conflict (user_id, type) do update set in_app = coalesce(excluded.in_app, p.in_app),
+        email = coalesce(excluded.email, p.email), push = coalesce(excluded.push, p.push)
+        where (p.in_app, p.email, p.push) is distinct from (
+            coalesce(excluded.in_app, p.in_app), coalesce(excluded.email, p.email), coalesce(excluded.push, p.push)
+        )"""
+)
+
+
+async def of_user(ctx: Ctx, notices: Sequence[Notice]) -> list[Preference]:
+    """Return the caller's preference for each of these notices."""
+    chosen = {row.type: row for row in await OF_USER(ctx.db, ctx.user.id)}
+    return [_preference(notice, chosen.get(notice.type)) for notice in notices]
+
+
+async def choose(ctx: Ctx, notices: Sequence[Notice], changes: Sequence[PreferenceChange]) -> None:
+    """Store what the caller has chosen; raises VALIDATION_ERROR for a type that is not among these notices."""
+    if not {change.type for change in changes} <= {notice.type for notice in notices}:
+        raise errors.invalid("preferences", "There is no such type")
+    async with transaction(ctx.db) as db:
+        # In the order of types, so that two changes at once do not wait for each other.
+        for change in sorted(changes, key=lambda change: change.type):
+            channels = (change.in_app, change.email, change.push)
+            await CHOOSE(db, ctx.user.id, change.type, *(None if one is UNSET else one for one in channels))
+
+
+def _preference(notice: Notice, chosen: Chosen | None) -> Preference:
+    own = chosen or Chosen(notice.type, None, None, None)
+    return Preference(
+        notice.type, _or(own.in_app, notice.in_app), _or(own.email, notice.email), _or(own.push, notice.push)
+    )
+
+
+def _or(choice: bool | None, default: bool) -> bool:
+    return default if choice is None else choice

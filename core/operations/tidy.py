@@ -1,0 +1,40 @@
+"""Forgetting what nobody can use any more, a little at a time."""
+
+from datetime import timedelta
+
+from core import reports
+from core.accounts import email_changes, identity, sessions
+from core.base import clock
+from core.calendars import feeds
+from core.chat import invitations, mutes
+from core.messages import messages
+from core.platform.db import Pool, Run, Scalar
+from core.platform.tokens import REFRESH_LIFETIME
+from core.work import dead_jobs, idempotency
+
+BATCH = 1000
+A_WHILE = timedelta(minutes=10)  # a refresh that began before its token expired is over by then
+EARLIER_TEXTS = timedelta(days=30)  # unless the settings say otherwise
+
+# Each statement deletes what is older than a moment ($1), so many rows at most ($2), and says how many that were.
+# That of feeds hashes instead.
+OLD: tuple[tuple[Run | Scalar[int], timedelta], ...] = (
+    (idempotency.FORGET, idempotency.KEPT),
+    (identity.FORGET_ONE_TIME_TOKENS, timedelta(0)),
+    (email_changes.FORGET, email_changes.KEPT),
+    (sessions.FORGET_ENDED, timedelta(days=30)),
+    (sessions.FORGET_EXPIRED, REFRESH_LIFETIME + A_WHILE),
+    (invitations.FORGET_ANSWERED, invitations.PAUSE_AFTER_DECLINE),
+    (mutes.FORGET, timedelta(0)),
+    (reports.FORGET, reports.KEPT),
+    (dead_jobs.FORGET, timedelta(days=90)),
+    (feeds.HASH_TOKENS, timedelta(days=1)),
+)
+
+
+async def tidy(db: Pool, earlier_texts: timedelta = EARLIER_TEXTS) -> None:
+    """Delete what is too old; what a run does not get done the next one does. `earlier_texts`: how long those are kept."""
+    for forget, age in (*OLD, (messages.FORGET_EARLIER_TEXTS, earlier_texts)):
+        moment = clock.now() - age
+        while await forget(db, moment, BATCH) == BATCH:
+            pass

@@ -1,0 +1,161 @@
+"""The database edge: declared queries with typed rows. The only place, with the pool's opening, that knows asyncpg."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Generic, TypeAlias, TypeVar
+
+import asyncpg
+import msgspec
+
+from config.settings import Settings
+from core.platform.tracing import query
+
+Row = TypeVar("Row", bound=msgspec.Struct)
+Value = TypeVar("Value")
+Connection: TypeAlias = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
+Pool: TypeAlias = asyncpg.Pool
+Db: TypeAlias = Pool | Connection
+
+UniqueViolation = asyncpg.UniqueViolationError
+QueryCanceled = asyncpg.QueryCanceledError
+UNAVAILABLE_ERRORS: tuple[type[Exception], ...] = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a connection that died in the middle of an answer
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.DeadlockDetectedError,  # rolled back because of another transaction, which a second try does not meet
+    asyncpg.SerializationError,
+    OSError,
+    TimeoutError,
+)
+
+
+class Query:
+    """An SQL statement, declared once; a test prepares each on the real schema and compares columns with the struct."""
+
+    declared: "list[Query]" = []  # noqa: RUF012 - the registry that the test walks
+
+    def __init__(self, sql: str, row: type[msgspec.Struct] | None = None) -> None:
+        self.sql = sql
+        self.row = row
+        self.name = sql.split(maxsplit=1)[0]  # a better one is made where spans are told
+        Query.declared.append(self)
+
+
+class One(Query, Generic[Row]):
+    """A statement that returns one row or none."""
+
+    def __init__(self, row: type[Row], sql: str) -> None:
+        super().__init__(sql, row)
+        self._make = row
+
+    async def __call__(self, db: Db, *args: object) -> Row | None:
+        with query(self.name, self.sql):
+            record = await db.fetchrow(self.sql, *args)
+        return None if record is None else self._make(*record)
+
+
+class Many(Query, Generic[Row]):
+    """A statement that returns rows."""
+
+    def __init__(self, row: type[Row], sql: str) -> None:
+        super().__init__(sql, row)
+        self._make = row
+
+    async def __call__(self, db: Db, *args: object) -> list[Row]:
+        make = self._make
+        with query(self.name, self.sql):
+            records = await db.fetch(self.sql, *args)
+        return [make(*record) for record in records]
+
+
+class Scalar(Query, Generic[Value]):
+    """A statement that returns one value or none."""
+
+    def __init__(self, kind: type[Value], sql: str) -> None:
+        super().__init__(sql)
+        self.kind = kind
+
+    async def __call__(self, db: Db, *args: object) -> Value | None:
+        with query(self.name, self.sql):
+            value: Any = await db.fetchval(self.sql, *args)
+        return None if value is None else value  # asyncpg gives Any; the declared type is checked by the test
+
+
+class Texts(Query):
+    """A statement that returns one text for each row, so many rows that they are read some at a time."""
+
+    def __init__(self, sql: str) -> None:
+        super().__init__(sql)
+
+    async def __call__(self, connection: Connection, *args: object, at_once: int) -> AsyncIterator[list[str]]:
+        """Yield the rows, `at_once` of them each time; the connection is in a transaction."""
+        with query(self.name, self.sql):
+            cursor = await connection.cursor(self.sql, *args)
+        while records := await cursor.fetch(at_once):
+            yield [record[0] for record in records]
+
+
+class Run(Query):
+    """A statement run for its effect; says how many rows it touched."""
+
+    def __init__(self, sql: str) -> None:
+        super().__init__(sql)
+
+    async def __call__(self, db: Db, *args: object) -> int:
+        with query(self.name, self.sql):
+            status: str = await db.execute(self.sql, *args)
+        return int(status.rpartition(" ")[2])
+
+
+def found(row: Row | None, error: Exception) -> Row:
+    """Return the row, or raise `error` where there is none."""
+    if row is None:
+        raise error
+    return row
+
+
+async def open_pool(settings: Settings, url: str = "", min_size: int = 1) -> Pool:
+    """Open a pool to the database, or to the one at `url`; JSON columns come and go as Python values."""
+    return await asyncpg.create_pool(
+        url or settings.database_url,
+        min_size=min_size,
+        max_size=settings.database_pool,
+        init=_prepare_connection,
+        reset=_leave_as_it_is,
+        command_timeout=10,
+        statement_cache_size=100 if settings.database_statements == "prepared" else 0,
+        server_settings={"application_name": "greenroom"},
+    )
+
+
+async def _leave_as_it_is(_connection: Connection) -> None:
+    """Spare each statement the round trip after it: nothing here sets anything on a connection outside a transaction."""
+
+
+async def _prepare_connection(connection: Connection) -> None:
+    await connection.set_type_codec(
+        "jsonb",
+        encoder=lambda value: msgspec.json.encode(value).decode(),
+        decoder=msgspec.json.decode,
+        schema="pg_catalog",
+    )
+
+
+@asynccontextmanager
+async def transaction(db: Db) -> AsyncIterator[Connection]:
+    """Run a block in one transaction on one connection, or on a connection that has one open as a part of that."""
+    if not isinstance(db, asyncpg.Pool):
+        async with db.transaction():
+            yield db
+        return
+    async with db.acquire() as connection, connection.transaction():
+        yield connection
+
+
+def columns(values: Sequence[Sequence[object]], width: int) -> list[list[object]]:
+    """Turn rows into the arrays that `unnest($1, $2, ...)` takes."""
+    return [[row[index] for row in values] for index in range(width)]

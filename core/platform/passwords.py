@@ -1,0 +1,113 @@
+"""Passwords: argon2id, in threads of their own with short queues.
+
+Each hash takes a core for some 50 ms and 32 MiB, so few are made at once. Clients take turns, and so do logins and everything
+else: neither a client nor a wave of sign-ups keeps others from logging in. What does not fit is UNAVAILABLE at once.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from itertools import cycle
+from typing import Final, TypeVar
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from core.platform.fair_queue import FairQueue
+from core.platform.metrics import Metrics
+
+# More than OWASP asks (19 MiB, two rounds), in one thread each: the library's own choice takes four cores and 64 MiB at once.
+HASHER = PasswordHasher(time_cost=2, memory_cost=32 * 1024, parallelism=1)
+# Verified when the account does not exist, so that the answer takes as long as for a wrong password.
+_NOBODY = HASHER.hash("nobody's password")
+
+# Half of the cores, two at most: the rest is for everybody else's requests.
+WIDTH: Final = max(1, min(2, (os.cpu_count() or 1) // 2))
+# Of each kind: logins, and everything else (sign-ups, new passwords, passwords asked for once more). A class that logs in or
+# signs up at once gets through; its last one waits for two seconds.
+MOST_WAITING: Final = 40
+
+Result = TypeVar("Result")
+
+
+class Passwords:
+    """Hashes and verifies for one process; `subject` is the client or user whose turn it is."""
+
+    def __init__(self, threads: ThreadPoolExecutor, metrics: Metrics) -> None:
+        self._threads = threads
+        self._free = WIDTH
+        self._logins, self._others = FairQueue(MOST_WAITING), FairQueue(MOST_WAITING)
+        self._queues = cycle((self._logins, self._others))
+        for kind, queue in (("login", self._logins), ("other", self._others)):
+            _measure(metrics, queue, kind)
+
+    async def hash(self, password: str, subject: str) -> str:
+        """Hash a new password; raises UNAVAILABLE."""
+        return await self._run(self._others, subject, lambda: hash_password(password))
+
+    async def verify(self, stored: str | None, password: str, subject: str) -> bool:
+        """Say whether the password of a user who is logged in fits; raises UNAVAILABLE."""
+        return await self._run(self._others, subject, lambda: verify_password(stored, password))
+
+    async def verify_login(self, stored: str | None, password: str, subject: str) -> bool:
+        """Say whether the password of a login fits; raises UNAVAILABLE."""
+        return await self._run(self._logins, subject, lambda: verify_password(stored, password))
+
+    async def _run(self, queue: FairQueue, subject: str, run: Callable[[], Result]) -> Result:
+        await self._turn(queue, subject)
+        running = asyncio.get_running_loop().run_in_executor(self._threads, run)
+        # The thread is free when it is done, not when nobody waits for it any more.
+        running.add_done_callback(self._give_back)
+        return await asyncio.shield(running)
+
+    async def _turn(self, queue: FairQueue, subject: str) -> None:
+        turn = queue.add(subject)
+        self._give_turns()
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.cancelled():
+                queue.remove(subject, turn)
+            elif not turn.exception():
+                self._give_back()
+            raise
+
+    def _give_turns(self) -> None:
+        while self._free and (turn := next(self._queues).next() or next(self._queues).next()):
+            self._free -= 1
+            turn.set_result(None)
+
+    def _give_back(self, _: object = None) -> None:
+        self._free += 1
+        self._give_turns()
+
+
+def _measure(metrics: Metrics, queue: FairQueue, kind: str) -> None:
+    waiting, refused = "Passwords that wait to be hashed", "Passwords that were not hashed because too many waited"
+    metrics.watch("greenroom_passwords_waiting", waiting, lambda: len(queue), kind=kind)
+    metrics.count("greenroom_passwords_refused", refused, lambda: queue.refused, kind=kind)
+
+
+def hash_password(password: str) -> str:
+    """Hash a password (about 50 ms of one core)."""
+    return HASHER.hash(password)
+
+
+def verify_password(stored: str | None, password: str) -> bool:
+    """Say whether the password fits; without a stored hash it never does, and takes as long to say so."""
+    try:
+        return HASHER.verify(stored or _NOBODY, password) and stored is not None
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+@asynccontextmanager
+async def open_passwords(metrics: Metrics) -> AsyncIterator[Passwords]:
+    """Open the threads of a process."""
+    threads = ThreadPoolExecutor(WIDTH, "passwords")
+    try:
+        yield Passwords(threads, metrics)
+    finally:
+        await asyncio.to_thread(threads.shutdown, cancel_futures=True)

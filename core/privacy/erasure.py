@@ -1,0 +1,95 @@
+"""The rest of an erasure: what may be much, or holds what others wait for, a little at a time. All of it may be done again.
+
+The worker does it right after the commit, and again for an hour: a call of hers that was under way may have stored something.
+"""
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from functools import partial
+from uuid import UUID
+
+import msgspec
+
+from core import files
+from core.base import clock
+from core.chat import conversations
+from core.files import Purpose
+from core.platform.db import Many, Run, Scalar, transaction
+from core.privacy.registry import CORE, PersonalData, erase_at_once
+from core.work import dead_jobs
+from core.work.context import Ctx, Resources
+from core.work.jobs import FinishErasure
+from core.work.kept_answers import without_name
+
+BATCH = 500
+GROUPS = 50
+FILES = 20
+# For how long one job begins batches: what is left is the next one's, so that others have their turn.
+SECONDS = 10.0
+AGAIN = timedelta(hours=1)
+
+
+class Erased(msgspec.Struct, frozen=True):
+    id: UUID
+
+
+class KeptAnswer(msgspec.Struct, frozen=True):
+    user_id: UUID
+    key: str
+    body: bytes
+
+
+ERASED_IN = Scalar(str, "select market from users where id = $1 and deleted_at is not null")
+ERASED_SINCE = Many(Erased, "select id from users where deleted_at >= $1")
+CONVERSATIONS_OF = Many(Erased, "select conversation_id as id from members where user_id = $1")
+# What others were answered in the last day and may ask for again, page by page: answers that name the user $1, and those that
+# the version before has kept, which does not note whom they name.
+ANSWERS_THAT_NAME = Many(
+    KeptAnswer,
+    """
+    select user_id, key, body from idempotency_keys
+    where (named @> array[$1::uuid] or named is null) and (user_id, key) > ($2, $3) order by user_id, key limit $4""",
+)
+REWRITE_ANSWER = Run("update idempotency_keys set body = $3 where user_id = $1 and key = $2")
+
+
+async def finish(ctx: Ctx, own: Sequence[PersonalData], purposes: Sequence[Purpose], user_id: UUID) -> bool:
+    """Erase what is left of a user whose account is deleted; return whether that was all. Raises UNAVAILABLE: try again."""
+    async with transaction(ctx.resources.db) as db:
+        await erase_at_once(db, own, user_id)
+    is_all = await _in_batches(ctx, own, purposes, user_id)
+    await _rewrite_answers(ctx, user_id)
+    await dead_jobs.FORGET_CHOSEN_IDS(ctx.db)
+    ctx.publisher.forget([one.id for one in await CONVERSATIONS_OF(ctx.db, user_id)])
+    return is_all
+
+
+async def again(resources: Resources) -> None:
+    """Have it done again for all who were erased within the hour; raises redis.RedisError."""
+    for one in await ERASED_SINCE(resources.db, clock.now() - AGAIN):
+        await resources.jobs.enqueue(FinishErasure(str(one.id)))
+
+
+async def _in_batches(ctx: Ctx, own: Sequence[PersonalData], purposes: Sequence[Purpose], user_id: UUID) -> bool:
+    steps: list[tuple[Callable[[], Awaitable[int]], int]] = [
+        (partial(conversations.leave_some, ctx, user_id, GROUPS), GROUPS),
+        (partial(files.erase_some, ctx, purposes, user_id, FILES), FILES),
+        *((partial(later, ctx.db, user_id, BATCH), BATCH) for one in (*own, *CORE) for later in one.later),
+    ]
+    end = time.monotonic() + SECONDS
+    for step, most in steps:
+        while await step() == most:
+            if time.monotonic() >= end:
+                return False
+    return True
+
+
+async def _rewrite_answers(ctx: Ctx, user_id: UUID) -> None:
+    place = (UUID(int=0), "")
+    while answers := await ANSWERS_THAT_NAME(ctx.db, user_id, *place, BATCH):
+        for one in answers:
+            body = without_name(one.body, user_id)
+            if body != one.body:
+                await REWRITE_ANSWER(ctx.db, one.user_id, one.key, body)
+        place = (answers[-1].user_id, answers[-1].key)

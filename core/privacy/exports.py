@@ -1,0 +1,75 @@
+"""Writes what is known of a user to a file, some rows at a time: however much it is, nobody waits, and memory holds little.
+
+A file, and not the answer itself as it comes: a client that reads slowly would keep a connection of the database.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from datetime import datetime
+from functools import cache
+from tempfile import TemporaryFile
+from typing import IO
+from uuid import UUID
+
+import msgspec
+
+from core.base import errors
+from core.platform.db import Connection, Pool, Texts, transaction
+
+ROWS_AT_ONCE = 50
+# In one process: each has a connection of the database for as long as it is being written.
+EXPORTS_AT_ONCE = 2
+
+_writing = asyncio.Semaphore(EXPORTS_AT_ONCE)
+_decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+async def write_export(db: Pool, user_id: UUID, at: datetime, parts: Iterable[tuple[str, Texts]]) -> IO[bytes]:
+    """Return a file with `{userId, exportedAt, data}` in JSON, to be read; raises UNAVAILABLE when others are being written.
+
+    `data` holds each part's rows by its name; a part is a query on the user's id for rows as JSON objects.
+    """
+    if _writing.locked():
+        raise errors.UNAVAILABLE.error("Exports of others are being made: try again in a moment")
+    async with _writing:
+        file = TemporaryFile()  # noqa: SIM115 - who reads it closes it
+        try:
+            async with transaction(db) as connection:
+                await _write(file, connection, user_id, at, parts)
+        except BaseException:
+            file.close()
+            raise
+        file.seek(0)
+        return file
+
+
+async def _write(
+    file: IO[bytes], connection: Connection, user_id: UUID, at: datetime, parts: Iterable[tuple[str, Texts]]
+) -> None:
+    head = msgspec.json.encode({"userId": user_id, "exportedAt": at})
+    file.write(head[:-1] + b',"data":{')
+    for place, (name, rows) in enumerate(parts):
+        file.write(b"," * (place > 0) + msgspec.json.encode(name) + b":[")
+        separator = b""
+        async for some in rows(connection, user_id, at_once=ROWS_AT_ONCE):
+            file.write(separator + b",".join(map(_named, some)))
+            separator = b","
+        file.write(b"]")
+    file.write(b"}}")
+
+
+def _named(row: str) -> bytes:
+    """Return a row with names and times as in all other answers."""
+    return msgspec.json.encode({_camel(name): _written(name, value) for name, value in _decode(row).items()})
+
+
+def _written(name: str, value: msgspec.Raw) -> msgspec.Raw:
+    raw = bytes(value)
+    is_time = name.endswith("_at") and raw.endswith(b'+00:00"')  # as Postgres writes it
+    return msgspec.Raw(raw.removesuffix(b'+00:00"') + b'Z"') if is_time else value
+
+
+@cache
+def _camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(part.capitalize() for part in others)

@@ -1,0 +1,54 @@
+"""Texts that name people: ids are stored, and the names that they have now are filled in when it is read (`told_text` in SQL)."""
+
+from collections.abc import Mapping
+from string import Formatter
+from uuid import UUID
+
+import msgspec
+
+from core.base.people import Person
+
+SOMEONE = "Someone"
+PREVIEW = 140  # letters of a message that lists and notifications show
+
+
+class Wording(msgspec.Struct, frozen=True):
+    """`pieces` of a text, and the person behind each of them; behind the last one there is none."""
+
+    pieces: list[str]
+    people: list[Person]
+
+    @property
+    def ids(self) -> list[UUID]:
+        """What is stored of the people."""
+        return [person.id for person in self.people]
+
+    def text(self) -> str:
+        """Return the text with the names as they are now."""
+        return self._filled([person.name for person in self.people])
+
+    def nameless(self) -> str:
+        """Return the text without names: what is stored for readers that know no wording."""
+        return self._filled([SOMEONE] * len(self.people))
+
+    def _filled(self, names: list[str]) -> str:
+        return "".join(piece + name for piece, name in zip(self.pieces, [*names, ""], strict=True))
+
+
+def worded(template: str, values: Mapping[str, object]) -> Wording:
+    """Fill a template in the style of str.format; values that are a Person stay people, all others become text."""
+    pieces, people = [""], list[Person]()
+    for literal, name, _, _ in Formatter().parse(template):
+        pieces[-1] += literal
+        value = "" if name is None else values[name]
+        if isinstance(value, Person):
+            people.append(value)
+            pieces.append("")
+        else:
+            pieces[-1] += str(value)
+    return Wording(pieces, people)
+
+
+def shown(alias: str, text: str) -> str:
+    """Return the SQL of a row's text (column `text`), with the names of today if it has a wording."""
+    return f"case when {alias}.wording is null then {alias}.{text} else told_text({alias}.wording, {alias}.people) end"

@@ -1,0 +1,31 @@
+"""The audit log: who did what to what, written in the transaction that does it. Rows are added, never changed."""
+
+from uuid import UUID
+
+from core.base import clock
+from core.base.ids import uuid7
+from core.platform.db import Db, Run
+from core.work.context import Ctx
+
+INSERT = Run(
+    """
+    insert into audit_log (id, market, actor_id, action, entity_id, facts, request_id, remote, recorded_at)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9)"""
+)
+
+
+async def record(
+    ctx: Ctx,
+    db: Db,
+    action: str,
+    entity_id: UUID | None,
+    facts: dict[str, object],
+    actor_id: UUID | None = None,
+) -> None:
+    """Write that the caller did `action` ("project.delete") to an entity; facts are JSON and hold no secrets.
+
+    `actor_id`: who did it, where there is no caller yet (a login).
+    """
+    actor = ctx.caller.id if ctx.caller else actor_id
+    id, now = uuid7(), clock.now()
+    await INSERT(db, id, ctx.market, actor, action, entity_id, facts, ctx.request_id, ctx.remote, now)

@@ -1,0 +1,92 @@
+"""What a handler is given: the opened resources of the process, and who is asking."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from redis.asyncio import Redis
+
+from config.settings import Settings
+from core.base.people import Person
+from core.base.publisher import Publisher
+from core.limits.offenders import Offenders
+from core.limits.shared_limits import SharedLimits
+from core.platform.db import Db, Pool
+from core.platform.fair_queue import Turns
+from core.platform.metrics import Metrics
+from core.platform.passwords import Passwords
+from core.platform.replica import LateReads
+from core.platform.storage import Storage
+from core.platform.tokens import KeyRing
+from core.search.totals import Totals
+from core.work.jobs import Jobs
+
+if TYPE_CHECKING:
+    from core.work.unit_of_work import UnitOfWork
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What a process has open for as long as it lives."""
+
+    settings: Settings
+    db: Pool
+    late_reads: LateReads
+    redis: Redis
+    jobs: Jobs
+    keys: KeyRing
+    storage: Storage
+    metrics: Metrics
+    limits: SharedLimits
+    offenders: Offenders
+    passwords: Passwords
+    decoders: Turns
+    totals: Totals
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Who is asking, as the access token and the live session say."""
+
+    id: UUID
+    market: str
+    role: str
+    email: str
+    session_id: UUID
+    person: Person
+
+
+@dataclass(frozen=True, slots=True)
+class Ctx:
+    """One request, socket event or job: its resources, its user (None: anonymous), where it comes from.
+
+    `device` is the token by which a browser or app shows that it was logged in before: see known_devices.py.
+    `access_token` is what the request shows, right or wrong: `caller` is who it turned out to be.
+    `work` is the transaction that all of it happens in, if that was opened before the handler: see idempotency.py.
+    """
+
+    resources: Resources
+    publisher: Publisher
+    market: str
+    request_id: str
+    remote: str = ""
+    user_agent: str = ""
+    device: str = ""
+    access_token: str = ""
+    caller: User | None = None
+    idempotency_key: str = ""
+    if_match: str = ""
+    if_none_match: str = ""
+    work: "UnitOfWork | None" = None
+
+    @property
+    def db(self) -> Db:
+        """Where to read."""
+        return self.work.db if self.work else self.resources.db
+
+    @property
+    def user(self) -> User:
+        """The caller of a handler that only users may call."""
+        if self.caller is None:
+            raise RuntimeError("a handler for users was called without one")
+        return self.caller

@@ -1,0 +1,118 @@
+"""Idempotency keys: a call repeated with its key does nothing again and gets the first answer.
+
+The key is claimed and the answer stored in the transaction of the call itself, so that neither exists without the other. A
+repeat that comes while the first is running waits for it. A call that fails leaves nothing: its repeat is a first try.
+"""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+
+import msgspec
+
+from core.base import clock, errors
+from core.base.answers import Answer
+from core.platform.db import One, Run, Scalar, found
+from core.work.context import Ctx
+from core.work.kept_answers import named_in
+from core.work.unit_of_work import unit_of_work
+
+KEPT = timedelta(hours=24)
+MAX_KEY = 128
+
+
+class KeptAnswer(msgspec.Struct, frozen=True):
+    fingerprint: bytes
+    meaning: bytes | None
+    status: int
+    body: bytes
+    etag: str
+
+
+CLAIM = Scalar(
+    str,
+    """
+    insert into idempotency_keys (user_id, key, fingerprint, meaning, created_at) values ($1, $2, $3, $4, $5)
+    on conflict do nothing returning key""",
+)
+KEEP = Run("update idempotency_keys set status = $3, body = $4, etag = $5, named = $6 where user_id = $1 and key = $2")
+RELEASE = Run(
+    """
+    delete from idempotency_keys
+    where user_id = $1 and key = $2 and (fingerprint = $3 or meaning = $4) and status = 0"""
+)
+KEPT_ANSWER = One(
+    KeptAnswer, "select fingerprint, meaning, status, body, etag from idempotency_keys where user_id = $1 and key = $2"
+)
+FORGET = Run(
+    """
+    delete from idempotency_keys where (user_id, key) in (
+        select user_id, key from idempotency_keys where created_at < $1 order by created_at limit $2
+    )"""
+)
+
+
+async def claim(ctx: Ctx, call: tuple[bytes, ...]) -> None:
+    """Take a user's key for a call that repeats safely by itself; raises IDEMPOTENCY_KEY_REUSED if it was for another one.
+
+    Committed before the call is done: give the key back with `release` if that fails.
+    """
+    fingerprints = _fingerprint(call), _meaning(call)
+    if not await CLAIM(ctx.db, ctx.user.id, _key(ctx), *fingerprints, clock.now()):
+        await _kept(ctx, *fingerprints)
+
+
+async def release(ctx: Ctx, call: tuple[bytes, ...]) -> None:
+    """Give a key back: its call has failed, so whatever comes with it next is a first try."""
+    await RELEASE(ctx.db, ctx.user.id, ctx.idempotency_key, _fingerprint(call), _meaning(call))
+
+
+async def once(
+    ctx: Ctx, call: tuple[bytes, ...], do: Callable[[Ctx], Awaitable[Answer[bytes]]]
+) -> tuple[Answer[bytes], bool]:
+    """Do a user's call at most once for its key; return the answer, and whether it is that of an earlier call.
+
+    `call` is what makes it this call and no other; its body comes last.
+    Raises IDEMPOTENCY_KEY_REUSED for another call with the same key.
+    """
+    key, fingerprints = _key(ctx), (_fingerprint(call), _meaning(call))
+    async with unit_of_work(ctx) as work:
+        if await CLAIM(work.db, ctx.user.id, key, *fingerprints, clock.now()):
+            answer = await do(replace(ctx, work=work))
+            await KEEP(work.db, ctx.user.id, key, answer.status, answer.body, answer.etag, named_in(answer.body))
+            return answer, False
+    kept = await _kept(ctx, *fingerprints)
+    return Answer(kept.status, kept.body, kept.etag), True
+
+
+def _key(ctx: Ctx) -> str:
+    key = ctx.idempotency_key
+    if not 1 <= len(key) <= MAX_KEY or "\0" in key:
+        raise errors.invalid("Idempotency-Key", f"Must have 1 to {MAX_KEY} characters")
+    return key
+
+
+async def _kept(ctx: Ctx, fingerprint: bytes, meaning: bytes) -> KeptAnswer:
+    """Return what is kept for the caller's key; raises IDEMPOTENCY_KEY_REUSED if that was another call."""
+    kept = found(await KEPT_ANSWER(ctx.db, ctx.user.id, ctx.idempotency_key), errors.UNAVAILABLE.error())
+    if kept.fingerprint != fingerprint and kept.meaning != meaning:
+        raise errors.IDEMPOTENCY_KEY_REUSED.error()
+    return kept
+
+
+def _fingerprint(call: tuple[bytes, ...]) -> bytes:
+    digest = hashlib.sha256()
+    for part in call:
+        digest.update(len(part).to_bytes(8))
+        digest.update(part)
+    return digest.digest()
+
+
+def _meaning(call: tuple[bytes, ...]) -> bytes:
+    """The fingerprint of a call whatever the order of its JSON's fields: some clients write them in another one each time."""
+    *where, body = call
+    with suppress(msgspec.DecodeError, RecursionError):  # of files it is a digest
+        body = msgspec.json.encode(msgspec.json.decode(body), order="deterministic")
+    return _fingerprint((*where, body))

@@ -1,0 +1,204 @@
+"""Typed enqueueing of jobs over arq; jobs cross Redis as msgpack, not as pickles."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import ClassVar, Literal
+
+import msgspec
+from arq.connections import ArqRedis
+from arq.constants import default_queue_name
+
+from config.settings import Settings
+from core.platform import logs, tracing
+from core.platform.redis_pool import redis_pool
+
+# How long a job waits for a worker; arq would forget it after a day.
+KEPT = timedelta(days=30)
+CONNECT_SECONDS = 1.0
+# A Redis that is connected but deaf holds nobody up: what was committed is queued later.
+ENQUEUE_SECONDS = 2.0
+
+
+class Job(msgspec.Struct, frozen=True):
+    """A job's arguments; its class name is the name of the function in workers/ that runs it."""
+
+    is_secret: ClassVar[bool] = False  # whether its arguments may be stored nowhere but in the queue
+
+
+class SendMail(Job, frozen=True):
+    """Send one mail to an address over SMTP; users get theirs by MailUser, so that no address waits in the queue."""
+
+    is_secret = True  # mails carry codes
+
+    to: str
+    subject: str
+    text: str
+
+
+class MailUser(Job, frozen=True):
+    """Send one mail to a user, at the address that she has by then; to nobody if the account is erased."""
+
+    is_secret = True
+
+    user_id: str
+    subject: str
+    text: str
+
+
+class MailCode(Job, frozen=True):
+    """Mail a code to the account with this address, if there is one; the caller does not learn whether there is."""
+
+    is_secret = True  # an address
+
+    market: str
+    email: str
+    purpose: Literal["password reset", "email verification"]
+
+
+class MailVerification(Job, frozen=True):
+    """Mail a new user the code that verifies her address."""
+
+    user_id: str
+
+
+class FinishErasure(Job, frozen=True):
+    """Erase the rest of what is known of a user whose account is deleted."""
+
+    user_id: str
+
+
+class MailAlert(Job, frozen=True):
+    """Tell a user of something done to her account: what (a key of workers/accounts.py), when, and roughly from where."""
+
+    user_id: str
+    about: Literal["login", "password changed", "password reset"]
+    at: datetime
+    device: str
+    network: str
+
+
+class MailEmailChange(Job, frozen=True):
+    """Mail about a change of e-mail, and from where that was: `asked`, codes to both addresses; `done`, to the old one."""
+
+    change_id: str
+    about: Literal["asked", "done"]
+    at: datetime
+    device: str
+    network: str
+
+
+class MailAddress(Job, frozen=True):
+    """Send one mail to an address of a change of e-mail; to nobody if that was cancelled or the account is erased."""
+
+    is_secret = True
+
+    change_id: str
+    to: Literal["old", "new"]
+    subject: str
+    text: str
+
+
+class CheckFile(Job, frozen=True):
+    """Check an uploaded file, release or reject it, and move it to where it belongs."""
+
+    file_id: str
+
+
+class NotifyMembers(Job, frozen=True):
+    """Tell the members of these conversations, who have not read on, that there are new messages."""
+
+    conversation_ids: list[str]
+
+
+class StoreWords(Job, frozen=True):
+    """Store the words of new messages of these conversations, by which they are searched."""
+
+    conversation_ids: list[str]
+
+
+class SendOut(Job, frozen=True):
+    """Send these notifications by mail and to devices; `email` and `push`: whether who has not chosen gets them there."""
+
+    notification_ids: list[str]
+    email: bool
+    push: bool
+
+
+class MailNotification(Job, frozen=True):
+    """Mail a notification to its user; `claimed_at`: by which claim, None from a version that did not say."""
+
+    notification_id: str
+    claimed_at: datetime | None = None
+
+
+class PushNotification(Job, frozen=True):
+    """Send a notification to a device of its user."""
+
+    notification_id: str
+    device_id: str
+
+
+class PermanentError(Exception):
+    """Raised by a job that no further try can mend: it is dead at once."""
+
+
+class BusyError(Exception):
+    """Raised by a job that cannot begin now: it comes back after some seconds, and this was no try."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"not now: again in {seconds:.1f} s")
+        self.seconds = seconds
+
+
+class Jobs:
+    """The queue. A job may run more than once: make it harmless."""
+
+    def __init__(self, redis: ArqRedis) -> None:
+        self._redis = redis
+
+    async def enqueue(self, job: Job) -> None:
+        """Queue a job; raises redis.RedisError or TimeoutError when Redis is away."""
+        await self._enqueue(type(job).__name__, msgspec.to_builtins(job), logs.request_id())
+
+    async def enqueue_encoded(self, name: str, arguments: bytes, request_id: str) -> None:
+        """Queue a job whose arguments are JSON already."""
+        await self._enqueue(name, msgspec.json.decode(arguments), request_id)
+
+    async def ping(self) -> None:
+        """Raise redis.RedisError when the queue does not answer."""
+        await self._redis.ping()
+
+    async def waiting(self) -> int:
+        """Return how many jobs are due and not done, those that run included; raises redis.RedisError."""
+        due: int = await self._redis.zcount(default_queue_name, "-inf", time.time() * 1000)
+        return due
+
+    async def _enqueue(self, name: str, arguments: object, request_id: str) -> None:
+        async with asyncio.timeout(ENQUEUE_SECONDS):
+            await self._redis.enqueue_job(name, arguments, request_id=request_id, traceparent=tracing.parent())
+
+
+def queue(settings: Settings) -> ArqRedis:
+    """Return arq's client, not connected yet: arq's own `create_pool` would wait for a Redis that is away."""
+    url = settings.jobs_redis_url or settings.redis_urls[0]
+    redis = ArqRedis(
+        redis_pool(url, socket_connect_timeout=CONNECT_SECONDS),
+        job_serializer=msgspec.msgpack.encode,
+        job_deserializer=msgspec.msgpack.decode,
+        expires_extra_ms=int(KEPT.total_seconds() * 1000),
+    )
+    redis.auto_close_connection_pool = True
+    return redis
+
+
+@asynccontextmanager
+async def open_jobs(settings: Settings) -> AsyncIterator[Jobs]:
+    """Open the queue."""
+    redis = queue(settings)
+    try:
+        yield Jobs(redis)
+    finally:
+        await redis.aclose()

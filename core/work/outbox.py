@@ -1,0 +1,117 @@
+"""The outbox: effects of a transaction are committed with it and performed right after it, or later if the process died.
+
+An effect may be performed twice, so each is harmless to repeat.
+"""
+
+import logging
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TypeAlias
+from uuid import UUID
+
+import msgspec
+
+from core.base import clock
+from core.base.events import Event
+from core.base.ids import uuid7
+from core.base.publisher import Publisher
+from core.platform import logs
+from core.platform.db import Connection, Many, Pool, Run, transaction
+from core.work.context import Resources
+from core.work.jobs import Job, Jobs
+
+log = logging.getLogger(__name__)
+
+PAGE = 100
+OVERDUE = timedelta(seconds=5)  # a living process performs its own within milliseconds
+
+
+class Emit(msgspec.Struct, frozen=True, tag="emit"):
+    """An event for all sockets of some users."""
+
+    user_ids: list[UUID]
+    name: str
+    payload: msgspec.Raw
+
+
+class Enqueue(msgspec.Struct, frozen=True, tag="enqueue"):
+    """A job for the workers."""
+
+    name: str
+    arguments: msgspec.Raw
+    request_id: str = ""
+
+
+class EndSessions(msgspec.Struct, frozen=True, tag="end_sessions"):
+    """The sockets of sessions that have ended are to be closed."""
+
+    ids: list[UUID]
+
+
+Effect: TypeAlias = Emit | Enqueue | EndSessions
+
+
+class Kept(msgspec.Struct, frozen=True):
+    id: UUID
+    effects: str
+
+
+INSERT = Run("insert into outbox (id, effects, created_at) values ($1, $2, $3)")
+DELETE = Run("delete from outbox where id = any ($1::uuid[])")
+OVERDUE_EFFECTS = Many(
+    Kept,
+    f"select id, effects from outbox where created_at < $1 order by created_at limit {PAGE} for update skip locked",  # noqa: S608
+)
+
+
+def event_effect(user_ids: Sequence[UUID], event: Event) -> Emit:
+    """Return the effect that tells users of an event."""
+    return Emit(list(user_ids), event.name, msgspec.Raw(msgspec.json.encode(event)))
+
+
+def job_effect(job: Job) -> Enqueue:
+    """Return the effect that has a job done."""
+    return Enqueue(type(job).__name__, msgspec.Raw(msgspec.json.encode(job)), logs.request_id())
+
+
+async def store(db: Connection, effects: Sequence[Effect]) -> UUID:
+    """Keep effects with the transaction that causes them."""
+    id = uuid7()
+    await INSERT(db, id, msgspec.json.encode(effects).decode(), clock.now())
+    return id
+
+
+async def perform(effects: Sequence[Effect], publisher: Publisher, jobs: Jobs) -> None:
+    """Perform effects whose transaction is committed; raises redis.RedisError when a job cannot be queued."""
+    for effect in effects:
+        match effect:
+            case Emit():
+                publisher.emit_encoded(effect.user_ids, effect.name, bytes(effect.payload))
+            case Enqueue():
+                await jobs.enqueue_encoded(effect.name, bytes(effect.arguments), effect.request_id)
+            case EndSessions():
+                publisher.end_sessions(effect.ids)
+
+
+async def forget(db: Pool, id: UUID) -> None:
+    """Delete effects that have been performed."""
+    await DELETE(db, [id])
+
+
+async def relay(resources: Resources, publisher: Publisher) -> int:
+    """Perform effects that nobody has performed in time, and return how many transactions that was.
+
+    Effects that this version does not know are left to workers of the version that stored them: they block no others.
+    """
+    told: list[UUID] = []
+    async with transaction(resources.db) as db:
+        for kept in await OVERDUE_EFFECTS(db, clock.now() - OVERDUE):
+            try:
+                effects = msgspec.json.decode(kept.effects, type=list[Effect])
+            except msgspec.ValidationError as error:
+                log.warning("the effects of %s are left to another version: %s", kept.id, error)
+                continue
+            await perform(effects, publisher, resources.jobs)
+            told.append(kept.id)
+        await DELETE(db, told)
+    return len(told)

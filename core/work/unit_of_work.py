@@ -1,0 +1,91 @@
+"""A unit of work: one transaction and all that follows from it. What it tells is committed with it and told after its commit."""
+
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+from core.base.events import Event
+from core.limits.away import REDIS_AWAY
+from core.platform.db import UNAVAILABLE_ERRORS, Connection, transaction
+from core.work import audit, notices, outbox
+from core.work.context import Ctx
+from core.work.jobs import Job, SendOut
+from core.work.notices import Notice
+from core.work.outbox import Effect
+
+log = logging.getLogger(__name__)
+
+
+class UnitOfWork:
+    """One transaction, on `db`, of one request or job."""
+
+    def __init__(self, ctx: Ctx, db: Connection) -> None:
+        self.db = db
+        self._ctx = ctx
+        self._effects: list[Effect] = []
+        self._changes: list[tuple[UUID, int, Event]] = []
+        self._kept: UUID | None = None
+
+    def emit(self, user_ids: Sequence[UUID], event: Event) -> None:
+        """Tell all sockets of these users, after the commit."""
+        self._effects.append(outbox.event_effect(user_ids, event))
+
+    def enqueue(self, job: Job) -> None:
+        """Have a job done, after the commit."""
+        self._effects.append(outbox.job_effect(job))
+
+    def end_sessions(self, session_ids: Sequence[UUID]) -> None:
+        """Close the sockets of sessions that this unit ends, after the commit."""
+        # First of all: a job that cannot be queued keeps what comes after it waiting for the workers.
+        if session_ids:
+            self._effects.insert(0, outbox.EndSessions(list(session_ids)))
+
+    def changed(self, conversation_id: UUID, version: int, event: Event) -> None:
+        """Tell a conversation of its change, after the commit. Not kept: what is lost of it hubs read from the log."""
+        self._changes.append((conversation_id, version, event))
+
+    async def notify(self, notice: Notice, user_ids: Sequence[UUID], entity_id: UUID | None, **values: object) -> None:
+        """Notify these users, but never the caller of what she did herself; `values` fill the notice's templates."""
+        others = [id for id in user_ids if self._ctx.caller is None or id != self._ctx.caller.id]
+        told = await notices.insert(self.db, notice, others, entity_id, values)
+        for user_id, event in told.events:
+            self.emit([user_id], event)
+        if told.going_out:
+            self.enqueue(SendOut([str(id) for id in told.going_out], notice.email, notice.push))
+
+    async def record(self, action: str, entity_id: UUID | None, by: UUID | None = None, **facts: object) -> None:
+        """Write to the audit log that the caller, or `by` where there is none, did `action` ("project.delete") to an entity."""
+        await audit.record(self._ctx, self.db, action, entity_id, facts, by)
+
+    async def keep(self) -> None:
+        """Store what is to be told with the transaction."""
+        if self._effects:
+            self._kept = await outbox.store(self.db, self._effects)
+
+    async def tell(self) -> None:
+        """Tell it: the transaction is committed. What fails now the workers tell later."""
+        ctx = self._ctx
+        for change in self._changes:
+            ctx.publisher.changed(*change)
+        if self._kept is None:
+            return
+        try:
+            await outbox.perform(self._effects, ctx.publisher, ctx.resources.jobs)
+            await outbox.forget(ctx.resources.db, self._kept)
+        except (*REDIS_AWAY, *UNAVAILABLE_ERRORS) as error:
+            log.warning("what was committed is told later: %r", error)
+
+
+@asynccontextmanager
+async def unit_of_work(ctx: Ctx) -> AsyncIterator[UnitOfWork]:
+    """Run a block in one transaction; inside another unit of the same ctx, as a part of that one."""
+    if ctx.work:
+        async with transaction(ctx.work.db):
+            yield ctx.work
+        return
+    async with transaction(ctx.resources.db) as db:
+        work = UnitOfWork(ctx, db)
+        yield work
+        await work.keep()
+    await work.tell()
