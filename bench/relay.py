@@ -14,11 +14,11 @@ import msgspec
 import uvloop
 from aiohttp import web
 
-from realtime.engine import packets
 from realtime.engine.door import open_door
 from realtime.engine.server import Config, Engine
 from realtime.engine.session import Session
-from realtime.engine.sockets import Socket, socketio
+from realtime.engine.socketio import packets
+from realtime.engine.socketio.sockets import Socket, socketio
 
 _ROOMS: defaultdict[str, set[Session]] = defaultdict(set)
 

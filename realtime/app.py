@@ -13,30 +13,31 @@ from core.limits.offenders import Offenders
 from core.market.market import Marketplace
 from core.platform.metrics import Metrics
 from core.work.context import Resources
-from realtime import browser_client, ops
-from realtime.bus import EVERYBODY, QUESTIONS, Bus
-from realtime.catchup import Log
-from realtime.client import Client
-from realtime.drain import Drain
-from realtime.engine.frames import CLOSE_CODES
+from realtime import browser_client
+from realtime.bus.bus import EVERYBODY, QUESTIONS, Bus
 from realtime.engine.server import Config, Engine
 from realtime.engine.session import Session
-from realtime.engine.sockets import socketio
-from realtime.gateway import Gateway
-from realtime.handlers import Handlers
-from realtime.heart import Mean, Pace, Pulse, who
-from realtime.inspector import Inspector
-from realtime.limits import Limiter
-from realtime.local import Local
-from realtime.loop_lag import LoopLag
-from realtime.ops import NotReadyError, usual_checks
-from realtime.presence import Presence
-from realtime.publisher import Publisher
-from realtime.pulse import KEY, Vitals
-from realtime.recovery import Recovery
-from realtime.returning import Returning
-from realtime.rooms import Rooms
-from realtime.users import Users
+from realtime.engine.socketio.sockets import socketio
+from realtime.engine.transports.frames import CLOSE_CODES
+from realtime.gateway.gateway import Gateway
+from realtime.gateway.handlers import Handlers
+from realtime.gateway.limits import Limiter
+from realtime.gateway.recovery import Recovery
+from realtime.gateway.resync import Returning
+from realtime.log.message_log import Log
+from realtime.operations import probes
+from realtime.operations.admin_responder import Inspector
+from realtime.operations.drain import Drain
+from realtime.operations.heartbeat import Mean, Pace, Pulse, who
+from realtime.operations.loop_lag import LoopLag
+from realtime.operations.probes import NotReadyError, usual_checks
+from realtime.operations.process_status import KEY, Vitals
+from realtime.publishing.publisher import Publisher
+from realtime.publishing.receiver import Local
+from realtime.rooms.client import Client
+from realtime.rooms.presence import Presence
+from realtime.rooms.rooms import Rooms
+from realtime.rooms.users import Users
 
 
 class Hub:
@@ -192,7 +193,7 @@ def door_config(settings: Settings, offenders: Offenders) -> Config:
         subjects=subjects,
         trusted=partial(is_trusted, proxies=settings.trusted_proxies),
         limited=limited,
-        probes=ops.PATHS,
+        probes=probes.PATHS,
         rates=settings.rate_limits == "on",
     )
 

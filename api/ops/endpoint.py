@@ -9,7 +9,7 @@ from api.ops.operators import OperatorCtx, Operators
 from core.base.publisher import Publisher
 from core.market.market import Marketplace, Route
 from core.work.context import Ctx, Resources
-from realtime.hubs import Hubs
+from realtime.operations.admin_client import Hubs
 
 
 class OperatorEndpoint(Endpoint):

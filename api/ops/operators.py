@@ -16,7 +16,7 @@ from core.limits.budget import Buckets, Rate
 from core.work import audit
 from core.work import rate_limits as limits
 from core.work.context import Ctx
-from realtime.hubs import Hubs
+from realtime.operations.admin_client import Hubs
 
 GUESSES = Rate("operator_guesses", 10, 60)  # of one address
 # Of one operator at one thing: an open page of the console asks again every few seconds.

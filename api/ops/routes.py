@@ -10,7 +10,7 @@ from core.base.publisher import Publisher
 from core.limits.budget import Rate
 from core.market.market import Marketplace, get, post
 from core.work.context import Resources
-from realtime.hubs import Hubs
+from realtime.operations.admin_client import Hubs
 
 OPERATOR = frozenset({"operator"})
 USUAL = Rate("operators", 1200, 60)  # a console asks every two seconds

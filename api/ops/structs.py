@@ -18,8 +18,8 @@ from core.operations.inspection import (
 from core.reports import Reported, Status
 from core.text.fields import Description
 from core.work.dead_jobs import DeadJob
-from realtime.pulse import Process, Vitals
-from realtime.questions import RoomSeen, SocketSeen
+from realtime.operations.admin_protocol import RoomSeen, SocketSeen
+from realtime.operations.process_status import Process, Vitals
 
 Delivery = Literal["read", "delivered", "behind", "pending", "not_joined", "offline", "unknown"]
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from api.ops.structs import Delivery, MemberTrace
 from core.operations.inspection import MemberFound, MessageFound
-from realtime.questions import MemberSeen, RoomSeen
+from realtime.operations.admin_protocol import MemberSeen, RoomSeen
 
 
 def has_told(room: RoomSeen, message: MessageFound) -> bool:

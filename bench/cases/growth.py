@@ -17,7 +17,7 @@ from bench.process import progress
 from bench.results import Line
 from bench.servers import hub
 from core.platform.db import open_pool
-from realtime.catchup import Log
+from realtime.log.message_log import Log
 
 TALK = Shape(senders=2, seconds=4)
 SLEEPERS = 1000  # connections that have joined the rooms in which nothing is said

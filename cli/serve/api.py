@@ -9,8 +9,8 @@ from cli.serve.listening import listening, runner_of
 from cli.serve.pulses import api_pulse
 from config.settings import Settings
 from core.market.resources import open_resources
-from realtime.hubs import open_hubs
-from realtime.publisher import open_publisher
+from realtime.operations.admin_client import open_hubs
+from realtime.publishing.publisher import open_publisher
 
 
 def run_api(settings: Settings) -> None:

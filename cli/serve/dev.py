@@ -23,8 +23,8 @@ from config.settings import Settings, own_url
 from core.base.origins import LOOPBACK
 from core.market.resources import open_resources
 from realtime.app import open_hub
-from realtime.hubs import open_hubs
-from realtime.publisher import open_publisher
+from realtime.operations.admin_client import open_hubs
+from realtime.publishing.publisher import open_publisher
 from workers.app import Worker, open_worker
 
 WATCH_SECONDS = 0.5

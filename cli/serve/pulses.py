@@ -9,9 +9,9 @@ from aiohttp import web
 from config.settings import Settings
 from core.base.clock import now
 from core.work.context import Resources
-from realtime.heart import Pace, Pulse, who
-from realtime.ops import usual_checks
-from realtime.pulse import PROCESSES, Process
+from realtime.operations.heartbeat import Pace, Pulse, who
+from realtime.operations.probes import usual_checks
+from realtime.operations.process_status import PROCESSES, Process
 from workers.app import Worker
 
 

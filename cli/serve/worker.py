@@ -9,7 +9,7 @@ from cli.serve.listening import bare_app, listening, operations, runner_of
 from cli.serve.pulses import worker_pulse
 from config.settings import Settings
 from core.market.resources import open_resources
-from realtime.publisher import open_publisher
+from realtime.publishing.publisher import open_publisher
 from workers.app import open_worker
 
 log = logging.getLogger(__name__)

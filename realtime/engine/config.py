@@ -5,8 +5,8 @@ from collections.abc import Callable
 import msgspec
 
 from core.limits.budget import Nested, Rate
-from realtime.engine.budget import REFUSALS, TRAFFIC
-from realtime.engine.guard import (
+from realtime.engine.limits.budget import REFUSALS, TRAFFIC
+from realtime.engine.limits.guard import (
     LATE,
     MAX_HEADS,
     MAX_HELD,

@@ -9,13 +9,13 @@ from typing import Final, cast
 
 from aiohttp import web
 
-from realtime.engine.budget import NEW, SERVE
-from realtime.engine.faults import BAD_REQUEST, HEADERS_TOO_LARGE, TOO_MANY, TOO_SLOW
-from realtime.engine.guard import Client, Guard
-from realtime.engine.handshake import Refused, Request, read_upgrade
-from realtime.engine.http import HEAD_TIME, MAX_HEAD, Http
-from realtime.engine.intake import Intake, Receiver
-from realtime.engine.place import Place
+from realtime.engine.http.connection import HEAD_TIME, MAX_HEAD, Http
+from realtime.engine.http.faults import BAD_REQUEST, HEADERS_TOO_LARGE, TOO_MANY, TOO_SLOW
+from realtime.engine.http.handshake import Refused, Request, read_upgrade
+from realtime.engine.http.intake import Intake, Receiver
+from realtime.engine.http.place import Place
+from realtime.engine.limits.budget import NEW, SERVE
+from realtime.engine.limits.guard import Client, Guard
 from realtime.engine.server import Engine
 
 # Bytes that the kernel keeps of what a connection has not been read for. By itself it would take megabytes of each, of which

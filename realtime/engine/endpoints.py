@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final, cast
 from aiohttp import hdrs, web
 from aiohttp.http_websocket import WebSocketReader
 
-from realtime.engine.handshake import (
+from realtime.engine.http.connection import Http
+from realtime.engine.http.handshake import (
     BAD_METHOD,
     BAD_REQUEST,
     ENCODED,
@@ -18,9 +19,8 @@ from realtime.engine.handshake import (
     make_request,
     websocket_key,
 )
-from realtime.engine.http import Http
-from realtime.engine.polling import Polling
 from realtime.engine.session import TRANSPORT_ERROR, Session
+from realtime.engine.transports.polling import Polling
 
 if TYPE_CHECKING:
     from realtime.engine.server import Engine

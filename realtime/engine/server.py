@@ -12,12 +12,9 @@ from aiohttp import web
 
 from core.base.origins import is_listed, is_of
 from core.limits.budget import NestedBuckets
-from realtime.engine import endpoints, upgrade
-from realtime.engine.budget import Budget
+from realtime.engine import endpoints
 from realtime.engine.config import Config as Config
-from realtime.engine.frames import CLOSE_CODES, GOING_AWAY, text_frame
-from realtime.engine.guard import Client, Guard
-from realtime.engine.handshake import (
+from realtime.engine.http.handshake import (
     BAD_METHOD,
     BAD_REQUEST,
     FORBIDDEN,
@@ -28,11 +25,15 @@ from realtime.engine.handshake import (
     Request,
     switching_protocols,
 )
-from realtime.engine.intake import Intake
+from realtime.engine.http.intake import Intake
+from realtime.engine.limits.budget import Budget
+from realtime.engine.limits.guard import Client, Guard
 from realtime.engine.outbox import Outbox
-from realtime.engine.polling import Polling
 from realtime.engine.session import SHUTTING_DOWN, Layer, Session
-from realtime.engine.websocket import WebSocket
+from realtime.engine.transports import upgrade
+from realtime.engine.transports.frames import CLOSE_CODES, GOING_AWAY, text_frame
+from realtime.engine.transports.polling import Polling
+from realtime.engine.transports.websocket import WebSocket
 
 STOP_TIME: Final = 2.0  # seconds that peers have to hang up when the process stops
 MAX_USER_AGENT: Final = 256  # characters kept

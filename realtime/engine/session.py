@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from core.limits.budget import Nested
-from realtime.engine.budget import Budget
-from realtime.engine.frames import (
+from realtime.engine.limits.budget import Budget
+from realtime.engine.transports.frames import (
     INTERNAL_ERROR,
     NORMAL,
     POLICY_VIOLATION,
@@ -18,7 +18,7 @@ from realtime.engine.frames import (
 
 if TYPE_CHECKING:
     from realtime.engine.server import Engine
-    from realtime.engine.upgrade import Probe
+    from realtime.engine.transports.upgrade import Probe
 
 TRANSPORT_CLOSE, TRANSPORT_ERROR = "transport close", "transport error"
 PARSE_ERROR, PING_TIMEOUT = "parse error", "ping timeout"

@@ -28,7 +28,7 @@ from core.work.context import Ctx, Resources, User
 from marketplaces import onswift
 from realtime.app import Hub, open_hub
 from realtime.engine.door import open_door
-from realtime.publisher import Publisher, open_publisher
+from realtime.publishing.publisher import Publisher, open_publisher
 
 PATIENCE = 20.0
 MARKETS = [replace(onswift.MARKETPLACE, messages=Rate("messages", 30, 60))]

@@ -12,7 +12,7 @@ from core.text.fields import Short
 from core.work import dead_jobs
 from core.work.dead_jobs import DeadJob
 from core.work.unit_of_work import UnitOfWork, unit_of_work
-from realtime.questions import SetDrain
+from realtime.operations.admin_protocol import SetDrain
 
 MOST_JOBS = 200
 

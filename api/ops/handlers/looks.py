@@ -31,9 +31,9 @@ from core.limits.away import REDIS_AWAY
 from core.operations import inspection
 from core.platform.db import found
 from core.platform.redis_pool import server_name
-from realtime.hubs import Answers
-from realtime.pulse import read_processes
-from realtime.questions import RoomSeen, SeeRoom, SeeUser, UserSeen
+from realtime.operations.admin_client import Answers
+from realtime.operations.admin_protocol import RoomSeen, SeeRoom, SeeUser, UserSeen
+from realtime.operations.process_status import read_processes
 
 MOST_USERS = 20
 MOST_SORTED = 1000

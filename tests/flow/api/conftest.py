@@ -16,7 +16,7 @@ from multidict import CIMultiDictProxy
 from api.app import build_app
 from config.settings import Settings
 from core.limits.shared_limits import SharedLimits
-from realtime.hubs import open_hubs
+from realtime.operations.admin_client import open_hubs
 from tests.flow.conftest import Environment
 
 PASSWORD = "Correct-horse-7"

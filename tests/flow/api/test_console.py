@@ -9,13 +9,13 @@ from redis.asyncio import Redis
 
 from core.base.clock import now
 from core.work import dead_jobs
-from realtime import hubs as asking
-from realtime.bus import QUESTIONS, Kind
-from realtime.engine.frames import text_frame
-from realtime.hubs import open_hubs
-from realtime.ops import NotReadyError
-from realtime.pulse import KEY, SILENT
-from realtime.questions import SeeUser
+from realtime.bus.bus import QUESTIONS, Kind
+from realtime.engine.transports.frames import text_frame
+from realtime.operations import admin_client
+from realtime.operations.admin_client import open_hubs
+from realtime.operations.admin_protocol import SeeUser
+from realtime.operations.probes import NotReadyError
+from realtime.operations.process_status import KEY, SILENT
 from tests.flow.api.conftest import SECRET, Api, Caller, audited, id_of, with_operators
 from tests.flow.conftest import Chatter, Environment
 from tests.flow.realtime.test_mending import raw_client
@@ -79,9 +79,9 @@ async def test_a_hub_that_died_is_silent_and_then_forgotten(
     operator: Caller, env: Environment, hub: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await env.hubs[0]._pulse._beating.stop()
-    monkeypatch.setattr("realtime.pulse.now", lambda: now() + SILENT)
+    monkeypatch.setattr("realtime.operations.process_status.now", lambda: now() + SILENT)
     assert [one["silent"] for one in (await operator.get("/hubs")).body["hubs"]] == [True]
-    monkeypatch.setattr("realtime.pulse.now", lambda: now() + SILENT * 10)
+    monkeypatch.setattr("realtime.operations.process_status.now", lambda: now() + SILENT * 10)
     assert (await operator.get("/hubs")).body == {"hubs": [], "processes": []}
     assert await env.resources.redis.hlen(KEY) == 0  # type: ignore[misc]
 
@@ -210,7 +210,7 @@ async def test_a_trace_shows_who_does_not_read_and_up_to_where_she_was_told(
 async def test_nobody_is_called_offline_while_a_hub_does_not_answer(
     operator: Caller, env: Environment, two_hubs: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(asking, "GATHER_SECONDS", 0.2)
+    monkeypatch.setattr(admin_client, "GATHER_SECONDS", 0.2)
     ann = await (await env.chatter("Ann", two_hubs[0])).connect()
     away, _ = await env.person("Away")
     room = await env.group(ann.user, away)

@@ -17,9 +17,9 @@ from config.settings import Settings
 from core.base.clock import now
 from core.work import dead_jobs
 from core.work.jobs import SendMail
-from realtime import heart
-from realtime.ops import problems
-from realtime.pulse import LATE, SILENT
+from realtime.operations import heartbeat
+from realtime.operations.probes import problems
+from realtime.operations.process_status import LATE, SILENT
 from tests.chaos.proxy import Proxy, open_proxy
 from tests.flow.api.conftest import Caller, operating
 from tests.flow.conftest import Environment, open_environment
@@ -31,7 +31,7 @@ PATIENCE = 15.0
 @pytest.fixture(autouse=True)
 def fast_pulse(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have processes look at themselves often."""
-    monkeypatch.setattr(heart, "PULSE_SECONDS", 0.05)
+    monkeypatch.setattr(heartbeat, "PULSE_SECONDS", 0.05)
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ async def test_a_hub_that_postgres_does_not_answer_says_so_and_its_pulse_is_not_
 
 
 async def test_a_check_that_cannot_be_cancelled_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("realtime.ops.CHECK_SECONDS", 0.05)
+    monkeypatch.setattr("realtime.operations.probes.CHECK_SECONDS", 0.05)
     end = asyncio.Event()
 
     async def hang() -> None:
@@ -107,7 +107,7 @@ async def test_a_hub_that_misses_two_pulses_is_late_before_it_is_silent(
     await env.hubs[0]._pulse._beating.stop()
     states = []
     for age in (LATE / 2, LATE, SILENT):
-        monkeypatch.setattr("realtime.pulse.now", lambda age=age: now() + age)
+        monkeypatch.setattr("realtime.operations.process_status.now", lambda age=age: now() + age)
         (entry,) = (await operator.get("/hubs")).body["hubs"]
         states.append((entry["late"], entry["silent"]))
     assert states == [(False, False), (True, False), (True, True)]

@@ -12,8 +12,8 @@ from config.settings import Settings
 from core.base.clock import now
 from core.base.ids import uuid7
 from core.base.publisher import Draft
-from realtime import hubs as asking
-from realtime.pulse import KEY, SILENT
+from realtime.operations import admin_client
+from realtime.operations.process_status import KEY, SILENT
 from tests.flow.api.conftest import Caller, id_of, operating
 from tests.flow.api.test_console import states, trace
 from tests.flow.conftest import Environment, open_environment
@@ -95,7 +95,7 @@ async def test_what_passed_is_known_when_everybody_has_left(operator: Caller, en
 async def test_nobody_is_called_offline_while_a_hub_is_silent_and_only_the_living_are_waited_for(
     operator: Caller, env: Environment, two_hubs: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(asking, "GATHER_SECONDS", 3600.0)
+    monkeypatch.setattr(admin_client, "GATHER_SECONDS", 3600.0)
     ann = await (await env.chatter("Ann", two_hubs[0])).connect()
     away, _ = await env.person("Away")
     room = await env.group(ann.user, away)

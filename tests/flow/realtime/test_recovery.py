@@ -12,8 +12,8 @@ import aiohttp
 import pytest
 import socketio
 
-from realtime import gateway
-from realtime.recovery import Recovery
+from realtime.gateway import gateway
+from realtime.gateway.recovery import Recovery
 from tests.flow.conftest import Environment, Heard
 
 ROOT = Path(__file__).parents[3]

@@ -1,10 +1,10 @@
 """A WebSocket without a network, and what listens to it."""
 
-from realtime.engine.budget import Budget
 from realtime.engine.config import Config
+from realtime.engine.limits.budget import Budget
 from realtime.engine.server import Engine
 from realtime.engine.session import Layer, Session
-from realtime.engine.websocket import WebSocket
+from realtime.engine.transports.websocket import WebSocket
 from tests.unit.engine.wire import Wire
 
 

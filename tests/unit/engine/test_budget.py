@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from core.limits.budget import Nested, Rate
 from core.limits.crowd import Crowd
-from realtime.engine.budget import EXCUSES, KNOWN, NEW, SERVE, SLICE, TURN, UNIT, Budget, Turns
 from realtime.engine.config import Config
-from realtime.engine.guard import LEAST_HELD, LEAST_WATER, WATER, Client, Guard, Held, Shares
-from realtime.engine.place import Place
+from realtime.engine.http.place import Place
+from realtime.engine.limits.budget import EXCUSES, KNOWN, NEW, SERVE, SLICE, TURN, UNIT, Budget, Turns
+from realtime.engine.limits.guard import LEAST_HELD, LEAST_WATER, WATER, Client, Guard, Held, Shares
 from realtime.engine.server import Engine
-from realtime.engine.websocket import FAREWELL, GRACE
+from realtime.engine.transports.websocket import FAREWELL, GRACE
 from tests.flow.engine.serving import client_frame, text
 from tests.unit.engine.clock import HandLoop, by_hand
 from tests.unit.engine.listener import connect, no_layer

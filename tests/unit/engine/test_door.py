@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime.engine.door import Door
-from realtime.engine.http import MAX_HEAD
+from realtime.engine.http.connection import MAX_HEAD
 from realtime.engine.server import Config, Engine
 from realtime.engine.session import Layer, Session
 from tests.flow.engine.serving import text, upgrade_head

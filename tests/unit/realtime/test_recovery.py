@@ -6,8 +6,8 @@ from uuid import UUID
 import pytest
 
 from core.messages.messages import Place
-from realtime.recovery import MOST_TOLD, _from, forget_old
-from realtime.room import Room, Told
+from realtime.gateway.recovery import MOST_TOLD, _from, forget_old
+from realtime.rooms.room import Room, Told
 
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 JOINED = Place(1, 3)

@@ -1,0 +1,311 @@
+"""Which rooms are awake on this hub: waking them, flushing them once a turn, mending their holes, letting them sleep again."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from time import time
+from uuid import UUID
+
+from core.base import errors
+from core.chat.rooms import MEMBERSHIPS, ROOM_MEMBERS, ROOM_STATES, RoomState
+from core.platform.db import Pool
+from realtime.bus.bus import NOBODY, Bus, conversation_channel
+from realtime.concurrency.batch import Batch
+from realtime.concurrency.periodic import Periodic
+from realtime.engine.outbox import Outbox
+from realtime.gateway.recovery import Stamps, forget_old
+from realtime.log.message_log import Log, frame_of
+from realtime.operations.admin_protocol import Way
+from realtime.rooms.delivery_trace import Passages
+from realtime.rooms.room import Room
+from realtime.rooms.typing import Typists
+
+HOLE_SECONDS = 0.05  # what is missing is mostly on its way: on the bus, or in the commit of a batch of our own
+SIGNAL_SECONDS = 0.05
+IDLE_SECONDS = 60.0
+SWEEP_SECONDS = 2.0
+# For what no sign tells of: a process that died between its commit and its word on the bus, or is cut off from it. One statement
+# each sweep while that is enough to get around, else so many that all have had their turn after 20 s.
+COMPARED = 500
+SWEEPS_AROUND = 10
+
+
+class Rooms:
+    """The rooms of one hub."""
+
+    def __init__(self, db: Pool, log: Log, bus: Bus, outbox: Outbox) -> None:
+        self._db = db
+        self._log = log
+        self._bus = bus
+        self._outbox = outbox
+        self.stamps = Stamps(bus)
+        self._typists = Typists(outbox)
+        self.passages = Passages()
+        self._rooms: dict[bytes, Room] = {}
+        self._waking = Batch(self._wake)
+        self._mending = Batch(self._mend)
+        self._reloading = Batch(self._reload)
+        self._admitting = Batch(self._admit)
+        self._dirty: list[Room] = []
+        self._holes: set[Room] = set()
+        self._signalling: list[Room] = []
+        self.deliveries = 0
+        self.holes = 0
+        self._uncompared: list[bytes] = []
+        self._outdated: set[bytes] = set()  # rooms of which we may not know who is in them
+        self._sweeper = Periodic(self._sweep, SWEEP_SECONDS)
+
+    def start(self) -> None:
+        """Begin to sweep."""
+        self._sweeper.start()
+
+    async def stop(self) -> None:
+        """Stop sweeping."""
+        await self._sweeper.stop()
+
+    def __len__(self) -> int:
+        return len(self._rooms)
+
+    def get(self, key: bytes) -> Room | None:
+        """Return a room if it is awake or about to be."""
+        return self._rooms.get(key)
+
+    def room(self, id: UUID) -> Room:
+        """Return the room of a conversation, waking it if need be; it may turn out not to exist: post to it."""
+        key = id.bytes
+        room = self._rooms.get(key)
+        if room is None:
+            room = Room(id)
+            self._waking.add(room, lambda answer: self._woken(room, answer))
+            self._rooms[key] = room
+        room.wanted = True  # or it could fall asleep while somebody is on the way in
+        return room
+
+    async def awake(self, id: UUID) -> Room:
+        """Return the room of a conversation when it is awake; raises CONVERSATION_NOT_FOUND, UNAVAILABLE."""
+        woken: asyncio.Future[Room] = asyncio.get_running_loop().create_future()
+        self.room(id).post(woken.set_result, woken.set_exception)
+        return await woken
+
+    def apply(self, key: bytes, version: int, frame: bytes, author: bytes, way: Way) -> None:
+        """Take a committed change of a conversation, if anyone here listens to it."""
+        room = self._rooms.get(key)
+        if room is None:
+            return
+        if author != NOBODY:
+            self._log.recent.add(key, version, frame)
+        if version > room.version:
+            self.passages.arrivals.append((room.key, version - 1, version, time(), way))
+        if author in room.typing:
+            self._typists.end(room, author)
+        if room.apply(version, frame, author):
+            self._notice_hole(room)
+        self._gathered(room)
+
+    def drop_recent(self, key: bytes) -> None:
+        """Drop the recent messages of a conversation; the log has them, with current names."""
+        self._log.recent.drop(key)
+
+    def signal(self, key: bytes, user_key: bytes, position: int, frame: bytes, *, is_typing: bool = False) -> None:
+        """Take a read position, or typing (position 0); of each kind and user, the latest within 50 ms wins."""
+        room = self._rooms.get(key)
+        if room is None:
+            return
+        if position and user_key in room.members:
+            room.members[user_key] = max(position, room.members[user_key])
+        if not room.small:
+            return
+        if is_typing:
+            self._typists.types(room, user_key)
+        elif not position:
+            self._typists.stops(room, user_key)
+        if not room.signals:
+            if not self._signalling:
+                asyncio.get_running_loop().call_later(SIGNAL_SECONDS, self._flush_signals)
+            self._signalling.append(room)
+        room.signals[user_key, position > 0] = frame
+
+    def members_changed(self, key: bytes) -> None:
+        """Load anew who is in a conversation; sockets of those who are no longer in it are put out."""
+        room = self._rooms.get(key)
+        if room and room.awake:
+            self._reloading.add(room, partial(self._reloaded, room))
+        elif room:
+            self._outdated.add(key)  # who is in it may have been read already; again when it is awake
+
+    def admit(self, room: Room, user_id: UUID, done: Callable[[bool | errors.AppError], None]) -> None:
+        """Say whether somebody whom a room does not know is a member: she may have been told so before the room was."""
+        self._admitting.add((room, user_id), done)
+
+    async def _admit(self, asked: list[tuple[Room, UUID]]) -> Sequence[bool]:
+        rows = await MEMBERSHIPS(self._db, [room.id for room, _ in asked], [user_id for _, user_id in asked])
+        members = {(row.conversation_id, row.user_id) for row in rows}
+        await self._load_members({room for room, user_id in asked if (room.id, user_id) in members})
+        return [user_id.bytes in room.members for room, user_id in asked]
+
+    def _reloaded(self, room: Room, answer: errors.AppError | None) -> None:
+        if answer is None:
+            self._outdated.discard(room.key)
+        else:
+            self._outdated.add(room.key)  # the next sweep tries again
+
+    def mend(self, key: bytes) -> None:
+        """Compare a room with the log: something may have been missed."""
+        room = self._rooms.get(key)
+        if room and room.awake:
+            self._mending.add(room, lambda _answer: None)
+
+    def mend_all(self) -> None:
+        """Compare every room with the log."""
+        for key in list(self._rooms):
+            self.mend(key)
+
+    # waking
+
+    async def _wake(self, rooms: list[Room]) -> Sequence[RoomState | errors.AppError]:
+        # Listen first, load then: what is committed in between comes over the bus and is held.
+        await self._bus.subscribe([conversation_channel(room.key) for room in rooms])
+        ids = [room.id for room in rooms]
+        states = {state.id: state for state in await ROOM_STATES(self._db, ids)}
+        await self._load_members(rooms)
+        missing = errors.CONVERSATION_NOT_FOUND.error()
+        return [states.get(room.id, missing) for room in rooms]
+
+    def _woken(self, room: Room, answer: RoomState | errors.AppError) -> None:
+        if isinstance(answer, errors.AppError):
+            self._forget(room)
+            room.refuse(answer)
+        else:
+            room.stand(answer)
+            room.wake(answer.market, answer.last_seq, answer.version)
+            self._gathered(room)
+            if room.key in self._outdated:
+                self.members_changed(room.key)
+
+    async def _load_members(self, rooms: Iterable[Room]) -> None:
+        members: dict[UUID, dict[bytes, int]] = {room.id: {} for room in rooms}
+        ids: dict[bytes, UUID] = {}
+        for row in await ROOM_MEMBERS(self._db, list(members)):
+            key = row.user_id.bytes
+            ids[key] = row.user_id
+            members[row.conversation_id][key] = row.last_read_seq
+        for room in rooms:
+            room.members = members[room.id]
+            room.ids = {key: ids[key] for key in room.members} if room.small else {}
+
+    async def _reload(self, rooms: list[Room]) -> Sequence[None]:
+        await self._load_members(rooms)
+        states = {state.id: state for state in await ROOM_STATES(self._db, [room.id for room in rooms])}
+        for room in rooms:
+            if state := states.get(room.id):
+                room.stand(state)
+            self._typists.recheck(room)
+            for client in [client for client in room.sockets.values() if client.user_key not in room.members]:
+                client.leave(room)
+        return [None] * len(rooms)
+
+    def _forget(self, room: Room) -> None:
+        self._bus.unsubscribe(conversation_channel(room.key))
+        self._rooms.pop(room.key, None)
+        self._outdated.discard(room.key)
+        self.drop_recent(room.key)  # this hub hears no more erasures of it
+
+    # delivering
+
+    def _gathered(self, room: Room) -> None:
+        if room.frames and not room.dirty:
+            room.dirty = True
+            if not self._dirty:
+                self._outbox.before_flush(self._flush)
+            self._dirty.append(room)
+
+    def _flush(self) -> None:
+        dirty, self._dirty = self._dirty, []
+        written = time()
+        for room in dirty:
+            room.dirty = False
+            self.deliveries += len(room.frames) * len(room.sockets)
+            self.passages.writings.append((room.key, room.flushed[1], room.version, written, len(room.sockets)))
+            room.frames.append(self.stamps.frame(room, written))
+            self._outbox.broadcast(room.sockets, room.gathered())
+
+    def _flush_signals(self) -> None:
+        self._flush()  # what is typed next is not told before the message that came a moment ago
+        signalling, self._signalling = self._signalling, []
+        for room in signalling:
+            signals, room.signals = room.signals, {}
+            for (user_key, is_position), frame in signals.items():
+                # Nobody is told that he himself types; that he has read, his other devices want to know.
+                self._outbox.broadcast(room.sockets if is_position else room.others(user_key), frame)
+
+    # mending
+
+    def _notice_hole(self, room: Room) -> None:
+        if not self._holes:
+            asyncio.get_running_loop().call_later(HOLE_SECONDS, self._mend_holes)
+        self._holes.add(room)
+
+    def _mend_holes(self) -> None:
+        holes, self._holes = self._holes, set()
+        for room in holes:
+            if room.held:
+                self.holes += 1
+                self._mending.add(room, lambda _answer: None)
+
+    async def _mend(self, rooms: list[Room]) -> Sequence[None]:
+        by_id = {room.id: room for room in rooms}
+        for state in await ROOM_STATES(self._db, list(by_id)):
+            by_id[state.id].stand(state)
+            self._typists.recheck(by_id[state.id])
+            if state.version > by_id[state.id].version:
+                await self._read_log(by_id[state.id], state)
+        return [None] * len(rooms)
+
+    async def _read_log(self, room: Room, state: RoomState) -> None:
+        complete = False
+        while not complete and room.version < state.version:
+            since = room.version
+            page = await self._log.changes(room.id, since, state.version)
+            complete = page.complete
+            missed = [message for message in page.messages if message.version > room.version]
+            for key in {message.sender.id.bytes for message in missed if message.seq > room.seq} & room.typing:
+                self._typists.end(room, key)
+            frames = [frame_of(message, room.seq) for message in missed]
+            seq = max([room.seq, *(message.seq for message in missed)])
+            if complete:
+                self._jump(room, max(seq, state.last_seq), state.version, frames)
+            else:
+                self._jump(room, seq, page.messages[-1].version, frames)
+            if any(message.kind == "system" for message in missed):
+                self.members_changed(room.key)
+
+    def _jump(self, room: Room, seq: int, version: int, frames: list[bytes]) -> None:
+        if version > room.version:
+            self.passages.arrivals.append((room.key, room.version, version, time(), "log"))
+        room.jump(seq, version, frames)
+        self._gathered(room)
+
+    async def _sweep(self) -> None:
+        for key in list(self._rooms):
+            if not self._bus.hears(conversation_channel(key)):
+                self.mend(key)
+        self._compare_some()
+        for key in list(self._outdated):
+            self.members_changed(key)
+        now, told = asyncio.get_running_loop().time(), time()
+        for room in list(self._rooms.values()):
+            forget_old(room, told)
+            if room.wanted or room.sockets or room.away or not room.awake:
+                room.wanted = False
+                room.idle_since = now
+            elif now - room.idle_since > IDLE_SECONDS:
+                self._forget(room)
+
+    def _compare_some(self) -> None:
+        """Compare the next few rooms with the log."""
+        if not self._uncompared:
+            self._uncompared = list(self._rooms)
+        some = max(COMPARED, len(self._rooms) // SWEEPS_AROUND)
+        for key in self._uncompared[-some:]:
+            self.mend(key)
+        del self._uncompared[-some:]
