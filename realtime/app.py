@@ -15,7 +15,10 @@ from core.platform.metrics import Metrics
 from core.work.context import Resources
 from realtime import browser_client
 from realtime.bus.bus import EVERYBODY, QUESTIONS, Bus
-from realtime.engine.server import Config, Engine
+from realtime.engine import endpoints
+from realtime.engine.acceptor import Acceptor
+from realtime.engine.config import Config
+from realtime.engine.engine import Engine
 from realtime.engine.session import Session
 from realtime.engine.socketio.sockets import socketio
 from realtime.engine.transports.frames import CLOSE_CODES
@@ -41,11 +44,12 @@ from realtime.rooms.users import Users
 
 
 class Hub:
-    """One hub process's realtime half; `engine` is what the door lets in."""
+    """The realtime half of a hub process; `acceptor` takes the connections of its door."""
 
     def __init__(self, settings: Settings, resources: Resources, markets: Sequence[Marketplace]) -> None:
         self.metrics = resources.metrics
-        self.engine = Engine(door_config(settings, resources.offenders), socketio({"/": self._client}))
+        self.engine = Engine(door_config(settings, resources.offenders))
+        self.acceptor = Acceptor(self.engine, socketio({"/": self._client}))
         outbox = self.engine.outbox
         self._bus = Bus(
             settings.redis_urls, resources.metrics, lambda delivery: local.deliver(delivery), lambda: local.mend_all()
@@ -133,7 +137,7 @@ class Hub:
 
     def routes(self) -> list[web.RouteDef]:
         """Return long-polling, the upgrades that come to aiohttp, and the client for browsers."""
-        return [*self.engine.routes(), *browser_client.routes()]
+        return [*endpoints.routes(self.acceptor), *browser_client.routes()]
 
     async def start(self) -> None:
         """Listen to the bus before there are clients."""

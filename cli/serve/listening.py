@@ -73,7 +73,7 @@ async def hub_listening(settings: Settings, runner: web.AppRunner, hub: Hub) -> 
     """Serve a hub and an application behind one door and yield its port."""
     runner.app.add_routes(hub.routes())
     _introduce(hub.engine.guard, runner)
-    async with _door(settings, runner, partial(open_door, hub.engine)) as port:
+    async with _door(settings, runner, partial(open_door, hub.acceptor)) as port:
         yield port
 
 

@@ -9,6 +9,7 @@ from typing import Final, cast
 
 from aiohttp import web
 
+from realtime.engine.acceptor import Acceptor
 from realtime.engine.http.connection import HEAD_TIME, MAX_HEAD, Http
 from realtime.engine.http.faults import BAD_REQUEST, HEADERS_TOO_LARGE, TOO_MANY, TOO_SLOW
 from realtime.engine.http.handshake import Refused, Request, read_upgrade
@@ -16,7 +17,6 @@ from realtime.engine.http.intake import Intake, Receiver
 from realtime.engine.http.place import Place
 from realtime.engine.limits.budget import NEW, SERVE
 from realtime.engine.limits.guard import Client, Guard
-from realtime.engine.server import Engine
 
 # Bytes that the kernel keeps of what a connection has not been read for. By itself it would take megabytes of each, of which
 # hundreds push everybody's out, and take long to throw away. Half a second's worth of 200 KB/s, or 1 MB/s over 100 ms.
@@ -27,11 +27,11 @@ _METHOD: Final = re.compile(rb"(?:\r?\n)*(?:[A-Z-]{0,20}\Z|[A-Z-]{1,20} )")  # H
 
 
 async def open_door(
-    engine: Engine, server: web.Server, host: str, port: int, *, reuse_port: bool = False
+    acceptor: Acceptor, server: web.Server, host: str, port: int, *, reuse_port: bool = False
 ) -> asyncio.Server:
-    """Listen for everybody; what is not a WebSocket of the engine goes to the application of `server`."""
-    guard = engine.guard
-    return await _listen(guard, partial(Door, guard, partial(Http, server, guard), engine), host, port, reuse_port)
+    """Listen for everybody; what is not a WebSocket goes to the application of `server`."""
+    guard = acceptor.engine.guard
+    return await _listen(guard, partial(Door, guard, partial(Http, server, guard), acceptor), host, port, reuse_port)
 
 
 async def open_http(guard: Guard, server: web.Server, host: str, port: int) -> asyncio.Server:
@@ -54,9 +54,9 @@ class Door(asyncio.Protocol):
     """Reads a connection's first request head and hands the connection on."""
 
     __slots__ = (
+        "_acceptor",
         "_client",
         "_end",
-        "_engine",
         "_guard",
         "_head",
         "_http",
@@ -68,9 +68,9 @@ class Door(asyncio.Protocol):
     )
     _transport: asyncio.Transport
 
-    def __init__(self, guard: Guard, http: Callable[[], Receiver], engine: Engine | None = None) -> None:
+    def __init__(self, guard: Guard, http: Callable[[], Receiver], acceptor: Acceptor | None = None) -> None:
         self._guard = guard
-        self._engine = engine
+        self._acceptor = acceptor
         self._http = http
         self._head = b""
         self._end = 0  # of the head, once it is whole
@@ -140,12 +140,12 @@ class Door(asyncio.Protocol):
 
     def _hand_on(self) -> None:
         """Hand the connection on, when its address may open a WebSocket; requests of HTTP are counted there."""
-        engine, client, is_late = self._engine, self._client, False
-        if engine:
-            self._request = request = read_upgrade(self._head[: self._end], client.address, engine.paths)
+        acceptor, client, is_late = self._acceptor, self._client, False
+        if acceptor:
+            self._request = request = read_upgrade(self._head[: self._end], client.address, acceptor.paths)
             if request:
                 client = self._guard.client(request.remote, request.forwarded)
-                is_late = engine.is_late(client, request, self._guard.traffic)
+                is_late = acceptor.is_late(client, request, self._guard.traffic)
         self._wait(client, is_late, self._to_engine if self._request else self._to_http)
 
     def _wait(self, client: Client, is_late: bool, go: Callable[[], None]) -> None:
@@ -173,15 +173,15 @@ class Door(asyncio.Protocol):
         self._guard.held.put(self._client.subjects, self, len(self._head))
 
     def _to_engine(self) -> None:
-        engine, request = self._engine, self._request
-        assert engine  # noqa: S101 - for the type checker
+        acceptor, request = self._acceptor, self._request
+        assert acceptor  # noqa: S101 - for the type checker
         assert request  # noqa: S101
         try:
-            session = engine.admit(request) or engine.new_session(request)
+            session = acceptor.admit(request) or acceptor.new_session(request)
         except Refused as refused:
             self._refuse(refused.answer())
             return
-        websocket = engine.open_websocket(self._transport, request, session)
+        websocket = acceptor.open_websocket(self._transport, request, session)
         if len(self._head) > self._end + len(_END):
             websocket.data_received(self._head[self._end + len(_END) :])
 
@@ -195,10 +195,10 @@ class Door(asyncio.Protocol):
         """Refuse, late if that happens all the time."""
         self._settle()
         self._refusal, self._head = answer, b""  # nothing of it is wanted any more
-        client, engine, request = self._client, self._engine, self._request
-        if engine and request:
+        client, acceptor, request = self._client, self._acceptor, self._request
+        if acceptor and request:
             client = self._guard.client(request.remote, request.forwarded)
-            is_late = engine.is_late(client, request, self._guard.refusals)
+            is_late = acceptor.is_late(client, request, self._guard.refusals)
         else:
             is_late = self._guard.is_late(client, self._guard.refusals)
         self._wait(client, is_late, lambda: self._answer(answer))

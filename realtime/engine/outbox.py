@@ -4,20 +4,26 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from realtime.engine.session import Session
+from typing import Protocol
 
 _log = logging.getLogger(__name__)
+
+
+class Receiver(Protocol):
+    """Who is written to: a `Session`."""
+
+    behind: bool
+
+    def write(self, frames: bytes, /) -> None:
+        """Send whole frames now."""
 
 
 class Outbox:
     """Frames for sessions, written once at the end of the loop turn, in the order in which they were given."""
 
     def __init__(self) -> None:
-        self._first: dict[Session, bytes] = {}  # most get one thing in a turn: no list for that
-        self._more: defaultdict[Session, list[bytes]] = defaultdict(list)
+        self._first: dict[Receiver, bytes] = {}  # most get one thing in a turn: no list for that
+        self._more: defaultdict[Receiver, list[bytes]] = defaultdict(list)
         self._scheduled = False
         self._gatherers: list[Callable[[], None]] = []
 
@@ -27,7 +33,7 @@ class Outbox:
         if not self._scheduled:
             self._schedule()
 
-    def add(self, session: "Session", frames: bytes) -> None:
+    def add(self, session: Receiver, frames: bytes) -> None:
         """Whole frames for one session, also when it is behind."""
         if session in self._first:
             self._more[session].append(frames)
@@ -36,7 +42,7 @@ class Outbox:
         if not self._scheduled:
             self._schedule()
 
-    def broadcast(self, sessions: Iterable["Session"], frames: bytes) -> None:
+    def broadcast(self, sessions: Iterable[Receiver], frames: bytes) -> None:
         """The same frames for all `sessions` that are not behind; who is told is settled now."""
         receivers = [session for session in sessions if not session.behind]
         if self._first.keys().isdisjoint(receivers):
@@ -47,7 +53,7 @@ class Outbox:
         if not self._scheduled:
             self._schedule()
 
-    def settle(self, session: "Session") -> None:
+    def settle(self, session: Receiver) -> None:
         """Write now what waits for `session`."""
         if frames := self._first.pop(session, None):
             session.write(b"".join((frames, *self._more.pop(session, ()))))

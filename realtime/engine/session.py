@@ -17,8 +17,7 @@ from realtime.engine.transports.frames import (
 )
 
 if TYPE_CHECKING:
-    from realtime.engine.server import Engine
-    from realtime.engine.transports.upgrade import Probe
+    from realtime.engine.engine import Engine
 
 TRANSPORT_CLOSE, TRANSPORT_ERROR = "transport close", "transport error"
 PARSE_ERROR, PING_TIMEOUT = "parse error", "ping timeout"
@@ -57,6 +56,13 @@ class Transport(Protocol):
 
     def close(self, reason: str, code: int, why: str = "") -> None:
         """End it, after what was written."""
+
+
+class Offer(Protocol):
+    """A WebSocket that wants to carry a session from now on: see upgrade.py."""
+
+    def close(self, reason: str, code: int, why: str = "") -> None:
+        """Give it up."""
 
 
 class _Nobody:
@@ -122,7 +128,7 @@ class Session:
         self.pinged = False
         self.pings, self.pongs = 0, 0
         self.slot = 0
-        self.probe: Probe | None = None
+        self.probe: Offer | None = None
         self.layer = _NOBODY
 
     def send(self, packet: bytes) -> None:

@@ -63,7 +63,8 @@ class Gateway:
         # The last logins that ended: some of their clients may be on the way in.
         self._ended = OrderedDict[bytes, None]()
         self.limiter = limiter
-        self.later = Later(self._do)
+        self._later = later = Later(self._do)
+        self.hold, self.release = later.hold, later.release
         self._recovering = defaultdict[bytes, int](int)  # sockets of a user that are let in and not among `users` yet
         self._returning = returning
         self._tasks = Tasks()
@@ -77,6 +78,10 @@ class Gateway:
     def count_error(self, code: str) -> None:
         """Count an error that a client is told."""
         self._resources.metrics.errors.labels(code).inc()
+
+    def charge(self, client: Client, cost: float) -> None:
+        """Charge the user for what an event weighs beyond what was taken for it."""
+        self.limiter.charge(client.user_key, client.user.market, cost)
 
     def client(self, session: Session) -> Client:
         """Make the socket of a client that connects."""
@@ -228,7 +233,7 @@ class Gateway:
 
     def dispatch(self, client: Client, reply: Reply) -> None:
         """Do an event, unless it repeats one that waits."""
-        if client.held is None or not self.later.joins(client, reply):
+        if client.held is None or not self._later.joins(client, reply):
             self._do(client, reply)
 
     def _do(self, client: Client, reply: Reply) -> None:

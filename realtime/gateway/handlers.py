@@ -32,13 +32,13 @@ from realtime.gateway import repeats
 from realtime.gateway.limits import WEIGHTS
 from realtime.gateway.recovery import Recovery
 from realtime.gateway.resync import Returning
+from realtime.gateway.typing import Typing
 from realtime.log.message_log import Changes, Log
 from realtime.publishing.publisher import Publisher
 from realtime.rooms.client import Client, Reply
 from realtime.rooms.presence import Presence
 from realtime.rooms.room import Room
 from realtime.rooms.rooms import Rooms
-from realtime.rooms.typing import Typing
 
 log = logging.getLogger(__name__)
 

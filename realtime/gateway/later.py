@@ -8,16 +8,14 @@ If it is refused in the end, a client that has repeated an event gets no ack, on
 import asyncio
 from collections.abc import Callable
 from time import monotonic
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from core.base import errors
 from core.limits.budget import Nested
 from realtime import wire
 from realtime.engine.limits.guard import Held
 from realtime.gateway.repeats import LEAST_TIMEOUT
-
-if TYPE_CHECKING:
-    from realtime.rooms.client import Client, Reply
+from realtime.rooms.client import Client, Reply
 
 MOST_WAIT: Final = 1.5  # seconds until the rate allows an event; the messages of a market are allowed again after one
 # Over the rate an event is tried for so long, however often: other devices of its user may be faster each time. Not more often
@@ -49,11 +47,11 @@ REPEATABLE: Final = frozenset(
 class Later:
     """The events that wait on one hub; `again` does one."""
 
-    def __init__(self, again: Callable[["Client", "Reply"], None]) -> None:
+    def __init__(self, again: Callable[[Client, Reply], None]) -> None:
         self._again = again
         self._held = Held(MOST_HELD)
 
-    def joins(self, client: "Client", reply: "Reply") -> bool:
+    def joins(self, client: Client, reply: Reply) -> bool:
         """Let a repeat wait with the event that it repeats; refuse others of the same name, which must not overtake that."""
         held = client.held
         if held is None or held.name != reply.name:
@@ -65,7 +63,7 @@ class Later:
             reply.refuse(held.error)
         return True
 
-    def hold(self, client: "Client", reply: "Reply", error: errors.AppError) -> bool:
+    def hold(self, client: Client, reply: Reply, error: errors.AppError) -> bool:
         """Try an event again later, if that is worthwhile; if not, send no ack to a client that sends it again by itself."""
         if client.held is not None and client.held is not reply:
             if client.held.args == reply.args:
@@ -85,24 +83,24 @@ class Later:
             asyncio.get_running_loop().call_later(wait, self._try, client, reply)
         return True
 
-    def release(self, client: "Client") -> None:
+    def release(self, client: Client) -> None:
         """Forget the event of a client that waits."""
         if client.held is not None:
             held, client.held = client.held, None
             self._count(client, held, 0)
 
-    def _count(self, client: "Client", reply: "Reply", size: int) -> None:
+    def _count(self, client: Client, reply: Reply, size: int) -> None:
         guard, remote = client.session.engine.guard, client.session.remote
         for held, subjects in ((self._held, EVERYBODY), (guard.held, guard.subjects(remote))):
             if not size or client.held is reply:
                 held.put(subjects, reply, size)
 
-    def _try(self, client: "Client", reply: "Reply") -> None:
+    def _try(self, client: Client, reply: Reply) -> None:
         if client.held is reply:
             self._again(client, reply)
 
 
-def _wait(reply: "Reply", error: errors.AppError) -> float | None:
+def _wait(reply: Reply, error: errors.AppError) -> float | None:
     """Return the seconds after which an event may succeed; None if it is not worthwhile."""
     if reply.is_refused or len(reply.args) > LARGEST:
         return None

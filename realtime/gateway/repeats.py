@@ -15,7 +15,7 @@ from datetime import datetime
 from hashlib import blake2b
 from secrets import token_urlsafe
 from time import monotonic
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -24,9 +24,7 @@ from core.base import errors
 from core.base.publisher import UNNAMED, Stored
 from core.platform.db import Db, One
 from realtime import wire
-
-if TYPE_CHECKING:
-    from realtime.rooms.client import Client
+from realtime.rooms.client import Client, Sent
 
 # As long as a connection can be dead before the heartbeat notices: an ack that is longer on its way does not arrive, and
 # after a recovery repeats come at once. After that a message is a new one, also if the client has not answered the ping.
@@ -37,16 +35,6 @@ _KEY_BYTES: Final = 12
 _NUMBER_BYTES: Final = 6
 
 _encode = msgspec.json.Encoder().encode
-
-
-class Sent(msgspec.Struct):
-    """The last message of a socket without a `clientId`; once answered, which pong shows that the client has the ack."""
-
-    client_id: str
-    at: float
-    answered: bool = False
-    pong: int | None = None
-    until: float = 0.0
 
 
 class _ClientId(msgspec.Struct, frozen=True):
@@ -63,7 +51,7 @@ _UNANSWERED: Final = One(
 )
 
 
-def client_id_of(client: "Client", event: wire.SendMessage) -> str:
+def client_id_of(client: Client, event: wire.SendMessage) -> str:
     """Return the client id of a message that has none and asks for an ack: the same as before if it is a repeat."""
     key = _of_socket(client.pid) + _digest(_encode(event), client.pid)
     sent = client.sent
@@ -74,7 +62,7 @@ def client_id_of(client: "Client", event: wire.SendMessage) -> str:
     return client.sent.client_id
 
 
-def answered(client: "Client", client_id: str | None, answer: Stored | errors.AppError) -> None:
+def answered(client: Client, client_id: str | None, answer: Stored | errors.AppError) -> None:
     """Note that the ack of a message is sent next; after a refusal that is worth a retry, its repeat is still expected."""
     sent = client.sent
     if sent is None or sent.client_id != client_id:
@@ -85,13 +73,13 @@ def answered(client: "Client", client_id: str | None, answer: Stored | errors.Ap
         client.sent = None
 
 
-def unheard(client: "Client") -> str | None:
+def unheard(client: Client) -> str | None:
     """Return the client id of the message whose ack a socket that disconnects may not have received."""
     sent = client.sent
     return sent.client_id if sent is not None and _is_unheard(client, sent) else None
 
 
-def recovered(client: "Client", client_id: str | None) -> None:
+def recovered(client: Client, client_id: str | None) -> None:
     """Note which message a recovered socket may repeat."""
     if client_id is not None:
         client.sent = Sent(client_id, monotonic(), answered=True, until=monotonic() + HEARD_SECONDS)
@@ -104,7 +92,7 @@ async def unanswered(db: Db, user_id: UUID, pid: str, places: list[tuple[UUID, i
     return row.client_id if row else None
 
 
-def _is_unheard(client: "Client", sent: Sent) -> bool:
+def _is_unheard(client: Client, sent: Sent) -> bool:
     if not sent.answered:
         return True
     is_on_its_way = sent.pong is None or client.session.pongs < sent.pong

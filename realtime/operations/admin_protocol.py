@@ -1,10 +1,11 @@
 """What operators ask the hubs over the bus, and what a hub answers. Rare, so it is JSON."""
 
 from datetime import datetime
-from typing import Literal
 from uuid import UUID
 
 import msgspec
+
+from realtime.rooms.delivery_trace import ChangeTrace
 
 
 class SeeUser(msgspec.Struct, frozen=True, tag="user"):
@@ -62,25 +63,10 @@ class MemberSeen(msgspec.Struct, frozen=True, rename="camel"):
     version: int
 
 
-Way = Literal["own", "bus", "log"]  # of a change to a hub: from its own journal, over the bus, read from the log
-
-
-class Passage(msgspec.Struct, frozen=True, rename="camel"):
-    """How a change passed through one hub, by that hub's clock: when it came and which way, when it was written to its `sockets`.
-
-    Null is what the hub does not know yet, or any more: it keeps its newest 50,000 changes.
-    """
-
-    arrived_at: datetime | None = None
-    way: Way | None = None
-    written_at: datetime | None = None
-    sockets: int | None = None
-
-
 class RoomSeen(msgspec.Struct, frozen=True, rename="camel", tag="room"):
     """A conversation on one hub. All up to `flushed_seq` and `flushed_version` was written to the sockets in the room.
 
-    `held` changes wait for one before them; `behind` sockets stepped out because they do not read; `passage` is that of the
+    `held` changes wait for one before them; `behind` sockets stepped out because they do not read; `trace` is that of the
     version that was asked for.
     """
 
@@ -90,7 +76,7 @@ class RoomSeen(msgspec.Struct, frozen=True, rename="camel", tag="room"):
     held: int = 0
     sockets: int = 0
     behind: int = 0
-    passage: Passage = Passage()
+    trace: ChangeTrace = msgspec.field(name="passage", default=ChangeTrace())
     members: list[MemberSeen] = []
 
 

@@ -71,10 +71,10 @@ class Inspector:
 
     def _room(self, question: SeeRoom) -> RoomSeen:
         key = question.conversation_id.bytes
-        room, passage = self._rooms.get(key), self._rooms.passages.of(key, question.version)
+        room, trace = self._rooms.get(key), self._rooms.trace.of(key, question.version)
         here = [user_id for user_id in question.user_ids if user_id.bytes in self._users]
         if room is None or not room.awake:
-            return RoomSeen(awake=False, passage=passage, members=[self._member(None, user_id) for user_id in here])
+            return RoomSeen(awake=False, trace=trace, members=[self._member(None, user_id) for user_id in here])
         return RoomSeen(
             awake=True,
             flushed_seq=room.flushed[0],
@@ -82,7 +82,7 @@ class Inspector:
             held=len(room.held),
             sockets=len(room.sockets),
             behind=len(room.away),
-            passage=passage,
+            trace=trace,
             members=[self._member(room, user_id) for user_id in here],
         )
 

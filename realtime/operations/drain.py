@@ -3,7 +3,7 @@
 import asyncio
 
 from realtime import wire
-from realtime.engine.server import Engine
+from realtime.engine.engine import Engine
 from realtime.engine.session import SHUTTING_DOWN
 from realtime.engine.transports.frames import GOING_AWAY
 from realtime.log.message_log import encode

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from realtime.bus.bus import FORGOTTEN, MEMBERS_CHANGED, TYPES, USER_CHANGED, Delivery, Kind
-from realtime.operations.admin_protocol import Way
+from realtime.rooms.delivery_trace import Source
 from realtime.rooms.rooms import Rooms
 from realtime.rooms.users import Users
 
@@ -46,10 +46,10 @@ class Local:
                 self._asked(delivery)
 
     def change(
-        self, conversation: bytes, version: int, frame: bytes, author: bytes, flags: int, way: Way = "own"
+        self, conversation: bytes, version: int, frame: bytes, author: bytes, flags: int, source: Source = "own"
     ) -> None:
         """Deliver a committed change of a conversation."""
-        self._rooms.apply(conversation, version, frame, author, way)
+        self._rooms.apply(conversation, version, frame, author, source)
         if flags & MEMBERS_CHANGED:
             self._rooms.members_changed(conversation)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from time import time
-from typing import TYPE_CHECKING
+from typing import Protocol
 from uuid import UUID
 
 import msgspec
@@ -13,15 +13,51 @@ from core.work.context import User
 from realtime.engine.session import Session
 from realtime.engine.socketio import packets
 from realtime.engine.socketio.sockets import Socket
-from realtime.gateway.repeats import Sent
+from realtime.rooms.room import Room
 from realtime.wire import Refused
 
-if TYPE_CHECKING:
-    from realtime.gateway.gateway import Gateway
-    from realtime.rooms.room import Room
-
-
 _encode = msgspec.json.Encoder().encode
+
+
+class Sent(msgspec.Struct):
+    """The last message of a socket without a `clientId`; once answered, which pong shows that the client has the ack."""
+
+    client_id: str
+    at: float
+    answered: bool = False
+    pong: int | None = None
+    until: float = 0.0
+
+
+class ClientGateway(Protocol):
+    """What clients need of the gateway."""
+
+    def connect(self, client: "Client", auth: bytes) -> None:
+        """Check the token that a client gives with CONNECT."""
+
+    def dispatch(self, client: "Client", reply: "Reply") -> None:
+        """Do an event."""
+
+    def disconnected(self, client: "Client") -> None:
+        """Forget a client."""
+
+    def caught_up(self, client: "Client") -> None:
+        """Give a client that was slow what it has missed."""
+
+    def expiring(self, client: "Client") -> None:
+        """Warn a client that its token expires soon, or close its connection."""
+
+    def hold(self, client: "Client", reply: "Reply", error: errors.AppError) -> bool:
+        """Try an event again later, if that is worthwhile."""
+
+    def release(self, client: "Client") -> None:
+        """Forget the event of a client that waits."""
+
+    def charge(self, client: "Client", cost: float) -> None:
+        """Charge the user for what an event weighs beyond what was taken for it."""
+
+    def count_error(self, code: str) -> None:
+        """Count an error that a client is told."""
 
 
 class Client(Socket):
@@ -46,7 +82,7 @@ class Client(Socket):
         "user_key",
     )
 
-    def __init__(self, gateway: "Gateway", session: Session) -> None:
+    def __init__(self, gateway: ClientGateway, session: Session) -> None:
         super().__init__(session)
         self._gateway = gateway
         self.rooms: dict[bytes, Room] = {}
@@ -81,7 +117,7 @@ class Client(Socket):
             if room.sockets.pop(self.session, None):
                 room.away[self.session] = room.flushed
 
-    def away(self) -> "list[Room]":
+    def away(self) -> list[Room]:
         """Return the rooms that it has stepped out of."""
         return [room for room in self.rooms.values() if self.session in room.away]
 
@@ -108,21 +144,21 @@ class Client(Socket):
 
     def hold(self, reply: "Reply", error: errors.AppError) -> bool:
         """Try an event again later, if that is worth while."""
-        return self._gateway.later.hold(self, reply, error)
+        return self._gateway.hold(self, reply, error)
 
     def release(self) -> None:
         """What waited of this client is answered, or nobody waits for it any more."""
-        self._gateway.later.release(self)
+        self._gateway.release(self)
 
     def charge(self, cost: float) -> None:
         """Charge the user for what an event weighs beyond what was taken for it."""
-        self._gateway.limiter.charge(self.user_key, self.user.market, cost)
+        self._gateway.charge(self, cost)
 
     def tell(self, event: Event) -> None:
         """Send one of the server's own events."""
         self.emit_raw(packets.event_raw(event.name, _encode(event)))
 
-    def leave(self, room: "Room") -> None:
+    def leave(self, room: Room) -> None:
         """Hear a conversation no more."""
         self.rooms.pop(room.key, None)
         room.sockets.pop(self.session, None)

@@ -1,37 +1,51 @@
-"""When the newest changes came to this hub and when they were written to its sockets: what an operator asks of a message.
+"""When the newest changes came to this hub and when they were written to its sockets, for operators who trace a message.
 
 For all rooms together, so that a room costs nothing. On the path of every message, hence two plain appends for each; the work
-is left to the caller. Moments are seconds on this hub's clock.
+is left to the reader. Moments are seconds on this hub's clock.
 """
 
 from collections import deque
 from datetime import UTC, datetime
+from typing import Literal
 
-from realtime.operations.admin_protocol import Passage, Way
+import msgspec
 
 KEPT = 50_000  # changes; 20 MB at most
 
-Arrival = tuple[bytes, int, int, float, Way]  # a room's key, the version before, the last version, when, which way
+Source = Literal["own", "bus", "log"]  # of a change: this hub's own journal, the bus, the message log
+Arrival = tuple[bytes, int, int, float, Source]  # a room's key, the version before, the last version, when, from where
 Writing = tuple[bytes, int, int, float, int]  # likewise; to how many sockets
 
 _UNKNOWN = (None, None)
 
 
-class Passages:
+class ChangeTrace(msgspec.Struct, frozen=True, rename="camel"):
+    """How a change passed through one hub, by that hub's clock: when and from where it came, when it was written to `sockets`.
+
+    Null is what the hub does not know yet, or any more: it keeps its newest 50,000 changes.
+    """
+
+    arrived_at: datetime | None = None
+    source: Source | None = msgspec.field(name="way", default=None)
+    written_at: datetime | None = None
+    sockets: int | None = None
+
+
+class DeliveryTrace:
     """The newest `kept` arrivals and writings, each in their order."""
 
     def __init__(self, kept: int = KEPT) -> None:
         self.arrivals: deque[Arrival] = deque(maxlen=kept)
         self.writings: deque[Writing] = deque(maxlen=kept)
 
-    def of(self, key: bytes, version: int) -> Passage:
+    def of(self, key: bytes, version: int) -> ChangeTrace:
         """Return what is still known of a change."""
-        # The first arrival counts: what waits behind a hole is in the log as well by the time that is read.
+        # The first arrival counts: a change that waits behind a hole may be read from the log as well.
         arrivals = (one for one in self.arrivals if one[0] == key and one[1] < version <= one[2])
         writings = (one for one in self.writings if one[0] == key and one[1] < version <= one[2])
-        *_, arrived_at, way = next(arrivals, _UNKNOWN)
+        *_, arrived_at, source = next(arrivals, _UNKNOWN)
         *_, written_at, sockets = next(writings, _UNKNOWN)
-        return Passage(_moment(arrived_at), way, _moment(written_at), sockets)
+        return ChangeTrace(_moment(arrived_at), source, _moment(written_at), sockets)
 
 
 def _moment(seconds: float | None) -> datetime | None:

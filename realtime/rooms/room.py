@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, TypeAlias
 from uuid import UUID
 
 from core.base import errors
+from core.chat.rooms import RoomState
 from realtime.bus.bus import NOBODY
+from realtime.engine.session import Session
 
 if TYPE_CHECKING:
-    from core.chat.rooms import RoomState
-    from realtime.engine.session import Session
     from realtime.rooms.client import Client
 
-Told: TypeAlias = tuple[int, int, int]
+Stamp: TypeAlias = tuple[int, int, int]  # and the seq and version that had been delivered by then
 
 MAILBOX = 20_000  # everybody may come back at once
 SMALL = 100  # members up to which positions and presence are told to everybody
@@ -45,7 +45,7 @@ class Room:
         "seq",
         "signals",
         "sockets",
-        "told",
+        "stamps",
         "typing",
         "version",
         "wanted",
@@ -73,8 +73,7 @@ class Room:
         self.mailbox: list[tuple[Callable[[Room], None], Callable[[errors.AppError], None]]] = []
         self.idle_since = 0.0
         self.wanted = True
-        # The last times at which something was told: stamp, and the seq and version that it reached. See recovery.py.
-        self.told: list[Told] = []
+        self.stamps: list[Stamp] = []  # of the last turns in which something was delivered: see stamps.py
 
     def post(self, command: Callable[["Room"], None], refused: Callable[[errors.AppError], None]) -> None:
         """Run a command now, or when the room is awake; `refused` is called instead if it cannot wake or too many wait."""
@@ -97,7 +96,7 @@ class Room:
         if self.is_blocked:
             raise errors.USER_UNREACHABLE.error()
 
-    def stand(self, state: "RoomState") -> None:
+    def stand(self, state: RoomState) -> None:
         """Take from a loaded state whether something may be said."""
         self.closed_at, self.is_blocked = state.closed_at, state.is_blocked
 
@@ -106,7 +105,7 @@ class Room:
         """Whether positions, typing and presence are told to everybody."""
         return len(self.members) <= SMALL
 
-    def others(self, user_key: bytes) -> "list[Session]":
+    def others(self, user_key: bytes) -> list[Session]:
         """Return the sockets that are not this user's."""
         return [session for session, client in self.sockets.items() if client.user_key != user_key]
 

@@ -13,11 +13,10 @@ from realtime.bus.bus import NOBODY, Bus, conversation_channel
 from realtime.concurrency.batch import Batch
 from realtime.concurrency.periodic import Periodic
 from realtime.engine.outbox import Outbox
-from realtime.gateway.recovery import Stamps, forget_old
 from realtime.log.message_log import Log, frame_of
-from realtime.operations.admin_protocol import Way
-from realtime.rooms.delivery_trace import Passages
+from realtime.rooms.delivery_trace import DeliveryTrace, Source
 from realtime.rooms.room import Room
+from realtime.rooms.stamps import Stamps, forget_old
 from realtime.rooms.typing import Typists
 
 HOLE_SECONDS = 0.05  # what is missing is mostly on its way: on the bus, or in the commit of a batch of our own
@@ -40,7 +39,7 @@ class Rooms:
         self._outbox = outbox
         self.stamps = Stamps(bus)
         self._typists = Typists(outbox)
-        self.passages = Passages()
+        self.trace = DeliveryTrace()
         self._rooms: dict[bytes, Room] = {}
         self._waking = Batch(self._wake)
         self._mending = Batch(self._mend)
@@ -87,7 +86,7 @@ class Rooms:
         self.room(id).post(woken.set_result, woken.set_exception)
         return await woken
 
-    def apply(self, key: bytes, version: int, frame: bytes, author: bytes, way: Way) -> None:
+    def apply(self, key: bytes, version: int, frame: bytes, author: bytes, source: Source) -> None:
         """Take a committed change of a conversation, if anyone here listens to it."""
         room = self._rooms.get(key)
         if room is None:
@@ -95,7 +94,7 @@ class Rooms:
         if author != NOBODY:
             self._log.recent.add(key, version, frame)
         if version > room.version:
-            self.passages.arrivals.append((room.key, version - 1, version, time(), way))
+            self.trace.arrivals.append((room.key, version - 1, version, time(), source))
         if author in room.typing:
             self._typists.end(room, author)
         if room.apply(version, frame, author):
@@ -225,7 +224,7 @@ class Rooms:
         for room in dirty:
             room.dirty = False
             self.deliveries += len(room.frames) * len(room.sockets)
-            self.passages.writings.append((room.key, room.flushed[1], room.version, written, len(room.sockets)))
+            self.trace.writings.append((room.key, room.flushed[1], room.version, written, len(room.sockets)))
             room.frames.append(self.stamps.frame(room, written))
             self._outbox.broadcast(room.sockets, room.gathered())
 
@@ -281,7 +280,7 @@ class Rooms:
 
     def _jump(self, room: Room, seq: int, version: int, frames: list[bytes]) -> None:
         if version > room.version:
-            self.passages.arrivals.append((room.key, room.version, version, time(), "log"))
+            self.trace.arrivals.append((room.key, room.version, version, time(), "log"))
         room.jump(seq, version, frames)
         self._gathered(room)
 

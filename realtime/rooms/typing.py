@@ -4,8 +4,7 @@ The order that clients see: it ends before the message that was typed comes, and
 """
 
 import asyncio
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from uuid import UUID
 
 from core.base.events import ConversationTyping
@@ -13,13 +12,9 @@ from realtime.engine.outbox import Outbox
 from realtime.log.message_log import encode
 from realtime.rooms.room import Room
 
-if TYPE_CHECKING:
-    from realtime.rooms.client import Client
-
 LASTS_SECONDS: Final = 6.0
 TICK_SECONDS: Final = 0.25
 MOST_AT_ONCE: Final = 500  # that end in one turn; the others in the next
-MOST_ROOMS: Final = 20  # in which one socket types at a time
 
 
 class Typists:
@@ -73,46 +68,3 @@ class Typists:
             self.end(room, user_key)
         delay = 0.0 if len(over) == MOST_AT_ONCE else TICK_SECONDS
         self._timer = loop.call_later(delay, self._tick) if self._until else None
-
-
-class Typing:
-    """What the sockets of this hub say of their typing; `signal` tells all hubs, this one too."""
-
-    def __init__(self, signal: Callable[[UUID, ConversationTyping], None]) -> None:
-        self._signal = signal
-
-    def said(self, client: "Client", id: UUID, *, is_typing: bool) -> None:
-        """Tell that a client types or not; while a message of his is not stored yet, after it: that is what he typed before."""
-        if client.unstored:
-            if len(client.typing_next) < MOST_ROOMS or id in client.typing_next:
-                client.typing_next[id] = is_typing
-        else:
-            self._tell(client, id, is_typing=is_typing)
-
-    def stored(self, client: "Client") -> None:
-        """A message of a client is stored, or refused: go on with what he types next."""
-        client.unstored -= 1
-        if client.typing_next and not client.unstored:
-            waiting, client.typing_next = client.typing_next, {}
-            for id, is_typing in waiting.items():
-                self._tell(client, id, is_typing=is_typing)
-
-    def stop(self, client: "Client", id: UUID) -> None:
-        """Tell that a client types no more where he leaves, if he did."""
-        client.typing_next.pop(id, None)
-        if id in client.typing:
-            self._tell(client, id, is_typing=False)
-
-    def gone(self, client: "Client") -> None:
-        """Tell likewise of a client that is gone."""
-        client.typing_next.clear()
-        for id in list(client.typing):
-            self._tell(client, id, is_typing=False)
-
-    def _tell(self, client: "Client", id: UUID, *, is_typing: bool) -> None:
-        client.typing.pop(id, None)
-        if is_typing:
-            client.typing[id] = None
-            if len(client.typing) > MOST_ROOMS:  # there it ends by itself
-                del client.typing[next(iter(client.typing))]
-        self._signal(id, ConversationTyping(id, client.user.id, is_typing))

@@ -1,14 +1,11 @@
 """Who is connected to this hub: a user's sockets are one room, which nobody else can enter."""
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
 from core.work.context import User
 from realtime.bus.bus import NOBODY, Bus, user_channel
 from realtime.engine.outbox import Outbox
-
-if TYPE_CHECKING:
-    from realtime.rooms.client import Client
+from realtime.rooms.client import Client
 
 
 class Users:
@@ -34,7 +31,7 @@ class Users:
     def __iter__(self) -> Iterator[bytes]:
         return iter(self._sockets)
 
-    def add(self, client: "Client") -> None:
+    def add(self, client: Client) -> None:
         """Note a socket."""
         self._logins.setdefault(client.user.session_id.bytes, {})[client] = None
         if sockets := self._sockets.get(client.user_key):
@@ -44,7 +41,7 @@ class Users:
             self._bus.listen(user_channel(client.user_key))
             self._came(client.user_key)
 
-    def remove(self, client: "Client") -> None:
+    def remove(self, client: Client) -> None:
         """Forget a socket."""
         if client not in self._sockets.get(client.user_key, ()):
             return
@@ -53,7 +50,7 @@ class Users:
             self._bus.unsubscribe(user_channel(client.user_key))
             self._left(client.user_key)
 
-    def go_on(self, client: "Client", user: User) -> None:
+    def go_on(self, client: Client, user: User) -> None:
         """Let a socket that is noted here go on with what is known of its user now, perhaps by another login of hers."""
         _discard(self._logins, client.user.session_id.bytes, client)
         client.user = user
@@ -65,11 +62,11 @@ class Users:
             if unless_joined not in client.rooms:
                 self._outbox.add(client.session, frame)
 
-    def clients(self) -> "Iterator[Client]":
+    def clients(self) -> Iterator[Client]:
         """Return all sockets."""
         return (client for sockets in self._sockets.values() for client in sockets)
 
-    def of(self, user_key: bytes) -> "list[Client]":
+    def of(self, user_key: bytes) -> list[Client]:
         """Return the sockets of a user."""
         return list(self._sockets.get(user_key, ()))
 
@@ -77,12 +74,12 @@ class Users:
         """Return how many sockets a user has."""
         return len(self._sockets.get(user_key, ()))
 
-    def of_session(self, session_key: bytes) -> "list[Client]":
+    def of_session(self, session_key: bytes) -> list[Client]:
         """Return the sockets of one login."""
         return list(self._logins.get(session_key, ()))
 
 
-def _discard(index: "dict[bytes, dict[Client, None]]", key: bytes, client: "Client") -> bool:
+def _discard(index: dict[bytes, dict[Client, None]], key: bytes, client: Client) -> bool:
     """Take a socket out of an index; say whether it was the last of its key."""
     del index[key][client]
     if index[key]:

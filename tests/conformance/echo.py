@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from realtime.engine.server import Config
+from realtime.engine.config import Config
 from realtime.engine.session import Layer, Session
 from realtime.engine.socketio import packets
 from realtime.engine.socketio.sockets import Socket, socketio

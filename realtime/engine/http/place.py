@@ -2,13 +2,10 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from core.limits.budget import Nested
 from realtime.engine.limits.budget import NEW, SERVE
-
-if TYPE_CHECKING:
-    from realtime.engine.limits.guard import Guard
+from realtime.engine.limits.guard import Guard
 
 
 class Place:
@@ -21,7 +18,7 @@ class Place:
 
     def __init__(
         self,
-        guard: "Guard",
+        guard: Guard,
         subjects: Nested,
         go: Callable[[bool], object],
         *,

@@ -9,22 +9,16 @@ import asyncio
 from collections import deque
 from math import inf
 from time import monotonic
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final, Protocol
 
-from core.limits.budget import Bucket, Rate
+from core.limits.budget import Bucket
+from realtime.engine.config import Config
 
-if TYPE_CHECKING:
-    from realtime.engine.config import Config
-
-# In units: a frame, a packet of a payload or a request costs one, and one more for each UNIT bytes. The burst takes the
-# hundreds of events that official clients keep while they connect, or the largest payload and a half.
-TRAFFIC: Final = Rate("traffic", 400, 4)
+# A frame, a packet of a payload or a request costs one unit, and one more for each UNIT bytes.
 UNIT: Final = 4096  # bytes
 SEGMENT: Final = 1 / 16  # units for a piece of a frame: 1 MB over Ethernet makes 700 of them
 AT_ONCE: Final = 16.0  # units that are taken from the bucket at once, so that most frames cost one comparison
 
-# Refusals answer what no well-behaved client sends often: unknown events, requests that fail.
-REFUSALS: Final = Rate("refusals", 60, 60)
 CONNECT_REFUSED: Final = 10.0  # refusals that a refused CONNECT counts for: six at once, then one in ten seconds
 
 # Of a loop turn, in units. An event takes 20 to 100 us, so one connection holds the loop for less than a millisecond, and
@@ -66,7 +60,7 @@ class Budget:
         "turn",
     )
 
-    def __init__(self, config: "Config", address: str) -> None:
+    def __init__(self, config: Config, address: str) -> None:
         self.credit = 0.0 if config.rates else inf
         self._config = config
         self.address = address

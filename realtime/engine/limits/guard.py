@@ -7,37 +7,20 @@ connections, so a second each bounds what it gets, a loop of requests costs its 
 from collections.abc import Callable
 from functools import lru_cache
 from time import monotonic
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from aiohttp import web
 
-from core.limits.budget import Nested, NestedBuckets, Rate
+from core.limits.budget import Nested, NestedBuckets
 from core.limits.crowd import Crowd, Guest
+from realtime.engine.config import Config
 from realtime.engine.limits.budget import Turns
 from realtime.engine.wheel import Wheel
 
-if TYPE_CHECKING:
-    from realtime.engine.config import Config
-
-# Bounds per address. One more evicts the oldest: an honest client is past this stage at once, so those that only hold places go.
-MAX_HEADS: Final = 500  # connections that have not sent their first request yet
-MAX_STRANGERS: Final = 1000  # sessions that no namespace has let in yet
-MAX_KEPT: Final = 500  # HTTP connections; the least recently used one is evicted
-# Bytes of messages and bodies that have begun; beyond, the connection that holds most is closed.
-MAX_HELD: Final = 8 * 1024 * 1024
 LEAST_HELD: Final = 4096  # bytes of one connection that are not worth counting
-# Bytes of answers that clients of an address do not take, beyond what each connection may always have waiting; the same.
-MAX_UNREAD: Final = 16 * 1024 * 1024
 # What the connections of an address may have waiting before they are behind: one as much as is good, very many little each.
 WATER: Final = 8 * 1024 * 1024  # bytes of the first of them together
 LEAST_WATER: Final = 16 * 1024  # bytes of one
-# What an address may ask: a new connection, a request and the opening of a WebSocket take one each, and the framing of chunks as
-# much as of the connection's budget. An office whose hub was restarted is back within a second.
-TRAFFIC_OF_ADDRESS: Final = Rate("traffic", 1000, 5)
-# Requests of an address for health, readiness and metrics, whatever else it asks.
-PROBES: Final = Rate("probes", 100, 10)
-LATE: Final = 1.0  # seconds by which what an address asks beyond that is served later
-MAX_LATE: Final = 500  # of an address: one more, and the one that has waited longest is refused
 REMEMBERED: Final = 4096  # addresses that are not parsed again whenever something is counted for them
 TICKS: Final = 32  # of the wheel, within the shorter of the heartbeat's two delays
 
@@ -130,7 +113,7 @@ class Guard:
     The engine and the application put theirs here.
     """
 
-    def __init__(self, config: "Config") -> None:
+    def __init__(self, config: Config) -> None:
         self.config = config
         self.wheel = Wheel(min(config.ping_interval, config.ping_timeout) / TICKS)
         self.heads = Crowd(config.max_heads)

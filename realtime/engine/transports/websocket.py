@@ -30,7 +30,7 @@ from realtime.engine.transports.frames import (
 )
 
 if TYPE_CHECKING:
-    from realtime.engine.server import Engine
+    from realtime.engine.engine import Engine
 
 # Bytes waiting for a client from which on it is behind; less if its address has very many.
 HIGH_WATER: Final = 256 * 1024

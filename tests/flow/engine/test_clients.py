@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 import socketio
 
-from realtime.engine.server import Config
+from realtime.engine.config import Config
 from realtime.engine.session import SHUTTING_DOWN
 from realtime.engine.socketio.parsers import MESSAGE
 from realtime.engine.transports.frames import GOING_AWAY, UNSUPPORTED

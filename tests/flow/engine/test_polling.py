@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
-from realtime.engine.server import Config
+from realtime.engine.config import Config
 from realtime.engine.session import SHUTTING_DOWN, Session
 from realtime.engine.transports.frames import text_frame
 from realtime.engine.transports.polling import Polling

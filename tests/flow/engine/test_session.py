@@ -7,7 +7,7 @@ from typing import cast
 import aiohttp
 import pytest
 
-from realtime.engine.server import Config
+from realtime.engine.config import Config
 from realtime.engine.session import Session
 from realtime.engine.transports.frames import text_frame
 from tests.flow.engine.apps import Story, recorder
@@ -159,7 +159,7 @@ async def test_the_server_says_goodbye_to_all_when_it_stops(story: Story) -> Non
 async def test_the_server_does_not_wait_for_clients_that_never_hang_up(
     story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("realtime.engine.server.STOP_TIME", 0.1)
+    monkeypatch.setattr("realtime.engine.engine.STOP_TIME", 0.1)
     async with serving(Config(), recorder(story)) as served, websocket(served) as raw, connected(served.port) as silent:
         await raw.packet()
         (await session_of(story)).write(text_frame(bytes(MUCH)))

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from core.limits.budget import Nested, Rate
 from core.limits.crowd import Crowd
 from realtime.engine.config import Config
+from realtime.engine.engine import Engine
 from realtime.engine.http.place import Place
 from realtime.engine.limits.budget import EXCUSES, KNOWN, NEW, SERVE, SLICE, TURN, UNIT, Budget, Turns
 from realtime.engine.limits.guard import LEAST_HELD, LEAST_WATER, WATER, Client, Guard, Held, Shares
-from realtime.engine.server import Engine
 from realtime.engine.transports.websocket import FAREWELL, GRACE
 from tests.flow.engine.serving import client_frame, text
 from tests.unit.engine.clock import HandLoop, by_hand
-from tests.unit.engine.listener import connect, no_layer
+from tests.unit.engine.listener import connect
 
 
 def spend(budget: Budget) -> int:
@@ -101,7 +101,7 @@ def test_big_packets_cost_more_of_a_turn() -> None:
 def test_many_connections_share_a_turn() -> None:
     with by_hand() as loop:
         config = Config(rates=False)
-        engine = Engine(config, no_layer)
+        engine = Engine(config)
         ends = [connect(config, engine) for _ in range(50)]
         for websocket, _, _ in ends:
             websocket.data_received(text("4x") * 100)

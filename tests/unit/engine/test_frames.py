@@ -9,8 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from core.limits.budget import Rate
-from realtime.engine.limits.budget import TRAFFIC
-from realtime.engine.server import Config
+from realtime.engine.config import TRAFFIC, Config
 from realtime.engine.transports import frames
 from realtime.engine.transports.frames import BrokenFrame, binary_frame, read_frame, text_frame, unwrap
 from tests.flow.engine.serving import client_frame
