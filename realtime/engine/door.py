@@ -10,11 +10,12 @@ from typing import Final, cast
 from aiohttp import web
 
 from realtime.engine.acceptor import Acceptor
-from realtime.engine.http.connection import HEAD_TIME, MAX_HEAD, Http
+from realtime.engine.http.connection import HEAD_TIME, MAX_HEAD
 from realtime.engine.http.faults import BAD_REQUEST, HEADERS_TOO_LARGE, TOO_MANY, TOO_SLOW
 from realtime.engine.http.handshake import Refused, Request, read_upgrade
 from realtime.engine.http.intake import Intake, Receiver
 from realtime.engine.http.place import Place
+from realtime.engine.http.serving import Http
 from realtime.engine.limits.budget import NEW, SERVE
 from realtime.engine.limits.guard import Client, Guard
 

@@ -7,7 +7,7 @@ from aiohttp import hdrs, web
 from aiohttp.http_websocket import WebSocketReader
 
 from realtime.engine.acceptor import Acceptor
-from realtime.engine.http.connection import Http
+from realtime.engine.http.connection import Connection
 from realtime.engine.http.handshake import (
     BAD_METHOD,
     BAD_REQUEST,
@@ -160,7 +160,7 @@ def _take_connection(acceptor: Acceptor, request: web.Request, asked: Request, s
     owner, transport = request.protocol, cast("asyncio.Transport", request.transport)
     tail = _Tail()
     owner.set_parser(cast("WebSocketReader", tail))
-    if isinstance(owner, Http):
+    if isinstance(owner, Connection):
         tail.data += owner.unparsed()
     transport.resume_reading()  # if it was paused, that was aiohttp's affair
     websocket = acceptor.open_websocket(transport, asked, session)

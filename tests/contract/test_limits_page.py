@@ -15,7 +15,7 @@ from core.limits.budget import Rate
 from core.messages import search as message_search
 from marketplaces.onswift import rules
 from realtime.engine import config, door
-from realtime.engine.http import connection
+from realtime.engine.http import connection, serving
 from realtime.engine.limits import budget, guard
 from realtime.engine.socketio import sockets
 from realtime.engine.transports import polling, websocket
@@ -104,7 +104,7 @@ FIGURES: dict[str, Sequence[float]] = {
     "bytes of messages, attachments, payloads and bodies of an address": [config.MAX_HELD],
     "bytes of answers that clients of an address do not take": [config.MAX_UNREAD, connection.ANSWER_HELD],
     "requests of an HTTP connection that are parsed": [connection.PIPELINED],
-    "items of a": sorted({most for _, _, most in connection.MOST_ITEMS}, reverse=True),
+    "items of a": sorted({most for _, _, most in serving.MOST_ITEMS}, reverse=True),
     "bytes read in a turn": [budget.READ_OF_TURN, budget.AT_MOST, 1, budget.LITTLE],
     "bytes that the kernel keeps of a connection that is not read": [door.RECEIVED],
     "bytes that wait for a client that is behind": [websocket.OVERFLOW],

@@ -1,32 +1,22 @@
-"""aiohttp's side of a connection, with deadlines for what the client owes, and with our errors."""
+"""How aiohttp reads a connection here: piece by piece, from a budget, with deadlines for what the client owes."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from math import inf
-from typing import Final, NoReturn, cast
+from typing import Final, cast
 
 from aiohttp import hdrs, web
-from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
-from aiohttp.web_protocol import RequestPayloadError, _ErrInfo
 
 from realtime.engine.http.faults import (
-    BAD_REQUEST,
     HEADERS_TOO_LARGE,
-    INTERNAL,
-    NO_STORE,
-    OF_STATUS,
-    TOO_MANY,
     TOO_SLOW,
     Fault,
 )
-from realtime.engine.http.place import Place
-from realtime.engine.limits.budget import KNOWN, NEW, PARSE, SERVE, SLICE, Budget
+from realtime.engine.limits.budget import KNOWN, NEW, PARSE, SLICE, Budget
 from realtime.engine.limits.guard import Client, Guard
 
 MAX_HEAD: Final = 16 * 1024  # bytes
-# Items of headers that are lists, each of which costs aiohttp microseconds: a browser has at most 180 cookies of a site.
-MOST_ITEMS: Final = ((hdrs.COOKIE, ";", 200), (hdrs.IF_NONE_MATCH, ",", 50), (hdrs.IF_MATCH, ",", 50))
 # Parsed requests of a connection that may wait to be served; what comes after them is not parsed yet.
 PIPELINED: Final = 2
 # Of a body, parsed in one turn: at most twice as many bytes, and a fourth as many chunks.
@@ -43,15 +33,12 @@ ANSWER_WATER: Final = 64 * 1024  # bytes of an answer that may wait for the clie
 ANSWER_HELD: Final = 4 * 1024 * 1024  # bytes; no more of one counts as unread: exports and feeds may be larger
 IDLE_TIME: Final = 75.0  # seconds between two requests; longer than proxies keep a connection, so that they close it
 
-_GONE: Final = (HttpProcessingError, RequestPayloadError, ConnectionError)
 
-
-class Http(web.RequestHandler):
-    """Serves a connection with aiohttp.
+class Connection(web.RequestHandler):
+    """Reads a connection for aiohttp.
 
     The base class waits for ever for a head that has begun and for a body. Here a client that owes either has a deadline:
     for a head in all, for a body as long as it does not come on. That we do not read is not held against it.
-    A request is served when its address may have it (guard.py): behind a proxy of ours, the address that its head names.
     """
 
     __slots__ = (
@@ -60,7 +47,6 @@ class Http(web.RequestHandler):
         "_budget",
         "_client",
         "_guard",
-        "_handle",
         "_head",
         "_held",
         "_is_body",
@@ -70,7 +56,6 @@ class Http(web.RequestHandler):
         "_newest",
         "_parses_on",
         "_peer",
-        "_place",
         "_progress",
         "_rest",
         "_sender",
@@ -89,7 +74,6 @@ class Http(web.RequestHandler):
         )
         self._max_msg_queue_size, self._msg_queue_resume_size = PIPELINED, PIPELINED - 1
         self.access_logger, self._logging_enabled = None, False
-        self._handle, self._request_handler = server.request_handler, self._serve
         self._guard = guard
         self._budget: Budget
         self._newest: StreamReader = EMPTY_PAYLOAD  # the body of the request that came last
@@ -102,7 +86,6 @@ class Http(web.RequestHandler):
         self._is_body = False  # what comes next is a body ...
         self._is_plain_body = False  # ... without chunks, which costs nothing to parse
         self._answer = 0  # bytes of a body that is kept until it is taken
-        self._place: Place | None = None  # where its request waits to be served
         self._sender = ""  # who turned out to send its requests, when one had to wait
         self._is_proxy = False  # a proxy of ours, which speaks for many
         self._peer = self._client = Client("", ())  # of whom the connection is, and of whom the request that came last
@@ -142,8 +125,6 @@ class Http(web.RequestHandler):
         self._guard.kept.leave(self._peer.subjects, self)
         self._guard.held.put(self._client.subjects, self, 0)
         self._guard.unread.put(self._peer.subjects, self, 0)
-        if self._place:
-            self._place.crowded_out()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         if self._manager is not None:  # else it was lost before: a WebSocket has its connection now
@@ -316,65 +297,10 @@ class Http(web.RequestHandler):
         else:
             self._end(TOO_SLOW)
 
-    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Handle a request when its address may have it, and refuse it late where that becomes too frequent."""
-        client = self._client_of(request.headers) if self._is_proxy else self._peer
-        is_late = bool(client.subjects) and self._asks_too_much(request, client)
-        if (is_late or not self._guard.turns.pass_by(SERVE, self.turn)) and not await self._wait(
-            request, client, is_late
-        ):
-            return _too_many()
-        try:
-            response = _response(HEADERS_TOO_LARGE) if _lists_too_much(request) else await self._handle(request)
-        except web.HTTPException as refusal:
-            await self._refuse(request, client, refusal.status, is_late)
-            raise
-        if response.status >= 400:
-            await self._refuse(request, client, response.status, is_late)
-        return response
-
     @property
     def turn(self) -> str:
         """With whom it takes turns: a sender whom we know with nobody else, and what was served before not with all new ones."""
         return self._sender or (KNOWN if self._request_count > 1 else NEW)
-
-    def _asks_too_much(self, request: web.BaseRequest, client: Client) -> bool:
-        guard = self._guard
-        buckets = guard.probes if request.path in guard.config.probes else guard.traffic
-        return guard.is_late(client, buckets, lambda: self._sender_of(request))
-
-    def _sender_of(self, request: web.BaseRequest) -> str:
-        return "" if _lists_too_much(request) else self._guard.sender(request)
-
-    async def _refuse(self, request: web.BaseRequest, client: Client, status: int, was_late: bool) -> None:
-        """Wait before a refusal goes out if its client is refused all the time."""
-        guard = self._guard
-        is_refusal = 400 <= status < 500
-        if is_refusal and guard.is_late(client, guard.refusals, lambda: self._sender_of(request)) and not was_late:
-            await self._wait(request, client, True)
-
-    async def _wait(self, request: web.BaseRequest, client: Client, is_late: bool) -> bool:
-        """Wait until a request may be served; False: not at all, or its client is gone, and nothing of it should be kept."""
-        if self.transport is None:
-            return False
-        served: asyncio.Future[bool] = self._loop.create_future()
-        self._sender = self._sender_of(request)
-        self._place = place = Place(self._guard, client.subjects, served.set_result, is_late=is_late, turn=self.turn)
-        try:
-            return await served
-        finally:
-            place.leave()
-            self._place = None
-
-    def _make_error_handler(self, err_info: _ErrInfo) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
-        """Refuse what could not be parsed, late if there is much of it."""
-        handle = super()._make_error_handler(err_info)
-
-        async def refuse(request: web.BaseRequest) -> web.StreamResponse:
-            await self._refuse(request, self._peer, err_info.status, was_late=False)
-            return await handle(request)
-
-        return refuse
 
     def unparsed(self) -> bytes:
         """Return what has come behind all that is parsed."""
@@ -387,75 +313,3 @@ class Http(web.RequestHandler):
         if transport is not None and not begun:
             transport.write(fault.answer())
         self.force_close()
-
-    def log_exception(self, *args: object, **kw: object) -> None:
-        """Log what failed, but not that aiohttp cannot read on from a connection that we have closed."""
-        if not self._force_close:
-            super().log_exception(*args, **kw)
-
-    def handle_error(
-        self,
-        request: web.BaseRequest,
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,  # noqa: ARG002 - holds what the client sent
-    ) -> NoReturn:
-        """Answer what no handler has answered, and close. Only our own failures are logged: others tell what the client sent."""
-        fault = INTERNAL
-        if isinstance(exc, _GONE) or status == BAD_REQUEST.status:
-            fault = HEADERS_TOO_LARGE if _is_too_large(exc) else BAD_REQUEST
-        else:
-            self.log_exception("A request failed", exc_info=exc)
-        if request.writer.output_size == 0 and self.transport is not None:
-            self.transport.write(fault.answer())
-        self.force_close()
-        raise ConnectionError("nothing more can be answered on this connection")
-
-    async def finish_response(
-        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
-    ) -> tuple[web.StreamResponse, bool]:
-        """Answer in our form what aiohttp refuses by itself, such as unknown paths: its own repeats the request."""
-        ours = _in_our_form(resp) if isinstance(resp, web.HTTPError) else resp
-        self._answer = getattr(getattr(ours, "body", None), "held", 0)
-        try:
-            return await super().finish_response(request, ours, start_time)
-        finally:
-            self._answer = 0
-
-
-def _lists_too_much(request: web.BaseRequest) -> bool:
-    """Whether a header has so many items that they may not be looked at."""
-    headers = request.headers
-    return any(name in headers and headers[name].count(between) > most for name, between, most in MOST_ITEMS)
-
-
-def _in_our_form(error: web.HTTPError) -> web.Response:
-    response = _response(OF_STATUS.get(error.status, BAD_REQUEST if error.status < 500 else INTERNAL))
-    if "Allow" in error.headers:
-        response.headers["Allow"] = error.headers["Allow"]
-    if error.status == 417:
-        response.force_close()  # its body may come or not
-    return response
-
-
-def _too_many() -> web.Response:
-    response = _response(TOO_MANY)
-    response.headers["Retry-After"] = "1"
-    response.force_close()
-    return response
-
-
-class _Anonymous(web.Response):
-    """A response that does not name aiohttp's version; no application is there yet to take it out."""
-
-    async def _prepare_headers(self) -> None:
-        await super()._prepare_headers()
-        self.headers.popall(hdrs.SERVER, None)
-
-
-def _response(fault: Fault) -> web.Response:
-    return _Anonymous(status=fault.status, body=fault.body(), content_type="application/json", headers=NO_STORE)
-
-
-def _is_too_large(error: BaseException | None) -> bool:
-    return isinstance(error, LineTooLong) or "Too many headers" in str(cast("object", error))

@@ -83,9 +83,9 @@ async def test_others_have_their_turn_while_a_body_of_very_many_chunks_is_read(
 ) -> None:
     monkeypatch.setattr(connection, "READ_BYTES", 256)  # so that a few chunks are very many
     turns, parsed = 0, []
-    data_received = connection.Http.data_received
+    data_received = connection.Connection.data_received
 
-    def counted(http: connection.Http, data: bytes) -> None:
+    def counted(http: connection.Connection, data: bytes) -> None:
         data_received(http, data)
         parsed.append(turns)
 
@@ -95,7 +95,7 @@ async def test_others_have_their_turn_while_a_body_of_very_many_chunks_is_read(
             turns += 1
             await asyncio.sleep(0)
 
-    monkeypatch.setattr(connection.Http, "data_received", counted)
+    monkeypatch.setattr(connection.Connection, "data_received", counted)
     counting = asyncio.create_task(count())
     for call in ("login", "none"):  # also while a body that nobody wants is thrown away
         parsed.clear()
