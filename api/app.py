@@ -16,13 +16,13 @@ from core.base.publisher import Publisher
 from core.market.market import Marketplace
 from core.work.context import Resources
 from realtime.operations import probes
-from realtime.operations.admin_client import Hubs
+from realtime.operations.admin_client import AdminClient
 
 MAX_BODY = 256 * 1024
 
 
 def build_app(
-    settings: Settings, resources: Resources, publisher: Publisher, hubs: Hubs | None = None
+    settings: Settings, resources: Resources, publisher: Publisher, hubs: AdminClient | None = None
 ) -> web.Application:
     """Put the application together; it opens nothing and closes nothing. Without `hubs` there is no console."""
     admission = Admission(resources)

@@ -45,8 +45,8 @@ class Kind(enum.IntEnum):
     SESSION_ENDED = 3  # subject: the session
     BEACON = 4
     MEND = 5  # compare the conversation with the log; key empty: all conversations, and the logins of all sockets
-    ASK = 6  # subject: who asks (8 bytes) and the number of the question (8); frame: JSON, see questions.py
-    ANSWER = 7  # subject: that of the question; frame: JSON
+    ADMIN_REQUEST = 6  # subject: who asks (8 bytes) and the number of the question (8); frame: JSON, see questions.py
+    ADMIN_REPLY = 7  # subject: that of the question; frame: JSON
 
 
 TYPES = 1  # the flag of a signal: its user types; without it, and with position 0, he types no more
@@ -76,13 +76,13 @@ def user_channel(key: bytes) -> bytes:
     return b"u" + key
 
 
-def answers_channel(subject: bytes) -> bytes:
+def replies_channel(subject: bytes) -> bytes:
     """Return where the answers go to a question, or to all questions of an origin."""
     return b"r" + subject[:8]
 
 
 EVERYBODY = b"a"  # every hub
-QUESTIONS = b"q"  # every hub that knows what to answer
+ADMIN_REQUESTS = b"q"  # every hub that knows what to answer
 
 
 class Bus:

@@ -23,7 +23,7 @@ from realtime.gateway.later import Later
 from realtime.gateway.limits import Limiter
 from realtime.gateway.logins import Logins
 from realtime.gateway.recovery import Recovery
-from realtime.gateway.resync import Returning
+from realtime.gateway.resync import Resync
 from realtime.rooms.client import Client, Reply
 from realtime.rooms.users import Users
 
@@ -54,7 +54,7 @@ class Gateway:
         own_events: Mapping[tuple[str, str], Handle],
         limiter: Limiter,
         recovery: Recovery,
-        returning: Returning,
+        resync: Resync,
     ) -> None:
         self._resources = resources
         self._markets = markets
@@ -66,7 +66,7 @@ class Gateway:
         self._later = later = Later(self._do)
         self.hold, self.release = later.hold, later.release
         self._recovering = defaultdict[bytes, int](int)  # sockets of a user that are let in and not among `users` yet
-        self._returning = returning
+        self._resync = resync
         self._tasks = Tasks()
         self._recovery = recovery
         self._own_events = own_events
@@ -134,7 +134,7 @@ class Gateway:
 
     async def _recover(self, client: Client, user: User, pid: str, offset: str | None) -> None:
         try:
-            await self._returning.recover(client, user, pid, offset)
+            await self._resync.recover(client, user, pid, offset)
         finally:
             self._recovering[user.id.bytes] -= 1
             if not self._recovering[user.id.bytes]:
@@ -212,7 +212,7 @@ class Gateway:
 
     def caught_up(self, client: Client) -> None:
         """Give a client that was slow what it has missed, from the log."""
-        self._returning.catch_up(client)
+        self._resync.catch_up(client)
 
     def reload(self, user_key: bytes) -> None:
         """Look up again who a user is: what she says from now on carries her new name."""

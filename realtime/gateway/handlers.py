@@ -31,9 +31,9 @@ from realtime.concurrency.tasks import Tasks
 from realtime.gateway import repeats
 from realtime.gateway.limits import WEIGHTS
 from realtime.gateway.recovery import Recovery
-from realtime.gateway.resync import Returning
+from realtime.gateway.resync import Resync
 from realtime.gateway.typing import Typing
-from realtime.log.message_log import Changes, Log
+from realtime.log.message_log import Changes, MessageLog
 from realtime.publishing.publisher import Publisher
 from realtime.rooms.client import Client, Reply
 from realtime.rooms.presence import Presence
@@ -54,12 +54,12 @@ class Handlers:
     def __init__(
         self,
         resources: Resources,
-        history: Log,
+        history: MessageLog,
         rooms: Rooms,
         presence: Presence,
         publisher: Publisher,
         recovery: Recovery,
-        returning: Returning,
+        resync: Resync,
         acquainted: Mapping[str, Acquainted],
     ) -> None:
         self._resources = resources
@@ -68,7 +68,7 @@ class Handlers:
         self._presence = presence
         self._publisher = publisher
         self._recovery = recovery
-        self._returning = returning
+        self._resync = resync
         self._acquainted = acquainted  # by market
         self.typing = Typing(publisher.signal)
         self._reads = Batch(self._mark_read)
@@ -157,7 +157,7 @@ class Handlers:
             page = await self._log.changes(room.id, event.since, version)
         else:
             page = Changes(await self._log.newest(room.id, seq, event.limit), complete=True)
-        self._returning.enter(client, room, seq, version)
+        self._resync.enter(client, room, seq, version)
         return wire.Joined(
             conversation_id=room.id,
             last_seq=seq,

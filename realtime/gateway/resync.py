@@ -13,7 +13,7 @@ from realtime.concurrency.tasks import Tasks
 from realtime.engine.session import RECONNECT
 from realtime.gateway import repeats
 from realtime.gateway.recovery import Known, Recalled, Recovery
-from realtime.log.message_log import Log, frame_of
+from realtime.log.message_log import MessageLog, frame_of
 from realtime.rooms.client import Client
 from realtime.rooms.room import Room
 from realtime.rooms.rooms import Rooms
@@ -23,10 +23,10 @@ MOST_RECOVERED = 5000  # messages; who missed more takes fresh pages instead
 log = logging.getLogger(__name__)
 
 
-class Returning:
+class Resync:
     """Pages the log out to clients until they have caught up with their rooms."""
 
-    def __init__(self, db: Pool, history: Log, rooms: Rooms, recovery: Recovery) -> None:
+    def __init__(self, db: Pool, history: MessageLog, rooms: Rooms, recovery: Recovery) -> None:
         self._db = db
         self._log = history
         self._rooms = rooms

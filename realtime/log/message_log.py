@@ -35,7 +35,7 @@ class Changes(msgspec.Struct, frozen=True):
     complete: bool
 
 
-class Log:
+class MessageLog:
     """Answers all questions of a turn with one statement, and equal ones with one answer: thousands come back at once."""
 
     def __init__(self, db: Pool) -> None:

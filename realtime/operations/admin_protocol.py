@@ -1,4 +1,4 @@
-"""What operators ask the hubs over the bus, and what a hub answers. Rare, so it is JSON."""
+"""The admin protocol: what operators ask the hubs over the bus, and what a hub replies. Rare, so it is JSON."""
 
 from datetime import datetime
 from uuid import UUID
@@ -15,7 +15,7 @@ class SeeUser(msgspec.Struct, frozen=True, tag="user"):
 
 
 class SeeRoom(msgspec.Struct, frozen=True, tag="room"):
-    """How far has this conversation been delivered here, to the room and to these of its members, and how came its `version`?"""
+    """How far has this conversation been delivered here, to the room and to these members, and how did `version` get here?"""
 
     conversation_id: UUID
     user_ids: list[UUID]
@@ -23,17 +23,17 @@ class SeeRoom(msgspec.Struct, frozen=True, tag="room"):
 
 
 class SetDrain(msgspec.Struct, frozen=True, tag="drain"):
-    """Hub `hub`: send the clients away and take no new ones, or take them again."""
+    """Hub `hub`: disconnect the clients and accept no new ones, or accept them again."""
 
     hub: str
     on: bool
 
 
-Question = SeeUser | SeeRoom | SetDrain
+Request = SeeUser | SeeRoom | SetDrain
 
 
 class SocketSeen(msgspec.Struct, frozen=True, rename="camel"):
-    """One socket of a user. `remote` is masked; `behind`: it does not take what it is sent."""
+    """One socket of a user. `remote` is masked; `behind`: the client does not read what it is sent."""
 
     session_id: UUID
     transport: str
@@ -50,9 +50,9 @@ class UserSeen(msgspec.Struct, frozen=True, rename="camel", tag="user"):
 
 
 class MemberSeen(msgspec.Struct, frozen=True, rename="camel"):
-    """A member on one hub: how many sockets, how many of them in the room, and up to which message they were told.
+    """A member on one hub: how many sockets, how many of them in the room, and up to which message was delivered to them.
 
-    `behind`: those in the room do not take what they are sent, and are paged back from `seq` when they read again.
+    `behind`: those in the room do not read what they are sent; the log is paged to them from `seq` when they read again.
     """
 
     user_id: UUID
@@ -66,7 +66,7 @@ class MemberSeen(msgspec.Struct, frozen=True, rename="camel"):
 class RoomSeen(msgspec.Struct, frozen=True, rename="camel", tag="room"):
     """A conversation on one hub. All up to `flushed_seq` and `flushed_version` was written to the sockets in the room.
 
-    `held` changes wait for one before them; `behind` sockets stepped out because they do not read; `trace` is that of the
+    `held` changes wait for an earlier one; `behind` sockets do not read, so nothing is sent to them; `trace` is that of the
     version that was asked for.
     """
 
@@ -81,7 +81,7 @@ class RoomSeen(msgspec.Struct, frozen=True, rename="camel", tag="room"):
 
 
 class DrainSet(msgspec.Struct, frozen=True, tag="drain"):
-    """It is done."""
+    """The drain is set."""
 
     on: bool
 
@@ -89,8 +89,8 @@ class DrainSet(msgspec.Struct, frozen=True, tag="drain"):
 Seen = UserSeen | RoomSeen | DrainSet
 
 
-class Answer(msgspec.Struct, frozen=True):
-    """What one hub answers."""
+class Reply(msgspec.Struct, frozen=True):
+    """What one hub replies."""
 
     hub: str
     seen: Seen

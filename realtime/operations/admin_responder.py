@@ -1,4 +1,4 @@
-"""The hub's side of an operator's questions: it looks at its own rooms and sockets, and answers over the bus."""
+"""The hub's side of the admin protocol: it looks at its own rooms and sockets, and replies over the bus."""
 
 from collections import deque
 from collections.abc import Callable
@@ -8,12 +8,12 @@ from uuid import UUID
 import msgspec
 
 from core.limits.address import masked
-from realtime.bus.bus import Bus, Delivery, Kind, answers_channel
+from realtime.bus.bus import Bus, Delivery, Kind, replies_channel
 from realtime.operations.admin_protocol import (
-    Answer,
     DrainSet,
     MemberSeen,
-    Question,
+    Reply,
+    Request,
     RoomSeen,
     Seen,
     SeeRoom,
@@ -27,14 +27,14 @@ from realtime.rooms.room import Room
 from realtime.rooms.rooms import Rooms
 from realtime.rooms.users import Users
 
-MOST_AT_ONCE = 100  # questions that are on the way over several servers
+MOST_AT_ONCE = 100  # requests under way at a time: each comes over every Redis server
 
-_decode = msgspec.json.Decoder(Question).decode
+_decode = msgspec.json.Decoder(Request).decode
 _encode = msgspec.json.Encoder().encode
 
 
-class Inspector:
-    """Answers for one hub; `set_drain` begins or ends its drain."""
+class AdminResponder:
+    """Replies for one hub; `set_drain` begins or ends its drain."""
 
     def __init__(self, hub_id: str, bus: Bus, rooms: Rooms, users: Users, set_drain: Callable[[bool], None]) -> None:
         self._hub = hub_id
@@ -42,37 +42,37 @@ class Inspector:
         self._rooms = rooms
         self._users = users
         self._set_drain = set_drain
-        self._answered: deque[bytes] = deque(maxlen=MOST_AT_ONCE)
+        self._replied: deque[bytes] = deque(maxlen=MOST_AT_ONCE)
 
-    def asked(self, delivery: Delivery) -> None:
-        """Answer a question, unless it is for another hub; once, though it comes over every server."""
-        if delivery.subject in self._answered:
+    def received(self, delivery: Delivery) -> None:
+        """Reply to a request, unless it is for another hub; once, though it comes over every Redis server."""
+        if delivery.subject in self._replied:
             return
-        self._answered.append(delivery.subject)
+        self._replied.append(delivery.subject)
         try:
             seen = self._look(_decode(delivery.frame))
-        except msgspec.DecodeError:  # a newer process asks what is not known here
+        except msgspec.DecodeError:  # a request of a newer version
             return
         if seen:
-            frame = _encode(Answer(self._hub, seen))
-            self._bus.publish_everywhere(answers_channel(delivery.subject), Kind.ANSWER, frame, delivery.subject)
+            frame = _encode(Reply(self._hub, seen))
+            self._bus.publish_everywhere(replies_channel(delivery.subject), Kind.ADMIN_REPLY, frame, delivery.subject)
 
-    def _look(self, question: Question) -> Seen | None:
-        match question:
+    def _look(self, request: Request) -> Seen | None:
+        match request:
             case SeeUser(user_id):
                 return UserSeen([_socket(client) for client in self._users.of(user_id.bytes)])
             case SeeRoom():
-                return self._room(question)
+                return self._room(request)
             case SetDrain(hub, on) if hub == self._hub:
                 self._set_drain(on)
                 return DrainSet(on)
             case _:
                 return None
 
-    def _room(self, question: SeeRoom) -> RoomSeen:
-        key = question.conversation_id.bytes
-        room, trace = self._rooms.get(key), self._rooms.trace.of(key, question.version)
-        here = [user_id for user_id in question.user_ids if user_id.bytes in self._users]
+    def _room(self, request: SeeRoom) -> RoomSeen:
+        key = request.conversation_id.bytes
+        room, trace = self._rooms.get(key), self._rooms.trace.of(key, request.version)
+        here = [user_id for user_id in request.user_ids if user_id.bytes in self._users]
         if room is None or not room.awake:
             return RoomSeen(awake=False, trace=trace, members=[self._member(None, user_id) for user_id in here])
         return RoomSeen(

@@ -1,4 +1,7 @@
-"""The heart of a process: writes its pulse to Redis every two seconds. What waits for Postgres never makes a pulse late."""
+"""The heartbeat of a process: writes its status to Redis every two seconds.
+
+Its checks run separately, so a slow Postgres cannot delay heartbeats.
+"""
 
 import contextlib
 import os
@@ -17,11 +20,11 @@ from core.base.clock import now
 from core.limits.away import REDIS_AWAY
 from realtime.concurrency.periodic import Periodic
 from realtime.operations.probes import Check, problems
-from realtime.operations.process_status import FORGOTTEN, PULSE_SECONDS, Beat
+from realtime.operations.process_status import FORGOTTEN, HEARTBEAT_SECONDS, Status
 
 
-class Who(TypedDict):
-    """What is the same in all pulses of a process."""
+class Identity(TypedDict):
+    """What is the same in all heartbeats of a process."""
 
     id: str
     name: str
@@ -30,14 +33,14 @@ class Who(TypedDict):
     started_at: datetime
 
 
-def who(id: str, port: int) -> Who:
-    """Return who this process is: one of an id, on a port, from now on."""
+def identity(id: str, port: int) -> Identity:
+    """Return the identity of this process, which starts now: its id, and the port as part of its name."""
     name = f"{socket.gethostname()}:{port}"
-    return Who(id=id, name=name, pid=os.getpid(), version=version("greenroom"), started_at=now())
+    return Identity(id=id, name=name, pid=os.getpid(), version=version("greenroom"), started_at=now())
 
 
-class Pace:
-    """How fast a counter grows, a second, between one look and the next."""
+class PerSecond:
+    """How fast a counter grows, a second, between two readings."""
 
     def __init__(self, read: Callable[[], float]) -> None:
         self._read = read
@@ -45,15 +48,15 @@ class Pace:
         self._moment = time.monotonic()
 
     def take(self) -> float:
-        """Look."""
+        """Return the growth since the last reading."""
         count, moment = self._read(), time.monotonic()
-        pace = (count - self._count) / max(moment - self._moment, 0.001)
+        growth = (count - self._count) / max(moment - self._moment, 0.001)
         self._count, self._moment = count, moment
-        return pace
+        return growth
 
 
 class Mean:
-    """The mean of what a histogram was told between one look and the next."""
+    """The mean of what a histogram observed between two readings."""
 
     def __init__(self, histogram: Histogram) -> None:
         self._histogram = histogram
@@ -61,7 +64,7 @@ class Mean:
         self._count = 0.0
 
     def take(self) -> float:
-        """Look."""
+        """Return the mean since the last reading."""
         (family,) = self._histogram.collect()
         totals = {sample.name: sample.value for sample in family.samples if not sample.labels}
         total, count = totals[f"{family.name}_sum"], totals[f"{family.name}_count"]
@@ -70,11 +73,11 @@ class Mean:
         return mean
 
 
-class Pulse:
+class Heartbeat:
     """Writes what `take` says of this process, given which of the `checks` of `/readyz` failed the last time."""
 
     def __init__(
-        self, key: str, id: str, redis: Redis, checks: Mapping[str, Check], take: Callable[[dict[str, str]], Beat]
+        self, key: str, id: str, redis: Redis, checks: Mapping[str, Check], take: Callable[[dict[str, str]], Status]
     ) -> None:
         self._key = key
         self._id = id
@@ -82,17 +85,17 @@ class Pulse:
         self._checks = checks
         self._take = take
         self._missing: dict[str, str] = {}
-        self._checking = Periodic(self._check, PULSE_SECONDS)
-        self._beating = Periodic(self._beat, PULSE_SECONDS)
+        self._checking = Periodic(self._check, HEARTBEAT_SECONDS)
+        self._beating = Periodic(self._beat, HEARTBEAT_SECONDS)
 
     async def start(self) -> None:
-        """Begin."""
+        """Write the first status, and go on."""
         await self._beat()
         self._checking.start()
         self._beating.start()
 
     async def stop(self) -> None:
-        """End, and leave the list of those that live."""
+        """Stop, and remove the status."""
         await self._checking.stop()
         await self._beating.stop()
         with contextlib.suppress(*REDIS_AWAY):
@@ -102,9 +105,9 @@ class Pulse:
         self._missing = await problems(self._checks)
 
     async def _beat(self) -> None:
-        beat = msgspec.json.encode(self._take(self._missing)).decode()
+        status = msgspec.json.encode(self._take(self._missing)).decode()
         with contextlib.suppress(*REDIS_AWAY):
             async with self._redis.pipeline(transaction=False) as pipe:
-                pipe.hset(self._key, self._id, beat)
+                pipe.hset(self._key, self._id, status)
                 pipe.expire(self._key, FORGOTTEN)
                 await pipe.execute()

@@ -1,4 +1,4 @@
-"""How late the event loop is: the first sign of a process that has too much to do."""
+"""How late the event loop is: the first sign of an overloaded process."""
 
 import asyncio
 
@@ -18,16 +18,16 @@ class LoopLag:
         self._periodic = Periodic(self._measure, PERIOD_SECONDS)
 
     def start(self) -> None:
-        """Begin to measure."""
+        """Start measuring."""
         self._expected = asyncio.get_running_loop().time() + PERIOD_SECONDS
         self._periodic.start()
 
     async def stop(self) -> None:
-        """End."""
+        """Stop."""
         await self._periodic.stop()
 
     def take_worst(self) -> float:
-        """Return the worst since this was asked before, in seconds."""
+        """Return the worst lag since the last call, in seconds."""
         worst, self._worst = self._worst, 0.0
         return worst
 

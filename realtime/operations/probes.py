@@ -1,4 +1,4 @@
-"""What operators ask any process: is it alive, is it ready, how does it do."""
+"""The probes of any process: `/healthz`, `/readyz` and `/metrics`."""
 
 import asyncio
 import time
@@ -15,8 +15,8 @@ from core.work.context import Resources
 
 PROBES = HEALTH, READINESS, METRICS = "/healthz", "/readyz", "/metrics"
 CHECK_SECONDS = 2.0
-PATHS = frozenset(("/healthz", "/readyz", "/metrics"))
-FRESH_SECONDS = 1.0  # how old an answer may be: asking more often costs the servers behind us nothing
+PATHS = frozenset(PROBES)
+FRESH_SECONDS = 1.0  # how old an answer may be: probing more often puts no load on the servers behind us
 
 Made = TypeVar("Made")
 Check = Callable[[], Awaitable[object]]
@@ -28,7 +28,7 @@ class NotReadyError(Exception):
 
 
 class Fresh(Generic[Made]):
-    """A value that is made once for all who ask at the same time, and kept for FRESH_SECONDS."""
+    """A value that is made once for all concurrent callers, and kept for FRESH_SECONDS."""
 
     def __init__(self, make: Callable[[], Coroutine[None, None, Made]]) -> None:
         self._make = make
@@ -56,8 +56,8 @@ def usual_checks(resources: Resources) -> dict[str, Check]:
 def routes(checks: Mapping[str, Check], metrics: Metrics, optional: Mapping[str, Check] = NONE) -> list[web.RouteDef]:
     """Return `/healthz`, which answers while the process lives, `/readyz` (200, or 503 and what is missing), `/metrics`.
 
-    Without what is optional a process is ready all the same: the rest of it works, and `/readyz` says what does not. The last two
-    are looked at once a second, however many ask.
+    A process is ready without what is `optional`: the rest of it works, and `/readyz` says what does not. The last two are
+    computed once a second, however often they are asked for.
     """
 
     async def look() -> tuple[dict[str, str], dict[str, str]]:

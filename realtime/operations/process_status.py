@@ -1,7 +1,7 @@
-"""The pulse of a process: how it does, kept in Redis for the operators' console; realtime/operations/heartbeat.py writes it.
+"""The status of a process, kept in Redis for the operators' console; heartbeat.py writes it.
 
-In Redis: the hash `vitals` of hubs and the hash `processes` of all others, by id. A process that goes down in order takes
-itself out; one that is killed shows as late, then as silent for a minute.
+In Redis: the hash `vitals` of hubs and the hash `processes` of all others, by id. A process that stops in order removes its
+status; one that is killed shows as late, then as silent for a minute.
 """
 
 from datetime import datetime, timedelta
@@ -12,16 +12,16 @@ from redis.asyncio import Redis
 
 from core.base.clock import now
 
-KEY = "vitals"
-PROCESSES = "processes"
-PULSE_SECONDS = 2.0
-LATE = timedelta(seconds=5)  # two pulses did not come
+HUBS_KEY = "vitals"
+PROCESSES_KEY = "processes"
+HEARTBEAT_SECONDS = 2.0
+LATE = timedelta(seconds=5)  # two heartbeats are missing
 SILENT = timedelta(seconds=8)
 FORGOTTEN = timedelta(seconds=60)
 
 
-class Beat(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """What every process says of itself; `missing`: what keeps it from being ready, as `/readyz` names it."""
+class Status(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """The status of any process; `missing`: what keeps it from being ready, as `/readyz` names it."""
 
     id: str
     name: str
@@ -33,19 +33,19 @@ class Beat(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 
     @property
     def is_late(self) -> bool:
-        """Whether its figures are old, although it may live."""
+        """Whether its figures are old; the process may be alive."""
         return now() - self.beat_at > LATE
 
     @property
     def is_silent(self) -> bool:
-        """Whether it has not been heard of for so long that it counts as dead."""
+        """Whether its last heartbeat is so old that the process counts as dead."""
         return now() - self.beat_at > SILENT
 
 
-class Vitals(Beat, frozen=True, rename="camel", kw_only=True):
-    """How a hub does. Rates and lags are of the time since the pulse before: the worst of the loop, the mean of the bus.
+class HubStatus(Status, frozen=True, rename="camel", kw_only=True):
+    """The status of a hub. Rates and lags are since the heartbeat before: the worst lag of the loop, the mean of the bus.
 
-    `deafTo`: the Redis servers that it does not hear now.
+    `deafTo`: the Redis servers that it cannot hear now.
     """
 
     draining: bool
@@ -64,8 +64,11 @@ class Vitals(Beat, frozen=True, rename="camel", kw_only=True):
     bus_gaps: int
 
 
-class Process(Beat, frozen=True, rename="camel", kw_only=True):
-    """How an api or a worker does; what the other kind has is null. `jobsWaiting` and `jobsDead` are those of all workers."""
+class ProcessStatus(Status, frozen=True, rename="camel", kw_only=True):
+    """The status of an api or a worker; figures of the other kind are null.
+
+    `jobsWaiting` and `jobsDead` are those of all workers.
+    """
 
     kind: Literal["api", "worker"]
     requests_per_second: float | None = None
@@ -74,22 +77,22 @@ class Process(Beat, frozen=True, rename="camel", kw_only=True):
     jobs_dead: int | None = None
 
 
-B = TypeVar("B", bound=Beat)
+B = TypeVar("B", bound=Status)
 
 
-async def read_vitals(redis: Redis) -> list[Vitals]:
-    """Return how each hub does, by name, and forget those that have been silent for a minute."""
-    return await _read(redis, KEY, Vitals)
+async def read_hubs(redis: Redis) -> list[HubStatus]:
+    """Return the status of each hub, by name, and forget those that have been silent for a minute."""
+    return await _read(redis, HUBS_KEY, HubStatus)
 
 
-async def read_processes(redis: Redis) -> list[Process]:
-    """Return how each api and worker does, likewise."""
-    return await _read(redis, PROCESSES, Process)
+async def read_processes(redis: Redis) -> list[ProcessStatus]:
+    """Return the status of each api and worker, likewise."""
+    return await _read(redis, PROCESSES_KEY, ProcessStatus)
 
 
 async def _read(redis: Redis, key: str, kind: type[B]) -> list[B]:
     kept = await redis.hgetall(key)  # type: ignore[misc] # redis-py types the sync client too
-    all_known = [msgspec.json.decode(beat, type=kind) for beat in kept.values()]
+    all_known = [msgspec.json.decode(status, type=kind) for status in kept.values()]
     forgotten = [one.id for one in all_known if now() - one.beat_at > FORGOTTEN]
     if forgotten:
         await redis.hdel(key, *forgotten)  # type: ignore[misc]

@@ -1,6 +1,6 @@
-"""How every process sends: the hub itself, REST and workers. Implements core/base/publisher.py.
+"""How every process publishes: the hub itself, REST and workers. Implements core/base/publisher.py.
 
-Order of things: committed first, then told to the rooms of this process, then to the bus. Nothing is told that is not committed.
+Nothing is published that is not committed.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ from realtime.concurrency.periodic import Periodic
 from realtime.engine.socketio import packets
 from realtime.log.journal import Journal
 from realtime.log.message_log import encode
-from realtime.publishing.receiver import Local
+from realtime.publishing.receiver import BusReceiver
 
 BUSY = 2000  # messages not committed yet
 NOTIFY_SECONDS = 1.0
@@ -48,9 +48,9 @@ QUEUE_SECONDS = 2.0
 
 
 class Publisher:
-    """The journal and the bus of one process; `local` are its own rooms and users, if it is a hub."""
+    """The journal and the bus of one process; `local` applies events to its own rooms and users, if it is a hub."""
 
-    def __init__(self, resources: Resources, bus: Bus, local: Local | None = None) -> None:
+    def __init__(self, resources: Resources, bus: Bus, local: BusReceiver | None = None) -> None:
         self._bus = bus
         self._jobs = resources.jobs
         self._local = local
@@ -71,15 +71,15 @@ class Publisher:
         return self._journal.waiting()
 
     async def append(self, draft: Draft) -> Stored:
-        """Store a message and tell the conversation."""
+        """Store a message and publish it to its conversation."""
         return await self._journal.ask(draft)
 
     def post(self, draft: Draft, done: Callable[[Stored | AppError], None]) -> None:
-        """Store a message without a task that waits for it: the way of the hub's sessions."""
+        """Store a message; calls `done` instead of being awaited, so the hub needs no task for each message."""
         self._journal.append(draft, done)
 
     def changed(self, conversation_id: UUID, version: int, event: Event) -> None:
-        """Tell a conversation of a committed change."""
+        """Publish a committed change of a conversation."""
         author, flags = NOBODY, 0
         if isinstance(event, MessageReceived):  # the log's own note that members have changed
             author, flags = event.message.sender.id.bytes, MEMBERS_CHANGED
@@ -87,7 +87,7 @@ class Publisher:
         self._change(conversation_id.bytes, version, encode(event), author, flags)
 
     def signal(self, conversation_id: UUID, event: ConversationTyping | ConversationRead) -> None:
-        """Tell a conversation who types or how far someone has read."""
+        """Publish to a conversation who types or how far someone has read; dropped while the journal is behind."""
         if self._is_busy():
             return
         position = event.last_read_seq if isinstance(event, ConversationRead) else 0
@@ -98,21 +98,21 @@ class Publisher:
         self._bus.publish(conversation_channel(key), Kind.SIGNAL, frame, subject=user, number=position, flags=flags)
 
     def emit(self, user_ids: Sequence[UUID], event: Event) -> None:
-        """Tell all sockets of these users; of what is new in a conversation, only those that have not joined it."""
+        """Send an event to all sockets of these users; `conversation:updated` only to those that have not joined it."""
         unless_joined = event.conversation_id.bytes if isinstance(event, ConversationUpdated) else NOBODY
         frame = encode(event)
         for user in {user_id.bytes for user_id in user_ids}:
             self._emit(user, frame, unless_joined)
 
     def emit_encoded(self, user_ids: Sequence[UUID], name: str, payload: bytes) -> None:
-        """Tell all sockets of these users of an event that is JSON already."""
+        """Send an event that is JSON already to all sockets of these users."""
         frame = packets.event_raw(name, payload)
         flags = USER_CHANGED if name == UserUpdated.name else 0
         for user_id in user_ids:
             self._emit(user_id.bytes, frame, NOBODY, flags)
 
-    def tell_presence(self, user: bytes, frames: bytes) -> None:
-        """Tell a user who came and went; left out when messages wait."""
+    def send_presence(self, user: bytes, frames: bytes) -> None:
+        """Send a user who came and went; dropped while the journal is behind."""
         if not self._is_busy():
             self._emit(user, frames, NOBODY)
 
@@ -122,7 +122,7 @@ class Publisher:
         self._bus.publish(user_channel(user), Kind.EMIT, frames, subject=unless_joined, flags=flags)
 
     def forget(self, conversation_ids: Sequence[UUID]) -> None:
-        """Have all hubs drop the frames of these conversations that they keep."""
+        """Have all hubs drop their cached frames of these conversations."""
         for id in conversation_ids:
             if self._local:
                 self._local.forget(id.bytes)
@@ -140,17 +140,17 @@ class Publisher:
             self._bus.publish(EVERYBODY, Kind.SESSION_ENDED, subject=session_id.bytes)
 
     async def start(self) -> None:
-        """Begin to have members notified."""
+        """Start to queue notifications."""
         self._notifying.start()
 
     async def stop(self) -> None:
-        """Commit what was appended and hand on what is left to notify."""
+        """Commit what was appended and queue the remaining notifications."""
         await self._journal.drained()
         await self._notifying.stop()
         await self._notify()
 
     def _is_busy(self) -> bool:
-        """Say whether messages wait so long that what may be lost is left out."""
+        """Whether the journal is so far behind that events which may be lost are dropped."""
         return self.waiting > BUSY
 
     def _committed(self, draft: Draft, stored: Stored) -> None:
@@ -162,20 +162,20 @@ class Publisher:
         self._unnotified.add(draft.conversation_id)
 
     def _mend(self, conversation: bytes) -> None:
-        """Have all hubs look at the log: the process that stored the first of these may have died before it published it."""
+        """Have all hubs resync: a duplicate may mean that its first hub crashed after the commit."""
         self._bus.publish(conversation_channel(conversation), Kind.MEND)
         if self._local:
             self._local.mend(conversation)
 
     def _change(self, conversation: bytes, version: int, frame: bytes, author: bytes, flags: int) -> None:
-        # The bus first, so that it is written first at the end of the turn: nobody sees an ack of what others never hear of.
+        # The bus first, so that it is written first at the end of the turn: no ack goes out for a message that is not published.
         channel = conversation_channel(conversation)
         self._bus.publish(channel, Kind.CHANGE, frame, subject=author, number=version, flags=flags)
         if self._local:
             self._local.change(conversation, version, frame, author, flags)
 
     async def _notify(self) -> None:
-        # Folded here and again in the job; a job that is lost is made up for by the workers' sweep of the log.
+        # Folded here and again in the job; if a job is lost, the workers' sweep of the log finds its messages.
         waiting, self._unnotified = [str(id) for id in self._unnotified], set()
         with contextlib.suppress(*REDIS_AWAY):
             async with asyncio.timeout(QUEUE_SECONDS):
@@ -188,7 +188,7 @@ class Publisher:
 
 @asynccontextmanager
 async def open_publisher(settings: Settings, resources: Resources) -> AsyncIterator[Publisher]:
-    """Open the publisher of a process that has no sockets of its own."""
+    """Open the publisher of a process without sockets."""
     bus = Bus(settings.redis_urls, resources.metrics, deliver=lambda _delivery: None, restored=lambda: None)
     await bus.start()
     publisher = Publisher(resources, bus)

@@ -1,4 +1,4 @@
-"""What a hub does with what is published, by itself or by any other process: the receiving end of publisher and bus."""
+"""The receiving end of the bus: applies what any process publishes to the rooms and users of this hub."""
 
 from collections.abc import Callable
 
@@ -8,8 +8,8 @@ from realtime.rooms.rooms import Rooms
 from realtime.rooms.users import Users
 
 
-class Local:
-    """The rooms and users of this hub, as far as publishing reaches them. Keys are the 16 bytes of an id."""
+class BusReceiver:
+    """Applies what is published, by this process or over the bus. Keys are the 16 bytes of an id."""
 
     def __init__(
         self,
@@ -18,17 +18,17 @@ class Local:
         end_session: Callable[[bytes], None],
         reload: Callable[[bytes], None],
         recheck_logins: Callable[[], None],
-        asked: Callable[[Delivery], None],
+        admin_request: Callable[[Delivery], None],
     ) -> None:
         self._rooms = rooms
         self._users = users
         self._end_session = end_session
         self._reload = reload
         self._recheck_logins = recheck_logins
-        self._asked = asked
+        self._admin_request = admin_request
 
     def deliver(self, delivery: Delivery) -> None:
-        """Do what another process has published."""
+        """Apply what another process has published."""
         match delivery.kind:
             case Kind.CHANGE:
                 self.change(delivery.key, delivery.number, delivery.frame, delivery.subject, delivery.flags, "bus")
@@ -42,8 +42,8 @@ class Local:
                 if delivery.flags & FORGOTTEN:
                     self.forget(delivery.key)
                 self.mend(delivery.key)
-            case Kind.ASK:
-                self._asked(delivery)
+            case Kind.ADMIN_REQUEST:
+                self._admin_request(delivery)
 
     def change(
         self, conversation: bytes, version: int, frame: bytes, author: bytes, flags: int, source: Source = "own"
@@ -65,7 +65,7 @@ class Local:
             self.mend_all()
 
     def mend_all(self) -> None:
-        """Make up for everything that may have been published while this hub or the sender was cut off."""
+        """Compare everything with the database: events may have been lost in either direction."""
         self._rooms.mend_all()
         self._recheck_logins()
 

@@ -13,7 +13,7 @@ from realtime.bus.bus import NOBODY, Bus, conversation_channel
 from realtime.concurrency.batch import Batch
 from realtime.concurrency.periodic import Periodic
 from realtime.engine.outbox import Outbox
-from realtime.log.message_log import Log, frame_of
+from realtime.log.message_log import MessageLog, frame_of
 from realtime.rooms.delivery_trace import DeliveryTrace, Source
 from realtime.rooms.room import Room
 from realtime.rooms.stamps import Stamps, forget_old
@@ -32,7 +32,7 @@ SWEEPS_AROUND = 10
 class Rooms:
     """The rooms of one hub."""
 
-    def __init__(self, db: Pool, log: Log, bus: Bus, outbox: Outbox) -> None:
+    def __init__(self, db: Pool, log: MessageLog, bus: Bus, outbox: Outbox) -> None:
         self._db = db
         self._log = log
         self._bus = bus

@@ -36,7 +36,7 @@ async def undrain(ctx: OperatorCtx, hub_id: Short) -> Drained:
 
 
 async def _set_drain(ctx: OperatorCtx, hub_id: str, *, on: bool) -> Drained:
-    known = {one.id: one for one in await ctx.hubs.vitals()}
+    known = {one.id: one for one in await ctx.hubs.hub_statuses()}
     if hub_id not in known:
         raise errors.HUB_NOT_FOUND.error()
     if known[hub_id].is_silent:

@@ -9,10 +9,10 @@ from redis.asyncio import Redis
 
 from core.base.clock import now
 from core.work import dead_jobs
-from realtime.bus.bus import QUESTIONS, Kind
+from realtime.bus.bus import ADMIN_REQUESTS, Kind
 from realtime.engine.transports.frames import text_frame
 from realtime.operations import admin_client
-from realtime.operations.admin_client import open_hubs
+from realtime.operations.admin_client import open_admin_client
 from realtime.operations.admin_protocol import SeeUser
 from realtime.operations.probes import NotReadyError
 from realtime.operations.process_status import KEY, SILENT
@@ -53,7 +53,7 @@ async def test_a_user_is_no_operator_however_often_she_asks_and_operators_go_on(
 async def test_without_operators_there_is_no_console(api: Api, env: Environment) -> None:
     for path in ("/ops/me", "/ops/hubs", "/console", "/ops/docs"):
         assert (await api.client.get(path, headers={"Authorization": f"Bearer {SECRET}"})).status == 404
-    async with open_hubs(env.settings, env.resources) as hubs:
+    async with open_admin_client(env.settings, env.resources) as hubs:
         assert hubs is None
 
 
@@ -225,7 +225,7 @@ async def test_hubs_are_asked_on_while_redis_does_not_say_which_there_are(
     env: Environment, two_hubs: tuple[str, str]
 ) -> None:
     nobody = SeeUser(uuid4())
-    async with open_hubs(with_operators(env.settings), env.resources) as hubs:
+    async with open_admin_client(with_operators(env.settings), env.resources) as hubs:
         assert hubs
         both = {id_of(env, 0), id_of(env, 1)}
         kept, hubs._redis = hubs._redis, Redis(port=1)
@@ -239,10 +239,10 @@ async def test_hubs_are_asked_on_while_redis_does_not_say_which_there_are(
 
 
 async def test_a_question_of_a_newer_process_does_not_harm_a_hub(env: Environment, hub: str) -> None:
-    async with open_hubs(with_operators(env.settings), env.resources) as hubs:
+    async with open_admin_client(with_operators(env.settings), env.resources) as hubs:
         assert hubs
         for frame in (b"", b"{}", b'{"type":"of tomorrow"}', b"\xff"):
-            hubs._bus.publish(QUESTIONS, Kind.ASK, frame, subject=bytes(16))
+            hubs._bus.publish(ADMIN_REQUESTS, Kind.ADMIN_REQUEST, frame, subject=bytes(16))
         assert set((await hubs.ask(SeeUser(uuid4()))).seen) == {id_of(env, 0)}
         assert not env.hubs[0].deaf
 

@@ -11,8 +11,8 @@ import pytest
 from aiohttp import ClientSession
 
 from api.app import build_app
+from cli.serve.heartbeats import api_heartbeat, worker_heartbeat
 from cli.serve.listening import listening, runner_of
-from cli.serve.pulses import api_pulse, worker_pulse
 from config.settings import Settings
 from core.base.clock import now
 from core.work import dead_jobs
@@ -31,7 +31,7 @@ PATIENCE = 15.0
 @pytest.fixture(autouse=True)
 def fast_pulse(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have processes look at themselves often."""
-    monkeypatch.setattr(heartbeat, "PULSE_SECONDS", 0.05)
+    monkeypatch.setattr(heartbeat, "HEARTBEAT_SECONDS", 0.05)
 
 
 @pytest.fixture
@@ -136,7 +136,7 @@ async def test_apis_tell_how_much_they_are_asked_until_they_end(operator: Caller
     async with (
         runner_of(app) as runner,
         listening(env.settings, runner, env.resources.offenders) as port,
-        api_pulse(env.settings, env.resources, runner),
+        api_heartbeat(env.settings, env.resources, runner),
         asking(f"http://127.0.0.1:{port}/healthz"),
     ):
         seen = await listed(operator, lambda seen: any(one["vitals"]["requestsPerSecond"] for one in seen["processes"]))
@@ -150,7 +150,7 @@ async def test_workers_tell_how_many_jobs_there_are_until_they_end(operator: Cal
     await dead_jobs.mark_dead(env.resources.db, "SendMail", None, "it broke", 3, "request")
     async with open_worker(env.settings, env.resources, env.publisher) as worker:
         await worker._counting.stop()
-        async with worker_pulse(env.settings, env.resources, worker):
+        async with worker_heartbeat(env.settings, env.resources, worker):
             await listed(operator, lambda seen: [one["vitals"]["jobsDead"] for one in seen["processes"]] == [None])
             await worker._count()
             await listed(operator, lambda seen: [one["vitals"]["jobsDead"] for one in seen["processes"]] == [1])

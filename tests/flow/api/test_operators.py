@@ -14,7 +14,7 @@ from core.base.ids import uuid7
 from core.base.publisher import Draft
 from core.work import audit
 from realtime.operations import admin_client
-from realtime.operations.admin_client import open_hubs
+from realtime.operations.admin_client import open_admin_client
 from realtime.operations.process_status import SILENT
 from tests.flow.api.conftest import SECRET, Caller, audited, id_of, with_operators
 from tests.flow.conftest import Environment
@@ -37,7 +37,7 @@ async def test_a_query_that_is_far_too_long_gets_an_error_like_all_others(env: E
     settings = with_operators(env.settings)
     resources = replace(env.resources, settings=settings)
     async with (
-        open_hubs(settings, env.resources) as hubs,
+        open_admin_client(settings, env.resources) as hubs,
         runner_of(build_app(settings, resources, env.publisher, hubs)) as runner,
         listening(settings, runner, resources.offenders) as port,
         ClientSession(headers={"Authorization": f"Bearer {SECRET}"}) as client,
