@@ -104,7 +104,7 @@ class Hub:
         metrics.watch("greenroom_users", "Users with a socket here", lambda: len(users))
         metrics.watch("greenroom_rooms", "Conversations awake here", lambda: len(rooms))
         metrics.count("greenroom_deliveries", "Events written to members of rooms", lambda: rooms.deliveries)
-        metrics.count("greenroom_bus_gaps", "Holes in a room that were filled from the log", lambda: rooms.holes)
+        metrics.count("greenroom_bus_gaps", "Holes in a room that were filled from the log", lambda: rooms.gaps)
         for code in CLOSE_CODES:
             read = partial(self.engine.closes.__getitem__, code)
             metrics.count("greenroom_websocket_closes", "WebSockets that we have closed, by code", read, code=str(code))
@@ -133,7 +133,7 @@ class Hub:
                 loop_lag_seconds=self._lag.take_worst(),
                 bus_lag_seconds=bus_lag.take(),
                 journal_waiting=self._publisher.waiting,
-                bus_gaps=self._rooms.holes,
+                bus_gaps=self._rooms.gaps,
             )
 
         return status

@@ -1,12 +1,13 @@
-"""The bus: finished frames between hubs over Redis pub/sub. A hint, never the truth: what it loses, the log gives back.
+"""The bus: finished frames between processes over Redis pub/sub. It may lose them: the log is the truth, and hubs compare.
 
-What crosses is one frame behind a header of 34 bytes, so that a receiving hub parses no JSON: kind (1 byte), origin (8: the
+A payload is one frame behind a header of 34 bytes, so that a receiving hub parses no JSON: kind (1 byte), origin (8: the
 process that sent it), subject (16: an id), number (8), flags (1); what they mean depends on the kind, see `Kind`.
 Channels: `c` + 16 bytes of a conversation's id, `u` + 16 bytes of a user's id, `a` (every hub), `h` + origin (beacons),
-`q` (operators' questions to every hub), `r` + origin (the answers to who asked).
+`q` (admin requests to every hub), `r` + origin (replies to the process that asked).
 Each channel belongs to one of the Redis servers by rendezvous hashing, so that adding a server moves only its share; `q` and `r`
-are on all of them: when a server is away, somebody wants to look.
-Each process publishes a beacon twice a second to itself on every server: one that does not come back means deaf, hence reconnect.
+are on all of them, so that operators can look when a server is down.
+Each process publishes a beacon twice a second to itself on every server: if one does not
+come back, that server counts as deaf and is reconnected to.
 """
 
 import asyncio
@@ -39,24 +40,24 @@ MIXER = 0x9E3779B1
 class Kind(enum.IntEnum):
     """What a frame on the bus is."""
 
-    CHANGE = 0  # of a conversation; subject: who wrote the new message, or nobody; number: the version
+    CHANGE = 0  # of a conversation; subject: the sender of a new message, or none; number: the version
     SIGNAL = 1  # in a conversation; subject: whose; number: the read position, 0 for typing
-    EMIT = 2  # to a user; subject: a conversation: skip sockets that have joined it, or nobody
+    EMIT = 2  # to a user; subject: skip sockets that have joined this conversation, or none
     SESSION_ENDED = 3  # subject: the session
     BEACON = 4
     MEND = 5  # compare the conversation with the log; key empty: all conversations, and the logins of all sockets
-    ADMIN_REQUEST = 6  # subject: who asks (8 bytes) and the number of the question (8); frame: JSON, see questions.py
-    ADMIN_REPLY = 7  # subject: that of the question; frame: JSON
+    ADMIN_REQUEST = 6  # subject: who asks (8 bytes), number of the request (8); frame: JSON, see admin_protocol.py
+    ADMIN_REPLY = 7  # subject: that of the request; frame: JSON
 
 
-TYPES = 1  # the flag of a signal: its user types; without it, and with position 0, he types no more
+TYPES = 1  # the flag of a signal: its user is typing; without it, and with position 0, no longer
 MEMBERS_CHANGED = 1  # the flag of a change after which members must be loaded anew
 FORGOTTEN = 1  # the flag of a mend before which the frames that are kept of the conversation must be dropped
 USER_CHANGED = 1  # the flag of an event after which its user must be loaded anew
 
 
 class Delivery(msgspec.Struct, frozen=True):
-    """What came over the bus from another process; `key` is the id that the channel is named for."""
+    """What another process has published; `key` is the id in the name of the channel."""
 
     kind: Kind
     key: bytes
@@ -67,29 +68,29 @@ class Delivery(msgspec.Struct, frozen=True):
 
 
 def conversation_channel(key: bytes) -> bytes:
-    """Return where a conversation's changes and signals go."""
+    """Return the channel of a conversation's changes and signals."""
     return b"c" + key
 
 
 def user_channel(key: bytes) -> bytes:
-    """Return where what is for one user goes."""
+    """Return the channel of one user's events."""
     return b"u" + key
 
 
 def replies_channel(subject: bytes) -> bytes:
-    """Return where the answers go to a question, or to all questions of an origin."""
+    """Return the channel of replies to an admin request, or to all requests of an origin."""
     return b"r" + subject[:8]
 
 
 EVERYBODY = b"a"  # every hub
-ADMIN_REQUESTS = b"q"  # every hub that knows what to answer
+ADMIN_REQUESTS = b"q"  # every hub
 
 
 class Bus:
     """All Redis servers of the bus, seen by one process.
 
-    `deliver` gets what other processes published (never one's own); `restored` is called when a server can be heard again
-    after it could not, that is when something may have been missed. Publishing never waits and never raises.
+    `deliver` is called with what other processes publish; `restored` when a server can be heard again, as events may have been
+    lost until then. Publishing never waits and never raises.
     """
 
     def __init__(
@@ -99,16 +100,16 @@ class Bus:
         self._deliver = deliver
         self._restored = restored
         lag = metrics.bus_seconds.observe
-        self._shards = [_Shard(url, self._received, restored, self._may_be_unheard, self.origin, lag) for url in urls]
+        self._shards = [_Shard(url, self._received, restored, self._may_have_lost, self.origin, lag) for url in urls]
         for shard in self._shards:
             shard.measure(metrics)
 
     async def start(self) -> None:
-        """Connect; servers that do not answer are tried again for as long as it takes."""
+        """Connect; servers that do not answer are retried in the background."""
         await asyncio.gather(*(shard.start() for shard in self._shards))
 
     async def stop(self) -> None:
-        """Send what waits and disconnect."""
+        """Flush and disconnect."""
         await asyncio.gather(*(shard.stop() for shard in self._shards))
 
     @property
@@ -138,32 +139,32 @@ class Bus:
         self._shard(channel).publish(channel, HEADER.pack(kind, self.origin, subject, number, flags) + frame)
 
     def publish_everywhere(self, channel: bytes, kind: Kind, frame: bytes, subject: bytes) -> None:
-        """Send a frame over every server: it comes through while any of them works, and as often as there are servers."""
+        """Publish a frame on every server: it is received once for each server that works."""
         for shard in self._shards:
             shard.publish(channel, HEADER.pack(kind, self.origin, subject, 0, 0) + frame)
 
     def store(self, *commands: tuple[bytes, ...]) -> None:
-        """Have the first server run commands, without hearing what came of them."""
+        """Run commands on the first server; results and failures are ignored."""
         for command in commands:
             self._shards[0].send(command)
 
     async def subscribe(self, channels: Sequence[bytes]) -> None:
-        """Listen to channels; returns when the servers have confirmed them, or at once for those that are away."""
+        """Subscribe to channels; returns when the servers have confirmed them, without waiting for servers that are down."""
         waiting = [answer for channel in channels if (answer := self._shard(channel).subscribe(channel))]
         if waiting:
             await asyncio.wait(waiting, timeout=DEAF_SECONDS)
 
     def listen(self, channel: bytes) -> None:
-        """Listen to a channel, from some moment soon."""
+        """Subscribe to a channel, without waiting for the confirmation."""
         self._shard(channel).subscribe(channel)
 
     def listen_everywhere(self, channel: bytes) -> None:
-        """Listen on every server to a channel that is published everywhere, from some moment soon."""
+        """Subscribe on every server to a channel that is published everywhere, likewise."""
         for shard in self._shards:
             shard.subscribe(channel)
 
     def unsubscribe(self, channel: bytes) -> None:
-        """Stop listening to a channel."""
+        """Unsubscribe from a channel."""
         self._shard(channel).unsubscribe(channel)
 
     def _shard(self, channel: bytes) -> "_Shard":
@@ -171,8 +172,8 @@ class Bus:
             return self._shards[0]
         return max(self._shards, key=lambda shard: zlib.crc32(channel, shard.salt) * MIXER & 0xFFFFFFFF)
 
-    def _may_be_unheard(self) -> None:
-        """What was said into a connection that has broken may be lost: have every hub look for itself."""
+    def _may_have_lost(self) -> None:
+        """Have every hub compare with the log: what was published on a broken connection may be lost."""
         self.publish(EVERYBODY, Kind.MEND)
 
     def _received(self, channel: bytes, payload: bytes) -> None:
@@ -183,28 +184,28 @@ class Bus:
 
 
 class _Shard:
-    """One Redis server: a link to publish on, a link to listen on, and the beacon that goes out on one and back on the other."""
+    """One Redis server: a link to publish on, a link to subscribe on, and the beacon that goes from one to the other."""
 
     def __init__(
         self,
         url: str,
         received: Callable[[bytes, bytes], None],
         restored: Callable[[], None],
-        spoke_in_vain: Callable[[], None],
+        may_have_lost: Callable[[], None],
         origin: bytes,
         lag: Callable[[float], None],
     ) -> None:
         self.name = server_name(url)
-        self.salt = zlib.crc32(self.name.encode())  # not of the URL: a new password moves nothing
+        self.salt = zlib.crc32(self.name.encode())  # not of the URL: a new password moves no channel
         self._beacon_channel = b"h" + origin
         self._beacon = HEADER.pack(Kind.BEACON, origin, NOBODY, 0, 0)
         self._received = received
         self._restored = restored
-        self._spoke_in_vain = spoke_in_vain
+        self._may_have_lost = may_have_lost
         self._lag = lag
         self._channels: dict[bytes, asyncio.Future[None] | None] = {}
-        self._speaker = RedisLink(url, lambda _reply: None, self._speaking)
-        self._has_spoken = False
+        self._publisher = RedisLink(url, lambda _reply: None, self._publishing)
+        self._has_published = False
         self._listener = RedisLink(url, self._heard, self._resubscribe)
         self._last_heard = 0.0
         self._beating = Periodic(self._beat, BEACON_SECONDS)
@@ -215,29 +216,29 @@ class _Shard:
 
     async def start(self) -> None:
         await self._listener.start()
-        await self._speaker.start()
+        await self._publisher.start()
         self._last_heard = asyncio.get_running_loop().time()
         await self._beat()
         self._beating.start()
-        if self._speaker.connected:
+        if self._publisher.connected:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._hearing.wait(), DEAF_SECONDS)
 
     async def stop(self) -> None:
         await self._beating.stop()
-        await self._speaker.stop()
+        await self._publisher.stop()
         await self._listener.stop()
 
     def measure(self, metrics: Metrics) -> None:
         deaf, unsent = "greenroom_bus_deaf_seconds", "greenroom_bus_unsent_bytes"
         metrics.count(deaf, "Time in which a bus server was not heard", lambda: self.deaf_seconds, server=self.name)
-        metrics.watch(unsent, "What waits to be sent to a bus server", self._speaker.unsent, server=self.name)
+        metrics.watch(unsent, "What waits to be sent to a bus server", self._publisher.unsent, server=self.name)
 
     def publish(self, channel: bytes, payload: bytes) -> None:
         self.send((b"PUBLISH", channel, payload))
 
     def send(self, command: tuple[bytes, ...]) -> None:
-        self._speaker.send(command)
+        self._publisher.send(command)
 
     def subscribe(self, channel: bytes) -> "asyncio.Future[None] | None":
         if channel not in self._channels:
@@ -251,7 +252,7 @@ class _Shard:
         self._listener.send((b"UNSUBSCRIBE", channel))
 
     def _confirm(self, channel: bytes) -> None:
-        # A future per channel would be the largest thing in memory about a connection: forget it once it has served.
+        # A future per channel would be the largest part of a connection's memory: drop it once it is done.
         if confirmed := self._channels.get(channel):
             confirmed.set_result(None)
             self._channels[channel] = None
@@ -266,13 +267,13 @@ class _Shard:
             case [b"subscribe", bytes() as channel, _]:
                 self._confirm(channel)
 
-    def _speaking(self) -> None:
-        if self._has_spoken:
-            self._spoke_in_vain()
-        self._has_spoken = True
+    def _publishing(self) -> None:
+        if self._has_published:
+            self._may_have_lost()
+        self._has_published = True
 
     def _resubscribe(self) -> None:
-        # Something may have been missed, until the beacon comes back: last, when all the others are listened to again.
+        # Deaf until the beacon comes back: its channel is subscribed to last, after all others.
         self.deaf = True
         channels = [*self._channels, self._beacon_channel]
         for start in range(0, len(channels), 500):
@@ -282,16 +283,16 @@ class _Shard:
         moment = asyncio.get_running_loop().time()
         self.deaf_seconds += BEACON_SECONDS if self.deaf else 0.0
         if moment - self._last_heard > DEAF_SECONDS:
-            self._gone_deaf()
+            self._reconnect()
         self._last_beat = moment
         self.publish(self._beacon_channel, self._beacon)
 
-    def _gone_deaf(self) -> None:
+    def _reconnect(self) -> None:
         if not self.deaf:
             log.warning("%s has not been heard for %.1f s: connecting again", self.name, DEAF_SECONDS)
         self.deaf = True
         self._last_heard = asyncio.get_running_loop().time()
-        self._speaker.drop()
+        self._publisher.drop()
         self._listener.drop()
 
     def _beacon_returned(self) -> None:

@@ -1,4 +1,4 @@
-"""One pipelined RESP connection, kept up. hiredis parses; twenty times what redis-py's pub/sub receives (docs/adr/0002)."""
+"""One pipelined RESP connection that reconnects by itself. It receives twenty times as much as redis-py (docs/adr/0002)."""
 
 import asyncio
 import logging
@@ -19,10 +19,10 @@ CONNECT_SECONDS = 2.0
 
 
 class RedisLink(asyncio.Protocol):
-    """Sends commands without waiting for replies and hands every reply to `heard`.
+    """Sends commands without waiting for replies and calls `heard` with every reply.
 
-    Commands of one loop turn go out in one write. While the server is away they are dropped, as they are when more than 16 MiB
-    wait to be sent: what goes over this link are hints. `opened` is called after each connect, before anything else is sent.
+    Commands of one loop turn go out in one write. They are dropped while the server is down, and while more than 16 MiB wait to
+    be sent: nothing relies on them. `opened` is called after each connect, before anything else is sent.
     """
 
     def __init__(self, url: str, heard: Callable[[object], None], opened: Callable[[], None]) -> None:
@@ -44,24 +44,22 @@ class RedisLink(asyncio.Protocol):
         return self._transport is not None
 
     def unsent(self) -> int:
-        """Return how many bytes the server has not taken yet."""
+        """Return how many bytes wait to be sent."""
         return self._transport.get_write_buffer_size() if self._transport else 0
 
     async def start(self) -> None:
-        """Try to connect once; if that fails, go on trying in the background."""
+        """Try to connect once; if that fails, retry in the background."""
         try:
             await self._connect()
         except REDIS_AWAY:
             self._reconnect()
 
     async def stop(self) -> None:
-        """Send what waits and close."""
+        """Flush and close."""
         self._stopped = True
         self._flush()
         if self._connecting:
-            if (
-                not self.connected
-            ):  # one that has just connected is done in the next turn; cancelled, it would never say so
+            if not self.connected:  # a task that has just connected ends in the next turn anyway
                 self._connecting.cancel()
             await asyncio.wait([self._connecting])
         if self._transport:
@@ -70,7 +68,7 @@ class RedisLink(asyncio.Protocol):
         await self._pool.disconnect()
 
     def drop(self) -> None:
-        """Give this connection up and make a new one."""
+        """Abort this connection and reconnect."""
         if self._transport:
             self._transport.abort()
 
@@ -83,7 +81,7 @@ class RedisLink(asyncio.Protocol):
         self._unsent.append(hiredis.pack_command(command))  # type: ignore[arg-type] # declared for a single word
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Authenticate and choose the database as the URL says; pub/sub knows none."""
+        """Authenticate, and select the database of the URL."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's are no subclasses
         self._lost.clear()
         self._reader = hiredis.Reader()
@@ -94,7 +92,7 @@ class RedisLink(asyncio.Protocol):
         self._opened()
 
     def data_received(self, data: bytes) -> None:
-        """Hand on every complete reply."""
+        """Pass on every complete reply."""
         self._reader.feed(data)
         while (reply := self._reader.gets()) is not False:
             if isinstance(reply, hiredis.ReplyError):
@@ -103,7 +101,7 @@ class RedisLink(asyncio.Protocol):
                 self._heard(reply)
 
     def connection_lost(self, _error: Exception | None) -> None:
-        """Forget what was not sent and connect again."""
+        """Drop what was not sent and reconnect."""
         self._transport = None
         self._unsent.clear()
         self._lost.set()
@@ -111,7 +109,7 @@ class RedisLink(asyncio.Protocol):
             self._reconnect()
 
     def _flush(self) -> None:
-        # One that was aborted in this turn is lost in the next.
+        # `connection_lost` comes a turn after an abort.
         if self._unsent and self._transport and not self._transport.is_closing():
             self._transport.write(b"".join(self._unsent))
         self._unsent.clear()
@@ -142,7 +140,7 @@ class RedisLink(asyncio.Protocol):
                 await loop.create_connection(lambda: self, *await self._address(), ssl=tls)
 
     async def _address(self) -> tuple[str, int]:
-        """Return where the server is now: the master may be another one than before."""
+        """Return the address of the server: another one may be the master now."""
         if isinstance(self._pool, MasterPool):
             host, port = await self._pool.get_master_address()  # type: ignore[no-untyped-call]
             return host, port

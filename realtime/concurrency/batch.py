@@ -21,9 +21,9 @@ class Batch(Generic[Item, Answer]):
 
     `run` gets up to `size` items and returns one answer for each; an answer may be an AppError. Every `done` is called exactly
     once, in that same order, in the turn in which its batch ended. A batch that raises fails all of its items, with the AppError
-    that it raised, UNAVAILABLE, or INTERNAL_ERROR for a bug. It is not tried again: whether it was committed is unknown, so only
-    the sender can repeat it. After a batch of many, what comes in the next `gather` seconds is one batch: when thousands come
-    back at once, the database is asked less often.
+    that it raised, UNAVAILABLE, or INTERNAL_ERROR for a bug. It is not retried: whether it was committed is unknown, so only the
+    sender can repeat it. After a batch of MANY, the items of the next `gather` seconds form one batch: when thousands reconnect
+    at once, this means fewer statements.
     """
 
     def __init__(
@@ -68,12 +68,12 @@ class Batch(Generic[Item, Answer]):
         return len(self._waiting)
 
     async def drained(self) -> None:
-        """Return when nothing waits any more."""
+        """Wait until nothing is queued."""
         while self._worker:
             await asyncio.wait([self._worker])
 
     async def _work(self) -> None:
-        # Let the turn end first, so that all that arrived in it is one batch.
+        # Let the loop turn end first, so that all of its items are one batch.
         await asyncio.sleep(0)
         while self._waiting:
             batch, self._waiting = self._waiting[: self._size], self._waiting[self._size :]
@@ -102,5 +102,5 @@ def _call(done: Callable[[Answer | errors.AppError], None], answer: Answer | err
     try:
         done(answer)
     except Exception:
-        # One broken receiver must not keep the others of its batch, and all later ones, from their answers.
-        log.exception("an answer could not be handed over")
+        # One failing callback must not keep the others of its batch, and all later ones, from their answers.
+        log.exception("a callback of a batch failed")

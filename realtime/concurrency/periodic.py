@@ -1,4 +1,4 @@
-"""Work that a process repeats for as long as it lives."""
+"""Work that a process repeats until it stops."""
 
 import asyncio
 import logging
@@ -8,7 +8,7 @@ log = logging.getLogger(__name__)
 
 
 class Periodic:
-    """Calls `work` every so many seconds. An error is logged and does not end it: what repeats heals itself."""
+    """Calls `work` every so many seconds. An error is logged and does not end it."""
 
     def __init__(self, work: Callable[[], Awaitable[None]], seconds: float) -> None:
         self._work = work
@@ -17,13 +17,13 @@ class Periodic:
         self._is_over = False
 
     def start(self) -> None:
-        """Begin, with the first call one period from now."""
+        """Start; the first call is one period from now."""
         self._task = asyncio.get_running_loop().create_task(self._repeat(), name=f"every {self._seconds} s")
 
     async def stop(self) -> None:
-        """End, also in the middle of the work."""
+        """Stop, also in the middle of the work."""
         if self._task:
-            self._is_over = True  # work that waits with a timeout may take the cancellation for its own
+            self._is_over = True  # work that waits with a timeout may swallow the cancellation
             self._task.cancel()
             await asyncio.wait([self._task])
 

@@ -1,4 +1,4 @@
-"""Tasks that nobody waits for: kept while they run, and heard of when they fail."""
+"""Background tasks: referenced while they run, and logged when they fail."""
 
 import asyncio
 import logging
@@ -14,7 +14,7 @@ class Tasks:
         self._running: set[asyncio.Task[None]] = set()
 
     def spawn(self, work: Coroutine[None, None, None]) -> None:
-        """Run something beside the path of messages."""
+        """Run a coroutine in the background."""
         task = asyncio.get_running_loop().create_task(work, name=getattr(work, "__qualname__", "task"))
         self._running.add(task)
         task.add_done_callback(self._ended)

@@ -1,4 +1,4 @@
-"""The gateway: who may connect, and how fast and in what form clients may talk."""
+"""The gateway: authenticates clients, and limits, decodes and dispatches their events."""
 
 from collections import OrderedDict, defaultdict
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ ENDED_REMEMBERED = 10_000
 
 
 class Auth(msgspec.Struct, frozen=True):
-    """What a client gives with CONNECT; official clients add what they had before, see recovery.py."""
+    """What a client sends with CONNECT; official clients add `pid` and `offset` when they reconnect, see recovery.py."""
 
     token: str
     pid: Annotated[str, msgspec.Meta(max_length=64)] | None = None
@@ -43,7 +43,7 @@ _AUTH = msgspec.json.Decoder(Auth)
 
 
 class Gateway:
-    """The one namespace of the hub."""
+    """The gateway of one hub."""
 
     def __init__(
         self,
@@ -60,23 +60,23 @@ class Gateway:
         self._markets = markets
         self._users = users
         self.logins = Logins(resources.db, users, self._end)
-        # The last logins that ended: some of their clients may be on the way in.
+        # The logins that ended last: some of their clients may be connecting.
         self._ended = OrderedDict[bytes, None]()
         self.limiter = limiter
         self._later = later = Later(self._do)
         self.hold, self.release = later.hold, later.release
-        self._recovering = defaultdict[bytes, int](int)  # sockets of a user that are let in and not among `users` yet
+        self._recovering = defaultdict[bytes, int](int)  # by user: sockets that are admitted, but not in `users` yet
         self._resync = resync
         self._tasks = Tasks()
         self._recovery = recovery
         self._own_events = own_events
         self._typing = handlers.typing
         self._events = handlers.table() | dict([entry(wire.RefreshAuth, self.refresh_auth)])
-        for code in errors.TABLE:  # from 0 on: Prometheus sees no increase in what begins with its first error
+        for code in errors.TABLE:  # start at 0: Prometheus sees no increase in a counter that appears at 1
             resources.metrics.errors.labels(code)
 
     def count_error(self, code: str) -> None:
-        """Count an error that a client is told."""
+        """Count an error that is sent to a client."""
         self._resources.metrics.errors.labels(code).inc()
 
     def charge(self, client: Client, cost: float) -> None:
@@ -88,7 +88,7 @@ class Gateway:
         return Client(self, session)
 
     def connect(self, client: Client, auth: bytes) -> None:
-        """Check the token now and its session with all others that connect in this turn."""
+        """Verify the token now, and its login together with all others that connect in this turn."""
         try:
             given, claims = self._given(client.session.remote, auth)
             if claims.session_id.bytes in self._ended:
@@ -99,7 +99,7 @@ class Gateway:
             client.turn_away(error)
 
     def _given(self, remote: str, auth: bytes) -> tuple[Auth, Access]:
-        """Verify what a client gives; what we have not signed counts against its address, which many may share."""
+        """Verify what a client sends; tokens that we have not signed count against its address."""
         try:
             given = _AUTH.decode(auth)
             return given, self._claims(given.token)
@@ -145,7 +145,7 @@ class Gateway:
                 self._end(client)
 
     def refresh_auth(self, client: Client, event: wire.RefreshAuth, reply: Reply) -> None:
-        """Go on with a new token of the same user, perhaps of another of his logins: from then on that one counts."""
+        """Switch to a new token of the same user, perhaps of another login, which counts from then on."""
         claims = self._claims(event.token)
 
         def looked_up(login: Login | errors.AppError) -> None:
@@ -189,12 +189,12 @@ class Gateway:
     def expiring(self, client: Client) -> None:
         """Warn a client that its token expires within a minute; once it has expired, close the connection.
 
-        Not the namespace: after that no official client returns. So it comes back by itself, with a new token if its `auth` is a
-        function.
+        Not only the namespace: official clients do not reconnect after that. After a lost connection they do, with a new token if
+        their `auth` is a function.
         """
         left = client.expires_at - now().timestamp()
         if left > 0:
-            client.tell(wire.SessionExpiring(datetime.fromtimestamp(client.expires_at, UTC)))
+            client.send_event(wire.SessionExpiring(datetime.fromtimestamp(client.expires_at, UTC)))
             client.session.engine.wheel.schedule(client, left + 1.0)
         else:
             client.session.close(RECONNECT)
@@ -211,16 +211,16 @@ class Gateway:
             self._users.remove(client)
 
     def caught_up(self, client: Client) -> None:
-        """Give a client that was slow what it has missed, from the log."""
+        """Send a client that was slow what it has missed, from the log."""
         self._resync.catch_up(client)
 
     def reload(self, user_key: bytes) -> None:
-        """Look up again who a user is: what she says from now on carries her new name."""
+        """Look up a user again, whose later messages carry the new name."""
         for client in self._users.of(user_key):
             self.logins.look_up(client.user.session_id, partial(_renew, client))
 
     def end_session(self, session: bytes) -> None:
-        """Close the sockets of a login that has ended elsewhere."""
+        """Close the sockets of a login that has ended."""
         self._ended[session] = None
         if len(self._ended) > ENDED_REMEMBERED:
             self._ended.popitem(last=False)
@@ -228,16 +228,16 @@ class Gateway:
             self._end(client)
 
     def _end(self, client: Client) -> None:
-        client.tell(wire.SessionEnded("This session was ended"))
+        client.send_event(wire.SessionEnded("This session was ended"))
         client.disconnect(close=True)
 
     def dispatch(self, client: Client, reply: Reply) -> None:
-        """Do an event, unless it repeats one that waits."""
+        """Handle an event, unless it repeats one that waits."""
         if client.held is None or not self._later.joins(client, reply):
             self._do(client, reply)
 
     def _do(self, client: Client, reply: Reply) -> None:
-        """Decode an event and do it; whatever is wrong with it becomes the reply."""
+        """Decode and handle an event; any error becomes the reply."""
         name = reply.name
         try:
             self.limiter.take(client.user_key, client.user.market, name)

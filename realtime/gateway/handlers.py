@@ -1,4 +1,4 @@
-"""What each event of a client does. A message becomes a command to a room; what needs more of the database runs beside."""
+"""What each event of a client does. Messages become commands to a room; what needs the database more runs in a task."""
 
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
@@ -42,7 +42,7 @@ from realtime.rooms.rooms import Rooms
 
 log = logging.getLogger(__name__)
 
-READERS_SECONDS = 0.1  # when many read at once, their other devices are told together
+READERS_SECONDS = 0.1  # when many read at once, their other devices are notified together
 
 E = TypeVar("E", bound=wire.ClientEvent)
 Handle: TypeAlias = Callable[[Client, bytes, Reply], None]
@@ -72,7 +72,7 @@ class Handlers:
         self._acquainted = acquainted  # by market
         self.typing = Typing(publisher.signal)
         self._reads = Batch(self._mark_read)
-        self._told_readers = Batch(self._tell_readers, gather=READERS_SECONDS)
+        self._notified_readers = Batch(self._notify_readers, gather=READERS_SECONDS)
         self._tasks = Tasks()
 
     def table(self) -> dict[str, Handle]:
@@ -106,7 +106,7 @@ class Handlers:
         return entry(one.event, run)[1]
 
     def send(self, client: Client, event: wire.SendMessage, reply: Reply) -> None:
-        """Check a message and give it to the journal, which acks and tells the room once it is committed."""
+        """Check a message and append it to the journal; once committed it is acked and delivered."""
         content = checked_content(event.content)
         self._in_room(client, event.conversation_id, reply, partial(self._send, client, event, content, reply))
 
@@ -133,12 +133,12 @@ class Handlers:
         self.typing.stored(client)
 
     def join(self, client: Client, event: wire.JoinConversation, reply: Reply) -> None:
-        """Let a member hear a conversation, and tell her where it stands."""
+        """Subscribe a member's socket to a conversation, and answer with the conversation's state."""
         self._in_room(client, event.conversation_id, reply, partial(self._join, client, event, reply))
 
     def _join(self, client: Client, event: wire.JoinConversation, reply: Reply, room: Room) -> None:
-        # What the room has told. What comes later she hears live, and not before the answer: who loses the connection in between
-        # would join again from the version of a live event, and never miss what the answer was to give her.
+        # The answer goes up to here; later changes are delivered live, but not before the answer. Otherwise a client that loses
+        # its connection in between would resume past this answer and silently lose its messages.
         place = room.flushed
         if room.key not in client.rooms:
             self._recovery.joined(client, room.key, *place)
@@ -172,13 +172,13 @@ class Handlers:
         )
 
     def join_user(self, client: Client, event: wire.JoinUser, reply: Reply) -> None:
-        """Say whose room the socket is in: always its own user's."""
+        """Confirm that the socket is in its own user's room, as every socket is."""
         if event.user_id != client.user.id:
             raise errors.FORBIDDEN.error("Only one's own room can be joined")
         reply.done(wire.UserJoined(event.user_id))
 
     def leave(self, client: Client, event: wire.LeaveConversation, reply: Reply) -> None:
-        """Let a client hear a conversation no more."""
+        """Unsubscribe a socket from a conversation."""
         if room := client.rooms.get(event.conversation_id.bytes):
             client.leave(room)
             self._recovery.left(client.pid, room.key)
@@ -186,23 +186,23 @@ class Handlers:
         reply.done(wire.Done())
 
     def type(self, client: Client, event: wire.Typing, reply: Reply) -> None:
-        """Tell the conversation who types."""
+        """Publish that a user types, or no longer."""
 
-        def tell(room: Room) -> None:
+        def signal(room: Room) -> None:
             room.require_open()
             self.typing.said(client, room.id, is_typing=event.is_typing)
             reply.done(wire.Done())
 
-        self._in_room(client, event.conversation_id, reply, tell)
+        self._in_room(client, event.conversation_id, reply, signal)
 
     def read(self, client: Client, event: wire.MarkRead, reply: Reply) -> None:
-        """Move a read position, with all others of this turn."""
+        """Move a read position, in one statement with all others of this turn."""
         self._reads.add((event.conversation_id, client.user.id, event.message_id), partial(self._marked, reply))
 
     async def _mark_read(self, marks: list[tuple[UUID, UUID, UUID]]) -> Sequence[ReadMark | errors.AppError]:
         return await MARK_READ(self._resources.db, *map(list, zip(*marks, strict=True)))
 
-    async def _tell_readers(self, readers: list[tuple[UUID, UUID]]) -> Sequence[None]:
+    async def _notify_readers(self, readers: list[tuple[UUID, UUID]]) -> Sequence[None]:
         ids, users = zip(*dict.fromkeys(readers), strict=True)
         await tell_readers(self._resources.db, self._publisher, ids, users)
         return [None] * len(readers)
@@ -217,8 +217,8 @@ class Handlers:
         if mark.moved:
             event = ConversationRead(mark.conversation_id, mark.user_id, mark.message_id, seq)
             self._publisher.signal(mark.conversation_id, event)
-            if not self._told_readers.full:  # a list that is late is mended by the next word on it
-                self._told_readers.add((mark.conversation_id, mark.user_id), lambda _answer: None)
+            if not self._notified_readers.full:  # the next event updates the list
+                self._notified_readers.add((mark.conversation_id, mark.user_id), lambda _answer: None)
         return reply.done(wire.Read(seq))
 
     def edit(self, client: Client, event: wire.EditMessage, reply: Reply) -> None:
@@ -234,7 +234,7 @@ class Handlers:
         self._run(messages.delete(self._ctx(client), event.conversation_id, event.message_id), reply)
 
     def react(self, client: Client, event: wire.ReactToMessage, reply: Reply) -> None:
-        """Add or take back a reaction."""
+        """Add or remove a reaction."""
         self._run(self._react(self._ctx(client), event), reply)
 
     async def _react(self, ctx: Ctx, event: wire.ReactToMessage) -> wire.Reacted:
@@ -242,7 +242,7 @@ class Handlers:
         return wire.Reacted(change.reactions, change.version)
 
     def create(self, client: Client, event: wire.CreateConversation, reply: Reply) -> None:
-        """Make a group."""
+        """Create a group."""
         self._run(self._create(self._ctx(client), event), reply)
 
     async def _create(self, ctx: Ctx, event: wire.CreateConversation) -> wire.Created:
@@ -260,11 +260,11 @@ class Handlers:
         return wire.Added(joining.added, joining.invited)
 
     def remove(self, client: Client, event: wire.RemoveMember, reply: Reply) -> None:
-        """Take a member out of a group."""
+        """Remove a member from a group."""
         self._run(_then_done(groups.remove(self._ctx(client), event.conversation_id, event.user_id)), reply)
 
     def sync(self, client: Client, event: wire.Sync, reply: Reply) -> None:
-        """Tell what a client has missed."""
+        """Answer with what a client has missed in all conversations."""
         self._run(sync.changes(self._ctx(client), event.cursor), reply)
 
     def _in_room(self, client: Client, id: UUID, reply: Reply, command: Callable[[Room], None]) -> None:
@@ -295,9 +295,9 @@ class Handlers:
         self._rooms.room(id).post(enter, reply.refuse)
 
     def _run(self, work: Coroutine[None, None, msgspec.Struct], reply: Reply) -> None:
-        """Do what needs the database, beside the hot path, and reply with what comes of it."""
+        """Run what needs the database in a task, off the hot path, and reply with its result."""
         self._tasks.spawn(self._finish(work, reply))
-        logs.enter(logs.NOBODY)  # what _ctx has entered is the task's now
+        logs.enter(logs.NOBODY)  # the task has copied what _ctx entered
 
     async def _finish(self, work: Awaitable[msgspec.Struct], reply: Reply) -> None:
         try:

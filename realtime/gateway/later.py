@@ -1,8 +1,8 @@
-"""Events that were refused for a reason that passes: the hub tries them again before it answers.
+"""Events that failed for a temporary reason: the hub retries them before it answers.
 
-The official client's `retries` takes every ack for a success, also one with an error, so it would not send a refused event again.
-Therefore one event of each socket may wait here until the rate allows it, or the database is back; its repeats wait with it.
-If it is refused in the end, a client that has repeated an event gets no ack, only the `error` event: then it sends it again.
+The official client's `retries` takes every ack for a success, also one with an error, so it would not repeat a refused event.
+Therefore one event of each socket may wait here until the rate allows it, or the database is back; its repeats wait with it. If
+it is refused in the end, a client that uses `retries` gets no ack, only the `error` event, and sends it again.
 """
 
 import asyncio
@@ -18,18 +18,18 @@ from realtime.gateway.repeats import LEAST_TIMEOUT
 from realtime.rooms.client import Client, Reply
 
 MOST_WAIT: Final = 1.5  # seconds until the rate allows an event; the messages of a market are allowed again after one
-# Over the rate an event is tried for so long, however often: other devices of its user may be faster each time. Not more often
-# than each LEAST_WAIT. This and WAITS are longer than the usual `ackTimeout` of 10.
+# For so long an event that exceeds the rate is retried, however often: other devices of its user may be faster each time. Waits
+# are LEAST_WAIT at least. This and WAITS are longer than the usual `ackTimeout` of 10 s.
 MOST_SECONDS: Final = 15.0
 LEAST_WAIT: Final = 0.05
-WAITS: Final = (1.0, 2.0, 4.0, 8.0)  # seconds between tries while the database is away
-# Bytes of the events that wait on a hub, beyond LEAST_HELD of each: then the largest is refused. So one client cannot take the
-# room from others whose events are of the usual size. Those of an address count in its MAX_HELD, too.
+WAITS: Final = (1.0, 2.0, 4.0, 8.0)  # seconds between retries while the database is down
+# Bytes of the events that wait on a hub, without the first LEAST_HELD of each; beyond, the largest is refused, so one client
+# cannot crowd out others whose events have the usual size. Those of an address count in its MAX_HELD, too.
 MOST_HELD: Final = 16 * 1024 * 1024
 LARGEST: Final = 128 * 1024  # bytes of one; the longest message there may be, with each character escaped, has 120,000
 EVERYBODY: Final[Nested] = (("", 1),)
-MOST_REPEATS: Final = 8  # acks of one event; if there are more, the client no longer waits for the first ones
-# When the database fails, it is not known whether the event was done. These may be done twice.
+MOST_REPEATS: Final = 8  # acks of one event; the client no longer waits for earlier ones
+# When the database fails, it is unknown whether the event took effect. These are safe to do twice.
 REPEATABLE: Final = frozenset(
     event.name
     for event in (
@@ -52,7 +52,7 @@ class Later:
         self._held = Held(MOST_HELD)
 
     def joins(self, client: Client, reply: Reply) -> bool:
-        """Let a repeat wait with the event that it repeats; refuse others of the same name, which must not overtake that."""
+        """Let a repeat wait with the event that it repeats; refuse others of the same name, which must not overtake it."""
         held = client.held
         if held is None or held.name != reply.name:
             return False
@@ -64,7 +64,7 @@ class Later:
         return True
 
     def hold(self, client: Client, reply: Reply, error: errors.AppError) -> bool:
-        """Try an event again later, if that is worthwhile; if not, send no ack to a client that sends it again by itself."""
+        """Retry an event later, if that is worthwhile; if not, send no ack to a client that repeats it by itself."""
         if client.held is not None and client.held is not reply:
             if client.held.args == reply.args:
                 return self.joins(client, reply)
@@ -79,12 +79,12 @@ class Later:
         if client.held is None:
             client.held, reply.held_at = reply, monotonic()
             self._count(client, reply, len(reply.args))
-        if client.held is reply:  # else it was the largest, and is refused already
+        if client.held is reply:  # else it was the largest and was refused just now
             asyncio.get_running_loop().call_later(wait, self._try, client, reply)
         return True
 
     def release(self, client: Client) -> None:
-        """Forget the event of a client that waits."""
+        """Forget the waiting event of a client."""
         if client.held is not None:
             held, client.held = client.held, None
             self._count(client, held, 0)

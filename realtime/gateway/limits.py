@@ -21,13 +21,13 @@ from core.work.context import User
 from realtime import wire
 
 # All events without a weight, unknown events, and opening a socket; of a user on one hub.
-# Generous: it only stops a client that has gone wrong.
+# Generous: it only stops a faulty client.
 OTHER_EVENTS: Final = Rate("events", 200, 10)
 # CONNECTs on one hub: of an address, with a token that we have not signed or that has expired; of a login, because it has ended.
 FAILED_CONNECTS: Final = Rate("failed-connects", 100, 20)
-MOST_USERS: Final = 100_000  # with a bucket here: more than one hub carries
-SOCKETS: Final = 20  # of a user on one hub: more than she has devices and tabs
-CONNECT: Final = ""  # no name of an event: it is charged as an unknown one
+MOST_USERS: Final = 100_000  # with a bucket here: more than one hub can serve
+SOCKETS: Final = 20  # of a user on one hub: more than devices and tabs
+CONNECT: Final = ""  # not the name of an event: charged as an unknown one
 MESSAGES: Final = "messages"  # the kind, in metrics and logs, of events with a weight
 
 WEIGHTS: Final[Mapping[str, Weight]] = {
@@ -81,7 +81,7 @@ class Limiter:
         if sockets >= SOCKETS * self._shared.factor(id):
             self._offenders.limited("sockets", id)
             raise errors.TOO_MANY_CONNECTIONS.error()
-        if self._is_on and not sockets:  # learn what she has spent elsewhere
+        if self._is_on and not sockets:  # fetch what the user has spent on other hubs
             self._shared.refresh(self._messages[user.market].of(key, monotonic()))
 
     def fail(self, address: str) -> None:
@@ -91,7 +91,7 @@ class Limiter:
             self._refuse(FAILED_CONNECTS.name, subject(address), wait)
 
     def look_up(self, claims: Access) -> None:
-        """Pay for looking up the login of a verified token; raises RATE_LIMITED. Strangers at her address pay nothing of it."""
+        """Pay for looking up the login of a verified token; raises RATE_LIMITED. It is not charged to the address."""
         wait = self._failed_logins.take(claims.session_id.bytes, monotonic()) if self._is_on else 0.0
         if wait > 0.0:
             self._refuse(FAILED_CONNECTS.name, str(claims.user_id), wait)

@@ -1,4 +1,4 @@
-"""The logins behind this hub's sockets: looked up when a client connects, and again when the bus may not have told of an end."""
+"""The logins of this hub's sockets: looked up on connect, and again where the bus may have lost a logout event."""
 
 import asyncio
 import contextlib
@@ -23,10 +23,10 @@ log = logging.getLogger(__name__)
 
 
 class Logins:
-    """Looks up logins; `ended` is called with each client whose login has ended and nobody has told us.
+    """Looks up logins; `ended` is called with each client whose logout event was missed.
 
-    A sweep a minute asks for all of them, a chunk a second: whatever is lost on the way to this hub, and whoever dies before
-    he tells, an ended login has no sockets for long. `recheck` asks for all at once.
+    Each minute all of them are looked up again, a chunk a second, so the sockets of an ended login are closed within minutes even
+    if its logout event was lost or never sent. `recheck` looks all of them up at once.
     """
 
     def __init__(self, db: Pool, users: Users, ended: Callable[[Client], None]) -> None:
@@ -34,28 +34,28 @@ class Logins:
         self._users = users
         self._ended = ended
         self._looking = Batch(self._look_up, gather=GATHER_SECONDS)
-        self._untold = asyncio.Event()
+        self._recheck = asyncio.Event()
         self._sweeping: asyncio.Task[None] | None = None
         self._is_over = False
 
     def start(self) -> None:
-        """Begin to sweep."""
+        """Start sweeping."""
         self._sweeping = asyncio.get_running_loop().create_task(self._sweep(), name="sweep of logins")
 
     async def stop(self) -> None:
         """Stop sweeping."""
         if self._sweeping:
-            self._is_over = True  # a pause or a look-up that times out just then may take the cancellation for its own
+            self._is_over = True  # a pause or look-up that times out just then may swallow the cancellation
             self._sweeping.cancel()
             await asyncio.wait([self._sweeping])
 
     def look_up(self, session_id: UUID, done: Callable[[Login | errors.AppError], None]) -> None:
-        """Ask for a login with all others of this turn; it may be SESSION_ENDED. Raises UNAVAILABLE when too many wait."""
+        """Look up a login with all others of this turn; `done` may get SESSION_ENDED. Raises UNAVAILABLE when too many wait."""
         self._looking.add(session_id, done)
 
     def recheck(self) -> None:
-        """Look at all clients again, now: the end of a login may have been told when nobody heard."""
-        self._untold.set()
+        """Look up the logins of all clients now: logout events may have been lost."""
+        self._recheck.set()
 
     async def _look_up(self, session_ids: Sequence[UUID]) -> Sequence[Login | errors.AppError]:
         logins = {login.session_id: login for login in await LIVE_SESSIONS(self._db, session_ids)}
@@ -65,14 +65,14 @@ class Logins:
     async def _sweep(self) -> None:
         while not self._is_over:
             await self._pause(SWEEP_SECONDS)
-            hurried = self._untold.is_set()
-            self._untold.clear()
+            hurried = self._recheck.is_set()
+            self._recheck.clear()
             try:
                 await self._check_all(0.0 if hurried else CHUNK_SECONDS)
             except UNAVAILABLE_ERRORS as error:
                 log.warning("logins could not be checked: %s", error)
                 await asyncio.sleep(CHUNK_SECONDS)
-                self._untold.set()
+                self._recheck.set()
             except Exception:
                 log.exception("a sweep of logins failed")
 
@@ -85,7 +85,7 @@ class Logins:
             await self._pause(pause)
 
     async def _check(self, clients: Sequence[Client]) -> None:
-        # As they are now: until the answer comes, a client may go on with another login, which is not the one that was looked up.
+        # A client may switch to another login before the answer comes: that one was not looked up.
         asked = {client: client.user.session_id for client in clients}
         async with asyncio.timeout(CHECK_SECONDS):
             answers = await self._look_up(list(asked.values()))
@@ -95,7 +95,7 @@ class Logins:
                 self._ended(client)
 
     async def _pause(self, seconds: float) -> None:
-        """Return after so long, or at once when there is a hurry."""
+        """Sleep, but return at once when `recheck` is called."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._untold.wait()
+                await self._recheck.wait()

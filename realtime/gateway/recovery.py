@@ -1,16 +1,16 @@
 """Socket.IO's connection state recovery: a client that reconnects is in its rooms again and gets what it missed.
 
-An official client sends back the `pid` that the answer to its CONNECT named, and an `offset`: it takes for that the last argument
-of each event, if that is a string. Here that is the `offset` event, sent after whatever a room has sent in one turn of the loop.
-Its stamp names the hub and the moment. A socket gets everything in order, so it has received what has this stamp or a lower one,
-in all of its rooms, and nothing that has a higher one.
+An official client sends back the `pid` that the answer to its CONNECT named, and an `offset`: the last argument of the last
+event, if that is a string. Here that is the stamp of the `offset` event, sent after whatever a room has sent in one loop turn. It
+names the hub and the moment. A socket receives everything in order, so it has received what has this stamp or a lower one, in
+all of its rooms, and nothing that has a higher one.
 
 Redis keeps for a day:
 - from where each socket receives each of its rooms: where it joined, or was recovered to (`came`, `joined`);
-- once its connection is gone, which stamp each room had at which seq and version lately (`gone`).
+- once its connection is gone, the latest stamps of each room with their seq and version (`gone`).
 With both, a recovered socket receives exactly what it missed, on any hub. The second is missing if the hub was killed, or has
-not noticed yet that the connection is gone: then a room is recovered from a second before the last stamp that the client has had,
-however long ago that was, but never from before it was joined.
+not noticed yet that the connection is gone: then a room is recovered from a second before the client's last stamp, however old
+that is, but never from before the client joined.
 """
 
 import asyncio
@@ -32,9 +32,9 @@ from realtime.rooms.room import Room, Stamp
 from realtime.rooms.stamps import HUB_DIGITS, MICRO, MOST_STAMPS, OFFSET, Stamps
 
 KEPT_SECONDS: Final = b"%d" % (24 * 3600)
-# More than a hub takes from a commit to its sockets. While it gets nothing from Redis, its stamps say since when.
+# Longer than a hub takes from a commit to its sockets. While it hears nothing from Redis, its stamps say since when.
 OVERLAP: Final = timedelta(seconds=1)
-# How long between looks whether the hub before has handed over a socket, and how many of them.
+# How often, and how many times, to look whether the previous hub has handed over a socket.
 HANDED_OVER_SECONDS: Final = 0.1
 LOOKS: Final = 3
 USER, HUB = b"user", b"hub"
@@ -68,7 +68,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Recovery:
-    """What Redis keeps of sockets, so that any hub can go on where another one stopped."""
+    """The state of sockets in Redis, by which any hub can resume where another one stopped."""
 
     def __init__(self, redis: Redis, bus: Bus, stamps: Stamps) -> None:
         self._redis = redis
@@ -78,17 +78,17 @@ class Recovery:
         self.stamps = stamps
 
     def new_pid(self) -> str:
-        """Return a name for a socket that nobody can guess."""
+        """Return an unguessable name for a socket."""
         return secrets.token_urlsafe(15)
 
     def came(self, client: Client, places: Mapping[bytes, Place]) -> None:
-        """Remember from where a recovered socket receives its rooms. Not waited for: if it is lost, the client joins again."""
+        """Store from where a recovered socket receives its rooms. Not awaited: if it is lost, the client joins again."""
         key = _key(client.pid)
         fields = [field for room, place in places.items() for field in (room, _place(place.seq, place.version))]
         self._bus.store((b"DEL", key), (b"HSET", key, *self._owner(client), *fields), (b"EXPIRE", key, KEPT_SECONDS))
 
     def joined(self, client: Client, room: bytes, seq: int, version: int) -> None:
-        """Remember that a socket hears a conversation from there on."""
+        """Store from where a socket receives a conversation."""
         key = _key(client.pid)
         self._bus.store(
             (b"HSET", key, *self._owner(client), room, _place(seq, version)), (b"EXPIRE", key, KEPT_SECONDS)
@@ -98,11 +98,11 @@ class Recovery:
         return USER, client.user_key, HUB, f"{self._hub}.{client.id}".encode()
 
     def left(self, pid: str, room: bytes) -> None:
-        """Forget it again."""
+        """Remove it."""
         self._bus.store((b"HDEL", _key(pid), room))
 
     def gone(self, client: Client) -> None:
-        """Hand over what is known of a socket whose connection is gone: the stamps of its rooms, and where it was slow."""
+        """Hand over the state of a socket whose connection is gone: the stamps of its rooms, and where it was slow."""
         if not client.rooms:
             return
         away = {room.key.hex(): room.away[client.session] for room in client.away()}
@@ -118,7 +118,7 @@ class Recovery:
             self._bus.store((b"SET", _stamps_key(self._hub, room.key), _encode(room.stamps), b"EX", KEPT_SECONDS))
 
     async def recall(self, pid: str, user: bytes, offset: str | None) -> Recalled | None:
-        """Return from where to recover each conversation that a user's socket had joined; None if it is not remembered."""
+        """Return from where to recover each conversation that a user's socket had joined; None if nothing is stored of it."""
         try:
             kept = await self._redis.hgetall(_key(pid).decode())  # type: ignore[misc] # redis-py types the sync client too
             if kept.pop(USER, None) != user:
@@ -133,7 +133,7 @@ class Recovery:
         match = OFFSET.fullmatch(offset or "")
         gone = await self._handed_over(socket)
         unheard = gone.unheard if gone else None
-        if match is None or match[1] != hub[:HUB_DIGITS]:  # it has heard nothing since it was there
+        if match is None or match[1] != hub[:HUB_DIGITS]:  # it has received no event of that hub
             since = None if gone else _LONG_AGO
             return Recalled({room: (place, None) for room, place in joined.items()}, unheard, since)
         stamp, heard = int(match[2], 16), datetime.fromtimestamp(int(match[3] or match[2], 16) / MICRO, UTC)
@@ -150,7 +150,7 @@ class Recovery:
         return Recalled(known, unheard)
 
     async def _handed_over(self, socket: str) -> _Gone | None:
-        """Return what the hub before hands over; None if it does not do so in time."""
+        """Return what the previous hub hands over; None if it does not do so in time."""
         for look in range(LOOKS):
             if look:
                 await asyncio.sleep(HANDED_OVER_SECONDS)
@@ -163,7 +163,7 @@ def _from(joined: Place, stamps: list[Stamp] | None, stamp: int, moment: datetim
     """Return from where to recover a room: after what it had delivered up to the socket's last stamp, not before `joined`."""
     if stamps is None:
         return joined, moment
-    if not stamps:  # nothing for as long as a connection lives without a sign of life
+    if not stamps:  # nothing was delivered for as long as a dead connection goes unnoticed
         return joined, None
     at = bisect_right(stamps, stamp, key=lambda one: one[0])
     if at:
@@ -184,7 +184,7 @@ def _read_place(text: bytes) -> Place:
     return Place(*map(int, text.split()))
 
 
-# Not the names of the release before, which keeps other values under them.
+# Not the names of an earlier release, which keeps other values under them.
 def _key(pid: str) -> bytes:
     return f"recover:{pid}".encode()
 

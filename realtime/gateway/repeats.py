@@ -1,13 +1,13 @@
-"""Repeats of a message by the official client's `retries`, recognised without a `clientId`.
+"""Recognises messages that an official client repeats because of its `retries` option, without a `clientId`.
 
-With `retries` a client sends an event again if its ack is late, and after a reconnect; nothing marks the repeat. But
-it sends one event at a time, so a repeat has the content of the last message of the same socket, whose ack the client has not
-received. Here each message without a `clientId` gets one of ours, and its repeat the same one, on any hub. Then the repeat is
-found in the log, as with a `clientId` of the client's.
+With `retries` a client sends an event again if its ack is late, and after a reconnect; nothing marks the repeat. But it sends one
+event at a time, so a repeat has the content of the last message of the same socket, whose ack the client has not received. Here
+each message without a `clientId` gets one of ours, and its repeat the same one, on any hub. So the journal finds the duplicate
+as if the client had sent a `clientId`.
 
-A ping goes out in front of each ack, so that we know when the client has received it: packets keep their order, so what comes
-after the pong was sent after the ack. After a recovery, the hub before hands over whether an ack is outstanding. If it cannot,
-the log says: the last message of this socket that is later than the last offset that the client has received.
+A ping goes out before each ack, so that we know when the client has received it: packets keep their order, so what comes after
+the pong was sent after the ack. On recovery, the previous hub hands over whether an ack is outstanding. If it cannot, the log
+says: it is the last message of this socket that is later than the last offset that the client has received.
 """
 
 from base64 import urlsafe_b64encode
@@ -26,10 +26,10 @@ from core.platform.db import Db, One
 from realtime import wire
 from realtime.rooms.client import Client, Sent
 
-# As long as a connection can be dead before the heartbeat notices: an ack that is longer on its way does not arrive, and
-# after a recovery repeats come at once. After that a message is a new one, also if the client has not answered the ping.
+# As long as a connection can be dead before the heartbeat notices: an ack that takes longer does not arrive, and after a
+# recovery repeats come at once. Later messages are new ones, even if the client has not answered the ping.
 HEARD_SECONDS: Final = 45.0
-# The same content sooner than this is a repeat too, but does not show that the client uses `retries`.
+# The same content sooner than this is a duplicate too, but does not show that the client uses `retries`.
 LEAST_TIMEOUT: Final = 0.1
 _KEY_BYTES: Final = 12
 _NUMBER_BYTES: Final = 6

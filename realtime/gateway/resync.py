@@ -1,4 +1,4 @@
-"""How clients come back into their rooms without a hole: slow ones that read again, and those that were away."""
+"""How clients resume their rooms without gaps: slow ones that read again, and those that reconnect."""
 
 import contextlib
 import logging
@@ -18,13 +18,13 @@ from realtime.rooms.client import Client
 from realtime.rooms.room import Room
 from realtime.rooms.rooms import Rooms
 
-MOST_RECOVERED = 5000  # messages; who missed more takes fresh pages instead
+MOST_RECOVERED = 5000  # messages; a client that missed more loads fresh pages instead
 
 log = logging.getLogger(__name__)
 
 
 class Resync:
-    """Pages the log out to clients until they have caught up with their rooms."""
+    """Pages the message log to clients until they have caught up with their rooms."""
 
     def __init__(self, db: Pool, history: MessageLog, rooms: Rooms, recovery: Recovery) -> None:
         self._db = db
@@ -34,7 +34,7 @@ class Resync:
         self._tasks = Tasks()
 
     async def recover(self, client: Client, user: User, pid: str, offset: str | None) -> None:
-        """Let a client in that was here before: into its rooms, each from where it stopped hearing."""
+        """Admit a client that reconnects: into its rooms, each from where it stopped receiving."""
         recalled = await self._recovery.recall(pid, user.id.bytes, offset)
         places = await self._places(user, recalled.rooms) if recalled else None
         unheard = await self._unheard(user, pid, recalled, places) if recalled and places else None
@@ -49,14 +49,14 @@ class Resync:
         self.catch_up(client)
 
     async def _unheard(self, user: User, pid: str, recalled: Recalled, places: list[tuple[Room, Place]]) -> str | None:
-        """Return the client id of a message that the client may repeat, because it has not had the ack."""
+        """Return the client id of a message that the client may repeat because it did not receive the ack."""
         if recalled.heard is None:
             return recalled.unheard
         versions = [(room.id, place.version) for room, place in places]
         return await repeats.unanswered(self._db, user.id, pid, versions, recalled.heard)
 
     async def _places(self, user: User, known: dict[bytes, Known]) -> list[tuple[Room, Place]] | None:
-        """Return where to go on in each room that the user is still in; None if that is too much to tell."""
+        """Return where to resume in each room that the user is still in; None if too many messages were missed."""
         places: list[tuple[Room, Place]] = []
         for key, (place, moment) in known.items():
             with contextlib.suppress(errors.AppError):
@@ -68,7 +68,7 @@ class Resync:
         return places if missed <= MOST_RECOVERED else None
 
     def enter(self, client: Client, room: Room, seq: int, version: int) -> None:
-        """Let a client that has joined a room hear what comes after `version`, unless it has left; raises NOT_A_MEMBER."""
+        """Deliver to a client that has joined a room all that comes after `version`, unless it has left; raises NOT_A_MEMBER."""
         if client.user_key not in room.members:
             client.leave(room)
             raise errors.NOT_A_MEMBER.error()
@@ -78,7 +78,7 @@ class Resync:
             self.catch_up(client)
 
     def catch_up(self, client: Client) -> None:
-        """Page what a slow client has missed out of the log, then let it hear its rooms live again."""
+        """Page to a slow client what it has missed, then deliver its rooms live again."""
         if not client.catching_up and client.away():
             client.catching_up = True
             self._tasks.spawn(self._catch_up(client))
@@ -86,21 +86,21 @@ class Resync:
     async def _catch_up(self, client: Client) -> None:
         try:
             while not client.session.behind and (away := client.away()):
-                await self._return_to(client, away[0])
+                await self._page(client, away[0])
             if not client.away():
-                client.emit_raw(self._rooms.stamps.alone())  # what it was told from the log it has had
+                client.emit_raw(self._rooms.stamps.alone())  # it has received all that was paged to it
         except Exception as error:
             log.log(
                 logging.WARNING if isinstance(error, errors.AppError) else logging.ERROR,
                 "a client could not be caught up",
                 exc_info=error,
             )
-            client.session.close(RECONNECT)  # it comes back and is given what it misses
+            client.session.close(RECONNECT)  # it reconnects and recovers what it has missed
         finally:
             client.catching_up = False
 
-    async def _return_to(self, client: Client, room: Room) -> None:
-        """Send one page of a room, or go back into it: in the very turn in which nothing is missing."""
+    async def _page(self, client: Client, room: Room) -> None:
+        """Send one page of a room, or re-enter it: in the very loop turn in which nothing is missing."""
         seq, version = room.away[client.session]
         until = room.flushed[1]
         if client.user_key not in room.members:

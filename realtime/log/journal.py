@@ -1,9 +1,9 @@
 """The journal: the only writer of messages. An answer means committed.
 
-Order: messages are stored one batch after the other, so those of one process are numbered in the order of `append`; over
-several processes the conversation's row lock decides, and commit order is seq order.
-Repeats: the same conversation, sender and client id gets the first answer, at any later time, from any process; with something
-else to say it is refused.
+Order: messages are stored one batch after the other, so those of one process are numbered in the order of `append`. Across
+processes the conversation's row lock decides, and commit order is seq order.
+Duplicates: the same conversation, sender and client id gets the first answer, at any later time, from any process; with other
+content it is refused.
 Failure: a batch that fails is answered with a retryable error and never tried again here; see batch.py.
 """
 
@@ -19,7 +19,7 @@ from core.platform.db import Many, Pool
 from core.platform.metrics import Metrics
 from realtime.concurrency.batch import Batch
 
-MOST_WAITING = 32 * 1024 * 1024  # characters: some seconds of what Postgres takes
+MOST_WAITING = 32 * 1024 * 1024  # characters: some seconds of what Postgres can store
 
 
 class Appended(msgspec.Struct, frozen=True):
@@ -32,7 +32,7 @@ class Appended(msgspec.Struct, frozen=True):
     refusal: str | None
 
 
-# What the function says in the words of the version before, beside which it may run.
+# Refusals of the SQL function under the names that the previous version of this code knows: both may run at the same time.
 _REFUSALS: Mapping[str | None, errors.ErrorCode] = {
     "FORBIDDEN": errors.CONVERSATION_CLOSED,
     "USER_NOT_FOUND": errors.USER_UNREACHABLE,
@@ -41,7 +41,7 @@ APPEND = Many(Appended, "select * from append_messages($1, $2, $3, $4, $5, $6, $
 
 
 class Journal:
-    """Appends drafts; `committed` is told of each message in the log, new or repeated, before its `done` is called."""
+    """Appends drafts; `committed` is called with each message in the log, new or duplicate, before its `done`."""
 
     def __init__(self, db: Pool, metrics: Metrics, committed: Callable[[Draft, Stored], None]) -> None:
         self._db = db
@@ -67,7 +67,7 @@ class Journal:
         return len(self._batch)
 
     async def drained(self) -> None:
-        """Return when all that was appended is committed or refused."""
+        """Wait until all that was appended is committed or refused."""
         await self._batch.drained()
 
     def _take_in(self, draft: Draft) -> None:
@@ -98,7 +98,7 @@ class Journal:
 
 
 def _split_repeats(drafts: list[Draft]) -> tuple[list[Draft], list[Draft]]:
-    """Hold back sends repeated within the batch: the statement must see the first one committed."""
+    """Hold back duplicates within the batch: the statement must see the first one committed."""
     if len({draft.client_id for draft in drafts}) == len(drafts):
         return drafts, []
     seen: set[tuple[UUID, UUID, str]] = set()

@@ -1,4 +1,4 @@
-"""The one door through which the log is read back: for holes in the bus, for joins, and for clients that were behind or away."""
+"""Reads the message log: for gaps in the bus, for joins, and for clients that were slow or disconnected."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -14,21 +14,21 @@ from realtime.engine.socketio import packets
 from realtime.log.recent import Recent
 
 PAGE = 200
-QUESTIONS = 500
+MOST_READS = 500  # of one statement
 GATHER_SECONDS = 0.02
-# Octets of a page: of all that are answered in one turn together, but of each one no more, and no less, or one message.
+# Octets: of all pages that are read in one turn together; the most and the least of one page, which has one message at least.
 OF_TURN = 4 * 1024 * 1024
 MOST_OF_PAGE = 256 * 1024
 LEAST_OF_PAGE = 8 * 1024
-MOST_OF_RECENT = 64 * 1024  # characters of a page that is in memory: it is answered at once, whatever else is
+MOST_OF_RECENT = 64 * 1024  # characters of a page from memory: it is answered at once, so it is not part of OF_TURN
 
 _encode = msgspec.json.Encoder().encode
 
 
 class Changes(msgspec.Struct, frozen=True):
-    """What changed after one version, up to another: whole messages in the order of their last change.
+    """The messages that changed after one version, up to another, in the order of their last change.
 
-    Not `complete`: there is more, by number or by size.
+    Not `complete`: the page is full, by number or by size, and there are more.
     """
 
     messages: list[Message]
@@ -36,14 +36,14 @@ class Changes(msgspec.Struct, frozen=True):
 
 
 class MessageLog:
-    """Answers all questions of a turn with one statement, and equal ones with one answer: thousands come back at once."""
+    """Serves all reads of a loop turn with one statement, and equal reads with one answer: thousands may reconnect at once."""
 
     def __init__(self, db: Pool) -> None:
         self._db = db
         self.recent = Recent()
-        self._changes = Batch(self._read_changes, QUESTIONS, gather=GATHER_SECONDS)
-        self._newest = Batch(self._read_newest, QUESTIONS, gather=GATHER_SECONDS)
-        self._stood = Batch(self._read_places, QUESTIONS, gather=GATHER_SECONDS)
+        self._changes = Batch(self._read_changes, MOST_READS, gather=GATHER_SECONDS)
+        self._newest = Batch(self._read_newest, MOST_READS, gather=GATHER_SECONDS)
+        self._stood = Batch(self._read_places, MOST_READS, gather=GATHER_SECONDS)
 
     async def changes(self, conversation_id: UUID, since: int, until: int) -> Changes:
         """Return one page of the changes after version `since`, up to `until`; `complete` if it reaches that far."""
@@ -60,24 +60,24 @@ class MessageLog:
         """Return the seq and version that a conversation had at a moment."""
         return await self._stood.ask((conversation_id, moment))
 
-    async def _read_changes(self, questions: list[tuple[UUID, int, int]]) -> Sequence[Changes]:
-        different, most = list(dict.fromkeys(questions)), _most_of_page(len(questions))
+    async def _read_changes(self, reads: list[tuple[UUID, int, int]]) -> Sequence[Changes]:
+        different, most = list(dict.fromkeys(reads)), _most_of_page(len(reads))
         pages = _by_place(await CHANGES_WITHIN(self._db, *_columns(different), PAGE + 1, most), len(different))
         answers = dict(zip(different, [_changes(page, most) for page in pages], strict=True))
-        return [answers[question] for question in questions]
+        return [answers[read] for read in reads]
 
-    async def _read_newest(self, questions: list[tuple[UUID, int, int]]) -> Sequence[list[Message]]:
-        different, most = list(dict.fromkeys(questions)), _most_of_page(len(questions))
+    async def _read_newest(self, reads: list[tuple[UUID, int, int]]) -> Sequence[list[Message]]:
+        different, most = list(dict.fromkeys(reads)), _most_of_page(len(reads))
         pages = _by_place(await NEWEST(self._db, *_columns(different), most), len(different))
         answers = dict(zip(different, [list(map(as_message, page)) for page in pages], strict=True))
-        return [answers[question] for question in questions]
+        return [answers[read] for read in reads]
 
-    async def _read_places(self, questions: list[tuple[UUID, datetime]]) -> Sequence[Place]:
-        return await STOOD_AT(self._db, *_columns(questions))
+    async def _read_places(self, reads: list[tuple[UUID, datetime]]) -> Sequence[Place]:
+        return await STOOD_AT(self._db, *_columns(reads))
 
 
 def frame_of(message: Message, seen_seq: int) -> bytes:
-    """Return the event that brings someone who has seen the messages up to `seen_seq` up to date."""
+    """Return the event that updates a client that has received the messages up to `seen_seq`."""
     return encode(_event_of(message, seen_seq))
 
 
@@ -94,12 +94,12 @@ def _event_of(message: Message, seen_seq: int) -> Event:
     return MessageEdited(message, message.conversation_id)
 
 
-def _columns(questions: Sequence[tuple[object, ...]]) -> list[list[object]]:
-    return [list(column) for column in zip(*questions, strict=True)]
+def _columns(reads: Sequence[tuple[object, ...]]) -> list[list[object]]:
+    return [list(column) for column in zip(*reads, strict=True)]
 
 
 def _most_of_page(count: int) -> int:
-    """Return how many octets each of so many pages may have: they are read, and encoded, in one turn."""
+    """Return how many octets each of `count` pages may have: they are read and encoded in one turn."""
     return max(LEAST_OF_PAGE, min(MOST_OF_PAGE, OF_TURN // count))
 
 

@@ -1,8 +1,7 @@
-"""The newest messages, in memory: a client that was away for a short while catches up without the database.
+"""A cache of the newest messages: a client that was disconnected for a short while catches up without the database.
 
-A new message at version v never becomes untrue, so entries are not invalidated one by one: an edit or a deletion is a version
-that is missing here, and a client that needs it is served from the log. Only when a user is erased, all entries of her
-conversations are dropped.
+Entries are not invalidated one by one: an edit or a deletion is a version that is missing here, and a client that needs it is
+served from the log. Only when a user is erased, all entries of that user's conversations are dropped.
 """
 
 from collections import deque
@@ -49,7 +48,7 @@ class Recent:
             return None
 
     def drop(self, conversation: bytes) -> None:
-        """Forget the frames of a conversation. Their room is free once it is their turn."""
+        """Forget the frames of a conversation. Their capacity is free once they would have been evicted."""
         self._frames.pop(conversation, None)
 
     def _message(self, frames: dict[int, bytes | Message], place: int) -> Message:

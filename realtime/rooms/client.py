@@ -1,4 +1,4 @@
-"""One connected client: a user's socket, what it has joined, and the way back to it."""
+"""One connected client: a user's socket, the rooms that it has joined, and the replies to its events."""
 
 from collections.abc import Sequence
 from time import time
@@ -36,28 +36,28 @@ class ClientGateway(Protocol):
         """Check the token that a client gives with CONNECT."""
 
     def dispatch(self, client: "Client", reply: "Reply") -> None:
-        """Do an event."""
+        """Handle an event."""
 
     def disconnected(self, client: "Client") -> None:
         """Forget a client."""
 
     def caught_up(self, client: "Client") -> None:
-        """Give a client that was slow what it has missed."""
+        """Send a client that was slow what it has missed."""
 
     def expiring(self, client: "Client") -> None:
         """Warn a client that its token expires soon, or close its connection."""
 
     def hold(self, client: "Client", reply: "Reply", error: errors.AppError) -> bool:
-        """Try an event again later, if that is worthwhile."""
+        """Retry an event later, if that is worthwhile."""
 
     def release(self, client: "Client") -> None:
-        """Forget the event of a client that waits."""
+        """Forget the waiting event of a client."""
 
     def charge(self, client: "Client", cost: float) -> None:
         """Charge the user for what an event weighs beyond what was taken for it."""
 
     def count_error(self, code: str) -> None:
-        """Count an error that a client is told."""
+        """Count an error that is sent to a client."""
 
 
 class Client(Socket):
@@ -93,11 +93,11 @@ class Client(Socket):
         self.pid = ""
         self.expires_at = 0.0
         self.since = 0.0
-        self.sent: Sent | None = None  # what it may repeat without saying so: see repeats.py
-        self.held: Reply | None = None  # what is tried again: see later.py
-        self.retries = False  # it has repeated an event that was not answered yet
-        self.unstored = 0  # messages that it has sent and that are not answered yet
-        self.typing: dict[UUID, None] = {}  # in which conversations, the last one last: see typing.py
+        self.sent: Sent | None = None  # the message that it may repeat: see gateway/repeats.py
+        self.held: Reply | None = None  # the event that is retried: see gateway/later.py
+        self.retries = False  # it has repeated an event, so it uses the option `retries`
+        self.unstored = 0  # its messages that are not answered yet
+        self.typing: dict[UUID, None] = {}  # in which conversations, the latest last: see gateway/typing.py
         self.typing_next: dict[UUID, bool] = {}
         self.slot = 0  # on the engine's wheel, until the token expires
 
@@ -112,13 +112,13 @@ class Client(Socket):
         self._gateway.disconnected(self)
 
     def on_behind(self) -> None:
-        """Step out of all rooms, remembering where: a slow client costs two numbers a room, not what is said there."""
+        """Leave the live delivery of all rooms: a slow client costs two numbers for each room, not its missed messages."""
         for room in self.rooms.values():
             if room.sockets.pop(self.session, None):
                 room.away[self.session] = room.flushed
 
     def away(self) -> list[Room]:
-        """Return the rooms that it has stepped out of."""
+        """Return the rooms in which it has to catch up."""
         return [room for room in self.rooms.values() if self.session in room.away]
 
     def on_caught_up(self) -> None:
@@ -134,7 +134,7 @@ class Client(Socket):
         self._gateway.expiring(self)
 
     def turn_away(self, error: errors.AppError) -> None:
-        """Refuse the connection with our error object; it costs the client nothing if the fault is ours."""
+        """Refuse the connection with our error object; not counted against the client if the fault is ours."""
         self.refused(error)
         self.refuse(error.message, errors.answer(error), is_counted=error.kind is not errors.UNAVAILABLE)
 
@@ -143,30 +143,30 @@ class Client(Socket):
         self._gateway.count_error(error.kind.code)
 
     def hold(self, reply: "Reply", error: errors.AppError) -> bool:
-        """Try an event again later, if that is worth while."""
+        """Retry an event later, if that is worthwhile."""
         return self._gateway.hold(self, reply, error)
 
     def release(self) -> None:
-        """What waited of this client is answered, or nobody waits for it any more."""
+        """Forget the waiting event: it is answered, or its client has disconnected."""
         self._gateway.release(self)
 
     def charge(self, cost: float) -> None:
         """Charge the user for what an event weighs beyond what was taken for it."""
         self._gateway.charge(self, cost)
 
-    def tell(self, event: Event) -> None:
+    def send_event(self, event: Event) -> None:
         """Send one of the server's own events."""
         self.emit_raw(packets.event_raw(event.name, _encode(event)))
 
     def leave(self, room: Room) -> None:
-        """Hear a conversation no more."""
+        """Stop receiving a conversation."""
         self.rooms.pop(room.key, None)
         room.sockets.pop(self.session, None)
         room.away.pop(self.session, None)
 
 
 class Reply:
-    """One event of a client and the way back to it: an ack if it asks for one, and an `error` event if it is refused."""
+    """One event of a client, and its reply: an ack if it asks for one, and an `error` event if it is refused."""
 
     __slots__ = ("_client", "acks", "args", "error", "held_at", "is_binary", "is_refused", "name", "tries")
 
@@ -177,7 +177,7 @@ class Reply:
         self.name = name
         self.args = args
         self.is_binary = is_binary
-        self.is_refused = False  # for good: too much waits
+        self.is_refused = False  # for good: too many events wait
         self.acks = [] if ack is None else [ack]
         self.tries = 0
         self.held_at = 0.0
@@ -190,11 +190,11 @@ class Reply:
         self._let_go()
 
     def refuse(self, error: errors.AppError) -> None:
-        """Send the error; a client that is refused again and again is cut off, unless the fault is ours.
+        """Send the error; a client that is refused too often is disconnected, unless the fault is ours.
 
-        Also as an event if there is an ack: with `retries` it is the client itself that asks for one, and nobody reads it.
+        An event is sent beside the ack: with `retries` the client library asks for the ack, and the application never sees it.
         """
-        # The frames of its traceback hold the event; one that also holds the error would keep both until garbage is collected.
+        # The frames of its traceback refer to the event; with the error it would be a cycle until garbage is collected.
         error.__traceback__ = None
         if self.acks and self.args and error.kind.retryable and self._client.hold(self, error):
             return
@@ -204,11 +204,11 @@ class Reply:
         answer = errors.answer(error)
         for ack in self.acks:
             self._client.ack(ack, answer)
-        self._client.tell(Refused(self.name, answer.error))
+        self._client.send_event(Refused(self.name, answer.error))
         self._let_go()
 
     def crowded_out(self) -> None:
-        """Refuse it, and wait no more: of all that waits it is the largest."""
+        """Refuse it at once: of all waiting events it is the largest."""
         self._client.session.engine.config.limited("unfinished", self._client.session.remote)
         self.is_refused = True
         self.refuse(self.error)
@@ -218,7 +218,7 @@ class Reply:
             self._client.release()
 
     def either(self, answer: msgspec.Struct | errors.AppError) -> None:
-        """Send what came of it."""
+        """Send the answer or the error."""
         if isinstance(answer, errors.AppError):
             self.refuse(answer)
         else:

@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 Stamp: TypeAlias = tuple[int, int, int]  # and the seq and version that had been delivered by then
 
-MAILBOX = 20_000  # everybody may come back at once
-SMALL = 100  # members up to which positions and presence are told to everybody
+MAILBOX = 20_000  # commands; all members may reconnect at once
+SMALL = 100  # members up to which positions, typing and presence are sent to all
 
 
 class Room:
     """Delivers the changes of one conversation in the order of their versions, each once.
 
-    Asleep until its state is loaded: what is posted waits in the mailbox, what comes over the bus is held. Awake, a change with
-    the next version is delivered at once; a later one is held until the hole before it is filled, by the bus or from the log.
+    Asleep until its state is loaded: commands wait in the mailbox, changes from the bus are held. Awake, a change with the next
+    version is delivered at once; a later one is held until the gap before it is filled, by the bus or from the log.
     """
 
     __slots__ = (
@@ -61,22 +61,22 @@ class Room:
         self.dirty = False
         self.seq = 0
         self.version = 0
-        self.flushed = (0, 0)  # seq and version up to which frames have been handed to the sockets
+        self.flushed = (0, 0)  # seq and version up to which frames were given to the sockets
         self.members: dict[bytes, int] = {}  # by user key, how far each has read
         self.ids: dict[bytes, UUID] = {}  # of small rooms: making an id of a key costs a microsecond each
         self.sockets: dict[Session, Client] = {}
-        self.away: dict[Session, tuple[int, int]] = {}  # who is too slow, and the seq and version that she has seen
+        self.away: dict[Session, tuple[int, int]] = {}  # slow sockets, with the seq and version that they have received
         self.frames: list[bytes] = []
         self.held: dict[int, tuple[bytes, bytes]] = {}
         self.signals: dict[tuple[bytes, bool], bytes] = {}
-        self.typing: set[bytes] = set()  # whom the sockets here have been told to type, or will be: see typing.py
+        self.typing: set[bytes] = set()  # users whose typing was sent to the sockets here, or will be: see typing.py
         self.mailbox: list[tuple[Callable[[Room], None], Callable[[errors.AppError], None]]] = []
         self.idle_since = 0.0
         self.wanted = True
         self.stamps: list[Stamp] = []  # of the last turns in which something was delivered: see stamps.py
 
     def post(self, command: Callable[["Room"], None], refused: Callable[[errors.AppError], None]) -> None:
-        """Run a command now, or when the room is awake; `refused` is called instead if it cannot wake or too many wait."""
+        """Run a command now, or when the room is awake; `refused` is called if it cannot wake or too many commands wait."""
         if self.awake:
             command(self)
         elif len(self.mailbox) >= MAILBOX:
@@ -86,33 +86,33 @@ class Room:
 
     @property
     def is_open(self) -> bool:
-        """Whether something may be said: neither is it closed, nor has one of two people blocked the other."""
+        """Whether messages may be sent: it is not closed, and neither of two people has blocked the other."""
         return not (self.closed_at or self.is_blocked)
 
     def require_open(self) -> None:
-        """Raise CONVERSATION_CLOSED or USER_UNREACHABLE where nothing is said any more."""
+        """Raise CONVERSATION_CLOSED or USER_UNREACHABLE if no messages may be sent."""
         if self.closed_at:
             raise errors.CONVERSATION_CLOSED.error()
         if self.is_blocked:
             raise errors.USER_UNREACHABLE.error()
 
-    def stand(self, state: RoomState) -> None:
-        """Take from a loaded state whether something may be said."""
+    def update(self, state: RoomState) -> None:
+        """Take from a loaded state whether messages may be sent."""
         self.closed_at, self.is_blocked = state.closed_at, state.is_blocked
 
     @property
     def small(self) -> bool:
-        """Whether positions, typing and presence are told to everybody."""
+        """Whether positions, typing and presence are sent to all members."""
         return len(self.members) <= SMALL
 
     def others(self, user_key: bytes) -> list[Session]:
-        """Return the sockets that are not this user's."""
+        """Return the sockets of all other users."""
         return [session for session, client in self.sockets.items() if client.user_key != user_key]
 
     def enter(self, client: "Client", seq: int, version: int) -> None:
-        """Let a client that has seen all up to `version` hear what comes live; it stays away while it misses something.
+        """Deliver live to a client that has received all up to `version`; it stays away while it misses something.
 
-        What waits for the end of the turn she hears, so what counts is what has been flushed.
+        Frames that wait for the end of the turn will reach it, so only what has been flushed can be missed.
         """
         if version < self.flushed[1] or client.session.behind:
             self.away[client.session] = (seq, version)
@@ -130,13 +130,13 @@ class Room:
             command(self)
 
     def refuse(self, error: errors.AppError) -> None:
-        """Answer all that waits with an error: the room could not wake."""
+        """Refuse all waiting commands: the room could not wake."""
         mailbox, self.mailbox = self.mailbox, []
         for _, refused in mailbox:
             refused(error)
 
     def apply(self, version: int, frame: bytes, author: bytes) -> bool:
-        """Take change number `version`, a new message by `author` or (NOBODY) another; return whether a hole precedes it."""
+        """Apply change number `version`, a new message by `author` or (NOBODY) another change; return whether there is a gap."""
         if version == self.version + 1 and self.awake:
             self._deliver(frame, author)
             if self.held:
@@ -146,7 +146,7 @@ class Room:
         return bool(self.held) and self.awake
 
     def jump(self, seq: int, version: int, frames: list[bytes]) -> None:
-        """Take what the log says has changed up to `version`, when the newest message was `seq`."""
+        """Apply the changes up to `version` from the log, where the newest message is `seq`."""
         if version > self.version:
             self.frames.extend(frames)
             self.seq, self.version = seq, version
@@ -166,7 +166,7 @@ class Room:
         self.frames.append(frame)
         if author != NOBODY:
             self.seq += 1
-            self.members[author] = self.seq  # who writes has read
+            self.members[author] = self.seq  # sending a message marks the conversation as read
 
     def _release(self) -> None:
         while held := self.held.pop(self.version + 1, None):

@@ -1,4 +1,4 @@
-"""Which rooms are awake on this hub: waking them, flushing them once a turn, mending their holes, letting them sleep again."""
+"""The rooms awake on this hub: wakes them, flushes them once a loop turn, fills their gaps, lets idle ones sleep."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
@@ -19,12 +19,12 @@ from realtime.rooms.room import Room
 from realtime.rooms.stamps import Stamps, forget_old
 from realtime.rooms.typing import Typists
 
-HOLE_SECONDS = 0.05  # what is missing is mostly on its way: on the bus, or in the commit of a batch of our own
+GAP_SECONDS = 0.05  # most gaps fill by themselves: the change is on the bus, or in a batch of our own
 SIGNAL_SECONDS = 0.05
 IDLE_SECONDS = 60.0
 SWEEP_SECONDS = 2.0
-# For what no sign tells of: a process that died between its commit and its word on the bus, or is cut off from it. One statement
-# each sweep while that is enough to get around, else so many that all have had their turn after 20 s.
+# Rooms compared with the log in each sweep, to find what was committed but never published: its process crashed, or cannot reach
+# the bus. One statement for each sweep while that covers all rooms in 20 s, else as many as needed.
 COMPARED = 500
 SWEEPS_AROUND = 10
 
@@ -46,16 +46,16 @@ class Rooms:
         self._reloading = Batch(self._reload)
         self._admitting = Batch(self._admit)
         self._dirty: list[Room] = []
-        self._holes: set[Room] = set()
+        self._gaps: set[Room] = set()
         self._signalling: list[Room] = []
         self.deliveries = 0
-        self.holes = 0
+        self.gaps = 0
         self._uncompared: list[bytes] = []
-        self._outdated: set[bytes] = set()  # rooms of which we may not know who is in them
+        self._outdated: set[bytes] = set()  # rooms whose list of members may be stale
         self._sweeper = Periodic(self._sweep, SWEEP_SECONDS)
 
     def start(self) -> None:
-        """Begin to sweep."""
+        """Start sweeping."""
         self._sweeper.start()
 
     async def stop(self) -> None:
@@ -66,18 +66,18 @@ class Rooms:
         return len(self._rooms)
 
     def get(self, key: bytes) -> Room | None:
-        """Return a room if it is awake or about to be."""
+        """Return a room if it is awake or waking."""
         return self._rooms.get(key)
 
     def room(self, id: UUID) -> Room:
-        """Return the room of a conversation, waking it if need be; it may turn out not to exist: post to it."""
+        """Return the room of a conversation, waking it if needed; it may not exist, so post commands to it."""
         key = id.bytes
         room = self._rooms.get(key)
         if room is None:
             room = Room(id)
             self._waking.add(room, lambda answer: self._woken(room, answer))
             self._rooms[key] = room
-        room.wanted = True  # or it could fall asleep while somebody is on the way in
+        room.wanted = True  # keeps it awake until the one who asked has entered
         return room
 
     async def awake(self, id: UUID) -> Room:
@@ -87,7 +87,7 @@ class Rooms:
         return await woken
 
     def apply(self, key: bytes, version: int, frame: bytes, author: bytes, source: Source) -> None:
-        """Take a committed change of a conversation, if anyone here listens to it."""
+        """Apply a committed change of a conversation, if its room is here."""
         room = self._rooms.get(key)
         if room is None:
             return
@@ -98,15 +98,15 @@ class Rooms:
         if author in room.typing:
             self._typists.end(room, author)
         if room.apply(version, frame, author):
-            self._notice_hole(room)
+            self._notice_gap(room)
         self._gathered(room)
 
     def drop_recent(self, key: bytes) -> None:
-        """Drop the recent messages of a conversation; the log has them, with current names."""
+        """Drop the cached messages of a conversation; the log has them with current names."""
         self._log.recent.drop(key)
 
     def signal(self, key: bytes, user_key: bytes, position: int, frame: bytes, *, is_typing: bool = False) -> None:
-        """Take a read position, or typing (position 0); of each kind and user, the latest within 50 ms wins."""
+        """Apply a read position, or typing (position 0); of each kind and user, the latest within 50 ms is sent."""
         room = self._rooms.get(key)
         if room is None:
             return
@@ -125,15 +125,15 @@ class Rooms:
         room.signals[user_key, position > 0] = frame
 
     def members_changed(self, key: bytes) -> None:
-        """Load anew who is in a conversation; sockets of those who are no longer in it are put out."""
+        """Reload the members of a conversation; sockets of former members leave the room."""
         room = self._rooms.get(key)
         if room and room.awake:
             self._reloading.add(room, partial(self._reloaded, room))
         elif room:
-            self._outdated.add(key)  # who is in it may have been read already; again when it is awake
+            self._outdated.add(key)  # its members may have been loaded already: again when it is awake
 
     def admit(self, room: Room, user_id: UUID, done: Callable[[bool | errors.AppError], None]) -> None:
-        """Say whether somebody whom a room does not know is a member: she may have been told so before the room was."""
+        """Check in the database whether a user is a member whom the room does not know: it may hear of a new one late."""
         self._admitting.add((room, user_id), done)
 
     async def _admit(self, asked: list[tuple[Room, UUID]]) -> Sequence[bool]:
@@ -146,10 +146,10 @@ class Rooms:
         if answer is None:
             self._outdated.discard(room.key)
         else:
-            self._outdated.add(room.key)  # the next sweep tries again
+            self._outdated.add(room.key)  # retried by the next sweep
 
     def mend(self, key: bytes) -> None:
-        """Compare a room with the log: something may have been missed."""
+        """Compare a room with the log: events may have been lost."""
         room = self._rooms.get(key)
         if room and room.awake:
             self._mending.add(room, lambda _answer: None)
@@ -162,7 +162,7 @@ class Rooms:
     # waking
 
     async def _wake(self, rooms: list[Room]) -> Sequence[RoomState | errors.AppError]:
-        # Listen first, load then: what is committed in between comes over the bus and is held.
+        # Subscribe first, then load: what is committed in between comes over the bus and is held.
         await self._bus.subscribe([conversation_channel(room.key) for room in rooms])
         ids = [room.id for room in rooms]
         states = {state.id: state for state in await ROOM_STATES(self._db, ids)}
@@ -175,7 +175,7 @@ class Rooms:
             self._forget(room)
             room.refuse(answer)
         else:
-            room.stand(answer)
+            room.update(answer)
             room.wake(answer.market, answer.last_seq, answer.version)
             self._gathered(room)
             if room.key in self._outdated:
@@ -197,7 +197,7 @@ class Rooms:
         states = {state.id: state for state in await ROOM_STATES(self._db, [room.id for room in rooms])}
         for room in rooms:
             if state := states.get(room.id):
-                room.stand(state)
+                room.update(state)
             self._typists.recheck(room)
             for client in [client for client in room.sockets.values() if client.user_key not in room.members]:
                 client.leave(room)
@@ -207,7 +207,7 @@ class Rooms:
         self._bus.unsubscribe(conversation_channel(room.key))
         self._rooms.pop(room.key, None)
         self._outdated.discard(room.key)
-        self.drop_recent(room.key)  # this hub hears no more erasures of it
+        self.drop_recent(room.key)  # this hub no longer hears of its erasures
 
     # delivering
 
@@ -229,32 +229,32 @@ class Rooms:
             self._outbox.broadcast(room.sockets, room.gathered())
 
     def _flush_signals(self) -> None:
-        self._flush()  # what is typed next is not told before the message that came a moment ago
+        self._flush()  # typing after a message must not overtake it
         signalling, self._signalling = self._signalling, []
         for room in signalling:
             signals, room.signals = room.signals, {}
             for (user_key, is_position), frame in signals.items():
-                # Nobody is told that he himself types; that he has read, his other devices want to know.
+                # Typing is not sent to the user who types; read positions are, for other devices.
                 self._outbox.broadcast(room.sockets if is_position else room.others(user_key), frame)
 
-    # mending
+    # resyncing with the log
 
-    def _notice_hole(self, room: Room) -> None:
-        if not self._holes:
-            asyncio.get_running_loop().call_later(HOLE_SECONDS, self._mend_holes)
-        self._holes.add(room)
+    def _notice_gap(self, room: Room) -> None:
+        if not self._gaps:
+            asyncio.get_running_loop().call_later(GAP_SECONDS, self._fill_gaps)
+        self._gaps.add(room)
 
-    def _mend_holes(self) -> None:
-        holes, self._holes = self._holes, set()
-        for room in holes:
+    def _fill_gaps(self) -> None:
+        gaps, self._gaps = self._gaps, set()
+        for room in gaps:
             if room.held:
-                self.holes += 1
+                self.gaps += 1
                 self._mending.add(room, lambda _answer: None)
 
     async def _mend(self, rooms: list[Room]) -> Sequence[None]:
         by_id = {room.id: room for room in rooms}
         for state in await ROOM_STATES(self._db, list(by_id)):
-            by_id[state.id].stand(state)
+            by_id[state.id].update(state)
             self._typists.recheck(by_id[state.id])
             if state.version > by_id[state.id].version:
                 await self._read_log(by_id[state.id], state)
@@ -291,9 +291,9 @@ class Rooms:
         self._compare_some()
         for key in list(self._outdated):
             self.members_changed(key)
-        now, told = asyncio.get_running_loop().time(), time()
+        now, moment = asyncio.get_running_loop().time(), time()
         for room in list(self._rooms.values()):
-            forget_old(room, told)
+            forget_old(room, moment)
             if room.wanted or room.sockets or room.away or not room.awake:
                 room.wanted = False
                 room.idle_since = now

@@ -1,6 +1,6 @@
-"""Who types. It is told at once and ends by itself: each hub that has told it ends it, also if the hub that said so is dead.
+"""Who types. Typing expires by itself, on each hub, so it ends even if the hub of the one who typed crashes.
 
-The order that clients see: it ends before the message that was typed comes, and what is typed next is told after that message.
+The order that clients see: typing ends before the message comes, and the next typing comes after it.
 """
 
 import asyncio
@@ -14,13 +14,13 @@ from realtime.rooms.room import Room
 
 LASTS_SECONDS: Final = 6.0
 TICK_SECONDS: Final = 0.25
-MOST_AT_ONCE: Final = 500  # that end in one turn; the others in the next
+MOST_AT_ONCE: Final = 500  # that expire in one turn; the others in the next
 
 
 class Typists:
-    """Who types in the rooms of this hub, in the order in which it ends: all lasts equally long, so that is the order of signals.
+    """Who types in the rooms of this hub, in the order of expiry, which is that of the signals: all last equally long.
 
-    So a keystroke costs two steps in a dict, and one timer serves all.
+    So a signal costs two dict operations, and one timer serves all.
     """
 
     def __init__(self, outbox: Outbox) -> None:
@@ -32,7 +32,7 @@ class Typists:
         return len(self._until)
 
     def types(self, room: Room, user_key: bytes) -> None:
-        """Note that a user types; said again, it lasts anew."""
+        """Note that a user types; a repeated signal extends it."""
         loop = asyncio.get_running_loop()
         self._until.pop((room, user_key), None)
         self._until[room, user_key] = loop.time() + LASTS_SECONDS
@@ -41,19 +41,19 @@ class Typists:
             self._timer = loop.call_later(TICK_SECONDS, self._tick)
 
     def stops(self, room: Room, user_key: bytes) -> None:
-        """Note that a user has said that he types no more."""
+        """Note that a user has stopped typing."""
         room.typing.discard(user_key)
         self._until.pop((room, user_key), None)
 
     def end(self, room: Room, user_key: bytes) -> None:
-        """Tell a room that a user types no more."""
+        """Notify a room that a user has stopped typing."""
         self.stops(room, user_key)
         room.signals.pop((user_key, False), None)
         frame = encode(ConversationTyping(room.id, UUID(bytes=user_key), is_typing=False))
         self._outbox.broadcast(room.others(user_key), frame)
 
     def recheck(self, room: Room) -> None:
-        """End the typing of those who are no members any more, or of all where nothing is said any more."""
+        """End the typing of former members, or of all in a room that is closed or blocked."""
         for user_key in [user_key for user_key in room.typing if not room.is_open or user_key not in room.members]:
             self.end(room, user_key)
 

@@ -1,4 +1,4 @@
-"""Who is connected to this hub: a user's sockets are one room, which nobody else can enter."""
+"""The users connected to this hub, with their sockets by user and by login."""
 
 from collections.abc import Callable, Iterator
 
@@ -11,7 +11,7 @@ from realtime.rooms.client import Client
 class Users:
     """The users of one hub and their sockets, by user and by login; `came` and `left` are called with a user's first and last.
 
-    What is done to one user or login costs as many steps as it has sockets here, however many there are in all.
+    The cost of each operation depends only on the sockets of that user or login.
     """
 
     def __init__(self, bus: Bus, outbox: Outbox, came: Callable[[bytes], None], left: Callable[[bytes], None]) -> None:
@@ -32,7 +32,7 @@ class Users:
         return iter(self._sockets)
 
     def add(self, client: Client) -> None:
-        """Note a socket."""
+        """Add a socket."""
         self._logins.setdefault(client.user.session_id.bytes, {})[client] = None
         if sockets := self._sockets.get(client.user_key):
             sockets[client] = None
@@ -42,7 +42,7 @@ class Users:
             self._came(client.user_key)
 
     def remove(self, client: Client) -> None:
-        """Forget a socket."""
+        """Remove a socket."""
         if client not in self._sockets.get(client.user_key, ()):
             return
         _discard(self._logins, client.user.session_id.bytes, client)
@@ -51,13 +51,13 @@ class Users:
             self._left(client.user_key)
 
     def go_on(self, client: Client, user: User) -> None:
-        """Let a socket that is noted here go on with what is known of its user now, perhaps by another login of hers."""
+        """Update the user of a socket, perhaps with another login of the same user."""
         _discard(self._logins, client.user.session_id.bytes, client)
         client.user = user
         self._logins.setdefault(user.session_id.bytes, {})[client] = None
 
     def emit(self, user_key: bytes, frame: bytes, unless_joined: bytes = NOBODY) -> None:
-        """Write to all sockets of a user, but not to those that have joined that conversation."""
+        """Write to all sockets of a user but those that have joined `unless_joined`."""
         for client in self._sockets.get(user_key, ()):
             if unless_joined not in client.rooms:
                 self._outbox.add(client.session, frame)
@@ -80,7 +80,7 @@ class Users:
 
 
 def _discard(index: dict[bytes, dict[Client, None]], key: bytes, client: Client) -> bool:
-    """Take a socket out of an index; say whether it was the last of its key."""
+    """Remove a socket from an index; return whether it was the last of its key."""
     del index[key][client]
     if index[key]:
         return False
