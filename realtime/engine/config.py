@@ -41,12 +41,12 @@ def _nobody(_address: str) -> bool:
     return False
 
 
-def _silently(kind: str, address: str) -> None:
-    """Tell nobody."""
+def _ignore_limit(kind: str, address: str) -> None:
+    """Ignore it."""
 
 
-def _unseen(origin: str, host: str) -> None:
-    """Tell nobody."""
+def _ignore_origin(origin: str, host: str) -> None:
+    """Ignore it."""
 
 
 class Config(msgspec.Struct, frozen=True):
@@ -65,12 +65,12 @@ class Config(msgspec.Struct, frozen=True):
     max_payload: int = 1_000_000
     paths: tuple[str, ...] = ("/socket.io/", "/ws")
     origins: tuple[str, ...] = ("*",)
-    refused_origin: Callable[[str, str], None] = _unseen
+    refused_origin: Callable[[str, str], None] = _ignore_origin
     connect_timeout: float = 10.0
     address: Callable[[str, str | None], str] = _peer
     subjects: Callable[[str], Nested] = _itself
     trusted: Callable[[str], bool] = _nobody
-    limited: Callable[[str, str], None] = _silently
+    limited: Callable[[str, str], None] = _ignore_limit
     probes: frozenset[str] = frozenset()
     rates: bool = True
     traffic: Rate = TRAFFIC

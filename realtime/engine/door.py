@@ -1,4 +1,4 @@
-"""The front door: one port, where the first request of a connection says who serves it."""
+"""The front door: one port, where the first request of a connection decides whether the engine or aiohttp serves it."""
 
 import asyncio
 import re
@@ -19,8 +19,8 @@ from realtime.engine.http.serving import Http
 from realtime.engine.limits.budget import NEW, SERVE
 from realtime.engine.limits.guard import Client, Guard
 
-# Bytes that the kernel keeps of what a connection has not been read for. By itself it would take megabytes of each, of which
-# hundreds push everybody's out, and take long to throw away. Half a second's worth of 200 KB/s, or 1 MB/s over 100 ms.
+# Bytes of a connection that the kernel buffers while it is not read. By default it would be megabytes, and hundreds of such
+# connections would exhaust its memory. Half a second's worth of 200 KB/s, or 1 MB/s over 100 ms.
 RECEIVED: Final = 128 * 1024
 
 _END: Final = b"\r\n\r\n"
@@ -30,7 +30,7 @@ _METHOD: Final = re.compile(rb"(?:\r?\n)*(?:[A-Z-]{0,20}\Z|[A-Z-]{1,20} )")  # H
 async def open_door(
     acceptor: Acceptor, server: web.Server, host: str, port: int, *, reuse_port: bool = False
 ) -> asyncio.Server:
-    """Listen for everybody; what is not a WebSocket goes to the application of `server`."""
+    """Listen for all clients; what is not a WebSocket goes to the application of `server`."""
     guard = acceptor.engine.guard
     return await _listen(guard, partial(Door, guard, partial(Http, server, guard), acceptor), host, port, reuse_port)
 
@@ -82,7 +82,7 @@ class Door(asyncio.Protocol):
         self.slot = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Wait for a head, not for ever, and not from all too many at a time."""
+        """Wait for a head, for a limited time, and of a limited number of connections."""
         self._transport = cast("asyncio.Transport", transport)
         peer = transport.get_extra_info("peername")
         address, guard = peer[0] if peer else "", self._guard
@@ -92,7 +92,7 @@ class Door(asyncio.Protocol):
         guard.heads.enter(self._client.subjects, self)
 
     def crowded_out(self) -> None:
-        """Close: newer connections of its address need the place, or it holds too much."""
+        """Close: its address has newer connections, or too many waiting bytes."""
         self._guard.config.limited("connections", self._client.address)
         self._settle()
         self._answer(TOO_MANY.answer("Retry-After: 1"))
@@ -103,11 +103,11 @@ class Door(asyncio.Protocol):
         self._answer(self._refusal or TOO_SLOW.answer())
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
-        """Gone before it said anything, or was served."""
+        """The client is gone before it was served."""
         self._settle()
 
     def _settle(self) -> None:
-        """Wait no longer."""
+        """Stop waiting."""
         guard, subjects = self._guard, self._client.subjects
         guard.wheel.cancel(self)
         guard.heads.leave(subjects, self)
@@ -140,7 +140,7 @@ class Door(asyncio.Protocol):
             self._refuse(HEADERS_TOO_LARGE.answer())
 
     def _hand_on(self) -> None:
-        """Hand the connection on, when its address may open a WebSocket; requests of HTTP are counted there."""
+        """Hand the connection on, late if its address opens too many WebSockets; requests of HTTP are counted there."""
         acceptor, client, is_late = self._acceptor, self._client, False
         if acceptor:
             self._request = request = read_upgrade(self._head[: self._end], client.address, acceptor.paths)
@@ -150,7 +150,7 @@ class Door(asyncio.Protocol):
         self._wait(client, is_late, self._to_engine if self._request else self._to_http)
 
     def _wait(self, client: Client, is_late: bool, go: Callable[[], None]) -> None:
-        """Go on now, in a later turn, or late; what the client sends meanwhile is not read, but whether it hangs up."""
+        """Go on now, in a later turn, or late; meanwhile nothing is read, but a closed connection is noticed."""
 
         def come(ok: bool) -> None:
             if self._place:
@@ -193,9 +193,9 @@ class Door(asyncio.Protocol):
         protocol.data_received(self._head)
 
     def _refuse(self, answer: bytes) -> None:
-        """Refuse, late if that happens all the time."""
+        """Refuse, late if that is too frequent."""
         self._settle()
-        self._refusal, self._head = answer, b""  # nothing of it is wanted any more
+        self._refusal, self._head = answer, b""  # free its memory
         client, acceptor, request = self._client, self._acceptor, self._request
         if acceptor and request:
             client = self._guard.client(request.remote, request.forwarded)

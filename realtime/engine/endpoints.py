@@ -1,4 +1,4 @@
-"""The engine's HTTP: long-polling, and WebSockets asked for on connections that aiohttp owns already."""
+"""The engine's routes: long-polling, and WebSocket upgrades on connections that aiohttp owns already."""
 
 import asyncio
 from typing import Final, cast
@@ -90,7 +90,7 @@ def _text(packets: str) -> web.Response:
 
 
 def _let_read(acceptor: Acceptor, origin: str, response: web.Response) -> None:
-    """Let a page read the answer; with its cookies only if it was named."""
+    """Let a page read the answer; with cookies only if its origin is listed."""
     if "*" in acceptor.engine.config.origins:
         response.headers["Access-Control-Allow-Origin"] = "*"
     else:
@@ -103,7 +103,7 @@ async def _poll(request: web.Request, polling: Polling) -> web.Response:
     await polling.pay(1.0)
     if not await polling.ready():
         raise Refused(BAD_REQUEST)
-    if request.transport is None:  # hung up while it waited: what it should have got must not vanish unnoticed
+    if request.transport is None:  # it hung up while it waited, and would lose these packets
         polling.session.close(TRANSPORT_ERROR)
     return _text(polling.take())
 
@@ -139,12 +139,12 @@ async def _read_body(request: web.Request, polling: Polling) -> bytes:
             raise Refused(TOO_LARGE, 413)
         return bytes(body)
     finally:
-        body.clear()  # an exception keeps what a client that has gone has sent, until the garbage collector comes
+        body.clear()  # an exception would keep the bytes until garbage is collected
         part = b""
 
 
 class _Tail:
-    """Takes from aiohttp what the client sent right behind its request."""
+    """Collects from aiohttp what the client sent right behind its request."""
 
     def __init__(self) -> None:
         self.data = b""
@@ -162,7 +162,7 @@ def _take_connection(acceptor: Acceptor, request: web.Request, asked: Request, s
     owner.set_parser(cast("WebSocketReader", tail))
     if isinstance(owner, Connection):
         tail.data += owner.unparsed()
-    transport.resume_reading()  # if it was paused, that was aiohttp's affair
+    transport.resume_reading()  # it may have been paused by aiohttp
     websocket = acceptor.open_websocket(transport, asked, session)
     # To aiohttp the connection is lost: it forgets it, writes nothing more, and logs the answer.
     owner.transport = None

@@ -1,4 +1,4 @@
-"""What a loop turn has to say, gathered per session: one write each, whatever the number of rooms and acks."""
+"""A write buffer per session, flushed once per loop turn: one write each, whatever the number of rooms and acks."""
 
 import asyncio
 import logging
@@ -22,7 +22,7 @@ class Outbox:
     """Frames for sessions, written once at the end of the loop turn, in the order in which they were given."""
 
     def __init__(self) -> None:
-        self._first: dict[Receiver, bytes] = {}  # most get one thing in a turn: no list for that
+        self._first: dict[Receiver, bytes] = {}  # most get one write in a turn, which needs no list
         self._more: defaultdict[Receiver, list[bytes]] = defaultdict(list)
         self._scheduled = False
         self._gatherers: list[Callable[[], None]] = []
@@ -34,7 +34,7 @@ class Outbox:
             self._schedule()
 
     def add(self, session: Receiver, frames: bytes) -> None:
-        """Whole frames for one session, also when it is behind."""
+        """Add whole frames for one session, also when it is behind."""
         if session in self._first:
             self._more[session].append(frames)
         else:
@@ -43,7 +43,7 @@ class Outbox:
             self._schedule()
 
     def broadcast(self, sessions: Iterable[Receiver], frames: bytes) -> None:
-        """The same frames for all `sessions` that are not behind; who is told is settled now."""
+        """Add the same frames for all `sessions` that are not behind now."""
         receivers = [session for session in sessions if not session.behind]
         if self._first.keys().isdisjoint(receivers):
             self._first.update(dict.fromkeys(receivers, frames))
@@ -54,7 +54,7 @@ class Outbox:
             self._schedule()
 
     def settle(self, session: Receiver) -> None:
-        """Write now what waits for `session`."""
+        """Flush `session` now."""
         if frames := self._first.pop(session, None):
             session.write(b"".join((frames, *self._more.pop(session, ()))))
 
@@ -68,9 +68,9 @@ class Outbox:
             try:
                 gather()
             except Exception:
-                _log.exception("what a part had to say is lost")
+                _log.exception("frames of a turn are lost")
         self._scheduled = False
-        if self._gatherers:  # asked for while gathering: the next turn's
+        if self._gatherers:  # added while gathering: for the next turn
             self._schedule()
 
     def _flush(self) -> None:

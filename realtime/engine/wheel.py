@@ -1,4 +1,4 @@
-"""One timing wheel for every delay of a process: pings, pongs, handshakes, farewells.
+"""One timing wheel for all delays of a process: pings, pongs, handshakes, closing.
 
 A timer per connection costs memory and heap operations; here a delay is an entry in the set of its tick.
 """
@@ -22,13 +22,13 @@ class Wheel:
     """Delays rounded down to ticks of `tick` seconds.
 
     Time here is the number of ticks turned. A process that was stopped for long does not catch up with all of it:
-    otherwise it would call its peers dead before it had read what they sent in the meantime.
+    otherwise it would time its peers out before it had read what they sent in the meantime.
     """
 
     def __init__(self, tick: float) -> None:
         self.tick = tick
         self.now = 1
-        self.is_over = False  # from `finish` on nothing should wait once more
+        self.is_over = False  # after `finish` nothing should wait any more
         self._slots: dict[int, set[Timed]] = {}
         self._handle: asyncio.TimerHandle | None = None
 
@@ -54,7 +54,7 @@ class Wheel:
         """Go on by one tick."""
         self.now += 1
         for item in self._slots.pop(self.now, ()):
-            if item.slot == self.now:  # else an earlier item of this tick took it off
+            if item.slot == self.now:  # else an earlier item of this tick has cancelled it
                 item.slot = 0
                 item.due()
 
@@ -64,13 +64,13 @@ class Wheel:
         self._handle = loop.call_at(loop.time() + self.tick, self._beat, loop, loop.time() + self.tick)
 
     def stop(self) -> None:
-        """Stand still, whatever waits."""
+        """Stop, with all delays pending."""
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
 
     def finish(self) -> None:
-        """Stand still, after all that waits: each is due now."""
+        """Stop, after making all pending delays due now."""
         self.stop()
         self.is_over = True
         while self._slots:

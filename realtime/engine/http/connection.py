@@ -1,4 +1,4 @@
-"""How aiohttp reads a connection here: piece by piece, from a budget, with deadlines for what the client owes."""
+"""How aiohttp reads a connection here: piece by piece, from a budget, with deadlines for heads and bodies."""
 
 import asyncio
 from collections.abc import Mapping
@@ -37,8 +37,8 @@ IDLE_TIME: Final = 75.0  # seconds between two requests; longer than proxies kee
 class Connection(web.RequestHandler):
     """Reads a connection for aiohttp.
 
-    The base class waits for ever for a head that has begun and for a body. Here a client that owes either has a deadline:
-    for a head in all, for a body as long as it does not come on. That we do not read is not held against it.
+    The base class waits forever for a head that has begun and for a body. Here both have deadlines: a whole head, and each bit of
+    progress of a body. Time in which we do not read does not count.
     """
 
     __slots__ = (
@@ -79,16 +79,16 @@ class Connection(web.RequestHandler):
         self._newest: StreamReader = EMPTY_PAYLOAD  # the body of the request that came last
         self._head = 0  # bytes of a head that is not whole yet
         self._progress = 0  # bytes that came since the wheel was asked
-        self._held = False  # not read, since the budget is used up
+        self._held = False  # not read: the budget is used up
         self._parses_on = False  # in the next turn
         self._rest, self._at = b"", 0  # what has come, and how far it is parsed
         self._is_waiting = False  # for its turn to parse it
         self._is_body = False  # what comes next is a body ...
         self._is_plain_body = False  # ... without chunks, which costs nothing to parse
         self._answer = 0  # bytes of a body that is kept until it is taken
-        self._sender = ""  # who turned out to send its requests, when one had to wait
-        self._is_proxy = False  # a proxy of ours, which speaks for many
-        self._peer = self._client = Client("", ())  # of whom the connection is, and of whom the request that came last
+        self._sender = ""  # the known sender of its requests, once one had to wait
+        self._is_proxy = False  # one of our proxies, with requests of many clients
+        self._peer = self._client = Client("", ())  # of the connection, and of its last request
         self.slot = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -105,22 +105,22 @@ class Connection(web.RequestHandler):
         self._guard.kept.enter(self._peer.subjects, self)
 
     async def start(self) -> None:
-        """Serve it, unless it was lost in the turn in which it came: aiohttp's own fails then, with a traceback in the log."""
+        """Serve it, unless it was lost in the turn in which it came: aiohttp would log a traceback."""
         if self._manager is not None:
             await super().start()
 
     def crowded_out(self) -> None:
-        """Close: of its address, it is the least recently used connection, or keeps the most bytes waiting."""
+        """Close: of its address, it is the least recently used connection, or the one with the most waiting bytes."""
         transport = self.transport
         is_unread = transport is not None and transport.get_write_buffer_size() > 0
         self._guard.config.limited("unread" if is_unread else "connections", self._client.address)
         self._leave()
         self.force_close()
         if transport is not None and is_unread:
-            transport.abort()  # or what waits would be kept for as long as the client likes
+            transport.abort()  # or the waiting bytes would be kept until the client reads them
 
     def _leave(self) -> None:
-        """Give up its places at once, or others of the address would be told to go in its stead."""
+        """Release its places at once, or other connections of its address would be closed instead."""
         self._rest = b""
         self._guard.kept.leave(self._peer.subjects, self)
         self._guard.held.put(self._client.subjects, self, 0)
@@ -132,21 +132,20 @@ class Connection(web.RequestHandler):
         self._guard.wheel.cancel(self)
         self._leave()
         super().connection_lost(exc)
-        # Else cycles, also of the body with the error that its reader gets, would keep what has come of it until the garbage
-        # collector comes.
+        # Else reference cycles, also of the body with its reader's error, would keep the bytes until garbage is collected.
         if not self._newest.is_eof():
             self._newest._buffer.clear()  # noqa: SLF001 - what is read of it raises that error
         self._newest = EMPTY_PAYLOAD
 
     def pause_writing(self) -> None:
-        """Count an answer that the client does not take."""
+        """Count an answer that the client does not read."""
         super().pause_writing()
         if self.transport is not None:
             waiting = max(self.transport.get_write_buffer_size(), self._answer)
             self._guard.unread.put(self._peer.subjects, self, min(waiting, ANSWER_HELD))
 
     def resume_writing(self) -> None:
-        """The client has taken it."""
+        """The client has read it."""
         super().resume_writing()
         self._guard.unread.put(self._peer.subjects, self, 0)
 
@@ -162,7 +161,7 @@ class Connection(web.RequestHandler):
         if self._may_parse():
             self._step()
         else:
-            self._resume_transport_reading()  # in turn with all others who have something to parse
+            self._resume_transport_reading()  # in turn with all others that have something to parse
 
     @property
     def takes_more(self) -> bool:
@@ -213,7 +212,7 @@ class Connection(web.RequestHandler):
         self._watch()
 
     def _know(self, headers: Mapping[str, str]) -> None:
-        """Note whom a head that has come is from."""
+        """Note whose limits the request of a parsed head counts for."""
         if self._is_proxy:
             self._guard.held.put(self._client.subjects, self, 0)
             self._client = self._client_of(headers)
@@ -223,7 +222,7 @@ class Connection(web.RequestHandler):
         return self._guard.client(self._peer.address, None if lines is None else ",".join(lines))
 
     def _count(self) -> None:
-        """Count for the address what is kept of a body that has begun, and what is not parsed yet."""
+        """Count for the address the bytes of an unfinished body, and those that are not parsed yet."""
         self._is_body = not self._newest.is_eof()
         body = min(self._newest.total_bytes, BODY_HELD) if self._is_body else 0
         if self.transport is not None:
@@ -260,7 +259,7 @@ class Connection(web.RequestHandler):
             super().resume_reading()
 
     def _pause_transport_reading(self) -> None:
-        self._progress = BODY_LEAST  # as good as come on: it could not
+        self._progress = BODY_LEAST  # counts as progress: the client could not send
         super()._pause_transport_reading()
 
     def _resume_transport_reading(self) -> None:
@@ -279,7 +278,7 @@ class Connection(web.RequestHandler):
         return self._held or self._is_waiting or self._reading_paused or self._buffer_paused
 
     def _watch(self) -> None:
-        """Set the deadline of what the client owes, if it has none yet."""
+        """Set the deadline of an unfinished head or body, if it has none yet."""
         if self._head > MAX_HEAD:
             self._end(HEADERS_TOO_LARGE)
         elif self._newest.is_eof() and not self._head:
@@ -289,7 +288,7 @@ class Connection(web.RequestHandler):
             self._guard.wheel.schedule(self, HEAD_TIME if self._head else BODY_TIME)
 
     def due(self) -> None:
-        """Time is over for a head; a body is given more as long as it comes on."""
+        """A head is too late; a body gets more time while it makes progress."""
         wheel = self._guard.wheel
         if not (self._head or wheel.is_over) and (self._is_paused or self._progress >= BODY_LEAST):
             self._progress = 0
@@ -299,7 +298,7 @@ class Connection(web.RequestHandler):
 
     @property
     def turn(self) -> str:
-        """With whom it takes turns: a sender whom we know with nobody else, and what was served before not with all new ones."""
+        """Its queue in `Turns`: a known sender has its own, and connections served before do not wait behind new ones."""
         return self._sender or (KNOWN if self._request_count > 1 else NEW)
 
     def unparsed(self) -> bytes:

@@ -1,6 +1,6 @@
 """Errors below the application, in the envelope of all others: `{"error": {"code", "message", "details"}}`.
 
-The codes are rows of core/base/errors.py, which the engine does not know: tests hold them equal. Nothing of the request is told.
+The codes are rows of core/base/errors.py, which the engine does not know: tests hold them equal. They say nothing of the request.
 """
 
 from typing import Final, NamedTuple
@@ -11,7 +11,7 @@ NO_STORE: Final = {"Cache-Control": "no-store"}
 
 
 class Fault(NamedTuple):
-    """An answer to what never became a request."""
+    """An answer to something that never became a request."""
 
     status: int
     reason: str

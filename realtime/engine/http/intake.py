@@ -1,7 +1,7 @@
-"""How a connection is read: into one buffer for all, so much in a turn of the loop, whatever the kernel has for us.
+"""Reads connections into one shared buffer, a bounded number of bytes in a loop turn.
 
-Without it the loop reads up to 256 KB of each connection before anything else is done: of some hundred clients that push, tens
-of milliseconds and as many megabytes, of which nothing was asked yet.
+Without it the loop reads up to 256 KB of each connection before anything else runs: with some hundred clients that push, tens of
+milliseconds and as many megabytes in one turn.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ READ: Final = 2.0  # units of a turn that reading a full buffer takes
 
 
 class Receiver(Protocol):
-    """Who gets what a connection brings: a protocol of asyncio that says whether it wants to be read."""
+    """Receives the data of a connection: a protocol of asyncio that says whether it wants to be read."""
 
     @property
     def takes_more(self) -> bool:
@@ -22,7 +22,7 @@ class Receiver(Protocol):
 
     @property
     def turn(self) -> str:
-        """With whom it takes turns."""
+        """Its queue in `Turns`."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See asyncio.Protocol, as for all others."""
@@ -39,7 +39,7 @@ class Receiver(Protocol):
 
 
 class Intake(asyncio.BufferedProtocol):
-    """Reads for a receiver; a connection that fills the buffer is read on in a later turn, like all that have more."""
+    """Reads for a receiver; a connection that fills the buffer continues in a later turn."""
 
     __slots__ = ("_is_waiting", "_receive", "_transport", "_turns", "receiver")
 
@@ -75,11 +75,11 @@ class Intake(asyncio.BufferedProtocol):
         self.receiver.resume_writing()
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002
-        """Return what the turn has room for."""
+        """Return the buffer of this turn."""
         return self._turns.room
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Hand on what has come."""
+        """Pass the data on."""
         room = self._turns.room
         data = bytes(room[:nbytes])
         if nbytes < LITTLE:
@@ -102,7 +102,7 @@ class Intake(asyncio.BufferedProtocol):
         return transport.get_protocol() is self
 
     def work(self) -> float:
-        """Read on, unless the receiver does not want that any more, or another one has the connection."""
+        """Read on, unless the receiver is paused or another one has taken the connection over."""
         self._is_waiting = False
         transport = self._transport
         if transport is None or not self._is_in_charge(transport) or not self.receiver.takes_more:

@@ -1,4 +1,4 @@
-"""Where a request waits that is not served at once."""
+"""A request that waits to be served."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from realtime.engine.limits.guard import Guard
 class Place:
     """A request that waits: until it is late enough, if it has to be, then for its turn.
 
-    Calls `go(True)` once, or `go(False)` when its address has too many that are late. `turn`: with whom it takes turns.
+    Calls `go(True)` once, or `go(False)` when its address has too many that are late. `turn`: its queue in `Turns`.
     """
 
     __slots__ = ("_go", "_guard", "_subjects", "_timer")
@@ -43,12 +43,12 @@ class Place:
         return 0.0
 
     def crowded_out(self) -> None:
-        """Refuse it: newer ones of its address need the place."""
+        """Refuse it: its address has newer ones."""
         if go := self.leave():
             go(False)
 
     def leave(self) -> Callable[[bool], object] | None:
-        """Wait no longer; returns what was to be called, if nothing has been."""
+        """Stop waiting; return what was to be called, if nothing has been."""
         go, self._go = self._go, None
         if go and self._timer:
             self._timer.cancel()

@@ -1,4 +1,4 @@
-"""How aiohttp serves the requests of a connection here: when their address may have them, and with our errors."""
+"""How aiohttp serves the requests of a connection here: within the rate of their address, and with our errors."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -24,7 +24,7 @@ _GONE: Final = (HttpProcessingError, RequestPayloadError, ConnectionError)
 class Http(Connection):
     """Serves a connection with aiohttp.
 
-    A request is served when its address may have it (guard.py): behind a proxy of ours, the address that its head names.
+    Requests beyond the rate of their address are served late (guard.py): behind our proxies, the address that they forward.
     """
 
     __slots__ = ("_handle", "_place")
@@ -40,7 +40,7 @@ class Http(Connection):
             self._place.crowded_out()
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Handle a request when its address may have it, and refuse it late where that becomes too frequent."""
+        """Handle a request, late if its address exceeds its rate; refusals are delayed too where they are frequent."""
         client = self._client_of(request.headers) if self._is_proxy else self._peer
         is_late = bool(client.subjects) and self._asks_too_much(request, client)
         if (is_late or not self._guard.turns.pass_by(SERVE, self.turn)) and not await self._wait(
@@ -65,14 +65,14 @@ class Http(Connection):
         return "" if _lists_too_much(request) else self._guard.sender(request)
 
     async def _refuse(self, request: web.BaseRequest, client: Client, status: int, was_late: bool) -> None:
-        """Wait before a refusal goes out if its client is refused all the time."""
+        """Delay a refusal if its client is refused too often."""
         guard = self._guard
         is_refusal = 400 <= status < 500
         if is_refusal and guard.is_late(client, guard.refusals, lambda: self._sender_of(request)) and not was_late:
             await self._wait(request, client, True)
 
     async def _wait(self, request: web.BaseRequest, client: Client, is_late: bool) -> bool:
-        """Wait until a request may be served; False: not at all, or its client is gone, and nothing of it should be kept."""
+        """Wait until a request may be served; False if it is refused or its client is gone."""
         if self.transport is None:
             return False
         served: asyncio.Future[bool] = self._loop.create_future()
@@ -85,7 +85,7 @@ class Http(Connection):
             self._place = None
 
     def _make_error_handler(self, err_info: _ErrInfo) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
-        """Refuse what could not be parsed, late if there is much of it."""
+        """Refuse what could not be parsed, late if that is too frequent."""
         handle = super()._make_error_handler(err_info)
 
         async def refuse(request: web.BaseRequest) -> web.StreamResponse:
@@ -106,7 +106,7 @@ class Http(Connection):
         exc: BaseException | None = None,
         message: str | None = None,  # noqa: ARG002 - holds what the client sent
     ) -> NoReturn:
-        """Answer what no handler has answered, and close. Only our own failures are logged: others tell what the client sent."""
+        """Answer what no handler has answered, and close. Only our own failures are logged: others show what the client sent."""
         fault = INTERNAL
         if isinstance(exc, _GONE) or status == BAD_REQUEST.status:
             fault = HEADERS_TOO_LARGE if _is_too_large(exc) else BAD_REQUEST
@@ -120,7 +120,7 @@ class Http(Connection):
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
-        """Answer in our form what aiohttp refuses by itself, such as unknown paths: its own repeats the request."""
+        """Answer in our form what aiohttp refuses by itself, such as unknown paths: its own form repeats the request."""
         ours = in_our_form(resp) if isinstance(resp, web.HTTPError) else resp
         self._answer = getattr(getattr(ours, "body", None), "held", 0)
         try:

@@ -1,7 +1,7 @@
-"""How much work one client may cause: in one turn of the loop, in the long run, and by being refused.
+"""How much work one client may cause: in one loop turn, in the long run, and by refusals.
 
 A `Budget` belongs to a connection and is checked before anything is parsed. A client that has used it up is not read until it
-is refilled, so that TCP slows the sender down; one that is refused again and again is cut off. `Turns` bounds the work of all
+is refilled, so that TCP slows the sender down; one that is refused too often is disconnected. `Turns` bounds the work of all
 connections together in one turn of the loop. docs/limits.md has the whole picture.
 """
 
@@ -36,16 +36,16 @@ READ_OF_TURN: Final = 512 * 1024
 LITTLE: Final = 4096
 AT_MOST: Final = 64 * 1024
 
-# With whom something takes turns that is of no sender whom we know.
+# Queues of senders that we do not know, see `Turns`.
 NEW: Final = ""
-KNOWN: Final = "known"  # what has been served before
+KNOWN: Final = "known"  # has been served before
 
 # Pings in a row that may stay unanswered because we did not read: after that the client counts as gone.
 EXCUSES: Final = 5
 
 
 class Budget:
-    """The budget of one client; `credit` is what it may do without looking at the clock, in units; `turn`: see Turns."""
+    """The budget of one client; `credit` is what it may spend before the clock is read, in units; `turn`: see Turns."""
 
     __slots__ = (
         "_config",
@@ -72,7 +72,7 @@ class Budget:
         self._excuses = 0
 
     def refill(self) -> float:
-        """Turn what was refilled into credit, and return 0.0; or the seconds after which it is worth another try."""
+        """Turn what was refilled into credit and return 0.0, or else the seconds until the next try."""
         now, traffic = monotonic(), self._traffic
         if self.credit < 0.0:
             traffic.charge(now, -self.credit)
@@ -92,7 +92,7 @@ class Budget:
             self._config.limited("traffic", self.address)
 
     def refuse(self, cost: float) -> bool:
-        """Count a refusal; False if it was one too many."""
+        """Count a refusal; False if there were too many."""
         if not self._config.rates or self._refusals.take(monotonic(), cost) <= 0.0:
             return True
         self._config.limited("refusals", self.address)
@@ -110,17 +110,17 @@ class Budget:
 
 
 class Worker(Protocol):
-    """What has more to do than a turn allows."""
+    """Has more to do than a turn allows."""
 
     def work(self) -> float:
         """Do at most a slice, and return the units that it took."""
 
 
 class Turns:
-    """Round robin of those with more to do than a turn allows, a slice each.
+    """Round robin of workers with more to do than a turn allows, a slice each.
 
-    There is a queue for each sender whom we know, and two for all others: nobody waits behind the crowd of another. `room` is
-    where the next connection is read to.
+    There is a queue for each known sender, and two for all others, so that no sender waits behind another's backlog. `room` is
+    the buffer for the next read.
     """
 
     def __init__(self) -> None:
@@ -143,7 +143,7 @@ class Turns:
         self._schedule()
 
     def pass_by(self, units: float, turn: str = NEW) -> bool:
-        """Take units of this turn and return True, unless others wait in the same queue or the turn has done enough."""
+        """Take units of this turn and return True, unless others wait in the same queue or the turn is used up."""
         if self._left <= 0.0 or turn in self._queues:
             return False
         self._left -= units

@@ -1,7 +1,7 @@
-"""Bounds what each address may have open and ask at the ports of a process; holds the wheel with their deadlines.
+"""Bounds the connections and requests of each address at the ports of a process; has the timing wheel for their deadlines.
 
-An address that asks too much is not refused but served late. A connection has one request under way, and an address so many
-connections, so a second each bounds what it gets, a loop of requests costs its sender, and all behind the address get a share.
+An address that exceeds its rate is not refused but served late. A connection has one request under way, and the connections of an
+address are bounded, so a delay of a second bounds its throughput, slows a loop of requests, and leaves a share to its others.
 """
 
 from collections.abc import Callable
@@ -100,7 +100,7 @@ def _unknown(_request: web.BaseRequest) -> str:
 
 
 class Client(NamedTuple):
-    """Whose limits a request counts against; no subjects: nobody's."""
+    """Whose limits a request counts for; without subjects it counts for none."""
 
     address: str
     subjects: Nested
@@ -140,7 +140,7 @@ class Guard:
         return () if not address or not config.rates or config.trusted(address) else config.subjects(address)
 
     def count_connection(self, client: Client) -> None:
-        """Pay for a new connection, which costs work even if it is closed at once; what is asked on it may be late then."""
+        """Pay for a new connection, which costs work even if it is closed at once."""
         self.traffic.take(client.subjects, monotonic())
 
     def let_in(self, subjects: Nested) -> None:
@@ -148,7 +148,7 @@ class Guard:
         self.traffic.charge(subjects, monotonic(), -1.0)
 
     def client(self, peer: str, forwarded: str | None) -> Client:
-        """Return whom a request counts for: behind a proxy of ours whom its head names, nobody if that is invalid."""
+        """Return whose limits a request counts for: behind our proxies the address that they forward; none if that is invalid."""
         try:
             address = self.config.address(peer, forwarded)
         except ValueError:
@@ -156,13 +156,13 @@ class Guard:
         return Client(address, self.subjects(address))
 
     def sender(self, request: web.BaseRequest) -> str:
-        """Return who pays for a request whose address has nothing left."""
+        """Return the sender who pays for a request whose address has used up its rate."""
         return self.session_of(request) or self.user_of(request)
 
     def is_late(
         self, client: Client, buckets: NestedBuckets, known: Callable[[], str] = _nobody, cost: float = 1.0
     ) -> bool:
-        """Pay for what a client asks; True if it is too much. Who is known pays herself when her address has nothing left."""
+        """Pay for a request; True if it exceeds the rate. A `known` sender pays itself when its address has nothing left."""
         now = monotonic()
         if buckets.take(client.subjects, now, cost) <= 0.0:
             return False

@@ -21,7 +21,7 @@ from realtime.engine.socketio.packets import (
 from realtime.engine.transports.frames import POLICY_VIOLATION, PROTOCOL_ERROR, TOO_BIG, UNSUPPORTED
 from realtime.engine.transports.websocket import UNFINISHED
 
-MAX_KNOCK: Final = 16 * 1024  # bytes of a message from a client that is in no namespace yet; it has its token to say
+MAX_KNOCK: Final = 16 * 1024  # bytes of a message of a client that is in no namespace yet: room for its token
 MAX_NAMESPACES: Final = 16  # of one client
 MAX_ATTACHMENTS: Final = 32  # of one packet; their bytes together are bound by max_payload
 CLIENT_LEFT, SERVER_LEFT = "client namespace disconnect", "server namespace disconnect"
@@ -33,9 +33,9 @@ _log = logging.getLogger(__name__)
 class Socket:
     """One client in one namespace; the application subclasses it.
 
-    `on_connect` comes first and leads, now or later, to one `accept` or `refuse`; nothing else is heard of the client
-    before that. `on_disconnect` comes once and last, also when the client goes before the decision, but not after
-    `refuse`. The first decision counts, and what is said to a socket that is gone is ignored.
+    `on_connect` is called first and leads, now or later, to one `accept` or `refuse`; no other method is called before that.
+    `on_disconnect` is called once and last, also when the client goes before the decision, but not after `refuse`. The first
+    decision counts, and what is sent to a socket that is gone is ignored.
     """
 
     __slots__ = ("id", "layer", "namespace", "session", "state")
@@ -61,22 +61,22 @@ class Socket:
         """The client is gone."""
 
     def on_behind(self) -> None:
-        """`session.behind` begins: the client does not take what it is sent."""
+        """`session.behind` begins: the client does not read what it is sent."""
 
     def on_caught_up(self) -> None:
-        """`session.behind` is over: what was held back can be sent."""
+        """`session.behind` is over."""
 
     def accept(self, **extra: object) -> None:
-        """Let the client in; `extra` goes into the answer beside `sid`."""
+        """Admit the client; `extra` goes into the answer beside `sid`."""
         if self.state == _KNOCKING:
             self.state = _JOINED
             self.layer.has_joined()
             self.emit_raw(packets.connect(self.id, self.namespace, **extra))
 
     def refuse(self, message: str, data: object = None, *, is_counted: bool = True) -> None:
-        """Keep the client out of this namespace; the session stays, for others or for another try.
+        """Refuse the client in this namespace; the session stays, for other namespaces or another try.
 
-        `is_counted`: too many of these end the session.
+        `is_counted`: too many of these close the session.
         """
         if self.state == _KNOCKING:
             self.layer.leave(self)
@@ -87,7 +87,7 @@ class Socket:
         self.emit_raw(packets.event(name, *args, ack=ack, namespace=self.namespace))
 
     def emit_raw(self, frames: bytes) -> None:
-        """Send whole frames, with whatever else this turn has for the client."""
+        """Send whole frames, in one write with all of this loop turn."""
         if self.state == _JOINED:
             self.session.engine.outbox.add(self.session, frames)
 
@@ -96,7 +96,7 @@ class Socket:
         self.emit_raw(packets.ack_frame(id, *args, namespace=self.namespace))
 
     def disconnect(self, close: bool = False) -> None:
-        """Put the client out of this namespace, or with `close` out of all, and end its session."""
+        """Disconnect the client from this namespace, or with `close` from all, and close its session."""
         if close:
             self.layer.disconnect()
         elif self.state != _GONE:
@@ -107,7 +107,7 @@ class Socket:
 class SocketIO:
     """The layer that speaks Socket.IO.
 
-    A namespace that the server left stays known as None: packets that crossed our goodbye are no offence.
+    A namespace that the server has left stays known as None: packets that crossed our DISCONNECT are no error.
     """
 
     __slots__ = ("_gathered", "_gathering", "_namespaces", "_session", "_sockets", "slot")
@@ -136,7 +136,7 @@ class SocketIO:
         self._session.max_payload = self._session.engine.config.max_payload
 
     def message(self, data: str | bytes) -> None:
-        """Take a packet, or an attachment of one."""
+        """Handle a packet, or an attachment of one."""
         try:
             if isinstance(data, bytes):
                 self._attach(data)
@@ -180,13 +180,13 @@ class SocketIO:
             self._count(0)
 
     def _count(self, gathered: int) -> None:
-        """Count for the address what is kept of a packet until its last attachment has come."""
+        """Count for the address the bytes of a packet until its last attachment has come."""
         self._gathered = gathered
         guard = self._session.engine.guard
         guard.held.put(guard.subjects(self._session.remote), self, gathered)
 
     def crowded_out(self) -> None:
-        """Close: the address has begun more than it may, and this packet is the most of it."""
+        """Close: its address has too many unfinished bytes, and this packet has the most of them."""
         self._session.engine.config.limited("unfinished", self._session.remote)
         self._session.close(FORCED_CLOSE, TOO_BIG, UNFINISHED)
 
@@ -225,57 +225,57 @@ class SocketIO:
         socket.on_connect(auth)
 
     def refuse_connect(self, answer: bytes, *, is_counted: bool = True) -> None:
-        """Answer a CONNECT that is refused: a few that count, and the session ends."""
+        """Refuse a CONNECT; after too many that count, the session closes."""
         self._session.engine.outbox.add(self._session, answer)
         if is_counted:
             self._session.count_refusal(CONNECT_REFUSED)
 
     def leave(self, socket: Socket, reason: str = "") -> None:
-        """Forget a socket; it hears `reason`, unless it was refused and there is none."""
+        """Remove a socket and pass it `reason`, unless it was refused and there is none."""
         socket.state = _GONE
         if reason == SERVER_LEFT:
             self._sockets[socket.namespace] = None
         else:
             del self._sockets[socket.namespace]
         if reason:
-            self._tell(socket, reason)
+            self._notify(socket, reason)
 
-    def _tell(self, socket: Socket, reason: str) -> None:
+    def _notify(self, socket: Socket, reason: str) -> None:
         try:
             socket.on_disconnect(reason)
         except Exception:
             _log.exception("a socket failed to disconnect")
 
     def disconnect(self) -> None:
-        """Put the client out of all namespaces and end its session."""
+        """Disconnect the client from all namespaces and close its session."""
         for socket in list(self._sockets.values()):
             if socket is not None:
                 socket.disconnect()
         self._session.close(FORCED_CLOSE)
 
     def fell_behind(self) -> None:
-        """Tell the sockets that the session is behind."""
+        """Notify the sockets that the session is behind."""
         for socket in list(self._sockets.values()):
             if socket is not None and socket.state == _JOINED:
                 socket.on_behind()
 
     def caught_up(self) -> None:
-        """Tell the sockets that the session is no longer behind."""
+        """Notify the sockets that the session is no longer behind."""
         for socket in list(self._sockets.values()):
             if socket is not None and socket.state == _JOINED:
                 socket.on_caught_up()
 
     def closed(self, reason: str) -> None:
-        """Tell the sockets that the session is over."""
+        """Notify the sockets that the session is over."""
         self._session.engine.wheel.cancel(self)
         self._forget_gathered()
         sockets, self._sockets = self._sockets, {}
         for socket in sockets.values():
             if socket is not None:
                 socket.state = _GONE
-                self._tell(socket, reason)
+                self._notify(socket, reason)
 
 
 def socketio(namespaces: Mapping[str, Callable[[Session], Socket]]) -> Callable[[Session], Layer]:
-    """What makes the Socket.IO layer of each session, serving `namespaces` by name."""
+    """Return what makes the Socket.IO layer of each session, serving `namespaces` by name."""
     return lambda session: SocketIO(session, namespaces)

@@ -1,4 +1,4 @@
-"""HTTP long-polling: what carries a session until it has a WebSocket, or for good."""
+"""HTTP long-polling: the transport of a session until it has a WebSocket, or for all of its lifetime."""
 
 import asyncio
 from base64 import b64decode, b64encode
@@ -24,21 +24,21 @@ from realtime.engine.transports.frames import TEXT, unwrap
 from realtime.engine.transports.websocket import FAREWELL, HIGH_WATER, OVERFLOW
 
 POST_TIME: Final = 60.0  # seconds for all of a payload; without a pong the session ends before
-# Official clients put all that they have into a payload, up to max_payload bytes; but they do not have thousands of packets.
+# Official clients send all they have in one payload of up to max_payload bytes, but never thousands of packets.
 MAX_PACKETS: Final = 10_000
 SEPARATOR: Final = "\x1e"
 _SEPARATOR_BYTE: Final = b"\x1e"
 _CLOSE, _NOOP = "1", "6"
 _UPGRADED: Final = "upgraded"
-# After these the client comes back.
-_RETURNING: Final = (SHUTTING_DOWN, RECONNECT)
-_WITHOUT_CLOSE: Final = (TRANSPORT_CLOSE, _UPGRADED, *_RETURNING)
+# After these the client reconnects.
+_RECONNECTING: Final = (SHUTTING_DOWN, RECONNECT)
+_WITHOUT_CLOSE: Final = (TRANSPORT_CLOSE, _UPGRADED, *_RECONNECTING)
 _ABRUPT: Final = (TRANSPORT_CLOSE, TRANSPORT_ERROR, PARSE_ERROR, PING_TIMEOUT, TOO_MANY_REFUSALS)
 _REFUSED: Final = (PARSE_ERROR, TOO_MANY_REFUSALS)
 
 
 def encode_payload(frames: bytes) -> list[str]:
-    """The packets within joined frames, as polling wants them: text as it is, binary in base64."""
+    """The packets within joined frames, in the form of polling: text as it is, binary in base64."""
     return [
         data.decode() if opcode == TEXT else f"b{b64encode(data).decode()}"
         for opcode, data in unwrap(frames)
@@ -59,7 +59,7 @@ def _packets(body: bytes) -> Iterator[str]:
 
 
 class Polling:
-    """Keeps frames until a poll fetches them."""
+    """Buffers frames until a poll fetches them."""
 
     __slots__ = (
         "_deadline",
@@ -91,7 +91,7 @@ class Polling:
 
     @property
     def writer(self) -> Callable[[bytes], None]:
-        """What sends frames."""
+        """The function that sends frames."""
         return self.write
 
     def write(self, frames: bytes) -> None:
@@ -105,19 +105,19 @@ class Polling:
             self.session.fall_behind()
 
     def _count(self, size: int) -> None:
-        """Count for the address what waits to be fetched."""
+        """Count for the address the bytes that wait to be fetched."""
         before, self._size = self._size, size
         if size >= LEAST_HELD or before >= LEAST_HELD:
             guard = self.session.engine.guard
             guard.unread.put(guard.subjects(self.session.remote), self, size)
 
     def hold(self, size: int) -> None:
-        """Count for the address what is kept of a payload until all of it is worked off."""
+        """Count for the address the bytes of a payload until all of it is processed."""
         guard = self.session.engine.guard
         guard.held.put(guard.subjects(self.session.remote), self, size)
 
     def crowded_out(self) -> None:
-        """Close: of all clients of its address, this one keeps the most bytes waiting."""
+        """Close: of all clients of its address, this one has the most waiting bytes."""
         self.session.engine.config.limited("unread" if self._size >= LEAST_HELD else "unfinished", self.session.remote)
         self._forget()
         self.session.close(TRANSPORT_ERROR)
@@ -129,9 +129,9 @@ class Polling:
     def close(self, reason: str, code: int, why: str = "") -> None:  # noqa: ARG002 - close codes belong to WebSockets
         """Answer the poll that waits.
 
-        A client that did nothing wrong may fetch what was said last, and then the close packet: in one payload the
-        official client would act on the second first. If it is to come back, it gets no close packet: the official
-        Python client takes that for an order to stay away, and an unknown session for what it should come back from.
+        A client that did nothing wrong may fetch the last packets, and then the close packet: in one payload the official client
+        would act on the second first. A client that should reconnect gets no close packet: after one the official Python client
+        stays disconnected, but after "unknown session" it reconnects.
         """
         self.why = why
         self._end(reason)
@@ -149,7 +149,7 @@ class Polling:
             self._deadline.reschedule(0.0)
 
     def due(self) -> None:
-        """The client has heard the end, or has had its time to."""
+        """The client has fetched the end, or its time for that is over."""
         self.session.engine.wheel.cancel(self)
         self.session.engine.partings.pop(self.session.sid, None)
         self._forget()
@@ -168,7 +168,7 @@ class Polling:
         return frames
 
     async def ready(self) -> bool:
-        """Wait until there is something to say; False if another poll waits already, which ends both."""
+        """Wait until there is something to send; False if another poll waits already, which closes the session."""
         if self._waiter is not None:
             self.session.close(TRANSPORT_ERROR)
             return False
@@ -196,19 +196,19 @@ class Polling:
         elif self.session.behind:
             self.session.catch_up()
             self._wake.set()
-        if self.ended in _RETURNING:
+        if self.ended in _RECONNECTING:
             self.due()
         return SEPARATOR.join(packets)
 
     def _empty(self) -> str:
-        """The packet to answer with when there is nothing to say."""
+        """The packet to answer with when there is nothing to send."""
         if not self.ended or self.ended in _WITHOUT_CLOSE:
             return _NOOP
         self.due()
         return _CLOSE
 
     async def pay(self, units: float) -> None:
-        """Take units of the session's budget, after having waited for credit."""
+        """Wait for credit, then take units of the session's budget."""
         budget = self.session.budget
         while budget.credit < 1.0 and (wait := budget.refill()) > 0.0 and not self.ended:
             budget.hold(wait)
@@ -216,14 +216,14 @@ class Polling:
         budget.credit -= units
 
     async def _sleep(self, seconds: float | None = None) -> None:
-        """Wait, but not beyond the end, nor for what has been fetched."""
+        """Wait, but not beyond the end, or once the frames have been fetched."""
         if not self.ended:
             self._wake.clear()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), seconds)
 
     async def _until_it_polls(self) -> None:
-        """Wait for a client that is behind, as a WebSocket is not read then: the answers to what it asks would pile up."""
+        """Wait while the client is behind, or the answers to its events would pile up; a WebSocket is not read then either."""
         while self.session.behind and not self.ended:
             await self._sleep()
 
@@ -238,7 +238,7 @@ class Polling:
             self._deadline = None
 
     async def feed(self, body: bytes) -> bool:
-        """Give the session the packets of a POST, a slice per turn and no faster than its budget allows.
+        """Pass the packets of a POST to the session, a slice per turn and no faster than its budget allows.
 
         Returns False if the session ended by what was in it. Raises Refused, before it looks at any, if there are too many.
         """

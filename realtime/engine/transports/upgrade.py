@@ -1,4 +1,4 @@
-"""The switch of a session from polling to a WebSocket, with no message lost and none out of turn."""
+"""Upgrades a session from polling to a WebSocket, with no message lost or out of order."""
 
 from typing import Final
 
@@ -14,7 +14,7 @@ _PROBED = text_frame(b"3probe")
 
 
 def offer(session: Session, websocket: WebSocket) -> None:
-    """Let the first WebSocket of a polling session try to take over; close any other."""
+    """Let the first WebSocket of a polling session try to take it over; close any other."""
     polling = session.transport
     probe = Probe(session, websocket)
     if session.probe is None and isinstance(polling, Polling):
@@ -50,7 +50,7 @@ class Probe:
             self._fail()
 
     def deliver(self, message: bytes) -> None:  # noqa: ARG002
-        """Messages may come after the upgrade only."""
+        """Refuse it: messages may come after the upgrade only."""
         self._fail()
 
     def _fail(self) -> None:
@@ -69,13 +69,13 @@ class Probe:
             session.catch_up()
 
     def fall_behind(self) -> None:
-        """Nothing but the probe's answer is ever written."""
+        """Do nothing: only the answer to the probe is ever written."""
 
     def catch_up(self) -> None:
-        """See above."""
+        """Do nothing, likewise."""
 
     def close(self, reason: str, code: int, why: str = "") -> None:
-        """Give up the offer; the session goes on polling."""
+        """Withdraw the offer; the session continues to poll."""
         self.session.engine.wheel.cancel(self)
         if self.polling is not None:
             self.session.probe = None

@@ -32,24 +32,24 @@ from realtime.engine.transports.frames import (
 if TYPE_CHECKING:
     from realtime.engine.engine import Engine
 
-# Bytes waiting for a client from which on it is behind; less if its address has very many.
+# Bytes that may wait for a client before it is behind; fewer if its address has very many connections.
 HIGH_WATER: Final = 256 * 1024
 OVERFLOW: Final = 16 * HIGH_WATER  # bytes that may wait for a client that is behind
-FAREWELL: Final = 5.0  # seconds a peer has to take our last words and hang up
+FAREWELL: Final = 5.0  # seconds that a peer has to read our close frame and hang up
 GRACE: Final = 64 * 1024  # bytes that it may still send then; the rest is not read
 UNFINISHED: Final = "This address has begun more than it may without finishing it"
 
 
 class Taker(Protocol):
-    """Who gets what a WebSocket brings: a `Session`, or the `Probe` that offers to take one over."""
+    """Receives the packets of a WebSocket: a `Session`, or the `Probe` that offers to take one over."""
 
     max_payload: int  # bytes of one message
 
     def receive(self, packet: str) -> None:
-        """A text packet."""
+        """Handle a text packet."""
 
     def deliver(self, message: bytes) -> None:
-        """A binary message."""
+        """Handle a binary message."""
 
     def fall_behind(self) -> None:
         """The peer does not read."""
@@ -66,9 +66,9 @@ _PEER, _TURN, _RATE = 1, 2, 4
 
 
 class WebSocket(asyncio.Protocol):
-    """Reads frames and gives their packets to its taker; `transport` is the asyncio one.
+    """Reads frames and passes their packets to its taker; `transport` is the asyncio one.
 
-    What a turn or the budget does not allow stays in the tail, and the peer is not read until that is worked off.
+    Frames beyond what a turn or the budget allows stay in the tail, and the peer is not read until they are processed.
     """
 
     __slots__ = (
@@ -106,7 +106,7 @@ class WebSocket(asyncio.Protocol):
         transport.set_write_buffer_limits(high=guard.shares.enter(guard.subjects(budget.address), HIGH_WATER))
 
     def data_received(self, data: bytes) -> None:
-        """Take what is nearly always read, one short text frame, without the general parser."""
+        """Handle the usual case, one short text frame, without the general parser."""
         size, budget = len(data), self.budget
         if (
             6 <= size < 132
@@ -131,7 +131,7 @@ class WebSocket(asyncio.Protocol):
 
     @property
     def turn(self) -> str:
-        """With whom it takes turns: once it is let in, only with itself."""
+        """Its queue in `Turns`: its own, once it is let in."""
         return self.budget.turn
 
     @property
@@ -143,9 +143,9 @@ class WebSocket(asyncio.Protocol):
         return self._tail is None and self._fragments is None and not self.closing
 
     def _ignore(self, size: int) -> None:
-        """Let the peer finish what it was sending when we said goodbye, but not go on for long.
+        """Let the peer finish what it was sending when we closed, up to a limit.
 
-        It hears our words also while it is not read.
+        It receives our close frame even while it is not read.
         """
         self._need -= size
         if self._need < 0:
@@ -160,7 +160,7 @@ class WebSocket(asyncio.Protocol):
             self.budget.credit -= SEGMENT
 
     def work(self) -> float:
-        """Take up the frames that wait, as many as a turn and the budget allow; returns the units spent."""
+        """Process waiting frames, as many as a turn and the budget allow; return the units spent."""
         self._paused &= ~_TURN
         if self.closing or self._paused:
             return 0.0
@@ -189,7 +189,7 @@ class WebSocket(asyncio.Protocol):
             self._need = SHORTEST
             self._take(first, payload)
         if not self.closing:
-            del tail[:at]  # not copied: a frame of many small segments must not cost the square of its size
+            del tail[:at]  # in place: a frame of many small segments must not cost the square of its size
             self._tail = tail or None
             self._count(len(tail) + len(self._fragments or b""))
         if not self.closing:
@@ -197,7 +197,7 @@ class WebSocket(asyncio.Protocol):
         return spent
 
     def _count(self, held: int) -> None:
-        """Count what is kept of unfinished messages for the address, in steps that are worth it."""
+        """Count the bytes of unfinished messages for the address, in steps of LEAST_HELD."""
         if held - self._held >= LEAST_HELD or held < self._held:
             self._held = held if held >= LEAST_HELD else 0
             self.engine.guard.held.put(self._subjects(), self, self._held)
@@ -206,7 +206,7 @@ class WebSocket(asyncio.Protocol):
         return self.engine.guard.subjects(self.budget.address)
 
     def write(self, frames: bytes) -> None:
-        """Send to a peer that does not read, and bound what waits for it."""
+        """Send to a peer that does not read, and bound the bytes that wait for it."""
         self.transport.write(frames)
         self._count_unread()
         if self.transport.get_write_buffer_size() > OVERFLOW and not self.closing:
@@ -214,22 +214,22 @@ class WebSocket(asyncio.Protocol):
 
     @property
     def writer(self) -> Callable[[bytes], None]:
-        """What sends frames now: at once, as long as the peer reads."""
+        """The function that sends frames: the transport's own while the peer reads."""
         return self.write if self._paused & _PEER else self.transport.write
 
     def _count_unread(self) -> None:
         self.engine.guard.unread.put(self._subjects(), self, self.transport.get_write_buffer_size())
 
     def crowded_out(self) -> None:
-        """The address has begun, or does not read, more than it may; this connection holds the most of it."""
+        """Close: its address has too many unfinished or unread bytes, and this connection has the most of them."""
         is_unread = bool(self._paused & _PEER)
         self.engine.config.limited("unread" if is_unread else "unfinished", self.budget.address)
         self._fail(BrokenFrame(TOO_BIG, "Too much waits for this address" if is_unread else UNFINISHED))
         if is_unread:
-            self.transport.abort()  # or what waits would be kept for as long as it may take to say goodbye
+            self.transport.abort()  # or the waiting bytes would be kept for all of the closing handshake
 
     def _go_on(self, *, is_more: bool) -> None:
-        """Read on, or go on with what there is: in a later turn, or when there is credit again."""
+        """Read on, or process the tail in a later turn, or when there is credit again."""
         wait = self.budget.refill() if self.budget.credit < (1.0 if is_more else 0.0) else 0.0
         if wait > 0.0:
             self.budget.hold(wait)
@@ -247,7 +247,7 @@ class WebSocket(asyncio.Protocol):
         self._paused |= why
 
     def _resume(self, why: int) -> None:
-        """A reason not to read is gone: if it was the last one, go on in turn."""
+        """Remove a reason not to read; after the last one, continue in turn."""
         self._paused &= ~why
         if not self._paused and not self.closing:
             self._paused = _TURN
@@ -282,7 +282,7 @@ class WebSocket(asyncio.Protocol):
         self.taker.close(TRANSPORT_ERROR, broken.code, broken.why)
 
     def pause_writing(self) -> None:
-        """The peer reads too slowly: until it has caught up its own requests wait too, or their answers pile up."""
+        """The peer reads too slowly: until it has caught up it is not read either, or answers would pile up."""
         if not self.closing:
             self._pause(_PEER)
             self._count_unread()
@@ -296,7 +296,7 @@ class WebSocket(asyncio.Protocol):
             self.taker.catch_up()
 
     def close(self, reason: str, code: int, why: str = "") -> None:
-        """Say goodbye, then wait for the peer to hang up: it may still be writing, and a reset would lose our words."""
+        """Send a close frame, then wait for the peer to hang up: it may still be writing, and a reset would lose the frame."""
         if self.closing:
             return
         self.closing = True
@@ -304,15 +304,15 @@ class WebSocket(asyncio.Protocol):
         self._need = GRACE
         self._count(0)
         if not self.transport.is_closing():
-            self.transport.write(self._goodbye(reason, code, why))
-            with suppress(OSError):  # reset by the peer, which the loop has yet to tell us
+            self.transport.write(self._closing_frame(reason, code, why))
+            with suppress(OSError):  # reset by the peer; the loop has not reported it yet
                 self.transport.write_eof()
             self.transport.resume_reading()  # to see the peer hang up
             self.engine.wheel.schedule(self, FAREWELL)
             self.engine.leaving(self)
 
-    def _goodbye(self, reason: str, code: int, why: str) -> bytes:
-        if reason == TRANSPORT_CLOSE:  # the peer's own
+    def _closing_frame(self, reason: str, code: int, why: str) -> bytes:
+        if reason == TRANSPORT_CLOSE:  # it has closed first
             return close_frame(code)
         self.engine.count_close(code)
         return close_frame(code, why or reason)
@@ -332,4 +332,4 @@ class WebSocket(asyncio.Protocol):
         self.engine.wheel.cancel(self)
         self.engine.left(self)
         self.taker.close(TRANSPORT_ERROR if exc else TRANSPORT_CLOSE, 0)
-        del self.taker  # a cycle with the session that would wait for the garbage collector
+        del self.taker  # breaks a cycle with the session
