@@ -71,7 +71,7 @@ class Acceptor:
             raise Refused(UNSUPPORTED_VERSION)
         if (transport == "websocket") != bool(request.key):
             raise Refused(BAD_REQUEST)
-        if self.engine.takes_nobody:
+        if self.engine.refuses_new:
             raise Refused(BAD_REQUEST, 503)
         try:
             self.engine.config.address(request.remote, request.forwarded)
@@ -95,7 +95,7 @@ class Acceptor:
             session = engine.partings.get(sid)
         if session is None:
             # While it sends clients away, those whose address leads here are on another hub: 503 has nginx ask that.
-            raise Refused(SESSION_UNKNOWN, 503 if engine.takes_nobody else 400)
+            raise Refused(SESSION_UNKNOWN, 503 if engine.refuses_new else 400)
         if not request.key and session.transport.name != transport:
             raise Refused(BAD_REQUEST)
         return session

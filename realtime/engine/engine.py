@@ -45,7 +45,7 @@ class Engine:
         self.wheel.finish()
 
     @property
-    def takes_nobody(self) -> bool:
+    def refuses_new(self) -> bool:
         """Whether new sessions are refused: an operator drains it, or it stops."""
         return self.refusing or self._all_left is not None
 
