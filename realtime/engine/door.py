@@ -14,7 +14,7 @@ from realtime.engine.http.connection import HEAD_TIME, MAX_HEAD
 from realtime.engine.http.faults import BAD_REQUEST, HEADERS_TOO_LARGE, TOO_MANY, TOO_SLOW
 from realtime.engine.http.handshake import Refused, Request, read_upgrade
 from realtime.engine.http.intake import Intake, Receiver
-from realtime.engine.http.place import Place
+from realtime.engine.http.queued_request import QueuedRequest
 from realtime.engine.http.serving import Http
 from realtime.engine.limits.budget import NEW, SERVE
 from realtime.engine.limits.guard import Client, Guard
@@ -61,7 +61,7 @@ class Door(asyncio.Protocol):
         "_guard",
         "_head",
         "_http",
-        "_place",
+        "_queued",
         "_refusal",
         "_request",
         "_transport",
@@ -78,7 +78,7 @@ class Door(asyncio.Protocol):
         self._request: Request | None = None  # that is for the engine
         self._refusal = b""
         self._client = Client("", ())  # whose connection it is
-        self._place: Place | None = None  # where it waits to be handed on, or refused
+        self._queued: QueuedRequest | None = None  # where it waits to be handed on, or refused
         self.slot = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -111,22 +111,22 @@ class Door(asyncio.Protocol):
         guard, subjects = self._guard, self._client.subjects
         guard.wheel.cancel(self)
         guard.heads.leave(subjects, self)
-        if self._place:
+        if self._queued:
             guard.held.put(subjects, self, 0)
-            self._place.leave()
+            self._queued.leave()
 
     turn = NEW
 
     @property
     def takes_more(self) -> bool:
         """Whether the head is not whole yet."""
-        return self._place is None
+        return self._queued is None
 
     def data_received(self, data: bytes) -> None:
         """Collect the head."""
         seen = len(self._head)
         self._head += data
-        if self._place:
+        if self._queued:
             self._transport.pause_reading()
             self._count()
             return
@@ -153,7 +153,7 @@ class Door(asyncio.Protocol):
         """Go on now, in a later turn, or late; meanwhile nothing is read, but a closed connection is noticed."""
 
         def come(ok: bool) -> None:
-            if self._place:
+            if self._queued:
                 self._transport.resume_reading()
             if ok:
                 self._settle()
@@ -167,7 +167,7 @@ class Door(asyncio.Protocol):
             come(ok=True)
             return
         guard.wheel.schedule(self, HEAD_TIME)
-        self._place = Place(guard, client.subjects, come, is_late=is_late)
+        self._queued = QueuedRequest(guard, client.subjects, come, is_late=is_late)
         self._count()
 
     def _count(self) -> None:

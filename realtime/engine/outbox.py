@@ -9,7 +9,7 @@ from typing import Protocol
 _log = logging.getLogger(__name__)
 
 
-class Receiver(Protocol):
+class Writable(Protocol):
     """Who is written to: a `Session`."""
 
     behind: bool
@@ -22,8 +22,8 @@ class Outbox:
     """Frames for sessions, written once at the end of the loop turn, in the order in which they were given."""
 
     def __init__(self) -> None:
-        self._first: dict[Receiver, bytes] = {}  # most get one write in a turn, which needs no list
-        self._more: defaultdict[Receiver, list[bytes]] = defaultdict(list)
+        self._first: dict[Writable, bytes] = {}  # most get one write in a turn, which needs no list
+        self._more: defaultdict[Writable, list[bytes]] = defaultdict(list)
         self._scheduled = False
         self._gatherers: list[Callable[[], None]] = []
 
@@ -33,7 +33,7 @@ class Outbox:
         if not self._scheduled:
             self._schedule()
 
-    def add(self, session: Receiver, frames: bytes) -> None:
+    def add(self, session: Writable, frames: bytes) -> None:
         """Add whole frames for one session, also when it is behind."""
         if session in self._first:
             self._more[session].append(frames)
@@ -42,7 +42,7 @@ class Outbox:
         if not self._scheduled:
             self._schedule()
 
-    def broadcast(self, sessions: Iterable[Receiver], frames: bytes) -> None:
+    def broadcast(self, sessions: Iterable[Writable], frames: bytes) -> None:
         """Add the same frames for all `sessions` that are not behind now."""
         receivers = [session for session in sessions if not session.behind]
         if self._first.keys().isdisjoint(receivers):
@@ -53,7 +53,7 @@ class Outbox:
         if not self._scheduled:
             self._schedule()
 
-    def settle(self, session: Receiver) -> None:
+    def settle(self, session: Writable) -> None:
         """Flush `session` now."""
         if frames := self._first.pop(session, None):
             session.write(b"".join((frames, *self._more.pop(session, ()))))

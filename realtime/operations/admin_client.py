@@ -13,13 +13,13 @@ from core.limits.away import REDIS_AWAY
 from core.platform.metrics import Metrics
 from core.work.context import Resources
 from realtime.bus.bus import ADMIN_REQUESTS, Bus, Delivery, Kind, replies_channel
-from realtime.operations.admin_protocol import Reply, Request, Seen
+from realtime.operations.admin_protocol import AdminReply, AdminRequest, Seen
 from realtime.operations.process_status import HubStatus, read_hubs
 
 GATHER_SECONDS = 0.5
 
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(Reply).decode
+_decode = msgspec.json.Decoder(AdminReply).decode
 
 
 class Gathering:
@@ -29,7 +29,7 @@ class Gathering:
         self.seen: dict[str, Seen] = {}
         self._news = asyncio.Event()
 
-    def add(self, reply: Reply) -> None:
+    def add(self, reply: AdminReply) -> None:
         """Note what a hub has replied."""
         self.seen[reply.hub] = reply.seen
         self._news.set()
@@ -87,7 +87,7 @@ class AdminClient:
         self._known = KnownHubs({one.id for one in statuses}, alive) if statuses else None
         return statuses
 
-    async def ask(self, request: Request, *hubs: str) -> Replies:
+    async def ask(self, request: AdminRequest, *hubs: str) -> Replies:
         """Return what hubs reply within half a second; `hubs`: whom it is for, else all: those alive are waited for."""
         number = self._bus.origin + os.urandom(8)
         gathering = self._gatherings[number] = Gathering()

@@ -29,7 +29,7 @@ class SetDrain(msgspec.Struct, frozen=True, tag="drain"):
     on: bool
 
 
-Request = SeeUser | SeeRoom | SetDrain
+AdminRequest = SeeUser | SeeRoom | SetDrain
 
 
 class SocketSeen(msgspec.Struct, frozen=True, rename="camel"):
@@ -89,7 +89,7 @@ class DrainSet(msgspec.Struct, frozen=True, tag="drain"):
 Seen = UserSeen | RoomSeen | DrainSet
 
 
-class Reply(msgspec.Struct, frozen=True):
+class AdminReply(msgspec.Struct, frozen=True):
     """What one hub replies."""
 
     hub: str

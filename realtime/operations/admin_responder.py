@@ -10,10 +10,10 @@ import msgspec
 from core.limits.address import masked
 from realtime.bus.bus import Bus, Delivery, Kind, replies_channel
 from realtime.operations.admin_protocol import (
+    AdminReply,
+    AdminRequest,
     DrainSet,
     MemberSeen,
-    Reply,
-    Request,
     RoomSeen,
     Seen,
     SeeRoom,
@@ -29,7 +29,7 @@ from realtime.rooms.users import Users
 
 MOST_AT_ONCE = 100  # requests under way at a time: each comes over every Redis server
 
-_decode = msgspec.json.Decoder(Request).decode
+_decode = msgspec.json.Decoder(AdminRequest).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -54,10 +54,10 @@ class AdminResponder:
         except msgspec.DecodeError:  # a request of a newer version
             return
         if seen:
-            frame = _encode(Reply(self._hub, seen))
+            frame = _encode(AdminReply(self._hub, seen))
             self._bus.publish_everywhere(replies_channel(delivery.subject), Kind.ADMIN_REPLY, frame, delivery.subject)
 
-    def _look(self, request: Request) -> Seen | None:
+    def _look(self, request: AdminRequest) -> Seen | None:
         match request:
             case SeeUser(user_id):
                 return UserSeen([_socket(client) for client in self._users.of(user_id.bytes)])

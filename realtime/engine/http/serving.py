@@ -10,7 +10,7 @@ from aiohttp.web_protocol import RequestPayloadError, _ErrInfo
 
 from realtime.engine.http.connection import Connection
 from realtime.engine.http.faults import BAD_REQUEST, HEADERS_TOO_LARGE, INTERNAL
-from realtime.engine.http.place import Place
+from realtime.engine.http.queued_request import QueuedRequest
 from realtime.engine.http.responses import in_our_form, response_of, too_many
 from realtime.engine.limits.budget import SERVE
 from realtime.engine.limits.guard import Client, Guard
@@ -27,17 +27,17 @@ class Http(Connection):
     Requests beyond the rate of their address are served late (guard.py): behind our proxies, the address that they forward.
     """
 
-    __slots__ = ("_handle", "_place")
+    __slots__ = ("_handle", "_queued")
 
     def __init__(self, server: web.Server, guard: Guard) -> None:
         super().__init__(server, guard)
         self._handle, self._request_handler = server.request_handler, self._serve
-        self._place: Place | None = None  # where its request waits to be served
+        self._queued: QueuedRequest | None = None  # where its request waits to be served
 
     def _leave(self) -> None:
         super()._leave()
-        if self._place:
-            self._place.crowded_out()
+        if self._queued:
+            self._queued.crowded_out()
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         """Handle a request, late if its address exceeds its rate; refusals are delayed too where they are frequent."""
@@ -77,12 +77,14 @@ class Http(Connection):
             return False
         served: asyncio.Future[bool] = self._loop.create_future()
         self._sender = self._sender_of(request)
-        self._place = place = Place(self._guard, client.subjects, served.set_result, is_late=is_late, turn=self.turn)
+        self._queued = queued = QueuedRequest(
+            self._guard, client.subjects, served.set_result, is_late=is_late, turn=self.turn
+        )
         try:
             return await served
         finally:
-            place.leave()
-            self._place = None
+            queued.leave()
+            self._queued = None
 
     def _make_error_handler(self, err_info: _ErrInfo) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
         """Refuse what could not be parsed, late if that is too frequent."""

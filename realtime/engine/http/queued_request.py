@@ -8,7 +8,7 @@ from realtime.engine.limits.budget import NEW, SERVE
 from realtime.engine.limits.guard import Guard
 
 
-class Place:
+class QueuedRequest:
     """A request that waits: until it is late enough, if it has to be, then for its turn.
 
     Calls `go(True)` once, or `go(False)` when its address has too many that are late. `turn`: its queue in `Turns`.
