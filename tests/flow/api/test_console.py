@@ -62,7 +62,7 @@ async def test_hubs_tell_how_they_do(operator: Caller, env: Environment, two_hub
     room = await env.group(ann.user)
     await ann.join(room)
     await ann.send(room, "Hi")
-    await env.hubs[0]._pulse._beat()
+    await env.hubs[0]._heartbeat._beat()
     listed = (await operator.get("/hubs")).body["hubs"]
     assert {one["vitals"]["id"] for one in listed} == {id_of(env, 0), id_of(env, 1)}
     assert not any(one["silent"] for one in listed)
@@ -71,14 +71,14 @@ async def test_hubs_tell_how_they_do(operator: Caller, env: Environment, two_hub
     assert first["messagesPerSecond"] > 0
     assert first["deliveriesPerSecond"] > 0
     assert (first["deaf"], first["draining"], first["journalWaiting"]) == (False, False, 0)
-    await env.hubs[1]._pulse.stop()
+    await env.hubs[1]._heartbeat.stop()
     assert [one["vitals"]["id"] for one in (await operator.get("/hubs")).body["hubs"]] == [id_of(env, 0)]
 
 
 async def test_a_hub_that_died_is_silent_and_then_forgotten(
     operator: Caller, env: Environment, hub: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await env.hubs[0]._pulse._beating.stop()
+    await env.hubs[0]._heartbeat._beating.stop()
     monkeypatch.setattr("realtime.operations.process_status.now", lambda: now() + SILENT)
     assert [one["silent"] for one in (await operator.get("/hubs")).body["hubs"]] == [True]
     monkeypatch.setattr("realtime.operations.process_status.now", lambda: now() + SILENT * 10)
@@ -201,7 +201,7 @@ async def test_a_trace_shows_who_does_not_read_and_up_to_where_she_was_told(
     assert states(traced) == {"Slow": "behind"}
     assert traced["members"][0]["seenVersion"] == first["version"]
     assert [(one["hasTold"], one["room"]["behind"]) for one in traced["hubs"]] == [(True, 1)]
-    await env.hubs[0]._pulse._beat()
+    await env.hubs[0]._heartbeat._beat()
     (vitals,) = (one["vitals"] for one in (await operator.get("/hubs")).body["hubs"])
     assert vitals["slowSessions"] == 1
     writer.close()
@@ -277,7 +277,7 @@ async def test_a_drained_hub_sends_its_clients_away_takes_none_and_comes_back(
     handshake = f"{two_hubs[0]}/socket.io/?EIO=4&transport=polling"
     async with ClientSession() as client, client.get(handshake) as response:
         assert response.status == 503
-    await drained._pulse._beat()
+    await drained._heartbeat._beat()
     listed = {one["vitals"]["id"]: one["vitals"]["draining"] for one in (await operator.get("/hubs")).body["hubs"]}
     assert listed == {id_of(env, 0): True, id_of(env, 1): False}
     assert bob.socket.connected

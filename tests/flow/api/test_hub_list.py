@@ -29,7 +29,7 @@ PATIENCE = 15.0
 
 
 @pytest.fixture(autouse=True)
-def fast_pulse(monkeypatch: pytest.MonkeyPatch) -> None:
+def fast_heartbeat(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have processes look at themselves often."""
     monkeypatch.setattr(heartbeat, "HEARTBEAT_SECONDS", 0.05)
 
@@ -58,7 +58,7 @@ def missing(listed: Any) -> dict[str, str]:
     return problems
 
 
-async def test_a_hub_that_postgres_does_not_answer_says_so_and_its_pulse_is_not_late(
+async def test_a_hub_that_postgres_does_not_answer_says_so_and_its_heartbeat_is_not_late(
     operator: Caller, env: Environment, far_postgres: tuple[Proxy, Settings]
 ) -> None:
     proxy, settings = far_postgres
@@ -68,7 +68,7 @@ async def test_a_hub_that_postgres_does_not_answer_says_so_and_its_pulse_is_not_
     away = await listed(operator, missing)
     assert missing(away) == {"database": "TimeoutError"}
     beat = away["hubs"][0]["vitals"]["beatAt"]
-    # It hangs for longer than any look at it takes, and the pulse goes on.
+    # It hangs for longer than any look at it takes, and heartbeats go on.
     await listed(operator, lambda seen: seen["hubs"][0]["vitals"]["beatAt"] > beat)
     proxy.resume()
     await listed(operator, lambda seen: not missing(seen))
@@ -92,19 +92,19 @@ async def test_a_check_that_cannot_be_cancelled_holds_nobody_up(monkeypatch: pyt
 async def test_a_hub_that_is_deaf_names_the_server(operator: Caller, env: Environment, hub: str) -> None:
     one = env.hubs[0]
     await listed(operator, lambda seen: not missing(seen))
-    await one._pulse._beating.stop()
+    await one._heartbeat._beating.stop()
     (server,) = (shard.name for shard in one._bus._shards)
     one._bus._shards[0].deaf = True
-    await one._pulse._beat()
+    await one._heartbeat._beat()
     (vitals,) = (entry["vitals"] for entry in (await operator.get("/hubs")).body["hubs"])
     assert (vitals["deaf"], vitals["deafTo"]) == (True, [server])
     assert vitals["missing"] == {"hub": f"not heard: {server}"}
 
 
-async def test_a_hub_that_misses_two_pulses_is_late_before_it_is_silent(
+async def test_a_hub_that_misses_two_heartbeats_is_late_before_it_is_silent(
     operator: Caller, env: Environment, hub: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await env.hubs[0]._pulse._beating.stop()
+    await env.hubs[0]._heartbeat._beating.stop()
     states = []
     for age in (LATE / 2, LATE, SILENT):
         monkeypatch.setattr("realtime.operations.process_status.now", lambda age=age: now() + age)

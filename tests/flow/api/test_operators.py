@@ -94,7 +94,7 @@ async def test_nothing_is_shown_that_could_not_be_recorded_and_the_next_look_is(
 async def test_a_silent_hub_is_not_told_to_drain_and_nothing_is_said_to_have_happened(
     operator: Caller, env: Environment, hub: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await env.hubs[0]._pulse._beating.stop()
+    await env.hubs[0]._heartbeat._beating.stop()
     monkeypatch.setattr("realtime.operations.process_status.now", lambda: now() + SILENT)
     for action in ("drain", "undrain"):
         reply = await operator.post(f"/hubs/{id_of(env, 0)}/{action}")

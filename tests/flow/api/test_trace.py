@@ -114,7 +114,7 @@ async def hang(env: Environment, place: int, monkeypatch: pytest.MonkeyPatch) ->
     """Let a hub look as if it had hung for some seconds."""
     hub, redis, id = env.hubs[place], env.resources.redis, id_of(env, place)
     monkeypatch.setattr(hub._bus, "publish_everywhere", lambda *_args: None)
-    await hub._pulse._beating.stop()
+    await hub._heartbeat._beating.stop()
     vitals = msgspec.json.decode(await redis.hget(KEY, id) or b"")  # type: ignore[misc]
     vitals["beatAt"] = now() - SILENT - timedelta(seconds=2)
     await redis.hset(KEY, id, msgspec.json.encode(vitals).decode())  # type: ignore[misc]
@@ -124,7 +124,7 @@ async def test_nobody_is_called_offline_by_a_redis_that_has_just_started_and_kno
     operator: Caller, env: Environment, hub: str
 ) -> None:
     away, _ = await env.person("Away")
-    await env.hubs[0]._pulse._beating.stop()
+    await env.hubs[0]._heartbeat._beating.stop()
     page = (await operator.get(f"/users/{away.id}")).body
     assert (page["unheard"], page["heardAll"]) == ([], True)
     await env.resources.redis.delete(KEY)

@@ -93,7 +93,7 @@ async def test_whichever_bus_server_was_lost_for_a_moment_all_hubs_are_told_to_l
         await hub.subscribe([EVERYBODY])
         await speaker.start()
         for shard in speaker._shards:
-            shard._speaker.drop()
+            shard._publisher.drop()
             async with asyncio.timeout(PATIENCE):
                 mend = await heard.get()
             assert (mend.kind, mend.key) == (Kind.MEND, b"")
