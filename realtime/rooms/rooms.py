@@ -46,7 +46,7 @@ class Rooms:
         self._reloading = Batch(self._reload)
         self._admitting = Batch(self._admit)
         self._dirty: list[Room] = []
-        self._gaps: set[Room] = set()
+        self._with_gaps: set[Room] = set()
         self._signalling: list[Room] = []
         self.deliveries = 0
         self.gaps = 0
@@ -240,13 +240,13 @@ class Rooms:
     # resyncing with the log
 
     def _notice_gap(self, room: Room) -> None:
-        if not self._gaps:
+        if not self._with_gaps:
             asyncio.get_running_loop().call_later(GAP_SECONDS, self._fill_gaps)
-        self._gaps.add(room)
+        self._with_gaps.add(room)
 
     def _fill_gaps(self) -> None:
-        gaps, self._gaps = self._gaps, set()
-        for room in gaps:
+        with_gaps, self._with_gaps = self._with_gaps, set()
+        for room in with_gaps:
             if room.held:
                 self.gaps += 1
                 self._mending.add(room, lambda _answer: None)
