@@ -6,8 +6,8 @@ Channels: `c` + 16 bytes of a conversation's id, `u` + 16 bytes of a user's id, 
 `q` (admin requests to every hub), `r` + origin (replies to the process that asked).
 Each channel belongs to one of the Redis servers by rendezvous hashing, so that adding a server moves only its share; `q` and `r`
 are on all of them, so that operators can look when a server is down.
-Each process publishes a beacon twice a second to itself on every server: if one does not
-come back, that server counts as deaf and is reconnected to.
+Each process publishes a beacon twice a second to itself on every server: if it does not come back, it cannot hear that server
+("deaf") and reconnects.
 """
 
 import asyncio
