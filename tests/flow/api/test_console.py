@@ -15,7 +15,7 @@ from realtime.operations import admin_client
 from realtime.operations.admin_client import open_admin_client
 from realtime.operations.admin_protocol import SeeUser
 from realtime.operations.probes import NotReadyError
-from realtime.operations.process_status import KEY, SILENT
+from realtime.operations.process_status import HUBS_KEY, SILENT
 from tests.flow.api.conftest import SECRET, Api, Caller, audited, id_of, with_operators
 from tests.flow.conftest import Chatter, Environment
 from tests.flow.realtime.test_mending import raw_client
@@ -83,7 +83,7 @@ async def test_a_hub_that_died_is_silent_and_then_forgotten(
     assert [one["silent"] for one in (await operator.get("/hubs")).body["hubs"]] == [True]
     monkeypatch.setattr("realtime.operations.process_status.now", lambda: now() + SILENT * 10)
     assert (await operator.get("/hubs")).body == {"hubs": [], "processes": []}
-    assert await env.resources.redis.hlen(KEY) == 0  # type: ignore[misc]
+    assert await env.resources.redis.hlen(HUBS_KEY) == 0  # type: ignore[misc]
 
 
 async def test_people_and_conversations_are_found(operator: Caller, env: Environment, hub: str) -> None:
@@ -232,7 +232,7 @@ async def test_hubs_are_asked_on_while_redis_does_not_say_which_there_are(
         answers = await hubs.ask(nobody)
         assert (set(answers.seen), answers.unheard, answers.heard_all) == (both, [], False)
         hubs._redis = kept
-        await hubs.vitals()
+        await hubs.hub_statuses()
         hubs._redis = Redis(port=1)
         answers = await hubs.ask(nobody)
         assert (set(answers.seen), answers.unheard, answers.heard_all) == (both, [], True)

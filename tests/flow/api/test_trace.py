@@ -13,7 +13,7 @@ from core.base.clock import now
 from core.base.ids import uuid7
 from core.base.publisher import Draft
 from realtime.operations import admin_client
-from realtime.operations.process_status import KEY, SILENT
+from realtime.operations.process_status import HUBS_KEY, SILENT
 from tests.flow.api.conftest import Caller, id_of, operating
 from tests.flow.api.test_console import states, trace
 from tests.flow.conftest import Environment, open_environment
@@ -115,9 +115,9 @@ async def hang(env: Environment, place: int, monkeypatch: pytest.MonkeyPatch) ->
     hub, redis, id = env.hubs[place], env.resources.redis, id_of(env, place)
     monkeypatch.setattr(hub._bus, "publish_everywhere", lambda *_args: None)
     await hub._heartbeat._beating.stop()
-    vitals = msgspec.json.decode(await redis.hget(KEY, id) or b"")  # type: ignore[misc]
+    vitals = msgspec.json.decode(await redis.hget(HUBS_KEY, id) or b"")  # type: ignore[misc]
     vitals["beatAt"] = now() - SILENT - timedelta(seconds=2)
-    await redis.hset(KEY, id, msgspec.json.encode(vitals).decode())  # type: ignore[misc]
+    await redis.hset(HUBS_KEY, id, msgspec.json.encode(vitals).decode())  # type: ignore[misc]
 
 
 async def test_nobody_is_called_offline_by_a_redis_that_has_just_started_and_knows_no_hub(
@@ -127,7 +127,7 @@ async def test_nobody_is_called_offline_by_a_redis_that_has_just_started_and_kno
     await env.hubs[0]._heartbeat._beating.stop()
     page = (await operator.get(f"/users/{away.id}")).body
     assert (page["unheard"], page["heardAll"]) == ([], True)
-    await env.resources.redis.delete(KEY)
+    await env.resources.redis.delete(HUBS_KEY)
     page = (await operator.get(f"/users/{away.id}")).body
     assert (page["unheard"], page["heardAll"]) == ([], False)
 
