@@ -14,7 +14,7 @@ from aiohttp import web
 from core.limits.address import AddressBuckets, masked
 from core.limits.budget import Bucket, Rate, Subjects
 from core.platform.metrics import Metrics
-from realtime.ops import PROBES
+from realtime.operations.probes import PROBES
 
 LINES: Final = Rate("access lines", 1200, 60)  # of an address and process
 OMISSIONS: Final = Rate("lines of omissions", 1, 60)  # of a network: how many were left out since the last one

@@ -15,14 +15,14 @@ from config.settings import Settings
 from core.base.publisher import Publisher
 from core.market.market import Marketplace
 from core.work.context import Resources
-from realtime import ops
-from realtime.hubs import Hubs
+from realtime.operations import probes
+from realtime.operations.admin_client import AdminClient
 
 MAX_BODY = 256 * 1024
 
 
 def build_app(
-    settings: Settings, resources: Resources, publisher: Publisher, hubs: Hubs | None = None
+    settings: Settings, resources: Resources, publisher: Publisher, hubs: AdminClient | None = None
 ) -> web.Application:
     """Put the application together; it opens nothing and closes nothing. Without `hubs` there is no console."""
     admission = Admission(resources)
@@ -58,7 +58,7 @@ def build_app(
     if hubs:
         app.add_routes(operators_routes(resources, publisher, hubs))
     files = {"files": resources.storage.check}
-    app.add_routes(ops.routes(ops.usual_checks(resources), resources.metrics, optional=files))
+    app.add_routes(probes.routes(probes.usual_checks(resources), resources.metrics, optional=files))
     return app
 
 

@@ -14,11 +14,14 @@ import msgspec
 import uvloop
 from aiohttp import web
 
-from realtime.engine import packets
+from realtime.engine import endpoints
+from realtime.engine.acceptor import Acceptor
+from realtime.engine.config import Config
 from realtime.engine.door import open_door
-from realtime.engine.server import Config, Engine
+from realtime.engine.engine import Engine
 from realtime.engine.session import Session
-from realtime.engine.sockets import Socket, socketio
+from realtime.engine.socketio import packets
+from realtime.engine.socketio.sockets import Socket, socketio
 
 _ROOMS: defaultdict[str, set[Session]] = defaultdict(set)
 
@@ -59,13 +62,14 @@ class Member(Socket):
 
 async def serve(port: int) -> None:
     """Serve until SIGINT or SIGTERM."""
-    engine = Engine(Config(rates=False), socketio({"/": Member}))
+    engine = Engine(Config(rates=False))
+    acceptor = Acceptor(engine, socketio({"/": Member}))
     app = web.Application()
-    app.add_routes(engine.routes())
+    app.add_routes(endpoints.routes(acceptor))
     runner = web.AppRunner(app)
     await runner.setup()
     engine.start()
-    server = await open_door(engine, cast("web.Server", runner.server), "127.0.0.1", port)
+    server = await open_door(acceptor, cast("web.Server", runner.server), "127.0.0.1", port)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

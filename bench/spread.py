@@ -7,7 +7,7 @@ from uuid import UUID
 
 from bench.capacity import Load
 from core.platform.metrics import Metrics
-from realtime.bus import Bus, conversation_channel
+from realtime.bus.bus import Bus, conversation_channel
 
 SAMPLE = 20_000  # conversations; what is counted of them is scaled up
 SEED = 20261121

@@ -1,4 +1,4 @@
-"""The hub: its parts put together, from the bus up to the door, and taken down again."""
+"""The hub: composes its parts, from the bus up to the door, and starts and stops them."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -13,62 +13,70 @@ from core.limits.offenders import Offenders
 from core.market.market import Marketplace
 from core.platform.metrics import Metrics
 from core.work.context import Resources
-from realtime import browser_client, ops
-from realtime.bus import EVERYBODY, QUESTIONS, Bus
-from realtime.catchup import Log
-from realtime.client import Client
-from realtime.drain import Drain
-from realtime.engine.frames import CLOSE_CODES
-from realtime.engine.server import Config, Engine
+from realtime import browser_client
+from realtime.bus.bus import ADMIN_REQUESTS, EVERYBODY, Bus
+from realtime.engine import endpoints
+from realtime.engine.acceptor import Acceptor
+from realtime.engine.config import Config
+from realtime.engine.engine import Engine
 from realtime.engine.session import Session
-from realtime.engine.sockets import socketio
-from realtime.gateway import Gateway
-from realtime.handlers import Handlers
-from realtime.heart import Mean, Pace, Pulse, who
-from realtime.inspector import Inspector
-from realtime.limits import Limiter
-from realtime.local import Local
-from realtime.loop_lag import LoopLag
-from realtime.ops import NotReadyError, usual_checks
-from realtime.presence import Presence
-from realtime.publisher import Publisher
-from realtime.pulse import KEY, Vitals
-from realtime.recovery import Recovery
-from realtime.returning import Returning
-from realtime.rooms import Rooms
-from realtime.users import Users
+from realtime.engine.socketio.sockets import socketio
+from realtime.engine.transports.frames import CLOSE_CODES
+from realtime.gateway.gateway import Gateway
+from realtime.gateway.handlers import Handlers
+from realtime.gateway.limits import Limiter
+from realtime.gateway.recovery import Recovery
+from realtime.gateway.resync import Resync
+from realtime.log.message_log import MessageLog
+from realtime.operations import probes
+from realtime.operations.admin_responder import AdminResponder
+from realtime.operations.drain import Drain
+from realtime.operations.heartbeat import Heartbeat, Mean, PerSecond, identity
+from realtime.operations.loop_lag import LoopLag
+from realtime.operations.probes import NotReadyError, usual_checks
+from realtime.operations.process_status import HUBS_KEY, HubStatus
+from realtime.publishing.publisher import Publisher
+from realtime.publishing.receiver import BusReceiver
+from realtime.rooms.client import Client
+from realtime.rooms.presence import Presence
+from realtime.rooms.rooms import Rooms
+from realtime.rooms.users import Users
 
 
 class Hub:
-    """One hub process's realtime half; `engine` is what the door lets in."""
+    """The realtime half of a hub process; `acceptor` takes the connections of its door."""
 
     def __init__(self, settings: Settings, resources: Resources, markets: Sequence[Marketplace]) -> None:
         self.metrics = resources.metrics
-        self.engine = Engine(door_config(settings, resources.offenders), socketio({"/": self._client}))
+        self.engine = Engine(door_config(settings, resources.offenders))
+        self.acceptor = Acceptor(self.engine, socketio({"/": self._client}))
         outbox = self.engine.outbox
         self._bus = Bus(
-            settings.redis_urls, resources.metrics, lambda delivery: local.deliver(delivery), lambda: local.mend_all()
+            settings.redis_urls,
+            resources.metrics,
+            lambda delivery: receiver.deliver(delivery),
+            lambda: receiver.mend_all(),
         )
-        history = Log(resources.db)
-        rooms = self._rooms = Rooms(resources.db, history, self._bus, outbox)
+        log = MessageLog(resources.db)
+        rooms = self._rooms = Rooms(resources.db, log, self._bus, outbox)
         users = Users(self._bus, outbox, lambda user: presence.came(user), lambda user: presence.left(user))
-        local = Local(
+        receiver = BusReceiver(
             rooms,
             users,
             end_session=lambda session: gateway.end_session(session),
             reload=lambda user: gateway.reload(user),
             recheck_logins=lambda: gateway.logins.recheck(),
-            asked=lambda question: inspector.asked(question),
+            admin_request=lambda request: responder.received(request),
         )
-        self._publisher = Publisher(resources, self._bus, local)
+        self._publisher = Publisher(resources, self._bus, receiver)
         hub_id = self._bus.origin.hex()
         presence = self._presence = Presence(
-            hub_id, resources.redis, resources.db, users, self._publisher.tell_presence, self._bus.store
+            hub_id, resources.redis, resources.db, users, self._publisher.send_presence, self._bus.store
         )
         recovery = Recovery(resources.redis, self._bus, rooms.stamps)
-        returning = Returning(resources.db, history, rooms, recovery)
+        resync = Resync(resources.db, log, rooms, recovery)
         acquainted = {market.name: market.acquainted for market in markets}
-        handlers = Handlers(resources, history, rooms, presence, self._publisher, recovery, returning, acquainted)
+        handlers = Handlers(resources, log, rooms, presence, self._publisher, recovery, resync, acquainted)
         messages = {market.name: market.messages for market in markets}
         is_limited = settings.rate_limits == "on"
         limiter = Limiter(resources.limits, resources.offenders, messages if is_limited else None)
@@ -80,14 +88,14 @@ class Hub:
             handlers.own_table(markets),
             limiter,
             recovery,
-            returning,
+            resync,
         )
 
         self._lag = LoopLag(resources.metrics)
         self._drain = Drain(self.engine)
-        inspector = Inspector(hub_id, self._bus, rooms, users, self._drain.set)
-        vitals = self._vitals_of(hub_id, settings, users)
-        self._pulse = Pulse(KEY, hub_id, resources.redis, usual_checks(resources), vitals)
+        responder = AdminResponder(hub_id, self._bus, rooms, users, self._drain.set)
+        status = self._status_of(hub_id, settings, users)
+        self._heartbeat = Heartbeat(HUBS_KEY, hub_id, resources.redis, usual_checks(resources), status)
         self._measure(resources.metrics, users)
 
     def _measure(self, metrics: Metrics, users: Users) -> None:
@@ -96,19 +104,19 @@ class Hub:
         metrics.watch("greenroom_users", "Users with a socket here", lambda: len(users))
         metrics.watch("greenroom_rooms", "Conversations awake here", lambda: len(rooms))
         metrics.count("greenroom_deliveries", "Events written to members of rooms", lambda: rooms.deliveries)
-        metrics.count("greenroom_bus_gaps", "Holes in a room that were filled from the log", lambda: rooms.holes)
+        metrics.count("greenroom_bus_gaps", "Holes in a room that were filled from the log", lambda: rooms.gaps)
         for code in CLOSE_CODES:
             read = partial(self.engine.closes.__getitem__, code)
             metrics.count("greenroom_websocket_closes", "WebSockets that we have closed, by code", read, code=str(code))
         metrics.watch("greenroom_slow_sessions", "Sessions that are behind", lambda: len(self.engine.slow))
 
-    def _vitals_of(self, hub_id: str, settings: Settings, users: Users) -> Callable[[dict[str, str]], Vitals]:
-        this = who(hub_id, settings.port)
-        messages, deliveries = Pace(lambda: self._publisher.committed), Pace(lambda: self._rooms.deliveries)
+    def _status_of(self, hub_id: str, settings: Settings, users: Users) -> Callable[[dict[str, str]], HubStatus]:
+        this = identity(hub_id, settings.port)
+        messages, deliveries = PerSecond(lambda: self._publisher.committed), PerSecond(lambda: self._rooms.deliveries)
         bus_lag = Mean(self.metrics.bus_seconds)
 
-        def vitals(missing: dict[str, str]) -> Vitals:
-            return Vitals(
+        def status(missing: dict[str, str]) -> HubStatus:
+            return HubStatus(
                 **this,
                 beat_at=now(),
                 missing={**missing, **({"hub": self._trouble} if self._trouble else {})},
@@ -125,31 +133,31 @@ class Hub:
                 loop_lag_seconds=self._lag.take_worst(),
                 bus_lag_seconds=bus_lag.take(),
                 journal_waiting=self._publisher.waiting,
-                bus_gaps=self._rooms.holes,
+                bus_gaps=self._rooms.gaps,
             )
 
-        return vitals
+        return status
 
     def routes(self) -> list[web.RouteDef]:
         """Return long-polling, the upgrades that come to aiohttp, and the client for browsers."""
-        return [*self.engine.routes(), *browser_client.routes()]
+        return [*endpoints.routes(self.acceptor), *browser_client.routes()]
 
     async def start(self) -> None:
-        """Listen to the bus before there are clients."""
+        """Subscribe to the bus before there are clients."""
         await self._bus.start()
         self._bus.listen(EVERYBODY)
-        self._bus.listen_everywhere(QUESTIONS)
+        self._bus.listen_everywhere(ADMIN_REQUESTS)
         await self._publisher.start()
         await self._presence.start()
         self._rooms.start()
         self._gateway.logins.start()
         self._lag.start()
         self.engine.start()
-        await self._pulse.start()
+        await self._heartbeat.start()
 
     async def stop(self) -> None:
-        """Send the clients away, commit what they sent, and leave the bus."""
-        await self._pulse.stop()
+        """Disconnect the clients, commit what they sent, and disconnect from the bus."""
+        await self._heartbeat.stop()
         await self._drain.stop()
         await self.engine.stop()
         await self._gateway.logins.stop()
@@ -161,11 +169,11 @@ class Hub:
 
     @property
     def deaf(self) -> bool:
-        """Whether some of what other hubs say comes from the log only, and late."""
+        """Whether a bus server cannot be heard: what other hubs publish on it comes from the log only, and late."""
         return bool(self._bus.unheard)
 
     async def ready(self) -> None:
-        """Raise NotReadyError while clients are better off on another hub."""
+        """Raise NotReadyError while new clients should go to another hub."""
         if self._trouble:
             raise NotReadyError(self._trouble)
 
@@ -180,7 +188,7 @@ class Hub:
 
 
 def door_config(settings: Settings, offenders: Offenders) -> Config:
-    """Return what meets clients at the ports of every process."""
+    """Return the engine's settings for the ports of every process."""
 
     def limited(kind: str, address: str) -> None:
         offenders.limited(kind, subject(address))
@@ -192,14 +200,14 @@ def door_config(settings: Settings, offenders: Offenders) -> Config:
         subjects=subjects,
         trusted=partial(is_trusted, proxies=settings.trusted_proxies),
         limited=limited,
-        probes=ops.PATHS,
+        probes=probes.PATHS,
         rates=settings.rate_limits == "on",
     )
 
 
 @asynccontextmanager
 async def open_hub(settings: Settings, resources: Resources, markets: Sequence[Marketplace]) -> AsyncIterator[Hub]:
-    """Open a hub for these markets: each says how fast its users may send, and may have events of its own."""
+    """Open a hub for these markets: each has its own rate of messages, and may have events of its own."""
     async with AsyncExitStack() as stack:
         hub = Hub(settings, resources, markets)
         stack.push_async_callback(hub.stop)

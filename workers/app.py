@@ -55,7 +55,7 @@ from core.work.jobs import (
     queue,
 )
 from core.work.outbox import relay
-from realtime.periodic import Periodic
+from realtime.concurrency.periodic import Periodic
 from workers.accounts import mail_alert, mail_code, mail_verification
 from workers.email_changes import mail_address, mail_email_change
 from workers.erasure import finish_erasure

@@ -9,7 +9,7 @@ from api.ops.operators import OperatorCtx, Operators
 from core.base.publisher import Publisher
 from core.market.market import Marketplace, Route
 from core.work.context import Ctx, Resources
-from realtime.hubs import Hubs
+from realtime.operations.admin_client import AdminClient
 
 
 class OperatorEndpoint(Endpoint):
@@ -21,7 +21,7 @@ class OperatorEndpoint(Endpoint):
         route: Route,
         resources: Resources,
         publisher: Publisher,
-        hubs: Hubs,
+        hubs: AdminClient,
         operators: Operators,
     ) -> None:
         super().__init__(table, route, resources, publisher)

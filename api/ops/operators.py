@@ -16,7 +16,7 @@ from core.limits.budget import Buckets, Rate
 from core.work import audit
 from core.work import rate_limits as limits
 from core.work.context import Ctx
-from realtime.hubs import Hubs
+from realtime.operations.admin_client import AdminClient
 
 GUESSES = Rate("operator_guesses", 10, 60)  # of one address
 # Of one operator at one thing: an open page of the console asks again every few seconds.
@@ -27,7 +27,7 @@ LOOKS = Rate("looks", 1, 600)
 class OperatorCtx(Ctx):
     """One call of an operator: a user of no marketplace, so `caller` is nobody."""
 
-    hubs: Hubs
+    hubs: AdminClient
     looks: Buckets
     operator: str = ""
 

@@ -18,8 +18,8 @@ from core.operations.inspection import (
 from core.reports import Reported, Status
 from core.text.fields import Description
 from core.work.dead_jobs import DeadJob
-from realtime.pulse import Process, Vitals
-from realtime.questions import RoomSeen, SocketSeen
+from realtime.operations.admin_protocol import RoomSeen, SocketSeen
+from realtime.operations.process_status import HubStatus, ProcessStatus
 
 Delivery = Literal["read", "delivered", "behind", "pending", "not_joined", "offline", "unknown"]
 
@@ -35,7 +35,7 @@ class Hub(msgspec.Struct, frozen=True, rename="camel"):
 
     late: bool
     silent: bool
-    vitals: Vitals
+    vitals: HubStatus
 
 
 class OtherProcess(msgspec.Struct, frozen=True, rename="camel"):
@@ -43,7 +43,7 @@ class OtherProcess(msgspec.Struct, frozen=True, rename="camel"):
 
     late: bool
     silent: bool
-    vitals: Process
+    vitals: ProcessStatus
 
 
 class HubList(msgspec.Struct, frozen=True):

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 
 from api.ops.structs import Delivery, MemberTrace
 from core.operations.inspection import MemberFound, MessageFound
-from realtime.questions import MemberSeen, RoomSeen
+from realtime.operations.admin_protocol import MemberSeen, RoomSeen
 
 
 def has_told(room: RoomSeen, message: MessageFound) -> bool:
     """Whether a hub has written the message, as it is now, to the sockets in its room."""
-    return room.passage.written_at is not None or (room.awake and room.flushed_version >= message.version)
+    return room.trace.written_at is not None or (room.awake and room.flushed_version >= message.version)
 
 
 def trace_member(

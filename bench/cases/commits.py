@@ -11,7 +11,7 @@ from bench.machine import family, usage
 from bench.process import progress
 from bench.results import Line
 from core.base.ids import uuid7
-from realtime.journal import APPEND
+from realtime.log.journal import APPEND
 
 BATCHES = (1, 2, 5, 20, 500)
 MESSAGES = 10_000

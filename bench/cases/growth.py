@@ -17,7 +17,7 @@ from bench.process import progress
 from bench.results import Line
 from bench.servers import hub
 from core.platform.db import open_pool
-from realtime.catchup import Log
+from realtime.log.message_log import MessageLog
 
 TALK = Shape(senders=2, seconds=4)
 SLEEPERS = 1000  # connections that have joined the rooms in which nothing is said
@@ -121,7 +121,7 @@ async def _read_pages(env: Environment, crowd: Crowd, each: int) -> tuple[float,
     """Return the medians, in milliseconds, of a page of history and one of changes, as the hub reads them."""
     rooms = [UUID(line) for line in crowd.conversations.read_text().split()]
     db = await open_pool(env.settings(crowd.database_url))
-    log = Log(db)
+    log = MessageLog(db)
     try:
         return (
             await _median_ms(rooms, each, lambda room, place: log.newest(room, place, PAGE)),

@@ -5,12 +5,12 @@ import asyncio
 from api.app import build_app
 from cli.checks import check_settings, warn_of_files
 from cli.lifetime import freeze_what_is_there, run
+from cli.serve.heartbeats import api_heartbeat
 from cli.serve.listening import listening, runner_of
-from cli.serve.pulses import api_pulse
 from config.settings import Settings
 from core.market.resources import open_resources
-from realtime.hubs import open_hubs
-from realtime.publisher import open_publisher
+from realtime.operations.admin_client import open_admin_client
+from realtime.publishing.publisher import open_publisher
 
 
 def run_api(settings: Settings) -> None:
@@ -21,10 +21,10 @@ def run_api(settings: Settings) -> None:
         async with (
             open_resources(settings) as resources,
             open_publisher(settings, resources) as publisher,
-            open_hubs(settings, resources) as hubs,
+            open_admin_client(settings, resources) as hubs,
             runner_of(build_app(settings, resources, publisher, hubs)) as runner,
             listening(settings, runner, resources.offenders),
-            api_pulse(settings, resources, runner),
+            api_heartbeat(settings, resources, runner),
         ):
             await warn_of_files(settings, resources.storage)
             freeze_what_is_there()

@@ -17,14 +17,14 @@ from cli.lifetime import run, until
 from cli.mail_sink import mail_sink
 from cli.migrate import migrate_database
 from cli.progress import step
+from cli.serve.heartbeats import api_heartbeat, worker_heartbeat
 from cli.serve.listening import hub_listening, runner_of
-from cli.serve.pulses import api_pulse, worker_pulse
 from config.settings import Settings, own_url
 from core.base.origins import LOOPBACK
 from core.market.resources import open_resources
 from realtime.app import open_hub
-from realtime.hubs import open_hubs
-from realtime.publisher import open_publisher
+from realtime.operations.admin_client import open_admin_client
+from realtime.publishing.publisher import open_publisher
 from workers.app import Worker, open_worker
 
 WATCH_SECONDS = 0.5
@@ -76,12 +76,12 @@ async def _processes(settings: Settings) -> AsyncIterator[tuple[int, Worker]]:
         open_resources(settings) as resources,
         open_publisher(settings, resources) as publisher,
         open_worker(settings, resources, publisher) as worker,
-        open_hubs(settings, resources) as hubs,
+        open_admin_client(settings, resources) as hubs,
         runner_of(build_app(settings, resources, publisher, hubs)) as runner,
         open_hub(settings, resources, manifests) as hub,
         hub_listening(settings, runner, hub) as port,
-        api_pulse(settings, resources, runner),
-        worker_pulse(settings, resources, worker),
+        api_heartbeat(settings, resources, runner),
+        worker_heartbeat(settings, resources, worker),
     ):
         yield port, worker
 

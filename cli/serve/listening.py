@@ -17,11 +17,11 @@ from config.settings import Settings, own_url
 from core.base import errors
 from core.limits.offenders import Offenders
 from core.work.context import Resources
-from realtime import ops
 from realtime.app import Hub, door_config
 from realtime.engine.config import Config
 from realtime.engine.door import open_door, open_http
-from realtime.engine.guard import Guard
+from realtime.engine.limits.guard import Guard
+from realtime.operations import probes
 
 NO_HUB = (
     "This process has no hub: point the Socket.IO client at the address of a `greenroom hub`, or of `greenroom dev`, which is"
@@ -39,9 +39,9 @@ def bare_app() -> web.Application:
     return app
 
 
-def operations(resources: Resources, **checks: ops.Check) -> list[web.RouteDef]:
+def operations(resources: Resources, **checks: probes.Check) -> list[web.RouteDef]:
     """Return `/healthz`, `/readyz` with these checks beside the usual ones, and `/metrics`."""
-    return ops.routes({**ops.usual_checks(resources), **checks}, resources.metrics)
+    return probes.routes({**probes.usual_checks(resources), **checks}, resources.metrics)
 
 
 @asynccontextmanager
@@ -73,7 +73,7 @@ async def hub_listening(settings: Settings, runner: web.AppRunner, hub: Hub) -> 
     """Serve a hub and an application behind one door and yield its port."""
     runner.app.add_routes(hub.routes())
     _introduce(hub.engine.guard, runner)
-    async with _door(settings, runner, partial(open_door, hub.engine)) as port:
+    async with _door(settings, runner, partial(open_door, hub.acceptor)) as port:
         yield port
 
 

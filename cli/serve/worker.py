@@ -5,11 +5,11 @@ import logging
 
 from cli.checks import check_settings, warn_of_files
 from cli.lifetime import run, until
+from cli.serve.heartbeats import worker_heartbeat
 from cli.serve.listening import bare_app, listening, operations, runner_of
-from cli.serve.pulses import worker_pulse
 from config.settings import Settings
 from core.market.resources import open_resources
-from realtime.publisher import open_publisher
+from realtime.publishing.publisher import open_publisher
 from workers.app import open_worker
 
 log = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ def run_worker(settings: Settings) -> None:
             open_worker(settings, resources, publisher) as worker,
         ):
             runner.app.add_routes(operations(resources, queue=resources.jobs.ping))
-            async with listening(settings, runner, resources.offenders), worker_pulse(settings, resources, worker):
+            async with listening(settings, runner, resources.offenders), worker_heartbeat(settings, resources, worker):
                 if not settings.smtp_url:
                     log.warning("GREENROOM_SMTP_URL is not set: no mail will be sent")
                 await warn_of_files(settings, resources.storage)

@@ -1,4 +1,4 @@
-"""How the rest of the backend reaches people's sockets; realtime/publisher.py implements it."""
+"""How the rest of the backend reaches people's sockets; realtime/publishing/publisher.py implements it."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,7 +10,7 @@ import msgspec
 from core.base.events import ConversationRead, ConversationTyping, Event, Message
 from core.base.people import Person
 
-# What a client id begins with that a hub has given to a message without one: see realtime/repeats.py. No client is shown it.
+# Prefix of the client id that a hub gives to a message without one: see realtime/gateway/repeats.py. Clients never see it.
 UNNAMED: Final = "\x1f"
 
 

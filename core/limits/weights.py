@@ -1,7 +1,7 @@
 """What each action that reaches other users costs: ONE budget pays for all of them, the market's `messages` rate.
 
-The budget is the same for events of sockets (realtime/limits.py has the weight of each event) and for calls (`weight=` in a
-marketplace's routes). Whatever has no weight is limited by `per_user` (calls) or by OTHER_EVENTS in realtime/limits.py.
+The budget is the same for events of sockets (realtime/gateway/limits.py has the weight of each event) and for calls (`weight=` in
+a marketplace's routes). Whatever has no weight is limited by `per_user` (calls) or by OTHER_EVENTS in realtime/gateway/limits.py.
 """
 
 from typing import Final

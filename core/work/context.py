@@ -1,7 +1,7 @@
 """What a handler is given: the opened resources of the process, and who is asking."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 from uuid import UUID
 
 from redis.asyncio import Redis
@@ -11,7 +11,7 @@ from core.base.people import Person
 from core.base.publisher import Publisher
 from core.limits.offenders import Offenders
 from core.limits.shared_limits import SharedLimits
-from core.platform.db import Db, Pool
+from core.platform.db import Connection, Db, Pool
 from core.platform.fair_queue import Turns
 from core.platform.metrics import Metrics
 from core.platform.passwords import Passwords
@@ -21,8 +21,11 @@ from core.platform.tokens import KeyRing
 from core.search.totals import Totals
 from core.work.jobs import Jobs
 
-if TYPE_CHECKING:
-    from core.work.unit_of_work import UnitOfWork
+
+class Transaction(Protocol):
+    """What a context needs of the unit of work that it belongs to: see unit_of_work.py."""
+
+    db: Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,7 @@ class Ctx:
     idempotency_key: str = ""
     if_match: str = ""
     if_none_match: str = ""
-    work: "UnitOfWork | None" = None
+    work: Transaction | None = None
 
     @property
     def db(self) -> Db:

@@ -80,7 +80,7 @@ class UnitOfWork:
 @asynccontextmanager
 async def unit_of_work(ctx: Ctx) -> AsyncIterator[UnitOfWork]:
     """Run a block in one transaction; inside another unit of the same ctx, as a part of that one."""
-    if ctx.work:
+    if isinstance(ctx.work, UnitOfWork):
         async with transaction(ctx.work.db):
             yield ctx.work
         return

@@ -1,22 +1,32 @@
-"""What a process that listens is set to."""
+"""Settings of a process that listens, and their defaults."""
 
 from collections.abc import Callable
+from typing import Final
 
 import msgspec
 
 from core.limits.budget import Nested, Rate
-from realtime.engine.budget import REFUSALS, TRAFFIC
-from realtime.engine.guard import (
-    LATE,
-    MAX_HEADS,
-    MAX_HELD,
-    MAX_KEPT,
-    MAX_LATE,
-    MAX_STRANGERS,
-    MAX_UNREAD,
-    PROBES,
-    TRAFFIC_OF_ADDRESS,
-)
+
+# Of a client, in units (see limits/budget.py). The burst takes the hundreds of events that official clients keep while they
+# connect, or the largest payload and a half.
+TRAFFIC: Final = Rate("traffic", 400, 4)
+# Refusals answer what no well-behaved client sends often: unknown events, requests that fail.
+REFUSALS: Final = Rate("refusals", 60, 60)
+# What an address may ask: a new connection, a request and the opening of a WebSocket take one each, and the framing of chunks as
+# much as of the connection's budget. An office whose hub was restarted is back within a second.
+TRAFFIC_OF_ADDRESS: Final = Rate("traffic", 1000, 5)
+# Requests of an address for health, readiness and metrics, whatever else it asks.
+PROBES: Final = Rate("probes", 100, 10)
+LATE: Final = 1.0  # seconds by which what an address asks beyond that is served later
+MAX_LATE: Final = 500  # of an address: one more, and the one that has waited longest is refused
+# Bounds per address. One more evicts the oldest: an honest client is past this stage at once, so those that only hold places go.
+MAX_HEADS: Final = 500  # connections that have not sent their first request yet
+MAX_STRANGERS: Final = 1000  # sessions that no namespace has let in yet
+MAX_KEPT: Final = 500  # HTTP connections; the least recently used one is evicted
+# Bytes of messages and bodies that have begun; beyond, the connection that holds most is closed.
+MAX_HELD: Final = 8 * 1024 * 1024
+# Bytes of answers that clients of an address do not take, beyond what each connection may always have waiting; the same.
+MAX_UNREAD: Final = 16 * 1024 * 1024
 
 
 def _peer(peer: str, _forwarded: str | None) -> str:
@@ -31,12 +41,12 @@ def _nobody(_address: str) -> bool:
     return False
 
 
-def _silently(kind: str, address: str) -> None:
-    """Tell nobody."""
+def _ignore_limit(kind: str, address: str) -> None:
+    """Ignore it."""
 
 
-def _unseen(origin: str, host: str) -> None:
-    """Tell nobody."""
+def _ignore_origin(origin: str, host: str) -> None:
+    """Ignore it."""
 
 
 class Config(msgspec.Struct, frozen=True):
@@ -55,12 +65,12 @@ class Config(msgspec.Struct, frozen=True):
     max_payload: int = 1_000_000
     paths: tuple[str, ...] = ("/socket.io/", "/ws")
     origins: tuple[str, ...] = ("*",)
-    refused_origin: Callable[[str, str], None] = _unseen
+    refused_origin: Callable[[str, str], None] = _ignore_origin
     connect_timeout: float = 10.0
     address: Callable[[str, str | None], str] = _peer
     subjects: Callable[[str], Nested] = _itself
     trusted: Callable[[str], bool] = _nobody
-    limited: Callable[[str, str], None] = _silently
+    limited: Callable[[str, str], None] = _ignore_limit
     probes: frozenset[str] = frozenset()
     rates: bool = True
     traffic: Rate = TRAFFIC

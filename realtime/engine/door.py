@@ -1,4 +1,4 @@
-"""The front door: one port, where the first request of a connection says who serves it."""
+"""The front door: one port, where the first request of a connection decides whether the engine or aiohttp serves it."""
 
 import asyncio
 import re
@@ -9,17 +9,18 @@ from typing import Final, cast
 
 from aiohttp import web
 
-from realtime.engine.budget import NEW, SERVE
-from realtime.engine.faults import BAD_REQUEST, HEADERS_TOO_LARGE, TOO_MANY, TOO_SLOW
-from realtime.engine.guard import Client, Guard
-from realtime.engine.handshake import Refused, Request, read_upgrade
-from realtime.engine.http import HEAD_TIME, MAX_HEAD, Http
-from realtime.engine.intake import Intake, Receiver
-from realtime.engine.place import Place
-from realtime.engine.server import Engine
+from realtime.engine.acceptor import Acceptor
+from realtime.engine.http.connection import HEAD_TIME, MAX_HEAD
+from realtime.engine.http.faults import BAD_REQUEST, HEADERS_TOO_LARGE, TOO_MANY, TOO_SLOW
+from realtime.engine.http.handshake import Refused, Request, read_upgrade
+from realtime.engine.http.intake import Intake, Receiver
+from realtime.engine.http.queued_request import QueuedRequest
+from realtime.engine.http.serving import Http
+from realtime.engine.limits.budget import NEW, SERVE
+from realtime.engine.limits.guard import Client, Guard
 
-# Bytes that the kernel keeps of what a connection has not been read for. By itself it would take megabytes of each, of which
-# hundreds push everybody's out, and take long to throw away. Half a second's worth of 200 KB/s, or 1 MB/s over 100 ms.
+# Bytes of a connection that the kernel buffers while it is not read. By default it would be megabytes, and hundreds of such
+# connections would exhaust its memory. Half a second's worth of 200 KB/s, or 1 MB/s over 100 ms.
 RECEIVED: Final = 128 * 1024
 
 _END: Final = b"\r\n\r\n"
@@ -27,11 +28,11 @@ _METHOD: Final = re.compile(rb"(?:\r?\n)*(?:[A-Z-]{0,20}\Z|[A-Z-]{1,20} )")  # H
 
 
 async def open_door(
-    engine: Engine, server: web.Server, host: str, port: int, *, reuse_port: bool = False
+    acceptor: Acceptor, server: web.Server, host: str, port: int, *, reuse_port: bool = False
 ) -> asyncio.Server:
-    """Listen for everybody; what is not a WebSocket of the engine goes to the application of `server`."""
-    guard = engine.guard
-    return await _listen(guard, partial(Door, guard, partial(Http, server, guard), engine), host, port, reuse_port)
+    """Listen for all clients; what is not a WebSocket goes to the application of `server`."""
+    guard = acceptor.engine.guard
+    return await _listen(guard, partial(Door, guard, partial(Http, server, guard), acceptor), host, port, reuse_port)
 
 
 async def open_http(guard: Guard, server: web.Server, host: str, port: int) -> asyncio.Server:
@@ -54,13 +55,13 @@ class Door(asyncio.Protocol):
     """Reads a connection's first request head and hands the connection on."""
 
     __slots__ = (
+        "_acceptor",
         "_client",
         "_end",
-        "_engine",
         "_guard",
         "_head",
         "_http",
-        "_place",
+        "_queued",
         "_refusal",
         "_request",
         "_transport",
@@ -68,20 +69,20 @@ class Door(asyncio.Protocol):
     )
     _transport: asyncio.Transport
 
-    def __init__(self, guard: Guard, http: Callable[[], Receiver], engine: Engine | None = None) -> None:
+    def __init__(self, guard: Guard, http: Callable[[], Receiver], acceptor: Acceptor | None = None) -> None:
         self._guard = guard
-        self._engine = engine
+        self._acceptor = acceptor
         self._http = http
         self._head = b""
         self._end = 0  # of the head, once it is whole
         self._request: Request | None = None  # that is for the engine
         self._refusal = b""
         self._client = Client("", ())  # whose connection it is
-        self._place: Place | None = None  # where it waits to be handed on, or refused
+        self._queued: QueuedRequest | None = None  # where it waits to be handed on, or refused
         self.slot = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Wait for a head, not for ever, and not from all too many at a time."""
+        """Wait for a head, for a limited time, and of a limited number of connections."""
         self._transport = cast("asyncio.Transport", transport)
         peer = transport.get_extra_info("peername")
         address, guard = peer[0] if peer else "", self._guard
@@ -91,7 +92,7 @@ class Door(asyncio.Protocol):
         guard.heads.enter(self._client.subjects, self)
 
     def crowded_out(self) -> None:
-        """Close: newer connections of its address need the place, or it holds too much."""
+        """Close: its address has newer connections, or too many waiting bytes."""
         self._guard.config.limited("connections", self._client.address)
         self._settle()
         self._answer(TOO_MANY.answer("Retry-After: 1"))
@@ -102,30 +103,30 @@ class Door(asyncio.Protocol):
         self._answer(self._refusal or TOO_SLOW.answer())
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
-        """Gone before it said anything, or was served."""
+        """The client is gone before it was served."""
         self._settle()
 
     def _settle(self) -> None:
-        """Wait no longer."""
+        """Stop waiting."""
         guard, subjects = self._guard, self._client.subjects
         guard.wheel.cancel(self)
         guard.heads.leave(subjects, self)
-        if self._place:
+        if self._queued:
             guard.held.put(subjects, self, 0)
-            self._place.leave()
+            self._queued.leave()
 
     turn = NEW
 
     @property
     def takes_more(self) -> bool:
         """Whether the head is not whole yet."""
-        return self._place is None
+        return self._queued is None
 
     def data_received(self, data: bytes) -> None:
         """Collect the head."""
         seen = len(self._head)
         self._head += data
-        if self._place:
+        if self._queued:
             self._transport.pause_reading()
             self._count()
             return
@@ -139,20 +140,20 @@ class Door(asyncio.Protocol):
             self._refuse(HEADERS_TOO_LARGE.answer())
 
     def _hand_on(self) -> None:
-        """Hand the connection on, when its address may open a WebSocket; requests of HTTP are counted there."""
-        engine, client, is_late = self._engine, self._client, False
-        if engine:
-            self._request = request = read_upgrade(self._head[: self._end], client.address, engine.paths)
+        """Hand the connection on, late if its address opens too many WebSockets; requests of HTTP are counted there."""
+        acceptor, client, is_late = self._acceptor, self._client, False
+        if acceptor:
+            self._request = request = read_upgrade(self._head[: self._end], client.address, acceptor.paths)
             if request:
                 client = self._guard.client(request.remote, request.forwarded)
-                is_late = engine.is_late(client, request, self._guard.traffic)
+                is_late = acceptor.is_late(client, request, self._guard.traffic)
         self._wait(client, is_late, self._to_engine if self._request else self._to_http)
 
     def _wait(self, client: Client, is_late: bool, go: Callable[[], None]) -> None:
-        """Go on now, in a later turn, or late; what the client sends meanwhile is not read, but whether it hangs up."""
+        """Go on now, in a later turn, or late; meanwhile nothing is read, but a closed connection is noticed."""
 
         def come(ok: bool) -> None:
-            if self._place:
+            if self._queued:
                 self._transport.resume_reading()
             if ok:
                 self._settle()
@@ -166,22 +167,22 @@ class Door(asyncio.Protocol):
             come(ok=True)
             return
         guard.wheel.schedule(self, HEAD_TIME)
-        self._place = Place(guard, client.subjects, come, is_late=is_late)
+        self._queued = QueuedRequest(guard, client.subjects, come, is_late=is_late)
         self._count()
 
     def _count(self) -> None:
         self._guard.held.put(self._client.subjects, self, len(self._head))
 
     def _to_engine(self) -> None:
-        engine, request = self._engine, self._request
-        assert engine  # noqa: S101 - for the type checker
+        acceptor, request = self._acceptor, self._request
+        assert acceptor  # noqa: S101 - for the type checker
         assert request  # noqa: S101
         try:
-            session = engine.admit(request) or engine.new_session(request)
+            session = acceptor.admit(request) or acceptor.new_session(request)
         except Refused as refused:
             self._refuse(refused.answer())
             return
-        websocket = engine.open_websocket(self._transport, request, session)
+        websocket = acceptor.open_websocket(self._transport, request, session)
         if len(self._head) > self._end + len(_END):
             websocket.data_received(self._head[self._end + len(_END) :])
 
@@ -192,13 +193,13 @@ class Door(asyncio.Protocol):
         protocol.data_received(self._head)
 
     def _refuse(self, answer: bytes) -> None:
-        """Refuse, late if that happens all the time."""
+        """Refuse, late if that is too frequent."""
         self._settle()
-        self._refusal, self._head = answer, b""  # nothing of it is wanted any more
-        client, engine, request = self._client, self._engine, self._request
-        if engine and request:
+        self._refusal, self._head = answer, b""  # free its memory
+        client, acceptor, request = self._client, self._acceptor, self._request
+        if acceptor and request:
             client = self._guard.client(request.remote, request.forwarded)
-            is_late = engine.is_late(client, request, self._guard.refusals)
+            is_late = acceptor.is_late(client, request, self._guard.refusals)
         else:
             is_late = self._guard.is_late(client, self._guard.refusals)
         self._wait(client, is_late, lambda: self._answer(answer))

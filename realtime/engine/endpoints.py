@@ -1,12 +1,14 @@
-"""The engine's HTTP: long-polling, and WebSockets asked for on connections that aiohttp owns already."""
+"""The engine's routes: long-polling, and WebSocket upgrades on connections that aiohttp owns already."""
 
 import asyncio
-from typing import TYPE_CHECKING, Final, cast
+from typing import Final, cast
 
 from aiohttp import hdrs, web
 from aiohttp.http_websocket import WebSocketReader
 
-from realtime.engine.handshake import (
+from realtime.engine.acceptor import Acceptor
+from realtime.engine.http.connection import Connection
+from realtime.engine.http.handshake import (
     BAD_METHOD,
     BAD_REQUEST,
     ENCODED,
@@ -18,33 +20,29 @@ from realtime.engine.handshake import (
     make_request,
     websocket_key,
 )
-from realtime.engine.http import Http
-from realtime.engine.polling import Polling
 from realtime.engine.session import TRANSPORT_ERROR, Session
-
-if TYPE_CHECKING:
-    from realtime.engine.server import Engine
+from realtime.engine.transports.polling import Polling
 
 _PREFLIGHT: Final = {"Access-Control-Allow-Methods": "GET, POST", "Access-Control-Max-Age": "86400"}
 
 
-def routes(engine: "Engine") -> list[web.RouteDef]:
+def routes(acceptor: Acceptor) -> list[web.RouteDef]:
     """One handler for every method on every served path."""
 
     async def handle(request: web.Request) -> web.Response:
         asked = _read(request)
         try:
-            response = await _serve(engine, request, asked)
+            response = await _serve(acceptor, request, asked)
         except Refused as refused:
             response = web.Response(
                 body=refused.body(), status=refused.status, headers=refused.headers, content_type="application/json"
             )
-        if asked.origin and engine.allows(asked):
-            _let_read(engine, asked.origin, response)
+        if asked.origin and acceptor.allows(asked):
+            _let_read(acceptor, asked.origin, response)
         response.headers["Cache-Control"] = "no-store"
         return response
 
-    return [web.route("*", path, handle) for path in sorted(engine.paths)]
+    return [web.route("*", path, handle) for path in sorted(acceptor.paths)]
 
 
 def _read(request: web.Request) -> Request:
@@ -53,16 +51,16 @@ def _read(request: web.Request) -> Request:
     return make_request(request.method, request.query_string, websocket_key(headers), headers, request.remote or "")
 
 
-async def _serve(engine: "Engine", request: web.Request, asked: Request) -> web.Response:
+async def _serve(acceptor: Acceptor, request: web.Request, asked: Request) -> web.Response:
     if asked.method == "OPTIONS":
-        return _preflight(engine, request, asked)
+        return _preflight(acceptor, request, asked)
     if not asked.key and asked.parameters().get("transport") == "websocket":
         raise bad_upgrade(request.headers)
-    known = engine.admit(asked)
+    known = acceptor.admit(asked)
     if asked.key:
-        return _take_connection(engine, request, asked, known or engine.new_session(asked))
+        return _take_connection(acceptor, request, asked, known or acceptor.new_session(asked))
     if known is None:
-        return _open(engine, asked)
+        return _open(acceptor, asked)
     polling = cast("Polling", known.transport)
     if asked.method == "GET":
         return await _poll(request, polling)
@@ -71,17 +69,17 @@ async def _serve(engine: "Engine", request: web.Request, asked: Request) -> web.
     raise Refused(BAD_METHOD)
 
 
-def _open(engine: "Engine", asked: Request) -> web.Response:
+def _open(acceptor: Acceptor, asked: Request) -> web.Response:
     """Begin a session by polling; the cookie is what HAProxy's `cookie io prefix` keeps clients on one hub by."""
-    session = engine.new_session(asked)
-    response = _text(engine.open_polling(session))
+    session = acceptor.new_session(asked)
+    response = _text(acceptor.open_polling(session))
     response.set_cookie("io", session.sid, path="/", httponly=True, samesite="Lax")
     return response
 
 
-def _preflight(engine: "Engine", request: web.Request, asked: Request) -> web.Response:
-    if not engine.allows(asked):
-        engine.config.refused_origin(asked.origin, asked.host)
+def _preflight(acceptor: Acceptor, request: web.Request, asked: Request) -> web.Response:
+    if not acceptor.allows(asked):
+        acceptor.engine.config.refused_origin(asked.origin, asked.host)
         raise Refused(FORBIDDEN, 403)
     wanted = request.headers.get("Access-Control-Request-Headers", "content-type")
     return web.Response(status=204, headers=_PREFLIGHT | {"Access-Control-Allow-Headers": wanted})
@@ -91,9 +89,9 @@ def _text(packets: str) -> web.Response:
     return web.Response(text=packets, content_type="text/plain")
 
 
-def _let_read(engine: "Engine", origin: str, response: web.Response) -> None:
-    """Let a page read the answer; with its cookies only if it was named."""
-    if "*" in engine.config.origins:
+def _let_read(acceptor: Acceptor, origin: str, response: web.Response) -> None:
+    """Let a page read the answer; with cookies only if its origin is listed."""
+    if "*" in acceptor.engine.config.origins:
         response.headers["Access-Control-Allow-Origin"] = "*"
     else:
         response.headers["Access-Control-Allow-Origin"] = origin
@@ -105,7 +103,7 @@ async def _poll(request: web.Request, polling: Polling) -> web.Response:
     await polling.pay(1.0)
     if not await polling.ready():
         raise Refused(BAD_REQUEST)
-    if request.transport is None:  # hung up while it waited: what it should have got must not vanish unnoticed
+    if request.transport is None:  # it hung up while it waited, and would lose these packets
         polling.session.close(TRANSPORT_ERROR)
     return _text(polling.take())
 
@@ -141,12 +139,12 @@ async def _read_body(request: web.Request, polling: Polling) -> bytes:
             raise Refused(TOO_LARGE, 413)
         return bytes(body)
     finally:
-        body.clear()  # an exception keeps what a client that has gone has sent, until the garbage collector comes
+        body.clear()  # an exception would keep the bytes until garbage is collected
         part = b""
 
 
 class _Tail:
-    """Takes from aiohttp what the client sent right behind its request."""
+    """Collects from aiohttp what the client sent right behind its request."""
 
     def __init__(self) -> None:
         self.data = b""
@@ -157,15 +155,15 @@ class _Tail:
     def feed_eof(self) -> None: ...
 
 
-def _take_connection(engine: "Engine", request: web.Request, asked: Request, session: Session) -> web.Response:
+def _take_connection(acceptor: Acceptor, request: web.Request, asked: Request, session: Session) -> web.Response:
     """Make a WebSocket of a connection that aiohttp owns."""
     owner, transport = request.protocol, cast("asyncio.Transport", request.transport)
     tail = _Tail()
     owner.set_parser(cast("WebSocketReader", tail))
-    if isinstance(owner, Http):
+    if isinstance(owner, Connection):
         tail.data += owner.unparsed()
-    transport.resume_reading()  # if it was paused, that was aiohttp's affair
-    websocket = engine.open_websocket(transport, asked, session)
+    transport.resume_reading()  # it may have been paused by aiohttp
+    websocket = acceptor.open_websocket(transport, asked, session)
     # To aiohttp the connection is lost: it forgets it, writes nothing more, and logs the answer.
     owner.transport = None
     owner.connection_lost(None)

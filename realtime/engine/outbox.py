@@ -1,23 +1,29 @@
-"""What a loop turn has to say, gathered per session: one write each, whatever the number of rooms and acks."""
+"""A write buffer per session, flushed once per loop turn: one write each, whatever the number of rooms and acks."""
 
 import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from realtime.engine.session import Session
+from typing import Protocol
 
 _log = logging.getLogger(__name__)
+
+
+class Writable(Protocol):
+    """Who is written to: a `Session`."""
+
+    behind: bool
+
+    def write(self, frames: bytes, /) -> None:
+        """Send whole frames now."""
 
 
 class Outbox:
     """Frames for sessions, written once at the end of the loop turn, in the order in which they were given."""
 
     def __init__(self) -> None:
-        self._first: dict[Session, bytes] = {}  # most get one thing in a turn: no list for that
-        self._more: defaultdict[Session, list[bytes]] = defaultdict(list)
+        self._first: dict[Writable, bytes] = {}  # most get one write in a turn, which needs no list
+        self._more: defaultdict[Writable, list[bytes]] = defaultdict(list)
         self._scheduled = False
         self._gatherers: list[Callable[[], None]] = []
 
@@ -27,8 +33,8 @@ class Outbox:
         if not self._scheduled:
             self._schedule()
 
-    def add(self, session: "Session", frames: bytes) -> None:
-        """Whole frames for one session, also when it is behind."""
+    def add(self, session: Writable, frames: bytes) -> None:
+        """Add whole frames for one session, also when it is behind."""
         if session in self._first:
             self._more[session].append(frames)
         else:
@@ -36,8 +42,8 @@ class Outbox:
         if not self._scheduled:
             self._schedule()
 
-    def broadcast(self, sessions: Iterable["Session"], frames: bytes) -> None:
-        """The same frames for all `sessions` that are not behind; who is told is settled now."""
+    def broadcast(self, sessions: Iterable[Writable], frames: bytes) -> None:
+        """Add the same frames for all `sessions` that are not behind now."""
         receivers = [session for session in sessions if not session.behind]
         if self._first.keys().isdisjoint(receivers):
             self._first.update(dict.fromkeys(receivers, frames))
@@ -47,8 +53,8 @@ class Outbox:
         if not self._scheduled:
             self._schedule()
 
-    def settle(self, session: "Session") -> None:
-        """Write now what waits for `session`."""
+    def settle(self, session: Writable) -> None:
+        """Flush `session` now."""
         if frames := self._first.pop(session, None):
             session.write(b"".join((frames, *self._more.pop(session, ()))))
 
@@ -62,9 +68,9 @@ class Outbox:
             try:
                 gather()
             except Exception:
-                _log.exception("what a part had to say is lost")
+                _log.exception("frames of a turn are lost")
         self._scheduled = False
-        if self._gatherers:  # asked for while gathering: the next turn's
+        if self._gatherers:  # added while gathering: for the next turn
             self._schedule()
 
     def _flush(self) -> None:

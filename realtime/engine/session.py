@@ -1,4 +1,4 @@
-"""One Engine.IO session: its life, its heartbeat, and the transport that carries it now."""
+"""One Engine.IO session: its lifetime, its heartbeat, and its current transport."""
 
 import asyncio
 import logging
@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from core.limits.budget import Nested
-from realtime.engine.budget import Budget
-from realtime.engine.frames import (
+from realtime.engine.limits.budget import Budget
+from realtime.engine.transports.frames import (
     INTERNAL_ERROR,
     NORMAL,
     POLICY_VIOLATION,
@@ -17,24 +17,23 @@ from realtime.engine.frames import (
 )
 
 if TYPE_CHECKING:
-    from realtime.engine.server import Engine
-    from realtime.engine.upgrade import Probe
+    from realtime.engine.engine import Engine
 
 TRANSPORT_CLOSE, TRANSPORT_ERROR = "transport close", "transport error"
 PARSE_ERROR, PING_TIMEOUT = "parse error", "ping timeout"
 FORCED_CLOSE, SHUTTING_DOWN = "forced server close", "server shutting down"
 TOO_MANY_REFUSALS = "too many refusals"
-RECONNECT = "reconnect"  # the client should come back by itself
+RECONNECT = "reconnect"  # the client should reconnect by itself
 
 _PING = text_frame(b"2")
 _log = logging.getLogger(__name__)
 
 
 class Layer(Protocol):
-    """What sits on a session: Socket.IO, or anything that speaks in Engine.IO messages."""
+    """The protocol on a session: Socket.IO, or any other in Engine.IO messages."""
 
     def message(self, data: str | bytes) -> None:
-        """A message came: text, or binary."""
+        """Handle a message: text, or binary."""
 
     def fell_behind(self) -> None:
         """The session is behind from now on."""
@@ -53,14 +52,21 @@ class Transport(Protocol):
 
     @property
     def writer(self) -> Callable[[bytes], None]:
-        """What sends whole frames now."""
+        """The function that sends whole frames."""
 
     def close(self, reason: str, code: int, why: str = "") -> None:
-        """End it, after what was written."""
+        """Close it, after what was written."""
+
+
+class Offer(Protocol):
+    """A WebSocket that offers to take a session over: see upgrade.py."""
+
+    def close(self, reason: str, code: int, why: str = "") -> None:
+        """Withdraw it."""
 
 
 class _Nobody:
-    """The layer of a session that is over: lets go of the real one."""
+    """The layer of a closed session, which releases the real one."""
 
     def message(self, data: str | bytes) -> None: ...
     def fell_behind(self) -> None: ...
@@ -72,15 +78,15 @@ _NOBODY = _Nobody()
 
 
 def _discard(frames: bytes) -> None:
-    """Where writes go after the end."""
+    """Ignore writes after the end."""
 
 
 class Session:
     """One Engine.IO session. Closes once; after that writes are ignored.
 
     `write(frames)` sends whole frames at once; what should share a write with others goes through `engine.outbox`.
-    `behind`: the client does not take what it is sent; its layer hears `caught_up` when that is over. `stranger`: whom the
-    session is counted for until it is `let_in`.
+    `behind`: the client does not read what it is sent, until `caught_up` of the layer is called. `stranger`: the subjects that
+    the session counts for until it is `let_in`.
     """
 
     __slots__ = (
@@ -122,11 +128,11 @@ class Session:
         self.pinged = False
         self.pings, self.pongs = 0, 0
         self.slot = 0
-        self.probe: Probe | None = None
+        self.probe: Offer | None = None
         self.layer = _NOBODY
 
     def send(self, packet: bytes) -> None:
-        """Send an Engine.IO text message, with whatever else this turn has for the client."""
+        """Send an Engine.IO text message, in one write with all of this loop turn."""
         self.engine.outbox.add(self, text_frame(b"4" + packet))
 
     def send_binary(self, message: bytes) -> None:
@@ -134,7 +140,7 @@ class Session:
         self.engine.outbox.add(self, binary_frame(message))
 
     def close(self, reason: str, code: int = NORMAL, why: str = "") -> None:
-        """End the session; what was written before still goes out. `why` is for developers: the client is told."""
+        """Close the session; what was written before still goes out. `why` is sent to the client, for its developer."""
         if self.engine.sessions.pop(self.sid, None) is None:
             return
         self._no_stranger()
@@ -153,7 +159,7 @@ class Session:
             _log.exception("a layer failed to close")
 
     def let_in(self) -> None:
-        """Count it no longer against its address: it has joined a namespace."""
+        """Stop counting it for its address: it has joined a namespace."""
         if not self.is_let_in:
             self.is_let_in = True
             self.budget.turn = self.sid
@@ -165,18 +171,18 @@ class Session:
         self.stranger = ()
 
     def crowded_out(self) -> None:
-        """Close: newer sessions of its address need the place, and it has not joined any namespace."""
+        """Close: its address has newer sessions, and it has not joined any namespace."""
         self.engine.config.limited("sessions", self.remote)
         self.close(FORCED_CLOSE, POLICY_VIOLATION, "This address has too many sessions that joined no namespace")
 
     def count_refusal(self, cost: float = 1.0) -> None:
-        """Count something that was refused to the client; one too many, and the session ends after this turn's answers."""
+        """Count a refusal; after too many the session closes, behind the answers of this turn."""
         if not self.budget.refuse(cost):
             why = "Too much was refused to this client: see the errors that it got"
             asyncio.get_running_loop().call_soon(self.close, TOO_MANY_REFUSALS, POLICY_VIOLATION, why)
 
     def receive(self, packet: str) -> None:
-        """Take a text packet from the transport."""
+        """Handle a text packet of the transport."""
         kind = packet[:1]
         if kind == "4":
             self.deliver(packet[1:])
@@ -188,20 +194,20 @@ class Session:
             self.close(PARSE_ERROR, PROTOCOL_ERROR, "Unknown type of an Engine.IO packet")
 
     def ping(self) -> int:
-        """Ping the client once more, with whatever else this turn has for it; returns what `pongs` is once it has answered."""
+        """Send an extra ping, in one write with all of this turn; return the value of `pongs` once it is answered."""
         self.pings += 1
         self.engine.outbox.add(self, _PING)
         return self.pings
 
     def _pong(self) -> None:
         self.pongs = min(self.pongs + 1, self.pings)
-        if self.pinged:  # one that was not asked for does not put the next ping off
+        if self.pinged:  # an unsolicited pong does not delay the next ping
             self.pinged = False
             self.budget.heard_pong()
             self.engine.wheel.schedule(self, self.engine.config.ping_interval)
 
     def deliver(self, message: str | bytes) -> None:
-        """Hand a message to the layer; an error there ends this session and no other."""
+        """Pass a message to the layer; an error there closes this session only."""
         try:
             self.layer.message(message)
         except Exception:
@@ -209,7 +215,7 @@ class Session:
             self.close(TRANSPORT_ERROR, INTERNAL_ERROR, "Something failed here")
 
     def due(self) -> None:
-        """Time to ping, or a ping was not answered in time."""
+        """Send a ping, or close the session: a ping was not answered in time."""
         if not self.pinged:
             self.pinged = True
             self.pings += 1
@@ -220,25 +226,25 @@ class Session:
         self.engine.wheel.schedule(self, self.engine.config.ping_timeout)
 
     def fall_behind(self) -> None:
-        """The client does not take what it is sent."""
+        """The client does not read what it is sent."""
         if not self.behind:
             self.behind = True
-            if self.sid in self.engine.sessions:  # not while it says its last words
+            if self.sid in self.engine.sessions:  # not while it closes
                 self.engine.slow.add(self)
                 self.write = self.transport.writer
-            self._tell(self.layer.fell_behind)
+            self._notify(self.layer.fell_behind)
 
     def catch_up(self) -> None:
-        """The client has taken what it was sent."""
+        """The client has read what it was sent."""
         self.behind = False
         self.engine.slow.discard(self)
         if self.sid in self.engine.sessions:
             self.write = self.transport.writer
-        self._tell(self.layer.caught_up)
+        self._notify(self.layer.caught_up)
 
-    def _tell(self, hear: Callable[[], None]) -> None:
+    def _notify(self, notify: Callable[[], None]) -> None:
         try:
-            hear()
+            notify()
         except Exception:
             _log.exception("a layer failed on a slow client")
             self.close(TRANSPORT_ERROR, INTERNAL_ERROR, "Something failed here")

@@ -189,7 +189,7 @@ def test_both_hubs_are_shown_live_and_the_one_with_a_slow_client_says_so(
     expect(second).to_contain_text("1 slow")
     expect(second.get_by_role("img", name=re.compile("^Connections: 1;"))).to_be_visible()
     whole = console.page.get_by_role("region", name="All hubs")
-    # The first look may be at a pulse from before he came.
+    # The first look may be at a heartbeat from before he came.
     expect(whole.get_by_role("img", name=re.compile("^Connections: 1; between [01] and 1 "))).to_be_visible()
     assert "token" not in console.page.url
 

@@ -11,8 +11,8 @@ from core.base.ids import uuid7
 from core.base.people import Person
 from core.base.publisher import Draft
 from core.market.resources import open_resources
-from realtime.bus import Bus
-from realtime.publisher import Publisher
+from realtime.bus.bus import Bus
+from realtime.publishing.publisher import Publisher
 from tests.chaos.crowd import Crowd, gathered
 from tests.chaos.stage import KEY, Stage
 

@@ -11,7 +11,7 @@ import pytest
 import uvloop
 from msgspec.structs import replace
 
-from realtime.engine.server import Config
+from realtime.engine.config import Config
 from realtime.engine.session import Layer, Session
 from tests.conformance.echo import LayerName, conformance
 from tests.flow.engine.serving import Served, serving

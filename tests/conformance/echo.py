@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from realtime.engine import packets
-from realtime.engine.server import Config
+from realtime.engine.config import Config
 from realtime.engine.session import Layer, Session
-from realtime.engine.sockets import Socket, socketio
+from realtime.engine.socketio import packets
+from realtime.engine.socketio.sockets import Socket, socketio
 
 # The official suite listens for one packet at a time: of two that one read brings, it misses the second.
 APART_SECONDS = 0.01

@@ -14,9 +14,12 @@ from core.chat import blocking, invitations
 from core.limits.budget import Rate
 from core.messages import search as message_search
 from marketplaces.onswift import rules
-from realtime import limits
-from realtime.engine import budget, door, guard, http, polling, sockets, websocket
-from realtime.engine.config import Config
+from realtime.engine import config, door
+from realtime.engine.http import connection, serving
+from realtime.engine.limits import budget, guard
+from realtime.engine.socketio import sockets
+from realtime.engine.transports import polling, websocket
+from realtime.gateway import limits
 
 PAGE = (Path(__file__).parents[2] / "docs/limits.md").read_text()
 ROWS = [
@@ -88,26 +91,26 @@ FIGURES: dict[str, Sequence[float]] = {
     "`blocks`": [blocking.BLOCKS.count, 1, round(blocking.BLOCKS.interval)],
     "`reports`": [reports.REPORTS.count, 1, round(reports.REPORTS.interval / MINUTE)],
     "`operators`, `operator_guesses`": counts(MINUTE, routes.USUAL, operators.GUESSES),
-    "traffic of a client": [*refilled(budget.TRAFFIC), 1, 1, budget.UNIT],
+    "traffic of a client": [*refilled(config.TRAFFIC), 1, 1, budget.UNIT],
     "work of a turn": [budget.SLICE, budget.TURN],
-    "refusals: error acks": refilled(budget.REFUSALS),
-    "refusals of an address": refilled(budget.REFUSALS),
+    "refusals: error acks": refilled(config.REFUSALS),
+    "refusals of an address": refilled(config.REFUSALS),
     "packets of a payload": [polling.MAX_PACKETS],
     "pongs that may be missing": [budget.EXCUSES],
-    "joining a namespace": [Config().connect_timeout],
-    "connections of an address that have sent no head yet": [guard.MAX_HEADS],
-    "sessions of an address that no namespace has let in yet": [guard.MAX_STRANGERS],
-    "connections of HTTP of an address": [guard.MAX_KEPT],
-    "bytes of messages, attachments, payloads and bodies of an address": [guard.MAX_HELD],
-    "bytes of answers that clients of an address do not take": [guard.MAX_UNREAD, http.ANSWER_HELD],
-    "requests of an HTTP connection that are parsed": [http.PIPELINED],
-    "items of a": sorted({most for _, _, most in http.MOST_ITEMS}, reverse=True),
+    "joining a namespace": [config.Config().connect_timeout],
+    "connections of an address that have sent no head yet": [config.MAX_HEADS],
+    "sessions of an address that no namespace has let in yet": [config.MAX_STRANGERS],
+    "connections of HTTP of an address": [config.MAX_KEPT],
+    "bytes of messages, attachments, payloads and bodies of an address": [config.MAX_HELD],
+    "bytes of answers that clients of an address do not take": [config.MAX_UNREAD, connection.ANSWER_HELD],
+    "requests of an HTTP connection that are parsed": [connection.PIPELINED],
+    "items of a": sorted({most for _, _, most in serving.MOST_ITEMS}, reverse=True),
     "bytes read in a turn": [budget.READ_OF_TURN, budget.AT_MOST, 1, budget.LITTLE],
     "bytes that the kernel keeps of a connection that is not read": [door.RECEIVED],
     "bytes that wait for a client that is behind": [websocket.OVERFLOW],
     "bytes that may wait before a client is behind": [
         websocket.HIGH_WATER,
-        http.ANSWER_WATER,
+        connection.ANSWER_WATER,
         guard.WATER,
         guard.LEAST_WATER,
     ],
@@ -115,16 +118,16 @@ FIGURES: dict[str, Sequence[float]] = {
     "a search in one's own messages": [message_search.MOST_MILLISECONDS],
     "all of a body": [body.BODY_SECONDS, multipart.FORM_SECONDS / MINUTE, polling.POST_TIME],
     "a message of a client that is in no namespace yet": [sockets.MAX_KNOCK],
-    "framing of a body's chunks": [http.FRAMING, http.PIECE],
-    "traffic of an address": refilled(guard.TRAFFIC_OF_ADDRESS),
-    "probes of an address": refilled(guard.PROBES),
-    "requests of an address that are late": [guard.MAX_LATE],
+    "framing of a body's chunks": [connection.FRAMING, connection.PIECE],
+    "traffic of an address": refilled(config.TRAFFIC_OF_ADDRESS),
+    "probes of an address": refilled(config.PROBES),
+    "requests of an address that are late": [config.MAX_LATE],
     "connections and requests that a turn begins to serve": [budget.TURN / budget.SERVE, budget.TURN / budget.PARSE],
     "transfers of files of an address": [transfers.MAX_TRANSFERS, transfers.MAX_UPLOADS],
     "a client that reads a file": [blobs.CHUNK, blobs.STALL_SECONDS],
-    "a head": [http.MAX_HEAD, http.HEAD_TIME],
-    "a body, as long as we take it": [http.BODY_LEAST, http.BODY_TIME],
-    "a connection between two requests": [http.IDLE_TIME],
+    "a head": [connection.MAX_HEAD, connection.HEAD_TIME],
+    "a body, as long as we take it": [connection.BODY_LEAST, connection.BODY_TIME],
+    "a connection between two requests": [connection.IDLE_TIME],
 }
 WITHOUT = {"limit", "what", "what is no HTTP, such as TLS", "---"}
 

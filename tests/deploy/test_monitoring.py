@@ -12,8 +12,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from config.settings import Settings
-from realtime import ops
 from realtime.app import open_hub
+from realtime.operations import probes
 from tests.flow.conftest import MARKETS, Environment
 from tests.flow.conftest import env as env
 from workers.app import open_worker
@@ -33,7 +33,7 @@ async def scrape(env: Environment, settings: Settings) -> str:
         raise ConnectionRefusedError
 
     app = web.Application()
-    app.add_routes(ops.routes({"redis": env.resources.redis.ping, "database": fails}, metrics))
+    app.add_routes(probes.routes({"redis": env.resources.redis.ping, "database": fails}, metrics))
     async with (
         open_hub(settings, env.resources, MARKETS),
         open_worker(settings, env.resources, env.publisher),

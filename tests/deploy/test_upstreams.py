@@ -14,7 +14,7 @@ import pytest
 import socketio
 from aiohttp import web
 
-from realtime.engine.server import Config
+from realtime.engine.config import Config
 from tests.chaos.stage import free_port
 from tests.chaos.websocket import WebSocket
 from tests.deploy.nginx import NEEDS_NGINX, open_nginx

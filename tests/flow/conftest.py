@@ -28,7 +28,7 @@ from core.work.context import Ctx, Resources, User
 from marketplaces import onswift
 from realtime.app import Hub, open_hub
 from realtime.engine.door import open_door
-from realtime.publisher import Publisher, open_publisher
+from realtime.publishing.publisher import Publisher, open_publisher
 
 PATIENCE = 20.0
 MARKETS = [replace(onswift.MARKETPLACE, messages=Rate("messages", 30, 60))]
@@ -161,7 +161,7 @@ async def serve_hub(settings: Settings, markets: Sequence[Marketplace] = MARKETS
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         assert runner.server
-        door = await open_door(hub.engine, runner.server, "127.0.0.1", 0)
+        door = await open_door(hub.acceptor, runner.server, "127.0.0.1", 0)
         stack.callback(door.close)
         yield hub, f"http://127.0.0.1:{door.sockets[0].getsockname()[1]}"
 

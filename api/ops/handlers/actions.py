@@ -12,7 +12,7 @@ from core.text.fields import Short
 from core.work import dead_jobs
 from core.work.dead_jobs import DeadJob
 from core.work.unit_of_work import UnitOfWork, unit_of_work
-from realtime.questions import SetDrain
+from realtime.operations.admin_protocol import SetDrain
 
 MOST_JOBS = 200
 
@@ -36,7 +36,7 @@ async def undrain(ctx: OperatorCtx, hub_id: Short) -> Drained:
 
 
 async def _set_drain(ctx: OperatorCtx, hub_id: str, *, on: bool) -> Drained:
-    known = {one.id: one for one in await ctx.hubs.vitals()}
+    known = {one.id: one for one in await ctx.hubs.hub_statuses()}
     if hub_id not in known:
         raise errors.HUB_NOT_FOUND.error()
     if known[hub_id].is_silent:

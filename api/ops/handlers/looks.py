@@ -31,9 +31,9 @@ from core.limits.away import REDIS_AWAY
 from core.operations import inspection
 from core.platform.db import found
 from core.platform.redis_pool import server_name
-from realtime.hubs import Answers
-from realtime.pulse import read_processes
-from realtime.questions import RoomSeen, SeeRoom, SeeUser, UserSeen
+from realtime.operations.admin_client import Replies
+from realtime.operations.admin_protocol import RoomSeen, SeeRoom, SeeUser, UserSeen
+from realtime.operations.process_status import read_processes
 
 MOST_USERS = 20
 MOST_SORTED = 1000
@@ -51,7 +51,7 @@ async def get_me(ctx: OperatorCtx) -> Operator:
 async def list_hubs(ctx: OperatorCtx) -> HubList:
     """Say how each hub, api and worker does, also those that fell silent within the last minute."""
     try:
-        hubs, others = await ctx.hubs.vitals(), await read_processes(ctx.resources.redis)
+        hubs, others = await ctx.hubs.hub_statuses(), await read_processes(ctx.resources.redis)
     except REDIS_AWAY as error:
         server = server_name(ctx.resources.settings.redis_urls[0])
         raise errors.UNAVAILABLE.error(f"Redis {server}, which knows how the hubs do, does not answer.") from error
@@ -155,5 +155,5 @@ async def trace(ctx: OperatorCtx, message_id: UUID, query: OneMember) -> Trace:
     )
 
 
-def _rooms(answers: Answers) -> dict[str, RoomSeen]:
+def _rooms(answers: Replies) -> dict[str, RoomSeen]:
     return {hub: seen for hub, seen in sorted(answers.seen.items()) if isinstance(seen, RoomSeen)}

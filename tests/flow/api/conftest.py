@@ -16,7 +16,7 @@ from multidict import CIMultiDictProxy
 from api.app import build_app
 from config.settings import Settings
 from core.limits.shared_limits import SharedLimits
-from realtime.hubs import open_hubs
+from realtime.operations.admin_client import open_admin_client
 from tests.flow.conftest import Environment
 
 PASSWORD = "Correct-horse-7"
@@ -152,7 +152,7 @@ async def operator(env: Environment) -> AsyncIterator[Caller]:
 async def operating(env: Environment) -> AsyncIterator[Caller]:
     """Yield the operator Olga of a env."""
     settings = with_operators(env.settings)
-    async with open_hubs(settings, env.resources) as hubs:
+    async with open_admin_client(settings, env.resources) as hubs:
         app = build_app(settings, replace(env.resources, settings=settings), env.publisher, hubs)
         async with TestClient(TestServer(app)) as client:
             yield Caller(client, "/ops", access_token=SECRET)

@@ -9,7 +9,7 @@ import pytest
 from api import body, multipart
 from api.app import build_app
 from cli.serve.listening import listening, runner_of
-from realtime.engine import http
+from realtime.engine.http import connection
 from tests.flow.api.conftest import Api
 from tests.flow.conftest import Environment
 
@@ -81,12 +81,12 @@ async def test_a_body_that_does_not_come_in_time_is_a_request_timeout_and_no_fau
 async def test_others_have_their_turn_while_a_body_of_very_many_chunks_is_read(
     port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http, "READ_BYTES", 256)  # so that a few chunks are very many
+    monkeypatch.setattr(connection, "READ_BYTES", 256)  # so that a few chunks are very many
     turns, parsed = 0, []
-    data_received = http.Http.data_received
+    data_received = connection.Connection.data_received
 
-    def counted(connection: http.Http, data: bytes) -> None:
-        data_received(connection, data)
+    def counted(http: connection.Connection, data: bytes) -> None:
+        data_received(http, data)
         parsed.append(turns)
 
     async def count() -> None:
@@ -95,7 +95,7 @@ async def test_others_have_their_turn_while_a_body_of_very_many_chunks_is_read(
             turns += 1
             await asyncio.sleep(0)
 
-    monkeypatch.setattr(http.Http, "data_received", counted)
+    monkeypatch.setattr(connection.Connection, "data_received", counted)
     counting = asyncio.create_task(count())
     for call in ("login", "none"):  # also while a body that nobody wants is thrown away
         parsed.clear()

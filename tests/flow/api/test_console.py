@@ -9,13 +9,13 @@ from redis.asyncio import Redis
 
 from core.base.clock import now
 from core.work import dead_jobs
-from realtime import hubs as asking
-from realtime.bus import QUESTIONS, Kind
-from realtime.engine.frames import text_frame
-from realtime.hubs import open_hubs
-from realtime.ops import NotReadyError
-from realtime.pulse import KEY, SILENT
-from realtime.questions import SeeUser
+from realtime.bus.bus import ADMIN_REQUESTS, Kind
+from realtime.engine.transports.frames import text_frame
+from realtime.operations import admin_client
+from realtime.operations.admin_client import open_admin_client
+from realtime.operations.admin_protocol import SeeUser
+from realtime.operations.probes import NotReadyError
+from realtime.operations.process_status import HUBS_KEY, SILENT
 from tests.flow.api.conftest import SECRET, Api, Caller, audited, id_of, with_operators
 from tests.flow.conftest import Chatter, Environment
 from tests.flow.realtime.test_mending import raw_client
@@ -53,7 +53,7 @@ async def test_a_user_is_no_operator_however_often_she_asks_and_operators_go_on(
 async def test_without_operators_there_is_no_console(api: Api, env: Environment) -> None:
     for path in ("/ops/me", "/ops/hubs", "/console", "/ops/docs"):
         assert (await api.client.get(path, headers={"Authorization": f"Bearer {SECRET}"})).status == 404
-    async with open_hubs(env.settings, env.resources) as hubs:
+    async with open_admin_client(env.settings, env.resources) as hubs:
         assert hubs is None
 
 
@@ -62,7 +62,7 @@ async def test_hubs_tell_how_they_do(operator: Caller, env: Environment, two_hub
     room = await env.group(ann.user)
     await ann.join(room)
     await ann.send(room, "Hi")
-    await env.hubs[0]._pulse._beat()
+    await env.hubs[0]._heartbeat._beat()
     listed = (await operator.get("/hubs")).body["hubs"]
     assert {one["vitals"]["id"] for one in listed} == {id_of(env, 0), id_of(env, 1)}
     assert not any(one["silent"] for one in listed)
@@ -71,19 +71,19 @@ async def test_hubs_tell_how_they_do(operator: Caller, env: Environment, two_hub
     assert first["messagesPerSecond"] > 0
     assert first["deliveriesPerSecond"] > 0
     assert (first["deaf"], first["draining"], first["journalWaiting"]) == (False, False, 0)
-    await env.hubs[1]._pulse.stop()
+    await env.hubs[1]._heartbeat.stop()
     assert [one["vitals"]["id"] for one in (await operator.get("/hubs")).body["hubs"]] == [id_of(env, 0)]
 
 
 async def test_a_hub_that_died_is_silent_and_then_forgotten(
     operator: Caller, env: Environment, hub: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await env.hubs[0]._pulse._beating.stop()
-    monkeypatch.setattr("realtime.pulse.now", lambda: now() + SILENT)
+    await env.hubs[0]._heartbeat._beating.stop()
+    monkeypatch.setattr("realtime.operations.process_status.now", lambda: now() + SILENT)
     assert [one["silent"] for one in (await operator.get("/hubs")).body["hubs"]] == [True]
-    monkeypatch.setattr("realtime.pulse.now", lambda: now() + SILENT * 10)
+    monkeypatch.setattr("realtime.operations.process_status.now", lambda: now() + SILENT * 10)
     assert (await operator.get("/hubs")).body == {"hubs": [], "processes": []}
-    assert await env.resources.redis.hlen(KEY) == 0  # type: ignore[misc]
+    assert await env.resources.redis.hlen(HUBS_KEY) == 0  # type: ignore[misc]
 
 
 async def test_people_and_conversations_are_found(operator: Caller, env: Environment, hub: str) -> None:
@@ -201,7 +201,7 @@ async def test_a_trace_shows_who_does_not_read_and_up_to_where_she_was_told(
     assert states(traced) == {"Slow": "behind"}
     assert traced["members"][0]["seenVersion"] == first["version"]
     assert [(one["hasTold"], one["room"]["behind"]) for one in traced["hubs"]] == [(True, 1)]
-    await env.hubs[0]._pulse._beat()
+    await env.hubs[0]._heartbeat._beat()
     (vitals,) = (one["vitals"] for one in (await operator.get("/hubs")).body["hubs"])
     assert vitals["slowSessions"] == 1
     writer.close()
@@ -210,7 +210,7 @@ async def test_a_trace_shows_who_does_not_read_and_up_to_where_she_was_told(
 async def test_nobody_is_called_offline_while_a_hub_does_not_answer(
     operator: Caller, env: Environment, two_hubs: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(asking, "GATHER_SECONDS", 0.2)
+    monkeypatch.setattr(admin_client, "GATHER_SECONDS", 0.2)
     ann = await (await env.chatter("Ann", two_hubs[0])).connect()
     away, _ = await env.person("Away")
     room = await env.group(ann.user, away)
@@ -225,24 +225,24 @@ async def test_hubs_are_asked_on_while_redis_does_not_say_which_there_are(
     env: Environment, two_hubs: tuple[str, str]
 ) -> None:
     nobody = SeeUser(uuid4())
-    async with open_hubs(with_operators(env.settings), env.resources) as hubs:
+    async with open_admin_client(with_operators(env.settings), env.resources) as hubs:
         assert hubs
         both = {id_of(env, 0), id_of(env, 1)}
         kept, hubs._redis = hubs._redis, Redis(port=1)
         answers = await hubs.ask(nobody)
         assert (set(answers.seen), answers.unheard, answers.heard_all) == (both, [], False)
         hubs._redis = kept
-        await hubs.vitals()
+        await hubs.hub_statuses()
         hubs._redis = Redis(port=1)
         answers = await hubs.ask(nobody)
         assert (set(answers.seen), answers.unheard, answers.heard_all) == (both, [], True)
 
 
 async def test_a_question_of_a_newer_process_does_not_harm_a_hub(env: Environment, hub: str) -> None:
-    async with open_hubs(with_operators(env.settings), env.resources) as hubs:
+    async with open_admin_client(with_operators(env.settings), env.resources) as hubs:
         assert hubs
         for frame in (b"", b"{}", b'{"type":"of tomorrow"}', b"\xff"):
-            hubs._bus.publish(QUESTIONS, Kind.ASK, frame, subject=bytes(16))
+            hubs._bus.publish(ADMIN_REQUESTS, Kind.ADMIN_REQUEST, frame, subject=bytes(16))
         assert set((await hubs.ask(SeeUser(uuid4()))).seen) == {id_of(env, 0)}
         assert not env.hubs[0].deaf
 
@@ -277,7 +277,7 @@ async def test_a_drained_hub_sends_its_clients_away_takes_none_and_comes_back(
     handshake = f"{two_hubs[0]}/socket.io/?EIO=4&transport=polling"
     async with ClientSession() as client, client.get(handshake) as response:
         assert response.status == 503
-    await drained._pulse._beat()
+    await drained._heartbeat._beat()
     listed = {one["vitals"]["id"]: one["vitals"]["draining"] for one in (await operator.get("/hubs")).body["hubs"]}
     assert listed == {id_of(env, 0): True, id_of(env, 1): False}
     assert bob.socket.connected

@@ -18,7 +18,7 @@ from config.settings import Settings
 from core.accounts.identity import RESET
 from core.market.resources import open_resources
 from core.platform.migrate import migrate
-from realtime.publisher import open_publisher
+from realtime.publishing.publisher import open_publisher
 from tests.flow.api.conftest import Api, Caller, read
 from tests.flow.conftest import PATIENCE, Environment
 

@@ -11,15 +11,15 @@ import pytest
 from aiohttp import ClientSession
 
 from api.app import build_app
+from cli.serve.heartbeats import api_heartbeat, worker_heartbeat
 from cli.serve.listening import listening, runner_of
-from cli.serve.pulses import api_pulse, worker_pulse
 from config.settings import Settings
 from core.base.clock import now
 from core.work import dead_jobs
 from core.work.jobs import SendMail
-from realtime import heart
-from realtime.ops import problems
-from realtime.pulse import LATE, SILENT
+from realtime.operations import heartbeat
+from realtime.operations.probes import problems
+from realtime.operations.process_status import LATE, SILENT
 from tests.chaos.proxy import Proxy, open_proxy
 from tests.flow.api.conftest import Caller, operating
 from tests.flow.conftest import Environment, open_environment
@@ -29,9 +29,9 @@ PATIENCE = 15.0
 
 
 @pytest.fixture(autouse=True)
-def fast_pulse(monkeypatch: pytest.MonkeyPatch) -> None:
+def fast_heartbeat(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have processes look at themselves often."""
-    monkeypatch.setattr(heart, "PULSE_SECONDS", 0.05)
+    monkeypatch.setattr(heartbeat, "HEARTBEAT_SECONDS", 0.05)
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def missing(listed: Any) -> dict[str, str]:
     return problems
 
 
-async def test_a_hub_that_postgres_does_not_answer_says_so_and_its_pulse_is_not_late(
+async def test_a_hub_that_postgres_does_not_answer_says_so_and_its_heartbeat_is_not_late(
     operator: Caller, env: Environment, far_postgres: tuple[Proxy, Settings]
 ) -> None:
     proxy, settings = far_postgres
@@ -68,14 +68,14 @@ async def test_a_hub_that_postgres_does_not_answer_says_so_and_its_pulse_is_not_
     away = await listed(operator, missing)
     assert missing(away) == {"database": "TimeoutError"}
     beat = away["hubs"][0]["vitals"]["beatAt"]
-    # It hangs for longer than any look at it takes, and the pulse goes on.
+    # It hangs for longer than any look at it takes, and heartbeats go on.
     await listed(operator, lambda seen: seen["hubs"][0]["vitals"]["beatAt"] > beat)
     proxy.resume()
     await listed(operator, lambda seen: not missing(seen))
 
 
 async def test_a_check_that_cannot_be_cancelled_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("realtime.ops.CHECK_SECONDS", 0.05)
+    monkeypatch.setattr("realtime.operations.probes.CHECK_SECONDS", 0.05)
     end = asyncio.Event()
 
     async def hang() -> None:
@@ -92,22 +92,22 @@ async def test_a_check_that_cannot_be_cancelled_holds_nobody_up(monkeypatch: pyt
 async def test_a_hub_that_is_deaf_names_the_server(operator: Caller, env: Environment, hub: str) -> None:
     one = env.hubs[0]
     await listed(operator, lambda seen: not missing(seen))
-    await one._pulse._beating.stop()
+    await one._heartbeat._beating.stop()
     (server,) = (shard.name for shard in one._bus._shards)
     one._bus._shards[0].deaf = True
-    await one._pulse._beat()
+    await one._heartbeat._beat()
     (vitals,) = (entry["vitals"] for entry in (await operator.get("/hubs")).body["hubs"])
     assert (vitals["deaf"], vitals["deafTo"]) == (True, [server])
     assert vitals["missing"] == {"hub": f"not heard: {server}"}
 
 
-async def test_a_hub_that_misses_two_pulses_is_late_before_it_is_silent(
+async def test_a_hub_that_misses_two_heartbeats_is_late_before_it_is_silent(
     operator: Caller, env: Environment, hub: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await env.hubs[0]._pulse._beating.stop()
+    await env.hubs[0]._heartbeat._beating.stop()
     states = []
     for age in (LATE / 2, LATE, SILENT):
-        monkeypatch.setattr("realtime.pulse.now", lambda age=age: now() + age)
+        monkeypatch.setattr("realtime.operations.process_status.now", lambda age=age: now() + age)
         (entry,) = (await operator.get("/hubs")).body["hubs"]
         states.append((entry["late"], entry["silent"]))
     assert states == [(False, False), (True, False), (True, True)]
@@ -136,7 +136,7 @@ async def test_apis_tell_how_much_they_are_asked_until_they_end(operator: Caller
     async with (
         runner_of(app) as runner,
         listening(env.settings, runner, env.resources.offenders) as port,
-        api_pulse(env.settings, env.resources, runner),
+        api_heartbeat(env.settings, env.resources, runner),
         asking(f"http://127.0.0.1:{port}/healthz"),
     ):
         seen = await listed(operator, lambda seen: any(one["vitals"]["requestsPerSecond"] for one in seen["processes"]))
@@ -150,7 +150,7 @@ async def test_workers_tell_how_many_jobs_there_are_until_they_end(operator: Cal
     await dead_jobs.mark_dead(env.resources.db, "SendMail", None, "it broke", 3, "request")
     async with open_worker(env.settings, env.resources, env.publisher) as worker:
         await worker._counting.stop()
-        async with worker_pulse(env.settings, env.resources, worker):
+        async with worker_heartbeat(env.settings, env.resources, worker):
             await listed(operator, lambda seen: [one["vitals"]["jobsDead"] for one in seen["processes"]] == [None])
             await worker._count()
             await listed(operator, lambda seen: [one["vitals"]["jobsDead"] for one in seen["processes"]] == [1])

@@ -13,9 +13,9 @@ from core.base.clock import now
 from core.base.ids import uuid7
 from core.base.publisher import Draft
 from core.work import audit
-from realtime import hubs as asking
-from realtime.hubs import open_hubs
-from realtime.pulse import SILENT
+from realtime.operations import admin_client
+from realtime.operations.admin_client import open_admin_client
+from realtime.operations.process_status import SILENT
 from tests.flow.api.conftest import SECRET, Caller, audited, id_of, with_operators
 from tests.flow.conftest import Environment
 
@@ -37,7 +37,7 @@ async def test_a_query_that_is_far_too_long_gets_an_error_like_all_others(env: E
     settings = with_operators(env.settings)
     resources = replace(env.resources, settings=settings)
     async with (
-        open_hubs(settings, env.resources) as hubs,
+        open_admin_client(settings, env.resources) as hubs,
         runner_of(build_app(settings, resources, env.publisher, hubs)) as runner,
         listening(settings, runner, resources.offenders) as port,
         ClientSession(headers={"Authorization": f"Bearer {SECRET}"}) as client,
@@ -94,8 +94,8 @@ async def test_nothing_is_shown_that_could_not_be_recorded_and_the_next_look_is(
 async def test_a_silent_hub_is_not_told_to_drain_and_nothing_is_said_to_have_happened(
     operator: Caller, env: Environment, hub: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await env.hubs[0]._pulse._beating.stop()
-    monkeypatch.setattr("realtime.pulse.now", lambda: now() + SILENT)
+    await env.hubs[0]._heartbeat._beating.stop()
+    monkeypatch.setattr("realtime.operations.process_status.now", lambda: now() + SILENT)
     for action in ("drain", "undrain"):
         reply = await operator.post(f"/hubs/{id_of(env, 0)}/{action}")
         assert (reply.status, reply.code) == (409, "HUB_SILENT")
@@ -106,7 +106,7 @@ async def test_a_silent_hub_is_not_told_to_drain_and_nothing_is_said_to_have_hap
 async def test_of_a_hub_that_did_not_answer_the_audit_log_says_so(
     operator: Caller, env: Environment, hub: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(asking, "GATHER_SECONDS", 0.2)
+    monkeypatch.setattr(admin_client, "GATHER_SECONDS", 0.2)
     monkeypatch.setattr(env.hubs[0]._bus, "publish_everywhere", lambda *_args: None)
     assert (await operator.post(f"/hubs/{id_of(env, 0)}/drain")).code == "UNAVAILABLE"
     facts = {"operator": "olga", "hub": id_of(env, 0), "answered": False}

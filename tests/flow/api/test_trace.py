@@ -12,8 +12,8 @@ from config.settings import Settings
 from core.base.clock import now
 from core.base.ids import uuid7
 from core.base.publisher import Draft
-from realtime import hubs as asking
-from realtime.pulse import KEY, SILENT
+from realtime.operations import admin_client
+from realtime.operations.process_status import HUBS_KEY, SILENT
 from tests.flow.api.conftest import Caller, id_of, operating
 from tests.flow.api.test_console import states, trace
 from tests.flow.conftest import Environment, open_environment
@@ -95,7 +95,7 @@ async def test_what_passed_is_known_when_everybody_has_left(operator: Caller, en
 async def test_nobody_is_called_offline_while_a_hub_is_silent_and_only_the_living_are_waited_for(
     operator: Caller, env: Environment, two_hubs: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(asking, "GATHER_SECONDS", 3600.0)
+    monkeypatch.setattr(admin_client, "GATHER_SECONDS", 3600.0)
     ann = await (await env.chatter("Ann", two_hubs[0])).connect()
     away, _ = await env.person("Away")
     room = await env.group(ann.user, away)
@@ -114,20 +114,20 @@ async def hang(env: Environment, place: int, monkeypatch: pytest.MonkeyPatch) ->
     """Let a hub look as if it had hung for some seconds."""
     hub, redis, id = env.hubs[place], env.resources.redis, id_of(env, place)
     monkeypatch.setattr(hub._bus, "publish_everywhere", lambda *_args: None)
-    await hub._pulse._beating.stop()
-    vitals = msgspec.json.decode(await redis.hget(KEY, id) or b"")  # type: ignore[misc]
+    await hub._heartbeat._beating.stop()
+    vitals = msgspec.json.decode(await redis.hget(HUBS_KEY, id) or b"")  # type: ignore[misc]
     vitals["beatAt"] = now() - SILENT - timedelta(seconds=2)
-    await redis.hset(KEY, id, msgspec.json.encode(vitals).decode())  # type: ignore[misc]
+    await redis.hset(HUBS_KEY, id, msgspec.json.encode(vitals).decode())  # type: ignore[misc]
 
 
 async def test_nobody_is_called_offline_by_a_redis_that_has_just_started_and_knows_no_hub(
     operator: Caller, env: Environment, hub: str
 ) -> None:
     away, _ = await env.person("Away")
-    await env.hubs[0]._pulse._beating.stop()
+    await env.hubs[0]._heartbeat._beating.stop()
     page = (await operator.get(f"/users/{away.id}")).body
     assert (page["unheard"], page["heardAll"]) == ([], True)
-    await env.resources.redis.delete(KEY)
+    await env.resources.redis.delete(HUBS_KEY)
     page = (await operator.get(f"/users/{away.id}")).body
     assert (page["unheard"], page["heardAll"]) == ([], False)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from realtime.engine.session import Layer, Session
-from realtime.engine.sockets import Socket, socketio
+from realtime.engine.socketio.sockets import Socket, socketio
 from tests.flow.engine.serving import PATIENCE
 
 

@@ -10,8 +10,11 @@ from struct import pack, unpack
 from aiohttp import web
 from aiohttp._websocket.helpers import websocket_mask
 
+from realtime.engine import endpoints
+from realtime.engine.acceptor import Acceptor
+from realtime.engine.config import Config
 from realtime.engine.door import open_door
-from realtime.engine.server import Config, Engine
+from realtime.engine.engine import Engine
 from realtime.engine.session import Layer, Session
 
 PATIENCE = 20.0
@@ -23,8 +26,12 @@ ACCEPT = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="  # the answer to KEY that RFC 6455 give
 class Served:
     """A listening engine."""
 
-    engine: Engine
+    acceptor: Acceptor
     port: int
+
+    @property
+    def engine(self) -> Engine:
+        return self.acceptor.engine
 
     @property
     def url(self) -> str:
@@ -41,16 +48,17 @@ async def serving(
     config: Config, layer: Callable[[Session], Layer], port: int = 0, routes: Iterable[web.RouteDef] = ()
 ) -> AsyncIterator[Served]:
     """Serve an engine, on a free port if none is given, with an application that says hello beside it."""
-    engine = Engine(config, layer)
+    engine = Engine(config)
+    acceptor = Acceptor(engine, layer)
     app = web.Application()
-    app.add_routes([*engine.routes(), web.get("/hello", hello), *routes])
+    app.add_routes([*endpoints.routes(acceptor), web.get("/hello", hello), *routes])
     runner = web.AppRunner(app)
     await runner.setup()
     assert runner.server is not None
     engine.start()
-    server = await open_door(engine, runner.server, "127.0.0.1", port)
+    server = await open_door(acceptor, runner.server, "127.0.0.1", port)
     try:
-        yield Served(engine, server.sockets[0].getsockname()[1])
+        yield Served(acceptor, server.sockets[0].getsockname()[1])
     finally:
         server.close()
         await engine.stop()

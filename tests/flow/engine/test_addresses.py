@@ -145,7 +145,7 @@ async def test_a_session_that_was_let_in_pays_for_its_polls_itself(limited: list
         await raw.head()
         sid = next(iter(served.engine.sessions))
         packet = '40{"token":"right"}'
-        await raw.body(len(served.engine._open_packet % (sid, '"websocket"')))
+        await raw.body(len(served.acceptor._open_packet % (sid, '"websocket"')))
         raw.send(ask(f"{OPEN}&sid={sid}", f"Content-Length: {len(packet)}", method="POST") + packet.encode())
         assert await status(raw) == 200
         async with connected(served.port) as flood:

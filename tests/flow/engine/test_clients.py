@@ -10,10 +10,10 @@ import aiohttp
 import pytest
 import socketio
 
-from realtime.engine.frames import GOING_AWAY, UNSUPPORTED
-from realtime.engine.parsers import MESSAGE
-from realtime.engine.server import Config
+from realtime.engine.config import Config
 from realtime.engine.session import SHUTTING_DOWN
+from realtime.engine.socketio.parsers import MESSAGE
+from realtime.engine.transports.frames import GOING_AWAY, UNSUPPORTED
 from tests.flow.engine.apps import greeters
 from tests.flow.engine.serving import PATIENCE, Served, serving
 from tests.flow.engine.test_closes import ANNOUNCED

@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 
 from core.limits.budget import Rate
-from realtime.engine.server import Config
+from realtime.engine.config import Config
 from tests.flow.engine.apps import greeters
 from tests.flow.engine.serving import Raw, Served, client_frame, serving, text, websocket
 

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
-from realtime.engine.http import MAX_HEAD
-from realtime.engine.server import Config
+from realtime.engine.config import Config
+from realtime.engine.http.connection import MAX_HEAD
 from tests.flow.engine.apps import Story, recorder
 from tests.flow.engine.serving import ACCEPT, Served, connected, serving, text, upgrade_head, websocket
 

@@ -11,12 +11,12 @@ from aiohttp import web
 
 from core.base import errors
 from core.limits.budget import Rate
-from realtime.engine import faults
 from realtime.engine.config import Config
 from realtime.engine.door import open_http
-from realtime.engine.guard import Guard
-from realtime.engine.heartbeat import Wheel
-from realtime.engine.http import BODY_LEAST, MAX_HEAD
+from realtime.engine.http import faults
+from realtime.engine.http.connection import BODY_LEAST, MAX_HEAD
+from realtime.engine.limits.guard import Guard
+from realtime.engine.wheel import Wheel
 from tests.flow.engine.apps import Story, recorder
 from tests.flow.engine.serving import Raw, connected, serving
 

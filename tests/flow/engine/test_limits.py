@@ -16,10 +16,10 @@ from api.pieces import Pieces
 from core.limits.budget import Rate
 from realtime.engine.config import Config
 from realtime.engine.door import RECEIVED
-from realtime.engine.frames import text_frame
 from realtime.engine.session import Session
-from realtime.engine.sockets import socketio
-from realtime.engine.websocket import HIGH_WATER, WebSocket
+from realtime.engine.socketio.sockets import socketio
+from realtime.engine.transports.frames import text_frame
+from realtime.engine.transports.websocket import HIGH_WATER, WebSocket
 from tests.flow.engine.apps import Greeter, Story, greeters, recorder, tellers
 from tests.flow.engine.serving import (
     PATIENCE,
@@ -217,7 +217,7 @@ async def test_an_encoded_payload_is_refused_before_it_is_decoded(http: aiohttp.
 async def test_a_payload_of_too_many_packets_is_refused_unread(
     http: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("realtime.engine.polling.MAX_PACKETS", 3)
+    monkeypatch.setattr("realtime.engine.transports.polling.MAX_PACKETS", 3)
     story = Story()
     async with serving(Config(), recorder(story)) as served:
         url = await open_polling(http, served)
@@ -389,8 +389,8 @@ async def test_of_clients_that_do_not_read_the_one_with_most_waiting_goes_when_i
 async def test_a_websocket_that_does_not_read_is_hung_up_on_when_too_much_waits_for_it(
     limited: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("realtime.engine.websocket.HIGH_WATER", MUCH)
-    monkeypatch.setattr("realtime.engine.websocket.OVERFLOW", 4 * MUCH)
+    monkeypatch.setattr("realtime.engine.transports.websocket.HIGH_WATER", MUCH)
+    monkeypatch.setattr("realtime.engine.transports.websocket.OVERFLOW", 4 * MUCH)
     story = Story()
     async with serving(config(limited), recorder(story)) as served, websocket(served) as raw:
         await raw.packet()
@@ -511,7 +511,7 @@ async def test_a_payload_that_is_still_coming_ends_with_its_session(http: aiohtt
 async def test_a_payload_has_come_in_time_or_is_refused(
     http: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("realtime.engine.polling.POST_TIME", 0.05)
+    monkeypatch.setattr("realtime.engine.transports.polling.POST_TIME", 0.05)
     story = Story()
     async with serving(Config(), recorder(story)) as served, connected(served.port) as raw:
         url = await open_polling(http, served)

@@ -3,7 +3,7 @@
 import aiohttp
 import pytest
 
-from realtime.engine.server import Config
+from realtime.engine.config import Config
 from tests.flow.engine.apps import Story, Teller, greeters, tellers
 from tests.flow.engine.serving import serving, text, websocket
 

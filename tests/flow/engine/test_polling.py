@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
-from realtime.engine.frames import text_frame
-from realtime.engine.polling import Polling
-from realtime.engine.server import Config
+from realtime.engine.config import Config
 from realtime.engine.session import SHUTTING_DOWN, Session
-from realtime.engine.websocket import HIGH_WATER, OVERFLOW
+from realtime.engine.transports.frames import text_frame
+from realtime.engine.transports.polling import Polling
+from realtime.engine.transports.websocket import HIGH_WATER, OVERFLOW
 from tests.flow.engine.apps import Story, recorder
 from tests.flow.engine.serving import Served, connected, serving
 

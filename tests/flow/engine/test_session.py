@@ -7,9 +7,9 @@ from typing import cast
 import aiohttp
 import pytest
 
-from realtime.engine.frames import text_frame
-from realtime.engine.server import Config
+from realtime.engine.config import Config
 from realtime.engine.session import Session
+from realtime.engine.transports.frames import text_frame
 from tests.flow.engine.apps import Story, recorder
 from tests.flow.engine.serving import PATIENCE, Served, connected, serving, text, websocket
 
@@ -94,7 +94,7 @@ async def test_a_client_that_does_not_read_answers_is_not_read_either(served: Se
 async def test_a_client_that_never_reads_is_closed_by_its_heartbeat(
     story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("realtime.engine.websocket.OVERFLOW", MUCH)
+    monkeypatch.setattr("realtime.engine.transports.websocket.OVERFLOW", MUCH)
     async with (
         serving(Config(ping_interval=0.1, ping_timeout=0.1), recorder(story)) as served,
         websocket(served) as raw,
@@ -159,7 +159,7 @@ async def test_the_server_says_goodbye_to_all_when_it_stops(story: Story) -> Non
 async def test_the_server_does_not_wait_for_clients_that_never_hang_up(
     story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("realtime.engine.server.STOP_TIME", 0.1)
+    monkeypatch.setattr("realtime.engine.engine.STOP_TIME", 0.1)
     async with serving(Config(), recorder(story)) as served, websocket(served) as raw, connected(served.port) as silent:
         await raw.packet()
         (await session_of(story)).write(text_frame(bytes(MUCH)))

@@ -5,8 +5,8 @@ from typing import cast
 
 import pytest
 
-from realtime.engine.server import Config
-from realtime.engine.sockets import MAX_NAMESPACES
+from realtime.engine.config import Config
+from realtime.engine.socketio.sockets import MAX_NAMESPACES
 from tests.flow.engine.apps import Story, Teller, tellers
 from tests.flow.engine.serving import Raw, Served, client_frame, serving, text, websocket
 

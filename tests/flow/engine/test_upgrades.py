@@ -9,8 +9,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from realtime.engine import faults
-from realtime.engine.server import Config
+from realtime.engine.config import Config
+from realtime.engine.http import faults
 from tests.flow.engine.apps import greeters
 from tests.flow.engine.serving import KEY, PATIENCE, Raw, Served, connected, serving, text, upgrade_head
 

@@ -5,7 +5,7 @@ from itertools import count
 
 import pytest
 
-from realtime.engine.server import Config
+from realtime.engine.config import Config
 from tests.flow.engine.apps import Story, recorder
 from tests.flow.engine.serving import Raw, Served, client_frame, serving, text, websocket
 

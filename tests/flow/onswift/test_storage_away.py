@@ -13,7 +13,7 @@ from cli.embedded.s3 import S3Server
 from config.settings import Settings
 from core.base.errors import AppError
 from core.files.tidying import tidy_files
-from realtime import ops
+from realtime.operations import probes
 from tests.flow.api.conftest import Api
 from tests.flow.conftest import Environment
 from tests.flow.onswift.uploading import announce, check, file_of, get, image, put, send_avatar, upload
@@ -72,7 +72,7 @@ def settings(settings: Settings, line: Line) -> Settings:
 async def test_without_s3_uploads_wait_and_the_rest_works(
     api: Api, env: Environment, line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ops, "FRESH_SECONDS", 0.0)
+    monkeypatch.setattr(probes, "FRESH_SECONDS", 0.0)
     ann = await api.signed_up()
     announced, shown = (await announce(ann, image())).body, await upload(ann, image())
     assert (await ann.post("/users/me/avatar", fileUrl=shown["fileUrl"])).status == 200

@@ -8,7 +8,7 @@ import pytest
 from core.chat import groups
 from core.chat.rooms import ROOM_MEMBERS, RoomMember
 from core.platform.db import Pool
-from realtime import rooms
+from realtime.rooms import rooms
 from tests.flow.conftest import PATIENCE, Environment, everybody, without_limits
 
 

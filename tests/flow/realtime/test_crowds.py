@@ -9,7 +9,7 @@ import pytest
 
 from core.base.ids import uuid7
 from core.notifications.notifications import notify_members
-from realtime.engine.websocket import HIGH_WATER, WebSocket
+from realtime.engine.transports.websocket import HIGH_WATER, WebSocket
 from tests.flow.conftest import Environment, without_limits
 from tests.flow.realtime.test_mending import raw_client
 

@@ -50,7 +50,7 @@ async def test_who_catches_up_in_the_turn_in_which_something_is_said_hears_it_on
     def apply_and_catch_up(*change: Any) -> None:
         apply(*change)
         with suppress(StopIteration):  # it has run to its end: it had to wait for nothing
-            one._gateway._returning._catch_up(client).send(None)
+            one._gateway._resync._catch_up(client).send(None)
 
     monkeypatch.setattr(one._rooms, "apply", apply_and_catch_up)
     for content in ("once", "after"):

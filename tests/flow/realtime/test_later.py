@@ -7,8 +7,8 @@ import pytest
 
 from core.limits.budget import Rate
 from marketplaces import onswift
-from realtime import later
-from realtime.engine import guard
+from realtime.engine.limits import guard
+from realtime.gateway import later
 from tests.flow.conftest import PATIENCE, Chatter, Environment
 
 # One message, and the next one waits for longer than a test runs.

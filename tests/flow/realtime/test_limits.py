@@ -20,8 +20,8 @@ from core.base.ids import uuid7
 from core.limits import shared_limits
 from core.limits.budget import Rate
 from marketplaces import onswift
-from realtime import limits
-from realtime.logins import Logins
+from realtime.gateway import limits
+from realtime.gateway.logins import Logins
 from tests.flow.api.conftest import Caller
 from tests.flow.conftest import PATIENCE, Chatter, Environment, without_limits
 

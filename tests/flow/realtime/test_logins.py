@@ -19,8 +19,8 @@ from core.platform.db import Pool
 from core.work import outbox
 from core.work.jobs import NotifyMembers
 from core.work.unit_of_work import unit_of_work
-from realtime import gateway, logins
-from realtime.publisher import open_publisher
+from realtime.gateway import gateway, logins
+from realtime.publishing.publisher import open_publisher
 from tests.chaos.proxy import Proxy, open_proxy
 from tests.flow.conftest import Chatter, Environment
 from tests.flow.realtime.test_connect import refused

@@ -13,9 +13,9 @@ from config.settings import Settings
 from core.base.ids import uuid7
 from core.base.publisher import Draft
 from core.platform.metrics import Metrics
-from realtime import catchup
-from realtime.bus import EVERYBODY, Bus, Delivery, Kind
-from realtime.publisher import Publisher
+from realtime.bus.bus import EVERYBODY, Bus, Delivery, Kind
+from realtime.log import message_log
+from realtime.publishing.publisher import Publisher
 from tests.flow.conftest import PATIENCE, Chatter, Environment, open_environment, without_limits
 
 NOWHERE = "redis://127.0.0.1:1"
@@ -93,7 +93,7 @@ async def test_whichever_bus_server_was_lost_for_a_moment_all_hubs_are_told_to_l
         await hub.subscribe([EVERYBODY])
         await speaker.start()
         for shard in speaker._shards:
-            shard._speaker.drop()
+            shard._publisher.drop()
             async with asyncio.timeout(PATIENCE):
                 mend = await heard.get()
             assert (mend.kind, mend.key) == (Kind.MEND, b"")
@@ -126,21 +126,21 @@ async def test_what_a_join_gives_is_bounded_by_its_size_and_what_does_not_fit_is
         answer = await ann.join(room, **how)
         return [one["content"][0] for one in answer["messages"]], answer["complete"]
 
-    monkeypatch.setattr(catchup, "MOST_OF_RECENT", 0)  # or memory would answer
-    monkeypatch.setattr(catchup, "OF_TURN", 0)
+    monkeypatch.setattr(message_log, "MOST_OF_RECENT", 0)  # or memory would answer
+    monkeypatch.setattr(message_log, "OF_TURN", 0)
     for octets, newest, is_complete in (
         (408, "abcd", True),
         (407, "abcd", False),
         (305, "bcd", False),
         (0, "d", False),
     ):
-        monkeypatch.setattr(catchup, "LEAST_OF_PAGE", octets)  # each has 102, with its list of no reactions
+        monkeypatch.setattr(message_log, "LEAST_OF_PAGE", octets)  # each has 102, with its list of no reactions
         assert await joined(limit=4) == (list(newest), True)
         assert await joined(since=0) == (["a", "b", "c", "d"] if is_complete else [], is_complete)
 
 
 def test_pages_that_are_read_in_one_turn_share_what_it_may_read() -> None:
-    sizes = [catchup._most_of_page(count) for count in (1, 16, 64, 512, 5000)]
+    sizes = [message_log._most_of_page(count) for count in (1, 16, 64, 512, 5000)]
     assert sizes == [256 * 1024, 256 * 1024, 64 * 1024, 8 * 1024, 8 * 1024]
 
 

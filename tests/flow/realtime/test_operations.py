@@ -6,7 +6,7 @@ import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families as parse
 
-from realtime.ops import NotReadyError
+from realtime.operations.probes import NotReadyError
 from tests.flow.conftest import Environment, serve_hub, without_limits
 
 

@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from realtime import journal, publisher
+from realtime.log import journal
+from realtime.publishing import publisher
 from tests.flow.conftest import Environment
 
 

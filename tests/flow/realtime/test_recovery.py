@@ -12,8 +12,8 @@ import aiohttp
 import pytest
 import socketio
 
-from realtime import gateway, recovery
-from realtime.recovery import Recovery
+from realtime.gateway import gateway, recovery
+from realtime.gateway.recovery import Recovery
 from tests.flow.conftest import PATIENCE, Chatter, Environment, Heard
 
 ROOT = Path(__file__).parents[3]

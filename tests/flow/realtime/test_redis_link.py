@@ -2,7 +2,7 @@
 
 import asyncio
 
-from realtime.redis_link import RedisLink
+from realtime.bus.redis_link import RedisLink
 
 
 async def test_a_command_in_the_turn_in_which_the_connection_is_dropped_raises_nothing(redis_url: str) -> None:

@@ -16,8 +16,8 @@ from core.base import errors
 from core.base.publisher import Draft, Stored
 from core.limits.budget import Rate
 from marketplaces import onswift
-from realtime import later
-from realtime.journal import Journal
+from realtime.gateway import later
+from realtime.log.journal import Journal
 from tests.flow.conftest import PATIENCE, Environment
 
 ROOT = Path(__file__).parents[3]

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from core.chat import groups
-from realtime import typing
+from realtime.rooms import typing
 from tests.flow.conftest import PATIENCE, Chatter, Environment
 
 Room = tuple[Chatter, list[Chatter], UUID]

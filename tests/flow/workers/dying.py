@@ -12,7 +12,7 @@ import msgspec
 from config.settings import Settings
 from core.market.resources import open_resources
 from core.work.jobs import Job
-from realtime.publisher import open_publisher
+from realtime.publishing.publisher import open_publisher
 from workers import app, running
 
 WAVED = "waved"

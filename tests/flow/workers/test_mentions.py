@@ -19,7 +19,7 @@ from core.limits import weights
 from core.messages import messages
 from core.notifications import deliveries
 from core.work.context import User
-from realtime.limits import WEIGHTS
+from realtime.gateway.limits import WEIGHTS
 from realtime.wire import EditMessage, SendMessage
 from tests.flow.api.conftest import Api
 from tests.flow.conftest import Environment

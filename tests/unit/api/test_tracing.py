@@ -8,7 +8,7 @@ from api.ops.structs import Delivery
 from api.ops.tracing import has_told, trace_member
 from core.base.ids import uuid7
 from core.operations.inspection import MemberFound, MessageFound
-from realtime.questions import MemberSeen, RoomSeen
+from realtime.operations.admin_protocol import MemberSeen, RoomSeen
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SHE = uuid7()

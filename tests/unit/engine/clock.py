@@ -65,8 +65,8 @@ def by_hand() -> Iterator[HandLoop]:
     """Put a hand-driven loop and clock in place of the real ones."""
     loop = HandLoop()
     with (
-        mock.patch("realtime.engine.budget.monotonic", side_effect=lambda: loop.now),
-        mock.patch("realtime.engine.guard.monotonic", side_effect=lambda: loop.now),
+        mock.patch("realtime.engine.limits.budget.monotonic", side_effect=lambda: loop.now),
+        mock.patch("realtime.engine.limits.guard.monotonic", side_effect=lambda: loop.now),
     ):
         asyncio._set_running_loop(cast("asyncio.AbstractEventLoop", loop))
         try:

@@ -1,10 +1,9 @@
 """A WebSocket without a network, and what listens to it."""
 
-from realtime.engine.budget import Budget
 from realtime.engine.config import Config
-from realtime.engine.server import Engine
-from realtime.engine.session import Layer, Session
-from realtime.engine.websocket import WebSocket
+from realtime.engine.engine import Engine
+from realtime.engine.limits.budget import Budget
+from realtime.engine.transports.websocket import WebSocket
 from tests.unit.engine.wire import Wire
 
 
@@ -32,14 +31,9 @@ class Listener:
         self._websocket.close(reason, code, why)
 
 
-def no_layer(_: Session) -> Layer:
-    """Stand where no session is opened."""
-    raise AssertionError("no session is opened here")
-
-
 def connect(config: Config, engine: Engine | None = None) -> tuple[WebSocket, Wire, Listener]:
     """Return a WebSocket, its transport and its listener."""
     wire = Wire()
-    websocket = WebSocket(engine or Engine(config, no_layer), wire, Budget(config, "1.2.3.4"))
+    websocket = WebSocket(engine or Engine(config), wire, Budget(config, "1.2.3.4"))
     listener = websocket.taker = Listener(websocket, config.max_payload)
     return websocket, wire, listener

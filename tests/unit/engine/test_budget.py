@@ -8,15 +8,15 @@ from hypothesis import strategies as st
 
 from core.limits.budget import Nested, Rate
 from core.limits.crowd import Crowd
-from realtime.engine.budget import EXCUSES, KNOWN, NEW, SERVE, SLICE, TURN, UNIT, Budget, Turns
 from realtime.engine.config import Config
-from realtime.engine.guard import LEAST_HELD, LEAST_WATER, WATER, Client, Guard, Held, Shares
-from realtime.engine.place import Place
-from realtime.engine.server import Engine
-from realtime.engine.websocket import FAREWELL, GRACE
+from realtime.engine.engine import Engine
+from realtime.engine.http.queued_request import QueuedRequest
+from realtime.engine.limits.budget import EXCUSES, KNOWN, NEW, SERVE, SLICE, TURN, UNIT, Budget, Turns
+from realtime.engine.limits.guard import LEAST_HELD, LEAST_WATER, WATER, Client, Guard, Held, Shares
+from realtime.engine.transports.websocket import FAREWELL, GRACE
 from tests.flow.engine.serving import client_frame, text
 from tests.unit.engine.clock import HandLoop, by_hand
-from tests.unit.engine.listener import connect, no_layer
+from tests.unit.engine.listener import connect
 
 
 def spend(budget: Budget) -> int:
@@ -101,7 +101,7 @@ def test_big_packets_cost_more_of_a_turn() -> None:
 def test_many_connections_share_a_turn() -> None:
     with by_hand() as loop:
         config = Config(rates=False)
-        engine = Engine(config, no_layer)
+        engine = Engine(config)
         ends = [connect(config, engine) for _ in range(50)]
         for websocket, _, _ in ends:
             websocket.data_received(text("4x") * 100)
@@ -363,11 +363,11 @@ def test_a_known_user_pays_herself_what_strangers_have_used_up() -> None:
     assert not guard.is_late(client, guard.traffic, lambda: "bob")
 
 
-def wait(guard: Guard, go: Callable[[bool], object], *, is_late: bool = False, turn: str = NEW) -> Place | None:
-    """Serve a request now, if the turn has room, or return where it waits."""
+def wait(guard: Guard, go: Callable[[bool], object], *, is_late: bool = False, turn: str = NEW) -> QueuedRequest | None:
+    """Serve a request now, if the turn has room, or return it queued."""
     if not is_late and guard.turns.pass_by(SERVE, turn):
         return None
-    return Place(guard, A, go, is_late=is_late, turn=turn)
+    return QueuedRequest(guard, A, go, is_late=is_late, turn=turn)
 
 
 def test_a_turn_begins_so_much_and_the_rest_waits_in_order() -> None:

@@ -8,9 +8,11 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
+from realtime.engine.acceptor import Acceptor
+from realtime.engine.config import Config
 from realtime.engine.door import Door
-from realtime.engine.http import MAX_HEAD
-from realtime.engine.server import Config, Engine
+from realtime.engine.engine import Engine
+from realtime.engine.http.connection import MAX_HEAD
 from realtime.engine.session import Layer, Session
 from tests.flow.engine.serving import text, upgrade_head
 from tests.unit.engine.clock import by_hand
@@ -67,8 +69,8 @@ def knock(pieces: list[bytes]) -> Outcome:
         https.append(Http())
         return https[-1]
 
-    engine, wire = Engine(Config(), layer), Wire()
-    wire.protocol = Door(engine.guard, http, engine)
+    engine, wire = Engine(Config()), Wire()
+    wire.protocol = Door(engine.guard, http, Acceptor(engine, layer))
     with by_hand():
         wire.protocol.connection_made(wire)
         for piece in pieces:

@@ -9,10 +9,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from core.limits.budget import Rate
-from realtime.engine import frames
-from realtime.engine.budget import TRAFFIC
-from realtime.engine.frames import BrokenFrame, binary_frame, read_frame, text_frame, unwrap
-from realtime.engine.server import Config
+from realtime.engine.config import TRAFFIC, Config
+from realtime.engine.transports import frames
+from realtime.engine.transports.frames import BrokenFrame, binary_frame, read_frame, text_frame, unwrap
 from tests.flow.engine.serving import client_frame
 from tests.unit.engine.clock import by_hand
 from tests.unit.engine.listener import connect

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.engine.handshake import make_request, read_upgrade, switching_protocols, websocket_key
+from realtime.engine.http.handshake import make_request, read_upgrade, switching_protocols, websocket_key
 from tests.flow.engine.serving import ACCEPT, KEY, upgrade_head
 
 PATHS = frozenset(("/ws", "/ws/"))

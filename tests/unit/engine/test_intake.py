@@ -2,8 +2,8 @@
 
 import asyncio
 
-from realtime.engine.budget import AT_MOST, LITTLE, NEW, READ_OF_TURN, Turns
-from realtime.engine.intake import Intake
+from realtime.engine.http.intake import Intake
+from realtime.engine.limits.budget import AT_MOST, LITTLE, NEW, READ_OF_TURN, Turns
 from tests.unit.engine.clock import HandLoop, by_hand
 from tests.unit.engine.wire import Wire
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.engine import packets
-from realtime.engine.frames import BINARY, TEXT, unwrap
-from realtime.engine.packets import MalformedPacket, Packet, arguments, auth_payload, decode, event_name
+from realtime.engine.socketio import packets
+from realtime.engine.socketio.packets import MalformedPacket, Packet, arguments, auth_payload, decode, event_name
+from realtime.engine.transports.frames import BINARY, TEXT, unwrap
 
 letters = st.characters(exclude_characters=",", exclude_categories=["Cs"])
 namespaces = st.just("/") | st.text(letters, max_size=8).map("/".__add__)

@@ -4,8 +4,8 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.engine.frames import BINARY, TEXT, unwrap
-from realtime.engine.parsers import MESSAGE, refusal
+from realtime.engine.socketio.parsers import MESSAGE, refusal
+from realtime.engine.transports.frames import BINARY, TEXT, unwrap
 
 # What notepack.io, the encoder of socket.io-msgpack-parser, makes of {type: 0, nsp: "/", data: {token: "x"}} and without data.
 CONNECTS = (

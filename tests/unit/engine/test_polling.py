@@ -5,8 +5,8 @@ from base64 import b64decode
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.engine.frames import binary_frame, text_frame
-from realtime.engine.polling import SEPARATOR, encode_payload
+from realtime.engine.transports.frames import binary_frame, text_frame
+from realtime.engine.transports.polling import SEPARATOR, encode_payload
 
 messages = st.lists(
     st.text(st.characters(exclude_characters=SEPARATOR, exclude_categories=["Cs"])) | st.binary(), max_size=6

@@ -3,7 +3,7 @@
 import asyncio
 from typing import cast
 
-from realtime.engine.intake import Intake
+from realtime.engine.http.intake import Intake
 
 
 class Wire(asyncio.Transport):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from core.base import errors
-from realtime.batch import Batch
+from realtime.concurrency.batch import Batch
 
 
 async def test_a_batch_that_is_refused_answers_all_with_that_refusal(caplog: pytest.LogCaptureFixture) -> None:

@@ -5,8 +5,8 @@ from unittest.mock import Mock
 import pytest
 
 from core.base import errors
-from realtime.client import Client, Reply
-from realtime.engine.sockets import SocketIO
+from realtime.engine.socketio.sockets import SocketIO
+from realtime.rooms.client import Client, Reply
 
 
 @pytest.mark.parametrize(

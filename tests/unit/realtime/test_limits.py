@@ -13,8 +13,9 @@ from core.limits.offenders import Offenders
 from core.limits.shared_limits import SharedLimits
 from core.platform.metrics import Metrics
 from core.work.context import User
-from realtime import limits, wire
-from realtime.limits import FAILED_CONNECTS, OTHER_EVENTS, SOCKETS, WEIGHTS, Limiter
+from realtime import wire
+from realtime.gateway import limits
+from realtime.gateway.limits import FAILED_CONNECTS, OTHER_EVENTS, SOCKETS, WEIGHTS, Limiter
 
 SEND, EDIT, REACT, TYPING = (
     event.name for event in (wire.SendMessage, wire.EditMessage, wire.ReactToMessage, wire.Typing)

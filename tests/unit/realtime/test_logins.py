@@ -5,8 +5,8 @@ from unittest.mock import Mock
 
 import pytest
 
-from realtime import logins
-from realtime.logins import Logins
+from realtime.gateway import logins
+from realtime.gateway.logins import Logins
 
 
 async def test_the_sweep_ends_though_its_work_takes_the_cancellation_for_its_own(

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from realtime.periodic import Periodic
+from realtime.concurrency.periodic import Periodic
 
 
 async def test_it_ends_though_the_work_takes_the_cancellation_for_its_own() -> None:

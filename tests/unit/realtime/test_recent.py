@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from core.base.events import Message, MessageReceived
 from core.base.people import Person
-from realtime.catchup import encode
-from realtime.engine import packets
-from realtime.recent import Recent
+from realtime.engine.socketio import packets
+from realtime.log.message_log import encode
+from realtime.log.recent import Recent
 
 ROOMS = [UUID(int=number) for number in range(3)]
 ANN = Person(UUID(int=9), "Ann", None)

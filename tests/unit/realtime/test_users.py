@@ -10,8 +10,8 @@ import pytest
 from core.base.ids import uuid7
 from core.base.people import Person
 from core.work.context import User
-from realtime.client import Client
-from realtime.users import Users
+from realtime.rooms.client import Client
+from realtime.rooms.users import Users
 
 
 class Looks(dict[Client, None]):

@@ -1,0 +1,200 @@
+"""How every process publishes: the hub itself, REST and workers. Implements core/base/publisher.py.
+
+Nothing is published that is not committed.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+from config.settings import Settings
+from core.base.errors import AppError
+from core.base.events import (
+    ConversationRead,
+    ConversationTyping,
+    ConversationUpdated,
+    Event,
+    MessageReceived,
+    UserUpdated,
+)
+from core.base.publisher import Draft, Stored, as_message
+from core.limits.away import REDIS_AWAY
+from core.work.context import Resources
+from core.work.jobs import NotifyMembers
+from realtime.bus.bus import (
+    EVERYBODY,
+    FORGOTTEN,
+    MEMBERS_CHANGED,
+    NOBODY,
+    TYPES,
+    USER_CHANGED,
+    Bus,
+    Kind,
+    conversation_channel,
+    user_channel,
+)
+from realtime.concurrency.periodic import Periodic
+from realtime.engine.socketio import packets
+from realtime.log.journal import Journal
+from realtime.log.message_log import encode
+from realtime.publishing.receiver import BusReceiver
+
+BUSY = 2000  # messages not committed yet
+NOTIFY_SECONDS = 1.0
+NOTIFY_CHUNK = 50
+QUEUE_SECONDS = 2.0
+
+
+class Publisher:
+    """The journal and the bus of one process; `local` applies events to its own rooms and users, if it is a hub."""
+
+    def __init__(self, resources: Resources, bus: Bus, local: BusReceiver | None = None) -> None:
+        self._bus = bus
+        self._jobs = resources.jobs
+        self._local = local
+        self._journal = Journal(resources.db, resources.metrics, self._committed)
+        resources.metrics.count("greenroom_messages", "Messages committed", lambda: self.committed)
+        resources.metrics.watch("greenroom_journal_waiting", "Messages not committed yet", lambda: self.waiting)
+        self._unnotified: set[UUID] = set()
+        self._notifying = Periodic(self._notify, NOTIFY_SECONDS)
+
+    @property
+    def committed(self) -> int:
+        """How many messages this process has committed."""
+        return self._journal.committed
+
+    @property
+    def waiting(self) -> int:
+        """How many messages are not committed yet."""
+        return self._journal.waiting()
+
+    async def append(self, draft: Draft) -> Stored:
+        """Store a message and publish it to its conversation."""
+        return await self._journal.ask(draft)
+
+    def post(self, draft: Draft, done: Callable[[Stored | AppError], None]) -> None:
+        """Store a message; calls `done` instead of being awaited, so the hub needs no task for each message."""
+        self._journal.append(draft, done)
+
+    def changed(self, conversation_id: UUID, version: int, event: Event) -> None:
+        """Publish a committed change of a conversation."""
+        author, flags = NOBODY, 0
+        if isinstance(event, MessageReceived):  # the log's own note that members have changed
+            author, flags = event.message.sender.id.bytes, MEMBERS_CHANGED
+            self._unnotified.add(conversation_id)
+        self._change(conversation_id.bytes, version, encode(event), author, flags)
+
+    def signal(self, conversation_id: UUID, event: ConversationTyping | ConversationRead) -> None:
+        """Publish to a conversation who types or how far someone has read; dropped while the journal is behind."""
+        if self._is_busy():
+            return
+        position = event.last_read_seq if isinstance(event, ConversationRead) else 0
+        flags = TYPES if isinstance(event, ConversationTyping) and event.is_typing else 0
+        key, user, frame = conversation_id.bytes, event.user_id.bytes, encode(event)
+        if self._local:
+            self._local.signal(key, user, position, frame, flags)
+        self._bus.publish(conversation_channel(key), Kind.SIGNAL, frame, subject=user, number=position, flags=flags)
+
+    def emit(self, user_ids: Sequence[UUID], event: Event) -> None:
+        """Send an event to all sockets of these users; `conversation:updated` only to those that have not joined it."""
+        unless_joined = event.conversation_id.bytes if isinstance(event, ConversationUpdated) else NOBODY
+        frame = encode(event)
+        for user in {user_id.bytes for user_id in user_ids}:
+            self._emit(user, frame, unless_joined)
+
+    def emit_encoded(self, user_ids: Sequence[UUID], name: str, payload: bytes) -> None:
+        """Send an event that is JSON already to all sockets of these users."""
+        frame = packets.event_raw(name, payload)
+        flags = USER_CHANGED if name == UserUpdated.name else 0
+        for user_id in user_ids:
+            self._emit(user_id.bytes, frame, NOBODY, flags)
+
+    def send_presence(self, user: bytes, frames: bytes) -> None:
+        """Send a user who came and went; dropped while the journal is behind."""
+        if not self._is_busy():
+            self._emit(user, frames, NOBODY)
+
+    def _emit(self, user: bytes, frames: bytes, unless_joined: bytes, flags: int = 0) -> None:
+        if self._local:
+            self._local.emit(user, frames, unless_joined, flags)
+        self._bus.publish(user_channel(user), Kind.EMIT, frames, subject=unless_joined, flags=flags)
+
+    def forget(self, conversation_ids: Sequence[UUID]) -> None:
+        """Have all hubs drop their cached frames of these conversations."""
+        for id in conversation_ids:
+            if self._local:
+                self._local.forget(id.bytes)
+            self._bus.publish(conversation_channel(id.bytes), Kind.MEND, flags=FORGOTTEN)
+
+    def mend(self, conversation_id: UUID) -> None:
+        """Have all hubs compare a conversation with the database."""
+        self._mend(conversation_id.bytes)
+
+    def end_sessions(self, session_ids: Sequence[UUID]) -> None:
+        """Close the sockets of logins that have ended."""
+        for session_id in session_ids:
+            if self._local:
+                self._local.end_session(session_id.bytes)
+            self._bus.publish(EVERYBODY, Kind.SESSION_ENDED, subject=session_id.bytes)
+
+    async def start(self) -> None:
+        """Start to queue notifications."""
+        self._notifying.start()
+
+    async def stop(self) -> None:
+        """Commit what was appended and queue the remaining notifications."""
+        await self._journal.drained()
+        await self._notifying.stop()
+        await self._notify()
+
+    def _is_busy(self) -> bool:
+        """Whether the journal is so far behind that events which may be lost are dropped."""
+        return self.waiting > BUSY
+
+    def _committed(self, draft: Draft, stored: Stored) -> None:
+        if stored.duplicate:
+            self._mend(draft.conversation_id.bytes)
+            return
+        event = MessageReceived(as_message(draft, stored), draft.conversation_id)
+        self._change(draft.conversation_id.bytes, stored.version, encode(event), draft.sender.id.bytes, 0)
+        self._unnotified.add(draft.conversation_id)
+
+    def _mend(self, conversation: bytes) -> None:
+        """Have all hubs resync: a duplicate may mean that its first hub crashed after the commit."""
+        self._bus.publish(conversation_channel(conversation), Kind.MEND)
+        if self._local:
+            self._local.mend(conversation)
+
+    def _change(self, conversation: bytes, version: int, frame: bytes, author: bytes, flags: int) -> None:
+        # The bus first, so that it is written first at the end of the turn: no ack goes out for a message that is not published.
+        channel = conversation_channel(conversation)
+        self._bus.publish(channel, Kind.CHANGE, frame, subject=author, number=version, flags=flags)
+        if self._local:
+            self._local.change(conversation, version, frame, author, flags)
+
+    async def _notify(self) -> None:
+        # Folded here and again in the job; if a job is lost, the workers' sweep of the log finds its messages.
+        waiting, self._unnotified = [str(id) for id in self._unnotified], set()
+        with contextlib.suppress(*REDIS_AWAY):
+            async with asyncio.timeout(QUEUE_SECONDS):
+                await self._enqueue(waiting)
+
+    async def _enqueue(self, waiting: list[str]) -> None:
+        for start in range(0, len(waiting), NOTIFY_CHUNK):
+            await self._jobs.enqueue(NotifyMembers(waiting[start : start + NOTIFY_CHUNK]))
+
+
+@asynccontextmanager
+async def open_publisher(settings: Settings, resources: Resources) -> AsyncIterator[Publisher]:
+    """Open the publisher of a process without sockets."""
+    bus = Bus(settings.redis_urls, resources.metrics, deliver=lambda _delivery: None, restored=lambda: None)
+    await bus.start()
+    publisher = Publisher(resources, bus)
+    await publisher.start()
+    try:
+        yield publisher
+    finally:
+        await publisher.stop()
+        await bus.stop()
