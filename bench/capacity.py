@@ -1,4 +1,4 @@
-"""How much of everything a load needs: the arithmetic of docs/scaling.md and of the runbook's worksheet."""
+"""How much of everything a load needs: the arithmetic of docs/operate/scaling.md."""
 
 import math
 from dataclasses import dataclass

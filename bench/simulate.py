@@ -1,6 +1,6 @@
 """What a load needs: conversations whose members are spread by chance are placed on hubs and Redis servers, and counted.
 
-Without arguments: the tables of docs/scaling.md. With arguments: the same for a load of one's own. Costs are those of
+Without arguments: the tables of docs/operate/scaling.md. With arguments: the same for a load of one's own. Costs are those of
 bench/results, chance is of a fixed seed, and which server a conversation belongs to is asked of the bus itself.
 """
 

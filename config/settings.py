@@ -204,7 +204,7 @@ def masked(settings: Settings) -> dict[str, str]:
 
 
 def markdown() -> str:
-    """Return the reference of all settings (docs/ENV.md)."""
+    """Return the reference of all settings (docs/operate/ENV.md)."""
     rows = [f"| `{name}` | {_default(field)} | {_description(field)} |" for name, field in FIELDS.items()]
     head = ["# Settings", "", Settings.__doc__ or "", "", "| Variable | Default | Meaning |", "|---|---|---|"]
     return "\n".join([*head, *rows, ""])

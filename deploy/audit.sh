@@ -20,7 +20,7 @@ ask() {
 	if grep -qiE 'could not be audited|could not connect|endpoint returned an error|connection|timed out|ENOTFOUND|not found' "$said"; then
 		echo "$what: NOT AUDITED, because the data about them cannot be had from here. Try where the network reaches it."
 	else
-		echo "$what: VULNERABLE, see above. docs/runbook.md says what to do."
+		echo "$what: VULNERABLE, see above. docs/operate/deployment.md says what to do."
 	fi
 }
 

@@ -18,7 +18,7 @@ Family: TypeAlias = type[CounterMetricFamily] | type[GaugeMetricFamily]
 
 
 class Metrics:
-    """The registry of one process and what every kind of process measures. Names: docs/metrics.md."""
+    """The registry of one process and what every kind of process measures. Names: docs/operate/metrics.md."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
