@@ -1,4 +1,4 @@
-"""The `greenroom` command: what it understands, and which function does it."""
+"""The `greenroom` command: its arguments, and the function for each subcommand."""
 
 import asyncio
 import os
@@ -14,11 +14,11 @@ from cli.errors import CommandError
 from config.settings import PREFIX, Settings, SettingsError, load, markdown, masked
 from core.platform import logs
 
-# Each command imports what it needs itself, so that `greenroom version` does not load a web server.
+# Each command does its own imports, so that `greenroom version` does not load a web server.
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit code: 0, 1 after an error that was told in one line, 130 after Ctrl-C."""
+    """Run a command and return its exit code: 0, 1 after an error that was printed as one line, 130 after Ctrl-C."""
     args = parser().parse_args(arguments)
     try:
         args.command(args)
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def parser() -> ArgumentParser:
-    """Return what the command line understands."""
+    """Return the parser of the command line."""
     whole = ArgumentParser(prog="greenroom", description="One backend for marketplaces in which people meet and talk.")
     commands = whole.add_subparsers(title="commands", required=True, metavar="COMMAND")
     listens = ArgumentParser(add_help=False)
@@ -142,7 +142,7 @@ def _seed(args: Namespace) -> None:
 
     given = _settings(args)
     with _database(given, "database_url", "jwt_keys") as settings:
-        if not given.database_url:  # the one in the data folder, which may be new
+        if not given.database_url:  # the key in the data folder, which may be new
             asyncio.run(migrate_database(settings))
         asyncio.run(seed(settings, args.market, args.users, args.conversations, args.out))
 
@@ -162,7 +162,7 @@ def _version(_args: Namespace) -> None:
 
 
 def _settings(args: Namespace, *needed: str) -> Settings:
-    """Read the settings, with the options of the command line before the environment's."""
+    """Read the settings; options of the command line take precedence over the environment."""
     options = {
         PREFIX + name.upper(): str(getattr(args, name)) for name in ("host", "port") if getattr(args, name, None)
     }
@@ -175,7 +175,7 @@ def _settings(args: Namespace, *needed: str) -> Settings:
 
 
 def _database(settings: Settings, *needed: str) -> AbstractContextManager[Settings]:
-    """Give a command that needs the database alone the one that is set, that of a running `dev`, or one for now."""
+    """Run a command that only needs the database with the configured one, that of a running `dev`, or a temporary one."""
     from cli.embedded.servers import any_database
     from cli.progress import step
 

@@ -1,4 +1,4 @@
-"""A Postgres in a folder, reached through a socket alone."""
+"""A Postgres in a folder, reached through a Unix socket only."""
 
 import os
 import pwd
@@ -24,7 +24,7 @@ FAST_SHUTDOWN = signal.SIGINT
 
 @contextmanager
 def embedded_postgres(folder: Path, *, fsync: bool = True, report: Report = silent) -> Iterator[Server]:
-    """Run Postgres on `folder`, made if need be, with a database `greenroom`. fsync=False: the data may be lost."""
+    """Run Postgres on `folder`, created if missing, with a database `greenroom`. fsync=False: the data may be lost."""
     folder = folder.resolve()
     binaries, version = postgres_binaries(_major(folder))
     account = _account(folder)
@@ -51,17 +51,17 @@ def _options(sockets: Path, fsync: bool) -> list[str]:
 
 
 def _major(folder: Path) -> int | None:
-    """Return the major version of Postgres that made this data, if there is any."""
+    """Return the major version of Postgres that created this data, if there is any."""
     return int((folder / "PG_VERSION").read_text()) if folder.exists() else None
 
 
 def _account(folder: Path) -> Account:
-    """Say who runs Postgres, which refuses root: a user namespace in which root has another name, else nobody."""
+    """Return the account to run Postgres as, which refuses root: a user namespace in which root has another name, else nobody."""
     if os.geteuid() != 0:
         return Account()
     if folder.exists() and (owner := folder.stat()).st_uid != 0:
         return Account(user=owner.st_uid, group=owner.st_gid)
-    nobody = pwd.getpwnam("nobody")  # initdb looks the name of its user up, so it must have one
+    nobody = pwd.getpwnam("nobody")  # initdb looks up the name of its user, so the user must have one
     renamed = ("unshare", "--user", f"--map-user={nobody.pw_uid}", f"--map-group={nobody.pw_gid}", "--")
     if shutil.which("unshare") and subprocess.run([*renamed, "true"], capture_output=True, check=False).returncode == 0:  # noqa: S603
         return Account(prefix=renamed)
@@ -69,7 +69,7 @@ def _account(folder: Path) -> Account:
 
 
 def _create(folder: Path, binaries: Path, major: int, account: Account) -> None:
-    """Make the data under another name first, so that a folder of the right name is always a whole one."""
+    """Create the data under another name first, so that a folder of the final name is always complete."""
     unfinished = folder.with_name(f"{folder.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(mode=0o700)
@@ -97,7 +97,7 @@ def _create(folder: Path, binaries: Path, major: int, account: Account) -> None:
 
 
 def _mend_ctype(folder: Path, binaries: Path, major: int, account: Account, report: Report) -> None:
-    """Let the databases of data that was made before see the letters of all scripts."""
+    """Change the LC_CTYPE of older databases to one that knows the letters of all scripts."""
     if major < BUILTIN_LOCALE_SINCE or ctype.is_marked(folder) or not (known := ctype.known_ctype()):
         return
     with report("Telling the database of letters beyond ASCII"):
@@ -107,7 +107,7 @@ def _mend_ctype(folder: Path, binaries: Path, major: int, account: Account, repo
 
 
 def _give(folder: Path, binaries: Path, account: Account) -> None:
-    """Give the data to the user who runs Postgres, who must also be able to get there and to the binaries."""
+    """Give the data to the user that runs Postgres, which must also have access to its parent folders and the binaries."""
     for path in (folder, *folder.rglob("*")):
         os.chown(path, account.user or 0, account.group or 0)
     folder.parent.chmod(folder.parent.stat().st_mode | 0o011)
@@ -136,7 +136,7 @@ def _run(command: Sequence[str | Path], account: Account, stdin: bytes = b"") ->
 
 
 def _is_ready(folder: Path, pid: int) -> bool:
-    """Say whether postmaster.pid, whose first line is the process and whose eighth its state, says so; a replica has its own."""
+    """Return whether postmaster.pid reports it: line 1 is the process, line 8 its state; a replica has a state of its own."""
     try:
         lines = [line.strip() for line in (folder / "postmaster.pid").read_text().splitlines()]
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""A Redis (Valkey) in a folder, reached through a socket alone; what is in it survives a restart."""
+"""A Redis (Valkey) in a folder, reached through a Unix socket only; its data survives a restart."""
 
 import signal
 import socket
@@ -16,7 +16,7 @@ SOCKET_NAME = "redis.sock"
 
 @contextmanager
 def embedded_redis(folder: Path, *, report: Report = silent) -> Iterator[Server]:
-    """Run Redis on `folder` (made if need be); it loses at most the last second when it is killed."""
+    """Run Redis on `folder` (created if missing); it loses at most the last second if it is killed."""
     folder = folder.resolve()
     folder.mkdir(mode=0o700, exist_ok=True)
     binary, title = redis_binary()
@@ -52,6 +52,6 @@ def _answers(address: Path) -> bool:
             connection.settimeout(2)
             connection.connect(str(address))
             connection.sendall(b"PING\r\n")
-            return connection.recv(64) == b"+PONG\r\n"  # it says something else while it reads its data
+            return connection.recv(64) == b"+PONG\r\n"  # it answers differently while it loads its data
     except OSError:
         return False

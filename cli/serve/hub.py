@@ -1,4 +1,4 @@
-"""`greenroom hub`: the process that people's sockets are connected to."""
+"""`greenroom hub`: the process that sockets are connected to."""
 
 import asyncio
 import gc
@@ -32,5 +32,5 @@ def run_hub(settings: Settings) -> None:
 
 
 def _collect_seldom() -> None:
-    """Look for garbage in cycles, of which a hub makes little, less often: it takes longer the more clients there are."""
+    """Collect cyclic garbage, of which a hub produces little, less often: its cost grows with the number of clients."""
     gc.set_threshold(20_000, 20, 50)

@@ -1,4 +1,4 @@
-"""The pulses of the processes that are no hubs, for the operators' console."""
+"""Heartbeats of apis and workers, for the operators' console."""
 
 import os
 from collections.abc import AsyncIterator
@@ -17,7 +17,7 @@ from workers.app import Worker
 
 @asynccontextmanager
 async def api_pulse(settings: Settings, resources: Resources, runner: web.AppRunner) -> AsyncIterator[None]:
-    """Tell how this api does for as long as the block runs; `runner` has been set up."""
+    """Publish the state of this api for the duration of the block; `runner` has been set up."""
     assert runner.server  # noqa: S101 - for the type checker: it exists from setup on
     server, this = runner.server, who(os.urandom(8).hex(), settings.port)
     pace = Pace(lambda: server.requests_count)
@@ -31,7 +31,7 @@ async def api_pulse(settings: Settings, resources: Resources, runner: web.AppRun
 
 @asynccontextmanager
 async def worker_pulse(settings: Settings, resources: Resources, worker: Worker) -> AsyncIterator[None]:
-    """Tell how this worker does for as long as the block runs."""
+    """Publish the state of this worker for the duration of the block."""
     this, waiting = who(os.urandom(8).hex(), settings.port), 0
 
     async def count_waiting() -> None:
