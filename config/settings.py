@@ -134,7 +134,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(
             ge=0,
             le=3650,
-            description="Days that earlier texts of edited and deleted messages are kept for moderators, 0 to 3650 (0: for minutes)",
+            description="Days that earlier texts of edited and deleted messages are kept for moderators, 0 to 3650 (0: minutes)",
         ),
     ] = 30
     rate_limits: Annotated[Literal["on", "off"], Meta(description="on or off (off: for load tests)")] = "on"

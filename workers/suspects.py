@@ -1,8 +1,8 @@
 """Jobs whose worker died while they ran: one of them may have killed it.
 
 arq counts how often a job was started; this module counts how often it ended, and the difference is the number of deaths. All
-jobs that were running when a worker died are suspects. Each gets one more try, without another suspect beside it: if a worker dies
-again, the suspect in it is to blame.
+jobs that were running when a worker died are suspects. Each gets one more try, without another suspect beside it: if a
+worker dies again, that suspect is to blame.
 """
 
 import asyncio
