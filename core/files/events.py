@@ -1,4 +1,4 @@
-"""What becomes of an uploaded file, told to its owner."""
+"""The result of a file check, sent to the owner."""
 
 from uuid import UUID
 

@@ -3,8 +3,8 @@
 Calls ask Redis (`take`), which decides for all processes. Events of sockets do not wait: the local copy decides (`spend`), and
 what was spent is charged in Redis in batches, within SETTLE_SECONDS. The answer is the state of the shared bucket, which
 decides the next event. So processes that spend at the same moment may exceed the limit once; the excess is a debt, which is
-paid off before anything else is allowed. While Redis is away, slow, read-only or full, `take` uses the local copies as well: each process
-then enforces the same rates on its own.
+paid off before anything else is allowed. While Redis is away, slow, read-only or full, `take` uses the local copies as well:
+each process then enforces the same rates on its own.
 """
 
 import asyncio
