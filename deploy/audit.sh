@@ -1,6 +1,6 @@
 #!/bin/sh
-# Asks which of the pinned packages have known vulnerabilities: `make audit`. Where the data cannot be had, nothing is known, so
-# that is a failure too, and says so.
+# Checks the pinned packages for known vulnerabilities: `make audit`. If the data is not available, that is a failure too, with
+# a message.
 cd "$(dirname "$0")/.." || exit 1
 pip_audit=${PIP_AUDIT:-.venv/audit/bin/pip-audit}
 npm=${NPM:-npm}
