@@ -48,7 +48,7 @@ async def warn_of_files(settings: Settings, storage: Storage) -> None:
         await storage.check()
     except AppError as error:
         shown = f"GREENROOM_S3_URL={settings.s3_url}, GREENROOM_S3_BUCKET={settings.s3_bucket}"
-        log.warning("no files can be uploaded until S3 answers as it should: %s (%s)", error.__cause__, shown)
+        log.warning("no files can be uploaded until S3 works: %s (%s)", error.__cause__, shown)
     if not settings.clamd_url:
         log.warning("GREENROOM_CLAMD_URL is not set: files are not scanned for viruses")
 

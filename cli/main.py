@@ -32,7 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parser() -> ArgumentParser:
     """Return the parser of the command line."""
-    whole = ArgumentParser(prog="greenroom", description="One backend for marketplaces in which people meet and talk.")
+    whole = ArgumentParser(
+        prog="greenroom", description="The backend for marketplaces in which people meet, work and chat."
+    )
     commands = whole.add_subparsers(title="commands", required=True, metavar="COMMAND")
     listens = ArgumentParser(add_help=False)
     listens.add_argument("--host", help="address to listen on (GREENROOM_HOST, 127.0.0.1)")
@@ -43,14 +45,12 @@ def parser() -> ArgumentParser:
         added.set_defaults(command=function)
         return added
 
-    command("dev", _dev, "run everything on one port, with a Postgres, a Redis and an S3 of its own", listens)
+    command("dev", _dev, "run everything on one port, with its own Postgres, Redis and S3", listens)
     hub = command("hub", _hub, "run a hub: the process that sockets are connected to", listens)
-    hub.add_argument(
-        "--processes", type=int, default=1, metavar="N", help="so many, on ports that follow one another (1)"
-    )
+    hub.add_argument("--processes", type=int, default=1, metavar="N", help="number of hubs, on consecutive ports (1)")
     command("api", _api, "run a REST server", listens)
     command("worker", _worker, "run a worker: mails and notifications", listens)
-    command("migrate", _migrate, "bring the database up to date")
+    command("migrate", _migrate, "migrate the database")
     _jobs_options(command("jobs", _jobs, "list, retry or drop jobs that failed in all their tries"))
     _seed_options(command("seed", _seed, "fill the database with users and conversations, for load tests"))
     config = command("config", _config, "print the effective settings without their secrets")
@@ -61,12 +61,12 @@ def parser() -> ArgumentParser:
 
 def _jobs_options(jobs: ArgumentParser) -> None:
     actions = jobs.add_subparsers(dest="action", required=True, metavar="ACTION")
-    actions.add_parser("list", help="show them")
-    for name, text in (("retry", "have workers try them again"), ("drop", "forget them")):
+    actions.add_parser("list", help="list dead jobs")
+    for name, text in (("retry", "let workers retry them"), ("drop", "delete them")):
         action = actions.add_parser(name, help=text, description=text)
         which = action.add_mutually_exclusive_group(required=True)
-        which.add_argument("ids", nargs="*", type=UUID, default=[], metavar="ID", help="those of these ids")
-        which.add_argument("--all", action="store_true", help="all of them")
+        which.add_argument("ids", nargs="*", type=UUID, default=[], metavar="ID", help="ids of jobs")
+        which.add_argument("--all", action="store_true", help="all dead jobs")
 
 
 def _seed_options(seed: ArgumentParser) -> None:

@@ -28,8 +28,8 @@ def end_left_behind(folder: Path, pid_file: Path, binary: Path, stop: signal.Sig
 
 def _end(left: set[int], named: int | None, stop: signal.Signals) -> None:
     """Stop the server, which ends its children; tell orphaned children, which would run on for a while, to quit."""
-    told = {named} if named in left else left
-    for pid in told:
+    signalled = {named} if named in left else left
+    for pid in signalled:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, stop if pid == named else signal.SIGQUIT)
 

@@ -124,7 +124,7 @@ def _wait_for_addresses(file: BinaryIO) -> Addresses:
         if (addresses := _read(file)) is not None:
             return addresses
         time.sleep(0.05)
-    raise CommandError(f"Another greenroom is starting on {file.name}, but does not get on")
+    raise CommandError(f"Another greenroom is starting on {file.name}, but makes no progress")
 
 
 def _read(file: BinaryIO) -> Addresses | None:

@@ -299,7 +299,7 @@ class SharedLimits:
         """Count a probe: an unstable Redis counts as away until it has answered several in a row."""
         self._probes += 1
         if self._away and self._probes >= PROBES:
-            log.info("the limits are shared again")
+            log.info("Redis enforces the limits for all processes again")
             self._away = False
 
     async def _ask(self, costs: Sequence[_Cost]) -> list[Verdict] | None:

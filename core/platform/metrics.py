@@ -25,7 +25,7 @@ class Metrics:
         self._readings: dict[str, _Reading] = {}
         ProcessCollector(registry=self.registry)
         self.errors = Counter(
-            "greenroom_errors", "Errors told to clients of the hub, by code", ["code"], registry=self.registry
+            "greenroom_errors", "Errors sent to clients of the hub, by code", ["code"], registry=self.registry
         )
         self.batch_size = self._histogram("greenroom_journal_batch_messages", "Messages committed at once", SIZES)
         self.batch_seconds = self._histogram("greenroom_journal_batch_seconds", "Time of a commit", SECONDS)

@@ -36,7 +36,7 @@ class LateReads:
             try:
                 return await read(self._replica)
             except UNAVAILABLE_ERRORS as error:  # or the replica has cancelled a query that blocked its replay
-                log.warning("the replica of the database is not used for a while: %s", error)
+                log.warning("the database replica is not used for now: %s", error)
                 self.keeps_up = False
         return await read(self._primary)
 

@@ -148,5 +148,5 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except (BotoCoreError, ClientError, OSError, TimeoutError) as error:
-        log.warning("the storage does not do what it should: %r", error)
+        log.warning("the storage failed: %r", error)
         raise errors.UNAVAILABLE.error("Files cannot be stored or read right now") from error

@@ -95,7 +95,7 @@ function statesOf(hub) {
     draining && badge("Draining", "warn", "It takes no new clients"),
     deaf && badge("Bus down", "bad", `It hears nothing from ${deafTo.join(", ")}: it reads the log instead, every two seconds`),
     loopLagSeconds > BUSY_SECONDS && badge("Busy", "warn", "Its event loop has more to do than it can in time"),
-    slowSessions > 0 && badge(`${slowSessions} slow`, "warn", "Clients that do not take what they are sent"),
+    slowSessions > 0 && badge(`${slowSessions} slow`, "warn", "Clients that do not read what they are sent"),
   ].filter(Boolean);
   return states.length ? [...states, ...why] : [badge("Ready", "good")];
 }
