@@ -27,7 +27,7 @@ def run(main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
         runner.run(until_signal())
 
 
-def freeze_what_is_there() -> None:
+def freeze_objects() -> None:
     """Exclude the objects that exist after the start from garbage collection, which would pause the process to scan them."""
     gc.collect()
     gc.freeze()

@@ -12,8 +12,8 @@ from urllib.parse import quote
 
 from cli.embedded import ctype
 from cli.embedded.binaries import postgres_binaries
-from cli.embedded.left_behind import end_left_behind
 from cli.embedded.process import Account, Report, Server, running, silent, socket_folder, wait_until
+from cli.embedded.stale_servers import end_stale_server
 from cli.errors import CommandError
 
 SOCKET_NAME = ".s.PGSQL.5432"
@@ -32,9 +32,9 @@ def embedded_postgres(folder: Path, *, fsync: bool = True, report: Report = sile
         with report("Preparing a database"):
             _create(folder, binaries, int(version.partition(".")[0]), account)
     elif account.user is not None:
-        _give(folder, binaries, account)
-    end_left_behind(folder, folder / "postmaster.pid", binaries / "postgres", FAST_SHUTDOWN, report)
-    _mend_ctype(folder, binaries, int(version.partition(".")[0]), account, report)
+        _chown(folder, binaries, account)
+    end_stale_server(folder, folder / "postmaster.pid", binaries / "postgres", FAST_SHUTDOWN, report)
+    _fix_ctype(folder, binaries, int(version.partition(".")[0]), account, report)
     log = folder.with_name(f"{folder.name}.log")
     with socket_folder(folder, SOCKET_NAME, account) as sockets:
         command: list[str | Path] = [binaries / "postgres", "-D", folder, *_options(sockets, fsync)]
@@ -74,7 +74,7 @@ def _create(folder: Path, binaries: Path, major: int, account: Account) -> None:
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(mode=0o700)
     if account.user is not None:
-        _give(unfinished, binaries, account)
+        _chown(unfinished, binaries, account)
     letters = None
     locale: tuple[str, ...] = ("--locale=C.UTF-8",)
     if major >= BUILTIN_LOCALE_SINCE:
@@ -96,7 +96,7 @@ def _create(folder: Path, binaries: Path, major: int, account: Account) -> None:
     unfinished.rename(folder)
 
 
-def _mend_ctype(folder: Path, binaries: Path, major: int, account: Account, report: Report) -> None:
+def _fix_ctype(folder: Path, binaries: Path, major: int, account: Account, report: Report) -> None:
     """Change the LC_CTYPE of older databases to one that knows the letters of all scripts."""
     if major < BUILTIN_LOCALE_SINCE or ctype.is_marked(folder) or not (known := ctype.known_ctype()):
         return
@@ -106,7 +106,7 @@ def _mend_ctype(folder: Path, binaries: Path, major: int, account: Account, repo
         ctype.mark(folder, known)
 
 
-def _give(folder: Path, binaries: Path, account: Account) -> None:
+def _chown(folder: Path, binaries: Path, account: Account) -> None:
     """Give the data to the user that runs Postgres, which must also have access to its parent folders and the binaries."""
     for path in (folder, *folder.rglob("*")):
         os.chown(path, account.user or 0, account.group or 0)

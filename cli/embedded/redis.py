@@ -8,8 +8,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from cli.embedded.binaries import redis_binary
-from cli.embedded.left_behind import end_left_behind
 from cli.embedded.process import Report, Server, running, silent, socket_folder, wait_until
+from cli.embedded.stale_servers import end_stale_server
 
 SOCKET_NAME = "redis.sock"
 
@@ -22,7 +22,7 @@ def embedded_redis(folder: Path, *, report: Report = silent) -> Iterator[Server]
     binary, title = redis_binary()
     pid_file = folder / "redis.pid"
     log = folder.with_name(f"{folder.name}.log")
-    end_left_behind(folder, pid_file, binary, signal.SIGTERM, report)
+    end_stale_server(folder, pid_file, binary, signal.SIGTERM, report)
     with socket_folder(folder, SOCKET_NAME) as sockets:
         address = sockets / SOCKET_NAME
         command: list[str | Path] = [binary, *_options(folder, address, pid_file)]

@@ -11,8 +11,8 @@ from pathlib import Path
 import msgspec
 
 from cli.embedded.binaries import s3_binary
-from cli.embedded.left_behind import end_left_behind
 from cli.embedded.process import Report, Server, running, silent, wait_until
+from cli.embedded.stale_servers import end_stale_server
 from config.settings import Settings
 
 _SERVING = re.compile(r"http://127\.0\.0\.1:\d+")
@@ -37,7 +37,7 @@ def embedded_s3(folder: Path, bucket: str, *, report: Report = silent) -> Iterat
     # Not in the arguments, which every user of the machine can read; quoted, because a comma separates pairs.
     environment = {"RCLONE_AUTH_KEY": f'"{key},{secret}"', "RCLONE_CONFIG": "/dev/null"}
     log = folder.with_name(f"{folder.name}.log")
-    end_left_behind(folder, folder.with_name(f"{folder.name}.pid"), binary, signal.SIGTERM, report)
+    end_stale_server(folder, folder.with_name(f"{folder.name}.pid"), binary, signal.SIGTERM, report)
     command: list[str | Path] = [binary, "serve", "s3", "--addr", "127.0.0.1:0", folder]
     with running(command, folder=folder, log=log, stop=signal.SIGTERM, environment=environment) as process:
         with report(f"Starting {title}"):

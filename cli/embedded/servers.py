@@ -14,7 +14,7 @@ from cli.embedded.postgres import embedded_postgres
 from cli.embedded.process import START_SECONDS, Report, Server
 from cli.embedded.redis import embedded_redis
 from cli.embedded.s3 import embedded_s3, with_s3
-from cli.embedded.secrets_kept import OPERATOR_TOKEN, SIGNING_KEY, kept_secret
+from cli.embedded.secret_files import OPERATOR_TOKEN, SIGNING_KEY, stored_secret
 from cli.errors import CommandError
 from config.settings import Settings
 
@@ -29,7 +29,7 @@ class Addresses(msgspec.Struct, frozen=True):
 
 
 @contextmanager
-def own_servers(settings: Settings, report: Report) -> Iterator[tuple[Settings, list[Server]]]:
+def embedded_servers(settings: Settings, report: Report) -> Iterator[tuple[Settings, list[Server]]]:
     """Start the servers that the settings do not name, and yield the settings with them.
 
     Raises CommandError if another process owns the data folder.
@@ -83,7 +83,7 @@ def _started(
 ) -> Iterator[tuple[Settings, list[Server]]]:
     folder = Path(settings.data_dir)
     for name in (SIGNING_KEY, OPERATOR_TOKEN):
-        kept_secret(folder, name)
+        stored_secret(folder, name)
     with ExitStack() as stack:
         start = stack.enter_context
         database = None if settings.database_url else start(embedded_postgres(folder / "postgres", report=report))
@@ -112,8 +112,8 @@ def _completed(settings: Settings, addresses: Addresses) -> Settings:
         completed,
         database_url=settings.database_url or addresses.database_url,
         redis_urls=settings.redis_urls or addresses.redis_urls,
-        jwt_keys=settings.jwt_keys or (kept_secret(folder, SIGNING_KEY),),
-        operator_tokens=settings.operator_tokens or (kept_secret(folder, OPERATOR_TOKEN),),
+        jwt_keys=settings.jwt_keys or (stored_secret(folder, SIGNING_KEY),),
+        operator_tokens=settings.operator_tokens or (stored_secret(folder, OPERATOR_TOKEN),),
     )
 
 

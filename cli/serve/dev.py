@@ -11,7 +11,7 @@ import msgspec
 from api.app import build_app
 from cli.checks import check_settings, markets
 from cli.embedded.process import Server
-from cli.embedded.servers import own_servers
+from cli.embedded.servers import embedded_servers
 from cli.errors import CommandError
 from cli.lifetime import run, until
 from cli.mail_sink import mail_sink
@@ -34,7 +34,7 @@ def run_dev(settings: Settings) -> None:
     """Run everything until a signal; stored data is kept for the next run."""
     # Frontends in development are served from another local port.
     settings = msgspec.structs.replace(settings, cors_origins=(*settings.cors_origins, LOOPBACK))
-    with own_servers(settings, step) as (completed, servers):
+    with embedded_servers(settings, step) as (completed, servers):
         run(partial(_run, completed, servers))
 
 

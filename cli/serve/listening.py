@@ -59,7 +59,7 @@ async def listening(settings: Settings, runner: web.AppRunner, offenders: Offend
     """Serve only an application and yield its port. Its 404 for Socket.IO clients says where a hub is."""
     runner.app.add_routes(_without_hub())
     guard = Guard(door_config(settings, offenders))
-    _introduce(guard, runner)
+    _identify_users(guard, runner)
     guard.wheel.start()
     try:
         async with _door(settings, runner, partial(open_http, guard)) as port:
@@ -72,7 +72,7 @@ async def listening(settings: Settings, runner: web.AppRunner, offenders: Offend
 async def hub_listening(settings: Settings, runner: web.AppRunner, hub: Hub) -> AsyncIterator[int]:
     """Serve a hub and an application on one port and yield it."""
     runner.app.add_routes(hub.routes())
-    _introduce(hub.engine.guard, runner)
+    _identify_users(hub.engine.guard, runner)
     async with _door(settings, runner, partial(open_door, hub.engine)) as port:
         yield port
 
@@ -86,7 +86,7 @@ async def _miss_hub(_request: web.Request) -> web.Response:
     return answer(errors.NOT_FOUND.error(NO_HUB))
 
 
-def _introduce(guard: Guard, runner: web.AppRunner) -> None:
+def _identify_users(guard: Guard, runner: web.AppRunner) -> None:
     """Let the engine identify the users of an api: their requests are charged to them, not to their address."""
     if admission := runner.app.get(ADMISSION):
         guard.user_of = admission.user_of

@@ -20,7 +20,7 @@ from core.pictures.limits import (
     ImageLimits,
     Picture,
 )
-from core.pictures.png import drawn_anew, read_png
+from core.pictures.png import read_png, redrawn
 from core.pictures.structure import Data, Structure, check
 from core.pictures.thumbnail import TURNS, thumbnail_of
 
@@ -57,7 +57,7 @@ def examine(data: mmap, clean: IO[bytes], mime_type: str, limits: ImageLimits) -
         image.load()
         thumbnail = thumbnail_of(image, structure.orientation)
         _end(clean, structure)
-        _stand_up(clean, structure, image, MAX_DRAWN * len(data))
+        _redraw_upright(clean, structure, image, MAX_DRAWN * len(data))
     turned = structure.orientation >= 5
     sides = (structure.height, structure.width) if turned else (structure.width, structure.height)
     return Picture(*sides, thumbnail)
@@ -92,7 +92,7 @@ def _end(clean: IO[bytes], structure: Structure) -> None:
     clean.write(structure.missing)
 
 
-def _stand_up(clean: IO[bytes], structure: Structure, image: Image.Image, most: int) -> None:
+def _redraw_upright(clean: IO[bytes], structure: Structure, image: Image.Image, most: int) -> None:
     """Redraw a rotated PNG upright: many programs ignore the orientation in a PNG, while all honour it in a JPEG.
 
     If the result would exceed `most` bytes, because the original was compressed better, the original stays.
@@ -106,4 +106,4 @@ def _stand_up(clean: IO[bytes], structure: Structure, image: Image.Image, most: 
         return
     clean.seek(0)
     clean.truncate()
-    clean.writelines(drawn_anew(out.getvalue(), structure.colours))
+    clean.writelines(redrawn(out.getvalue(), structure.colours))

@@ -43,7 +43,7 @@ def read_png(data: Data) -> Structure:
     )
 
 
-def drawn_anew(png: bytes, colours: list[Piece]) -> list[Piece]:
+def redrawn(png: bytes, colours: list[Piece]) -> list[Piece]:
     """Return the parts of a newly encoded PNG, with the colour chunks of the original."""
     _, start, *rest = _pieces(png)
     return [START, start, *colours, *rest]

@@ -125,14 +125,14 @@ async def open_pool(settings: Settings, url: str = "", min_size: int = 1) -> Poo
         min_size=min_size,
         max_size=settings.database_pool,
         init=_prepare_connection,
-        reset=_leave_as_it_is,
+        reset=_skip_reset,
         command_timeout=10,
         statement_cache_size=100 if settings.database_statements == "prepared" else 0,
         server_settings={"application_name": "greenroom"},
     )
 
 
-async def _leave_as_it_is(_connection: Connection) -> None:
+async def _skip_reset(_connection: Connection) -> None:
     """Skip the reset after each use, which costs a round trip: no code changes a connection's state outside a transaction."""
 
 

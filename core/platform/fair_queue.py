@@ -81,7 +81,7 @@ class Turns:
     async def turn(self, subject: str) -> AsyncIterator[None]:
         """Run a block when it is the subject's turn; raises UNAVAILABLE."""
         turn = self.queue.add(subject)
-        self._give()
+        self._grant()
         try:
             await turn
         except asyncio.CancelledError:
@@ -95,11 +95,11 @@ class Turns:
         finally:
             self._give_back()
 
-    def _give(self) -> None:
+    def _grant(self) -> None:
         while self._free and (turn := self.queue.next()):
             self._free -= 1
             turn.set_result(None)
 
     def _give_back(self) -> None:
         self._free += 1
-        self._give()
+        self._grant()

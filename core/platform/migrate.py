@@ -66,7 +66,7 @@ async def _get_applied(connection: asyncpg.Connection, path: Path) -> bool:
             try:
                 return await _apply(connection, path)
             except asyncpg.IntegrityConstraintViolationError as error:
-                raise MigrationFailedError(f"{path.name}: {_told(error)}") from None
+                raise MigrationFailedError(f"{path.name}: {_described(error)}") from None
         await asyncio.sleep(RETRY_SECONDS)
     raise MigrationBlockedError(
         f"{path.name} cannot get its locks: a long query (a backup?) uses its tables. Try again later"
@@ -104,7 +104,7 @@ async def _record(connection: asyncpg.Connection, path: Path, checksum: str) -> 
     return await connection.fetchval(insert, path.stem, checksum) is not None
 
 
-def _told(error: asyncpg.IntegrityConstraintViolationError) -> str:
+def _described(error: asyncpg.IntegrityConstraintViolationError) -> str:
     # The detail of a constraint error quotes stored data. That of a migration's own check does not, and has no constraint name.
     message, detail = str(error.args[0]), error.detail
     return message if error.constraint_name else f"{message}. {detail}"

@@ -32,27 +32,27 @@ class Tracer(Protocol):
         ...
 
 
-class _Untold:
+class _NoSpan:
     def fact(self, _name: str, _value: Fact) -> None: ...
 
     def failed(self) -> None: ...
 
 
-_UNTOLD: AbstractContextManager[Span] = nullcontext(_Untold())
+_NO_SPAN: AbstractContextManager[Span] = nullcontext(_NoSpan())
 _tracer: Tracer | None = None
 
 
 def span(name: str, kind: Kind, parent: str = "", **facts: Fact) -> AbstractContextManager[Span]:
     """Time a block; an exception marks it as failed. In names of attributes `__` stands for a dot."""
     if _tracer is None:
-        return _UNTOLD
+        return _NO_SPAN
     return _tracer.span(name, kind, parent, {name.replace("__", "."): fact for name, fact in facts.items()})
 
 
 def query(name: str, sql: str) -> AbstractContextManager[Span]:
     """Time a statement."""
     if _tracer is None:
-        return _UNTOLD
+        return _NO_SPAN
     return _tracer.span(name, "client", "", {"db.system.name": "postgresql", "db.query.text": sql})
 
 

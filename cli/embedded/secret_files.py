@@ -8,7 +8,7 @@ SIGNING_KEY = "signing-key"
 OPERATOR_TOKEN = "operator-token"  # noqa: S105 - the name of a file
 
 
-def kept_secret(folder: Path, name: str) -> str:
+def stored_secret(folder: Path, name: str) -> str:
     """Return the secret of this name as `dev:secret`; it is generated the first time, readable by its owner only."""
     path = folder / name
     if not path.exists():

@@ -14,7 +14,7 @@ END_SECONDS = 20.0
 PROC = Path("/proc")
 
 
-def end_left_behind(folder: Path, pid_file: Path, binary: Path, stop: signal.Signals, report: Report) -> None:
+def end_stale_server(folder: Path, pid_file: Path, binary: Path, stop: signal.Signals, report: Report) -> None:
     """End the server of this folder, or remove its pid file if it no longer runs.
 
     If the pid now belongs to another process, that process is left alone; the server would mistake it for itself.
