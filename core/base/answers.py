@@ -33,7 +33,6 @@ class Text:
 
 @dataclass(frozen=True)
 class JsonFile(Generic[Body]):
-    """An answer that is already encoded as JSON, in a file that is read from its beginning and closed; Body is the type of
-    the JSON."""
+    """An answer that is already JSON, in a file that is read from its beginning and closed; Body is the type of the JSON."""
 
     file: IO[bytes]

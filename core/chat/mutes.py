@@ -1,5 +1,4 @@
-"""Muting: a conversation or person causes no notification, mail or push, until a given time or forever. Messages are
-delivered as usual.
+"""Muting: messages are delivered, but cause no notification, mail or push, until a given time or forever.
 
 SQL decides what is quiet (is_quiet), wherever a notification is stored or sent.
 """

@@ -1,5 +1,4 @@
-"""Limits how many of something each address has open at once. Above the limit, the oldest is closed, rather than the newest
-refused."""
+"""Limits how many of something each address has open. Above the limit, the oldest is closed instead of the newest refused."""
 
 from typing import Protocol
 

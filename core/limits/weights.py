@@ -10,8 +10,7 @@ import msgspec
 
 
 class Weight(msgspec.Struct, frozen=True):
-    """`base` must be available; `each` per entry of the list `items` of the event or body is charged with it, into debt if
-    necessary."""
+    """`base` must be available; `each` entry of the list `items` is charged with it, into debt if necessary."""
 
     base: float
     each: float = 0.0

@@ -1,5 +1,7 @@
-"""The structure of a JPEG (ITU T.81), and the data to keep: no location or camera, no texts, nothing after the end. Kept
-data is copied unchanged: nothing is lost by recompression."""
+"""The structure of a JPEG (ITU T.81), and the data to keep: no location or camera, no texts, nothing after the end.
+
+Kept data is copied unchanged: nothing is lost by recompression.
+"""
 
 import re
 import struct

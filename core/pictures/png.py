@@ -1,5 +1,7 @@
-"""The structure of a PNG (W3C, third edition, with APNG), and the data to keep: no texts, of EXIF only the orientation,
-nothing after the end. So none of these is ever decompressed."""
+"""The structure of a PNG (W3C, third edition, with APNG), and the data to keep.
+
+That excludes texts, EXIF except the orientation, and anything after the end, so none of these is ever decompressed.
+"""
 
 import struct
 import zlib

@@ -1,5 +1,4 @@
-"""Checks whether pg_trgm recognises letters outside ASCII: that depends on the database's LC_CTYPE, whatever the locale
-provider is."""
+"""Checks whether pg_trgm recognises letters outside ASCII, which depends on the database's LC_CTYPE."""
 
 from core.platform.db import Scalar
 

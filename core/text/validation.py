@@ -278,8 +278,7 @@ def _json(raw: bytes) -> object:
 
 
 def _body(args: bytes) -> object:
-    """Return the body of an event; raises VALIDATION_ERROR for further arguments. null, which JavaScript sends for
-    `undefined`, is none."""
+    """Return the body of an event; raises VALIDATION_ERROR for further arguments, except null, which stands for `undefined`."""
     given = _json(args)
     body, *more = given[1:] if isinstance(given, list) and given[1:] else [None]
     if any(one is not None for one in more):
