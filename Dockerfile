@@ -1,4 +1,4 @@
-# One image for all processes: `greenroom hub`, `api`, `worker`, `migrate`, `jobs`. Small, no compiler, no root, nothing to write to.
+# One image for all processes: `greenroom hub`, `api`, `worker`, `migrate`, `jobs`. Small, without compiler, root or writable files.
 
 FROM python:3.13-slim@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b AS build
 RUN apt-get update && apt-get install --yes --no-install-recommends nodejs npm && rm -rf /var/lib/apt/lists/*

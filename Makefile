@@ -38,7 +38,7 @@ audit: .venv/audit/.installed ## Ask which of the pinned packages have known vul
 	@deploy/audit.sh
 
 docs: .venv/.installed ## Write the generated pages of docs/ anew
-	.venv/bin/greenroom config --markdown > docs/ENV.md
+	.venv/bin/greenroom config --markdown > docs/operate/ENV.md
 	.venv/bin/python -m api.reference
 
 lock: ## Pin the newest versions that fit together (needs uv and npm)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import marketplaces
 from api import asyncapi
+from api.event_page import events_page
 from api.openapi import document
 from api.ops.routes import OPS
 from core.base import errors
@@ -58,6 +59,7 @@ def _page(document: dict[str, object]) -> str:
 
 PAGES: Mapping[Path, Callable[[], str]] = {
     DOCS / "ERRORS.md": error_page,
+    DOCS / "events.md": partial(events_page, marketplaces.ALL.values()),
     DOCS / "openapi/ops.json": partial(openapi_page, OPS, ""),
     **{
         DOCS / "openapi" / f"{name}.json": partial(openapi_page, market, f"/{name}")

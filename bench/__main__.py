@@ -72,7 +72,9 @@ def main(arguments: Sequence[str]) -> int:
     notes.append(
         f"{' '.join(args.what) or 'all cases'}: {time.monotonic() - started:.0f} s, medians of {ROUNDS[size]} rounds"
     )
-    out = args.out or RESULTS / f"{'-'.join([today(), *args.what])}.md"  # what is not all does not replace what is
+    out = (
+        args.out or RESULTS / f"{'-'.join([today(), *args.what])}.md"
+    )  # a partial run must not replace the page of a full one
     report.write(out, lines, [*notes, *problems])
     print(f"Written: {out}", *problems, sep="\n")
     return 1 if problems else 0
@@ -93,7 +95,7 @@ def _run(size: str, chosen: Sequence[str]) -> tuple[list[Line], list[str]]:
 
 
 def _is_client_bound(line: Line) -> bool:
-    # That the client cannot keep up with the floor only means that the floor is lower still.
+    # If the client cannot keep up with the floor, the floor is only lower still.
     limited, _, names = line.remark.partition(";")[0].partition(": ")
     return limited == "limited by the load client" and set(names.split(", ")) != {FLOOR}
 

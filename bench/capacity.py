@@ -1,11 +1,11 @@
-"""How much of everything a load needs: the arithmetic of docs/scaling.md and of the runbook's worksheet."""
+"""How much of everything a load needs: the arithmetic of docs/operate/scaling.md."""
 
 import math
 from dataclasses import dataclass
 
 from bench.costs import TEXT_BYTES, Costs
 
-MEASURED_LISTENERS = 10  # of a room whose message Costs.message is
+MEASURED_LISTENERS = 10  # of the room that Costs.message was measured with
 BUSY = 0.6  # of a hub's core, and of nginx's
 BUSY_REDIS = 0.5
 BUS_BYTES = 50  # around a frame between hubs
@@ -16,7 +16,7 @@ DAY = 86_400
 
 @dataclass(frozen=True)
 class Load:
-    """`members` of each conversation are connected, each with so many devices; each connection is in so many conversations."""
+    """`members` of each conversation are connected, each with `devices`; each connection is in `conversations`."""
 
     connections: int
     messages: int  # a second
@@ -27,7 +27,7 @@ class Load:
 
     @property
     def listeners(self) -> int:
-        """Connections that hear a message."""
+        """Connections that receive a message."""
         return self.members * self.devices
 
     @property
@@ -37,22 +37,22 @@ class Load:
 
     @property
     def conversations(self) -> int:
-        """Conversations that are awake."""
+        """Loaded conversations."""
         return max(1, self.connections * self.conversations_each // self.listeners)
 
 
 def expected_hubs(hubs: int, listeners: int) -> float:
-    """Return on how many hubs the listeners of a conversation are, by arithmetic."""
+    """Return the expected number of hubs with listeners of a conversation."""
     return hubs * (1 - (1 - 1 / hubs) ** listeners)
 
 
 def of_message(costs: Costs, listeners: int, reached: float) -> float:
-    """Return the microseconds of CPU that a message takes on all hubs that it reaches."""
+    """Return the microseconds of CPU per message, on all hubs that it reaches."""
     return costs.message + costs.listener * (listeners - MEASURED_LISTENERS) + costs.hub_more * (reached - 1)
 
 
 def cores(load: Load, costs: Costs, hubs: int) -> float:
-    """Return how many cores the work of all hubs takes."""
+    """Return the cores needed by all hubs."""
     message = of_message(costs, load.listeners, expected_hubs(hubs, load.listeners))
     return (load.messages * message + load.connections * costs.idle_connection) / 1e6
 
@@ -72,12 +72,12 @@ def servers_needed(load: Load, costs: Costs, hubs: int) -> int:
 
 
 def frame_bytes(load: Load, costs: Costs) -> float:
-    """Return the size of a message as it is told."""
+    """Return the size of a message as it is delivered."""
     return costs.frame_bytes - TEXT_BYTES + load.text_bytes
 
 
 def commits(load: Load, costs: Costs, hubs: int) -> float:
-    """Return the commits a second of all hubs: while one is under way, those who come by chance wait for the next."""
+    """Return the commits a second of all hubs: while one is in progress, messages that arrive at random wait for the next."""
     waiting = load.messages / hubs * costs.commit_ms / 1000
     return load.messages / (waiting + math.exp(-waiting))
 
@@ -88,12 +88,12 @@ def postgres_cores(load: Load, costs: Costs, hubs: int) -> float:
 
 
 def stored_bytes(load: Load, costs: Costs) -> float:
-    """Return what a message takes in its table and the indexes."""
+    """Return the bytes of a message in its table and the indexes."""
     return costs.row_bytes - TEXT_BYTES + load.text_bytes
 
 
 def wal_bytes(load: Load, costs: Costs) -> float:
-    """Return what a message takes in the log of Postgres."""
+    """Return the bytes of a message in the WAL."""
     return costs.wal_bytes - TEXT_BYTES + load.text_bytes
 
 

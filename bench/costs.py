@@ -1,4 +1,4 @@
-"""What things cost: read from the pages of bench/results, so that a new run changes what is reckoned with."""
+"""Unit costs, read from the pages of bench/results, so that a new run updates the calculations."""
 
 import re
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ TEXT_BYTES = 86  # of the messages that load.c sends
 
 @dataclass(frozen=True)
 class Costs:
-    """Microseconds of CPU unless it says something else; a message is one for ten listeners on one hub."""
+    """In microseconds of CPU unless noted; a message is one to ten listeners on one hub."""
 
     message: float
     hub_more: float
@@ -28,11 +28,11 @@ class Costs:
     nginx_delivery: float
     nginx_idle_connection: float  # a second
     nginx_kilobytes: float  # of memory, of a connection
-    returns_per_second: float  # clients of one hub that come back at once
+    returns_per_second: float  # clients of one hub that reconnect at once
 
 
 def values(case: str, measure: str) -> list[float]:
-    """Return the numbers of a line of the newest whole run, or else of the newest page that has it."""
+    """Return the numbers of a line of the newest full run, or else of the newest page that has it."""
     for page in sorted(RESULTS.glob(WHOLE_RUN), reverse=True) + sorted(RESULTS.glob("*.md"), reverse=True):
         if row := re.search(rf"^\| {re.escape(case)} \| {re.escape(measure)} \|(.*)$", page.read_text(), re.MULTILINE):
             return [float(cell.replace(",", "")) for cell in row[1].split("|") if re.fullmatch(r" [\d,.]+ ", cell)]

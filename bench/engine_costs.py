@@ -1,6 +1,6 @@
 """What the protocol engine costs by itself, in the server's CPU time and memory: `python -m bench.engine_costs`.
 
-The client is short, not fast: only what the server used is counted. Linux only.
+The client is simple, not fast: only the server's usage is counted. Linux only.
 """
 
 import os
@@ -66,7 +66,7 @@ def _read_until(client: socket.socket, mark: bytes) -> None:
 
 
 def connects(server: Server) -> list[socket.socket]:
-    """Connect many, and tell what each cost."""
+    """Connect many, and print the cost of each."""
     server.connect().close()
     memory, cpu, begin = server.memory, server.cpu, time.perf_counter()
     clients = [server.connect() for _ in range(IDLE)]
@@ -79,7 +79,7 @@ def connects(server: Server) -> list[socket.socket]:
 
 
 def fan_out(server: Server, rooms: int, members: int, senders: int, rounds: int) -> None:
-    """Let `senders` members of each room speak at once, `rounds` times, and tell what a delivery cost."""
+    """Let `senders` members of each room send at once, `rounds` times, and print the cost of a delivery."""
     clients = [[server.connect(room) for _ in range(members)] for room in range(rooms)]
     selector = selectors.DefaultSelector()
     for client in (client for room in clients for client in room):
@@ -101,7 +101,7 @@ def fan_out(server: Server, rooms: int, members: int, senders: int, rounds: int)
 
 
 def _delivered(room: int) -> int:
-    """The bytes of one delivery."""
+    """Return the bytes of one delivery."""
     packet = len(f'42["msg",{{"room":"{room}","body":"{BODY}"}}]')
     return packet + (2 if packet < 126 else 4)
 

@@ -1,4 +1,4 @@
-"""What all servers lean on: a Postgres and a Redis of the benchmark's own, and databases with users who have logged in."""
+"""What all servers depend on: a dedicated Postgres and Redis, and databases with logged-in users."""
 
 import asyncio
 import contextlib
@@ -39,7 +39,7 @@ class Crowd(msgspec.Struct, frozen=True):
 
 
 class Environment:
-    """The servers and programs of one run; `folder` is for what it writes, and gone afterwards."""
+    """The servers and programs of one run; `folder` is for its files, and deleted afterwards."""
 
     def __init__(self, folder: Path, postgres: Server, redis: Server, rounds: int) -> None:
         self.folder = folder
@@ -52,14 +52,14 @@ class Environment:
         self._databases = 0
 
     def database(self) -> str:
-        """Make an empty database and return its address."""
+        """Create an empty database and return its address."""
         self._databases += 1
         name = f"bench{self._databases}"
         run(_execute(self._url("postgres"), f"create database {name} template greenroom"))
         return self._url(name)
 
     def crowd(self, users: int, rooms: int, database_url: str = "") -> Crowd:
-        """Store users with their rooms, in a database of their own unless one is given."""
+        """Store users with their rooms, in a separate database unless one is given."""
         url = database_url or self.database()
         out = Path(self.folder / f"crowd-{users}-{rooms}-{url.rpartition('/')[2].partition('?')[0]}")
         with contextlib.redirect_stdout(io.StringIO()):

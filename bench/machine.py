@@ -1,4 +1,4 @@
-"""The machine: which core is whose, what it is, and what processes cost on it."""
+"""The machine: assignment of cores, description, and resource usage of processes."""
 
 import os
 import platform
@@ -18,7 +18,7 @@ PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 class Cores(msgspec.Struct, frozen=True):
-    """Who runs where: each hub on its own where there are enough, the load client and what all servers lean on beside them."""
+    """The assignment of cores: one per hub if there are enough, others for the load client, Postgres and Redis."""
 
     hubs: tuple[int, ...]
     client: int
@@ -26,7 +26,7 @@ class Cores(msgspec.Struct, frozen=True):
 
 
 class Usage(msgspec.Struct, frozen=True):
-    """What some processes have used so far: seconds of CPU, bytes of memory, calls of read and write."""
+    """The usage of some processes so far: seconds of CPU, bytes of memory, calls of read and write."""
 
     at: float
     cpu: float
@@ -35,7 +35,7 @@ class Usage(msgspec.Struct, frozen=True):
 
 
 def cores() -> Cores:
-    """Divide the cores that we may use: two hubs share one unless there are four or more."""
+    """Assign the available cores: two hubs share one unless there are four or more."""
     ours = sorted(os.sched_getaffinity(0))
     if len(ours) < 2:
         raise SystemExit("bench needs two cores: one for the server, one for the load client")
@@ -46,7 +46,7 @@ def cores() -> Cores:
 
 @contextmanager
 def pinned(to: Sequence[int]) -> Iterator[None]:
-    """Let what is started in the block, with all threads and children that it will have, run on these cores only."""
+    """Pin everything started in the block, including its threads and children, to these cores."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, to)
     try:
@@ -56,7 +56,7 @@ def pinned(to: Sequence[int]) -> Iterator[None]:
 
 
 def usage(pids: Sequence[int]) -> Usage:
-    """Add up what processes have used."""
+    """Add up the usage of processes."""
     cpu = sum(cpu_seconds(pid) for pid in pids)
     memory = sum(int((PROC / str(pid) / "statm").read_text().split()[1]) * PAGE_BYTES for pid in pids)
     calls = sum(_calls(pid) for pid in pids)
@@ -70,15 +70,15 @@ def family(pid: int) -> list[int]:
 
 
 def busy_seconds(core: int) -> float:
-    """Return for how long a core has been busy since it was started, whoever it worked for."""
+    """Return how long a core has been busy since boot, with any process."""
     line = next(line for line in (PROC / "stat").read_text().splitlines() if line.startswith(f"cpu{core} "))
     user, nice, system, _idle, _waiting, hard, soft, *_ = map(int, line.split()[1:])
     return (user + nice + system + hard + soft) / HERTZ
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return how long a process has computed since it began."""
-    # In nanoseconds, where /proc/PID/stat has hundredths of a second; a family changes while it is counted.
+    """Return the CPU time of a process since it started."""
+    # In nanoseconds, while /proc/PID/stat has hundredths of a second; processes may end while they are counted.
     seconds = 0.0
     for thread in (PROC / str(pid) / "task").iterdir():
         try:
@@ -94,7 +94,7 @@ def _calls(pid: int) -> int:
 
 
 def wait_until_quiet(seconds: float) -> float:
-    """Wait until nothing else runs, but not for ever; returns the load average of the last minute."""
+    """Wait, within limits, until nothing else runs; returns the load average of the last minute."""
     deadline = time.monotonic() + seconds
     while (load := os.getloadavg()[0]) >= QUIET_LOAD and time.monotonic() < deadline:
         time.sleep(2)
@@ -102,7 +102,7 @@ def wait_until_quiet(seconds: float) -> float:
 
 
 def description() -> str:
-    """Say in a line what this machine is."""
+    """Describe this machine in a line."""
     model = re.search(r"model name\s*: (.+)", (PROC / "cpuinfo").read_text())
     memory = os.sysconf("SC_PHYS_PAGES") * PAGE_BYTES / 2**30
     return (
@@ -112,5 +112,5 @@ def description() -> str:
 
 
 def today() -> str:
-    """Return the date, for names of files."""
+    """Return the date, for file names."""
     return datetime.now(UTC).strftime("%Y-%m-%d")

@@ -1,4 +1,4 @@
-"""nginx with the configuration that is shipped, filled in as its official image does it, as a process of this machine."""
+"""nginx with the shipped configuration, filled in like its official image does, as a local process."""
 
 import re
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ def command(folder: Path, port: int, hubs: Sequence[int], apis: Sequence[int], n
 
 
 def configure(folder: Path, port: int, hubs: Sequence[int], apis: Sequence[int], name: str = "127.0.0.1") -> None:
-    """Write the configuration; an nginx that runs reads it again at SIGHUP."""
+    """Write the configuration; a running nginx rereads it on SIGHUP."""
     hub, api = ("; server ".join(f"{name}:{one} max_fails=0" for one in ports) for ports in (hubs, apis))
     site = filled((SHIPPED / "greenroom.conf.template").read_text(), HUBS=hub, APIS=api, PORT=f"127.0.0.1:{port}")
     (folder / "greenroom.conf").write_text(site.replace("/dev/stdout", f"{folder}/access.log"))
@@ -33,5 +33,5 @@ def configure(folder: Path, port: int, hubs: Sequence[int], apis: Sequence[int],
 
 
 def filled(template: str, **values: str) -> str:
-    """Fill in `${NAME}`s, those that have a value and no others."""
+    """Replace the `${NAME}`s that have a value, and no others."""
     return re.sub(r"\$\{(\w+)\}", lambda match: values.get(match[1], match[0]), template)

@@ -1,4 +1,4 @@
-"""Programs of the benchmark: built, started on their core, and ended with the block."""
+"""Programs of the benchmark: built, started on their core, and stopped at the end of the block."""
 
 import shutil
 import socket
@@ -55,7 +55,7 @@ def _wait_for_port(process: subprocess.Popen[bytes], port: int, log: Path) -> No
 
 
 def free_port() -> int:
-    """Return a port that nothing listens on."""
+    """Return a free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -63,5 +63,5 @@ def free_port() -> int:
 
 
 def progress(text: str) -> None:
-    """Say what is being done, apart from the results."""
+    """Print progress, separate from the results."""
     print(text, file=sys.stderr, flush=True)

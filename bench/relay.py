@@ -1,4 +1,4 @@
-"""The protocol engine with the least that can be said on it: rooms of sockets and no users, checks or storage.
+"""The protocol engine with a minimal application: rooms of sockets, without users, checks or storage.
 
 `python -m bench.relay --port P`; clients send `join {"room"}` and `msg {"room", "body"}`.
 """
@@ -27,7 +27,7 @@ _ROOMS: defaultdict[str, set[Session]] = defaultdict(set)
 
 
 class Said(msgspec.Struct):
-    """What a client says to a room: to let it in, or a text for all in it."""
+    """A client's event for a room: to join it, or a text for everybody in it."""
 
     room: str
     body: str = ""
@@ -37,7 +37,7 @@ _decode = msgspec.json.Decoder(tuple[str, Said]).decode
 
 
 class Member(Socket):
-    """A client that joins rooms and speaks in them."""
+    """A client that joins rooms and sends to them."""
 
     __slots__ = ("rooms",)
 

@@ -1,4 +1,4 @@
-"""Shows the results: on the terminal as they are, and as a page of bench/results."""
+"""Shows the results: on the terminal, and as a page of bench/results."""
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby
@@ -34,7 +34,7 @@ def write(path: Path, lines: Sequence[Line], notes: Iterable[str]) -> None:
 
 
 def _tables(lines: Sequence[Line]) -> list[tuple[list[str], list[Line]]]:
-    """Return the comparison with the peers as one table, and each other case as one of its own."""
+    """Return the comparison with the peers as one table, and each other case as a separate one."""
     peers = [line for line in lines if set(line.values) <= set(SERVERS)]
     others = [line for line in lines if line not in peers]
     tables = [(list(SERVERS), peers)] if peers else []

@@ -1,4 +1,4 @@
-"""What cases come to: lines of numbers, by server or by size, with the goal that they are held to."""
+"""Results of cases: lines of numbers, by server or by size, with their goals."""
 
 from collections.abc import Callable, Sequence
 from statistics import median
@@ -10,7 +10,7 @@ from bench.servers import NODE, OURS
 
 
 class Line(msgspec.Struct, frozen=True):
-    """One measure: a value by column, how it is written, and whether it reached its goal (None: it has none)."""
+    """One measure: a value per column, its format, and whether it reached its goal (None: it has none)."""
 
     case: str
     measure: str
@@ -22,7 +22,7 @@ class Line(msgspec.Struct, frozen=True):
 
     @property
     def ratio(self) -> float | None:
-        """Ours by Node's."""
+        """Return our value divided by Node's."""
         ours, peer = self.values.get(OURS), self.values.get(NODE)
         return ours / peer if ours is not None and peer else None
 
@@ -58,7 +58,7 @@ def client_bound(runs: Runs) -> list[str]:
 
 
 def spread(runs: Runs, value: Callable[[Result], float]) -> str:
-    """Say how far the rounds of our own and of Node's lay apart."""
+    """Describe the spread of our rounds and Node's."""
     parts = [
         f"{server} {_percent([value(result) for result in runs[server]])}" for server in (OURS, NODE) if server in runs
     ]

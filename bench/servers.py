@@ -1,4 +1,4 @@
-"""Who is compared: the same work for the hub and its peers, each alone on one core."""
+"""The compared servers: the same work for the hub and its peers, each alone on one core."""
 
 import shutil
 import sys
@@ -17,7 +17,7 @@ PEERS = Path(__file__).parent / "peers"
 
 
 class Running(msgspec.Struct, frozen=True):
-    """Servers that answer; what they lean on is asked for by its own pids."""
+    """Running servers; Postgres and Redis have separate pids."""
 
     ports: tuple[int, ...]
     pids: tuple[int, ...]
@@ -40,9 +40,9 @@ def _hubs(env: Environment, crowd: Crowd, *, count: int) -> Iterator[Running]:
 
 
 def hubs(count: int) -> Serve:
-    """Return what runs so many hubs over the same database and Redis.
+    """Return a function that runs this many hubs over the same database and Redis.
 
-    Tokens are checked, and each message is committed before it is acknowledged or told.
+    Tokens are checked, and each message is committed before it is acknowledged or delivered.
     """
     return partial(_hubs, count=count)
 

@@ -1,7 +1,7 @@
-"""What a load needs: conversations whose members are spread by chance are placed on hubs and Redis servers, and counted.
+"""Capacity for a load: conversations with randomly spread members are placed on hubs and Redis servers, and counted.
 
-Without arguments: the tables of docs/scaling.md. With arguments: the same for a load of one's own. Costs are those of
-bench/results, chance is of a fixed seed, and which server a conversation belongs to is asked of the bus itself.
+Without arguments: the tables of docs/operate/scaling.md. With arguments: the same for your own load. Costs come from
+bench/results, the random seed is fixed, and the bus itself decides which server a conversation belongs to.
 """
 
 import sys
@@ -13,7 +13,7 @@ from bench.capacity import Load
 from bench.costs import TEXT_BYTES, Costs, measured
 from bench.spread import moved, spread
 
-MOST_DELIVERIES = 5_000_000  # a second: beyond, nothing that was measured is near
+MOST_DELIVERIES = 5_000_000  # a second: beyond, no measurement is close enough
 LOADS = [Load(20_000, 1_000), Load(100_000, 5_000), Load(1_000_000, 50_000)]
 Row = dict[str, str]
 
@@ -76,7 +76,7 @@ def _table(rows: Sequence[Row]) -> str:
 
 
 def own_load(arguments: Sequence[str]) -> Load:
-    """Return the load that somebody asks for; ends the program with what is wrong with it."""
+    """Parse the load from the arguments; exits with an error message if it is invalid."""
     parser = ArgumentParser("python -m bench.simulate", description=__doc__)
 
     def ask(name: str, least: int, most: int, what: str, default: int | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Conversations whose members are on hubs by chance, and on Redis servers as the bus itself says: placed, and counted."""
+"""Places conversations: members on random hubs, conversations on the Redis servers chosen by the bus."""
 
 import random
 from collections import Counter
@@ -9,13 +9,13 @@ from bench.capacity import Load
 from core.platform.metrics import Metrics
 from realtime.bus.bus import Bus, conversation_channel
 
-SAMPLE = 20_000  # conversations; what is counted of them is scaled up
+SAMPLE = 20_000  # conversations; counts are scaled up
 SEED = 20261121
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Of a spread: hubs that a message reaches, rooms awake on the average and on the fullest hub, load of the busiest server."""
+    """The result: hubs that a message reaches, rooms on the average and on the fullest hub, load of the busiest server."""
 
     hubs_of_message: float
     rooms: float
@@ -47,6 +47,6 @@ def owners(servers: int) -> list[str]:
 
 
 def moved(servers: int) -> float:
-    """Return the share of the conversations that belong to another server when one more is added."""
+    """Return the share of the conversations that move when one server is added."""
     pairs = zip(owners(servers), owners(servers + 1), strict=True)
     return sum(before != after for before, after in pairs) / SAMPLE

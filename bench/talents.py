@@ -1,4 +1,4 @@
-"""`python -m bench.talents [COUNT]`: fills a database with a million talents and times searches that users make, one by one."""
+"""`python -m bench.talents [COUNT]`: fills a database with a million talents and times typical searches, one by one."""
 
 import asyncio
 import sys
@@ -21,7 +21,7 @@ from marketplaces.onswift.skills import SKILLS
 
 ROUNDS = 60
 PAGE = 20
-# What triggers would write for each talent is written at once. Few roles and skills are common, as in life; half are not rated.
+# Written at once, instead of by triggers for each talent. Few roles and skills are common, as in reality; half are not rated.
 # One name of twenty is Han, and one Arabic.
 FILL = """
 create function pg_temp.pick(words text[], chance float8) returns text language sql immutable as
@@ -76,7 +76,7 @@ select id, search_normal(name), onswift.talent_words(name, title, bio),
 from people
 """
 SYLLABLES = wrap("bacedifoguhakelimonuparesitovuwazejolami", 2)
-# What is asked: q, traits, lowest and highest rate, lowest rating.
+# Arguments of the search: q, traits, lowest and highest rate, lowest rating.
 Asked: TypeAlias = tuple[str, list[str], float | None, float | None, float | None]
 SEARCHES: dict[str, Asked] = {
     "nothing": ("", [], None, None, None),
@@ -112,7 +112,7 @@ async def fill(url: str, count: int) -> None:
         )
         function, table = FILL.split(";\n", 1)
         await connection.execute(function)
-        # The same people each time, so that a name is always found or never.
+        # The same people each time, so that a name is either always found or never.
         await connection.execute("select setseed(0.25)")
         await connection.execute(table, names, count, SYLLABLES)
         await connection.execute(STORE)

@@ -1,4 +1,4 @@
-"""What a command checks before it starts, so that it fails early and with a line that says what to do."""
+"""Checks before a command starts, so that it fails early, with one line that says what to do."""
 
 import asyncio
 import logging
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 def markets(names: tuple[str, ...]) -> list[Marketplace]:
-    """Return the manifests of these marketplaces; raise CommandError when there is none of that name."""
+    """Return the manifests of these marketplaces; raise CommandError if a name is unknown."""
     try:
         return configured(names)
     except UnknownMarketplaceError as error:
@@ -33,14 +33,14 @@ def markets(names: tuple[str, ...]) -> list[Marketplace]:
 
 
 async def check_settings(settings: Settings) -> None:
-    """Raise CommandError unless what they name is there: marketplaces, a migrated database, a Redis."""
+    """Raise CommandError unless everything the settings name is available: marketplaces, a migrated database, a Redis."""
     markets(settings.marketplaces)
     await check_migrated(settings)
     await _check_all_redis(settings)
 
 
 async def warn_of_files(settings: Settings, storage: Storage) -> None:
-    """Log what keeps files from being stored or scanned; the rest works without."""
+    """Log why files cannot be stored or scanned; everything else works without."""
     if not settings.s3_url:
         log.warning("GREENROOM_S3_URL is not set: no files can be uploaded")
         return
@@ -48,7 +48,7 @@ async def warn_of_files(settings: Settings, storage: Storage) -> None:
         await storage.check()
     except AppError as error:
         shown = f"GREENROOM_S3_URL={settings.s3_url}, GREENROOM_S3_BUCKET={settings.s3_bucket}"
-        log.warning("no files can be uploaded until S3 answers as it should: %s (%s)", error.__cause__, shown)
+        log.warning("no files can be uploaded until S3 works: %s (%s)", error.__cause__, shown)
     if not settings.clamd_url:
         log.warning("GREENROOM_CLAMD_URL is not set: files are not scanned for viruses")
 
@@ -73,7 +73,7 @@ async def check_migrated(settings: Settings) -> None:
 
 
 async def warn_of_search(settings: Settings) -> None:
-    """Log what keeps typing errors in names of other scripts from being forgiven; all else works without."""
+    """Log if the locale prevents tolerance of typos in names outside ASCII; everything else works."""
     connection = await _connect(settings)
     try:
         if await BLIND(connection):
@@ -91,7 +91,7 @@ async def _connect(settings: Settings) -> asyncpg.Connection:
 
 
 async def _check_all_redis(settings: Settings) -> None:
-    """Warn of servers that are away, which cost only what they do; raise CommandError if the whole bus is away."""
+    """Warn of each server that is down; raise CommandError if all servers of the bus are."""
     shown = masked(settings)
     bus, jobs = "GREENROOM_REDIS_URLS", "GREENROOM_JOBS_REDIS_URL"
     problems = [await _redis_problem(url, f"{bus}={shown[bus]}") for url in settings.redis_urls]
@@ -104,7 +104,7 @@ async def _check_all_redis(settings: Settings) -> None:
 
 
 async def _redis_problem(url: str, shown: str) -> str:
-    """Return why a server cannot be used right now, or nothing; raise CommandError for what does not pass by itself."""
+    """Return why a server cannot be used right now, or nothing; raise CommandError for permanent causes."""
     try:
         pool = redis_pool(url, socket_connect_timeout=ANSWER_SECONDS, socket_timeout=ANSWER_SECONDS)
         async with Redis.from_pool(pool) as client:

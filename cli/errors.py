@@ -2,4 +2,4 @@
 
 
 class CommandError(Exception):
-    """Something that the user is told in one line, without a traceback, before the command ends with exit code 1."""
+    """An error that is printed as one line, without a traceback, before the command exits with code 1."""

@@ -1,4 +1,4 @@
-"""`greenroom jobs`: what became of jobs that failed in all their tries."""
+"""`greenroom jobs`: list, retry or drop jobs that failed in all their tries."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -15,7 +15,7 @@ from core.work import dead_jobs
 
 
 async def list_dead(settings: Settings) -> None:
-    """Print them, the oldest first."""
+    """Print the dead jobs, oldest first."""
     async with await _pool(settings) as db:
         jobs = await dead_jobs.ALL(db)
     if not jobs:
@@ -25,13 +25,13 @@ async def list_dead(settings: Settings) -> None:
     for job in jobs:
         moment, arguments = f"{job.failed_at:%Y-%m-%d %H:%M:%S}", job.arguments or "not kept: they held a secret"
         table.add_row(str(job.id), job.name, moment, str(job.tries), job.error, arguments)
-    # What is piped on has lines of any width.
+    # Piped output has lines of any width.
     console = Console(markup=False, highlight=False)
     Console(markup=False, highlight=False, width=None if console.is_terminal else 500).print(table)
 
 
 async def retry_dead(settings: Settings, ids: Sequence[UUID]) -> None:
-    """Have these tried again, or all that can be when none is named."""
+    """Retry these jobs, or all that can be retried if none is named."""
     async with await _pool(settings) as db:
         retried = await dead_jobs.retry(db, ids or [job.id for job in await dead_jobs.ALL(db)])
     print(f"{len(retried)} will be tried again by the workers within seconds")
@@ -39,7 +39,7 @@ async def retry_dead(settings: Settings, ids: Sequence[UUID]) -> None:
 
 
 async def drop_dead(settings: Settings, ids: Sequence[UUID]) -> None:
-    """Forget these, or all when none is named."""
+    """Delete these jobs, or all if none is named."""
     async with await _pool(settings) as db:
         known = {job.id for job in await dead_jobs.ALL(db)}
         dropped = len(await dead_jobs.DROP(db, list(ids) or list(known)))

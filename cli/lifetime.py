@@ -12,9 +12,9 @@ STOP_SECONDS = 5
 
 
 def run(main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
-    """Run `main`, which ends soon after the event that it is given is set: at the first SIGINT or SIGTERM.
+    """Run `main`, which must return soon after its event is set: at the first SIGINT or SIGTERM.
 
-    A second signal, or `STOP_SECONDS`, end the process as it is.
+    A second signal, or `STOP_SECONDS`, kills the process.
     """
 
     async def until_signal() -> None:
@@ -27,14 +27,14 @@ def run(main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
         runner.run(until_signal())
 
 
-def freeze_what_is_there() -> None:
-    """Look for garbage no more in what is there from the start: everybody waits for it meanwhile."""
+def freeze_objects() -> None:
+    """Exclude the objects that exist after the start from garbage collection, which would pause the process to scan them."""
     gc.collect()
     gc.freeze()
 
 
 async def until(stop: asyncio.Event, *lives: Coroutine[None, None, None]) -> None:
-    """Return when the event is set; raise what ends one of the lives before it."""
+    """Return when the event is set; raise the error if one of the processes fails before."""
     tasks = [asyncio.create_task(life) for life in (_wait(stop), *lives)]
     try:
         ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -54,5 +54,5 @@ def _stop(stop: asyncio.Event) -> None:
     if stop.is_set():
         os._exit(130)
     stop.set()
-    # The kernel's clock, because what hangs may be the loop, or the end of a server after it. SIGALRM ends the process.
+    # A kernel timer, because the loop itself, or a server's shutdown after it, may hang. SIGALRM ends the process.
     signal.alarm(STOP_SECONDS)

@@ -12,8 +12,8 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 @asynccontextmanager
 async def mail_sink() -> AsyncIterator[str]:
-    """Open it on a free port of this machine and yield its URL."""
-    logging.getLogger("mail.log").setLevel(logging.WARNING)  # aiosmtpd tells every line of the conversation
+    """Open it on a free local port and yield its URL."""
+    logging.getLogger("mail.log").setLevel(logging.WARNING)  # aiosmtpd logs every line of the conversation
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: SMTP(_Printer(), hostname="localhost", loop=loop), "127.0.0.1", 0)
     try:
@@ -30,7 +30,7 @@ class _Printer:
 
 
 def readable(content: bytes) -> str:
-    """Return what a person wants to see of a mail: to whom, about what, the text."""
+    """Return the readable parts of a mail: recipient, subject, text."""
     mail = message_from_bytes(content, policy=default)
     body = mail.get_body(("plain", "html"))
     lines = str(body.get_content()).strip().splitlines() if body else []

@@ -1,4 +1,4 @@
-"""The `greenroom` command: what it understands, and which function does it."""
+"""The `greenroom` command: its arguments, and the function for each subcommand."""
 
 import asyncio
 import os
@@ -14,11 +14,11 @@ from cli.errors import CommandError
 from config.settings import PREFIX, Settings, SettingsError, load, markdown, masked
 from core.platform import logs
 
-# Each command imports what it needs itself, so that `greenroom version` does not load a web server.
+# Each command does its own imports, so that `greenroom version` does not load a web server.
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit code: 0, 1 after an error that was told in one line, 130 after Ctrl-C."""
+    """Run a command and return its exit code: 0, 1 after an error that was printed as one line, 130 after Ctrl-C."""
     args = parser().parse_args(arguments)
     try:
         args.command(args)
@@ -31,8 +31,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def parser() -> ArgumentParser:
-    """Return what the command line understands."""
-    whole = ArgumentParser(prog="greenroom", description="One backend for marketplaces in which people meet and talk.")
+    """Return the parser of the command line."""
+    whole = ArgumentParser(
+        prog="greenroom", description="The backend for marketplaces in which people meet, work and chat."
+    )
     commands = whole.add_subparsers(title="commands", required=True, metavar="COMMAND")
     listens = ArgumentParser(add_help=False)
     listens.add_argument("--host", help="address to listen on (GREENROOM_HOST, 127.0.0.1)")
@@ -43,14 +45,12 @@ def parser() -> ArgumentParser:
         added.set_defaults(command=function)
         return added
 
-    command("dev", _dev, "run everything on one port, with a Postgres, a Redis and an S3 of its own", listens)
+    command("dev", _dev, "run everything on one port, with its own Postgres, Redis and S3", listens)
     hub = command("hub", _hub, "run a hub: the process that sockets are connected to", listens)
-    hub.add_argument(
-        "--processes", type=int, default=1, metavar="N", help="so many, on ports that follow one another (1)"
-    )
+    hub.add_argument("--processes", type=int, default=1, metavar="N", help="number of hubs, on consecutive ports (1)")
     command("api", _api, "run a REST server", listens)
     command("worker", _worker, "run a worker: mails and notifications", listens)
-    command("migrate", _migrate, "bring the database up to date")
+    command("migrate", _migrate, "migrate the database")
     _jobs_options(command("jobs", _jobs, "list, retry or drop jobs that failed in all their tries"))
     _seed_options(command("seed", _seed, "fill the database with users and conversations, for load tests"))
     config = command("config", _config, "print the effective settings without their secrets")
@@ -61,12 +61,12 @@ def parser() -> ArgumentParser:
 
 def _jobs_options(jobs: ArgumentParser) -> None:
     actions = jobs.add_subparsers(dest="action", required=True, metavar="ACTION")
-    actions.add_parser("list", help="show them")
-    for name, text in (("retry", "have workers try them again"), ("drop", "forget them")):
+    actions.add_parser("list", help="list dead jobs")
+    for name, text in (("retry", "let workers retry them"), ("drop", "delete them")):
         action = actions.add_parser(name, help=text, description=text)
         which = action.add_mutually_exclusive_group(required=True)
-        which.add_argument("ids", nargs="*", type=UUID, default=[], metavar="ID", help="those of these ids")
-        which.add_argument("--all", action="store_true", help="all of them")
+        which.add_argument("ids", nargs="*", type=UUID, default=[], metavar="ID", help="ids of jobs")
+        which.add_argument("--all", action="store_true", help="all dead jobs")
 
 
 def _seed_options(seed: ArgumentParser) -> None:
@@ -142,7 +142,7 @@ def _seed(args: Namespace) -> None:
 
     given = _settings(args)
     with _database(given, "database_url", "jwt_keys") as settings:
-        if not given.database_url:  # the one in the data folder, which may be new
+        if not given.database_url:  # the key in the data folder, which may be new
             asyncio.run(migrate_database(settings))
         asyncio.run(seed(settings, args.market, args.users, args.conversations, args.out))
 
@@ -162,7 +162,7 @@ def _version(_args: Namespace) -> None:
 
 
 def _settings(args: Namespace, *needed: str) -> Settings:
-    """Read the settings, with the options of the command line before the environment's."""
+    """Read the settings; options of the command line take precedence over the environment."""
     options = {
         PREFIX + name.upper(): str(getattr(args, name)) for name in ("host", "port") if getattr(args, name, None)
     }
@@ -175,7 +175,7 @@ def _settings(args: Namespace, *needed: str) -> Settings:
 
 
 def _database(settings: Settings, *needed: str) -> AbstractContextManager[Settings]:
-    """Give a command that needs the database alone the one that is set, that of a running `dev`, or one for now."""
+    """Run a command that only needs the database with the configured one, that of a running `dev`, or a temporary one."""
     from cli.embedded.servers import any_database
     from cli.progress import step
 

@@ -1,4 +1,4 @@
-"""`greenroom migrate`, and the first thing that `greenroom dev` does."""
+"""`greenroom migrate`, which `greenroom dev` also runs first."""
 
 from cli.checks import check_database, warn_of_search
 from cli.errors import CommandError
@@ -7,9 +7,9 @@ from core.platform.migrate import MigrationBlockedError, MigrationChangedError, 
 
 
 async def migrate_database(settings: Settings) -> list[str]:
-    """Bring the database up to date and return what was applied; raise CommandError when it does not answer.
+    """Migrate the database and return the applied migrations; raise CommandError if it does not answer.
 
-    Warns of a database whose LC_CTYPE cannot do trigrams of all scripts."""
+    Warns if its LC_CTYPE does not support trigrams of all scripts."""
     await check_database(settings)
     try:
         applied = await migrate(settings.database_url)

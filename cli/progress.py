@@ -1,4 +1,4 @@
-"""Says what is being done and how long it took."""
+"""Prints the current step and how long it took."""
 
 import time
 from collections.abc import Iterator

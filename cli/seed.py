@@ -1,4 +1,4 @@
-"""Fills the database with users who are logged in and talk in groups, for load tests."""
+"""Fills the database with logged-in users in group conversations, for load tests."""
 
 import secrets
 from collections.abc import Callable, Iterator, Sequence
@@ -24,12 +24,12 @@ TOKEN_LIFETIME = timedelta(hours=24)
 PASSWORD = "Greenroom-1"  # noqa: S105 - users of load tests, on purpose all the same and known
 CHUNK = 5000
 CSV = "users.csv"
-COLUMNS = ("token", "conversationId")  # docs/clients.md tells artillery and Locust
+COLUMNS = ("token", "conversationId")  # docs/clients.md uses these names for artillery and Locust
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A user to store, with the session of the token."""
+    """A user to store, with the session of the access token."""
 
     id: UUID
     session_id: UUID
@@ -42,7 +42,7 @@ async def seed(settings: Settings, market_name: str, users: int, conversations: 
 
     Line i of tokens.txt is `{"token":"..."}`, an access token of user i; line j of conversations.txt the id of conversation j;
     users.csv has both of each user, under the names `token` and `conversationId`.
-    All is stored or nothing. Running it again adds others.
+    Either everything is stored or nothing. Running it again adds more users.
     """
     market = markets((market_name,))[0]
     if not 1 <= conversations <= users:
@@ -67,7 +67,7 @@ async def seed(settings: Settings, market_name: str, users: int, conversations: 
 
 def _people(market: Marketplace, count: int) -> list[User]:
     roles = sorted(frozenset[str]().union(*(route.who or () for route in market.routes)))
-    run = secrets.token_hex(4)  # so that a second run's addresses are others
+    run = secrets.token_hex(4)  # so that a second run uses other addresses
     return [User(uuid7(), uuid7(), f"user-{i}@{run}.seed.invalid", roles[i % len(roles)]) for i in range(count)]
 
 

@@ -12,7 +12,7 @@ from msgspec import Meta
 from msgspec.structs import FieldInfo, asdict, fields
 
 PREFIX = "GREENROOM_"
-# Commas separate items, but not the Sentinels of one.
+# Commas separate items, except between the Sentinels of one item.
 _ITEM = re.compile(r"\s*((?:rediss?\+sentinel://[^/]*)?[^,]*)(?:,|$)")
 
 PostgresUrl = Annotated[str, Meta(pattern=r"^postgres(ql)?://.")]
@@ -32,12 +32,13 @@ class SettingsError(Exception):
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What can be set. Each field is read from `GREENROOM_` and its name in capitals; lists are separated by commas."""
+    """All settings. Each field is read from the variable `GREENROOM_` plus its name in capitals; commas separate list items."""
 
     host: Annotated[str, Meta(description="Address to listen on")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535, description="Port to listen on, 0 to 65535 (0: any free one)")] = 8000
     public_url: Annotated[
-        HttpUrl, Meta(description="Where people reach this server, http(s)://host[:port]; follows host and port")
+        HttpUrl,
+        Meta(description="Public address of this server, http(s)://host[:port]; by default that of host and port"),
     ] = "http://127.0.0.1:8000"
     data_dir: Annotated[
         str,
@@ -52,15 +53,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     database_replica_url: Annotated[
         PostgresUrl | Literal[""],
         Meta(
-            description="A streaming replica of it, from which searches and older pages of history are read while it is at most"
-            " two seconds late; empty: none"
+            description="A streaming replica for searches and older pages of history, used while its lag is at most"
+            " two seconds; empty: none"
         ),
     ] = ""
     database_statements: Annotated[
         Literal["prepared", "unnamed"],
         Meta(
-            description="prepared: each connection keeps the statements that it has prepared; unnamed: none, which is what"
-            " PgBouncer in transaction mode needs, and costs a round trip for each"
+            description="prepared: each connection keeps its prepared statements; unnamed: none are kept, as"
+            " PgBouncer in transaction mode requires, at the cost of a round trip for each"
         ),
     ] = "prepared"
     database_pool: Annotated[int, Meta(ge=1, le=1000, description="Database connections of a process, 1 to 1000")] = 10
@@ -69,7 +70,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(
             description="redis://user:password@host:port/db (rediss://...?ssl_ca_certs=/file for TLS),"
             " unix:///path/to.sock?db=0 or redis+sentinel://user:password@host:port,host:port/master?db=0 of each Redis server"
-            " that the conversations are spread over; the first holds presence, limits and jobs too; empty: `greenroom dev`"
+            " that conversations are spread over; the first one also holds presence, limits and jobs; empty: `greenroom dev`"
             " runs its own"
         ),
     ] = ()
@@ -93,7 +94,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Literal["direct", "proxied"],
         Meta(
             description="direct: clients talk to the S3 server themselves, by signed links (it must be reachable for them, and"
-            " its CORS rules must let web pages PUT); proxied: through this server"
+            " its CORS rules must allow PUT from web pages); proxied: through this server"
         ),
     ] = "direct"
     clamd_url: Annotated[
@@ -102,30 +103,30 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = ""
     marketplaces: Annotated[
         tuple[MarketplaceName, ...],
-        Meta(description="Marketplaces to serve, each under /name; one alone is served at the root too"),
+        Meta(description="Marketplaces to serve, each under /name; a single one is also served at the root"),
     ] = ("onswift",)
     jwt_keys: Annotated[
         tuple[SigningKey, ...],
         Meta(
             description="Signing keys of tokens as id:secret, each secret of 32 characters or more; the first signs,"
-            " all verify; empty: `greenroom dev` makes one and keeps it in the data folder"
+            " all verify; empty: `greenroom dev` generates one and keeps it in the data folder"
         ),
     ] = ()
     operator_tokens: Annotated[
         tuple[OperatorToken, ...],
         Meta(
-            description="Who may use the console (/console, /ops), as name:secret, each secret of 32 characters or more; empty:"
-            " nobody, and there is no console. `greenroom dev` makes one and keeps it in the data folder"
+            description="Operators of the console (/console, /ops), as name:secret, each secret of 32 characters or more; empty:"
+            " no console. `greenroom dev` generates one and keeps it in the data folder"
         ),
     ] = ()
     cors_origins: Annotated[
         tuple[HttpUrl, ...],
-        Meta(description="Other origins whose web pages may call, http(s)://host[:port]"),
+        Meta(description="Other origins whose web pages may call and connect, http(s)://host[:port]"),
     ] = ()
     trusted_proxies: Annotated[
         tuple[str, ...],
         Meta(
-            description="Proxies that are believed when they say whom they forward, as addresses or networks (10.0.0.0/8)"
+            description="Proxies that are trusted to report the client's address, as addresses or networks (10.0.0.0/8)"
         ),
     ] = ()
     edits_retention_days: Annotated[
@@ -133,45 +134,43 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(
             ge=0,
             le=3650,
-            description="Days that earlier texts of edited and deleted messages are kept for moderators, 0 to 3650; 0: minutes",
+            description="Days that earlier texts of edited and deleted messages are kept for moderators, 0 to 3650 (0: minutes)",
         ),
     ] = 30
     rate_limits: Annotated[Literal["on", "off"], Meta(description="on or off (off: for load tests)")] = "on"
     raised_limits: Annotated[
         tuple[RaisedLimit, ...],
         Meta(
-            description="Users whose limits are raised (bots, integrations), as id:factor, factor 1 to 1000; what limits guesses"
-            " of passwords is not"
+            description="Users whose limits are raised (bots, integrations), as id:factor, factor 1 to 1000; limits on guessing"
+            " passwords are not raised"
         ),
     ] = ()
     smtp_url: Annotated[
         SmtpUrl | Literal[""],
         Meta(description="smtp://user:password@host:port or smtps://...; empty: `greenroom dev` prints mails"),
     ] = ""
-    mail_from: Annotated[str, Meta(pattern=r"@", description="Sender of mails, as a mail program shows it")] = (
+    mail_from: Annotated[str, Meta(pattern=r"@", description="Sender of mails, as mail programs show it")] = (
         "Greenroom <no-reply@localhost>"
     )
     fcm_credentials: Annotated[
         str,
         Meta(
-            description="File with the key of a service account of Firebase, for pushes to devices (needs the extra push);"
+            description="File with the key of a Firebase service account, for pushes to devices (needs the extra push);"
             " empty: pushes are only logged"
         ),
     ] = ""
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR"], Meta(description="DEBUG, INFO, WARNING or ERROR")
     ] = "INFO"
-    log_format: Annotated[
-        Literal["text", "json"], Meta(description="text (lines for people) or json (one object for each line)")
-    ] = "text"
+    log_format: Annotated[Literal["text", "json"], Meta(description="text or json (one object per line)")] = "text"
     sentry_dsn: Annotated[
         HttpAddress | Literal[""],
-        Meta(description="Where errors are reported, as Sentry gives it (needs the extra sentry); empty: nowhere"),
+        Meta(description="DSN of the Sentry project that errors are reported to (needs the extra sentry); empty: none"),
     ] = ""
     otlp_endpoint: Annotated[
         HttpUrl | Literal[""],
         Meta(
-            description="Collector of OpenTelemetry that is told traces over OTLP/HTTP, http(s)://host[:port] (needs the extra"
+            description="OpenTelemetry collector for traces over OTLP/HTTP, http(s)://host[:port] (needs the extra"
             " otel); empty: none"
         ),
     ] = ""
@@ -193,7 +192,7 @@ def load(environ: Mapping[str, str]) -> Settings:
 
 
 def own_url(host: str, port: int) -> str:
-    """Return the address at which a server that listens there is reached from this machine."""
+    """Return the address for reaching, from this machine, a server that listens there."""
     reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
     return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
 
@@ -204,7 +203,7 @@ def masked(settings: Settings) -> dict[str, str]:
 
 
 def markdown() -> str:
-    """Return the reference of all settings (docs/ENV.md)."""
+    """Return the reference of all settings (docs/operate/ENV.md)."""
     rows = [f"| `{name}` | {_default(field)} | {_description(field)} |" for name, field in FIELDS.items()]
     head = ["# Settings", "", Settings.__doc__ or "", "", "| Variable | Default | Meaning |", "|---|---|---|"]
     return "\n".join([*head, *rows, ""])

@@ -1,7 +1,7 @@
-"""Reports: what users tell the operators of others, a person or a message of hers. Nobody else sees them.
+"""Reports by users to the operators, about a person or a message. Nobody else sees them.
 
-A message's text is kept with the report as it was, for it may be edited or deleted a moment later; of a deleted one its last.
-A report is open until an operator resolves it, and open again when its reporter makes it again.
+The text of a reported message is stored with the report, because it may be edited or deleted later; for a deleted message
+its last text. A report is open until an operator resolves it, and reopens if its reporter repeats it.
 """
 
 from datetime import datetime, timedelta
@@ -91,8 +91,8 @@ _REPORTED = """
     select r.id, r.market, r.reporter_id, b.name as reporter_name, r.user_id, u.name as user_name, r.conversation_id,
         r.message_id, r.reason, r.text, r.evidence, r.created_at, r.resolved_at, r.resolved_by, r.note
     from reports r join users b on b.id = r.reporter_id join users u on u.id = r.user_id"""
-# The latest first: those before report $1, if it is given, so many ($2); about user $3 alone, if she is given; open ones alone
-# ($4: true), or resolved ones (false).
+# Latest first: those before report $1, if given, at most $2; only about user $3, if given; only open ones ($4: true) or
+# resolved ones (false).
 PAGE = Many(
     Reported,
     _REPORTED
@@ -114,7 +114,7 @@ RESOLVE = Scalar(
     update reports set resolved_at = $2, resolved_by = $3, note = $4 where id = $1 and resolved_at is null
     returning id""",
 )
-# Those made before a moment ($1), so many at most ($2): ids are UUIDv7, so the oldest come first.
+# Those from before a time ($1), at most $2: ids are UUIDv7, so the oldest come first.
 FORGET = Run(
     """
     delete from reports where id in (
@@ -130,7 +130,7 @@ async def report_user(ctx: Ctx, user_id: UUID, reason: Reason, text: str) -> Rep
 
 
 async def report_message(ctx: Ctx, conversation_id: UUID, id: UUID, reason: Reason, text: str) -> Report:
-    """Report a message that the caller can read, also a deleted one; raises as messages.get, and as report_user."""
+    """Report a message that the caller can read, even a deleted one; raises as messages.get, and as report_user."""
     await require_member(ctx, conversation_id)
     said = found(await MESSAGE(ctx.db, conversation_id, id), errors.MESSAGE_NOT_FOUND.error())
     if said.kind != "text":
@@ -141,13 +141,13 @@ async def report_message(ctx: Ctx, conversation_id: UUID, id: UUID, reason: Reas
 async def page(
     db: Db, before: UUID | None, limit: int, user_id: UUID | None, status: Status | None
 ) -> tuple[list[Reported], int]:
-    """Return some reports for operators, the latest first, and how many there are about all users or one, with one status."""
+    """Return a page of reports for operators, latest first, and the total, for all users or one, with one status."""
     is_open = None if status is None else status == "open"
     return await PAGE(db, before, limit, user_id, is_open), await COUNT(db, user_id, is_open) or 0
 
 
 async def resolve(work: UnitOfWork, id: UUID, operator: str, note: str) -> Reported:
-    """Note that an operator has dealt with a report; one that is resolved stays as it is. Raises REPORT_NOT_FOUND."""
+    """Record that an operator has dealt with a report; a resolved one stays as it is. Raises REPORT_NOT_FOUND."""
     if await RESOLVE(work.db, id, clock.now(), operator, note):
         await work.record("report.resolve", id, operator=operator)
     return found(await BY_ID(work.db, id), errors.REPORT_NOT_FOUND.error())

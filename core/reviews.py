@@ -1,4 +1,4 @@
-"""Reviews: what one user thinks of another, one in each context, and what they add up to. Who may is the marketplace's rule."""
+"""Reviews of users by users, one per context, and their summary. The marketplace decides who may review."""
 
 from datetime import datetime
 from typing import Annotated
@@ -90,12 +90,12 @@ ADD_UP = Run(
 
 
 async def summary_of(db: Db, subject_id: UUID) -> Summary:
-    """Return what all reviews of a user add up to."""
+    """Return the summary of all reviews of a user."""
     return found(await SUMMARY(db, subject_id), errors.INTERNAL_ERROR.error())
 
 
 async def list_about(db: Db, subject_id: UUID, query: CursorQuery) -> Rows[Review]:
-    """Return one page of a user's reviews, the latest first."""
+    """Return one page of a user's reviews, latest first."""
     rows = await PAGE(db, subject_id, *query.bounds)
     return page_of(query, rows, lambda row: Position(row.created_at, row.id))
 
@@ -103,7 +103,7 @@ async def list_about(db: Db, subject_id: UUID, query: CursorQuery) -> Rows[Revie
 async def write(
     ctx: Ctx, db: Connection, subject_id: UUID, context_id: UUID | None, rating: int, text: str
 ) -> Review | None:
-    """Store the caller's review of a user; None if she has one of him in this context already."""
+    """Store the caller's review of a user; None if there is one in this context already."""
     id = await INSERT(db, uuid7(), subject_id, ctx.user.id, context_id, rating, text, clock.now())
     if id is None:
         return None
@@ -120,7 +120,7 @@ async def own(ctx: Ctx, db: Connection, id: UUID, to_do: str) -> Review:
 
 
 async def change(db: Connection, before: Review, rating: int, text: str) -> Review:
-    """Give a locked review another rating and text; with those that it has it stays as it is."""
+    """Change rating and text of a locked review; without a difference it stays as it is."""
     if (rating, text) == (before.rating, before.text):
         return before
     await UPDATE(db, before.id, rating, text, clock.now())
@@ -129,6 +129,6 @@ async def change(db: Connection, before: Review, rating: int, text: str) -> Revi
 
 
 async def delete(db: Connection, review: Review) -> None:
-    """Take back a locked review; its author may write another."""
+    """Delete a locked review; its author may write another."""
     await DELETE(db, review.id, clock.now())
     await ADD_UP(db, review.subject_id, -review.rating, -1)

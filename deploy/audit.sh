@@ -1,6 +1,6 @@
 #!/bin/sh
-# Asks which of the pinned packages have known vulnerabilities: `make audit`. Where the data cannot be had, nothing is known, so
-# that is a failure too, and says so.
+# Checks the pinned packages for known vulnerabilities: `make audit`. If the data is not available, that is a failure too, with
+# a message.
 cd "$(dirname "$0")/.." || exit 1
 pip_audit=${PIP_AUDIT:-.venv/audit/bin/pip-audit}
 npm=${NPM:-npm}
@@ -20,7 +20,7 @@ ask() {
 	if grep -qiE 'could not be audited|could not connect|endpoint returned an error|connection|timed out|ENOTFOUND|not found' "$said"; then
 		echo "$what: NOT AUDITED, because the data about them cannot be had from here. Try where the network reaches it."
 	else
-		echo "$what: VULNERABLE, see above. docs/runbook.md says what to do."
+		echo "$what: VULNERABLE, see above. docs/operate/deployment.md says what to do."
 	fi
 }
 

@@ -1,4 +1,4 @@
-/** The menu behind a pane's user: who they are, who else could sit here, logging out. */
+/** The menu behind a pane's user: identity, switching accounts, logging out. */
 import { dropdown, el, icon, iconButton, redraw } from "./dom.js";
 import { accountById, forgetUser, recallAll } from "./storage.js";
 import { avatar } from "./words.js";

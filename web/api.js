@@ -32,7 +32,7 @@ const WORDS = {
   INTERNAL_ERROR: "Something went wrong on our side. Please try again.",
 };
 
-/** Put a failure into words for the person in front of the screen; anything else is a bug and goes on its way. */
+/** Return a message for the user about a failure; any other error is a bug and is rethrown. */
 export function explain(error) {
   if (!(error instanceof Failure)) throw error;
   if (WORDS[error.code]) return WORDS[error.code];
@@ -66,7 +66,7 @@ function answerOf(response, text) {
   throw answer?.error ? new Failure(answer.error) : unreachable();
 }
 
-/** The calls of one signed-in user. An access token that has run out is renewed once, unseen by the caller. */
+/** The calls of one signed-in user. An expired access token is renewed once, transparently. */
 export class Api {
   #renewal = null;
 
@@ -89,7 +89,7 @@ export class Api {
     }
   }
 
-  /** Replace `token` by a fresh one, unless another window has done so. Throws Failure. */
+  /** Replace `token` by a new one, unless another window has done so. Throws Failure. */
   renew(token) {
     this.#renewal ??= this.#renew(token).finally(() => (this.#renewal = null));
     return this.#renewal;

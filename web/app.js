@@ -1,11 +1,11 @@
-/** The page: who sits in which pane, which pane the user looks at. `/?as=creator` shows one pane only. */
+/** The page: which account is in which pane, and which pane is in front. `/?as=creator` shows one pane only. */
 import { el, reconcile } from "./dom.js";
 import { confirmEmailForm, keepEmailForm, loginForm, resetForm, verifyForm } from "./forms.js";
 import { Pane } from "./pane.js";
 import { SLOTS, accountIn, keepAccount, remember, seat } from "./storage.js";
 import { card, emptyPane, welcome } from "./welcome.js";
 
-// The forms behind the links of mails, by what comes before the token.
+// The forms behind links in mails, by the prefix of the token.
 const MAILED = { reset: resetForm, verify: verifyForm, email: confirmEmailForm, "keep-email": keepEmailForm };
 const stage = document.querySelector("#stage");
 const tabs = document.querySelector("#tabs");
@@ -23,7 +23,7 @@ const page = {
     seat(slot, account.user.id);
     draw();
   },
-  /** Empty a place; a `hint` is the account that has to log in again. */
+  /** Clear a pane; `hint` is the account that has to log in again. */
   leave(slot, hint) {
     seat(slot, null);
     draw({ [slot]: hint });
@@ -34,7 +34,7 @@ const page = {
   },
 };
 
-/** Show who is seated; `hints` has the accounts that sat in places that are empty now. */
+/** Show the accounts in their panes; `hints` has the last accounts of empty panes. */
 function draw(hints = {}) {
   const accounts = new Map(slots.map((slot) => [slot, accountIn(slot)]));
   for (const [slot, pane] of panes) if (accounts.get(slot)?.user.id !== pane.account.user.id) close(slot);
@@ -92,7 +92,7 @@ function bringToFront(slot) {
 }
 
 function lookAgain() {
-  panes.forEach(({ session }) => session.changed()); // what has come into view counts as read
+  panes.forEach(({ session }) => session.changed()); // messages in view count as read
 }
 
 function enter() {
@@ -102,9 +102,9 @@ function enter() {
   else draw();
 }
 
-/** Show the form behind the link of a mail. */
+/** Show the form behind a mailed link. */
 function showMailed(makeForm, token) {
-  history.replaceState(null, "", location.pathname + location.search); // the token works once: not for the history
+  history.replaceState(null, "", location.pathname + location.search); // keep the one-time token out of the history
   const toLogin = () => stage.replaceChildren(card(loginForm(admit)));
   stage.classList.add("single");
   stage.replaceChildren(card(makeForm(token, toLogin)));
@@ -119,7 +119,7 @@ for (const event of ["focusin", "pointerdown"]) {
 addEventListener("focus", lookAgain);
 document.addEventListener("visibilitychange", lookAgain);
 addEventListener("storage", ({ key }) => {
-  if (key?.startsWith("greenroom.pane.")) draw(); // another window has seated somebody
+  if (key?.startsWith("greenroom.pane.")) draw(); // another window has changed an account
 });
 
 addEventListener("hashchange", enter);

@@ -1,4 +1,4 @@
-/** The open conversation: who it is with, the connection's state, the messages, the field to write in. */
+/** The open conversation: participants, connection state, messages, composer. */
 import { Composer } from "./composer.js";
 import { membersOf, newConversation } from "./dialogs.js";
 import { el, icon, iconButton, redraw } from "./dom.js";

@@ -1,10 +1,10 @@
-/** Where messages are written: new ones, replies, edits, mentions, and the draft that survives a reload. */
+/** The composer: new messages, replies, edits, mentions, and a draft that survives a reload. */
 import { el, icon, iconButton } from "./dom.js";
 import { Mentions } from "./mentions.js";
 import { recall, remember } from "./storage.js";
 
 const MAX_CHARACTERS = 10_000;
-const TYPING_MS = 3000; // tell again while it goes on
+const TYPING_MS = 3000; // repeat while typing continues
 const IDLE_MS = 5000;
 
 export class Composer {
@@ -136,7 +136,7 @@ export class Composer {
   }
 
   async #change(message, content) {
-    this.#cancel(); // at once: what is typed from now on is something new
+    this.#cancel(); // at once: further typing belongs to a new message
     if (content === message.content) return;
     const isDone = await this.session.attempt(() => this.session.edit(message, content).then(() => true));
     if (!isDone && !this.#target && !this.#text.value) this.#aim({ kind: "edit", message }, content);

@@ -1,4 +1,4 @@
-/** One user's socket: it comes back by itself, with a fresh token where the old one has run out. */
+/** One user's socket: it reconnects by itself, with a new token if the old one has expired. */
 import { Failure, unreachable } from "./api.js";
 
 const ANSWER_MS = 10_000;
@@ -30,7 +30,7 @@ export class Connection {
     this.#socket.on(event, handler);
   }
 
-  /** Show every event to `watcher(direction, event, payload)`, answers too. */
+  /** Call `watcher(direction, event, payload)` for every event, including answers. */
   watch(watcher) {
     this.#socket.onAny((event, payload) => watcher("in", event, payload));
     this.#socket.onAnyOutgoing((event, payload) => watcher("out", event, payload));
@@ -72,23 +72,23 @@ export class Connection {
   #disconnected(reason) {
     if (reason === "io client disconnect") return;
     this.listener.offline();
-    if (reason === "io server disconnect") this.#retryLater(); // the only loss after which the library stays away
+    if (reason === "io server disconnect") this.#retryLater(); // the only case in which the library does not reconnect
   }
 
-  /** Go on with a fresh token, before the server closes the connection because the one that opened it runs out. */
+  /** Continue with a new token, before the server closes the connection because the current one expires. */
   async #extend() {
     try {
       await this.api.renew(this.token);
       this.token = this.api.token;
       await this.ask("auth:refresh", { token: this.token });
     } catch (error) {
-      if (!(error instanceof Failure)) throw error; // else it is closed, and the way back in renews the token
+      if (!(error instanceof Failure)) throw error; // the connection is closed, and the reconnect renews the token
     }
   }
 
   async #refused(error) {
     this.listener.offline();
-    if (this.#socket.active) return; // the library tries again by itself
+    if (this.#socket.active) return; // the library retries by itself
     if (!RENEWABLE.has(error.data?.error?.code)) return this.#retryLater();
     try {
       await this.api.renew(this.token);
@@ -100,7 +100,7 @@ export class Connection {
   }
 
   #retryLater() {
-    const wait = Math.min(30_000, 500 * 2 ** this.#refusals++) * (0.5 + Math.random()); // not all clients at once
+    const wait = Math.min(30_000, 500 * 2 ** this.#refusals++) * (0.5 + Math.random()); // jitter: not all clients at once
     clearTimeout(this.#retry);
     this.#retry = setTimeout(() => this.#socket.connect(), wait);
   }

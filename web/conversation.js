@@ -1,4 +1,4 @@
-/** One conversation as one user sees it: who is in it, and the part of its log that is loaded. */
+/** One conversation of one user: its members, and the loaded part of its log. */
 const TYPING_MS = 6000;
 const KEPT = 400;
 
@@ -7,7 +7,7 @@ export class Conversation {
   positions = new Map(); // user id -> seq up to which they have read
   unread = 0;
   isLoaded = false;
-  version = 0; // of the last change that has been merged in: where to catch up from
+  version = 0; // of the last merged change: where to catch up from
   #messages = new Map(); // by id
   #sorted = null;
   #held = null;
@@ -18,19 +18,19 @@ export class Conversation {
     this.me = me;
   }
 
-  /** Take over what the list of conversations says. */
+  /** Update from the list of conversations. */
   describe({ kind, title, members, memberCount, lastMessage, lastMessageAt, createdAt, unreadCount }) {
     Object.assign(this, { kind, title, members, memberCount, createdAt, unread: unreadCount });
     this.lastAt = lastMessageAt ?? createdAt;
     this.preview = lastMessage && { ...lastMessage, isDeleted: !lastMessage.content };
   }
 
-  /** Take over who is in it now, and what it is called. */
+  /** Update members and title. */
   rename({ title, members, memberCount }) {
     Object.assign(this, { title, members, memberCount });
   }
 
-  /** Take over a join's answer. Returns false when too much has changed: then nothing is loaded any more. */
+  /** Apply the answer of a join. Returns false if too much has changed: then nothing stays loaded. */
   catchUp({ version, unreadCount, positions, messages, complete }) {
     const missedTooMuch = this.isLoaded && !complete;
     if (missedTooMuch || !this.isLoaded) this.forget();
@@ -43,7 +43,7 @@ export class Conversation {
     return true;
   }
 
-  /** Hold live events back from now on: whoever joins hears them at once, even before the answer that they build on. */
+  /** Hold back live events from now on: they may arrive before the answer of the join that they depend on. */
   hold() {
     this.#held ??= [];
   }
@@ -54,7 +54,7 @@ export class Conversation {
     held.forEach((change) => change());
   }
 
-  /** Let a live event make its change, now or when it is no longer held back. */
+  /** Apply a live event, now or when events are no longer held back. */
   live(change) {
     if (this.#held) this.#held.push(change);
     else change();
@@ -67,7 +67,7 @@ export class Conversation {
     this.#sorted = null;
   }
 
-  /** The loaded messages in their order. */
+  /** The loaded messages in order. */
   get messages() {
     this.#sorted ??= [...this.#messages.values()].sort((one, other) => one.seq - other.seq);
     return this.#sorted;
@@ -87,7 +87,7 @@ export class Conversation {
 
   /** Merge messages; of two states of one message the higher version wins. */
   merge(messages) {
-    // A change of a message older than the loaded part would tear a hole: it comes with its page of history.
+    // A change of a message before the loaded part would leave a gap: it is loaded with its page of history.
     const first = this.#messages.size ? this.#firstSeq : 0;
     for (const message of messages) if (message.seq >= first) this.#put(message);
   }
@@ -102,19 +102,19 @@ export class Conversation {
     if (known) this.#put({ ...known, ...fields, version });
   }
 
-  /** Note that live events up to `version` are merged in. Answers to own calls do not count: others' may be missing. */
+  /** Record that live events up to `version` are merged. Answers to own calls do not count: others' events may be missing. */
   follow(version) {
     this.version = Math.max(this.version, version);
   }
 
-  /** Drop what has scrolled far away; it can be loaded again. */
+  /** Unload messages that are scrolled far away; they can be loaded again. */
   trim() {
     if (this.messages.length <= KEPT * 1.5) return;
     for (const { id } of this.messages.slice(0, -KEPT)) this.#messages.delete(id);
     this.#sorted = null;
   }
 
-  /** Show a message in the list of conversations, unless a newer one is shown already. */
+  /** Show a message in the list of conversations, unless a newer one is shown. */
   showLast({ id, content, sender, sentAt, deletedAt }) {
     if (this.preview && sentAt < this.preview.sentAt) return;
     this.preview = { id, content, senderId: sender.id, sentAt, isDeleted: Boolean(deletedAt) };
@@ -130,7 +130,7 @@ export class Conversation {
     return this.others.filter(({ id }) => (this.positions.get(id) ?? 0) >= seq);
   }
 
-  /** Note that someone types; it ends by itself, for the event that ends it may be lost. */
+  /** Record that a user is typing; it expires by itself, because the event that ends it may be lost. */
   setTyping(userId, isTyping, changed) {
     clearTimeout(this.#typing.get(userId));
     this.#typing.delete(userId);
@@ -151,7 +151,7 @@ export class Conversation {
     return this.title || this.others.map(({ name }) => name).join(", ") || "Just you";
   }
 
-  /** Whom the picture in the list shows: the other one of two, or the group as a whole. */
+  /** The picture in the list: the other person, or the group. */
   get face() {
     return this.kind === "pair" && this.others.length ? this.others[0] : { id: this.id, name: this.name };
   }

@@ -38,13 +38,13 @@ const LETTERS = "abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 export async function inventPerson(userType, firstNames = FIRST) {
   const name = `${pick(firstNames)} ${pick(LAST)}`;
   const email = `${name.toLowerCase().replace(" ", ".")}.${randomText(6).toLowerCase()}@demo.example`;
-  const password = `${randomText(20)}-aA7`; // one of each kind that the password rules ask for
+  const password = `${randomText(20)}-aA7`; // one of each kind required by the password rules
   const account = await call("POST", "/api/auth/signup", { email, password, name, userType });
   keepAccount({ ...account, demoPassword: password });
   return account;
 }
 
-/** Accept, in the name of an invented person, what they are invited to. */
+/** Accept the invitations of an invented person. */
 export async function acceptInvitations({ accessToken }) {
   const { invitations } = await call("GET", "/api/invitations", null, accessToken);
   for (const { id } of invitations) await call("POST", `/api/invitations/${id}/accept`, null, accessToken);

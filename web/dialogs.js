@@ -58,7 +58,7 @@ export function membersOf(session, conversation) {
   );
 }
 
-/** Rows for those who are invited; who has invited them, or owns the group, may take that back. */
+/** Rows for invited users; the inviter and the owner of the group may withdraw an invitation. */
 function pendingRows(session, conversation, pending) {
   const isOwner = conversation.members.some(({ id, role }) => id === session.me.id && role === "owner");
   return pending.map(({ user, invitedBy }) => {
@@ -75,7 +75,7 @@ function pendingRows(session, conversation, pending) {
   });
 }
 
-/** Say who was invited, if anybody was. */
+/** Show who was invited, if anybody was. */
 function tellInvited(people) {
   if (!people.length) return;
   const row = (person) => el("li", avatar(person), el("span.grow", person.name, el("small", "invited")));
@@ -97,10 +97,10 @@ function role({ role: name, userType }) {
   return el("small", name === "owner" ? `${userType} · owner` : userType);
 }
 
-/** A list of people whom this browser knows, to choose from; others are found by their ID or invented. */
+/** A list of the people known to this browser; others are found by their ID or invented. */
 class PeopleChoice {
   #list = el("ul.people");
-  #invented = new Map(); // accounts of those who were invented here, by id
+  #invented = new Map(); // accounts of people invented here, by id
   #id = el("input", { placeholder: "Paste somebody’s ID", ariaLabel: "ID of a person" });
 
   constructor(session, without) {
@@ -117,7 +117,7 @@ class PeopleChoice {
     return [...checked, this.#id.value.trim()].filter(Boolean);
   }
 
-  /** Let people who were invented here accept at once; return for which others a group has to wait. */
+  /** Accept at once for people invented here; return the others whose answer is pending. */
   async waitFor({ conversationId, invited = [] }) {
     for (const id of invited) if (this.#invented.has(id)) await acceptInvitations(this.#invented.get(id));
     if (!invited.length) return [];
@@ -154,7 +154,7 @@ function choiceDialog(title, action, choice, act, ...more) {
   const dialog = openDialog(title, choice.node, ...more, buttons(action, "primary"));
   dialog.firstElementChild.addEventListener("submit", (event) => {
     if (event.submitter.value !== "yes") return;
-    event.preventDefault(); // stays open until it has worked
+    event.preventDefault(); // stays open until it has succeeded
     choice.status.textContent = choice.ids.length ? "" : "Choose somebody first.";
     const start = async () => {
       const people = await choice.waitFor(await act(choice));
@@ -166,7 +166,7 @@ function choiceDialog(title, action, choice, act, ...more) {
 }
 
 function buttons(action, kind) {
-  // The first one is what Enter presses; they are shown the other way round.
+  // Enter presses the first one; they are displayed in reverse order.
   return el(
     "div.buttons",
     el(`button.button.${kind}`, { type: "submit", value: "yes" }, action),

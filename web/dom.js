@@ -1,4 +1,4 @@
-/** Building the page. What users wrote goes in as text nodes only, so nothing of it can become markup. */
+/** Builds the page. User content is inserted as text nodes only, so it can never become markup. */
 const SVG = "http://www.w3.org/2000/svg";
 
 /**
@@ -9,7 +9,7 @@ export function el(selector, ...parts) {
   const [tag, ...classes] = selector.split(".");
   const node = document.createElement(tag);
   if (classes.length) node.className = classes.join(" ");
-  if (tag === "button") node.type = "button"; // unless it says "submit"
+  if (tag === "button") node.type = "button"; // unless set to "submit"
   const hasProperties = parts[0]?.constructor === Object;
   if (hasProperties) setAll(node, parts.shift());
   node.append(...parts.flat().filter((child) => child != null && child !== false));
@@ -33,7 +33,7 @@ export function icon(name) {
   return svg;
 }
 
-/** A button that shows an icon and says `label`. */
+/** A button with an icon, labelled `label`. */
 export function iconButton(name, label, onclick = null) {
   return el(`button.icon-button.${name}`, { ariaLabel: label, title: label, onclick }, icon(name));
 }
@@ -53,7 +53,7 @@ export function reconcile(parent, items, { key, create, update }) {
   }
 }
 
-/** Replace the content of `node` if `stamp`, which stands for all that it is made from, is a new one. */
+/** Replace the content of `node` if `stamp`, which represents all its inputs, has changed. */
 export function redraw(node, stamp, draw) {
   const text = JSON.stringify(stamp);
   if (node.dataset.stamp === text) return;

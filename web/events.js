@@ -1,4 +1,4 @@
-/** What the server tells, and what becomes of it in the session: an entry for each event. */
+/** The handlers of server events, which update the session. */
 const MEMBERS_MS = 300;
 
 const IN_CONVERSATION = {
@@ -23,7 +23,7 @@ const IN_CONVERSATION = {
   },
 };
 
-/** Events that are not about one conversation that is known already. */
+/** Events that are not about one known conversation. */
 const PERSONAL = {
   "conversation:created": (session, { conversationId }) => lookAgain(session, conversationId),
   "conversation:members": (session, { conversationId, userId, isMember }) => {
@@ -50,7 +50,7 @@ const PERSONAL = {
   error: (session, { error }) => session.say(error.message),
 };
 
-/** Let every event of the session's connection change the session. */
+/** Connect all handlers to the session's connection. */
 export function listen(session) {
   for (const [name, handle] of Object.entries(IN_CONVERSATION)) {
     session.connection.on(name, (event) => {
@@ -79,7 +79,7 @@ function received({ session, conversation, event: { message } }) {
   conversation.setTyping(message.sender.id, false, () => session.changed());
   if (message.kind === "system") lookAgain(session, conversation.id);
   if (isMine) {
-    conversation.unread = 0; // who sends has read
+    conversation.unread = 0; // sending implies reading
     session.outbox.drop(message.clientId);
   } else if (isNew) {
     conversation.unread += 1;

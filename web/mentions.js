@@ -1,4 +1,4 @@
-/** Suggests people while a name is typed after an @, and finds those who are named in a text. */
+/** Suggests people while a name is typed after an @, and finds those mentioned in a text. */
 import { el } from "./dom.js";
 import { avatar } from "./words.js";
 
@@ -19,14 +19,14 @@ export class Mentions {
     text.addEventListener("blur", () => this.#show([]));
   }
 
-  /** Whose "@name" stands in `content`, as ids. */
+  /** The ids of people mentioned as "@name" in `content`. */
   among(content) {
     return this.candidates()
       .filter(({ name }) => content.includes(`@${name}`))
       .map(({ id }) => id);
   }
 
-  /** Suggest for what stands before the cursor. */
+  /** Update the suggestions for the text before the cursor. */
   look() {
     const typed = this.#typed();
     const matches = ({ name }) => ` ${name.toLowerCase()}`.includes(` ${typed}`);

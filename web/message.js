@@ -1,4 +1,4 @@
-/** How one message looks: its text, what it answers, reactions, ticks, and what can be done with it. */
+/** One message: text, quoted message, reactions, ticks, and actions. */
 import { el, icon, iconButton, redraw } from "./dom.js";
 import { avatar, fullTimeOf, namesOf, richText, timeOf } from "./words.js";
 
@@ -8,7 +8,7 @@ export function pendingMessage(entry, me) {
   return { ...entry, sender: me, kind: "text", state, seq: Infinity, version: 0, reactions: [] };
 }
 
-/** A key that stays when a pending message becomes a stored one. */
+/** A key that does not change when a pending message becomes a stored one. */
 export function keyOf({ id, clientId, sender }) {
   return clientId ? `${sender.id} ${clientId}` : id;
 }

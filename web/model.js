@@ -1,4 +1,4 @@
-/** State that views watch. Many changes in one turn give one callback, before the next paint. */
+/** State watched by views. Several changes in one turn cause one callback, before the next paint. */
 export class Model {
   #watchers = new Set();
   #due = false;

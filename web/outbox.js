@@ -1,6 +1,6 @@
 /**
  * Messages that are written but not acknowledged. They survive a reload, are sent in their order, and arrive once:
- * a repeat with the same client id is answered by the server with the first one's place.
+ * the server answers a repeat with the same client id with the position of the first one.
  */
 import { explain } from "./api.js";
 import { recallAll, remember } from "./storage.js";
@@ -22,7 +22,7 @@ export class Outbox {
     return this.#entries.filter((entry) => entry.conversationId === conversationId);
   }
 
-  /** Take in `{conversationId, content, replyTo, mentions}` for sending. */
+  /** Queue `{conversationId, content, replyTo, mentions}` for sending. */
   add(draft) {
     this.#keep({ ...draft, clientId: newClientId(), sentAt: new Date().toISOString() });
     this.flush();
@@ -34,14 +34,14 @@ export class Outbox {
     this.flush();
   }
 
-  /** Take an entry out: it has arrived, or is given up. */
+  /** Remove an entry that was delivered or discarded. */
   drop(clientId) {
     this.#entries = this.#entries.filter((entry) => entry.clientId !== clientId);
     remember(this.#key(clientId), null);
     this.changed();
   }
 
-  /** Send what waits, one after the other. Ends when all is sent or the connection is lost. */
+  /** Send pending messages one by one, until all are sent or the connection is lost. */
   async flush() {
     if (this.#sending) return;
     this.#sending = true;
@@ -60,7 +60,7 @@ export class Outbox {
       this.drop(entry.clientId);
     } catch (error) {
       if (error.code === "UNREACHABLE") throw error;
-      // A bug of the server may hit the same message each time: whether to try again is for the user to say.
+      // A server bug may affect this message each time: the user decides whether to retry.
       const isHopeless = !error.isRetryable || error.code === "INTERNAL_ERROR";
       if (isHopeless) return this.#keep({ ...entry, problem: explain(error) });
       this.say(explain(error));
@@ -76,12 +76,12 @@ export class Outbox {
   }
 
   #key(clientId) {
-    // A key for each entry, so that two windows of one user do not overwrite each other's.
+    // One key per entry, so that two windows of one user do not overwrite each other's entries.
     return `outbox.${this.userId}.${clientId}`;
   }
 }
 
 function newClientId() {
-  const bytes = crypto.getRandomValues(new Uint8Array(12)); // unlike randomUUID, there on plain http too
+  const bytes = crypto.getRandomValues(new Uint8Array(12)); // unlike randomUUID, available on plain http too
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -36,7 +36,7 @@ export class Pane {
     this.wire = new Wire(this.session.connection);
     this.node = this.#build();
     this.session.watch(() => this.#render());
-    // "Seen 5 minutes ago" has to grow older by itself.
+    // "Seen 5 minutes ago" must be updated over time.
     this.clock = setInterval(() => this.session.changed(), MINUTE_MS);
   }
 
@@ -51,7 +51,7 @@ export class Pane {
   }
 
   focus() {
-    const hasKeyboard = matchMedia("(hover: hover)").matches; // else focus would bring up one that covers the messages
+    const hasKeyboard = matchMedia("(hover: hover)").matches; // otherwise focus opens a keyboard that covers the messages
     if (hasKeyboard) this.chat.composer.focus();
   }
 
@@ -88,7 +88,7 @@ export class Pane {
   #show(conversationId) {
     this.node.dataset.view = "chat";
     this.session.attempt(() => this.session.show(conversationId));
-    this.#render(); // at once: the focus must not jump here when the user has moved on
+    this.#render(); // at once: the focus must not jump here after the user has moved on
     this.focus();
   }
 

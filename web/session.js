@@ -1,4 +1,4 @@
-/** One signed-in user: their connection, what they see, and everything they can do. */
+/** One signed-in user: connection, state, and all actions. */
 import { Api, explain } from "./api.js";
 import { Connection } from "./connection.js";
 import { Conversation } from "./conversation.js";
@@ -16,17 +16,17 @@ const MORE_NOTICES = [
 const GONE = new Set(["NOT_A_MEMBER", "CONVERSATION_NOT_FOUND"]);
 
 export class Session extends Model {
-  status = "connecting"; // then "online" or "offline" in turn, at last "ended"
+  status = "connecting"; // then "online" or "offline", finally "ended"
   conversations = new Map();
   hasMoreConversations = false;
   presence = new Map(); // user id -> "online", or the time at which they left
-  invitations = []; // the open ones, the latest first
+  invitations = []; // open ones, latest first
   notices = { unreadCount: 0, notifications: [] };
   #page = 1;
   #timers = new Map();
   #wanted = false;
 
-  /** `say(text)` shows a short word to the user, `heard(message)` tells of a message that came in. */
+  /** `say(text)` shows a short message to the user, `heard(message)` is called for each received message. */
   constructor(account, { say, heard }) {
     super();
     this.me = account.user;
@@ -58,7 +58,7 @@ export class Session extends Model {
     return this.conversations.get(this.openId);
   }
 
-  /** The conversations, the latest first. */
+  /** The conversations, latest first. */
   get list() {
     return [...this.conversations.values()].sort((one, other) => other.lastAt.localeCompare(one.lastAt));
   }
@@ -67,7 +67,7 @@ export class Session extends Model {
     return this.list.reduce((sum, { unread }) => sum + unread, 0);
   }
 
-  /** Run an action of the user; what goes wrong is said to them. Returns undefined then. */
+  /** Run an action of the user; shows an error and returns undefined if it fails. */
   async attempt(action) {
     try {
       return await action();
@@ -117,7 +117,7 @@ export class Session extends Model {
   async markRead(conversation) {
     const last = conversation.messages.at(-1);
     if (!conversation.unread || !last || !this.connection.online) return;
-    conversation.unread = 0; // at once, so that this is asked once
+    conversation.unread = 0; // at once, so that it is sent only once
     this.changed();
     await this.connection.ask("conversation:read", { conversationId: conversation.id, messageId: last.id });
     if (this.notices.unreadCount) this.lookAtNotices();
@@ -127,7 +127,7 @@ export class Session extends Model {
     this.later("notices", NOTICES_MS, () => this.loadNotices());
   }
 
-  /** Ask for the notifications that the document does not have: they are off for clients that do not know them. */
+  /** Enable notification types beyond OnSwift's document: they are off by default, for clients that do not know them. */
   async #wantNotices() {
     if (this.#wanted) return;
     const preferences = MORE_NOTICES.map((type) => ({ type, inApp: true }));
@@ -174,7 +174,7 @@ export class Session extends Model {
     await this.connection.ask("conversation:remove", { conversationId: conversation.id, userId });
   }
 
-  /** Who is invited to a group and has not answered. */
+  /** Users invited to a group who have not answered. */
   async pendingOf(conversationId) {
     const path = `/api/conversations/${conversationId}/invitations?limit=100`;
     return (await this.api.call("GET", path)).invitations;
@@ -194,14 +194,14 @@ export class Session extends Model {
     await this.#answer(id, "decline");
   }
 
-  /** Drop an invitation that is not open any more; what the bell says of it has changed too. */
+  /** Remove an invitation that is no longer open, and update its notification. */
   uninvite(id) {
     this.invitations = this.invitations.filter((one) => one.id !== id);
     this.lookAtNotices();
     this.changed();
   }
 
-  /** Fetch what a conversation is and who is in it; one that the user is no longer in is dropped. */
+  /** Fetch a conversation and its members; it is removed if the user is no longer a member. */
   async refresh(conversationId) {
     try {
       const description = await this.api.call("GET", `/api/conversations/${conversationId}`);
@@ -221,7 +221,7 @@ export class Session extends Model {
     this.changed();
   }
 
-  /** Run `action` once, some time after the last call with this name; try again later when it fails. */
+  /** Run `action` once, some time after the last call with this name; retry later if it fails. */
   later(name, ms, action) {
     const failed = (error) => (error.isRetryable ? this.later(name, RETRY_MS, action) : this.say(explain(error)));
     const timer = setTimeout(() => action().catch(failed), ms);
@@ -234,15 +234,15 @@ export class Session extends Model {
     this.presence.clear();
     this.changed();
     if (status !== "online") return;
-    this.open?.hold(); // until its join is answered: the server may go on with live events before
+    this.open?.hold(); // until its join is answered: live events may arrive before
     this.later("sync", 0, () => this.#sync());
   }
 
   async #sync() {
-    if (!this.connection.online) return; // starts anew when it is
+    if (!this.connection.online) return; // starts again when it is
     await this.connection.ask("join:user", { userId: this.me.id });
     await this.#loadConversations(1);
-    if (this.openId && !this.open) await this.refresh(this.openId); // it is further down the list
+    if (this.openId && !this.open) await this.refresh(this.openId); // not in the loaded part of the list
     if (this.open) await this.#join(this.open);
     this.outbox.flush();
     await Promise.all([this.#wantNotices(), this.loadNotices(), this.loadInvitations()]);

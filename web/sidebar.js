@@ -1,4 +1,4 @@
-/** The list of conversations: who, the last words, what is unread. */
+/** The list of conversations: participants, last message, unread count. */
 import { newConversation } from "./dialogs.js";
 import { el, iconButton, reconcile, redraw } from "./dom.js";
 import { invitationRow } from "./invitations.js";

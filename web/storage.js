@@ -1,4 +1,4 @@
-/** What this browser remembers: accounts, who sits in which pane, unsent messages and drafts. */
+/** Local storage: accounts, panes, unsent messages and drafts. */
 const PREFIX = "greenroom.";
 
 export const SLOTS = ["creator", "talent"];
@@ -7,7 +7,7 @@ export function recall(key) {
   try {
     return JSON.parse(localStorage.getItem(PREFIX + key));
   } catch {
-    return null; // not ours, or damaged: as good as nothing
+    return null; // not ours, or damaged: treated as missing
   }
 }
 
@@ -38,7 +38,7 @@ export function seat(slot, userId) {
   remember(`pane.${slot}`, userId);
 }
 
-/** Forget a user with everything that was theirs: for logging out. */
+/** Delete a user with all their data, on logout. */
 export function forgetUser(userId) {
   for (const slot of SLOTS) if (recall(`pane.${slot}`) === userId) seat(slot, null);
   for (const kind of ["outbox", "draft", "open"]) for (const key of keysOf(`${kind}.${userId}`)) remember(key, null);

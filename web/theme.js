@@ -1,4 +1,4 @@
-/** Light or dark: the system's choice until the user makes another. Runs before the page is painted. */
+/** Light or dark: the system's preference unless the user has chosen. Runs before the page is painted. */
 const root = document.documentElement;
 root.dataset.theme = localStorage.getItem("greenroom.theme") ?? "";
 

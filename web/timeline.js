@@ -1,11 +1,11 @@
-/** The messages of the open conversation, oldest first: scrolling, older history, what is new. */
+/** The messages of the open conversation, oldest first: scrolling, older history, the line "New". */
 import { confirmation } from "./dialogs.js";
 import { el, icon, placeBelow, reconcile } from "./dom.js";
 import { keyOf, pendingMessage, updateMessage } from "./message.js";
 import { dayOf } from "./words.js";
 
 const EMOJI = ["👍", "❤️", "😂", "🎉", "😮", "😢"];
-const NEAR = 48; // px from the bottom that still count as being there
+const NEAR = 48; // px from the bottom that still count as the bottom
 const OLDER_AT = 300; // px from the top at which older messages are fetched
 const PAUSE_MS = 2000;
 const RUN_MS = 5 * 60_000;
@@ -15,12 +15,12 @@ export class Timeline {
   #log = el("ol.log", { role: "log", ariaLive: "off", ariaLabel: "Messages", tabIndex: 0 });
   #jump = el("button.jump", { onclick: () => this.toBottom() });
   #picker = el("div.emoji-picker", { popover: "auto", role: "menu", ariaLabel: "Reaction" });
-  #shown = null; // the conversation on show
+  #shown = null; // the displayed conversation
   #isAtBottom = true;
   #isLoading = false;
   #firstNew = null; // seq of the first message under the line "New"
   #hadUnread = false;
-  #isOpening = false; // a conversation was chosen and has not been drawn yet
+  #isOpening = false; // a conversation was chosen but not drawn yet
 
   /** `composer` takes replies and edits; `isAttended()` says whether the user looks at this pane. */
   constructor(session, composer, isAttended) {
@@ -64,7 +64,7 @@ export class Timeline {
     else if (hasGrownUpwards) this.#log.scrollTop = scrollTop + this.#log.scrollHeight - scrollHeight;
   }
 
-  /** What depends on the place that is looked at. */
+  /** Update everything that depends on the scroll position. */
   #settle(conversation) {
     this.#jump.hidden = this.#isAtBottom;
     this.#jump.replaceChildren(icon("down"), conversation.unread ? `${conversation.unread} new` : "Latest");
@@ -83,7 +83,7 @@ export class Timeline {
     return messages.flatMap((message, index) => this.#withLines(message, messages[index - 1]));
   }
 
-  /** A message and what stands above it: the day, the line "New". */
+  /** A message and the rows above it: the day, the line "New". */
   #withLines(message, previous) {
     const day = dayOf(message.sentAt);
     const isNewDay = !previous || dayOf(previous.sentAt) !== day;
@@ -100,7 +100,7 @@ export class Timeline {
   #placeNewLine({ unread, messages, isLoaded }) {
     const isSeen = this.isAttended() && this.#isAtBottom && !this.#isOpening;
     if (unread && !this.#hadUnread && !isSeen) this.#firstNew = (messages.at(-unread) ?? messages[0])?.seq ?? null;
-    if (messages.at(-1)?.sender.id === this.session.me.id) this.#firstNew = null; // who answers has seen it
+    if (messages.at(-1)?.sender.id === this.session.me.id) this.#firstNew = null; // answering implies having seen it
     this.#hadUnread = unread > 0 && messages.length > 0;
     this.#isOpening &&= !isLoaded;
   }
@@ -165,7 +165,7 @@ export class Timeline {
     node.focus();
   }
 
-  /** Arrow keys walk through the messages, whose buttons are then in reach of Tab. */
+  /** Arrow keys move through the messages; Tab then reaches their buttons. */
   #walk(event) {
     const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
     if (!step) return;

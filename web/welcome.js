@@ -1,4 +1,4 @@
-/** What stands where nobody is signed in yet: the offer of a demo, and the ways to log in. */
+/** Shown while nobody is signed in: a demo, and the login forms. */
 import { inventDemo } from "./demo.js";
 import { el, icon } from "./dom.js";
 import { loginForm, whileBusy } from "./forms.js";
@@ -33,13 +33,13 @@ export function welcome({ start, enter }) {
   return el("div.welcome", pitch, el("div.entry", vignette(), card(loginForm(enter))));
 }
 
-/** A glimpse of what is to come. */
+/** A preview of the app. */
 function vignette() {
   const line = (side, text) => el(`div.message.${side}.starts`, el("div.bubble", text));
   return el("div.vignette", { ariaHidden: "true" }, ...TALK.map(([side, text]) => line(side, text)));
 }
 
-/** What stands in the place of one pane. `hint` is the account that sat there until its session ended. */
+/** Shown instead of a pane. `hint` is its account until the session ended. */
 export function emptyPane(slot, enter, hint) {
   const form = loginForm(enter, { hint, userType: slot });
   if (hint) form.prepend(el("p.problem", `${hint.user.name} has been logged out.`));

@@ -1,4 +1,4 @@
-/** The drawer for developers: what crosses this user's socket, the newest on top. */
+/** The developer drawer: events of this user's socket, newest on top. */
 import { el, iconButton } from "./dom.js";
 
 const SHOWN = 200;

@@ -1,4 +1,4 @@
-/** Times, names and message texts as people read them. */
+/** Formats times, names and message texts. */
 import { el } from "./dom.js";
 
 const TIME = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
@@ -41,7 +41,7 @@ export function agoOf(iso) {
   return minutes < 24 * 60 ? AGO.format(-Math.round(minutes / 60), "hour") : dayOf(iso);
 }
 
-/** The same, to the second within a minute: for a text that is kept up to date. */
+/** The same, in seconds within a minute, for a text that is kept up to date. */
 export function secondsAgoOf(iso) {
   const seconds = Math.round((Date.now() - new Date(iso)) / 1000);
   return seconds < 60 ? SECONDS_AGO.format(-Math.max(seconds, 0), "second") : agoOf(iso);
@@ -70,7 +70,7 @@ export function avatar({ id, name }, presence) {
   return node;
 }
 
-/** Nodes for a text: links can be opened, names of mentioned `people` stand out, everything else is plain. */
+/** Nodes for a text, with links and highlighted names of mentioned `people`. */
 export function richText(text, people = []) {
   const names = people.map(({ name }) => escaped(`@${name}`)).sort((one, other) => other.length - one.length);
   const pattern = new RegExp([LINK.source, ...names].join("|"), "g");

@@ -1,4 +1,4 @@
-"""Mails about accounts: codes that come back, and what was done."""
+"""Mails about accounts: codes to enter, and reports of changes."""
 
 import secrets
 from datetime import timedelta
@@ -16,7 +16,7 @@ from core.work.jobs import MailAlert, MailCode, MailUser, MailVerification
 
 
 class Code(msgspec.Struct, frozen=True):
-    """A mailed code: for how long it is good, where its link leads on the page, and the mail around it."""
+    """A mailed code: its lifetime, where its link leads on the page, and the text around it."""
 
     lifetime: timedelta
     fragment: str
@@ -78,21 +78,21 @@ If it was you, there is nothing to do. If not, ask for a new password now (\"For
 
 
 async def mail_code(resources: Resources, job: MailCode) -> None:
-    """Mail a code to the user of an address, if there is one and it is of use to her."""
+    """Mail a code to the user of an address, if there is one who can use it."""
     user = await USER_BY_EMAIL(resources.db, job.market, emails.canonical(job.email))
     if user and not (job.purpose == VERIFY and user.is_verified):
         await _send_code(resources, user, job.purpose)
 
 
 async def mail_verification(resources: Resources, job: MailVerification) -> None:
-    """Mail a new user the code that verifies her address, unless she has deleted her account."""
+    """Mail a new user the code that verifies the address, unless the account has been deleted."""
     user = await USER_BY_ID(resources.db, UUID(job.user_id))
     if user and not user.is_verified:
         await _send_code(resources, user, VERIFY)
 
 
 async def mail_alert(resources: Resources, job: MailAlert) -> None:
-    """Tell a user what was done to her account, unless she has deleted it."""
+    """Mail a user what was done to the account, unless it has been deleted."""
     user = await USER_BY_ID(resources.db, UUID(job.user_id))
     if user is None:
         return
@@ -108,7 +108,7 @@ async def _send_code(resources: Resources, user: Known, purpose: str) -> None:
     code, title, token = CODES[purpose], marketplaces.ALL[user.market].title, secrets.token_urlsafe(32)
     link = f"{resources.settings.public_url}/#{code.fragment}={token}"
     text = code.text.format(title=title, link=link, token=token)
-    # Queued before the commit: if Redis is away, nothing is stored, and the job is tried again.
+    # Queued before the commit: if Redis is away, nothing is stored, and the job is retried.
     async with transaction(resources.db) as db:
         await INSERT_ONE_TIME_TOKEN(db, digest(token), user.id, purpose, clock.now() + code.lifetime)
         await resources.jobs.enqueue(MailUser(str(user.id), code.subject.format(title=title), text))

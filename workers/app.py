@@ -1,6 +1,6 @@
-"""The worker: arq in this process's loop, with the jobs of core/work/jobs.py and the sweep that makes up for lost ones.
+"""The worker: arq in this process's loop, with the jobs of core/work/jobs.py and the sweep that replaces lost ones.
 
-A job may run more than once (a worker dies, Redis loses what it was told last), so each is harmless to repeat.
+A job may run more than once (a worker dies, Redis loses its last writes), so each job is idempotent.
 """
 
 import asyncio
@@ -68,7 +68,7 @@ from workers.running import JOB_SECONDS, Functions, periodic
 STOP_SECONDS = 3.0
 RECONNECT_SECONDS = 1.0
 COUNT_SECONDS = 15.0
-# The sweep runs each minute; a message may be committed some seconds after its id was made.
+# The sweep runs each minute; a message may be committed some seconds after its id was generated.
 SWEEP_OVERLAP = timedelta(seconds=30)
 FIRST_SWEEP = timedelta(hours=1)
 
@@ -76,7 +76,7 @@ log = logging.getLogger(__name__)
 
 
 class Worker:
-    """Runs jobs until it is stopped; `wait` returns never, or raises what ended it."""
+    """Runs jobs until it is stopped; `wait` never returns, but raises the error that ended it."""
 
     def __init__(
         self, settings: Settings, resources: Resources, publisher: Publisher, push_provider: PushProvider
@@ -100,35 +100,35 @@ class Worker:
 
     @property
     def running(self) -> int:
-        """How many jobs run here, those of the clock included."""
+        """Number of jobs running here, including periodic tasks."""
         return len(self._arq.tasks) if self._arq else 0
 
     @property
     def dead(self) -> int | None:
-        """How many jobs of all workers failed for good; None as long as they have not been counted."""
+        """Number of dead jobs of all workers; None until they have been counted."""
         return self._dead
 
     def start(self) -> None:
-        """Begin to take jobs."""
+        """Start taking jobs."""
         # arq logs the arguments of jobs at INFO: addresses, and the codes of password resets.
         logging.getLogger("arq.worker").setLevel(logging.WARNING)
         self._running = asyncio.create_task(self._run(), name="worker")
         self._counting.start()
 
     async def wait(self) -> None:
-        """Wait for the worker to die; raises what killed it."""
+        """Wait for the worker to die; raises the error that killed it."""
         assert self._running, "start() comes first"  # noqa: S101
         await asyncio.shield(self._running)
 
     async def stop(self) -> None:
-        """Take no more jobs and let those that run finish; one that takes too long is ended and runs again later."""
+        """Take no more jobs and let running ones finish; a job that takes too long is cancelled and runs again later."""
         await self._counting.stop()
         if self._running:
             self._running.cancel()
             await asyncio.wait([self._running])
 
     async def _run(self) -> None:
-        # A Redis that is away ends arq's worker but not ours: Redis comes back, and so do the jobs.
+        # An unavailable Redis ends arq's worker but not ours: when Redis is back, so are the jobs.
         while True:
             with contextlib.suppress(RedisError, OSError):
                 await self._run_until_redis_fails()
@@ -230,7 +230,7 @@ class Worker:
         await store_words(self._resources.db, self._searched, [UUID(id) for id in job.conversation_ids])
 
     async def _store_missing_words(self) -> None:
-        """Go on through all conversations, for some seconds: for what jobs have lost, and what is older than the search."""
+        """Continue scanning all conversations, for some seconds, for messages that jobs missed or that predate the search."""
         self._words_after = await store_missing(self._resources.db, self._searched, self._words_after)
 
     async def _notify(self, conversation_ids: Sequence[UUID]) -> None:
@@ -250,14 +250,14 @@ class Worker:
         await push_notification(self._push_provider, self._resources.db, job)
 
     async def _sweep(self) -> None:
-        """Notify of what was written since the last sweep: so a lost job is only a delay."""
+        """Notify of messages since the last sweep, so that a lost job causes only a delay."""
         started = clock.now()
         conversation_ids = await written_since(self._resources.db, self._swept - SWEEP_OVERLAP)
         await self._notify(conversation_ids)
         self._swept = started
 
     async def _relay(self) -> None:
-        """Tell what was committed by processes that died before they told it."""
+        """Publish outbox entries of processes that died after the commit."""
         await relay(self._resources, self._publisher)
 
     async def _tidy(self) -> None:
@@ -265,7 +265,7 @@ class Worker:
         await erasure.again(self._resources)
 
     async def _tidy_files(self) -> None:
-        with contextlib.suppress(AppError):  # the storage is away; it has said so
+        with contextlib.suppress(AppError):  # the storage is away, which has been logged
             await tidy_files(self._resources)
 
     async def _count(self) -> None:
@@ -285,7 +285,7 @@ async def _finish(arq: ArqWorker) -> None:
 
 @asynccontextmanager
 async def open_worker(settings: Settings, resources: Resources, publisher: Publisher) -> AsyncIterator[Worker]:
-    """Run a worker in this loop for as long as the block runs; raises SettingsError."""
+    """Run a worker in this loop for the duration of the block; raises SettingsError."""
     async with open_push(settings) as push_provider:
         worker = Worker(settings, resources, publisher, push_provider)
         worker.start()

@@ -1,4 +1,4 @@
-"""Mails about a change of e-mail: to both addresses when it is asked for, and to the old one when it is done."""
+"""Mails about a change of e-mail: to both addresses when it is requested, and to the old one when it is done."""
 
 import secrets
 from uuid import UUID
@@ -14,7 +14,7 @@ from core.work.context import Resources
 from core.work.jobs import MailAddress, MailEmailChange, SendMail
 from workers.mail import send_mail
 
-# Where the links lead on the page.
+# Where links lead on the page.
 FRAGMENTS: dict[Purpose, str] = {OLD: "email", NEW: "email", CANCEL: "keep-email"}
 ASKED = "A new address for your account at {title}"
 TO_OLD = """Someone, hopefully you, wants your account at {title} to have another e-mail address: {email}
@@ -66,11 +66,11 @@ Both addresses had confirmed it. If it was not you, secure your mailbox with a n
 
 
 async def mail_email_change(resources: Resources, job: MailEmailChange) -> None:
-    """Mail what a change of e-mail needs, unless it has been cancelled, or the account deleted."""
+    """Send the mails of a change of e-mail, unless it has been cancelled, or the account deleted."""
     if job.about == "done":
         await _mail_done(resources, job)
         return
-    # Queued before the commit: if Redis is away, nothing is stored, and the job is tried again.
+    # Queued before the commit: if Redis is away, nothing is stored, and the job is retried.
     async with transaction(resources.db) as db:
         if change := await HOLD_PENDING(db, UUID(job.change_id), clock.now()):
             for mail in await _questions(resources, db, job, change):
@@ -86,7 +86,7 @@ async def mail_address(settings: Settings, db: Pool, mail: MailAddress) -> None:
 async def _questions(
     resources: Resources, db: Connection, job: MailEmailChange, change: Pending
 ) -> tuple[MailAddress, MailAddress]:
-    """Return the mails that ask both addresses, once their codes are stored."""
+    """Store new codes and return the mails with them for both addresses."""
     url, title = resources.settings.public_url, marketplaces.ALL[change.market].title
     is_taken = await USER_BY_EMAIL(db, change.market, emails.canonical(change.new_email))
     codes = {purpose: secrets.token_urlsafe(32) for purpose in FRAGMENTS if not (is_taken and purpose == NEW)}

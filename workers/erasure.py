@@ -11,7 +11,7 @@ from marketplaces import configured
 
 
 async def finish_erasure(resources: Resources, publisher: Publisher, job: FinishErasure) -> None:
-    """Erase what is left of a user as her marketplace wants, and have the next job go on if that is much."""
+    """Erase the rest of a user by the rules of the marketplace; if there is much, the next job continues."""
     user_id = UUID(job.user_id)
     market = await erasure.ERASED_IN(resources.db, user_id)
     if market is None:

@@ -25,7 +25,7 @@ MAX_TEXT = 500  # characters: a push has at most 4096 bytes
 
 
 class ServiceAccount(msgspec.Struct, frozen=True):
-    """As much as we need of the file that the Firebase console gives."""
+    """The parts that we need of the file from the Firebase console."""
 
     project_id: str
     client_email: str
@@ -58,7 +58,7 @@ class FailureAnswer(msgspec.Struct, frozen=True):
 
 
 class FcmError(Exception):
-    """Firebase does not answer as it should; worth another try."""
+    """Firebase did not answer as expected; can be retried."""
 
 
 class Fcm:
@@ -98,7 +98,7 @@ class Fcm:
 
 
 def message(push: Push) -> dict[str, object]:
-    """Return a push as Firebase takes it. A later one of the same key takes the place of an earlier one on the device."""
+    """Return a push in Firebase's format. On the device, a push replaces an earlier one with the same key."""
     key = str(push.fold_key or push.id)
     facts = {"notificationId": push.id, "type": push.type, "entityType": push.entity_type, "entityId": push.entity_id}
     return {
@@ -112,7 +112,7 @@ def message(push: Push) -> dict[str, object]:
 
 
 def assertion(account: ServiceAccount, now: int) -> str:
-    """Return the signed claim that an access token is given for (RFC 7523)."""
+    """Return the signed claim that is exchanged for an access token (RFC 7523)."""
     claims = {"iss": account.client_email, "scope": SCOPE, "aud": account.token_uri, "iat": now, "exp": now + 3600}
     return jwt.encode(claims, account.private_key, algorithm="RS256", headers={"kid": account.private_key_id})
 

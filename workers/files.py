@@ -1,4 +1,4 @@
-"""The job that checks files. Some at once, and one of each user: no other job, and nobody's file, waits for slow ones."""
+"""The job that checks files: a few at once, and one per user, so that slow files delay neither other jobs nor other users."""
 
 import time
 from uuid import UUID
@@ -12,9 +12,9 @@ from core.work.context import Ctx, Resources
 from core.work.jobs import BusyError
 from marketplaces import configured
 
-# Of the ten jobs that a worker runs. Each may have a decoder of 512 MB.
+# Of the ten jobs that a worker runs at once. Each may have a decoder of 512 MB.
 FILES_AT_ONCE = 3
-# How often those that must wait ask again, all together: so a long queue costs the others no more than a short one.
+# How often waiting checks ask again, all together, so that a long queue costs no more than a short one.
 ASKING = Rate("files-asking", count=10, seconds=1)
 
 
@@ -28,7 +28,7 @@ class FileChecks:
         self._asking = Bucket(ASKING)
 
     async def check(self, file_id: UUID) -> None:
-        """Check a file, or raise BusyError when there is no room, or what `check_file` raises."""
+        """Check a file; raise BusyError if there is no capacity, or what `check_file` raises."""
         self._check_room()
         file = await table.OWNED(self._resources.db, file_id)
         if file is None:
@@ -48,7 +48,7 @@ class FileChecks:
 
 
 async def check_owned(resources: Resources, publisher: Publisher, file: Owned, file_id: UUID) -> None:
-    """Check a file as its marketplace wants; raises UNAVAILABLE, ScannerAwayError and DecoderLostError: the file is held."""
+    """Check a file by the rules of its marketplace; raises UNAVAILABLE, ScannerAwayError, DecoderLostError: the file is held."""
     (manifest,) = configured((file.market,))
     ctx = Ctx(resources, publisher, file.market, logs.request_id())
     await checking.check_file(ctx, manifest.purposes, file_id)

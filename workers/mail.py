@@ -35,28 +35,28 @@ async def mail_user(settings: Settings, db: Pool, mail: MailUser) -> None:
 
 
 def compose(settings: Settings, to: str, subject: str, text: str) -> EmailMessage:
-    """Return a mail from us, of plain text."""
+    """Return a plain-text mail from our address."""
     message = EmailMessage()
     message["From"] = settings.mail_from
     message["To"] = to
-    message["Subject"] = " ".join(subject.split())  # names that people give may have line ends
+    message["Subject"] = " ".join(subject.split())  # names chosen by users may contain line breaks
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(text)
     return message
 
 
 class MailRefusedError(Exception):
-    """The server does not take a mail now."""
+    """The server does not accept a mail now."""
 
 
 async def send(settings: Settings, message: EmailMessage) -> None:
-    """Give a mail to the server; raises PermanentError when it will never take it, and what is worth another try."""
+    """Pass a mail to the server; raises PermanentError if it will never accept it, and other errors that can be retried."""
     try:
         await _deliver(settings, message)
     except aiosmtplib.SMTPException as error:
         if not (codes := _codes(error)):
             raise
-        # Servers quote the mailbox in what they answer, each in its own form: of that only the codes are told.
+        # Servers quote the mailbox in their answers, each in its own format, so only the codes are reported.
         kind = PermanentError if _is_permanent(error) else MailRefusedError
         said = ", ".join([type(error).__name__, *codes])
         raise kind(f"the mail server refuses {str(message['Subject'])!r} ({said})") from None
@@ -77,14 +77,14 @@ async def _deliver(settings: Settings, message: EmailMessage) -> None:
 
 
 def _codes(error: aiosmtplib.SMTPException) -> list[str]:
-    """Return what the server has answered, in digits (RFC 5321, RFC 3463); nothing: it was no answer that failed."""
+    """Return the status codes of the server's answer (RFC 5321, RFC 3463); empty if there was no answer."""
     refusals = error.recipients if isinstance(error, aiosmtplib.SMTPRecipientsRefused) else [error]
     answers = [one for one in refusals if isinstance(one, aiosmtplib.SMTPResponseException)]
     return [" ".join([str(one.code), *_ENHANCED.findall(one.message)[:1]]) for one in answers]
 
 
 def _is_permanent(error: Exception) -> bool:
-    """Say whether the server will never take this mail: it answered 5xx, for the mail or for its only recipient."""
+    """Return whether the server will never accept this mail: it answered 5xx, for the mail or for its only recipient."""
     if isinstance(error, aiosmtplib.SMTPRecipientsRefused):
         return all(refusal.code >= PERMANENT for refusal in error.recipients)
     return isinstance(error, aiosmtplib.SMTPResponseException) and error.code >= PERMANENT

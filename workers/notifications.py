@@ -1,4 +1,4 @@
-"""Brings a notification to its user outside of the app: by mail, or to a device."""
+"""Delivers a notification outside of the app: by mail, or to a device."""
 
 from uuid import UUID
 
@@ -19,7 +19,7 @@ You can switch mails like this one off in the settings of your notifications at 
 
 
 async def mail_notification(settings: Settings, db: Pool, job: MailNotification) -> None:
-    """Mail a notification to its user, as it is now; not if she has read it, or nothing of it is left."""
+    """Mail a notification in its current form, unless it has been read or no longer has content."""
     id = UUID(job.notification_id)
     mail = await deliveries.MAIL(db, id, job.claimed_at)
     if mail is None or not await _is_still_so(db, mail.market, mail.type, mail.entity_id, mail.user_id):
@@ -30,7 +30,7 @@ async def mail_notification(settings: Settings, db: Pool, job: MailNotification)
     title = marketplaces.ALL[mail.market].title
     text = TEXT.format(message=mail.message, link=settings.public_url, title=title)
     message = compose(settings, mail.email, f"{mail.title} - {title}", text)
-    # A worker that dies before it can say that the mail is out sends it again: so mail programs see that it is the same.
+    # A worker that dies before it has recorded the sending sends again: the id lets mail programs recognise the duplicate.
     claim = f".{mail.mailed_at:%Y%m%d%H%M%S%f}" if mail.is_folded and mail.mailed_at else ""
     domain = settings.mail_from.rpartition("@")[2].rstrip(">")
     message["Message-ID"] = f"<{job.notification_id}{claim}@{domain}>"
@@ -38,7 +38,7 @@ async def mail_notification(settings: Settings, db: Pool, job: MailNotification)
 
 
 async def push_notification(provider: PushProvider, db: Pool, job: PushNotification) -> None:
-    """Send a notification to a device, and forget the device when it is gone."""
+    """Push a notification to a device, and delete the device if it is no longer registered."""
     device_id = UUID(job.device_id)
     push = await deliveries.PUSH(db, UUID(job.notification_id), device_id)
     if push is None or not await _is_still_so(db, push.market, push.type, push.entity_id, push.user_id):

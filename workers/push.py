@@ -12,22 +12,22 @@ log = logging.getLogger(__name__)
 
 
 class UnregisteredError(Exception):
-    """There is no such device any more: forget its token."""
+    """The device is no longer registered: delete its token."""
 
 
 class PushProvider(Protocol):
-    """Brings notifications to devices."""
+    """Delivers notifications to devices."""
 
     async def send(self, push: Push) -> None:
-        """Bring one. Raises UnregisteredError, PermanentError for what is never taken, others for what is worth a try."""
+        """Deliver one. Raises UnregisteredError, PermanentError if it will never be accepted, other errors for a retry."""
         ...
 
 
 class LoggedPush:
-    """What there is without a provider."""
+    """Used if no provider is configured."""
 
     async def send(self, push: Push) -> None:
-        """Log that there is a notification, not whom it is for and not what it says: that may be a private message."""
+        """Log that there is a notification, but not for whom nor its text, which may be a private message."""
         log.info("a push to a device (%s), which no provider brings: %s", push.platform, push.title)
 
 
@@ -37,7 +37,7 @@ async def open_push(settings: Settings) -> AsyncIterator[PushProvider]:
     if not settings.fcm_credentials:
         yield LoggedPush()
         return
-    from workers.fcm import open_fcm  # only here, because it needs an extra
+    from workers.fcm import open_fcm  # imported here because it needs an extra
 
     async with open_fcm(settings.fcm_credentials) as fcm:
         yield fcm

@@ -1,4 +1,4 @@
-"""Runs a job: tries it again for a while when it fails, and keeps what is dead for people to look at."""
+"""Runs jobs: retries failures for a while, and keeps dead jobs for operators."""
 
 import asyncio
 import logging
@@ -21,11 +21,11 @@ from core.work.context import Resources
 from core.work.jobs import BusyError, Job, PermanentError
 from workers.suspects import ArqContext, Suspects
 
-# Also how long a job of a worker that was killed stays put.
+# Also how long a job of a killed worker stays locked.
 JOB_SECONDS = 30
-# One wait after each try but the last: what was restarted is back within minutes.
+# One wait after each try except the last: a restarted service is back within minutes.
 RETRY_SECONDS = (5, 30, 120, 600)
-# While a new version rolls out, its jobs reach old workers, too: they leave them to the new ones.
+# During a rollout, old workers receive jobs of the new version, and leave them to new workers.
 UNKNOWN_SECONDS = 15
 UNKNOWN_TRIES = 40
 
@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 
 class Functions(dict[str, Function | CronJob]):
-    """arq's table of functions; one that is not in it puts its job back instead of losing it."""
+    """arq's table of functions; a job without a function is put back instead of lost."""
 
     def __init__(self, resources: Resources, of_time: dict[str, Function | CronJob]) -> None:
         super().__init__(of_time)
@@ -44,7 +44,7 @@ class Functions(dict[str, Function | CronJob]):
         self._suspects = Suspects()
 
     def add(self, kind: type[J], run: Callable[[J], Awaitable[None]]) -> None:
-        """Have jobs of a kind run by a function."""
+        """Register the function for a type of job."""
 
         async def decode_and_run(arguments: object) -> None:
             await run(msgspec.convert(arguments, kind))
@@ -59,7 +59,7 @@ class Functions(dict[str, Function | CronJob]):
 
 
 def periodic(resources: Resources, name: str, run: Callable[[], Awaitable[None]]) -> WorkerCoroutine:
-    """Return what arq calls for work that comes back by itself: a failure is logged, and made up for by the next time."""
+    """Return what arq calls for a periodic task: a failure is logged, and the next run makes up for it."""
 
     async def attempt(ctx: ArqContext, *_: object, **__: object) -> None:  # noqa: ARG001 - arq names it
         outcome, id = "failed", str(uuid7())
@@ -117,19 +117,19 @@ def _attempts(resources: Resources, suspects: Suspects, name: str, run: Run, *, 
 
 
 def _count_from_zero(resources: Resources, name: str, *outcomes: str) -> None:
-    # Of a counter that begins with its first failure, Prometheus sees no increase.
+    # If a counter first appears with a failure, Prometheus sees no increase.
     for outcome in outcomes:
         resources.metrics.jobs.labels(name, outcome)
 
 
 async def _try(run: Run, arguments: object) -> None:
-    # arq's own limit would end the job before it could be tried again.
+    # arq's own limit would end the job before it could be retried.
     async with asyncio.timeout(JOB_SECONDS):
         await run(arguments)
 
 
 def _wait(error: Exception, tries: int) -> float | None:
-    """Return after how many seconds to try again; None: never."""
+    """Return the seconds until the next try; None: none."""
     if isinstance(error, PermanentError):
         return None
     if isinstance(error, UnknownJobError):
@@ -149,7 +149,7 @@ async def _mark_dead(
 
 
 def told(error: Exception) -> str:
-    """Say what went wrong, with what it came from."""
+    """Describe an error together with its cause."""
     said = f"{type(error).__name__}: {error}".rstrip(": ")
     cause = error.__cause__
     return f"{said} ({type(cause).__name__})" if cause and str(cause) not in said else said

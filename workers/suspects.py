@@ -1,8 +1,8 @@
 """Jobs whose worker died while they ran: one of them may have killed it.
 
-arq counts how often a job was begun, and here is kept how often it was seen to end: what is missing are deaths. All that ran in
-a worker that died are suspects. Each gets one more try, without another suspect beside it: which one it was shows in
-whose company the worker dies again.
+arq counts how often a job was started; this module counts how often it ended, and the difference is the number of deaths. All
+jobs that were running when a worker died are suspects. Each gets one more try, without another suspect beside it: if a
+worker dies again, that suspect is to blame.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 
 from core.work.jobs import BusyError, PermanentError
 
-# As long as arq remembers how often a job was begun.
+# As long as arq remembers how often a job was started.
 KEPT_SECONDS = 88_400
 WAIT_SECONDS = 5.0
 _ENDED, _ALONE = "ended", "alone"
@@ -24,19 +24,19 @@ ArqContext: TypeAlias = dict[Any, Any]
 
 
 class Suspects:
-    """Those of one worker."""
+    """The suspects of one worker."""
 
     def __init__(self) -> None:
         self._alone = asyncio.Lock()
 
     @asynccontextmanager
     async def watch(self, ctx: ArqContext) -> AsyncIterator[None]:
-        """Enclose one try of a job; raises PermanentError if it has ended workers, BusyError if another suspect runs."""
+        """Wrap one try of a job; raises PermanentError if it has killed workers, BusyError if another suspect is running."""
         async with self._alone_if_suspect(ctx):
             try:
                 yield
             except BusyError:
-                raise  # it was not begun
+                raise  # it was not started
             except BaseException:
                 await _note_end(ctx)
                 raise

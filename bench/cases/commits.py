@@ -1,4 +1,4 @@
-"""What Postgres has to do for messages that are committed one by one, and many at once."""
+"""The cost of commits in Postgres: messages one by one, and in batches."""
 
 import random
 import time

@@ -1,4 +1,4 @@
-"""Connections: what an idle one costs, how fast they come, and what happens when all come back at once."""
+"""Connections: the cost of idle ones, the rate of connects, and everybody reconnecting at once."""
 
 import time
 from collections.abc import Sequence
@@ -13,8 +13,8 @@ from bench.process import progress
 from bench.results import Line, at_least, at_most, medians
 from bench.servers import OURS, SERVERS, hub
 
-PING_SECONDS = 26  # one whole interval of everybody's heartbeat
-STATISTICS_SECONDS = 11  # an idle connection of Postgres tells what it has counted after 10
+PING_SECONDS = 26  # a full heartbeat interval of all connections
+STATISTICS_SECONDS = 11  # an idle Postgres connection reports its counters after 10
 
 
 def idle(env: Environment) -> list[Line]:
@@ -79,7 +79,7 @@ def _storm(env: Environment) -> Sequence[float]:
 
 
 def _transactions(crowd: Crowd) -> int:
-    """Count the transactions of a database, once its idle connections have told theirs."""
+    """Count the transactions of a database, after its idle connections have reported theirs."""
     time.sleep(STATISTICS_SECONDS)
 
     async def count() -> int:

@@ -1,4 +1,4 @@
-"""nginx before one hub: what it costs that each client comes through it."""
+"""nginx in front of one hub: its cost per client."""
 
 import shutil
 import time
@@ -35,7 +35,7 @@ def through_nginx(env: Environment, crowd: Crowd) -> Iterator[Running]:
 
 
 def _settled(pid: int) -> tuple[int, ...]:
-    """Return nginx and its workers, once they have taken the memory that they need for nobody."""
+    """Return nginx and its workers, once their memory without clients is stable."""
     before = -1
     while (memory := usage(family(pid)).memory) != before:
         before = memory

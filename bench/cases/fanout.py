@@ -1,4 +1,4 @@
-"""Messages to rooms: how many, how late, and for how much CPU."""
+"""Messages to rooms: throughput, latency and CPU."""
 
 from collections.abc import Sequence
 
@@ -56,7 +56,7 @@ def open_loop(env: Environment) -> list[Line]:
 
 
 def compare(env: Environment, crowd: Crowd, shape: Shape, servers: Sequence[str]) -> Runs:
-    """Measure each server in turn, as often as there are rounds, so that a slow minute of the machine hits all alike."""
+    """Measure the servers in turn, round by round, so that a slow minute of the machine affects all alike."""
     runs: Runs = {server: [] for server in servers}
     for turn in range(env.rounds):
         for server in servers:

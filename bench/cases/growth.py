@@ -1,4 +1,4 @@
-"""Growth: the same traffic while there are ever more rooms, or ever more messages stored."""
+"""Growth: the same traffic with more and more rooms, or stored messages."""
 
 import random
 import time
@@ -20,11 +20,11 @@ from core.platform.db import open_pool
 from realtime.log.message_log import MessageLog
 
 TALK = Shape(senders=2, seconds=4)
-SLEEPERS = 1000  # connections that have joined the rooms in which nothing is said
+SLEEPERS = 1000  # connections that have joined silent rooms
 PAGE = 50
 PAGES = 300
 
-# Ids that grow with time, as the application makes them: random ones would make another index.
+# Time-ordered ids, like the application's: random ones would build a different index.
 FILL = """
     with room as (
         select c.id, row_number() over (order by c.id) as place, m.user_id

@@ -1,4 +1,4 @@
-"""Two hubs: what it costs that the members of a room are spread over them."""
+"""Two hubs: the cost of rooms spread over both."""
 
 from statistics import median
 
@@ -45,7 +45,7 @@ def hubs(env: Environment) -> list[Line]:
 
 
 def _closed_loop(env: Environment, title: str) -> list[Line]:
-    """Compare what both can deliver, where each hub has a core of its own."""
+    """Compare the throughput of both, if each hub has its own core."""
     first, second = env.cores.hubs
     if first == second:
         return []

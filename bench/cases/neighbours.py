@@ -1,6 +1,6 @@
-"""One client does its worst, and another one, who is honest, talks and reads beside it: how long does she wait?
+"""One client attacks while an honest one sends and reads: how long does the honest one wait?
 
-All come from one address. Only the honest user's own rates are raised; what meets the attacker is as it is shipped.
+All come from one address. Only the honest user's own rates are raised; the attacker meets the shipped limits.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ from bench.servers import NODE, OURS, Running, node
 from core.platform.tokens import KeyRing
 
 ACK_MS, PAGE_MS, MEMORY_MB = 50, 100, 64
-WARNINGS = 20  # a line a minute for each limit that somebody meets, and what else a process has to say
+WARNINGS = 20  # a line a minute for each limit hit, and other warnings of the processes
 RAISED = 100
 TASKS = 3000
 LOOK_SECONDS = 0.25
@@ -49,7 +49,7 @@ FILL_CALENDAR = """
 
 
 class Attackers(msgspec.Struct, frozen=True):
-    """Who is beside the honest user."""
+    """The attackers beside the honest user."""
 
     name: str
     attacks: tuple[Attack, ...] = ()
@@ -62,9 +62,9 @@ class Attackers(msgspec.Struct, frozen=True):
 
 
 class Beside(msgspec.Struct, frozen=True):
-    """What came of one attack: the honest user's waits, how much the processes have grown, in bytes, and their warnings.
+    """The result of one attack: the honest user's waits, the growth of the processes in bytes, and their warnings.
 
-    `limited`: how often something was limited, as their metrics have it; None for a peer, which has none.
+    `limited`: the number of refusals in their metrics; None for a peer, which has none.
     """
 
     waits: Waits
@@ -74,7 +74,7 @@ class Beside(msgspec.Struct, frozen=True):
 
 
 def neighbours(env: Environment, seconds: float) -> list[Line]:
-    """Run every attack alone, and ten at once, without login and with one; beside Node too where it serves such a thing."""
+    """Run every attack alone, and ten at once, without login and with one; also beside Node where it supports it."""
     crowd = env.crowd(40, 4)
     run(_fill_calendar(crowd))
     lines: list[Line] = []
@@ -95,7 +95,7 @@ def _name(attack: Attack) -> str:
 
 
 def beside(env: Environment, crowd: Crowd, attackers: Attackers, seconds: float) -> dict[str, Beside]:
-    """Measure the honest user beside attackers, of ours and, where it serves what they attack, of Node."""
+    """Measure the honest user beside attackers, on our servers and, where possible, on Node."""
     results = {OURS: ours(env, crowd, attackers, seconds)}
     if OF_SOCKETS.issuperset(attackers.attacks):
         with node(env, crowd) as running:
@@ -168,7 +168,7 @@ def _measure(running: Running, attackers: Attackers, target: Target, honest: Hon
 
 
 async def _watch(running: Running) -> int:
-    """Return the most memory that the servers have had, when it is cancelled."""
+    """Return the peak memory of the servers, when cancelled."""
     most = 0
     while True:
         most = max(most, usage(running.pids).memory)
@@ -227,6 +227,6 @@ async def _fill_calendar(crowd: Crowd) -> None:
 
 
 def _forget_limits(env: Environment) -> None:
-    """Let each attack begin with full budgets."""
+    """Reset the limits, so that each attack begins with full budgets."""
     with Redis.from_url(env.redis.url) as redis:
         redis.flushall()

@@ -1,4 +1,4 @@
-"""Rooms of other sizes on one hub, two and four: what bench/capacity.py says of them is held to this."""
+"""Rooms of other sizes on one hub, two and four, to verify the predictions of bench/capacity.py."""
 
 from collections.abc import Callable
 from statistics import median

@@ -1,4 +1,4 @@
-"""Runs the load client against a server and notes what both, and what they lean on, have used meanwhile."""
+"""Runs the load client against a server and records the resource usage of both, and of Postgres and Redis."""
 
 import subprocess
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from bench.environment import Crowd, Environment
 from bench.machine import Usage, busy_seconds, family, pinned, usage
 from bench.servers import Running
 
-CLIENT_IS_FULL = 0.9  # of its core: beyond that it is the client that is measured
+CLIENT_IS_FULL = 0.9  # of its core: beyond that, the client is the bottleneck
 
 
 class Shape(msgspec.Struct, frozen=True):
@@ -63,11 +63,11 @@ class Result(msgspec.Struct, frozen=True):
 
 
 class Bench(Exception):  # noqa: N818 - named for what happened
-    """A run that says nothing."""
+    """An invalid run."""
 
 
 class Client:
-    """The load client at work."""
+    """A running load client."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
@@ -82,7 +82,7 @@ class Client:
         return event
 
     def go_on(self) -> None:
-        """Tell the client to do the next thing."""
+        """Tell the client to go on to the next phase."""
         assert self._process.stdin  # noqa: S101 - it is a pipe
         self._process.stdin.write("\n")
         self._process.stdin.flush()
@@ -121,7 +121,7 @@ def client(env: Environment, crowd: Crowd, ports: tuple[int, ...], shape: Shape,
 
 
 def measure(env: Environment, crowd: Crowd, running: Running, shape: Shape) -> Result:
-    """Run the client once and return what came of it; raises Bench if anything was lost or refused."""
+    """Run the client once and return the result; raises Bench if anything was lost or refused."""
     with client(env, crowd, running.ports, shape) as load:
         ready = load.event("ready")
         load.event("measuring")

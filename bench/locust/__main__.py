@@ -1,4 +1,4 @@
-"""`python -m bench.locust [--users 600] [--minutes 5]`: people of locustfile.py before nginx, hubs, API and worker.
+"""`python -m bench.locust [--users 600] [--minutes 5]`: the users of locustfile.py against nginx, hubs, API and worker.
 
 Meanwhile hubs are restarted, added and killed, and a Redis goes away: see story.py. Writes docs/load.md and its chart.
 Needs nginx, and bench/locust/.venv with the packages of bench/locust/requirements.txt.
@@ -28,7 +28,7 @@ MEMBERS = 10  # of each conversation
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Play the story and write the page; returns 1 if anybody saw an error."""
+    """Play the story and write the page; returns 1 if any user saw an error."""
     parser = ArgumentParser(prog="bench.locust", description=__doc__)
     parser.add_argument("--users", type=int, default=600)
     parser.add_argument("--minutes", type=float, default=5)
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str]) -> int:
 
 @contextmanager
 def folder() -> Iterator[Path]:
-    """Yield a folder for all that is written; Postgres may run as another user."""
+    """Yield a folder for all files; Postgres may run as another user."""
     place = Path(mkdtemp(prefix="greenroom-load-"))
     place.chmod(0o755)
     try:
@@ -60,7 +60,7 @@ def folder() -> Iterator[Path]:
 
 
 def crowd(deployment: Deployment, users: int, seconds: float) -> page.Run:
-    """Let people come, use it while the story goes on, and leave."""
+    """Run the users for the duration of the story."""
     environment = {
         **os.environ,
         "GREENROOM_TOKENS": str(deployment.folder / "tokens.txt"),
@@ -92,7 +92,7 @@ def crowd(deployment: Deployment, users: int, seconds: float) -> page.Run:
 
 
 def busy() -> float:
-    """Return for how many seconds the cores have been busy."""
+    """Return the busy seconds of the cores."""
     return sum(busy_seconds(core) for core in os.sched_getaffinity(0))
 
 

@@ -1,4 +1,4 @@
-"""The chart of a load story: two lines over time, on a scale of powers of ten, and what happened when."""
+"""The chart of a load story: two lines over time, on a logarithmic scale, with the events of the story."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ LEGEND = (
 
 
 class Point(msgspec.Struct, frozen=True):
-    """A moment, in seconds, and what people waited in the ten seconds before, in milliseconds."""
+    """A time in seconds, and the latencies of the ten seconds before, in milliseconds."""
 
     at: float
     p50: float

@@ -1,4 +1,4 @@
-"""What docker-compose.yml starts and load goes through, as processes of this machine."""
+"""The services of docker-compose.yml that carry load, as local processes."""
 
 import os
 import signal
@@ -31,7 +31,7 @@ class Deployment:
 
     @property
     def url(self) -> str:
-        """Return where clients go."""
+        """Return the address for clients."""
         return f"http://127.0.0.1:{self.ports['nginx']}"
 
     def start(self) -> None:
@@ -52,11 +52,11 @@ class Deployment:
         uvloop.run(seed(here, "onswift", users, conversations, self.folder))
 
     def start_redis(self, name: str) -> None:
-        """Start a Redis; one that was stopped comes back at its address."""
+        """Start a Redis; a stopped one restarts at its address."""
         self._enter(name, self._redis(name))
 
     def start_hub(self, name: str) -> None:
-        """Start a hub, and tell nginx of one that is new."""
+        """Start a hub, and add a new one to nginx."""
         self._enter(name, self._greenroom(name))
         if name not in self._hubs:
             self._hubs.append(name)
@@ -65,7 +65,7 @@ class Deployment:
                 os.kill(self.pids["nginx"], signal.SIGHUP)
 
     def stop(self, name: str) -> None:
-        """End a process as an operator does, and return when it has ended."""
+        """Stop a process with SIGTERM, and return when it has ended."""
         self._ends.pop(name).close()
         self.pids.pop(name, None)
 
@@ -75,12 +75,12 @@ class Deployment:
         self.stop(name)
 
     def close(self) -> None:
-        """End everything, the last first."""
+        """Stop everything, in reverse order."""
         for name in reversed(list(self._ends)):
             self.stop(name)
 
     def errors(self) -> dict[str, int]:
-        """Return how many errors each process of ours has logged."""
+        """Return the number of errors logged by each of our processes."""
         names = ("api", "worker", *self._hubs)
         return {name: (self.folder / f"{name}.log").read_text(errors="replace").count(" ERROR ") for name in names}
 

@@ -42,11 +42,11 @@ def lines(variable: str) -> list[str]:
 
 TOKENS, CONVERSATIONS = lines("GREENROOM_TOKENS"), lines("GREENROOM_CONVERSATIONS")
 numbers = itertools.count()
-newest: dict[str, str] = {}  # the user of each role who signed up last in this process
+newest: dict[str, str] = {}  # the latest sign-up of each role in this process
 
 
 class Person:
-    """Someone who is logged in, and the conversations that she knows of."""
+    """A logged-in user, and the known conversations."""
 
     def __init__(self, host: str) -> None:
         self.host = host
@@ -61,7 +61,7 @@ class Person:
             self._sign_up()
 
     def headers(self) -> dict[str, str]:
-        """Return the header that says who she is, with a token that is still good."""
+        """Return the authorization header, with a valid token."""
         if self.refresh_token and time.monotonic() - self.renewed > RENEW_SECONDS:
             self._take(self._post("/api/auth/refresh", {"refreshToken": self.refresh_token}))
             self.renewed = time.monotonic()
@@ -89,15 +89,15 @@ class Person:
 
 
 def text() -> str:
-    """Return something to say."""
+    """Return a text to send."""
     return " ".join(random.choices(WORDS, k=random.randint(3, 20)))
 
 
 class ChatUser(User):
-    """Someone with the chat open: joins, says something now and then, types before and reads after.
+    """A user with the chat open: joins, sends a message now and then, types before and reads after.
 
-    The client is one as people have: it comes back by itself when the connection is lost, joins with what it has seen, and sends
-    again what was not acknowledged. What it measures begins with the first try.
+    It behaves like a real client: it reconnects by itself, joins with the version it has seen, and repeats unacknowledged
+    messages. Latencies are measured from the first try.
     """
 
     wait_time = between(2, 10)
@@ -106,14 +106,14 @@ class ChatUser(User):
     def on_start(self) -> None:
         """Log in, connect and join."""
         self.person = Person(self.host)
-        self.versions: dict[str, int] = {}  # the newest that was seen of each conversation
+        self.versions: dict[str, int] = {}  # the newest version seen of each conversation
         self.sent: dict[str, float] = {}
         self.here, self.gone = Event(), Event()
         self.staying = gevent.spawn(self._stay)
         self.here.wait(PATIENCE_SECONDS)
 
     def on_stop(self) -> None:
-        """Leave; what one has said oneself and not heard by then is lost."""
+        """Leave; own messages not received by then count as lost."""
         deadline = time.monotonic() + TIMEOUT_SECONDS
         while self.sent and time.monotonic() < deadline:
             gevent.sleep(0.1)
@@ -124,7 +124,7 @@ class ChatUser(User):
 
     @task(5)
     def speak(self) -> None:
-        """Type, and send; the delay until one's own message is heard is reported as `message:received`."""
+        """Type, and send; the time until the own message is received is reported as `message:received`."""
         if self.person.conversations:
             conversation, client_id = random.choice(self.person.conversations), uuid.uuid4().hex
             self._tell("conversation:typing", {"conversationId": conversation, "isTyping": True})
@@ -138,12 +138,12 @@ class ChatUser(User):
 
     @task(1)
     def come_back(self) -> None:
-        """Lose the connection, as people on the road do."""
+        """Lose the connection, like mobile users do."""
         if self.here.is_set():
             self.socket.disconnect()
 
     def _stay(self) -> None:
-        """Connect and join, and again whenever the connection is lost; the time is that until one is back."""
+        """Connect and join, and again whenever the connection is lost; reports the time until the user is back."""
         while True:
             started, tries = time.perf_counter(), 0
             while not self._connected():
@@ -154,7 +154,7 @@ class ChatUser(User):
             gevent.sleep(random.uniform(0.2, 1))
 
     def _connected(self) -> bool:
-        """Connect anew and join; returns whether that went well."""
+        """Reconnect and join; returns whether that succeeded."""
         self.gone.clear()
         self.socket = socketio.Client(reconnection=False)
         self.socket.on("disconnect", self._lost)
@@ -188,7 +188,7 @@ class ChatUser(User):
         self.versions[conversation] = max(answer["version"], self.versions.get(conversation, 0))
 
     def _send(self, message: dict[str, str]) -> Exception | None:
-        """Send until it is acknowledged, always with the same client id; returns why it was not."""
+        """Send until it is acknowledged, always with the same client id; returns the reason for a failure."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while self.here.wait(max(deadline - time.monotonic(), 0)):
             answer = AsyncResult()
@@ -229,7 +229,7 @@ class ChatUser(User):
 
 
 class RestUser(HttpUser):
-    """Someone who looks in now and then: reads lists and pages, and answers."""
+    """A user who looks in now and then: reads lists and pages, and answers."""
 
     wait_time = between(2, 10)
 

@@ -1,4 +1,4 @@
-"""What a run came to: read from Locust's tables, written as a page with a chart."""
+"""The result of a run: read from Locust's tables, written as a page with a chart."""
 
 import csv
 from collections.abc import Sequence
@@ -14,37 +14,37 @@ HEARD = "message:received"
 SHARES = ("50%", "95%", "99%", "100%")
 ABOUT = """\
 Written by `python -m bench.locust` on {date}: {people} (three quarters of them on sockets, the others over REST), in groups
-of ten, through nginx as it is shipped, before two hubs, an API, a worker, Postgres and two servers of Redis; {machine},
-which all of them and Locust share. [bench/README.md](../bench/README.md) tells how to run it, also against a deployment of
-your own.
+of ten, through nginx as shipped, with two hubs, an api, a worker, Postgres and two Redis servers; {machine},
+which all of them share with Locust. [bench/README.md](../bench/README.md) explains how to run it, also against your own
+deployment.
 
-## What happened meanwhile
+## Events during the run
 
-![How long people waited for their own messages](load.svg)
+![Time until users received their own messages](load.svg)
 
 {happenings}
 
-A client whose connection is lost comes back by itself, joins with what it has seen, and sends again what was not
-acknowledged, with the same client id. So what is asked is whether anybody saw an error, or never heard what she had said:
-**{failures}** of {requests:,} requests failed; {heard:,} messages were heard by those who had sent them. The processes
+Clients that lose their connection reconnect by themselves, join with the version they have seen, and repeat unacknowledged
+messages with the same client id. So the run counts whether any user saw an error, or did not receive an own message:
+**{failures}** of {requests:,} requests failed; {heard:,} messages were received by their senders. The processes
 logged {errors}.
 """
 COLUMNS = """
-## How long it took
+## Latencies
 
 | | requests | failed | p50, ms | p95, ms | p99, ms | longest, ms |
 |---|---|---|---|---|---|---|
 """
 AFTER = """
-`message:received` and `message:send` are measured from the first try, so they contain the time without a hub.
+`message:received` and `message:send` are measured from the first try, so they include the time without a hub.
 
 Locust used {locust:.2f} cores, the whole machine {machine:.2f} of {cores}: this is a story, not the limit, which
-`make bench` looks for.
+`make bench` measures.
 """
 
 
 class Run(msgspec.Struct, frozen=True):
-    """What the page cannot read from Locust's tables; `locust` and `machine` are cores that were busy."""
+    """Data that is not in Locust's tables; `locust` and `machine` are busy cores."""
 
     happenings: list[Happening]
     seconds: float

@@ -1,4 +1,4 @@
-"""What operators do to a deployment while people use it."""
+"""Operations and failures of a deployment under load."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -14,14 +14,14 @@ Act = Callable[[Deployment], None]
 
 
 class Happening(msgspec.Struct, frozen=True):
-    """Something that was done, `at` seconds after the first user came."""
+    """One event of the story, `at` seconds after the first user."""
 
     at: float
     title: str
 
 
 def restart(hub: str) -> Act:
-    """As in a rolling upgrade: its clients are sent away one by one."""
+    """As in a rolling upgrade: its clients are disconnected one by one."""
 
     def act(deployment: Deployment) -> None:
         deployment.stop(hub)
@@ -31,7 +31,7 @@ def restart(hub: str) -> Act:
 
 
 def kill(hub: str) -> Act:
-    """It dies without a word, and is started again as a supervisor does."""
+    """Kill it without warning, and restart it like a supervisor does."""
 
     def act(deployment: Deployment) -> None:
         deployment.kill(hub)
@@ -42,7 +42,7 @@ def kill(hub: str) -> Act:
 
 
 def take_away(redis: str) -> Act:
-    """A shard of the bus is gone for ten seconds."""
+    """Stop a shard of the bus for ten seconds."""
 
     def act(deployment: Deployment) -> None:
         deployment.stop(redis)
@@ -52,7 +52,7 @@ def take_away(redis: str) -> Act:
     return act
 
 
-# When, as a share of the whole time: all people are there after the first fifth.
+# When, as a share of the total time: all users are there after the first fifth.
 PLOT: Sequence[tuple[float, str, Act]] = (
     (0.30, "hub 1 restarted", restart("hub-1")),
     (0.40, "hub 2 restarted", restart("hub-2")),
@@ -64,7 +64,7 @@ GATHERED = 0.2
 
 
 def play(deployment: Deployment, seconds: float, began: float) -> list[Happening]:
-    """Do all of it, each at its time; `began` is when the first user came, in time.monotonic."""
+    """Play all events on time; `began` is the arrival of the first user, in time.monotonic."""
     done = []
     for share, title, act in PLOT:
         time.sleep(max(began + share * seconds - time.monotonic(), 0))

@@ -1,6 +1,6 @@
-"""Clients that do their worst: `python -m bench.neighbours.attacks NAME ... < target.json`, until they are ended.
+"""Hostile clients: `python -m bench.neighbours.attacks NAME ... < target.json`, until they are stopped.
 
-Each stands for a kind of abuse; none sends anything that a parser chokes on, only very much of what is cheap to send.
+Each stands for one kind of abuse; none sends input that breaks a parser, only very many cheap requests.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ CHUNK = 256 * 1024
 CONNECTIONS = 50
 MOST_CONNECTIONS = 500
 SLOWLY = 1.0
-PAUSE = 0.02  # before another try, once cut off or refused
+PAUSE = 0.02  # before another try, after a disconnect or refusal
 WAIT = 5.0
 JSON = {"Content-Type": "application/json"}
 LAST = {"Connection": "close"}
@@ -27,7 +27,7 @@ FORM = {"Content-Type": "multipart/form-data; boundary=b"}
 
 
 class Target(msgspec.Struct, frozen=True):
-    """Whom it goes against; `token` is the attacker's own, "" if it has no login."""
+    """The target; `token` is the attacker's own, "" without a login."""
 
     hub: int
     api: int
@@ -44,7 +44,7 @@ async def _open(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
 
 
 async def _again(attempt: Callable[[], Awaitable[None]]) -> None:
-    """Try for ever, whatever happens."""
+    """Retry forever, whatever happens."""
     while True:
         with suppress(OSError, TimeoutError, asyncio.IncompleteReadError, ValueError):
             async with asyncio.timeout(WAIT):
@@ -63,7 +63,7 @@ async def _flood(target: Target, frames: bytes) -> None:
             await reader.readuntil(b"\r\n\r\n")
             if target.token:
                 writer.write(connect(target.token))
-                await reader.readuntil(b"40{")  # what comes before the answer ends the session
+                await reader.readuntil(b"40{")  # data before the answer ends the session
             reading = asyncio.create_task(_discard(reader))
             while not reading.done():
                 writer.write(chunk)
@@ -132,12 +132,12 @@ async def packed_payload(target: Target) -> None:
 
 
 async def payload_of_events(target: Target) -> None:
-    """Events that are refused anyway, in one POST."""
+    """Invalid events, in one POST."""
     await _payloads(target, SEPARATOR.join([b'42["nothing"]'] * 60_000))
 
 
 async def frames(target: Target) -> None:
-    """The shortest frames there are."""
+    """The shortest possible frames."""
     await _flood(target, frame(b"6"))
 
 
@@ -168,12 +168,12 @@ async def typing(target: Target) -> None:
 
 
 async def joins(target: Target) -> None:
-    """Joining again and again, which reads a page each time."""
+    """Repeated joins, each of which reads a page."""
     await _flood(target, _event(target, "join:conversation"))
 
 
 async def wrong_tokens(target: Target) -> None:
-    """CONNECT with tokens that are none."""
+    """CONNECT with invalid tokens."""
     await _flood(msgspec.structs.replace(target, token=""), connect("x" * 200))
 
 
@@ -213,7 +213,7 @@ async def half_heads(target: Target) -> None:
 
 
 async def unfinished_messages(target: Target) -> None:
-    """Messages of nearly a megabyte of which the end never comes."""
+    """Messages of nearly a megabyte that never end."""
     begun = b"\x81\xff" + (990_000).to_bytes(8) + MASK + b"x" * 900_000
 
     async def attempt() -> None:
@@ -244,7 +244,7 @@ async def unfinished_bodies(target: Target) -> None:
 
 
 async def unfinished_attachments(target: Target) -> None:
-    """Packets whose last attachment never comes, on all the sockets that one user may have."""
+    """Packets whose last attachment never arrives, on all sockets that one user may have."""
     begun = frame(b'452-["nothing",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]')
     attachment = b"\x82\xff" + (900_000).to_bytes(8) + MASK + b"x" * 900_000
 
@@ -262,7 +262,7 @@ async def unfinished_attachments(target: Target) -> None:
 
 
 async def _unread(port: int, beginning: bytes, more: bytes, connections: int) -> None:
-    """Ask on many connections for one answer after the other, and read none."""
+    """Send requests on many connections, and read no answer."""
     chunk = more * (CHUNK // len(more))
 
     async def attempt() -> None:
@@ -361,7 +361,7 @@ async def _read(port: int, *requests: bytes) -> None:
 
 
 async def _requests(target: Target, *requests: bytes, port: int = 0) -> None:
-    """Ask over kept connections, twenty requests at a time."""
+    """Send requests over kept connections, twenty at a time."""
     await _many(lambda: _read(port or target.api, *requests * 20), 20)
 
 
@@ -405,17 +405,17 @@ async def signups(target: Target) -> None:
 
 
 async def wrong_bearers(target: Target) -> None:
-    """Calls with a token that is none."""
+    """Calls with an invalid token."""
     await _requests(target, request("GET", "/api/users/me", token="x" * 200))
 
 
 async def readiness(target: Target) -> None:
-    """`/readyz`, which looks at everything."""
+    """`/readyz`, which checks everything."""
     await _requests(target, request("GET", "/readyz"))
 
 
 async def _anew(*requests: tuple[int, bytes]) -> None:
-    """Ask on a new connection each time, over very many of them, to the ports in turn."""
+    """Use a new connection for each request, very many of them, to the ports in turn."""
     asked = itertools.cycle(requests)
     await _many(lambda: _read(*next(asked)), MOST_CONNECTIONS)
 
@@ -454,7 +454,7 @@ async def health_kept(target: Target) -> None:
 
 
 async def slow_wrong_tokens(target: Target) -> None:
-    """CONNECT with a token that is none, one at a time over very many connections."""
+    """CONNECT with an invalid token, one at a time over very many connections."""
 
     async def attempt() -> None:
         reader, writer = await _open(target.hub)
@@ -472,12 +472,12 @@ async def slow_wrong_tokens(target: Target) -> None:
 
 
 async def files_by_name(target: Target) -> None:
-    """Files that do not exist, and feeds of nobody."""
+    """Files and feeds that do not exist."""
     await _requests(target, request("GET", "/api/calendar.ics?token=wrong"), request("GET", "/api/files/nothing"))
 
 
 async def pages(target: Target) -> None:
-    """The most expensive reads that one may make."""
+    """The most expensive reads."""
     await _requests(
         target,
         request("GET", f"/api/conversations/{target.conversation}/messages?limit=100", token=target.token),
@@ -573,7 +573,7 @@ TEN_WITH_LOGIN: tuple[Attack, ...] = (
     pages,
     calendar,
 )
-# What Node's Socket.IO serves too.
+# Attacks that Node's Socket.IO supports too.
 OF_SOCKETS: frozenset[Attack] = frozenset(
     (
         payload_of_many_packets, packed_payload, payload_of_events, frames, pings, unknown_events, messages, typing,
@@ -583,7 +583,7 @@ OF_SOCKETS: frozenset[Attack] = frozenset(
 
 
 def main(names: Sequence[str]) -> None:
-    """Run attacks, all at once, until the process is ended."""
+    """Run attacks, all at once, until the process is stopped."""
     target = msgspec.json.decode(sys.stdin.buffer.read(), type=Target)
     chosen = [attack for attack in {*WITHOUT_LOGIN, *WITH_LOGIN} if attack.__name__ in names]
 

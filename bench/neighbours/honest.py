@@ -1,4 +1,4 @@
-"""The honest user: a message every 50 ms, a page every 100 ms, and how long she waits for each."""
+"""The honest user: a message every 50 ms, a page every 100 ms, and the wait for each."""
 
 import asyncio
 import time
@@ -12,7 +12,7 @@ PATIENCE = 15.0
 
 
 class Waits(msgspec.Struct, frozen=True):
-    """Seconds, counted from when each thing was due; what never came counts as PATIENCE."""
+    """Seconds from the time at which each was due; missing answers count as PATIENCE."""
 
     acks: list[float]
     pages: list[float]
@@ -20,13 +20,13 @@ class Waits(msgspec.Struct, frozen=True):
 
 
 def percentile(waits: list[float], share: float) -> float:
-    """Return the milliseconds that this share of the waits did not exceed."""
+    """Return this percentile of the waits, in milliseconds."""
     ordered = sorted(waits)
     return ordered[min(int(len(ordered) * share), len(ordered) - 1)] * 1000
 
 
 class Honest:
-    """Talks in one conversation; `page` is the address that she reads."""
+    """Sends to one conversation; `page` is the address to read."""
 
     def __init__(self, hub: int, page: str, token: str, conversation: str) -> None:
         self._hub = hub
@@ -38,7 +38,7 @@ class Honest:
         self._failures = 0
 
     async def run(self, seconds: float) -> Waits:
-        """Talk and read for so long."""
+        """Send and read for this long."""
         async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {self._token}"}) as session:
             url = f"ws://127.0.0.1:{self._hub}/socket.io/?EIO=4&transport=websocket"
             async with session.ws_connect(url) as socket:

@@ -3,7 +3,7 @@
 import gzip
 from collections.abc import Mapping
 
-MASK = bytes(4)  # a mask of zeros leaves the text as it is
+MASK = bytes(4)  # a mask of zeros leaves the text unchanged
 SEPARATOR = b"\x1e"
 
 
@@ -25,7 +25,7 @@ def upgrade(port: int) -> bytes:
 def request(
     method: str, path: str, body: bytes = b"", token: str = "", headers: Mapping[str, str] | None = None
 ) -> bytes:
-    """Return a request as it goes over the wire."""
+    """Return an encoded request."""
     lines = [f"{method} {path} HTTP/1.1", "Host: bench", f"Content-Length: {len(body)}"]
     if token:
         lines.append(f"Authorization: Bearer {token}")

@@ -1,4 +1,4 @@
-"""python-socketio with its Redis manager on aiohttp and uvloop, serving the two events that the load client speaks.
+"""python-socketio with its Redis manager on aiohttp and uvloop, serving the two events of the load client.
 
 `python -m bench.peers.python_socketio PORT REDIS_URL`
 """

@@ -33,7 +33,7 @@ Serve = Callable[[Environment, Crowd], AbstractContextManager[tuple[int, int]]]
 
 
 class Measured(msgspec.Struct, frozen=True):
-    """One read of one server: as fast as 16 connections can, and at 200 a second over 1,000 connections."""
+    """One read of one server: at full speed over 16 connections, and at 200 a second over 1,000 connections."""
 
     closed: Report
     cpu: float
@@ -41,10 +41,10 @@ class Measured(msgspec.Struct, frozen=True):
 
 
 def requests_of(crowd: Crowd) -> dict[str, list[bytes]]:
-    """Return the requests by what they read."""
+    """Return the requests by read."""
     tokens = [msgspec.json.decode(line)["token"] for line in crowd.tokens.read_text().splitlines()]
     rooms = crowd.conversations.read_text().split()
-    creators = tokens[0::2]  # the seed's roles take turns
+    creators = tokens[0::2]  # the seed alternates roles
     return {
         "project list": [request("/api/projects", token) for token in creators],
         "history page of 50": [
@@ -84,7 +84,7 @@ def peer(env: Environment, crowd: Crowd) -> Iterator[tuple[int, int]]:
 
 
 def measure(port: int, pid: int, requests: Sequence[bytes]) -> Measured:
-    """Warm up, load, and load at a rate."""
+    """Warm up, measure at full speed, and at a fixed rate."""
     run(load(port, requests, 16, 1))
     before = usage([pid])
     closed = run(load(port, requests, 16, SECONDS))
@@ -93,7 +93,7 @@ def measure(port: int, pid: int, requests: Sequence[bytes]) -> Measured:
 
 
 def lines(case: str, ours: Measured, peer: Measured) -> list[Line]:
-    """Say what came of one read."""
+    """Return the lines for one read."""
     rate = {OURS: len(ours.closed.delays) / ours.cpu, PEER: len(peer.closed.delays) / peer.cpu}
     ratio = rate[OURS] / rate[PEER]
     p50, p99 = ({OURS: ours.open.percentile(share), PEER: peer.open.percentile(share)} for share in (0.5, 0.99))
@@ -108,7 +108,7 @@ def lines(case: str, ours: Measured, peer: Measured) -> list[Line]:
 
 
 def failures(measured: Measured) -> int:
-    """Return how many answers were no 200."""
+    """Return the number of answers other than 200."""
     return measured.closed.failures + measured.open.failures
 
 

@@ -1,6 +1,6 @@
-"""A load client for HTTP: keep-alive connections that ask for prepared paths, as fast as they can or at a fixed rate.
+"""A load client for HTTP: keep-alive connections that request prepared paths, at full speed or at a fixed rate.
 
-Python, because what it loads answers a few thousand requests a second per core; this client manages about 20,000.
+In Python, because the servers answer a few thousand requests a second per core; this client manages about 20,000.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ import msgspec
 
 
 class Report(msgspec.Struct, frozen=True):
-    """What came of a run: delays in seconds, sorted, counted from when each request was due."""
+    """The result of a run: sorted latencies in seconds, from the time at which each request was due."""
 
     delays: list[float]
     seconds: float
@@ -24,12 +24,12 @@ class Report(msgspec.Struct, frozen=True):
         return len(self.delays) / self.seconds
 
     def percentile(self, share: float) -> float:
-        """The delay, in milliseconds, that this share of the answers did not exceed."""
+        """This percentile of the latencies, in milliseconds."""
         return self.delays[min(int(len(self.delays) * share), len(self.delays) - 1)] * 1000
 
 
 class Connection(asyncio.Protocol):
-    """One keep-alive connection with one request under way at a time."""
+    """One keep-alive connection with one request at a time."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
@@ -42,7 +42,7 @@ class Connection(asyncio.Protocol):
         self._transport = transport  # type: ignore[assignment]
 
     def data_received(self, data: bytes) -> None:
-        """Take the answer once its head and body are there."""
+        """Handle the answer once its head and body are complete."""
         self._buffer += data
         head = self._buffer.find(b"\r\n\r\n")
         if head < 0:
@@ -54,7 +54,7 @@ class Connection(asyncio.Protocol):
             self._answer.set_result(status)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Fail what waits."""
+        """Fail the pending request."""
         if not self._answer.done():
             self._answer.set_exception(exc or ConnectionResetError())
 
@@ -65,7 +65,7 @@ class Connection(asyncio.Protocol):
         return self._answer
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._answer = asyncio.get_running_loop().create_future()
         self._answer.cancel()
         self._transport.close()
@@ -77,12 +77,12 @@ def _content_length(head: bytearray) -> int:
 
 
 def request(path: str, token: str) -> bytes:
-    """Return a GET as it goes over the wire."""
+    """Return an encoded GET."""
     return f"GET {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
 
 
 async def load(port: int, requests: Sequence[bytes], connections: int, seconds: float, rate: float = 0) -> Report:
-    """Ask for `seconds` over so many connections: in a closed loop, or together `rate` requests a second."""
+    """Send requests for `seconds` over this many connections: in a closed loop, or `rate` requests a second in total."""
     loop = asyncio.get_running_loop()
     opened = [(await loop.create_connection(Connection, "127.0.0.1", port))[1] for _ in range(connections)]
     source = itertools.cycle(requests)

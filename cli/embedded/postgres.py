@@ -1,4 +1,4 @@
-"""A Postgres in a folder, reached through a socket alone."""
+"""A Postgres in a folder, reached through a Unix socket only."""
 
 import os
 import pwd
@@ -12,8 +12,8 @@ from urllib.parse import quote
 
 from cli.embedded import ctype
 from cli.embedded.binaries import postgres_binaries
-from cli.embedded.left_behind import end_left_behind
 from cli.embedded.process import Account, Report, Server, running, silent, socket_folder, wait_until
+from cli.embedded.stale_servers import end_stale_server
 from cli.errors import CommandError
 
 SOCKET_NAME = ".s.PGSQL.5432"
@@ -24,7 +24,7 @@ FAST_SHUTDOWN = signal.SIGINT
 
 @contextmanager
 def embedded_postgres(folder: Path, *, fsync: bool = True, report: Report = silent) -> Iterator[Server]:
-    """Run Postgres on `folder`, made if need be, with a database `greenroom`. fsync=False: the data may be lost."""
+    """Run Postgres on `folder`, created if missing, with a database `greenroom`. fsync=False: the data may be lost."""
     folder = folder.resolve()
     binaries, version = postgres_binaries(_major(folder))
     account = _account(folder)
@@ -32,9 +32,9 @@ def embedded_postgres(folder: Path, *, fsync: bool = True, report: Report = sile
         with report("Preparing a database"):
             _create(folder, binaries, int(version.partition(".")[0]), account)
     elif account.user is not None:
-        _give(folder, binaries, account)
-    end_left_behind(folder, folder / "postmaster.pid", binaries / "postgres", FAST_SHUTDOWN, report)
-    _mend_ctype(folder, binaries, int(version.partition(".")[0]), account, report)
+        _chown(folder, binaries, account)
+    end_stale_server(folder, folder / "postmaster.pid", binaries / "postgres", FAST_SHUTDOWN, report)
+    _fix_ctype(folder, binaries, int(version.partition(".")[0]), account, report)
     log = folder.with_name(f"{folder.name}.log")
     with socket_folder(folder, SOCKET_NAME, account) as sockets:
         command: list[str | Path] = [binaries / "postgres", "-D", folder, *_options(sockets, fsync)]
@@ -51,17 +51,17 @@ def _options(sockets: Path, fsync: bool) -> list[str]:
 
 
 def _major(folder: Path) -> int | None:
-    """Return the major version of Postgres that made this data, if there is any."""
+    """Return the major version of Postgres that created this data, if there is any."""
     return int((folder / "PG_VERSION").read_text()) if folder.exists() else None
 
 
 def _account(folder: Path) -> Account:
-    """Say who runs Postgres, which refuses root: a user namespace in which root has another name, else nobody."""
+    """Return the account to run Postgres as, which refuses root: a user namespace in which root has another name, else nobody."""
     if os.geteuid() != 0:
         return Account()
     if folder.exists() and (owner := folder.stat()).st_uid != 0:
         return Account(user=owner.st_uid, group=owner.st_gid)
-    nobody = pwd.getpwnam("nobody")  # initdb looks the name of its user up, so it must have one
+    nobody = pwd.getpwnam("nobody")  # initdb looks up the name of its user, so the user must have one
     renamed = ("unshare", "--user", f"--map-user={nobody.pw_uid}", f"--map-group={nobody.pw_gid}", "--")
     if shutil.which("unshare") and subprocess.run([*renamed, "true"], capture_output=True, check=False).returncode == 0:  # noqa: S603
         return Account(prefix=renamed)
@@ -69,12 +69,12 @@ def _account(folder: Path) -> Account:
 
 
 def _create(folder: Path, binaries: Path, major: int, account: Account) -> None:
-    """Make the data under another name first, so that a folder of the right name is always a whole one."""
+    """Create the data under another name first, so that a folder of the final name is always complete."""
     unfinished = folder.with_name(f"{folder.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(mode=0o700)
     if account.user is not None:
-        _give(unfinished, binaries, account)
+        _chown(unfinished, binaries, account)
     letters = None
     locale: tuple[str, ...] = ("--locale=C.UTF-8",)
     if major >= BUILTIN_LOCALE_SINCE:
@@ -96,8 +96,8 @@ def _create(folder: Path, binaries: Path, major: int, account: Account) -> None:
     unfinished.rename(folder)
 
 
-def _mend_ctype(folder: Path, binaries: Path, major: int, account: Account, report: Report) -> None:
-    """Let the databases of data that was made before see the letters of all scripts."""
+def _fix_ctype(folder: Path, binaries: Path, major: int, account: Account, report: Report) -> None:
+    """Change the LC_CTYPE of older databases to one that knows the letters of all scripts."""
     if major < BUILTIN_LOCALE_SINCE or ctype.is_marked(folder) or not (known := ctype.known_ctype()):
         return
     with report("Telling the database of letters beyond ASCII"):
@@ -106,8 +106,8 @@ def _mend_ctype(folder: Path, binaries: Path, major: int, account: Account, repo
         ctype.mark(folder, known)
 
 
-def _give(folder: Path, binaries: Path, account: Account) -> None:
-    """Give the data to the user who runs Postgres, who must also be able to get there and to the binaries."""
+def _chown(folder: Path, binaries: Path, account: Account) -> None:
+    """Give the data to the user that runs Postgres, which must also have access to its parent folders and the binaries."""
     for path in (folder, *folder.rglob("*")):
         os.chown(path, account.user or 0, account.group or 0)
     folder.parent.chmod(folder.parent.stat().st_mode | 0o011)
@@ -136,7 +136,7 @@ def _run(command: Sequence[str | Path], account: Account, stdin: bytes = b"") ->
 
 
 def _is_ready(folder: Path, pid: int) -> bool:
-    """Say whether postmaster.pid, whose first line is the process and whose eighth its state, says so; a replica has its own."""
+    """Return whether postmaster.pid reports it: line 1 is the process, line 8 its state; a replica has a state of its own."""
     try:
         lines = [line.strip() for line in (folder / "postmaster.pid").read_text().splitlines()]
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Server processes that end with us, whatever ends us."""
+"""Server processes that end with ours, however ours ends."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ from tempfile import mkdtemp
 from cli.errors import CommandError
 from core.platform.processes import dying_with_us
 
-START_SECONDS = 60.0  # after a crash a server first reads its log
+START_SECONDS = 60.0  # after a crash a server first replays its log
 STOP_SECONDS = 3.0
 # The address of a Unix socket holds 104 bytes on macOS and 108 on Linux, its terminator included.
 SOCKET_PATH_BYTES = 103
@@ -25,7 +25,7 @@ Report = Callable[[str], AbstractContextManager[object]]
 
 @dataclass(frozen=True)
 class Server:
-    """A server that runs: `title` is its name and version, `url` where it answers."""
+    """A running server: `title` is its name and version, `url` its address."""
 
     title: str
     url: str
@@ -34,7 +34,7 @@ class Server:
 
 @dataclass(frozen=True)
 class Account:
-    """Who runs a server: a command put before its own, or another user. Default: who we are."""
+    """How to change the account of a server: a command prefix, or another user. Default: our own account."""
 
     prefix: tuple[str, ...] = ()
     user: int | None = None
@@ -56,7 +56,7 @@ def running(
     account: Account = Account(),
     environment: Mapping[str, str] = NOTHING,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a server for the time of the block. It gets the signal `stop` at its end, and also when we are killed."""
+    """Run a server for the duration of the block. It gets the signal `stop` at the end, and also if our process is killed."""
     process = _start(command, folder=folder, log=log, stop=stop, account=account, environment=environment)
     try:
         yield process
@@ -84,7 +84,7 @@ def _start(
             user=account.user,
             group=account.group,
             extra_groups=None if account.user is None else [],
-            start_new_session=True,  # Ctrl-C is for us alone: the servers end when we are done with them
+            start_new_session=True,  # Ctrl-C must reach our process only: the servers end when it no longer needs them
         )
 
 
@@ -99,7 +99,7 @@ def _end(process: subprocess.Popen[bytes], stop: signal.Signals) -> None:
 
 
 def wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes], title: str, log: Path) -> None:
-    """Return when the server answers; raise CommandError with the end of its log when it ends or takes too long."""
+    """Return when the server answers; raise CommandError with the end of its log if it exits or takes too long."""
     deadline = time.monotonic() + START_SECONDS
     while not ready():
         if process.poll() is not None or time.monotonic() > deadline:
@@ -110,8 +110,8 @@ def wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes], titl
 
 @contextmanager
 def socket_folder(folder: Path, socket_name: str, account: Account = Account()) -> Iterator[Path]:
-    """Yield a folder for a Unix socket: this one, or a private one for now where this one's path is too long."""
-    # A comma would separate two folders, for Postgres and for asyncpg.
+    """Yield a folder for a Unix socket: this one, or a temporary private one if its path is too long."""
+    # Postgres and asyncpg treat a comma as a separator of two folders.
     if len(os.fsencode(folder / socket_name)) <= SOCKET_PATH_BYTES and "," not in str(folder):
         yield folder
         return

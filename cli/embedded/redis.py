@@ -1,4 +1,4 @@
-"""A Redis (Valkey) in a folder, reached through a socket alone; what is in it survives a restart."""
+"""A Redis (Valkey) in a folder, reached through a Unix socket only; its data survives a restart."""
 
 import signal
 import socket
@@ -8,21 +8,21 @@ from pathlib import Path
 from urllib.parse import quote
 
 from cli.embedded.binaries import redis_binary
-from cli.embedded.left_behind import end_left_behind
 from cli.embedded.process import Report, Server, running, silent, socket_folder, wait_until
+from cli.embedded.stale_servers import end_stale_server
 
 SOCKET_NAME = "redis.sock"
 
 
 @contextmanager
 def embedded_redis(folder: Path, *, report: Report = silent) -> Iterator[Server]:
-    """Run Redis on `folder` (made if need be); it loses at most the last second when it is killed."""
+    """Run Redis on `folder` (created if missing); it loses at most the last second if it is killed."""
     folder = folder.resolve()
     folder.mkdir(mode=0o700, exist_ok=True)
     binary, title = redis_binary()
     pid_file = folder / "redis.pid"
     log = folder.with_name(f"{folder.name}.log")
-    end_left_behind(folder, pid_file, binary, signal.SIGTERM, report)
+    end_stale_server(folder, pid_file, binary, signal.SIGTERM, report)
     with socket_folder(folder, SOCKET_NAME) as sockets:
         address = sockets / SOCKET_NAME
         command: list[str | Path] = [binary, *_options(folder, address, pid_file)]
@@ -52,6 +52,6 @@ def _answers(address: Path) -> bool:
             connection.settimeout(2)
             connection.connect(str(address))
             connection.sendall(b"PING\r\n")
-            return connection.recv(64) == b"+PONG\r\n"  # it says something else while it reads its data
+            return connection.recv(64) == b"+PONG\r\n"  # it answers differently while it loads its data
     except OSError:
         return False

@@ -1,4 +1,4 @@
-"""The servers of one data folder: run by one process at a time, which other commands beside it find and use."""
+"""The servers of one data folder: one process at a time runs them, and other commands find and use them."""
 
 import fcntl
 import os
@@ -14,13 +14,13 @@ from cli.embedded.postgres import embedded_postgres
 from cli.embedded.process import START_SECONDS, Report, Server
 from cli.embedded.redis import embedded_redis
 from cli.embedded.s3 import embedded_s3, with_s3
-from cli.embedded.secrets_kept import OPERATOR_TOKEN, SIGNING_KEY, kept_secret
+from cli.embedded.secret_files import OPERATOR_TOKEN, SIGNING_KEY, stored_secret
 from cli.errors import CommandError
 from config.settings import Settings
 
 
 class Addresses(msgspec.Struct, frozen=True):
-    """What servers.json holds while its owner, who has it locked, lives."""
+    """Content of servers.json while its owner, which holds the lock, is alive."""
 
     process: int
     database_url: str
@@ -29,10 +29,10 @@ class Addresses(msgspec.Struct, frozen=True):
 
 
 @contextmanager
-def own_servers(settings: Settings, report: Report) -> Iterator[tuple[Settings, list[Server]]]:
+def embedded_servers(settings: Settings, report: Report) -> Iterator[tuple[Settings, list[Server]]]:
     """Start the servers that the settings do not name, and yield the settings with them.
 
-    Raises CommandError when another process has the data folder.
+    Raises CommandError if another process owns the data folder.
     """
     with _servers_file(settings) as file:
         if not _lock(file):
@@ -46,7 +46,7 @@ def own_servers(settings: Settings, report: Report) -> Iterator[tuple[Settings, 
 
 @contextmanager
 def any_database(settings: Settings, report: Report) -> Iterator[Settings]:
-    """Yield the settings with the database of the process that has the data folder, or with an own one for the block."""
+    """Yield the settings with the database of the process that owns the data folder, or with a temporary one."""
     with _servers_file(settings) as file:
         if _lock(file):
             with _started(settings, file, report, only_database=True) as (completed, _):
@@ -68,7 +68,7 @@ def _servers_file(settings: Settings) -> Iterator[BinaryIO]:
 
 
 def _lock(file: BinaryIO) -> bool:
-    """Try to become the owner; the kernel ends that with the process, however it dies."""
+    """Try to become the owner; the kernel releases the lock when the process ends, however it dies."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -83,7 +83,7 @@ def _started(
 ) -> Iterator[tuple[Settings, list[Server]]]:
     folder = Path(settings.data_dir)
     for name in (SIGNING_KEY, OPERATOR_TOKEN):
-        kept_secret(folder, name)
+        stored_secret(folder, name)
     with ExitStack() as stack:
         start = stack.enter_context
         database = None if settings.database_url else start(embedded_postgres(folder / "postgres", report=report))
@@ -105,26 +105,26 @@ def _started(
 
 
 def _completed(settings: Settings, addresses: Addresses) -> Settings:
-    """Put what is running here where the settings name nothing."""
+    """Fill empty settings with the servers that are running here."""
     folder = Path(settings.data_dir)
     completed = with_s3(settings, *addresses.s3) if addresses.s3 and not settings.s3_url else settings
     return msgspec.structs.replace(
         completed,
         database_url=settings.database_url or addresses.database_url,
         redis_urls=settings.redis_urls or addresses.redis_urls,
-        jwt_keys=settings.jwt_keys or (kept_secret(folder, SIGNING_KEY),),
-        operator_tokens=settings.operator_tokens or (kept_secret(folder, OPERATOR_TOKEN),),
+        jwt_keys=settings.jwt_keys or (stored_secret(folder, SIGNING_KEY),),
+        operator_tokens=settings.operator_tokens or (stored_secret(folder, OPERATOR_TOKEN),),
     )
 
 
 def _wait_for_addresses(file: BinaryIO) -> Addresses:
-    """Read what the owner wrote, or will have written when its servers are up."""
+    """Read the owner's addresses, waiting until its servers are up."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if (addresses := _read(file)) is not None:
             return addresses
         time.sleep(0.05)
-    raise CommandError(f"Another greenroom is starting on {file.name}, but does not get on")
+    raise CommandError(f"Another greenroom is starting on {file.name}, but makes no progress")
 
 
 def _read(file: BinaryIO) -> Addresses | None:

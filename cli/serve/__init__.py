@@ -1,1 +1,1 @@
-"""The processes, each put together from top to bottom: hub, api, worker, and `dev`, which is all of them on one loop."""
+"""The processes, each assembled from its parts: hub, api, worker, and `dev`, which runs all of them on one loop."""

@@ -4,7 +4,7 @@ import asyncio
 
 from api.app import build_app
 from cli.checks import check_settings, warn_of_files
-from cli.lifetime import freeze_what_is_there, run
+from cli.lifetime import freeze_objects, run
 from cli.serve.heartbeats import api_heartbeat
 from cli.serve.listening import listening, runner_of
 from config.settings import Settings
@@ -27,7 +27,7 @@ def run_api(settings: Settings) -> None:
             api_heartbeat(settings, resources, runner),
         ):
             await warn_of_files(settings, resources.storage)
-            freeze_what_is_there()
+            freeze_objects()
             await stop.wait()
 
     run(main)

@@ -1,4 +1,4 @@
-"""`greenroom dev`: hub, REST and worker behind one door, with servers of their own where the settings name none."""
+"""`greenroom dev`: hub, REST and worker on one port, with embedded servers if the settings name none."""
 
 import asyncio
 import sys
@@ -11,7 +11,7 @@ import msgspec
 from api.app import build_app
 from cli.checks import check_settings, markets
 from cli.embedded.process import Server
-from cli.embedded.servers import own_servers
+from cli.embedded.servers import embedded_servers
 from cli.errors import CommandError
 from cli.lifetime import run, until
 from cli.mail_sink import mail_sink
@@ -31,10 +31,10 @@ WATCH_SECONDS = 0.5
 
 
 def run_dev(settings: Settings) -> None:
-    """Run everything until a signal; what was stored is there again the next time."""
-    # Pages that are being developed are served by another port of this machine.
+    """Run everything until a signal; stored data is kept for the next run."""
+    # Frontends in development are served from another local port.
     settings = msgspec.structs.replace(settings, cors_origins=(*settings.cors_origins, LOOPBACK))
-    with own_servers(settings, step) as (completed, servers):
+    with embedded_servers(settings, step) as (completed, servers):
         run(partial(_run, completed, servers))
 
 
@@ -51,7 +51,7 @@ async def _run(settings: Settings, servers: Sequence[Server], stop: asyncio.Even
 
 def _greeting(settings: Settings, url: str) -> str:
     name, _, secret = settings.operator_tokens[0].partition(":")
-    token = f"#token={secret}" if name == "dev" else ""  # only our own: another one is not ours to show
+    token = f"#token={secret}" if name == "dev" else ""  # only print our own: a configured token must not be shown
     return f"""
   Open {url}
   For operators: {url}/console{token}
@@ -87,7 +87,7 @@ async def _processes(settings: Settings) -> AsyncIterator[tuple[int, Worker]]:
 
 
 async def _watch(servers: Sequence[Server]) -> None:
-    """Raise CommandError when a server that we started is gone."""
+    """Raise CommandError if a server that we started has ended."""
     while True:
         for server in servers:
             if server.process.poll() is not None:

@@ -1,10 +1,10 @@
-"""`greenroom hub`: the process that people's sockets are connected to."""
+"""`greenroom hub`: the process that sockets are connected to."""
 
 import asyncio
 import gc
 
 from cli.checks import check_settings, markets
-from cli.lifetime import freeze_what_is_there, run
+from cli.lifetime import freeze_objects, run
 from cli.serve.listening import bare_app, hub_listening, operations, runner_of
 from config.settings import Settings
 from core.market.resources import open_resources
@@ -24,13 +24,13 @@ def run_hub(settings: Settings) -> None:
         ):
             runner.app.add_routes(operations(resources, hub=hub.ready))
             async with hub_listening(settings, runner, hub):
-                freeze_what_is_there()
-                _collect_seldom()
+                freeze_objects()
+                _collect_less_often()
                 await stop.wait()
 
     run(main)
 
 
-def _collect_seldom() -> None:
-    """Look for garbage in cycles, of which a hub makes little, less often: it takes longer the more clients there are."""
+def _collect_less_often() -> None:
+    """Collect cyclic garbage, of which a hub produces little, less often: its cost grows with the number of clients."""
     gc.set_threshold(20_000, 20, 50)

@@ -1,7 +1,7 @@
-"""`greenroom hub --processes N`: hubs on ports that follow one another, each started again when it dies.
+"""`greenroom hub --processes N`: hubs on consecutive ports, each restarted when it dies.
 
-Not one port for all: the kernel would give the requests of one polling client to one hub after the other, and only one of them
-knows its session. nginx spreads clients over the ports, as it does over machines; Prometheus asks each.
+They do not share a port: the kernel would spread the requests of one polling client over all hubs, and only one of them
+knows its session. nginx spreads clients over the ports, as it does over machines; Prometheus scrapes each.
 """
 
 import asyncio
@@ -18,13 +18,13 @@ from cli.serve.listening import check_free
 from config.settings import Settings
 from core.platform.processes import dying_with_us
 
-PAUSE_SECONDS = 1.0  # before one that has died starts again: what killed it may still be there
+PAUSE_SECONDS = 1.0  # before a restart: the cause of the crash may persist
 
 log = logging.getLogger(__name__)
 
 
 def run_hubs(settings: Settings, count: int) -> None:
-    """Run so many hubs until a signal."""
+    """Run this many hubs until a signal."""
     ports = range(settings.port, settings.port + count)
     if settings.port == 0 or ports[-1] > 65535:
         raise CommandError(
@@ -41,7 +41,7 @@ def run_hubs(settings: Settings, count: int) -> None:
 
 
 async def _keep_up(host: str, port: int) -> None:
-    """Keep one hub running; when this is cancelled, send its clients away and return when it has ended."""
+    """Keep one hub running; when cancelled, shut it down gracefully and return when it has ended."""
     while True:
         process = await _start(host, port)
         log.info("hub on port %d is process %d", port, process.pid)
@@ -55,7 +55,7 @@ async def _keep_up(host: str, port: int) -> None:
 
 
 async def _start(host: str, port: int) -> Process:
-    # In a session of its own, so that Ctrl-C reaches it once, through us; and ended with us, however we end.
+    # In its own session, so that Ctrl-C reaches it once, through us; and it ends with us, however we end.
     command = [*dying_with_us(signal.SIGTERM), sys.executable, "-m", "cli", "hub", "--host", host, "--port", str(port)]
     return await asyncio.create_subprocess_exec(*command, stdin=DEVNULL, start_new_session=True)
 

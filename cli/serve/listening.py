@@ -1,4 +1,4 @@
-"""Ports, and what answers on them."""
+"""Ports, and the applications that listen on them."""
 
 import asyncio
 import errno
@@ -27,26 +27,26 @@ NO_HUB = (
     "This process has no hub: point the Socket.IO client at the address of a `greenroom hub`, or of `greenroom dev`, which is"
     " everything in one process"
 )
-REQUEST_SECONDS = 1.0  # what a request under way has left when its process ends
+REQUEST_SECONDS = 1.0  # time left for requests in progress when the process ends
 
 log = logging.getLogger(__name__)
 
 
 def bare_app() -> web.Application:
-    """Return an application without middlewares, for a process that serves no calls. Http answers what it has no route for."""
+    """Return an application without middlewares, for a process that serves no calls. Http answers requests without a route."""
     app = web.Application()
     app.on_response_prepare.append(add_headers)
     return app
 
 
 def operations(resources: Resources, **checks: probes.Check) -> list[web.RouteDef]:
-    """Return `/healthz`, `/readyz` with these checks beside the usual ones, and `/metrics`."""
+    """Return `/healthz`, `/readyz` with these checks in addition to the usual ones, and `/metrics`."""
     return probes.routes({**probes.usual_checks(resources), **checks}, resources.metrics)
 
 
 @asynccontextmanager
 async def runner_of(app: web.Application) -> AsyncIterator[web.AppRunner]:
-    """Yield the runner of an application, to which routes may still be added until it listens."""
+    """Yield the runner of an application; routes may be added until it listens."""
     runner = web.AppRunner(app, shutdown_timeout=REQUEST_SECONDS)
     try:
         yield runner
@@ -56,10 +56,10 @@ async def runner_of(app: web.Application) -> AsyncIterator[web.AppRunner]:
 
 @asynccontextmanager
 async def listening(settings: Settings, runner: web.AppRunner, offenders: Offenders) -> AsyncIterator[int]:
-    """Serve an application alone and yield its port. The 404 for a Socket.IO client says where a hub is."""
+    """Serve only an application and yield its port. Its 404 for Socket.IO clients says where a hub is."""
     runner.app.add_routes(_without_hub())
     guard = Guard(door_config(settings, offenders))
-    _introduce(guard, runner)
+    _identify_users(guard, runner)
     guard.wheel.start()
     try:
         async with _door(settings, runner, partial(open_http, guard)) as port:
@@ -70,9 +70,9 @@ async def listening(settings: Settings, runner: web.AppRunner, offenders: Offend
 
 @asynccontextmanager
 async def hub_listening(settings: Settings, runner: web.AppRunner, hub: Hub) -> AsyncIterator[int]:
-    """Serve a hub and an application behind one door and yield its port."""
+    """Serve a hub and an application on one port and yield it."""
     runner.app.add_routes(hub.routes())
-    _introduce(hub.engine.guard, runner)
+    _identify_users(hub.engine.guard, runner)
     async with _door(settings, runner, partial(open_door, hub.acceptor)) as port:
         yield port
 
@@ -86,8 +86,8 @@ async def _miss_hub(_request: web.Request) -> web.Response:
     return answer(errors.NOT_FOUND.error(NO_HUB))
 
 
-def _introduce(guard: Guard, runner: web.AppRunner) -> None:
-    """Tell the door who the users of an API are: they pay for their requests themselves."""
+def _identify_users(guard: Guard, runner: web.AppRunner) -> None:
+    """Let the engine identify the users of an api: their requests are charged to them, not to their address."""
     if admission := runner.app.get(ADMISSION):
         guard.user_of = admission.user_of
 
@@ -109,7 +109,7 @@ async def _door(
 
 
 def check_free(host: str, port: int) -> None:
-    """Raise CommandError unless one can listen on a port."""
+    """Raise CommandError unless the port is free."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with _clear_errors(host, port):
         socket.create_server((host, port), family=family).close()

@@ -10,10 +10,10 @@ Body = TypeVar("Body")
 
 @dataclass(frozen=True, slots=True)
 class Answer(Generic[Body]):
-    """An answer whose status the handler chooses among those of its route (0: the usual one), or that names its version.
+    """An answer with a status chosen by the handler among those of its route (0: the default), or with a version.
 
-    `etag` is the version of what is answered: clients give it back as `If-Match`, see core/work/etag.py.
-    `device_of`: whose device the client is from now on, though it gets no tokens; see core/accounts/known_devices.py.
+    `etag` is the version of the body, which clients send back as `If-Match`: see core/work/etag.py.
+    `device_of`: the user that the client's device is now known for, even without tokens; see core/accounts/known_devices.py.
     """
 
     status: int
@@ -25,7 +25,7 @@ class Answer(Generic[Body]):
 
 @dataclass(frozen=True)
 class Text:
-    """An answer that is no JSON; each kind of text is a class of its own, whose media type the documents tell."""
+    """An answer that is not JSON; each kind of text is a class, whose media type is in the OpenAPI document."""
 
     media_type: ClassVar[str]
     octets: bytes
@@ -33,6 +33,6 @@ class Text:
 
 @dataclass(frozen=True)
 class JsonFile(Generic[Body]):
-    """An answer that is JSON already, in a file that is read from its beginning and closed; Body is what the JSON holds."""
+    """An answer that is already JSON, in a file that is read from its beginning and closed; Body is the type of the JSON."""
 
     file: IO[bytes]

@@ -4,10 +4,10 @@ from datetime import UTC, date, datetime
 
 
 def now() -> datetime:
-    """Return the present moment in UTC."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)
 
 
 def today() -> date:
-    """Return the day in UTC."""
+    """Return the current day in UTC."""
     return now().date()

@@ -1,4 +1,4 @@
-"""Cursors: places in what is read page by page, as clients keep them. They mean nothing to clients, and are not secret."""
+"""Cursors: positions in paged results, as clients store them. They are opaque to clients, but not secret."""
 
 import base64
 import binascii
@@ -13,12 +13,12 @@ NOT_OURS = "Not a cursor of ours"
 
 
 def encode(place: msgspec.Struct) -> str:
-    """Return a place as clients keep it."""
+    """Return a position as clients store it."""
     return base64.urlsafe_b64encode(msgspec.msgpack.encode(place)).decode().rstrip("=")
 
 
 def decode(text: str, kind: type[T]) -> T:
-    """Return the place; raises VALIDATION_ERROR."""
+    """Return the position; raises VALIDATION_ERROR."""
     try:
         padded = text.encode("ascii") + b"=" * (-len(text) % 4)
         return msgspec.msgpack.decode(base64.b64decode(padded, altchars=b"-_", validate=True), type=kind)
@@ -27,5 +27,5 @@ def decode(text: str, kind: type[T]) -> T:
 
 
 def not_ours() -> errors.AppError:
-    """Return the error of a cursor that we have not given."""
+    """Return the error for a cursor that we did not issue."""
     return errors.invalid("cursor", NOT_OURS)

@@ -1,15 +1,15 @@
-"""Emoji, one spelling for each: those of Unicode's list, as the package `emoji` has it (its updates bring those of each year).
+"""Emoji in one spelling each: Unicode's list from the package `emoji` (whose updates add those of each year).
 
-With or without variation selectors it is the same emoji; skin tones, joined sequences, flags and keycaps are emoji of their own.
+Variation selectors make no difference; skin tones, joined sequences, flags and keycaps are separate emoji.
 """
 
 from typing import Final
 
 from emoji import EMOJI_DATA, STATUS
 
-SELECTORS: Final = "\ufe0e\ufe0f"  # of text and of picture
+SELECTORS: Final = "\ufe0e\ufe0f"  # for text and for picture
 _UNSELECTED: Final = str.maketrans("", "", SELECTORS)
-# By what is left without selectors, how Unicode writes it.
+# Unicode's spelling, by the emoji without selectors.
 _SPELLINGS: Final = {
     emoji.translate(_UNSELECTED): emoji
     for emoji, facts in EMOJI_DATA.items()
@@ -18,5 +18,5 @@ _SPELLINGS: Final = {
 
 
 def spelled(text: str) -> str | None:
-    """Return an emoji as Unicode writes it; None: it is not one, or more than one."""
+    """Return an emoji in Unicode's spelling; None: not an emoji, or more than one."""
     return _SPELLINGS.get(text.translate(_UNSELECTED))

@@ -1,4 +1,4 @@
-"""THE table of errors: a stable code, an HTTP status, a default message, and whether trying again may help."""
+"""THE table of errors: a stable code, an HTTP status, a default message, and whether a retry may help."""
 
 from collections.abc import Sequence
 
@@ -21,14 +21,14 @@ class ErrorCode(msgspec.Struct, frozen=True):
     retryable: bool = False
 
     def error(self, message: str = "", details: Sequence[Detail] = ()) -> "AppError":
-        """Make the exception to raise; `message` replaces the default one."""
+        """Return the exception to raise; `message` replaces the default one."""
         return AppError(self, message or self.message, tuple(details))
 
 
 class AppError(Exception):
-    """A refusal that the caller is told about; everything else is a bug and becomes INTERNAL_ERROR."""
+    """A refusal that is sent to the caller; any other exception is a bug and becomes INTERNAL_ERROR."""
 
-    retry_after: float = 0.0  # seconds after which it may succeed; 0.0: not known
+    retry_after: float = 0.0  # seconds after which it may succeed; 0.0: unknown
 
     def __init__(self, kind: ErrorCode, message: str, details: tuple[Detail, ...] = ()) -> None:
         super().__init__(kind.code, message)

@@ -19,6 +19,7 @@ class Event(msgspec.Struct, frozen=True, rename="camel"):
     """Payload of one event; `name` is what the client listens to."""
 
     name: ClassVar[str]
+    recipients: ClassVar[str] = ""  # for docs/events.md, where the docstring does not name them
 
 
 class Reaction(msgspec.Struct, frozen=True, rename="camel"):
@@ -51,18 +52,21 @@ class Message(msgspec.Struct, frozen=True, rename="camel"):
 
 class MessageReceived(Event, frozen=True, rename="camel"):
     name = "message:received"
+    recipients = "the sockets that have joined the conversation, the sender's too"
     message: Message
     conversation_id: UUID
 
 
 class MessageEdited(Event, frozen=True, rename="camel"):
     name = "message:edited"
+    recipients = "the sockets that have joined the conversation"
     message: Message
     conversation_id: UUID
 
 
 class MessageDeleted(Event, frozen=True, rename="camel"):
     name = "message:deleted"
+    recipients = "the sockets that have joined the conversation"
     conversation_id: UUID
     message_id: UUID
     seq: int
@@ -73,6 +77,7 @@ class MessageReacted(Event, frozen=True, rename="camel"):
     """Someone added or took back a reaction; `reactions` is the whole state after it."""
 
     name = "message:reacted"
+    recipients = "the sockets that have joined the conversation"
     conversation_id: UUID
     message_id: UUID
     seq: int
@@ -85,6 +90,7 @@ class MessageReacted(Event, frozen=True, rename="camel"):
 
 class ConversationTyping(Event, frozen=True, rename="camel"):
     name = "conversation:typing"
+    recipients = "the sockets that have joined a conversation of up to 100 members, except those of the user who types"
     conversation_id: UUID
     user_id: UUID
     is_typing: bool
@@ -92,6 +98,7 @@ class ConversationTyping(Event, frozen=True, rename="camel"):
 
 class ConversationRead(Event, frozen=True, rename="camel"):
     name = "conversation:read"
+    recipients = "the sockets that have joined a conversation of up to 100 members"
     conversation_id: UUID
     user_id: UUID
     message_id: UUID
@@ -130,6 +137,7 @@ class MembersChanged(Event, frozen=True, rename="camel"):
     """Someone was added to or left a conversation. The log says so too, in a message of kind "system"."""
 
     name = "conversation:members"
+    recipients = "the user who was added or removed"
     conversation_id: UUID
     user_id: UUID
     is_member: bool
@@ -181,6 +189,7 @@ class NotificationView(msgspec.Struct, frozen=True, rename="camel"):
 
 class NotificationNew(Event, frozen=True, rename="camel"):
     name = "notification:new"
+    recipients = "the sockets of its user"
     notification: NotificationView
 
 
@@ -222,10 +231,12 @@ class MuteChanged(Event, frozen=True, rename="camel"):
 
 class UserOnline(Event, frozen=True, rename="camel"):
     name = "user:online"
+    recipients = "users who share a conversation of up to 100 members"
     user_id: UUID
 
 
 class UserOffline(Event, frozen=True, rename="camel"):
     name = "user:offline"
+    recipients = "users who share a conversation of up to 100 members"
     user_id: UUID
     last_seen_at: datetime

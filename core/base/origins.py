@@ -1,6 +1,6 @@
-"""Which web pages may call and connect: those of the listed origins, and those that come from the host that is asked.
+"""Which web pages may call and connect: those of the listed origins, and those served by the requested host.
 
-An origin is what a browser says a page is from: `https://app.example` or `https://app.example:8443`, never a path.
+An origin is a browser's name for the source of a page: `https://app.example` or `https://app.example:8443`, never a path.
 """
 
 import re
@@ -10,7 +10,7 @@ from ipaddress import ip_address
 from typing import Final
 
 ANY: Final = "*"
-LOOPBACK: Final = "loopback"  # every page of this machine, on any port: what a developer's Vite or Next serves
+LOOPBACK: Final = "loopback"  # every page on this machine, on any port, for a developer's Vite or Next
 
 _DEFAULT_PORTS: Final = {"http": ":80", "https": ":443", "ws": ":80", "wss": ":443"}
 _FORWARDED_HOST: Final = re.compile(r'(?:^|[;,\s])host=("?)([^";,\s]+)\1', re.IGNORECASE)
@@ -18,7 +18,7 @@ _PORT: Final = re.compile(r":[0-9]*$")
 
 
 def is_listed(origin: str, origins: Sequence[str]) -> bool:
-    """Say whether an origin is in a list, whatever its case and whether it names the default port."""
+    """Return whether an origin is in a list, ignoring case and a default port."""
     scheme, host = _parts(origin)
     if ANY in origins or (LOOPBACK in origins and _is_loopback(host)):
         return True
@@ -26,13 +26,13 @@ def is_listed(origin: str, origins: Sequence[str]) -> bool:
 
 
 def is_of(origin: str, hosts: Iterable[str]) -> bool:
-    """Say whether an origin is at one of these hosts (`name` or `name:port`; without a port, its scheme's)."""
+    """Return whether an origin has one of these hosts (`name` or `name:port`; without a port, the default of its scheme)."""
     scheme, host = _parts(origin)
     return bool(scheme) and any(_bare(scheme, one) == host for one in hosts if one)
 
 
 def forwarded_hosts(x_forwarded_host: str, forwarded: str) -> list[str]:
-    """Return the hosts that proxies say they were asked for, in `X-Forwarded-Host` and in `Forwarded`."""
+    """Return the requested hosts as reported by proxies in `X-Forwarded-Host` and `Forwarded`."""
     return [
         *(host.strip() for host in x_forwarded_host.split(",") if host.strip()),
         *(match[2] for match in _FORWARDED_HOST.finditer(forwarded)),
@@ -45,7 +45,7 @@ def _listed(origins: tuple[str, ...]) -> frozenset[tuple[str, str]]:
 
 
 def _parts(origin: str) -> tuple[str, str]:
-    """Return scheme and host of an origin in their one spelling; no scheme for `null` and what is none."""
+    """Return the normalised scheme and host of an origin; no scheme for `null` and anything that is not an origin."""
     scheme, mark, host = origin.strip().partition("://")
     scheme = scheme.lower()
     return (scheme, _bare(scheme, host)) if mark else ("", "")

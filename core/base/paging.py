@@ -1,7 +1,7 @@
-"""Pages of lists: which one is asked for, and where it is among all.
+"""Pages of lists: which one is requested, and its position among all.
 
-A cursor is the place of the last entry of a page: what the list is sorted by, and its id. So what comes and goes meanwhile moves
-nothing from one page to another; an entry whose own place changes may be shown again, or not any more.
+A cursor is the position of the last entry of a page: its sort key and id. So insertions and deletions do not shift entries
+from one page to another; an entry whose own position changes may be shown twice, or be missed.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ Row = TypeVar("Row")
 Place = TypeVar("Place", bound=msgspec.Struct)
 PageNumber = Annotated[int, Meta(ge=1, le=1_000_000)]
 Limit = Annotated[int, Meta(ge=1, le=100)]
-# As cursors.encode spells it; it may hold a name.
+# As encoded by cursors.encode; it may contain a name.
 Cursor = Annotated[str, Meta(max_length=2048, pattern=r"^[A-Za-z0-9_-]*$", extra={"words": cursors.NOT_OURS})]
 
 
@@ -35,13 +35,13 @@ class PageQuery(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Position(msgspec.Struct, frozen=True, array_like=True):
-    """The place of an entry in a list that begins with the latest."""
+    """The position of an entry in a list, latest first."""
 
     at: datetime
     id: UUID
 
 
-# Before all entries.
+# Before the first entry.
 BEGINNING = Position(datetime(9999, 12, 31, tzinfo=UTC), UUID(int=2**128 - 1))
 
 
@@ -71,17 +71,17 @@ class CursorQuery(PageQuery, frozen=True, rename="camel"):
         return _position(self.cursor)
 
     def place(self, kind: type[Place]) -> Place | None:
-        """Return likewise the place of that entry in a list of another order; None: the first page."""
+        """Return the position of that entry in a list with another order; None: the first page."""
         return None if self.cursor is None else cursors.decode(self.cursor, kind)
 
     @property
     def window(self) -> tuple[int, int]:
-        """What a query takes: one entry more than the limit, and how many are left out after a place."""
+        """Arguments of a query: one entry more than the limit, and how many to skip after a position."""
         return self.limit + 1, 0 if self.cursor else self.offset
 
     @property
     def bounds(self) -> tuple[int, int, datetime, UUID]:
-        """What a query takes: its window, and the position."""
+        """Arguments of a query: its window, and the position."""
         after = self.after
         return *self.window, after.at, after.id
 
@@ -104,7 +104,7 @@ class CursorPagination(Pagination, frozen=True, rename="camel"):
 
 
 class Rows(msgspec.Struct, Generic[Row], frozen=True):
-    """The rows of a page, and the cursor to the next one."""
+    """The rows of a page, and the cursor of the next one."""
 
     rows: list[Row]
     next_cursor: str | None
@@ -120,13 +120,13 @@ def _position(cursor: str | None) -> Position:
 
 
 def page_of(query: CursorQuery | AfterQuery, rows: Sequence[Row], place: Callable[[Row], msgspec.Struct]) -> Rows[Row]:
-    """Return the page that begins a list of rows: one more than its limit, if there are so many."""
+    """Return the first page of rows: the query has returned one more than the limit, if there are more."""
     shown = list(rows[: query.limit])
     return Rows(shown, cursors.encode(place(shown[-1])) if len(rows) > query.limit else None)
 
 
 def cursor_pagination(query: CursorQuery, total: int, next_cursor: str | None) -> CursorPagination:
-    """Return where the page that was asked for is among `total` entries, and how to ask for the next one."""
+    """Return the position of the requested page among `total` entries, and the cursor of the next one."""
     where = pagination(query, total)
     return CursorPagination(
         where.page, where.limit, total, where.total_pages, next_cursor is not None, where.has_prev, next_cursor
@@ -134,6 +134,6 @@ def cursor_pagination(query: CursorQuery, total: int, next_cursor: str | None) -
 
 
 def pagination(query: PageQuery, total: int) -> Pagination:
-    """Return where the page that was asked for is among all pages of `total` entries."""
+    """Return the position of the requested page among all pages of `total` entries."""
     pages = -(-total // query.limit)
     return Pagination(query.page, query.limit, total, pages, has_next=query.page < pages, has_prev=query.page > 1)

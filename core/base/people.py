@@ -1,4 +1,4 @@
-"""People as others see them."""
+"""Users as other users see them."""
 
 from uuid import UUID
 

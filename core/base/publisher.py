@@ -1,4 +1,4 @@
-"""How the rest of the backend reaches people's sockets; realtime/publishing/publisher.py implements it."""
+"""How the rest of the backend publishes to sockets; realtime/publishing/publisher.py implements it."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,7 +10,7 @@ import msgspec
 from core.base.events import ConversationRead, ConversationTyping, Event, Message
 from core.base.people import Person
 
-# Prefix of the client id that a hub gives to a message without one: see realtime/gateway/repeats.py. Clients never see it.
+# Prefix of a client id that a hub has assigned to a message without one: see realtime/gateway/repeats.py. Clients never see it.
 UNNAMED: Final = "\x1f"
 
 
@@ -37,30 +37,30 @@ class Stored(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Publisher(Protocol):
-    """Appends messages and emits events. Call `changed` and `emit` after the commit of what they tell."""
+    """Appends messages and emits events. Call `changed` and `emit` after the commit."""
 
     async def append(self, draft: Draft) -> Stored:
-        """Store a message and tell the conversation. Raises NOT_A_MEMBER, MESSAGE_NOT_FOUND (reply), UNAVAILABLE."""
+        """Store a message and publish it to the conversation. Raises NOT_A_MEMBER, MESSAGE_NOT_FOUND (reply), UNAVAILABLE."""
         ...
 
     def changed(self, conversation_id: UUID, version: int, event: Event) -> None:
-        """Tell a conversation of its change number `version`, which is committed."""
+        """Publish a committed change of a conversation, with its number `version`."""
         ...
 
     def signal(self, conversation_id: UUID, event: ConversationTyping | ConversationRead) -> None:
-        """Tell a conversation what may be lost: typing, read positions. Folded: the latest of a user wins."""
+        """Publish an event that may be lost: typing, read positions. Folded: only the latest of each user is sent."""
         ...
 
     def emit(self, user_ids: Sequence[UUID], event: Event) -> None:
-        """Tell all sockets of these users. May be lost when Redis is down: what must not be lost is also stored."""
+        """Send an event to all sockets of these users. It may be lost while Redis is down, so important facts are also stored."""
         ...
 
     def emit_encoded(self, user_ids: Sequence[UUID], name: str, payload: bytes) -> None:
-        """Tell them likewise of an event that is JSON already."""
+        """Do the same with an event that is already encoded as JSON."""
         ...
 
     def forget(self, conversation_ids: Sequence[UUID]) -> None:
-        """Have what was said in these conversations a moment ago read anew: someone in it has no name any more."""
+        """Discard cached recent messages of these conversations: someone's name in them has been erased."""
         ...
 
     def mend(self, conversation_id: UUID) -> None:
@@ -73,12 +73,12 @@ class Publisher(Protocol):
 
 
 def given(client_id: str | None) -> str | None:
-    """Return a client id if a client has given it."""
+    """Return a client id if it came from a client."""
     return None if client_id is None or client_id.startswith(UNNAMED) else client_id
 
 
 def as_message(draft: Draft, stored: Stored) -> Message:
-    """Return the message that a draft became."""
+    """Return the message for a stored draft."""
     return Message(
         id=stored.id,
         conversation_id=draft.conversation_id,

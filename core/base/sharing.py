@@ -1,4 +1,4 @@
-"""Single flight: work that several callers ask for at the same time is done once for all of them, and may be kept for others."""
+"""Single flight: simultaneous requests for the same work share one execution, and the result may be cached."""
 
 import asyncio
 from collections import OrderedDict
@@ -9,7 +9,7 @@ Value = TypeVar("Value")
 
 
 class Shared(Generic[Value]):
-    """The work in progress, by key. Of what is done, `most` bytes are kept, as `size` counts them: what was used last."""
+    """The work in progress, by key. Results are cached up to `most` bytes (measured by `size`), least recently used first out."""
 
     def __init__(self, most: int = 0, size: Callable[[Value], int] = lambda _value: 1) -> None:
         self._most = most
@@ -19,9 +19,9 @@ class Shared(Generic[Value]):
         self._running: dict[Hashable, asyncio.Task[Value]] = {}
 
     async def get(self, key: Hashable, make: Callable[[], Coroutine[None, None, Value]]) -> Value:
-        """Return what is kept, or the result of `make`, joining a call with the same key in progress; raises what it raises.
+        """Return the cached result, or that of `make`, joining a call in progress with the same key; raises what it raises.
 
-        A caller that is cancelled does not cancel it for the others.
+        Cancelling one caller does not cancel the work for the others.
         """
         if key in self._kept:
             self._kept.move_to_end(key)
@@ -34,7 +34,7 @@ class Shared(Generic[Value]):
 
     def _end(self, key: Hashable, done: asyncio.Task[Value]) -> None:
         del self._running[key]
-        # Asked for also to mark it as retrieved: all callers may have been cancelled.
+        # Also marks the exception as retrieved: all callers may have been cancelled.
         if not done.cancelled() and done.exception() is None:
             self._keep(key, done.result())
 

@@ -1,10 +1,11 @@
-"""The secret address under which a program that cannot log in (a calendar) reads what is a user's.
+"""The secret address under which a program that cannot log in (a calendar) reads a user's data.
 
-Its token is derived from a nonce by a key of the ring, so that its owner can be shown it again, and looked up by its hash, so
-that it outlives the key and a copy of the table opens nothing.
+Its token is derived from a nonce with a key of the ring, so that it can be shown to its owner again, and looked up by its
+hash, so that it survives the key's removal and a copy of the table gives no access.
 
-The version before stored the token itself, and knows nothing else. It may run beside this one during an upgrade, so what it
-stored stays for a day. A row with a token is that version's: a hash beside it is of an address that has been replaced.
+The previous version stored the token itself, and knows nothing else. It may run beside this one during an upgrade, so its
+tokens stay for a day. A row with a token was written by that version: a hash in it belongs to an address that has been
+replaced.
 """
 
 import secrets
@@ -27,7 +28,7 @@ class Feed(msgspec.Struct, frozen=True):
 
 
 OF_USER = One(Feed, "select hash, nonce, token from feeds where user_id = $1")
-# A login that ends meanwhile waits for this, and then ends the feed as well; one that has ended makes none.
+# A login that ends meanwhile waits for this, and then ends the feed as well; an ended login creates none.
 RENEW = Run(
     """
     with login as (select user_id from sessions where id = $1 and ended_at is null for share)
@@ -41,7 +42,7 @@ OWNER = Scalar(
     select u.id from feeds f join users u on u.id = f.user_id
     where (f.hash = $1 and f.token is null or f.token = $2) and u.market = $3 and u.deleted_at is null""",
 )
-# $1: when the migration must have been; $2: how many.
+# $1: the latest time of the migration; $2: how many.
 HASH_TOKENS = Run(
     """
     update feeds set hash = sha256(convert_to(token, 'UTF8')), nonce = null, token = null
@@ -53,7 +54,7 @@ HASH_TOKENS = Run(
 async def address(ctx: Ctx, path: str) -> str | None:
     """Return the address of the caller's feed, which the marketplace serves under `path`.
 
-    None: she has none, or one that cannot be shown any more (its key is gone, or an earlier version made it).
+    None: there is none, or it can no longer be shown (its key was removed, or an earlier version created it).
     """
     feed = await OF_USER(ctx.db, ctx.user.id)
     token = (feed.token or _derived(ctx, feed)) if feed else None
@@ -61,7 +62,7 @@ async def address(ctx: Ctx, path: str) -> str | None:
 
 
 async def renew(ctx: Ctx) -> None:
-    """Give the caller's feed a new address; the old one is good for nothing from now on. Raises SESSION_ENDED."""
+    """Give the caller's feed a new address; the old one becomes invalid. Raises SESSION_ENDED."""
     nonce = secrets.token_bytes(NONCE_BYTES)
     token = _tokens(ctx, nonce)[0]
     if not await RENEW(ctx.db, ctx.user.session_id, _hash(token), nonce, clock.now()):
@@ -69,7 +70,7 @@ async def renew(ctx: Ctx) -> None:
 
 
 async def owner(ctx: Ctx, token: str) -> UUID:
-    """Return whose feed has this token; raises UNAUTHORIZED."""
+    """Return the owner of the feed with this token; raises UNAUTHORIZED."""
     user_id = await OWNER(ctx.db, _hash(token), token, ctx.market)
     if user_id is None:
         raise errors.UNAUTHORIZED.error("This address is not valid any more: ask for a new one")

@@ -1,7 +1,8 @@
-"""Blocking: who has blocked somebody is left alone by her, and leaves her alone, but for what both do in groups.
+"""Blocking: neither user can contact the other, except in groups of which both are members.
 
-In their conversation of two nothing is said any more, on all hubs at once: the log refuses it (append_messages), and the rooms
-are told to look. No invitation, mail, push or notification of the blocked one comes; neither sees whether the other is online.
+Their conversation of two becomes read-only on all hubs at once: the log refuses messages (append_messages), and rooms are
+notified to reload. Neither gets invitations, mails, pushes or notifications from the other, nor sees whether the other is
+online.
 """
 
 from datetime import datetime
@@ -23,7 +24,7 @@ from core.work.context import Ctx
 from core.work.unit_of_work import UnitOfWork, unit_of_work
 
 MOST: Final = 10_000  # of one user
-BLOCKS: Final = Rate("blocks", 100, 60 * 60)  # of one user, and taking them back: all hubs look at a conversation
+BLOCKS: Final = Rate("blocks", 100, 60 * 60)  # of one user, and unblocking: each makes all hubs reload a conversation
 
 
 class BlockRow(msgspec.Struct, frozen=True):
@@ -45,13 +46,14 @@ class UserId(msgspec.Struct, frozen=True):
 
 
 class Seen(msgspec.Struct, frozen=True):
-    """When a user was last seen, as far as that is known."""
+    """When a user was last seen, if known."""
 
     user_id: UUID
     at: datetime
 
 
-# Who invites has locked herself (invitations.lock_caller): either she sees the block, or her invitation is seen here.
+# An inviter holds a lock on their own row (invitations.lock_caller): either they see the block, or their invitation is seen
+# here.
 LOCK_BOTH = Many(UserId, "select id from users where id = any ($1::uuid[]) order by id for no key update")
 INSERT = Scalar(
     UUID,
@@ -70,7 +72,7 @@ LIST_OF_USER = Many(
     order by b.created_at desc, b.blocked_id desc limit $2 offset $3""",
 )
 EXISTS_IN_MARKET = Scalar(UUID, "select id from users where id = $1 and market = $2 and deleted_at is null")
-# Whether one of the two people of a conversation has blocked the other is seen once both have been locked out: see LOCK_PAIR.
+# Blocks between the two members of a conversation are read after both are locked: see LOCK_PAIR.
 SET_PAIR = Scalar(
     UUID,
     """
@@ -84,7 +86,7 @@ SEEN = Many(
 
 
 async def list_of_user(ctx: Ctx, query: CursorQuery) -> tuple[list[BlockView], CursorPagination]:
-    """Return one page of those whom the caller has blocked, the latest first."""
+    """Return one page of the users whom the caller has blocked, latest first."""
     rows = await LIST_OF_USER(ctx.db, ctx.user.id, *query.bounds)
     page = page_of(query, rows, lambda row: Position(row.blocked_at, row.id))
     views = [BlockView(Person(row.id, row.name, row.avatar_url), row.blocked_at) for row in page.rows]
@@ -92,7 +94,7 @@ async def list_of_user(ctx: Ctx, query: CursorQuery) -> tuple[list[BlockView], C
 
 
 async def block(ctx: Ctx, user_id: UUID) -> None:
-    """Block a user; doing it again changes nothing.
+    """Block a user; a repeat changes nothing.
 
     Raises USER_NOT_FOUND, RATE_LIMITED, VALIDATION_ERROR: oneself, or too many.
     """
@@ -119,7 +121,7 @@ async def block(ctx: Ctx, user_id: UUID) -> None:
 
 
 async def unblock(ctx: Ctx, user_id: UUID) -> None:
-    """Block a user no more, also if she still blocks the caller; doing it again changes nothing. Raises RATE_LIMITED."""
+    """Unblock a user, whether or not they still block the caller; a repeat changes nothing. Raises RATE_LIMITED."""
     await limits.take(ctx, BLOCKS, str(ctx.user.id))
     async with unit_of_work(ctx) as work:
         await LOCK_PAIR(work.db, pair_key(ctx.user.id, user_id))
@@ -140,6 +142,6 @@ async def _say(ctx: Ctx, work: UnitOfWork, user_id: UUID, *, is_blocked: bool) -
 
 
 def _tell(ctx: Ctx, pair: UUID | None) -> None:
-    """Have all hubs look how it is now. What is lost of it costs nothing but typing: the sweep of the rooms sees it, too."""
+    """Make all hubs reload the state. If this is lost, only typing leaks until the sweep of the rooms notices it."""
     if pair:
         ctx.publisher.mend(pair)

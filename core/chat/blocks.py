@@ -1,4 +1,4 @@
-"""Who has blocked whom, to be asked of by all that brings people together. Blocking itself is in core/chat/blocking.py."""
+"""Queries for blocks between users, used by everything that connects people. Blocking itself is in core/chat/blocking.py."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -16,7 +16,7 @@ class Block(msgspec.Struct, frozen=True):
     blocked_id: UUID
 
 
-# Between user $1 and users $2, either way.
+# Between user $1 and users $2, in either direction.
 BETWEEN = Many(
     Block,
     """
@@ -24,30 +24,30 @@ BETWEEN = Many(
     union all
     select user_id, blocked_id from blocks where blocked_id = $1 and user_id = any ($2::uuid[])""",
 )
-# Those that users $1 have made, and those of them that others have made.
+# Blocks made by users $1, and those of them by others.
 OF_USERS = Many(
     Block, "select user_id, blocked_id from blocks where user_id = any ($1::uuid[]) or blocked_id = any ($1::uuid[])"
 )
 
 
 async def reachable(db: Db, user_id: UUID, others: Sequence[UUID]) -> list[UUID]:
-    """Return those of these users between whom and a user there is no block."""
+    """Return those of these users who have no block with a user."""
     blocked = {id for block in await BETWEEN(db, user_id, list(others)) for id in (block.user_id, block.blocked_id)}
     return [id for id in others if id == user_id or id not in blocked]
 
 
 async def others_of(db: Db, user_id: UUID) -> list[UUID]:
-    """Return all between whom and a user there is a block, in an order of its own."""
+    """Return all users who have a block with a user, in a stable order."""
     rows = await OF_USERS(db, [user_id])
     return sorted({block.blocked_id if block.user_id == user_id else block.user_id for block in rows})
 
 
 async def has_blocked(db: Db, user_id: UUID, other_id: UUID) -> bool:
-    """Say whether a user has blocked another."""
+    """Return whether a user has blocked another."""
     return any(block.user_id == user_id for block in await BETWEEN(db, user_id, [other_id]))
 
 
 async def require_none(db: Db, user_id: UUID, other_id: UUID) -> None:
-    """Raise USER_UNREACHABLE if one of two users has blocked the other: the words are the same for both."""
+    """Raise USER_UNREACHABLE if one of two users has blocked the other: both get the same message."""
     if other_id not in await reachable(db, user_id, [other_id]):
         raise errors.USER_UNREACHABLE.error()

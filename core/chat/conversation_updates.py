@@ -14,11 +14,11 @@ from core.platform.db import Db, Many
 from core.text.wording import PREVIEW, shown
 from core.work.context import Ctx
 
-SMALL = 100  # what changes in larger conversations is for sync
+SMALL = 100  # in larger conversations, clients use sync
 
 
 class Listed(msgspec.Struct, frozen=True):
-    """A conversation in the list of one member. `has_notice`: an unread notification tells her of what has changed."""
+    """A conversation in the list of one member. `has_notice`: there is an unread notification of the change."""
 
     conversation_id: UUID
     user_id: UUID
@@ -85,13 +85,13 @@ SENDERS = Many(
 
 
 async def tell(db: Db, publisher: Publisher, conversation_ids: Sequence[UUID], user_ids: Sequence[UUID]) -> None:
-    """Tell each of these users of the conversation in the same place."""
+    """Send each of these users the conversation at the same index."""
     for row in await OF_USERS(db, list(conversation_ids), list(user_ids)):
         publisher.emit([row.user_id], _event(row))
 
 
 async def tell_senders(db: Db, publisher: Publisher, conversation_ids: Sequence[UUID]) -> None:
-    """Tell who has said the latest in each of these conversations, who has read it thereby: on her other devices."""
+    """Update the other devices of the latest sender of each conversation, who has read it by sending."""
     rows = await SENDERS(db, list(conversation_ids))
     await tell_readers(db, publisher, [row.conversation_id for row in rows], [row.user_id for row in rows])
 
@@ -99,14 +99,14 @@ async def tell_senders(db: Db, publisher: Publisher, conversation_ids: Sequence[
 async def tell_readers(
     db: Db, publisher: Publisher, conversation_ids: Sequence[UUID], user_ids: Sequence[UUID]
 ) -> None:
-    """Tell each of these users, who has read on in the conversation in the same place: on her other devices."""
+    """Update the other devices of each of these users, who has read on in the conversation at the same index."""
     await tell(db, publisher, conversation_ids, user_ids)
     for conversation_id, user_id in zip(conversation_ids, user_ids, strict=True):
         publisher.emit([user_id], NotificationChanged(conversation_id=conversation_id))
 
 
 async def tell_changed(ctx: Ctx, conversation_id: UUID, seq: int, *, deleted: bool) -> None:
-    """Tell all members of a message that was edited or deleted, as far as their lists show it."""
+    """Update the lists of all members that show an edited or deleted message."""
     rows = await OF_MEMBERS(ctx.db, conversation_id, seq)
     if len(rows) > SMALL:
         return

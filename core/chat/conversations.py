@@ -1,4 +1,4 @@
-"""Conversations and who is in them: pairs (one per two people and market) and groups of any number."""
+"""Conversations and their members: pairs (one per two people and market) and groups of any size."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -20,7 +20,7 @@ from core.work.unit_of_work import UnitOfWork, unit_of_work
 
 MEMBERS_SHOWN = 50
 NAMED = 3
-# What the log's own notes say in `body`, where nobody is named.
+# The `body` of system messages, which names nobody.
 MEMBERS_HAVE_CHANGED = "Members changed"
 
 
@@ -92,7 +92,7 @@ class MemberRow(msgspec.Struct, frozen=True):
 
 
 class Place(msgspec.Struct, frozen=True):
-    """The next place in a conversation, taken in this transaction."""
+    """The next seq and version of a conversation, taken in this transaction."""
 
     seq: int
     version: int
@@ -108,7 +108,7 @@ class GroupId(msgspec.Struct, frozen=True):
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """Where a user stands with a conversation that exists; one with a subject is that of core/chat/subjects.py."""
+    """A user's relation to an existing conversation; those with a subject belong to core/chat/subjects.py."""
 
     kind: str
     role: str | None
@@ -154,7 +154,7 @@ STANDING = One(
 )
 # Members, versions and invitations of a conversation are changed under its lock.
 LOCK = Scalar(UUID, "select id from conversations where id = $1 for no key update")
-# Before it is made and before one of the two blocks the other: a row to lock there may be none.
+# Taken before a pair is created and before one of the two blocks the other: there may be no row to lock.
 LOCK_PAIR = Scalar(int, "select 1 from pg_advisory_xact_lock(hashtextextended($1, 0))")
 CREATE_PAIR = Scalar(
     UUID,
@@ -163,7 +163,7 @@ CREATE_PAIR = Scalar(
     on conflict (market, pair_key) where pair_key is not null do nothing returning id""",
 )
 PAIR_BY_KEY = Scalar(UUID, "select id from conversations where market = $1 and pair_key = $2")
-# $5 is the user who does it: she takes part, the others have only been put into it so far. What was said before is not unread.
+# $5 is the acting user, who takes part; the others have only been added so far. Earlier messages do not count as unread.
 ADD_MEMBERS = Many(
     Person,
     """
@@ -179,7 +179,7 @@ ADD_MEMBERS = Many(
     )
     select u.id, u.name, u.avatar_url from added join users u on u.id = added.user_id""",
 )
-# $3: whether she leaves by choice.
+# $3: whether the member leaves by choice.
 REMOVE_MEMBER = One(
     Person,
     """
@@ -199,7 +199,7 @@ PASS_OWNERSHIP = Run(
         order by joined_at, user_id limit 1
     ) and not exists (select from members where conversation_id = $1 and left_at is null and role = 'owner')"""
 )
-# Groups that a user is in: which are left, some ($2) at a time, when the account is erased.
+# Groups of a user, left in batches of $2 when the account is erased.
 GROUPS_OF = Many(
     GroupId,
     """
@@ -223,7 +223,7 @@ APPEND_SYSTEM_MESSAGE = Run(
         (conversation_id, seq, version, changed_at, id, sender_id, kind, body, created_at, wording, people)
     values ($1, $2, $3, $7, $4, $5, 'system', $6, $7, $8, $9)"""
 )
-# Those ($3) whom the note $2 lets in have read it, and who has caused it ($4), if she has read what came before it.
+# The members ($3) added by note $2 have read it, and so has its author ($4), if they had read everything before it.
 READ_NOTE = Run(
     """
     update members set last_read_seq = $2, last_read_at = clock_timestamp()
@@ -233,7 +233,7 @@ READ_NOTE = Run(
 
 
 async def create_pair(ctx: Ctx, other_id: UUID) -> tuple[Conversation, bool]:
-    """Return the caller's conversation with `other_id`, and whether it was made now. Who may is the marketplace's rule.
+    """Return the caller's conversation with `other_id`, and whether it was created now. The marketplace decides who may.
 
     Raises USER_UNREACHABLE if there is none yet and one of the two has blocked the other.
     """
@@ -253,7 +253,7 @@ async def create_pair(ctx: Ctx, other_id: UUID) -> tuple[Conversation, bool]:
 
 
 def pair_key(one: UUID, other: UUID) -> str:
-    """Return what names the conversation of two people."""
+    """Return the key of the conversation of two people."""
     return ":".join(sorted((str(one), str(other))))
 
 
@@ -267,7 +267,7 @@ async def get(ctx: Ctx, id: UUID) -> Conversation:
 
 
 async def list_of_user(ctx: Ctx, query: CursorQuery) -> tuple[list[Conversation], CursorPagination]:
-    """Return one page of the caller's conversations, the latest first."""
+    """Return one page of the caller's conversations, latest first."""
     rows = await LIST_OF_USER(ctx.db, ctx.user.id, *query.bounds)
     page = page_of(query, rows, lambda row: Position(row.last_message_at or row.created_at, row.id))
     total = await COUNT_OF_USER(ctx.db, ctx.user.id) or 0
@@ -283,7 +283,7 @@ async def require_member(ctx: Ctx, id: UUID, db: Db | None = None) -> Standing:
 
 
 async def require_open(ctx: Ctx, id: UUID) -> None:
-    """Raise as require_member, and CONVERSATION_CLOSED or USER_UNREACHABLE where nothing is said any more."""
+    """Raise as require_member, and CONVERSATION_CLOSED or USER_UNREACHABLE if it is read-only."""
     standing = await require_member(ctx, id)
     if standing.closed_at:
         raise errors.CONVERSATION_CLOSED.error()
@@ -298,12 +298,12 @@ async def require_members(ctx: Ctx, id: UUID, user_ids: Sequence[UUID], db: Db |
 
 
 def not_all_members() -> errors.AppError:
-    """Return the error of a mention of someone who is not in the conversation."""
+    """Return the error for a mention of somebody who is not in the conversation."""
     return errors.invalid("mentions", "Only members can be mentioned")
 
 
 async def leave_some(ctx: Ctx, user_id: UUID, most: int) -> int:
-    """Take a user whose account is erased out of groups, each in a unit of its own; return how many these were."""
+    """Remove an erased user from groups, each in its own unit of work; return the number of groups."""
     groups = await GROUPS_OF(ctx.db, user_id, most)
     for group in groups:
         async with unit_of_work(ctx) as work:
@@ -315,7 +315,7 @@ async def leave_some(ctx: Ctx, user_id: UUID, most: int) -> int:
 
 
 async def close(ctx: Ctx, work: UnitOfWork, id: UUID, template: str) -> None:
-    """Have nothing said in a conversation any more, after a last note: `template` says why, by "{actor}"."""
+    """Close a conversation after a last system message: `template` says why, with "{actor}"."""
     await LOCK(work.db, id)
     closed_at = await CLOSE(work.db, id, clock.now())
     if closed_at:
@@ -326,9 +326,9 @@ async def close(ctx: Ctx, work: UnitOfWork, id: UUID, template: str) -> None:
 async def say_joined(
     ctx: Ctx, work: UnitOfWork, id: UUID, people: Sequence[Person], inviter: Person | None = None
 ) -> None:
-    """Tell a group, and these people, that the caller has added them, or has joined it herself.
+    """Publish to a group, and to these users, that the caller has added them or has joined.
 
-    Who has invited her is the sender of that note, so that it is not unread for him.
+    The inviter is the sender of that message, so that it is not unread for them.
     """
     if people:
         if people[0].id == ctx.user.id:
@@ -346,7 +346,7 @@ async def _log_added(work: UnitOfWork, id: UUID, actor: Person, people: Sequence
 
 
 async def say_left(ctx: Ctx, work: UnitOfWork, id: UUID, person: Person) -> None:
-    """Tell a group, and someone who is out of it, that she has left or was removed by the caller."""
+    """Publish to a group, and to a former member, that the member has left or was removed by the caller."""
     template = "{actor} left" if person.id == ctx.user.id else "{actor} removed {person}"
     await _log(work, id, ctx.user.person, template, person=person)
     _tell(work, id, [person], is_member=False)

@@ -1,4 +1,4 @@
-"""Groups: making one, and who is in it. Users whom the caller knows are added, others are invited."""
+"""Groups and their members. Users whom the caller knows are added, others are invited."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeAlias
@@ -16,12 +16,12 @@ from core.platform.db import Db, Many, Run, Scalar
 from core.work.context import Ctx
 from core.work.unit_of_work import UnitOfWork, unit_of_work
 
-# A marketplace's word on which of these users a user works with.
+# Provided by a marketplace: which of these users a user works with.
 Acquainted: TypeAlias = Callable[[Db, UUID, Sequence[UUID]], Awaitable[set[UUID]]]
 
 
 async def nobody(_db: Db, _user_id: UUID, _others: Sequence[UUID]) -> set[UUID]:
-    """Say that nobody works with anybody."""
+    """Default: nobody works with anybody."""
     return set()
 
 
@@ -44,8 +44,8 @@ TITLE = Scalar(str, "select title from conversations where id = $1")
 COUNT_IN_MARKET = Scalar(
     int, "select count(*) from users where id = any ($1::uuid[]) and market = $2 and deleted_at is null"
 )
-# Who of users $2 shares a conversation with user $1 in which she has taken part herself, or is in conversation $3 already.
-# That $1 has written to her, or somebody has put both into a group, makes nobody known.
+# Those of users $2 who have taken part in a conversation with user $1, or are in conversation $3 already. A message from $1,
+# or being added to the same group by somebody, does not count.
 KNOWN = Many(
     Known,
     """
@@ -60,8 +60,8 @@ KNOWN = Many(
 )
 
 
-# Who of users $2 has said no: has left group $1 by choice, or since $3 has declined an invitation to it; or since $3 has done so
-# with another group: one that user $4 has made, an invitation of $4's.
+# Those of users $2 who have refused: they left group $1 by choice, or since $3 declined an invitation to it; or since $3
+# left another group created by user $4, or declined an invitation of $4's.
 REFUSED = Many(
     Known,
     """
@@ -83,7 +83,7 @@ REFUSED = Many(
 async def create(
     ctx: Ctx, title: str, user_ids: Sequence[UUID], acquainted: Acquainted
 ) -> tuple[Conversation, Joining]:
-    """Make a group of the caller, who owns it, and these users; raises USER_NOT_FOUND, RATE_LIMITED."""
+    """Create a group of the caller, who owns it, and these users; raises USER_NOT_FOUND, RATE_LIMITED."""
     await _require_people(ctx, user_ids)
     id = uuid7()
     async with unit_of_work(ctx) as work:
@@ -97,7 +97,7 @@ async def create(
 
 
 async def add(ctx: Ctx, id: UUID, user_ids: Sequence[UUID], acquainted: Acquainted) -> tuple[Conversation, Joining]:
-    """Add users to a group; those who are in it already stay. Any member may.
+    """Add users to a group; existing members stay. Any member may.
 
     Raises USER_NOT_FOUND, FORBIDDEN, GROUP_FULL, RATE_LIMITED.
     """
@@ -111,9 +111,9 @@ async def add(ctx: Ctx, id: UUID, user_ids: Sequence[UUID], acquainted: Acquaint
 
 
 async def remove(ctx: Ctx, id: UUID, user_id: UUID) -> None:
-    """Take a user out of a group, or an invitation to it back: oneself and one's own, or any if one owns the group.
+    """Remove a user from a group, or withdraw an invitation: the caller and their own invitations, or any as the owner.
 
-    One leaves the conversation of a subject, too, though nobody is removed from it. Raises FORBIDDEN, USER_NOT_FOUND.
+    Users may leave the conversation of a subject, but nobody can be removed from it. Raises FORBIDDEN, USER_NOT_FOUND.
     """
     async with unit_of_work(ctx) as work:
         is_owner = (await _locked_group(ctx, work, id, leaves=user_id == ctx.user.id)).role == "owner"
@@ -128,9 +128,9 @@ async def remove(ctx: Ctx, id: UUID, user_id: UUID) -> None:
 async def welcome(
     ctx: Ctx, db: Db, user_ids: Sequence[UUID], acquainted: Acquainted, id: UUID | None = None
 ) -> set[UUID]:
-    """Return whom of these users the caller may put into a group without asking, group `id` if given.
+    """Return the users whom the caller may add to a group (group `id` if given) without an invitation.
 
-    It is those whom she knows, but for those who have lately said no to this group or to another one of hers.
+    These are the users whom the caller knows, except those who have recently refused this group or another one of the caller's.
     """
     others = set(user_ids) - {ctx.user.id}
     known = {row.user_id for row in await KNOWN(db, ctx.user.id, list(others), id)}
@@ -143,9 +143,9 @@ async def welcome(
 async def admit(
     ctx: Ctx, work: UnitOfWork, id: UUID, user_ids: Sequence[UUID], acquainted: Acquainted, *, counted: bool = True
 ) -> tuple[list[Person], list[UUID]]:
-    """Add those who are welcome to a group, invite the others; `counted` as in invitations.invite.
+    """Add the users returned by `welcome` to a group, invite the others; `counted` as in invitations.invite.
 
-    Those between whom and the caller there is a block are left out.
+    Users who have a block with the caller are left out.
     """
     user_ids = await blocks.reachable(work.db, ctx.user.id, user_ids)
     added = await welcome(ctx, work.db, user_ids, acquainted, id)
@@ -157,7 +157,7 @@ async def admit(
 
 
 async def let_in(ctx: Ctx, work: UnitOfWork, id: UUID, people: Sequence[Person]) -> None:
-    """Tell a locked group of people who have just been added to it; raises GROUP_FULL."""
+    """Publish new members to a locked group; raises GROUP_FULL."""
     if people:
         await invitations.require_space(work, id)
         await invitations.added(work, id, [person.id for person in people])
@@ -165,7 +165,7 @@ async def let_in(ctx: Ctx, work: UnitOfWork, id: UUID, people: Sequence[Person])
 
 
 async def let_out(ctx: Ctx, work: UnitOfWork, id: UUID, user_id: UUID) -> bool:
-    """Take a member out of a locked group, with the invitations that she has made; return whether she was in it."""
+    """Remove a member from a locked group, with their invitations; return whether they were in it."""
     gone = await REMOVE_MEMBER(work.db, id, user_id, user_id == ctx.user.id)
     if gone:
         await PASS_OWNERSHIP(work.db, id)
@@ -175,7 +175,7 @@ async def let_out(ctx: Ctx, work: UnitOfWork, id: UUID, user_id: UUID) -> bool:
 
 
 async def _locked_group(ctx: Ctx, work: UnitOfWork, id: UUID, *, leaves: bool = False) -> Standing:
-    """Lock a group of the caller's until the commit; `leaves`: she goes out of it herself."""
+    """Lock a group of the caller until the commit; `leaves`: the caller is leaving it."""
     await invitations.lock_caller(ctx, work)
     await LOCK(work.db, id)
     return await _require_group(ctx, work.db, id, leaves=leaves)

@@ -1,4 +1,4 @@
-"""Invitations: strangers are not put into groups, they are asked, and until they accept they are no members."""
+"""Invitations: strangers are not added to groups but invited, and become members when they accept."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -23,7 +23,7 @@ from core.work.unit_of_work import UnitOfWork, unit_of_work
 
 MOST_MEMBERS = 1000
 INVITATIONS = Rate("invitations", 50, 24 * 60 * 60)  # of one user, to all groups and teams together
-PAUSE = timedelta(days=1)  # after any invitation, until the same user may be invited to the same group again
+PAUSE = timedelta(days=1)  # after an invitation, until the same user may be invited to the same group again
 PAUSE_AFTER_DECLINE = timedelta(days=30)
 
 INVITATION_RECEIVED = Notice(
@@ -104,7 +104,7 @@ LIST_OF_GROUP = Many(
 )
 COUNT_OF_GROUP = Scalar(int, "select count(*) from invitations where conversation_id = $1 and answer is null")
 COUNT_MEMBERS = Scalar(int, "select count(*) from members where conversation_id = $1 and left_at is null")
-# Of users $2, who was asked to group $1 before; `spared`: since $3, has declined since $4, or has not answered.
+# Those of users $2 invited to group $1 before; `spared`: since $3, declined since $4, or unanswered.
 ASKED_BEFORE = Many(
     Before,
     """
@@ -135,7 +135,7 @@ ANSWER_OF_USERS = Many(Asked, _ANSWER.format("conversation_id = $3 and user_id =
 WITHDRAW = One(Asked, _ANSWER.format("conversation_id = $3 and user_id = $4 and ($5::uuid is null or invited_by = $5)"))
 WITHDRAW_BETWEEN = Many(Asked, _ANSWER.format("invited_by = $3 and user_id = $4"))
 WITHDRAW_OF_INVITER = Many(Asked, _ANSWER.format("conversation_id = $3 and invited_by = $4"))
-# One notification for each group, which is read with the answer, and gone with the invitation.
+# One notification per group, which is read with the answer, and removed with the invitation.
 _NOTICES = "type = 'invitation_received' and user_id = any ($1::uuid[]) and entity_id = $2"
 FORGET_NOTICES = Run(f"delete from notifications where {_NOTICES}")  # noqa: S608 - no input in it
 READ_NOTICES = Run(f"update notifications set read_at = $3 where {_NOTICES} and read_at is null")  # noqa: S608
@@ -148,7 +148,7 @@ FORGET_ANSWERED = Run(
 
 
 async def list_of_user(ctx: Ctx, query: CursorQuery) -> tuple[list[Invitation], CursorPagination]:
-    """Return one page of the caller's open invitations, the latest first."""
+    """Return one page of the caller's open invitations, latest first."""
     limit, start, _, after = query.bounds
     rows = await LIST_OF_USER(ctx.db, ctx.user.id, limit, start, after)
     page = page_of(query, rows, lambda row: Position(row.created_at, row.id))
@@ -157,7 +157,7 @@ async def list_of_user(ctx: Ctx, query: CursorQuery) -> tuple[list[Invitation], 
 
 
 async def list_of_group(ctx: Ctx, conversation_id: UUID, query: CursorQuery) -> tuple[list[Pending], CursorPagination]:
-    """Return one page of those who are invited to a group of the caller, the latest first."""
+    """Return one page of the users invited to a group of the caller, latest first."""
     await conversations.require_member(ctx, conversation_id)
     limit, start, _, after = query.bounds
     rows = await LIST_OF_GROUP(ctx.db, conversation_id, limit, start, after)
@@ -167,7 +167,7 @@ async def list_of_group(ctx: Ctx, conversation_id: UUID, query: CursorQuery) -> 
 
 
 async def lock_caller(ctx: Ctx, work: UnitOfWork) -> None:
-    """Let one change of groups of a user follow another; before the lock of a conversation, as the erasure does it."""
+    """Serialise a user's changes of groups; taken before the lock of a conversation, in the same order as the erasure."""
     if await LOCK_USER(work.db, ctx.user.id) is None:
         raise errors.SESSION_ENDED.error()
 
@@ -175,9 +175,9 @@ async def lock_caller(ctx: Ctx, work: UnitOfWork) -> None:
 async def invite(
     ctx: Ctx, work: UnitOfWork, id: UUID, title: str, user_ids: Sequence[UUID], *, counted: bool = True
 ) -> list[UUID]:
-    """Invite users to a group, which is locked as the caller is; return who of them has an open invitation now.
+    """Invite users to a group; group and caller must be locked. Return those who have an open invitation now.
 
-    `counted`: they are paid from INVITATIONS; whom somebody has put into a team has been. Raises RATE_LIMITED: too many today.
+    `counted`: charged to INVITATIONS; adding somebody to a team has been charged already. Raises RATE_LIMITED: too many today.
     """
     now = clock.now()
     before = await ASKED_BEFORE(work.db, id, list(user_ids), now - PAUSE, now - PAUSE_AFTER_DECLINE)
@@ -193,7 +193,7 @@ async def invite(
 
 
 async def accept(ctx: Ctx, id: UUID) -> Conversation:
-    """Join the group that the caller is invited to; accepting again changes nothing.
+    """Join the group that the caller is invited to; a repeat changes nothing.
 
     Raises INVITATION_NOT_FOUND, GROUP_FULL.
     """
@@ -214,7 +214,7 @@ async def accept(ctx: Ctx, id: UUID) -> Conversation:
 
 
 async def decline(ctx: Ctx, id: UUID) -> None:
-    """Decline an invitation of the caller's; doing it again changes nothing. Raises INVITATION_NOT_FOUND."""
+    """Decline an invitation of the caller; a repeat changes nothing. Raises INVITATION_NOT_FOUND."""
     async with unit_of_work(ctx) as work:
         if answered := await ANSWER(work.db, "declined", clock.now(), id, ctx.user.id):
             await _tell_answer(work, answered.conversation_id, [answered])
@@ -225,12 +225,12 @@ async def decline(ctx: Ctx, id: UUID) -> None:
 
 
 async def added(work: UnitOfWork, id: UUID, user_ids: Sequence[UUID]) -> None:
-    """Close the invitations of users who are in the group now: someone who knows them has added them."""
+    """Close the invitations of users who have been added to the group by somebody who knows them."""
     await _tell_answer(work, id, await ANSWER_OF_USERS(work.db, "accepted", clock.now(), id, list(user_ids)))
 
 
 async def withdraw(work: UnitOfWork, id: UUID, user_id: UUID, invited_by: UUID | None) -> bool:
-    """Take back the open invitation of a user to a group, if there is one: of this inviter, or of anybody."""
+    """Withdraw the open invitation of a user to a group, if there is one: by this inviter, or by anybody."""
     withdrawn = await WITHDRAW(work.db, "withdrawn", clock.now(), id, user_id, invited_by)
     if withdrawn:
         await _tell_withdrawn(work, id, [withdrawn])
@@ -238,25 +238,25 @@ async def withdraw(work: UnitOfWork, id: UUID, user_id: UUID, invited_by: UUID |
 
 
 async def withdraw_all(work: UnitOfWork, id: UUID, invited_by: UUID) -> None:
-    """Take back all open invitations of someone who is in the group no more."""
+    """Withdraw all open invitations by a former member of the group."""
     await _tell_withdrawn(work, id, await WITHDRAW_OF_INVITER(work.db, "withdrawn", clock.now(), id, invited_by))
 
 
 async def withdraw_between(work: UnitOfWork, invited_by: UUID, user_id: UUID) -> None:
-    """Take back all open invitations of one user by another, wherever to."""
+    """Withdraw all open invitations of one user by another, to any group."""
     withdrawn = await WITHDRAW_BETWEEN(work.db, "withdrawn", clock.now(), invited_by, user_id)
     for row in withdrawn:
         await _tell_withdrawn(work, row.conversation_id, [row])
 
 
 async def require_space(work: UnitOfWork, id: UUID) -> None:
-    """Raise GROUP_FULL if a locked group has more members than it can have."""
+    """Raise GROUP_FULL if a locked group has more members than allowed."""
     if (await COUNT_MEMBERS(work.db, id) or 0) > MOST_MEMBERS:
         raise errors.GROUP_FULL.error()
 
 
 async def _check_day(ctx: Ctx, more: int) -> None:
-    """Count invitations; raises RATE_LIMITED, without a time to come again for more than are ever allowed at once."""
+    """Charge invitations; raises RATE_LIMITED, without a retry time for more than are ever allowed at once."""
     user, settings = str(ctx.user.id), ctx.resources.settings
     most = ctx.resources.limits.rate_of(INVITATIONS, user).count
     if more > most and settings.rate_limits == "on":

@@ -1,6 +1,6 @@
-"""Muting: of a conversation or a person no notification, mail or push comes, until a moment or for good. Messages come as ever.
+"""Muting: messages are delivered, but cause no notification, mail or push, until a given time or forever.
 
-What is quiet is decided in SQL (is_quiet), wherever a notification is stored or leaves.
+SQL decides what is quiet (is_quiet), wherever a notification is stored or sent.
 """
 
 from datetime import datetime
@@ -57,7 +57,7 @@ LIST_OF_USER = Many(
     where m.user_id = $1 and (m.until is null or m.until > $2) and (m.created_at, m.muted_id) < ($5, $6)
     order by m.created_at desc, m.muted_id desc limit $3 offset $4""",
 )
-# Those that were over before a moment ($1), so many at most ($2).
+# Mutes that expired before a time ($1), at most $2.
 FORGET = Run(
     """
     delete from mutes where (user_id, muted_id) in (
@@ -67,7 +67,7 @@ FORGET = Run(
 
 
 async def list_of_user(ctx: Ctx, query: CursorQuery) -> tuple[list[Mute], CursorPagination]:
-    """Return one page of what the caller has muted, the latest first."""
+    """Return one page of the caller's mutes, latest first."""
     now = clock.now()
     rows = await LIST_OF_USER(ctx.db, ctx.user.id, now, *query.bounds)
     page = page_of(query, rows, lambda row: Position(row.muted_at, row.muted_id))
@@ -82,13 +82,13 @@ async def mute_conversation(ctx: Ctx, id: UUID, until: datetime | None) -> None:
 
 
 async def mute_user(ctx: Ctx, id: UUID, until: datetime | None) -> None:
-    """Mute a user, wherever she does something; raises USER_NOT_FOUND, VALIDATION_ERROR."""
+    """Mute a user everywhere; raises USER_NOT_FOUND, VALIDATION_ERROR."""
     await role_of(ctx, id)
     await _mute(ctx, "user", id, until)
 
 
 async def unmute(ctx: Ctx, kind: Kind, id: UUID) -> None:
-    """Mute a user or a conversation no more; doing it again changes nothing."""
+    """Unmute a user or a conversation; a repeat changes nothing."""
     async with unit_of_work(ctx) as work:
         if await DELETE(work.db, ctx.user.id, id, kind):
             work.emit([ctx.user.id], MuteChanged(kind, id, is_muted=False, until=None))

@@ -1,4 +1,4 @@
-"""What a hub loads when conversations wake, people connect and read positions move: all of a turn in one statement each."""
+"""What a hub loads when rooms are loaded, users connect and read positions move: one statement each per loop iteration."""
 
 from datetime import datetime
 from uuid import UUID
@@ -9,7 +9,7 @@ from core.platform.db import Many, Run
 
 
 class RoomState(msgspec.Struct, frozen=True):
-    """Where a conversation stands."""
+    """The state of a conversation."""
 
     id: UUID
     market: str
@@ -26,7 +26,7 @@ class RoomMember(msgspec.Struct, frozen=True):
 
 
 class Membership(msgspec.Struct, frozen=True):
-    """Somebody is in a conversation."""
+    """One member of one conversation."""
 
     conversation_id: UUID
     user_id: UUID
@@ -55,7 +55,7 @@ MEMBERSHIPS = Many(
     join members m on m.conversation_id = asked.conversation_id and m.user_id = asked.user_id
     where m.left_at is null""",
 )
-# Presence is for conversations of up to 100: in larger ones nobody watches who comes and goes.
+# Presence is limited to conversations of up to 100 members.
 CIRCLES = Many(
     Circle,
     """

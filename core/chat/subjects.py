@@ -1,7 +1,7 @@
-"""Conversations of the people of something: of a project, a booking. Who may be in them follows from that, not from the members.
+"""Conversations about a subject, such as a project or a booking. The subject decides who may be in them, not the members.
 
-As in any group those whom the caller knows are put into it, and strangers are invited. Besides, all its people may come in and
-leave by themselves.
+As in any group, users whom the caller knows are added, and strangers are invited. In addition, all people of the subject may
+join and leave by themselves.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from core.work.unit_of_work import UnitOfWork
 
 
 class Subject(msgspec.Struct, frozen=True):
-    """What a conversation is about; `type` is a word for people: "project"."""
+    """What a conversation is about; `type` is a word shown to users: "project"."""
 
     type: str
     id: UUID
@@ -46,7 +46,7 @@ async def converse(
     user_ids: Sequence[UUID],
     acquainted: Acquainted,
 ) -> tuple[UUID, bool]:
-    """Return the conversation of a subject's people, and whether it was made now; the caller, one of them, is in it.
+    """Return the conversation of a subject, and whether it was created now; the caller, one of its people, becomes a member.
 
     The caller and the subject are locked.
     """
@@ -65,7 +65,7 @@ async def converse(
 
 
 async def join(ctx: Ctx, work: UnitOfWork, subject: Subject, user_id: UUID, acquainted: Acquainted) -> None:
-    """Let someone new into the conversation of a subject's people, if they have one, or invite her. The caller is locked."""
+    """Add a new person of a subject to its conversation, if there is one, or invite them. The caller is locked."""
     if id := await _conversation(ctx, work, subject):
         await LOCK(work.db, id)
         people, _ = await groups.admit(ctx, work, id, [user_id], acquainted, counted=False)
@@ -73,7 +73,7 @@ async def join(ctx: Ctx, work: UnitOfWork, subject: Subject, user_id: UUID, acqu
 
 
 async def leave(ctx: Ctx, work: UnitOfWork, subject: Subject, user_id: UUID) -> None:
-    """Take someone who is none of a subject's people any more out of their conversation, if they have one."""
+    """Remove somebody who no longer belongs to a subject from its conversation, if there is one."""
     if id := await _conversation(ctx, work, subject):
         await LOCK(work.db, id)
         await invitations.withdraw(work, id, user_id, None)
@@ -81,18 +81,18 @@ async def leave(ctx: Ctx, work: UnitOfWork, subject: Subject, user_id: UUID) -> 
 
 
 async def close(ctx: Ctx, work: UnitOfWork, subject: Subject, template: str) -> None:
-    """Close the conversation of the people of a subject that is gone, if they have one; `template` says why, by "{actor}"."""
+    """Close the conversation of a deleted subject, if there is one; `template` says why, with "{actor}"."""
     if id := await _conversation(ctx, work, subject):
         await conversations.close(ctx, work, id, template)
 
 
 async def rename(ctx: Ctx, work: UnitOfWork, subject: Subject, title: str) -> None:
-    """Give the conversation of a subject's people the subject's new name."""
+    """Rename the conversation of a subject after the subject."""
     await RENAME(work.db, ctx.market, subject.type, subject.id, title)
 
 
 async def _enter(ctx: Ctx, work: UnitOfWork, id: UUID) -> None:
-    """Let the caller in: she comes by herself."""
+    """Add the caller, who joins by choice."""
     standing = await conversations.STANDING(work.db, id, ctx.user.id, ctx.market)
     if standing is None or standing.role is None:
         await LOCK(work.db, id)

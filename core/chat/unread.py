@@ -1,14 +1,14 @@
-"""What is unread: what came after a member's read position, but for deleted messages and notes about what she did herself."""
+"""Unread messages: those after a member's read position, except deleted ones and notes about the member's own actions."""
 
 from core.platform.db import Scalar
 
-# So many that do not count are looked up at most; of what is beyond them, all counts.
+# At most this many uncounted messages are looked up; beyond them, everything counts.
 MOST_GONE = 1000
 _GONE = "(g.deleted_at is not null or g.kind = 'system' and g.sender_id = {})"
 
 
 def unread(conversation: str, member: str) -> str:
-    """Return the SQL of how many messages a member has not read, from the aliases of the two rows."""
+    """Return the SQL of a member's unread count, given the aliases of the two rows."""
     return f"""case when {conversation}.last_seq > {member}.last_read_seq then
         {conversation}.last_seq - {member}.last_read_seq - (
             select count(*) from (
@@ -18,7 +18,7 @@ def unread(conversation: str, member: str) -> str:
         ) else 0 end"""  # noqa: S608 - no input in it
 
 
-# Of conversation $1, what does not count for user $2 after seq $3 up to seq $4.
+# Messages of conversation $1 that do not count for user $2, after seq $3 up to seq $4.
 GONE = Scalar(
     int,
     f"""

@@ -1,4 +1,4 @@
-"""Files of users in S3: announced, uploaded, checked by a job, released, attached to what they belong to."""
+"""Users' files in S3: announced, uploaded, checked by a job, released, attached to an entity."""
 
 from core.files.attaching import FileView as FileView
 from core.files.attaching import attach as attach

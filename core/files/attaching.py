@@ -1,4 +1,4 @@
-"""Files of entities: who owns an uploaded file gives it to something in the transaction that makes or changes that."""
+"""Files of entities: the uploader attaches a file in the transaction that creates or changes the entity."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -45,10 +45,11 @@ async def attach(
     stem: str = "",
     field: str = "fileUrls",
 ) -> list[FileView]:
-    """Give files that the caller has uploaded for this purpose to an entity; return them in the order of the urls.
+    """Attach files that the caller has uploaded for this purpose to an entity; return them in the order of the urls.
 
-    Their objects go to `folder`, under their own names or that of `stem`. Raises VALIDATION_ERROR with `field` for what is
-    not there, not the caller's, of another purpose or attached already; UNAVAILABLE when the storage must be asked and is away.
+    Their objects go to `folder`, under their own names or that of `stem`. Raises VALIDATION_ERROR with `field` for files
+    that are missing, not the caller's, of another purpose or already attached; UNAVAILABLE if the storage must be asked and
+    is away.
     """
     ids = [id_in(ctx, url) for url in urls]
     if None in ids or len(set(ids)) != len(ids):
@@ -66,7 +67,7 @@ async def attach(
 
 
 async def views_of(ctx: Ctx, db: Db, entity_ids: Sequence[UUID]) -> dict[UUID, list[FileView]]:
-    """Return the files of each of these entities, the first uploaded first."""
+    """Return the files of each of these entities, in the order of their upload."""
     views: dict[UUID, list[FileView]] = {id: [] for id in entity_ids}
     for file in await table.OF_ENTITIES(db, list(views)):
         assert file.entity_id  # noqa: S101 - that is how it was found
@@ -75,7 +76,7 @@ async def views_of(ctx: Ctx, db: Db, entity_ids: Sequence[UUID]) -> dict[UUID, l
 
 
 async def detach(work: UnitOfWork, entity_id: UUID) -> None:
-    """Take its files from an entity: nobody can read them any more, and a job deletes them."""
+    """Detach the files of an entity: nobody can read them any more, and a job deletes them."""
     await table.DETACH(work.db, entity_id, clock.now())
 
 
@@ -87,13 +88,13 @@ def view_of(ctx: Ctx, file: File) -> FileView:
 
 
 def shown(ctx: Ctx, view: FileView) -> FileView:
-    """Return a private file as a page of the caller's shows it."""
+    """Return a private file with links for a page of the caller."""
     thumbnail = view_url(ctx, view.id, "thumbnail") if view.thumbnail_url else None
     return msgspec.structs.replace(view, thumbnail_url=thumbnail, view_url=view_url(ctx, view.id, "original"))
 
 
 async def check_usable(ctx: Ctx, db: Db, file: File | None, purpose: str, field: str) -> File:
-    """Return a file if the caller has uploaded it for this purpose and nothing uses it; raises as `attach`."""
+    """Return a file if the caller has uploaded it for this purpose and it is unused; raises as `attach`."""
     if file is None or file.owner_id != ctx.user.id or file.market != ctx.market:
         raise errors.invalid(field, "Not a file that you have uploaded")
     if file.purpose != purpose:
@@ -108,7 +109,7 @@ async def check_usable(ctx: Ctx, db: Db, file: File | None, purpose: str, field:
 
 
 async def confirm(ctx: Ctx, db: Db, file: File) -> bool:
-    """Note that a file has arrived, if all of it is there; raises UNAVAILABLE."""
+    """Record that a file has been uploaded, if it is complete; raises UNAVAILABLE."""
     if await ctx.resources.storage.size_of(file.key) != file.size:
         return False
     await table.UPLOADED(db, file.id, clock.now())

@@ -1,7 +1,6 @@
-"""The checks between the quarantine and everybody else. Whatever is not known to be good stays where it is.
+"""The checks before a file leaves the quarantine. A file that has not passed stays there.
 
-What was checked is a copy on this machine, and that copy is what is stored: the link that a file was put by may be used
-again, but reaches the quarantine only.
+A local copy is checked, and exactly that copy is stored: the upload link may be used again, but reaches the quarantine only.
 """
 
 import os
@@ -28,13 +27,13 @@ PICTURES = frozenset({"image/jpeg", "image/png", "image/gif", *media.CONVERTED})
 
 
 class _ChangedError(Exception):
-    """A file is not as it was read."""
+    """A file has changed since it was read."""
 
 
 async def check_file(ctx: Ctx, purposes: Sequence[Purpose], file_id: UUID) -> None:
-    """Check a file if it waits for that, and move it to where it belongs if it is released. Harmless to repeat.
+    """Check a file if it is waiting for that, and move it to its final key if it is released. Idempotent.
 
-    `ctx` is of the file's market. Raises UNAVAILABLE, ScannerAwayError and DecoderLostError: the file is held, try again.
+    `ctx` is of the file's market. Raises UNAVAILABLE, ScannerAwayError and DecoderLostError: the file is held, retry.
     """
     file = await table.FILE(ctx.db, file_id)
     if file and file.status == "uploaded":
@@ -49,13 +48,13 @@ async def check_file(ctx: Ctx, purposes: Sequence[Purpose], file_id: UUID) -> No
 
 
 def keys_of(file: File) -> set[str]:
-    """Return every key under which something of a file may be."""
+    """Return every key under which a part of a file may be stored."""
     keys = {file.key, f"quarantine/{file.id}", f"checked/{file.id}", *([file.place] if file.place else ())}
     return keys | {thumbnail_key(key) for key in keys}
 
 
 def thumbnail_key(key: str) -> str:
-    """Return where the thumbnail of an object is."""
+    """Return the key of an object's thumbnail."""
     return f"{key}.thumbnail.jpg"
 
 
@@ -85,7 +84,7 @@ def _other_type(file: File, found: str | None) -> str:
 
 
 async def _examine(ctx: Ctx, purpose: Purpose, file: File, found: str, content: IO[bytes], clean: IO[bytes]) -> Picture:
-    """Decode a picture, write what belongs to it to `clean`, and count what has become of it."""
+    """Decode a picture, write it without metadata to `clean`, and count the result."""
     content.flush()
     outcome = "lost"
     try:
@@ -112,7 +111,7 @@ async def _release(ctx: Ctx, file: File, content: IO[bytes], picture: Picture | 
         released = await table.FILE(work.db, file.id)
         if is_first and released:
             work.emit([file.owner_id], FileReleased(view_of(ctx, released)))
-    # Another check may have been faster, and the file be elsewhere by now, or be deleted.
+    # A concurrent check may have moved the file meanwhile, or it may have been deleted.
     left_over = [] if released and released.key == key else [key, thumbnail_key(key)]
     await ctx.resources.storage.delete([file.key, *left_over])
 
@@ -130,7 +129,7 @@ async def _reject(ctx: Ctx, purpose: Purpose, file: File, reason: str) -> None:
     while known and known.status == "uploaded":
         try:
             await _reject_known(ctx, purpose, known, reason)
-        except _ChangedError:  # attached since it was read, or checked by another one
+        except _ChangedError:  # attached since it was read, or checked concurrently
             known = await table.FILE(ctx.db, file.id)
         else:
             await ctx.resources.storage.delete([file.key])
@@ -156,5 +155,5 @@ async def _move(ctx: Ctx, file: File, place: str) -> None:
         await storage.copy(file.thumbnail_key, thumbnail)
     if await table.MOVED(ctx.db, file.id, place, thumbnail):
         await storage.delete([key for key in (file.key, file.thumbnail_key) if key])
-    else:  # it belongs elsewhere by now, or is deleted
+    else:  # moved meanwhile, or deleted
         await storage.delete([place, thumbnail_key(place)])

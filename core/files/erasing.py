@@ -1,4 +1,4 @@
-"""Files of a user whose account is erased: what others have too keeps its content and gets a name that tells its type only."""
+"""Files of an erased user: shared files keep their content and get a name that only reveals their type."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -16,9 +16,9 @@ NAME = "file"
 
 
 async def erase_some(ctx: Ctx, purposes: Sequence[Purpose], user_id: UUID, most: int) -> int:
-    """Erase or rename files of a user, and return how many these were; raises UNAVAILABLE when the storage is away.
+    """Erase or rename some files of a user, and return their number; raises UNAVAILABLE if the storage is away.
 
-    Objects come before rows, under the lock of the row: if this process dies in between, the next one does it again.
+    Objects come before rows, under the lock of the row: if this process dies in between, the next one repeats it.
     """
     async with transaction(ctx.db) as db:
         files = await table.OF_OWNER(db, user_id, most)

@@ -1,4 +1,4 @@
-"""What becomes of an uploaded file, told to its owner."""
+"""The result of a file check, sent to the owner."""
 
 from uuid import UUID
 
@@ -11,6 +11,7 @@ class FileReleased(Event, frozen=True, rename="camel"):
     """It has been checked and can be read."""
 
     name = "file:released"
+    recipients = "the owner of the file"
     file: FileView
 
 
@@ -18,6 +19,7 @@ class FileRejected(Event, frozen=True, rename="camel"):
     """It was not what it should be, and has been deleted."""
 
     name = "file:rejected"
+    recipients = "the owner of the file"
     file_id: UUID
     file_name: str
     reason: str

@@ -1,4 +1,4 @@
-"""Links to files: signed, for one login and some time. Who may read is checked when a link is made and when it is used."""
+"""Links to files: signed, for one login, with an expiry. Permission is checked when a link is created and when it is used."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -17,12 +17,12 @@ from core.platform.db import Db
 from core.platform.tokens import FileLink, Validity, expiry
 from core.work.context import Ctx, Resources
 
-LIFETIME = timedelta(hours=1)  # of links to this server, which end with their login
-# Of links to S3 itself, which nobody can take back: long enough to begin an upload, and for a browser to follow a redirect.
+LIFETIME = timedelta(hours=1)  # for links to this server, which end with their login
+# For links to S3 itself, which cannot be revoked: long enough to begin an upload, and for a browser to follow a redirect.
 DIRECT_UPLOAD = timedelta(minutes=15)
 FOLLOWED_SECONDS = 60
-# Of links that pages show: for so long a file keeps the same one, so that browsers need not get it again, and it is good for
-# two more such times.
+# For links in pages: a file keeps the same link for this long, so that browsers can cache it, and the link is valid for two
+# more such periods.
 SHOWN_SECONDS = 300
 UPLOAD_PATH = "/api/upload/blob/{token}"
 DOWNLOAD_PATH = "/api/files/blob/{token}"
@@ -45,8 +45,8 @@ class Download(msgspec.Struct, frozen=True, rename="camel"):
 
 
 async def upload_url(ctx: Ctx, file: File, said: str) -> str:
-    """Return where the owner puts a file, with the type that she says it has: S3 itself, or this server in between."""
-    # Also where this server is in between: one that stores no files says so here.
+    """Return the upload link for a file with its announced type: to S3 itself, or through this server."""
+    # Also through this server: this raises if no storage is configured.
     seconds = int(DIRECT_UPLOAD.total_seconds())
     direct = await ctx.resources.storage.link_to_put(file.key, file.size, said, seconds)
     if ctx.resources.settings.s3_links == "direct":
@@ -65,7 +65,7 @@ async def download(ctx: Ctx, purposes: Sequence[Purpose], file_id: UUID, variant
 
 
 def view_url(ctx: Ctx, file_id: UUID, variant: Variant) -> str:
-    """Return a link of the caller's own that works in a page, `<img src>`, for ten to fifteen minutes."""
+    """Return a personal link of the caller for a page (`<img src>`), valid for ten to fifteen minutes."""
     now = int(clock.now().timestamp())
     since = now - now % SHOWN_SECONDS
     validity = Validity(iat=since, exp=since + 3 * SHOWN_SECONDS)
@@ -75,7 +75,7 @@ def view_url(ctx: Ctx, file_id: UUID, variant: Variant) -> str:
 
 
 async def opened(resources: Resources, token: str, kind: Literal["upload", "download"]) -> FileLink:
-    """Return what a link is for; raises FORBIDDEN, also when the login that it was made for has ended."""
+    """Return the claims of a link; raises FORBIDDEN, also if the login that it was created for has ended."""
     link = resources.keys.file_link(token, kind)
     if link.session_id and not await LIVE_SESSIONS(resources.db, [link.session_id]):
         raise errors.FORBIDDEN.error("The login that this link was made for has ended")
@@ -83,7 +83,7 @@ async def opened(resources: Resources, token: str, kind: Literal["upload", "down
 
 
 async def readable(db: Db, market: str, purposes: Sequence[Purpose], file_id: UUID, user_id: UUID | None) -> File:
-    """Return a released file that this user (None: anybody) may read; raises as `download`, or UNAUTHORIZED for nobody."""
+    """Return a released file that this user (None: anybody) may read; raises as `download`, or UNAUTHORIZED without a login."""
     file = await table.FILE(db, file_id)
     purpose = purpose_named(purposes, file.purpose) if file else None
     if file is None or purpose is None or file.market != market:
@@ -107,7 +107,7 @@ def object_of(file: File, variant: Variant) -> tuple[str, str]:
 
 
 def disposition(file: File, *, inline: bool) -> str:
-    """Return the Content-Disposition of a file: what is not everybody's is saved, never shown in our origin."""
+    """Return the Content-Disposition of a file: private files are saved, never shown in our origin."""
     return f"{'inline' if inline else 'attachment'}; filename*=UTF-8''{quote(file.file_name, safe='')}"
 
 

@@ -1,15 +1,15 @@
-"""What types of files are called: by us, and by browsers, phones and the systems below them.
+"""Names of file types: ours, and those used by browsers, phones and operating systems.
 
-A browser asks its system what type an extension has, so one file has many types: Windows' registry says
-`application/x-zip-compressed`, or nothing where no program is installed for it.
+A browser asks the operating system for the type of an extension, so one file has many types: Windows' registry says
+`application/x-zip-compressed`, or nothing if no program is installed for it.
 """
 
 from importlib.util import find_spec
 
 from core.pictures.limits import CONVERTERS
 
-# The types whose content we can tell (sniff.py), and their extensions: the usual one first, then those that Chromium
-# (net/base/mime_util.cc) and Firefox (nsExternalHelperAppService.cpp) have for them.
+# The types that sniff.py recognises, and their extensions: the usual one first, then those in Chromium
+# (net/base/mime_util.cc) and Firefox (nsExternalHelperAppService.cpp).
 EXTENSIONS: dict[str, tuple[str, ...]] = {
     "image/jpeg": ("jpg", "jpeg", "jfif", "jpe", "pjpeg", "pjp"),
     "image/png": ("png", "apng"),
@@ -22,15 +22,15 @@ EXTENSIONS: dict[str, tuple[str, ...]] = {
     "application/x-rar-compressed": ("rar",),
 }
 
-# Other names of these types. Each is sent by something that people use.
+# Other names of these types, all of them sent by real clients.
 ALIASES: dict[str, str] = {
-    "image/jpg": "image/jpeg",  # React Native, and much that makes a type of an extension
+    "image/jpg": "image/jpeg",  # React Native, and other code that derives the type from the extension
     "image/jfif": "image/jpeg",
     "image/pjpeg": "image/jpeg",  # Windows' registry for .jfif, Internet Explorer
     "image/x-citrix-jpeg": "image/jpeg",  # browsers in Citrix
     "image/x-png": "image/png",  # Internet Explorer
     "image/x-citrix-png": "image/png",
-    "image/apng": "image/png",  # Chromium and Firefox for .apng; a PNG to who knows nothing of moving ones
+    "image/apng": "image/png",  # Chromium and Firefox for .apng, which is also a valid PNG
     "image/vnd.mozilla.apng": "image/png",
     "image/x-citrix-gif": "image/gif",
     "image/heif": "image/heic",  # iOS and Android for .heif: the same container
@@ -51,7 +51,7 @@ ALIASES: dict[str, str] = {
     "application/rar": "application/x-rar-compressed",
 }
 
-# These say nothing: the extension must. What no program is installed for has the first or an empty one.
+# Unspecific: the extension decides. Sent for types without an installed program, like an empty type.
 GENERIC = frozenset(
     (
         "application/octet-stream", "binary/octet-stream", "", "application/x-compressed", "application/force-download",
@@ -59,12 +59,12 @@ GENERIC = frozenset(
     )
 )  # fmt: skip
 
-# Pictures that are stored as another type, because browsers do not show them.
+# Pictures stored as another type, because browsers do not show them.
 CONVERTED = dict.fromkeys(CONVERTERS, "image/jpeg")
 
 
 def canonical(said: str, extension: str) -> str:
-    """Return the MIME type that is meant, as in EXTENSIONS; one that is not there comes back without its parameters."""
+    """Return the canonical MIME type, as in EXTENSIONS; an unknown one is returned without its parameters."""
     bare = said.partition(";")[0].strip().lower()
     if bare in GENERIC:
         return next((type for type, known in EXTENSIONS.items() if extension in known), bare)
@@ -72,15 +72,15 @@ def canonical(said: str, extension: str) -> str:
 
 
 def shown(mime_type: str) -> str:
-    """Return what people call a type: by its usual extension."""
+    """Return the name of a type for users: its usual extension."""
     return EXTENSIONS[mime_type][0].upper()
 
 
 def stored_as(mime_type: str) -> str:
-    """Return the type that a file of this one has once it has been checked."""
+    """Return the type of a file of this type after it has been checked."""
     return CONVERTED.get(mime_type, mime_type)
 
 
 def can_convert() -> bool:
-    """Say whether this machine reads HEIC: the extra `heic` is installed."""
+    """Return whether HEIC can be read: the extra `heic` is installed."""
     return find_spec("pillow_heif") is not None

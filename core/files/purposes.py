@@ -1,4 +1,4 @@
-"""What files are for, as data of a marketplace: who may read one, and what it may be."""
+"""Purposes of files, as data of a marketplace: who may read one, and which types and sizes are accepted."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -12,16 +12,16 @@ from core.pictures.limits import ImageLimits as ImageLimits
 from core.platform.db import Db
 from core.work.unit_of_work import UnitOfWork
 
-# Says whether a user may read an attached file of a private purpose. Who owns one that is not attached always may.
+# Decides whether a user may read an attached file of a private purpose. The owner can always read an unattached one.
 MayRead: TypeAlias = Callable[[Db, UUID, File], Awaitable[bool]]
-# Undoes what attaching a file has done and says so, in the transaction that rejects it for a reason. It comes before the row of
-# the file is locked, as what attaches files locks what they are for first.
+# Undoes and reports the effects of attaching a file, in the transaction that rejects it for a reason. It runs before the
+# file's row is locked, because attaching locks the entity first.
 Rejected: TypeAlias = Callable[[UnitOfWork, File, str], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A type of files that is accepted: its extensions, the usual one first, and the greatest size in bytes."""
+    """An accepted type of files: its extensions, the usual one first, and the maximum size in bytes."""
 
     mime_type: str
     extensions: tuple[str, ...]
@@ -33,10 +33,10 @@ ANY_IMAGE = ImageLimits()
 
 @dataclass(frozen=True, slots=True)
 class Purpose:
-    """What a file is for ("avatar"). may_read=None: everybody may, also without a login.
+    """The purpose of a file ("avatar"). may_read=None: public, also without a login.
 
-    `rejected`: what follows when a file that is attached is rejected. `is_shared`: what a file is attached to is also somebody
-    else's, so that its content stays when its owner's account is erased.
+    `rejected`: called when an attached file is rejected. `is_shared`: the entity also belongs to other users, so the content
+    stays when the owner's account is erased.
     """
 
     name: str
@@ -53,5 +53,5 @@ def purpose_named(purposes: Sequence[Purpose], name: str) -> Purpose | None:
 
 
 def kinds(max_bytes: int, *types: str) -> tuple[Kind, ...]:
-    """Return kinds of one greatest size, by their MIME types."""
+    """Return kinds with one maximum size, by their MIME types."""
     return tuple(Kind(type, EXTENSIONS[type], max_bytes) for type in types)

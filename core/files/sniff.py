@@ -1,8 +1,8 @@
-"""What a file is, by its first bytes: whatever its name and its sender say."""
+"""The type of a file by its first bytes, whatever its name and sender say."""
 
 from core.files.media import CONVERTED
 
-# Readers of PDF find its header anywhere in so many bytes (Adobe's PDF Reference 1.7, annex H; pdf.js and PDFium do).
+# PDF readers accept the header anywhere within this many bytes (Adobe's PDF Reference 1.7, annex H; pdf.js and PDFium do).
 HEAD_BYTES = 1024
 
 _MAGIC: tuple[tuple[bytes, str], ...] = (
@@ -11,25 +11,25 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"GIF87a", "image/gif"),
     (b"GIF89a", "image/gif"),
     (b"PK\x03\x04", "application/zip"),
-    (b"PK\x05\x06", "application/zip"),  # one with nothing in it
-    (b"PK00PK\x03\x04", "application/zip"),  # one that was to be split, and is not
+    (b"PK\x05\x06", "application/zip"),  # an empty archive
+    (b"PK00PK\x03\x04", "application/zip"),  # a split archive of a single part
     (b"PK\x07\x08PK\x03\x04", "application/zip"),
     (b"Rar!\x1a\x07\x00", "application/x-rar-compressed"),
     (b"Rar!\x1a\x07\x01\x00", "application/x-rar-compressed"),
 )
-# A QuickTime film of before 2001 begins with one of these boxes.
+# QuickTime files from before 2001 begin with one of these boxes.
 _OLD_QUICKTIME = (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
-# Images in the box that films come in, too: HEIC, and all others.
+# Images in the container of videos: HEIC, and all others.
 _HEIC_BRANDS = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"))
 _IMAGE_BRANDS = _HEIC_BRANDS | {b"mif1", b"msf1", b"mif2", b"miaf", b"avif", b"avis", b"jpeg", b"jpgs"}
 _PDF = b"%PDF-"
-# What begins like this is something else, whatever comes later: markup, scripts, programs.
+# Files that begin like this are something else, whatever follows: markup, scripts, programs.
 _NO_PDF = (b"<", b"#!", b"MZ", b"\x7fELF")
 _BLANK = b"\xef\xbb\xbf \t\r\n\0\x0c"
 
 
 def type_of(head: bytes) -> str | None:
-    """Return the MIME type of what begins with these bytes, HEAD_BYTES of them if there are; None: none that we know."""
+    """Return the MIME type of a file by its first bytes (HEAD_BYTES of them, if it is that long); None: unknown."""
     for magic, mime_type in _MAGIC:
         if head.startswith(magic):
             return mime_type
@@ -42,12 +42,12 @@ def type_of(head: bytes) -> str | None:
 
 
 def is_stored_as(found: str | None, mime_type: str) -> bool:
-    """Say whether what was found becomes a file of this type."""
+    """Return whether a detected type is stored as this type."""
     return found == mime_type or (found is not None and CONVERTED.get(found) == mime_type)
 
 
 def _type_of_brands(major: bytes, others: bytes) -> str | None:
-    """Return what an ISO base media file is, by its brand and those that it is compatible with."""
+    """Return the type of an ISO base media file, by its brand and its compatible brands."""
     if major == b"qt  ":
         return "video/quicktime"
     if major not in _IMAGE_BRANDS:

@@ -12,7 +12,7 @@ Status: TypeAlias = Literal["pending", "uploaded", "released", "rejected"]
 
 
 class File(msgspec.Struct, frozen=True):
-    """A file. `key`: where its object lies now; `place`: where it belongs; `entity_id`: what it is attached to."""
+    """A file. `key`: current key of its object; `place`: final key; `entity_id`: what it is attached to."""
 
     id: UUID
     market: str
@@ -42,7 +42,7 @@ class FileId(msgspec.Struct, frozen=True):
 _COLUMNS = """id, market, owner_id, purpose, key, place, file_name, mime_type, size, status, entity_id, thumbnail_key,
         reject_reason, deleted_at"""
 
-# A login that ends meanwhile waits for this, and then ends the upload as well; one that has ended makes none.
+# A login that ends meanwhile waits for this, and then ends the upload as well; an ended login creates none.
 INSERT = Run(
     """
     with login as (select id from sessions where id = $9 and ended_at is null for share)
@@ -51,7 +51,7 @@ INSERT = Run(
 )
 OWNED = One(Owned, "select market, owner_id from files where id = $1 and deleted_at is null")
 FILE = One(File, f"select {_COLUMNS} from files where id = $1 and deleted_at is null")  # noqa: S608
-# In the order of their ids, so that two who want the same files do not wait for each other.
+# In the order of ids, so that two transactions with the same files cannot deadlock.
 LOCKED = Many(
     File,
     f"""
@@ -76,17 +76,17 @@ RELEASE = Run(
     update files set status = 'released', released_at = $2, key = $3, size = $4, width = $5, height = $6, thumbnail_key = $7
     where id = $1 and status = 'uploaded'"""
 )
-# Unless something else has it by now ($3).
+# Unless it is attached to something else by now ($3).
 REJECT = Run(
     """
     update files set status = 'rejected', reject_reason = $2
     where id = $1 and status = 'uploaded' and entity_id is not distinct from $3"""
 )
-# Unless it belongs elsewhere by now.
+# Unless its final key has changed meanwhile.
 MOVED = Run("update files set key = $2, thumbnail_key = $3 where id = $1 and status = 'released' and place = $2")
-# What sessions that have ended have uploaded, and nothing uses yet.
-# What was not attached in time ($1), and what was detached; not while what its link has begun may still bring its object ($3).
-# Locked, so that nobody attaches it meanwhile.
+# Unused uploads of ended sessions.
+# Files not attached in time ($1), and detached ones; not while an upload in progress may still create the object ($3).
+# Locked, so that it cannot be attached meanwhile.
 LEFTOVER = Many(
     File,
     f"""
@@ -95,8 +95,7 @@ LEFTOVER = Many(
     order by created_at limit $2 for update skip locked""",  # noqa: S608
 )
 DISCARD = Many(FileId, "delete from files where id = any ($1::uuid[]) and entity_id is null returning id")
-# Files of a user that are neither renamed (they are named for their id) nor emptied (they have no session any more); both is done
-# under the lock.
+# Files of a user that are neither renamed yet (to their id) nor emptied (without a session); both happens under the lock.
 OF_OWNER = Many(
     File,
     f"""
@@ -108,7 +107,7 @@ OF_OWNER = Many(
 RENAME = Run(
     "update files set file_name = $2, key = $3, place = $4, thumbnail_key = $5, reject_reason = null where id = $1"
 )
-# Pending again: an upload link of hers may still put something into the quarantine.
+# Pending again: the user's upload link may still put something into the quarantine.
 EMPTY = Run(
     """
     update files set file_name = $2, key = $3, place = null, thumbnail_key = null, reject_reason = null, entity_id = null,

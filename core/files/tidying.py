@@ -1,4 +1,4 @@
-"""Deletes files that nobody has attached in time or that were detached, and sends those to the check again that wait for it."""
+"""Deletes detached files and those not attached in time, and re-queues overdue checks."""
 
 from datetime import timedelta
 
@@ -16,7 +16,7 @@ BATCH = 100
 
 
 async def tidy_files(resources: Resources) -> None:
-    """Delete what is left over, objects before rows; raises UNAVAILABLE when the storage is away."""
+    """Delete unused files, objects before rows; raises UNAVAILABLE if the storage is away."""
     while await _delete_some(resources) == BATCH:
         pass
     for one in await table.UNCHECKED(resources.db, clock.now() - UNCHECKED, BATCH):

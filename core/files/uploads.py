@@ -1,4 +1,4 @@
-"""Uploads: a file is announced with what it will be, put into the quarantine of the storage, and checked from there."""
+"""Uploads: a file is announced with its type and size, put into the quarantine of the storage, and checked from there."""
 
 from collections.abc import Sequence
 from typing import IO
@@ -42,7 +42,7 @@ class Upload(msgspec.Struct, frozen=True, rename="camel"):
 
 
 async def announce(ctx: Ctx, purposes: Sequence[Purpose], rate: Rate, new: NewUpload) -> Upload:
-    """Take a file's announcement; raises as `check_upload`, RATE_LIMITED, UNAVAILABLE."""
+    """Announce a file; raises as `check_upload`, RATE_LIMITED, UNAVAILABLE."""
     understood = with_type(new)
     check_upload(purposes, understood)
     await count(ctx, rate)
@@ -53,7 +53,7 @@ async def announce(ctx: Ctx, purposes: Sequence[Purpose], rate: Rate, new: NewUp
 
 
 async def complete(ctx: Ctx, file_id: UUID) -> FileView:
-    """Note that a file of the caller's own has been put, and have it checked already; raises FILE_NOT_FOUND, VALIDATION_ERROR."""
+    """Record that a file of the caller has been uploaded, and queue its check; raises FILE_NOT_FOUND, VALIDATION_ERROR."""
     async with unit_of_work(ctx) as work:
         file = _own(ctx, await table.FILE(work.db, file_id))
         if file.status == "pending":
@@ -64,12 +64,12 @@ async def complete(ctx: Ctx, file_id: UUID) -> FileView:
 
 
 async def count(ctx: Ctx, rate: Rate) -> None:
-    """Count an upload of the caller's; raises RATE_LIMITED."""
+    """Charge an upload to the caller; raises RATE_LIMITED."""
     await limits.take(ctx, rate, str(ctx.user.id))
 
 
 def new_file(ctx: Ctx, new: NewUpload) -> File:
-    """Return a file of the caller's that is not stored yet; what will be converted has the type and the name of that."""
+    """Return a file of the caller that is not stored yet; if it will be converted, it has the target's type and name."""
     id, mime_type = uuid7(), media.stored_as(new.mime_type)
     is_converted = mime_type != new.mime_type
     return File(
@@ -98,20 +98,20 @@ async def store(ctx: Ctx, file: File, content: IO[bytes]) -> None:
 
 
 async def discard(ctx: Ctx, files: Sequence[File]) -> None:
-    """Forget those of these files that have not been attached."""
+    """Discard those of these files that have not been attached."""
     forgotten = await table.DISCARD(ctx.resources.db, [file.id for file in files])
     gone = {one.id for one in forgotten}
     await ctx.resources.storage.delete([file.key for file in files if file.id in gone])
 
 
 def with_type(new: NewUpload) -> NewUpload:
-    """Return what will be uploaded with the one name that we have for its type."""
+    """Return the announced upload with the canonical name of its type."""
     mime_type = media.canonical(new.mime_type, names.extension_of(new.file_name))
     return msgspec.structs.replace(new, mime_type=mime_type)
 
 
 def check_upload(purposes: Sequence[Purpose], new: NewUpload) -> None:
-    """Raise VALIDATION_ERROR, FILE_TOO_LARGE, HEIC_NOT_SUPPORTED unless it is something that may be uploaded for its purpose."""
+    """Raise VALIDATION_ERROR, FILE_TOO_LARGE, HEIC_NOT_SUPPORTED unless the upload is acceptable for its purpose."""
     purpose = purpose_named(purposes, new.upload_type)
     if purpose is None:
         raise errors.invalid("uploadType", f"Must be one of: {', '.join(one.name for one in purposes)}")

@@ -1,4 +1,4 @@
-"""The addresses of files: stable ones, which name a file and open it for nobody."""
+"""The addresses of files: permanent names, which grant no access."""
 
 import re
 from urllib.parse import quote
@@ -13,7 +13,7 @@ _PATH = re.compile(r"(?:/(?P<market>[a-z][a-z0-9_]*))?/api/files/(?P<id>[0-9a-f-
 
 
 def file_url(ctx: Ctx, file: File) -> str:
-    """Return the address of a file, which never changes; who may read it is checked at each read."""
+    """Return the permanent address of a file; permission is checked at each read."""
     return f"{ctx.resources.settings.public_url}/{ctx.market}/api/files/{file.id}/{quote(file.file_name, safe='')}"
 
 

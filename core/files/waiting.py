@@ -1,4 +1,4 @@
-"""Files that are checked while their owner waits: what shows at once must be good, and what is there already stays until then."""
+"""Files that are checked while their owner waits, because they are shown at once; the previous file stays until then."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,14 +16,14 @@ from core.platform.fair_queue import Turns
 from core.platform.metrics import Metrics
 from core.work.context import Ctx
 
-# Of one process: each may take a core for some seconds and 512 MB. Jobs check everything else.
+# Per process: each may take a core for some seconds and 512 MB. Jobs check everything else.
 WIDTH: Final = 2
-# The last one waits for some seconds: a picture of a phone takes 0.3 s.
+# The last one waits for some seconds: a phone's picture takes 0.3 s.
 MOST_WAITING: Final = 20
 
 
 def decoders(metrics: Metrics) -> Turns:
-    """Return the turns at checking files of a process."""
+    """Return the turns at checking files, for one process."""
     turns = Turns(WIDTH, MOST_WAITING)
     waiting, refused = "Files whose owners wait for the check", "Files that were not checked because too many waited"
     metrics.watch("greenroom_files_waiting", waiting, lambda: len(turns.queue))
@@ -34,10 +34,10 @@ def decoders(metrics: Metrics) -> Turns:
 async def check_now(ctx: Ctx, purposes: Sequence[Purpose], url: str, purpose: str, field: str) -> None:
     """Check a file that the caller has uploaded for this purpose, before it is attached.
 
-    Raises VALIDATION_ERROR with `field` unless it is good, and UNAVAILABLE where nothing can be known of it: too many wait, the
-    scanner or the storage is away.
+    Raises VALIDATION_ERROR with `field` if it fails the check, and UNAVAILABLE if it cannot be checked: too many are
+    waiting, or the scanner or the storage is away.
     """
-    # Not in the caller's transaction: what a check moves in the storage stays moved.
+    # Not in the caller's transaction: moves in the storage cannot be rolled back.
     db = ctx.resources.db
     id = id_in(ctx, url)
     file = await table.FILE(db, id) if id else None

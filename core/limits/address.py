@@ -1,4 +1,4 @@
-"""Where a client comes from, seen through the proxies that we trust, and which of its neighbours share its limits."""
+"""A client's address, seen through trusted proxies, and the networks whose limits it shares."""
 
 import re
 from collections.abc import Sequence
@@ -12,10 +12,10 @@ from core.limits.budget import MOST_SUBJECTS, Nested, NestedBuckets, Rate
 Address: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network
 
-SUBJECT_BITS: Final = 64  # of IPv6: what one customer gets at the least, who then has any address in it
-WIDER_BITS: Final = 48  # what one customer gets at the most ...
-WIDER_FACTOR: Final = 8  # ... and how many times as much all its /64s together may do as one of them
-REMEMBERED: Final = 4096  # addresses whose subjects are not computed again with each request
+SUBJECT_BITS: Final = 64  # of IPv6: the smallest network of a customer, who has all addresses in it
+WIDER_BITS: Final = 48  # the largest network of a customer ...
+WIDER_FACTOR: Final = 8  # ... and its rate, as a multiple of that of one /64
+REMEMBERED: Final = 4096  # addresses whose subjects are cached
 
 _WITH_PORT: Final = re.compile(r"(?:\[(?P<six>[^\]]+)\]|(?P<four>[0-9.]+))(?::[0-9]{1,5})?")
 
@@ -36,11 +36,11 @@ def parse(text: str) -> Address:
 
 
 def client_address(peer: str, forwarded: str | None, proxies: Sequence[str]) -> str:
-    """Return the address nearest to us that is not a trusted proxy's: what is left of it anyone may have made up.
+    """Return the nearest address that is not a trusted proxy's: any address to its left may be forged.
 
-    `forwarded` is X-Forwarded-For, its lines joined by commas (None: there is none); `proxies` are networks. A peer that has no
-    address (on a Unix socket) stays what it is. Raises ForwardedError, also for a header that is empty: proxies add an address or
-    none at all, so the client sent it and the proxy passed it on; the client must not be taken for the proxy.
+    `forwarded` is X-Forwarded-For, its lines joined by commas (None: there is none); `proxies` are networks. A peer without
+    an address (on a Unix socket) is returned unchanged. Raises ForwardedError, also for an empty header: proxies add an
+    address or no header, so the client sent it and the proxy passed it on; it must not be charged to the proxy.
     """
     try:
         address = parse(peer)
@@ -57,7 +57,7 @@ def client_address(peer: str, forwarded: str | None, proxies: Sequence[str]) -> 
 
 
 def is_trusted(address: str, proxies: Sequence[str]) -> bool:
-    """Say whether an address is one of ours: a proxy whose connections are many people's."""
+    """Return whether an address is a trusted proxy's, whose connections belong to many clients."""
     try:
         return _is_within(parse(address), proxies)
     except ValueError:
@@ -65,14 +65,14 @@ def is_trusted(address: str, proxies: Sequence[str]) -> bool:
 
 
 def subject(address: str) -> str:
-    """Return whose limits an address counts against first: an IPv4 address, or the /64 of an IPv6 one."""
+    """Return the first subject of limits: an IPv4 address, or the /64 of an IPv6 one."""
     (near, _), *_ = subjects(address)
     return near
 
 
 @lru_cache(REMEMBERED)
 def subjects(address: str) -> Nested:
-    """Return all whose limits an address counts against: `subject`, and around an IPv6 /64 its /48."""
+    """Return all subjects of limits: `subject`, and the /48 around an IPv6 /64."""
     try:
         parsed = parse(address)
     except ValueError:
@@ -93,16 +93,16 @@ class AddressBuckets:
         return self._buckets.take(subjects(address), now, cost)
 
     def wait(self, address: str, now: float, cost: float = 1.0) -> float:
-        """Return the seconds after which so much can be taken; 0.0 or less: now."""
+        """Return the seconds until this much can be taken; 0.0 or less: now."""
         return self._buckets.wait(subjects(address), now, cost)
 
     def charge(self, address: str, now: float, cost: float = 1.0) -> None:
-        """Take into debt if need be. A negative cost is put back."""
+        """Take, into debt if necessary. A negative cost is put back."""
         self._buckets.charge(subjects(address), now, cost)
 
 
 def masked(address: str) -> str:
-    """Return where an address (or a network of `subject`) is from without saying whose it is: its network, /24 or /48."""
+    """Return the network of an address (or of a network of `subject`), /24 or /48, which identifies nobody."""
     try:
         parsed = parse(address.partition("/")[0])
     except ValueError:
@@ -124,7 +124,7 @@ def _networks(proxies: tuple[str, ...]) -> tuple[Network, ...]:
 
 
 def _unmapped(network: Network) -> Network:
-    """Return IPv4 that is written as IPv6 as what `parse` makes of its addresses."""
+    """Return an IPv4 network written as IPv6 as IPv4, like `parse` does with addresses."""
     if isinstance(network, IPv6Network) and network.prefixlen >= 96 and network.network_address.ipv4_mapped:
         return IPv4Network((network.network_address.ipv4_mapped, network.prefixlen - 96))
     return network

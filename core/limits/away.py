@@ -1,4 +1,4 @@
-"""What it looks like when Redis is away, and how long to wait for it. Code that can do without it catches REDIS_AWAY."""
+"""How to recognise that Redis is away, and how long to wait for it. Code that can work without it catches REDIS_AWAY."""
 
 import asyncio
 from types import TracebackType
@@ -7,17 +7,17 @@ from typing import Final, Self
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-# uvloop says RuntimeError when redis-py writes to a connection that has closed a moment ago.
+# uvloop raises RuntimeError if redis-py writes to a connection that has just closed.
 REDIS_AWAY: tuple[type[Exception], ...] = (RedisError, OSError, TimeoutError, RuntimeError)
 
-TURNS: Final = 10  # of the loop, at least, in which an answer could be read
+TURNS: Final = 10  # loop iterations, at least, in which an answer could be read
 
 
 class Patience:
-    """Raises TimeoutError in a block that takes so many seconds while the loop reads: a busy loop is no server that is away.
+    """Raises TimeoutError in a block that takes this many seconds while the loop reads: a busy loop is not an outage.
 
-    The time is counted in TURNS pieces, between which the loop reads. One that lasts longer, because the loop was held, counts
-    as one all the same.
+    The time is counted in TURNS pieces, between which the loop reads. A longer one, because the loop was blocked, still
+    counts as one.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -38,7 +38,7 @@ class Patience:
         await self._deadline.__aexit__(kind, error, trace)
 
     def believes(self, error: BaseException) -> bool:
-        """Whether an error is the server's fault; not if something else has lost patience, by the clock alone."""
+        """Whether an error is the server's fault, as opposed to a timeout set elsewhere, which only measures the clock."""
         return self._left == 0 or not isinstance(error, (TimeoutError, RedisTimeoutError))
 
     def _wait(self) -> None:

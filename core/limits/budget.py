@@ -1,4 +1,4 @@
-"""Budgets: how much one subject (a connection, an address, a user) may ask for. Plain arithmetic, without any I/O.
+"""Budgets: how much one subject (a connection, an address, a user) may request. Plain arithmetic, without I/O.
 
 Every limit is a `Rate`. Its bucket is one number, the moment at which it is full again (GCRA), so a bucket costs a float and
 works alike in memory (here) and in Redis (shared_limits.py). docs/limits.md lists every limit and where it is checked.
@@ -11,7 +11,7 @@ from typing import Final, Generic, TypeAlias, TypeVar
 import msgspec
 
 MOST_SUBJECTS: Final = 10_000
-LOOKED_AT: Final = 8  # when one of them has to be forgotten: not all, so that a flood of new subjects costs little
+LOOKED_AT: Final = 8  # compared when one must be evicted: not all, so that a flood of new subjects costs little
 
 
 class Rate(msgspec.Struct, frozen=True):
@@ -27,7 +27,7 @@ class Rate(msgspec.Struct, frozen=True):
         return self.seconds / self.count
 
     def times(self, factor: int) -> "Rate":
-        """Return a rate of `factor` times as much in the same time."""
+        """Return a rate with `factor` times the count in the same time."""
         return self if factor == 1 else msgspec.structs.replace(self, count=self.count * factor)
 
     def bucket(self) -> "Bucket":
@@ -44,7 +44,7 @@ class Window(Rate, frozen=True):
 
 
 class Bucket:
-    """What one subject has left of a rate; times are seconds of any monotonic clock."""
+    """The remaining rate of one subject; times are seconds of any monotonic clock."""
 
     __slots__ = ("_interval", "_longest", "full_at", "rate")
 
@@ -55,12 +55,12 @@ class Bucket:
         self._longest = rate.seconds + 1e-9  # from empty to full
 
     def take(self, now: float, cost: float = 1.0) -> float:
-        """Take `cost` and return 0.0, or take nothing and return the seconds after which it can be taken.
+        """Take `cost` and return 0.0, or take nothing and return the seconds until it can be taken.
 
-        What costs more than the whole rate is allowed when the bucket is full, and paid for afterwards.
+        A cost above the whole rate is allowed if the bucket is full, and paid off afterwards.
         """
         full_at = (self.full_at if self.full_at > now else now) + cost * self._interval
-        if full_at - now <= self._longest:  # on the path of every event, so without further calls
+        if full_at - now <= self._longest:  # in the path of every event, so without function calls
             self.full_at = full_at
             return 0.0
         wait = self.wait(now, cost)
@@ -70,13 +70,13 @@ class Bucket:
         return wait
 
     def wait(self, now: float, cost: float = 1.0) -> float:
-        """Return the seconds after which `cost` can be taken; 0.0 or less: now. Putting back (a negative cost) never waits."""
+        """Return the seconds until `cost` can be taken; 0.0 or less: now. Putting back (a negative cost) never waits."""
         if cost <= 0.0:
             return 0.0
         return max(self.full_at, now) + min(cost, self.rate.count) * self._interval - now - self._longest
 
     def charge(self, now: float, cost: float = 1.0) -> None:
-        """Take `cost`, into debt if need be: later ones wait until it is paid. A negative cost is put back."""
+        """Take `cost`, into debt if necessary: later ones wait until it is paid off. A negative cost is put back."""
         self.full_at = max(self.full_at, now) + cost * self._interval
 
     def left(self, now: float) -> int:
@@ -84,12 +84,12 @@ class Bucket:
         return max(0, int((self.rate.seconds - max(self.full_at - now, 0.0)) / self._interval + 0.001))
 
     def debt(self, now: float) -> float:
-        """Return how far it is from full, to compare buckets of one rate; 0.0 or less: nothing is owed."""
+        """Return how far it is from full, to compare buckets of one rate; 0.0 or less: no debt."""
         return self.full_at - now
 
 
 class WindowLog(Bucket):
-    """The moments that count in a `Window`, at most `count` of them; costs are whole numbers."""
+    """The timestamps within a `Window`, at most `count` of them; costs are integers."""
 
     __slots__ = ("_moments",)
 
@@ -98,7 +98,7 @@ class WindowLog(Bucket):
         self._moments: deque[float] = deque(maxlen=rate.count)
 
     def take(self, now: float, cost: float = 1.0) -> float:
-        """Log `cost` moments and return 0.0, or log none and return the seconds after which they fit in."""
+        """Log `cost` timestamps and return 0.0, or log none and return the seconds until they fit."""
         wait = self.wait(now, cost)
         if wait <= 0.0:
             self.charge(now, cost)
@@ -106,24 +106,24 @@ class WindowLog(Bucket):
         return wait
 
     def wait(self, now: float, cost: float = 1.0) -> float:
-        """Return the seconds after which `cost` fit in; 0.0: now."""
+        """Return the seconds until `cost` fit; 0.0: now."""
         self._drop_old(now)
         excess = len(self._moments) + min(int(cost), self.rate.count) - self.rate.count
         return self._moments[excess - 1] + self.rate.seconds - now if excess > 0 else 0.0
 
     def charge(self, now: float, cost: float = 1.0) -> None:
-        """Log `cost` moments; a negative cost takes the latest ones back."""
+        """Log `cost` timestamps; a negative cost removes the latest ones."""
         self._moments.extend([now] * int(cost))
         for _ in range(min(-int(cost), len(self._moments))):
             self._moments.pop()
         self.full_at = self._moments[-1] + self.rate.seconds if self._moments else 0.0
 
     def left(self, now: float) -> int:
-        """Return how many still fit in."""
+        """Return how many still fit."""
         return self.rate.count - sum(moment > now - self.rate.seconds for moment in self._moments)
 
     def debt(self, now: float) -> float:
-        """Return how many moments count, and a little more the later they are."""
+        """Return the number of timestamps, plus a fraction that grows the later they are."""
         self._drop_old(now)
         return len(self._moments) + (self.full_at - now) / self.rate.seconds if self._moments else 0.0
 
@@ -133,7 +133,7 @@ class WindowLog(Bucket):
 
 
 class Refusal(Bucket):
-    """A refusal by a bucket that is elsewhere: holds for so much and more, and need not be asked for again until `full_at`."""
+    """A refusal by a remote bucket: applies to this cost and more, and need not be checked again until `full_at`."""
 
     __slots__ = ("_cost", "_until")
 
@@ -142,23 +142,23 @@ class Refusal(Bucket):
         self._cost, self._until = 0.0, 0.0
 
     def remember(self, now: float, cost: float, wait: float) -> None:
-        """Note that `cost` was refused for so many seconds; believed for those of the rate at the longest."""
+        """Record that `cost` was refused for so many seconds, limited to those of the rate."""
         self._cost, self._until = cost, now + wait
         self.full_at = now + min(wait, self.rate.seconds)
 
     def wait(self, now: float, cost: float = 1.0) -> float:
-        """Return the seconds after which `cost` can be taken there, as far as we know; 0.0: ask."""
+        """Return the known seconds until `cost` can be taken there; 0.0: ask."""
         return self._until - now if self.full_at > now and cost >= self._cost else 0.0
 
     def forget(self) -> None:
-        """Ask again: something was put back."""
+        """Forget the refusal: something was put back."""
         self.full_at = 0.0
 
 
 class Balance(Bucket):
-    """A local copy of a bucket that processes share: it decides on its own, and is settled with the shared one later.
+    """A local copy of a bucket shared by processes: it decides on its own, and is settled with the shared one later.
 
-    `key` is that of the shared bucket, `owed` what was spent here and is not charged there yet.
+    `key` is that of the shared bucket, `owed` was spent here and not charged there yet.
     """
 
     __slots__ = ("key", "owed")
@@ -169,24 +169,24 @@ class Balance(Bucket):
         self.owed = 0.0
 
     def spend(self, now: float, cost: float) -> float:
-        """Take as `take` does, and add it to what is owed."""
+        """Take as `take` does, and add the cost to `owed`."""
         wait = self.take(now, cost)
         if wait == 0.0:
             self.owed += cost
         return wait
 
     def overspend(self, now: float, cost: float) -> None:
-        """Take into debt if need be, and add it to what is owed."""
+        """Take, into debt if necessary, and add the cost to `owed`."""
         self.charge(now, cost)
         self.owed += cost
 
     def settle(self) -> float:
-        """Return what is to be charged to the shared bucket, and reset it."""
+        """Return `owed`, to be charged to the shared bucket, and reset it."""
         owed, self.owed = self.owed, 0.0
         return owed
 
     def learn(self, now: float, full_in: float) -> None:
-        """Adopt the state of the shared bucket, which is full in so many seconds without what is still owed."""
+        """Adopt the state of the shared bucket, which is full in so many seconds, not counting `owed`."""
         self.full_at = max(self.full_at, now + full_in + self.owed * self._interval)
 
 
@@ -194,9 +194,9 @@ B = TypeVar("B", bound=Bucket)
 
 
 class Subjects(Generic[B]):
-    """The buckets of many subjects, created by `make`, at most `most`. What owes least is forgotten first.
+    """The buckets of many subjects, created by `make`, at most `most`. The smallest debts are evicted first.
 
-    So nobody makes us forget what others owe, such as failed logins, or what he owes himself, by coming as very many subjects.
+    So a flood of new subjects cannot erase debts, such as failed logins, neither those of others nor the attacker's own.
     """
 
     __slots__ = ("_buckets", "_make", "_most")
@@ -219,11 +219,11 @@ class Subjects(Generic[B]):
         return bucket
 
     def find(self, subject: str | bytes) -> B | None:
-        """Return the bucket of a subject that has one."""
+        """Return the existing bucket of a subject, if any."""
         return self._buckets.get(subject)
 
     def _forget(self, now: float) -> None:
-        """Drop the one that owes least of the next few in turn, and all of these that owe nothing."""
+        """Evict, among the next few in turn, the one with the smallest debt and all without debt."""
         buckets = self._buckets
         few = [buckets.popitem(last=False) for _ in range(min(LOOKED_AT, len(buckets)))]
         debts = [bucket.debt(now) for _, bucket in few]
@@ -247,18 +247,18 @@ class Buckets(Subjects[Bucket]):
         return self.of(subject, now).take(now, cost)
 
 
-# A subject and those around it, such as an address and its network; each may do `factor` times what the rate allows.
+# A subject and those that contain it, such as an address and its network; each has `factor` times the rate.
 Nested: TypeAlias = tuple[tuple[str, int], ...]  # (subject, factor)
 
 
 class NestedBuckets:
-    """The buckets of subjects within wider ones: a cost is taken from all of them or from none."""
+    """Buckets of nested subjects: a cost is taken from all of them or from none."""
 
     __slots__ = ("_levels", "_most", "rate")
 
     def __init__(self, rate: Rate, most: int = MOST_SUBJECTS) -> None:
         self.rate = rate
-        self._most = most  # of each factor
+        self._most = most  # by factor
         self._levels: dict[int, Buckets] = {}
 
     def take(self, subjects: Nested, now: float, cost: float = 1.0) -> float:
@@ -272,11 +272,11 @@ class NestedBuckets:
         return 0.0
 
     def wait(self, subjects: Nested, now: float, cost: float = 1.0) -> float:
-        """Return the seconds after which all have so much; 0.0 or less: now."""
+        """Return the seconds until all have this much; 0.0 or less: now."""
         return max((bucket.wait(now, cost) for bucket in self._of(subjects, now)), default=0.0)
 
     def charge(self, subjects: Nested, now: float, cost: float = 1.0) -> None:
-        """Take from all, into debt if need be. A negative cost is put back."""
+        """Take from all, into debt if necessary. A negative cost is put back."""
         for bucket in self._of(subjects, now):
             bucket.charge(now, cost)
 

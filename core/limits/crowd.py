@@ -1,4 +1,4 @@
-"""How many of something each address has open at once. When it has too many, the oldest is closed, not the newest refused."""
+"""Limits how many of something each address has open. Above the limit, the oldest is closed instead of the newest refused."""
 
 from typing import Protocol
 
@@ -9,11 +9,11 @@ class Guest(Protocol):
     """A connection, session or transfer that counts against its address."""
 
     def crowded_out(self) -> None:
-        """Close, and leave: newer ones of the address need the place."""
+        """Close, and leave: newer ones of the address replace it."""
 
 
 class Crowd:
-    """The guests of each subject, the oldest first, at most `most` times its factor: one more, and the oldest goes."""
+    """The guests of each subject, oldest first, at most `most` times its factor: one more evicts the oldest."""
 
     __slots__ = ("_guests", "_most")
 
@@ -38,7 +38,7 @@ class Crowd:
                     del self._guests[subject]
 
     def renew(self, subjects: Nested, guest: Guest) -> None:
-        """Move one to the end: it was just used."""
+        """Move one to the end, because it was just used."""
         for subject, _ in subjects:
             if (guests := self._guests.get(subject)) and guest in guests:
                 del guests[guest]

@@ -1,4 +1,4 @@
-"""Every refusal by a limit is counted here: in a metric by kind, and in a log line that is rate-limited itself."""
+"""Counts every refusal by a limit: in a metric by kind, and in a log line that is rate-limited itself."""
 
 import logging
 from hashlib import sha256
@@ -11,14 +11,14 @@ from core.limits.budget import Buckets, Rate
 from core.platform.metrics import Metrics
 
 LINES_OF_SUBJECT: Final = Rate("lines of a subject", 1, 60)  # for each kind
-LINES_OF_KIND: Final = Rate("lines of a kind", 20, 60)  # of all its subjects together
+LINES_OF_KIND: Final = Rate("lines of a kind", 20, 60)  # for all its subjects together
 MOST_REMEMBERED: Final = 2_000
 
 log = logging.getLogger(__name__)
 
 
 class Offenders:
-    """Counts and logs those who exceed a limit."""
+    """Counts and logs subjects that exceed a limit."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
@@ -39,7 +39,7 @@ class Offenders:
         )
 
     def origin(self, origin: str, host: str) -> None:
-        """Count and log a web page that may not connect; what it asked is its own to say, so not all of it is shown."""
+        """Count and log a web page that may not connect; its headers may contain anything, so only part of them is shown."""
         kind = "origins"
         self._metrics.limited.labels(kind).inc()
         now = monotonic()
@@ -55,7 +55,7 @@ class Offenders:
 
 
 def _shown(subject: str) -> str:
-    """Return a subject as it may stand in the log: addresses masked, e-mails not at all."""
+    """Return a subject for the log: addresses masked, e-mails hashed."""
     if network := masked(subject):
         return network
     try:

@@ -1,10 +1,10 @@
-"""Limits that all processes share: each subject has one bucket in Redis, and a local copy for what cannot wait for Redis.
+"""Limits shared by all processes: each subject has one bucket in Redis, and a local copy for code that cannot wait for Redis.
 
 Calls ask Redis (`take`), which decides for all processes. Events of sockets do not wait: the local copy decides (`spend`), and
-what was spent is charged in Redis in batches, within SETTLE_SECONDS. The answer is the state of the shared bucket, by which the
-next event is decided. So processes that spend at the same moment may exceed the limit once; the excess is a debt, to be paid
-before anything else is allowed. While Redis is away, slow, read-only or full, `take` uses the local copies as well: each process
-then enforces the same rates on its own.
+what was spent is charged in Redis in batches, within SETTLE_SECONDS. The answer is the state of the shared bucket, which
+decides the next event. So processes that spend at the same moment may exceed the limit once; the excess is a debt, which is
+paid off before anything else is allowed. While Redis is away, slow, read-only or full, `take` uses the local copies as well:
+each process then enforces the same rates on its own.
 """
 
 import asyncio
@@ -22,21 +22,21 @@ from redis.asyncio import Redis
 from core.limits.away import REDIS_AWAY, Patience
 from core.limits.budget import MOST_SUBJECTS, Balance, Bucket, Buckets, Rate, Refusal, Subjects, Window
 
-ANSWER_SECONDS: Final = 0.5  # that Redis has to answer, of a loop that reads
-AWAY_SECONDS: Final = 1.0  # between two probes of a Redis that did not, in the background
-PROBES: Final = 3  # that a Redis has to answer one after the other until it is asked by calls again
-# For how long a refusal is believed without asking again: another process may put back what it took for an attempt.
+ANSWER_SECONDS: Final = 0.5  # for Redis to answer, while the loop reads
+AWAY_SECONDS: Final = 1.0  # between two background probes of a Redis that did not
+PROBES: Final = 3  # consecutive successful probes before calls use Redis again
+# How long a refusal is cached: another process may put back what it took for an attempt.
 REFUSED: Final = Rate("refused", 1, 5)
 LINES: Final = Rate("lines of an outage", 1, 60)
 SETTLE_SECONDS: Final = 0.03
-SETTLED_AT_ONCE: Final = 200  # buckets in one script, which keeps Redis busy for about a millisecond
+SETTLED_AT_ONCE: Final = 200  # buckets per script, which occupies Redis for about a millisecond
 DIGEST_LETTERS: Final = 32
 
 log = logging.getLogger(__name__)
 
-# budget.py in Lua, in ms. ARGV, for each of KEYS: whether it is a Window ("1": a list of the moments that count), the count,
-# the period, the cost to take, and what to charge with it, also into debt. All is taken if there is enough everywhere, else
-# nothing. Returns for each: the ms to wait (0: taken), what is left, the ms until it is full.
+# budget.py in Lua, in ms. ARGV, for each of KEYS: whether it is a Window ("1": a list of timestamps), the count, the period,
+# the cost to take, and an additional cost, charged into debt if necessary. Everything is taken if there is enough
+# everywhere, else nothing. Returns for each: the ms to wait (0: taken), the rest, the ms until it is full.
 _SCRIPT: Final = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
@@ -110,7 +110,7 @@ return answers
 
 
 class Demand(msgspec.Struct, frozen=True):
-    """What is to be taken from one bucket: `cost` if there is enough, and `more` with it, also into debt."""
+    """The demand on one bucket: `cost` if there is enough, and `more` with it, into debt if necessary."""
 
     market: str
     rate: Rate
@@ -120,7 +120,7 @@ class Demand(msgspec.Struct, frozen=True):
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """Seconds to wait (0.0: taken), how many are left, and the seconds until all of it is back."""
+    """Seconds to wait (0.0: taken), how many are left, and the seconds until the bucket is full."""
 
     wait: float
     left: int
@@ -128,7 +128,7 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 class _Cost(msgspec.Struct, frozen=True):
-    """What the script is given of one bucket."""
+    """The arguments of the script for one bucket."""
 
     key: str
     rate: Rate
@@ -144,22 +144,22 @@ _TRIAL: Final = _Cost("limit:trial", Rate("trial", 1, 1), 0.0, 1.0)
 
 
 class SharedLimits:
-    """The limits as one process sees them. `raised`: the factors by which the rates of some users are raised, by user id."""
+    """The limits as seen by one process. `raised`: factors for the rates of some users, by user id."""
 
     def __init__(self, redis: Redis, raised: Mapping[str, int]) -> None:
         self._script = redis.register_script(_SCRIPT)
         self._raised = raised
         self._balances: dict[tuple[str, Rate], Subjects[Balance]] = {}
         self._windows: dict[tuple[str, Rate], Buckets] = {}
-        self._unsettled: dict[Balance, None] = {}  # in the order in which they were spent from
+        self._unsettled: dict[Balance, None] = {}  # in the order of their first unsettled spending
         self._settling: asyncio.Task[None] | None = None
         self._refusals = Subjects(lambda _key: Refusal(REFUSED))
         self._away = False
-        self._probes = 0  # that Redis has answered since it was away
+        self._probes = 0  # successful since Redis was away
         self._lines = Bucket(LINES)
 
     def factor(self, subject: str) -> int:
-        """Return the factor by which the rates of a subject are raised."""
+        """Return the factor for the rates of a subject."""
         return self._raised.get(subject, 1)
 
     def rate_of(self, rate: Rate, subject: str) -> Rate:
@@ -167,7 +167,7 @@ class SharedLimits:
         return rate if isinstance(rate, Window) else rate.times(self.factor(subject))
 
     async def take(self, demands: Sequence[Demand]) -> list[Verdict]:
-        """Take from all these buckets, or from none if one of them has not enough; locally while Redis is away."""
+        """Take from all these buckets, or from none if one of them does not have enough; locally while Redis is away."""
         costs = [
             _Cost(key_of(one.market, one.rate, one.subject), self.rate_of(one.rate, one.subject), one.cost, one.more)
             for one in demands
@@ -183,7 +183,7 @@ class SharedLimits:
         return verdicts
 
     def _known(self, cost: _Cost, now: float) -> Verdict:
-        """Return what Redis has refused a moment ago; what is put back is a reason to ask again."""
+        """Return a cached refusal by Redis; putting something back invalidates it."""
         refusal = self._refusals.find(cost.key)
         if refusal and cost.cost < 0:
             refusal.forget()
@@ -216,22 +216,22 @@ class SharedLimits:
         return wait
 
     def charge(self, balance: Balance, now: float, cost: float) -> None:
-        """Take from a local bucket, into debt if need be."""
+        """Take from a local bucket, into debt if necessary."""
         balance.overspend(now, cost)
         self.refresh(balance)
 
     def refresh(self, balance: Balance) -> None:
-        """Synchronise a local bucket with Redis soon: charge there what was spent here, learn what was spent elsewhere."""
+        """Synchronise a local bucket with Redis soon: charge local spending, learn of spending elsewhere."""
         self._unsettled[balance] = None
         self._settle_soon()
 
     async def settled(self) -> None:
-        """Return when all that was spent here is charged in Redis."""
+        """Return when all local spending is charged in Redis."""
         while self._settling:
             await asyncio.wait([self._settling])
 
     async def stop(self) -> None:
-        """Charge in Redis what is still outstanding, if it answers."""
+        """Charge outstanding spending in Redis, if it answers."""
         if self._settling:
             self._settling.cancel()
             await asyncio.wait([self._settling])
@@ -280,30 +280,30 @@ class SharedLimits:
             self._settling = None
 
     async def _settle_some(self) -> None:
-        """Settle one batch, the oldest first."""
+        """Settle one batch, oldest first."""
         some = list(islice(self._unsettled, SETTLED_AT_ONCE))
         for one in some:
             del self._unsettled[one]
         costs = [_Cost(one.key, one.rate, 0.0, one.settle()) for one in some]
-        if self._away:  # only a write shows whether a Redis that was read-only or full has recovered
+        if self._away:  # only a write shows that a read-only or full Redis has recovered
             costs.append(_TRIAL)
         verdicts = await self._ask(costs)
         now = monotonic()
-        # Without an answer it may have been charged all the same, so it is not charged again: the local copy has it anyway.
+        # Without an answer it may have been charged, so it is not charged again: the local copy has it anyway.
         for one, verdict in zip(some, verdicts or (), strict=False):
             one.learn(now, verdict.full_in)
         if verdicts is not None:
             self._answered()
 
     def _answered(self) -> None:
-        """Count a probe: a Redis that comes and goes stays away until it has answered some in a row."""
+        """Count a probe: an unstable Redis counts as away until it has answered several in a row."""
         self._probes += 1
         if self._away and self._probes >= PROBES:
-            log.info("the limits are shared again")
+            log.info("Redis enforces the limits for all processes again")
             self._away = False
 
     async def _ask(self, costs: Sequence[_Cost]) -> list[Verdict] | None:
-        """Ask Redis; None if it does not answer: then only the background task asks it, until it does."""
+        """Query Redis; None if it does not answer: then only the background task queries it, until it does."""
         args = [part for one in costs for part in one.args()]
         patience = Patience(ANSWER_SECONDS)
         try:
@@ -324,12 +324,12 @@ class SharedLimits:
 
 
 def raised(items: Sequence[str]) -> dict[str, int]:
-    """Read `<user id>:<factor>`."""
+    """Parse `<user id>:<factor>`."""
     pairs = [item.split(":") for item in items]
     return {str(UUID(user)): int(factor) for user, factor in pairs}
 
 
 def key_of(market: str, rate: Rate, subject: str) -> str:
-    """Return where Redis keeps a bucket: short, whatever a caller has given as the subject."""
+    """Return the Redis key of a bucket: short, however long the subject is."""
     digest = sha256(subject.encode(errors="surrogateescape")).hexdigest()[:DIGEST_LETTERS]
     return f"limit:{market}:{rate.name}:{digest}"

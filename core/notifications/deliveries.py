@@ -1,6 +1,6 @@
-"""Notifications on their way out, by mail and to devices: each goes out once, to users who want it there and have not read it.
+"""Delivers notifications by mail and to devices: each once, to users who have enabled the channel and have not read it.
 
-That is asked again at each try, and so is what they say: a mail server may have been away for a while.
+Both conditions and the text are read again at each try, because a mail server may have been away for a while.
 """
 
 from collections.abc import Sequence
@@ -57,7 +57,7 @@ class Push(msgspec.Struct, frozen=True):
 
 
 _IS_NEWS = f"{IS_LEFT} and not r.is_read and not is_quiet(n.user_id, coalesce(n.fold_key, n.mention_key), n.people)"
-# One that is being folded at this moment is left to that fold, which sends it out itself: waiting could deadlock.
+# A notification that is being folded right now is left to that fold, which sends it itself: waiting could deadlock.
 CLAIM = Many(
     Claimed,
     f"""
@@ -77,7 +77,7 @@ CLAIM = Many(
         where w.push and d.user_id = n.user_id order by d.id
     ) as devices""",  # noqa: S608 - no input in it
 )
-# The mail that was claimed at $2: a later claim of the same notification has a job of its own.
+# The mail claimed at $2: a later claim of the same notification has its own job.
 MAIL = One(
     Mail,
     f"""
@@ -87,7 +87,7 @@ MAIL = One(
     left join notification_preferences p on p.user_id = n.user_id and p.type = n.type
     where n.id = $1 and ($2::timestamptz is null or n.mailed_at = $2) and {_IS_NEWS} and coalesce(p.email, true)""",  # noqa: S608
 )
-# There was nothing left to say: what comes next is mailed again.
+# Nothing was left to send: the next message is mailed again.
 UNCLAIM_MAIL = Run("update notifications set mailed_at = null where id = $1 and mailed_at = $2")
 PUSH = One(
     Push,
@@ -104,7 +104,7 @@ PUSH = One(
 
 
 async def send_out(ctx: Ctx, notification_ids: Sequence[UUID], *, email: bool, push: bool) -> None:
-    """Have a job done for each mail and each device; nothing for what has gone out before."""
+    """Queue a job for each mail and each device, except those already sent."""
     async with unit_of_work(ctx) as work:
         for claimed in await CLAIM(work.db, list(notification_ids), email, push, clock.now()):
             if claimed.mail:

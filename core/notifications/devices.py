@@ -1,4 +1,4 @@
-"""Devices: where an app is installed that shows notifications. Each belongs to the login that registered it."""
+"""Devices with an app that shows notifications. Each belongs to the login that registered it."""
 
 from datetime import datetime
 from typing import Annotated, Literal, TypeAlias
@@ -37,7 +37,7 @@ OF_USER = Many(
     Device,
     f"select d.id, d.platform, d.created_at from devices d {_LIVE} where d.user_id = $1 order by d.created_at, d.id",  # noqa: S608
 )
-# A token that was registered before is now the caller's: someone else has logged in on that device. No row if it was hers.
+# A token registered by another user moves to the caller, who has logged in on that device. No row if it was the caller's.
 REGISTER = One(
     Device,
     """
@@ -49,7 +49,7 @@ REGISTER = One(
         where (d.user_id, d.session_id) is distinct from (excluded.user_id, excluded.session_id)
     returning id, platform, created_at""",
 )
-# A login that ends meanwhile waits for this, and then ends the device as well.
+# A login that ends meanwhile waits for this, and then removes the device as well.
 BY_TOKEN = One(Device, "select id, platform, created_at from devices where platform = $1 and token = $2")
 KEEP_NEWEST = Run(
     f"""
@@ -62,7 +62,7 @@ FORGET = Run("delete from devices where id = $1")
 
 
 async def register(ctx: Ctx, platform: Platform, token: str) -> Device:
-    """Register the device that the caller's session runs on; the oldest of more than 20 are forgotten.
+    """Register the device of the caller's session; above 20, the oldest are deleted.
 
     Raises SESSION_ENDED.
     """
@@ -76,11 +76,11 @@ async def register(ctx: Ctx, platform: Platform, token: str) -> Device:
 
 
 async def of_user(ctx: Ctx) -> list[Device]:
-    """Return the caller's devices, the oldest first; not those of sessions that have ended."""
+    """Return the caller's devices, oldest first, without those of ended sessions."""
     return await OF_USER(ctx.db, ctx.user.id)
 
 
 async def remove(ctx: Ctx, id: UUID) -> None:
-    """Forget a device of the caller; raises DEVICE_NOT_FOUND."""
+    """Delete a device of the caller; raises DEVICE_NOT_FOUND."""
     if not await REMOVE(ctx.db, id, ctx.user.id):
         raise errors.DEVICE_NOT_FOUND.error()

@@ -1,4 +1,4 @@
-"""Notifications: a user's own list, and telling members of new messages in one folded notification per conversation."""
+"""Notifications: a user's own list, and one folded notification of new messages per member and conversation."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -34,7 +34,7 @@ class Counts(msgspec.Struct, frozen=True):
 
 
 class Folded(msgspec.Struct, frozen=True):
-    """A member's notification that is new or tells of something later."""
+    """A member's notification that is new or updated."""
 
     id: UUID
     user_id: UUID
@@ -43,7 +43,7 @@ class Folded(msgspec.Struct, frozen=True):
 
 
 class View(NotificationView, frozen=True, rename="camel"):
-    """A notification, and whose it is."""
+    """A notification and its user."""
 
     user_id: UUID
 
@@ -80,20 +80,20 @@ MARK_READ = Scalar(
     with marked as (update notifications set read_at = $3 where id = $1 and user_id = $2 and read_at is null)
     select id from notifications where id = $1 and user_id = $2""",
 )
-# A notification that is being folded at this moment is not waited for: it says something new, and waiting could deadlock.
+# A notification that is being folded right now is skipped: it has new content, and waiting could deadlock.
 MARK_ALL_READ = Run(
     """
     update notifications set read_at = $2 where id in (
         select id from notifications where user_id = $1 and read_at is null for update skip locked
     )"""
 )
-# Of what they have not read, deleted messages and those of their own count for nothing. In conversations of more than 100 only
-# those are told whom one of the last 1000 messages mentions; earlier ones they were told of when those were new. The id is a
-# UUIDv7 (48 bits of milliseconds, version 7) like those made in Python; naming the member beside it makes one for each. No lock:
-# two folds at once insert in the same order, and the later state wins. Who wants none in her list has one all the same, that her
-# list of conversations is told by; defaults: MESSAGE_RECEIVED. A mail has told her what she had not read then: another one may
-# once she has read that. What it says is no column: see said.py. What is quiet for her is not pushed, and what was pushed before
-# it is not pushed again.
+# Deleted messages and the member's own do not count as unread. In conversations of more than 100 only members mentioned in
+# one of the last 1000 messages are notified; of earlier ones they were notified when those were new. The id is a UUIDv7 (48
+# bits of milliseconds, version 7) like those made in Python; referring to the member in it creates one per row. No lock: two
+# concurrent folds insert in the same order, and the later state wins. A row is stored even if in-app is off, because it
+# drives `conversation:updated`; defaults: MESSAGE_RECEIVED. After a mail, the next one is sent only once the member has read
+# on. The text is not a column: see said.py. Muted and blocked messages are not pushed, and a push is not repeated because of
+# them.
 FOLD_MESSAGES = Many(
     Folded,
     f"""
@@ -167,12 +167,12 @@ FOLD_MESSAGES = Many(
     from folded f join unread r using (conversation_id, user_id)
     left join notification_preferences w on w.user_id = f.user_id and w.type = 'message_received'""",  # noqa: S608 - no input in it
 )
-# Ids are UUIDv7: from the first of a moment on is since that moment.
+# Ids are UUIDv7: those from the smallest id of a time on are since that time.
 WRITTEN_SINCE = Many(Written, "select distinct conversation_id from messages where id >= $1")
 
 
 async def list_of_user(ctx: Ctx, is_read: bool | None, query: CursorQuery) -> Page:
-    """Return one page of the caller's notifications, the latest first."""
+    """Return one page of the caller's notifications, latest first."""
     rows = await LIST_OF_USER(ctx.db, ctx.user.id, is_read, *query.bounds)
     page = page_of(query, rows, lambda row: Position(row.created_at, row.id))
     counts = found(await COUNTS_OF_USER(ctx.db, ctx.user.id, is_read), errors.INTERNAL_ERROR.error())
@@ -193,9 +193,9 @@ async def mark_all_read(ctx: Ctx) -> None:
 
 
 async def notify_members(db: Pool, publisher: Publisher, conversation_ids: Sequence[UUID]) -> list[UUID]:
-    """Notify the members of these conversations who have not read on, once for each state: repeats tell nothing.
+    """Notify members of these conversations who have not read on, once per state: repeating it has no effect.
 
-    Returns the notifications that also go out, by mail or to devices.
+    Returns the notifications to be sent by mail or to devices.
     """
     going_out: list[UUID] = []
     for start in range(0, len(conversation_ids), CHUNK):
@@ -209,11 +209,11 @@ async def notify_members(db: Pool, publisher: Publisher, conversation_ids: Seque
 
 
 async def written_since(db: Pool, moment: datetime) -> list[UUID]:
-    """Return the conversations in which something was written since a moment."""
+    """Return the conversations with messages since a time."""
     first_id = UUID(int=int(moment.timestamp() * 1000) << 80)
     return [row.conversation_id for row in await WRITTEN_SINCE(db, first_id)]
 
 
 def announcement(view: View) -> NotificationNew:
-    """Return the event that tells of a notification."""
+    """Return the event of a notification."""
     return NotificationNew(msgspec.convert(view, NotificationView, from_attributes=True))

@@ -1,4 +1,4 @@
-"""What users want to be notified of, and where: what they have chosen, and else what the marketplace's notices say."""
+"""Users' preferences of notifications: their choices, and otherwise the defaults of the marketplace's notices."""
 
 from collections.abc import Sequence
 
@@ -57,11 +57,11 @@ async def of_user(ctx: Ctx, notices: Sequence[Notice]) -> list[Preference]:
 
 
 async def choose(ctx: Ctx, notices: Sequence[Notice], changes: Sequence[PreferenceChange]) -> None:
-    """Store what the caller has chosen; raises VALIDATION_ERROR for a type that is not among these notices."""
+    """Store the caller's choices; raises VALIDATION_ERROR for a type that is not among these notices."""
     if not {change.type for change in changes} <= {notice.type for notice in notices}:
         raise errors.invalid("preferences", "There is no such type")
     async with transaction(ctx.db) as db:
-        # In the order of types, so that two changes at once do not wait for each other.
+        # In the order of types, so that two concurrent changes cannot deadlock.
         for change in sorted(changes, key=lambda change: change.type):
             channels = (change.in_app, change.email, change.push)
             await CHOOSE(db, ctx.user.id, change.type, *(None if one is UNSET else one for one in channels))

@@ -1,24 +1,24 @@
-"""What a notification says, found when it is read, mailed or pushed.
+"""The text of a notification, determined when it is read, mailed or pushed.
 
-One of new messages stores no text: it says what its conversation holds now, so it follows edits, and is gone with what it told of
-or with the membership of its user. Messages that are quiet for the user (core/chat/mutes.py) are passed over. So does one of a
-message that has mentioned its user by an edit, after she had read it: it says that message, and is read when she reads on or says
-so.
+A notification of new messages stores no text: it shows the current content of its conversation, so it follows edits, and
+disappears with its messages or with the user's membership. Messages that the user has muted or blocked (core/chat/mutes.py)
+are skipped. The same applies to a notification of an edit that mentioned its user after they had read the message: it shows
+that message, and counts as read when the user reads on or marks it.
 """
 
 from core.text.wording import PREVIEW, shown
 
-# How far back the newest message that is left is looked for.
+# How far back to search for the newest remaining message.
 MOST_DELETED = 1000
 
-# Whether the user has read on to (folded) or since (mentioned by an edit) what notification `n` tells of; `s`: her membership.
+# Whether the user has read up to (folded) or since (mentioned by an edit) the message of notification `n`; `s`: the membership.
 HAS_READ = """case
             when n.fold_key is not null then coalesce(s.last_read_seq >= n.fold_seq, true)
             when n.mention_key is not null then s.user_id is null or coalesce(s.last_read_at > n.created_at, false)
             else false
         end"""
-# Of a row `n` of notifications: `f` is the message that a folded one tells of, if one is left, and `r` says whether it is read:
-# so reading a conversation writes no notification. One that was read tells of the message that it ended with.
+# For a row `n` of notifications: `f` is the message of a folded one, if any is left, and `r` says whether it is read, so
+# that reading a conversation writes no notification. One that was read shows the message that it ended with.
 SAID = f"""
     left join members s
         on s.conversation_id = coalesce(n.fold_key, n.mention_key) and s.user_id = n.user_id and s.left_at is null

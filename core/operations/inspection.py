@@ -1,4 +1,4 @@
-"""What operators look up about people and conversations: where things stand, never what was said."""
+"""Operators' queries about people and conversations: their state, never the texts."""
 
 from datetime import datetime
 from uuid import UUID
@@ -42,7 +42,7 @@ class ConversationOfUser(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class ConversationFound(msgspec.Struct, frozen=True, rename="camel"):
-    """A conversation: where it stands."""
+    """The state of a conversation."""
 
     id: UUID
     market: str
@@ -56,7 +56,7 @@ class ConversationFound(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class MemberFound(msgspec.Struct, frozen=True, rename="camel"):
-    """A member: how far she has read, when she was last seen."""
+    """A member: read position, and when last seen."""
 
     id: UUID
     name: str
@@ -90,8 +90,7 @@ USERS_BY_EMAIL = Many(
     + """ where market = any ($1::text[]) and lower(email collate "C") = lower($2 collate "C") and deleted_at is null
     order by id""",
 )
-# By words of their names and addresses. Of those who share a word with very many only so many ($3) are put in order, and the
-# first ($2) of them shown.
+# By words of their names and addresses. Of very common words only $3 users are sorted, and the first $2 of them shown.
 USERS_BY_WORDS = Many(
     UserFound,
     _USER  # noqa: S608 - no input in it
@@ -117,7 +116,7 @@ CONVERSATION = One(
         (select count(*) from members n where n.conversation_id = c.id and n.left_at is null) as member_count
     from conversations c where id = $1""",
 )
-# Who has read least comes first: that is whom one looks for. $2: one of them alone, or null.
+# Members who have read least come first, because operators look for them. $2: only this member, or null.
 MEMBERS = Many(
     MemberFound,
     """

@@ -1,4 +1,4 @@
-"""Forgetting what nobody can use any more, a little at a time."""
+"""Deletes expired rows, in small batches."""
 
 from datetime import timedelta
 
@@ -13,11 +13,10 @@ from core.platform.tokens import REFRESH_LIFETIME
 from core.work import dead_jobs, idempotency
 
 BATCH = 1000
-A_WHILE = timedelta(minutes=10)  # a refresh that began before its token expired is over by then
+A_WHILE = timedelta(minutes=10)  # a refresh that began before its token expired has finished by then
 EARLIER_TEXTS = timedelta(days=30)  # unless the settings say otherwise
 
-# Each statement deletes what is older than a moment ($1), so many rows at most ($2), and says how many that were.
-# That of feeds hashes instead.
+# Each statement deletes rows older than a time ($1), at most $2, and returns their number. That of feeds hashes instead.
 OLD: tuple[tuple[Run | Scalar[int], timedelta], ...] = (
     (idempotency.FORGET, idempotency.KEPT),
     (identity.FORGET_ONE_TIME_TOKENS, timedelta(0)),
@@ -33,7 +32,7 @@ OLD: tuple[tuple[Run | Scalar[int], timedelta], ...] = (
 
 
 async def tidy(db: Pool, earlier_texts: timedelta = EARLIER_TEXTS) -> None:
-    """Delete what is too old; what a run does not get done the next one does. `earlier_texts`: how long those are kept."""
+    """Delete expired rows; the next run continues. `earlier_texts`: how long those are kept."""
     for forget, age in (*OLD, (messages.FORGET_EARLIER_TEXTS, earlier_texts)):
         moment = clock.now() - age
         while await forget(db, moment, BATCH) == BATCH:

@@ -1,4 +1,4 @@
-"""Pictures of strangers: their structure is read and bounded, then they are decoded in a process of their own.
+"""Untrusted pictures: their structure is read and bounded, then each is decoded in a separate process.
 
-Light on imports, because that process is started for each picture and imports only what is in this package.
+Few imports, because that process is started for each picture and imports this package only.
 """

@@ -1,6 +1,6 @@
 """The process that decodes one picture: it limits itself, reads the picture from its standard input, and answers on its output.
 
-It knows no settings, opens no file by name, and ends with what started it.
+It has no settings, opens no file by name, and ends with its parent.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ TOO_MUCH_MEMORY = Refusal("It takes too much memory to decode", "memory")
 
 
 def main() -> None:
-    """Examine the picture on standard input."""
+    """Decode the picture on standard input."""
     task = msgspec.json.decode(sys.argv[1], type=Task)
     _limit(task)
     sys.stdout.buffer.write(msgspec.msgpack.encode(_examine(task)))
@@ -37,19 +37,21 @@ def _examine(task: Task) -> Picture | Refusal:
         return Refusal(str(error), "structure")
     except MemoryError:
         return TOO_MUCH_MEMORY
-    except Exception as error:  # decoders fail in as many ways as pictures can be broken
+    except Exception as error:  # decoders raise many different errors for broken pictures
         if isinstance(error, OSError) and error.errno:
-            raise  # a full disk, say, which is not the picture's fault
+            raise  # such as a full disk, which is not the picture's fault
         return Refusal(UNREADABLE, detail=repr(error)[:200])
 
 
 def _limit(task: Task) -> None:
-    os.nice(5)  # other processes come first
-    with contextlib.suppress(OSError):  # out of memory, Linux ends this process and not its parent
+    os.nice(5)  # lower priority than other processes
+    with contextlib.suppress(OSError):  # when memory runs out, Linux kills this process, not its parent
         Path("/proc/self/oom_score_adj").write_text("1000")
     seconds = task.limits.cpu_seconds
     signal.setitimer(signal.ITIMER_PROF, seconds)  # SIGPROF ends the process
-    _set(resource.RLIMIT_CPU, math.ceil(seconds) + 1, math.ceil(seconds) + 2)  # whole seconds, but nothing lifts it
+    _set(
+        resource.RLIMIT_CPU, math.ceil(seconds) + 1, math.ceil(seconds) + 2
+    )  # whole seconds, but it cannot be raised again
     _set(resource.RLIMIT_DATA, task.memory_bytes)
     _set(resource.RLIMIT_AS, task.memory_bytes + ADDRESS_BYTES - MEMORY_BYTES)
     _set(resource.RLIMIT_FSIZE, task.most_kept)
@@ -57,7 +59,7 @@ def _limit(task: Task) -> None:
 
 
 def _set(limit: int, value: int, hard: int | None = None) -> None:
-    with contextlib.suppress(OSError, ValueError):  # macOS refuses some of them; there the seconds must do
+    with contextlib.suppress(OSError, ValueError):  # macOS refuses some of them; there the CPU time must suffice
         resource.setrlimit(limit, (value, hard or value))
 
 

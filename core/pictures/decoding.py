@@ -20,7 +20,7 @@ from core.pictures.limits import (
     ImageLimits,
     Picture,
 )
-from core.pictures.png import drawn_anew, read_png
+from core.pictures.png import read_png, redrawn
 from core.pictures.structure import Data, Structure, check
 from core.pictures.thumbnail import TURNS, thumbnail_of
 
@@ -30,16 +30,16 @@ READERS: dict[str, tuple[str, Callable[[Data], Structure]]] = {
     "image/gif": ("GIF", read_gif),
 }
 
-# Pillow warns of large pictures; ours are measured before they are decoded.
+# Pillow warns of large pictures; ours are measured before decoding.
 Image.MAX_IMAGE_PIXELS = None
-# Nor does it open a PNG whose profile of colours has more than one megabyte: those of printers have. No other text is left.
+# Pillow also refuses a PNG with a colour profile of more than one megabyte, as printers' have. No other text is left.
 PngImagePlugin.MAX_TEXT_CHUNK = MAX_PROFILE_BYTES
 
 
 def examine(data: mmap, clean: IO[bytes], mime_type: str, limits: ImageLimits) -> Picture:
-    """Write what belongs to a picture to `clean`, and decode that. Raises RejectedError, or what decoders raise.
+    """Write the picture without metadata to `clean`, and decode that. Raises RejectedError, or what decoders raise.
 
-    All pixels are decoded, of a moving picture those of its first frame: so what is cut off or broken is noticed.
+    All pixels are decoded, of an animation those of its first frame, so truncated or broken files are detected.
     """
     if mime_type in CONVERTERS:
         import_module("pillow_heif").register_heif_opener(thumbnails=False, decode_threads=1)
@@ -52,24 +52,24 @@ def examine(data: mmap, clean: IO[bytes], mime_type: str, limits: ImageLimits) -
     with Image.open(clean, formats=[kind]) as image:
         if image.size != (structure.width, structure.height):
             raise ValueError(f"its sides are {image.size}")
-        # A JPEG is made smaller as it is decoded: each part of it is read all the same.
+        # A JPEG is scaled down while decoding: all of it is read nevertheless.
         image.draft(None, (2 * THUMBNAIL_SIDE, 2 * THUMBNAIL_SIDE))
         image.load()
         thumbnail = thumbnail_of(image, structure.orientation)
         _end(clean, structure)
-        _stand_up(clean, structure, image, MAX_DRAWN * len(data))
+        _redraw_upright(clean, structure, image, MAX_DRAWN * len(data))
     turned = structure.orientation >= 5
     sides = (structure.height, structure.width) if turned else (structure.width, structure.height)
     return Picture(*sides, thumbnail)
 
 
 def convert(data: Data, clean: IO[bytes], kind: str, limits: ImageLimits) -> Picture:
-    """Write a picture of another kind to `clean` as a JPEG: upright, with its colours, and nothing else of what it tells."""
+    """Write a picture of another type to `clean` as a JPEG: upright, with its colour profile, without other metadata."""
     with Image.open(BytesIO(data), formats=[kind]) as image:
-        check(Structure(*image.size, []), limits)  # of the whole picture: nothing is decoded yet
+        check(Structure(*image.size, []), limits)  # of the full picture: nothing is decoded yet
         image.load()
         profile = image.info.get("icc_profile")
-        ImageOps.exif_transpose(image, in_place=True)  # a copy of a large one would be too much
+        ImageOps.exif_transpose(image, in_place=True)  # a copy of a large one would take too much memory
         flat = _flat(image)
         flat.save(clean, "JPEG", quality=CONVERTED_QUALITY, icc_profile=profile, exif=b"", comment=b"")
         flat.info = {"icc_profile": profile} if profile else {}
@@ -87,15 +87,15 @@ def _flat(image: Image.Image) -> Image.Image:
 
 
 def _end(clean: IO[bytes], structure: Structure) -> None:
-    """Give what is kept the end that it shall have."""
+    """Add the missing end to the kept data."""
     clean.truncate(clean.seek(-len(structure.padding), SEEK_END))
     clean.write(structure.missing)
 
 
-def _stand_up(clean: IO[bytes], structure: Structure, image: Image.Image, most: int) -> None:
-    """Draw a PNG anew that does not stand upright: many programs do not look for what says so, as all do in a JPEG.
+def _redraw_upright(clean: IO[bytes], structure: Structure, image: Image.Image, most: int) -> None:
+    """Redraw a rotated PNG upright: many programs ignore the orientation in a PNG, while all honour it in a JPEG.
 
-    One that would have more than `most` bytes, because it was compressed better, stays as it is.
+    If the result would exceed `most` bytes, because the original was compressed better, the original stays.
     """
     pixels = structure.width * structure.height
     if structure.colours is None or structure.orientation not in TURNS or pixels > MAX_TURNED_PIXELS:
@@ -106,4 +106,4 @@ def _stand_up(clean: IO[bytes], structure: Structure, image: Image.Image, most: 
         return
     clean.seek(0)
     clean.truncate()
-    clean.writelines(drawn_anew(out.getvalue(), structure.colours))
+    clean.writelines(redrawn(out.getvalue(), structure.colours))

@@ -1,4 +1,4 @@
-"""EXIF (a TIFF): which way up a picture is. Nothing else of it is read or kept."""
+"""EXIF (a TIFF): only the orientation is read and kept."""
 
 import struct
 
@@ -6,7 +6,7 @@ _ORIENTATION = 0x0112
 
 
 def orientation_of(tiff: bytes) -> int:
-    """Return what the first directory says, 1 to 8, and 1 if that is nothing."""
+    """Return the orientation in the first directory, 1 to 8, or 1 if there is none."""
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
     if order is None or len(tiff) < 8:
         return 1
@@ -20,6 +20,6 @@ def orientation_of(tiff: bytes) -> int:
 
 
 def only_orientation(orientation: int) -> bytes:
-    """Return a TIFF that says one thing: its header, and a directory of one entry (0112, SHORT, 1)."""
+    """Return a TIFF with only the orientation: a header, and a directory of one entry (0112, SHORT, 1)."""
     entry = struct.pack("<HHIH2x", _ORIENTATION, 3, 1, orientation)
     return b"II*\0\x08\0\0\0" + b"\x01\0" + entry + bytes(4)

@@ -1,4 +1,4 @@
-"""The structure of a GIF (89a), and what of it belongs to the picture: no comments, no texts, no XMP, nothing behind the end."""
+"""The structure of a GIF (89a), and the data to keep: no comments, no texts, no XMP, nothing after the end."""
 
 import struct
 
@@ -8,12 +8,12 @@ MAX_BLOCKS = 1_000_000
 
 _IMAGE, _EXTENSION, _END = 0x2C, 0x21, 0x3B
 _CONTROL, _APPLICATION = 0xF9, 0xFF
-# How often it is played, and its colours.
+# Repetitions, and colours.
 _KEPT_APPLICATIONS = (b"\x0bNETSCAPE2.0", b"\x0bANIMEXTS1.0", b"\x0bICCRGBG1012")
 
 
 def read_gif(data: Data) -> Structure:
-    """Read a GIF's structure; raises ValueError. An end that is missing is added, and a later frame that is cut off left out."""
+    """Read a GIF's structure; raises ValueError. A missing end is added, and a later frame that is truncated left out."""
     reader = _Reader(data)
     reader.read()
     if not reader.frames:
@@ -22,7 +22,7 @@ def read_gif(data: Data) -> Structure:
 
 
 class _CutOffError(ValueError):
-    """The file ends in the middle of something, or goes on with what is no GIF; `place`: how far it is whole."""
+    """The file ends within a block, or continues with something else; `place`: the end of the valid part."""
 
     def __init__(self, place: int) -> None:
         super().__init__("no end")
@@ -49,14 +49,14 @@ class _Reader:
             try:
                 place = self._block(place)
             except _CutOffError as error:
-                if not self.frames:  # all of its picture may be there already, and only its end is not
+                if not self.frames:  # the picture data may be complete, and only the end missing
                     self._count_frame(place)
                     self.kept += [self._view[place : error.place], b"\0"]
                 break
         self.kept.append(bytes((_END,)))
 
     def _block(self, place: int) -> int:
-        """Read the block at a place; return where it ends."""
+        """Read the block at a position; return where it ends."""
         kind, label = self._data[place], self._data[place + 1 : place + 2]
         if kind == _IMAGE:
             end = self._data_blocks(self._image_data(place))
@@ -71,18 +71,18 @@ class _Reader:
         return end
 
     def _image_data(self, place: int) -> int:
-        """Return where the blocks of the frame at a place begin."""
+        """Return where the blocks of the frame at a position begin."""
         return place + 10 + _colours(self._head(place)[4]) + 1
 
     def _count_frame(self, place: int) -> None:
         left, top, width, height, _ = self._head(place)
-        if not self.frames:  # one that is larger than its screen enlarges it
+        if not self.frames:  # a frame larger than the screen enlarges it
             self.width, self.height = max(self.width, left + width), max(self.height, top + height)
         self.frames += 1
         self.frame_pixels += width * height
 
     def _head(self, place: int) -> tuple[int, int, int, int, int]:
-        """Return left, top, width, height and flags of the frame at a place."""
+        """Return left, top, width, height and flags of the frame at a position."""
         head = self._data[place + 1 : place + 10]
         if self._data[place] != _IMAGE or len(head) < 9:
             raise ValueError("no picture")
@@ -90,7 +90,7 @@ class _Reader:
         return left, top, width, height, flags
 
     def _data_blocks(self, place: int) -> int:
-        """Return where a row of blocks ends, of which each begins with its length and the last is empty."""
+        """Return where a sequence of blocks ends: each begins with its length, and the last is empty."""
         data, size = self._data, len(self._data)
         whole = place
         while place < size:
@@ -110,5 +110,5 @@ class _Reader:
 
 
 def _colours(flags: int) -> int:
-    """Return the bytes of a table of colours."""
+    """Return the size of a colour table in bytes."""
     return 3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0

@@ -1,5 +1,7 @@
-"""The structure of a JPEG (ITU T.81), and what of it belongs to the picture: not where and with what it was taken, no texts, not
-what hides behind the end. What is kept is copied as it is: nothing is lost by compressing it again."""
+"""The structure of a JPEG (ITU T.81), and the data to keep: no location or camera, no texts, nothing after the end.
+
+Kept data is copied unchanged: nothing is lost by recompression.
+"""
 
 import re
 import struct
@@ -16,19 +18,19 @@ _SCAN, _END, _EXIF = 0xDA, 0xD9, 0xE1
 _FRAMES = {0xC0: False, 0xC1: False, 0xC2: True}
 _TABLES = frozenset({0xC4, 0xDB, 0xDC, 0xDD})
 _COMMENT = 0xFE
-# Application segments that say how to show the picture; all others are dropped, and comments too.
+# Application segments needed to display the picture; all others are dropped, and comments too.
 _KEPT_APPLICATIONS = {0xE0: b"JFIF\0", 0xE2: b"ICC_PROFILE\0", 0xEE: b"Adobe"}
-# What decoders skip may lie in front of a marker.
+# Decoders skip fill bytes before a marker.
 _MARKER = re.compile(rb"\xff+([^\x00\xff])")
-# Within the data of a scan a marker is what follows FF, but for an escaped FF and a restart.
+# Within scan data, FF begins a marker, except for an escaped FF and a restart.
 _MARKER_AFTER_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
-# Zeros in place of an end that is missing: so many that a decoder gets over the few blocks that were cut off with it, and not
-# so many that it takes a picture for whole of which a part is missing.
+# Zeros in place of a missing end: enough for a decoder to get past the few blocks that were cut off with it, but not enough
+# for it to accept a picture with a part missing.
 MIN_PADDING, MAX_PADDING, PADDED_SHARE = 64, 1024, 100
 
 
 def read_jpeg(data: Data) -> Structure:
-    """Read a JPEG's structure; raises ValueError. What is kept holds no markers but those that were understood."""
+    """Read a JPEG's structure; raises ValueError. The kept data contains only markers that were understood."""
     reader = _Reader(data)
     reader.read()
     if reader.frame is None or not reader.scans:
@@ -50,7 +52,7 @@ def read_jpeg(data: Data) -> Structure:
 
 
 def _padding(size: int, *, is_progressive: bool) -> bytes:
-    """Return what a decoder gets in place of an end: those of a progressive JPEG need to see one before they show anything."""
+    """Return what a decoder gets in place of the end: a progressive JPEG is shown only if there is one."""
     return END if is_progressive else bytes(min(MAX_PADDING, max(MIN_PADDING, size // PADDED_SHARE)))
 
 
@@ -62,7 +64,7 @@ class _Reader:
         self.frame: tuple[bool, int, int, int] | None = None
         self.scans = 0
         self.orientation = 1
-        self._left: dict[int, set[int]] = {}  # what no scan has begun to give in full: coefficients, by component
+        self._left: dict[int, set[int]] = {}  # coefficients that no scan has begun to deliver in full, by component
         self.has_end = False
 
     def read(self) -> None:
@@ -87,7 +89,7 @@ class _Reader:
         raise ValueError("too many segments")
 
     def has_begun_all(self) -> bool:
-        """Say whether each part of the picture has begun: if the end is missing, it is the end of the last one."""
+        """Return whether each part of the picture has begun, so that a missing end belongs to the last one."""
         return not any(self._left.values())
 
     def _segment(self, marker: int, start: int) -> int:
@@ -123,7 +125,7 @@ class _Reader:
             raise ValueError("a broken scan")
         first, last, precision = body[1 + 2 * count : 4 + 2 * count]
         if precision & 0x0F:
-            return  # what it gives is refined by a later one
+            return  # a later scan refines this one
         for id in body[1 : 1 + 2 * count : 2]:
             self._left.get(id, set()).difference_update(range(first, last + 1))
 
@@ -139,6 +141,6 @@ def _is_kept(marker: int, body: bytes) -> bool:
 
 
 def _exif(orientation: int) -> bytes:
-    """Return an EXIF segment that says which way up the picture is, and nothing else."""
+    """Return an EXIF segment with only the orientation."""
     body = EXIF + only_orientation(orientation)
     return b"\xff\xe1" + (len(body) + 2).to_bytes(2) + body

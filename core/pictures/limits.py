@@ -1,4 +1,4 @@
-"""What a picture may be, and what decoding it may cost."""
+"""Limits of pictures, and of the cost of decoding them."""
 
 import msgspec
 
@@ -8,22 +8,22 @@ MB = 1024 * 1024
 MEMORY_BYTES = 512 * MB
 ADDRESS_BYTES = 1024 * MB  # also the libraries, and the file itself
 THUMBNAIL_SIDE = 320
-MAX_PROFILE_BYTES = 16 * MB  # of a profile of colours, once it is decompressed
-# What is drawn anew to stand upright: it takes its pixels twice, and some 160 ns for each (12 million: 2.2 s).
+MAX_PROFILE_BYTES = 16 * MB  # of a colour profile, decompressed
+# Of pictures redrawn upright: needs their pixels twice, and some 160 ns for each (12 million: 2.2 s).
 MAX_TURNED_PIXELS = 16_000_000
-MAX_DRAWN = 2  # times as many bytes as it came with
+MAX_DRAWN = 2  # times its original bytes
 
-# Types that are decoded and stored as a JPEG, by the name that Pillow has for them.
+# Types that are decoded and stored as JPEG, by Pillow's names.
 CONVERTERS = {"image/heic": "HEIF"}
 CONVERTED_QUALITY = 90
 
 
 class ImageLimits(msgspec.Struct, frozen=True):
-    """Limits of one purpose. All but the last are checked before anything is decoded.
+    """Limits of one purpose. All except the last are checked before decoding.
 
-    Sides and pixels are those of the whole picture. What is decoded in several passes (progressive JPEG, interlaced PNG) holds
-    more in memory, so it may have `max_layered_pixels`; `max_scans`: the passes of a JPEG. Of moving pictures: their frames,
-    and the pixels of all frames together. `cpu_seconds`: what decoding may take.
+    Sides and pixels are those of the whole picture. Pictures decoded in several passes (progressive JPEG, interlaced PNG)
+    need more memory, so they may have `max_layered_pixels`; `max_scans`: the passes of a JPEG. For animations: their frames,
+    and the pixels of all frames together. `cpu_seconds`: the time for decoding.
     """
 
     min_side: int = 1
@@ -37,11 +37,11 @@ class ImageLimits(msgspec.Struct, frozen=True):
 
 
 class RejectedError(Exception):
-    """A file that is not what it should be; the message is for its owner."""
+    """A file that fails a check; the message is for its owner."""
 
 
 class Picture(msgspec.Struct, frozen=True, tag=True):
-    """A picture that was decoded: its sides as it is seen, and a small JPEG of it."""
+    """A decoded picture: its upright sides, and a small JPEG of it."""
 
     width: int
     height: int

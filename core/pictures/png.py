@@ -1,5 +1,7 @@
-"""The structure of a PNG (W3C, third edition, with APNG), and what of it belongs to the picture: no texts, of EXIF only which way
-up it is, nothing behind the end. So nothing of these is ever decompressed."""
+"""The structure of a PNG (W3C, third edition, with APNG), and the data to keep.
+
+That excludes texts, EXIF except the orientation, and anything after the end, so none of these is ever decompressed.
+"""
 
 import struct
 import zlib
@@ -9,26 +11,26 @@ from core.pictures.structure import Data, Piece, Structure
 
 START = b"\x89PNG\r\n\x1a\n"
 MAX_CHUNKS = 65_536
-# Of all chunks that are kept beside the pixels together: profiles of colours, palettes.
+# Of all chunks kept besides the pixels together: colour profiles, palettes.
 MAX_ANCILLARY_BYTES = 1024 * 1024
 
 _HEADER, _END, _EXIF, _FRAME = b"IHDR", b"IEND", b"eXIf", b"fcTL"
 _PIXELS = frozenset((b"IDAT", b"fdAT"))
-# How colours are meant, whatever way up they are.
+# Colour information, independent of the orientation.
 _COLOURS = frozenset(b"gAMA cHRM sRGB iCCP cICP".split())
 _KEPT = frozenset(b"IHDR PLTE IEND tRNS sBIT pHYs bKGD hIST sPLT acTL fcTL".split()) | _PIXELS | _COLOURS
-# Sizes of the bodies of chunks that have but one: browsers pass over others, and over those whose checksum is wrong.
+# Sizes of the bodies of fixed-size chunks: browsers ignore other sizes, and wrong checksums.
 _SIZES = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"cICP": 4, b"pHYs": 9}
 _CRITICAL = frozenset((_HEADER, b"PLTE", _END)) | _PIXELS
 _GREY = 0
 
 
 def read_png(data: Data) -> Structure:
-    """Read a PNG's structure; raises ValueError. An end that is missing is added: decoders say whether pixels are, too."""
+    """Read a PNG's structure; raises ValueError. A missing end is added: decoders detect missing pixels."""
     reader = _Reader(data)
     reader.read()
     turned = [] if reader.orientation == 1 else [chunk(_EXIF, only_orientation(reader.orientation))]
-    # Decoders give eight bits of sixteen, but for grey, and one of many frames.
+    # Decoders return eight bits of sixteen, except for grey, and one of many frames.
     is_drawn_whole = not reader.frames and (reader.depth <= 8 or reader.colour_type == _GREY)
     start, *rest = reader.kept
     return Structure(
@@ -43,8 +45,8 @@ def read_png(data: Data) -> Structure:
     )
 
 
-def drawn_anew(png: bytes, colours: list[Piece]) -> list[Piece]:
-    """Return the pieces of a PNG that an encoder has made, with the chunks that say how its colours are meant."""
+def redrawn(png: bytes, colours: list[Piece]) -> list[Piece]:
+    """Return the parts of a newly encoded PNG, with the colour chunks of the original."""
     _, start, *rest = _pieces(png)
     return [START, start, *colours, *rest]
 
@@ -71,7 +73,7 @@ class _Reader:
         self.is_interlaced = bool(interlaced)
 
     def read(self) -> None:
-        """Read all chunks up to the end, which may be missing behind pixels."""
+        """Read all chunks up to the end, which may be missing after pixels."""
         place, has_pixels = len(START), False
         for _ in range(MAX_CHUNKS):
             name = self._data[place + 4 : place + 8]
@@ -108,16 +110,16 @@ class _Reader:
             self.colours.append(self._view[place:end])
 
     def _is_sound(self, name: bytes, place: int, end: int) -> bool:
-        """Say whether a chunk that a picture can do without is as it should be: decoders stumble over one that is not."""
+        """Return whether an optional chunk is valid: decoders fail on invalid ones."""
         size = end - place - 12
         if size > MAX_ANCILLARY_BYTES:
-            return True  # it is refused for that
+            return True  # refused because of it
         is_short = name != b"tRNS" or not self._palette or size <= self._palette
         has_sum = zlib.crc32(self._data[place + 4 : end - 4]) == int.from_bytes(self._data[end - 4 : end])
         return has_sum and is_short and size == _SIZES.get(name, size)
 
     def _end(self, place: int, name: bytes) -> None:
-        """Keep what there is of pixels that are cut off, and end."""
+        """Keep the available part of truncated pixels, and end."""
         if name == b"IDAT" and place + 8 < len(self._data):
             self.kept.append(chunk(name, self._view[place + 8 :]))
         self.kept.append(chunk(_END, b""))

@@ -1,7 +1,7 @@
-"""Has a picture decoded by a process of its own, which may take so much time and memory and no more.
+"""Decodes a picture in a separate process with limited time and memory.
 
-One process for each picture (it starts in some 50 ms): nothing of one stranger's picture is there when the next one is decoded, a
-decoder that is broken open finds no settings, no connections and no other files, and what must end is killed.
+One process per picture (it starts in some 50 ms): nothing of one picture remains when the next is decoded, a compromised
+decoder finds no settings, connections or other files, and it can be killed at any time.
 """
 
 import asyncio
@@ -19,10 +19,10 @@ from core.pictures.limits import CONVERTERS, MAX_DRAWN, MB, ImageLimits, Picture
 from core.pictures.task import Refusal, Task
 from core.platform.processes import dying_with_us
 
-# Many times what a limit of CPU seconds allows: only a machine that stands still takes so long.
+# Many times the limit of CPU seconds: only a stalled machine takes this long.
 WALL_SECONDS = 20.0
 MAX_ANSWER = 512 * 1024
-# What is kept is what came, with an end and an orientation, and zeros for the decoder; or it is drawn anew.
+# The result is the input, plus an end, an orientation, and zeros for the decoder; or it is redrawn.
 MAX_GROWTH, MAX_CONVERTED = 4096, 64 * MB
 KILLED_FOR_TIME = (-signal.SIGPROF, -signal.SIGXCPU)
 CRASHED = (-signal.SIGSEGV, -signal.SIGBUS, -signal.SIGABRT, -signal.SIGFPE, -signal.SIGILL, -signal.SIGXFSZ)
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 
 class RefusedError(RejectedError):
-    """A picture that was not accepted; `limit` is what it ran into: structure, cpu, memory, crash, or "" for unreadable."""
+    """A picture that was not accepted; `limit` is the exceeded one: structure, cpu, memory, crash, or "" for unreadable."""
 
     def __init__(self, reason: str, limit: str = "") -> None:
         super().__init__(reason)
@@ -39,11 +39,11 @@ class RefusedError(RejectedError):
 
 
 class DecoderLostError(Exception):
-    """The process that decoded was ended by something else than the picture, or stood still: worth another try."""
+    """The decoding process was ended by something other than the picture, or stalled: retry."""
 
 
 async def examine(content: IO[bytes], clean: IO[bytes], task: Task) -> Picture:
-    """Decode a picture from a file, and write what to keep of it to another one; raises RefusedError, DecoderLostError."""
+    """Decode a picture from a file, and write the data to keep to another one; raises RefusedError, DecoderLostError."""
     process = await _start(content, clean, task)
     try:
         async with asyncio.timeout(WALL_SECONDS):
@@ -62,13 +62,13 @@ async def examine(content: IO[bytes], clean: IO[bytes], task: Task) -> Picture:
 
 
 def task_of(mime_type: str, size: int, clean: IO[bytes], limits: ImageLimits) -> Task:
-    """Return what to do with a picture of so many bytes."""
+    """Return the task for a picture of this size."""
     most_kept = MAX_CONVERTED if mime_type in CONVERTERS else MAX_DRAWN * size + MAX_GROWTH
     return Task(mime_type, size, most_kept, clean.fileno(), limits)
 
 
 async def _start(content: IO[bytes], clean: IO[bytes], task: Task) -> Process:
-    # -B: what is limited in the bytes that it writes must not write bytecode.
+    # -B: the process has a limit of written bytes, so it must not write bytecode.
     command = [*dying_with_us(signal.SIGKILL), sys.executable, "-B", "-P", "-s", "-m", "core.pictures.child"]
     root = Path(__file__).parents[2]
     return await asyncio.create_subprocess_exec(
@@ -79,7 +79,7 @@ async def _start(content: IO[bytes], clean: IO[bytes], task: Task) -> Process:
         stderr=DEVNULL,
         pass_fds=(clean.fileno(),),
         env={"PATH": os.defpath, "PYTHONPATH": str(root), "LC_ALL": "C.UTF-8"},  # none of our secrets
-        start_new_session=True,  # Ctrl-C is for us alone
+        start_new_session=True,  # Ctrl-C must reach our process only
     )
 
 
@@ -94,7 +94,7 @@ async def _read(process: Process) -> bytes:
 
 
 async def _end(process: Process) -> None:
-    """Kill the process unless it has ended, and wait for that, also when we are cancelled: there is no zombie."""
+    """Kill the process unless it has ended, and wait for it, also if cancelled, so that no zombie remains."""
     if process.returncode is None:
         process.kill()
         await asyncio.shield(process.wait())
@@ -114,7 +114,7 @@ def _result(answer: bytes, code: int) -> Picture | Refusal:
 
 
 def _check(picture: Picture, clean: IO[bytes], task: Task) -> None:
-    """Believe nothing of what a decoder says that a picture may have broken open."""
+    """Validate the answer of a decoder, which the picture may have compromised."""
     limits, sides = task.limits, (picture.width, picture.height)
     size = os.fstat(clean.fileno()).st_size
     fits = limits.min_side <= min(sides) and max(sides) <= limits.max_side and 0 < size <= task.most_kept

@@ -1,4 +1,4 @@
-"""What the structure of a picture says of it, before anything is decoded."""
+"""What the structure of a picture reveals, before decoding."""
 
 from mmap import mmap
 from typing import TypeAlias
@@ -12,11 +12,11 @@ Piece: TypeAlias = bytes | memoryview
 
 
 class Structure(msgspec.Struct, frozen=True):
-    """`kept`: the pieces that, one after the other, are the picture without anything else in its file.
+    """`kept`: the parts that, concatenated, are the picture without other data of its file.
 
-    `missing`: an end that the file does not have and shall get. Decoders get `padding` instead, or they would find a picture
-    whole of which much was cut off. `orientation`: which way up it is, 1 to 8 as in EXIF. `colours`: what says how its colours
-    are meant, for one that is drawn anew to stand upright; None: that would lose something.
+    `missing`: the end that is missing in the file and will be added. Decoders get `padding` instead, because with an end
+    they would accept a badly truncated picture. `orientation`: 1 to 8 as in EXIF. `colours`: colour information for
+    redrawing the picture upright; None: redrawing would lose something.
     """
 
     width: int
@@ -33,7 +33,7 @@ class Structure(msgspec.Struct, frozen=True):
 
 
 def check(picture: Structure, limits: ImageLimits) -> None:
-    """Raise RejectedError for a picture that is not worth decoding."""
+    """Raise RejectedError for a picture that exceeds the limits."""
     width, height, pixels = picture.width, picture.height, picture.width * picture.height
     most = min(limits.max_pixels, limits.max_layered_pixels) if picture.is_layered else limits.max_pixels
     if min(width, height) < limits.min_side or max(width, height) > limits.max_side:

@@ -1,4 +1,4 @@
-"""What the process that decodes is asked, and what it answers; what it answers may be Picture, too."""
+"""The request to a decoding process, and its answers, which may also be a Picture."""
 
 import msgspec
 
@@ -6,7 +6,7 @@ from core.pictures.limits import MEMORY_BYTES, ImageLimits
 
 
 class Task(msgspec.Struct, frozen=True):
-    """A picture of `size` bytes; `clean` is the descriptor of the file that takes what is kept of it, `most_kept` bytes."""
+    """A picture of `size` bytes; `clean` is the descriptor of the file for the kept data, at most `most_kept` bytes."""
 
     mime_type: str
     size: int
@@ -17,7 +17,7 @@ class Task(msgspec.Struct, frozen=True):
 
 
 class Refusal(msgspec.Struct, frozen=True, tag=True):
-    """Why a picture is not accepted: for its owner, by which limit ("" for none) and for the log."""
+    """Why a picture is not accepted: for its owner, the limit ("" for none), and for the log."""
 
     reason: str
     limit: str = ""

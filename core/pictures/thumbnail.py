@@ -20,7 +20,7 @@ TURNS = {
 
 
 def thumbnail_of(image: Image.Image, orientation: int) -> bytes:
-    """Return the thumbnail of a picture that has been decoded."""
+    """Return the thumbnail of a decoded picture."""
     small = _in_srgb(_reduced(image), image.info.get("icc_profile"))
     small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
     if orientation in TURNS:
@@ -33,7 +33,7 @@ def thumbnail_of(image: Image.Image, orientation: int) -> bytes:
 
 
 def _reduced(image: Image.Image) -> Image.Image:
-    """Return a picture in RGBA or CMYK, still larger than a thumbnail. By bands, because a whole one would take too much."""
+    """Return a picture in RGBA or CMYK, still larger than a thumbnail. In bands, because of the memory a whole one takes."""
     factor = max(1, max(image.size) // (2 * THUMBNAIL_SIDE))
     width, height = image.size
     mode = "CMYK" if image.mode == "CMYK" else "RGBA"
@@ -47,13 +47,13 @@ def _reduced(image: Image.Image) -> Image.Image:
 
 def _plain(band: Image.Image, mode: str) -> Image.Image:
     """Return a part of a picture with eight bits for each channel."""
-    if band.mode.startswith("I"):  # 16 bits of grey, which convert() does not scale but cuts off at 255
+    if band.mode.startswith("I"):  # 16 bits of grey, which convert() clips at 255 instead of scaling
         band = band.point(lambda value: value / 256).convert("L")
     return band.convert(mode)
 
 
 def _in_srgb(small: Image.Image, profile: bytes | None) -> Image.Image:
-    """Return a picture in RGBA with the colours that its profile means; those of a profile that cannot be used stay."""
+    """Return a picture in RGBA, converted by its colour profile if that is usable."""
     if profile:
         from PIL import ImageCms  # most pictures have none
 

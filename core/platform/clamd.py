@@ -5,14 +5,14 @@ from typing import IO
 from urllib.parse import urlsplit
 
 CONNECT_SECONDS = 5.0
-# The scanner answers when it has read and scanned everything; jobs have 30 seconds for all they do.
+# The scanner answers after it has scanned everything; a job has 30 seconds in total.
 ANSWER_SECONDS = 25.0
 CHUNK = 256 * 1024
 MAX_ANSWER = 4096
 
 
 class ScannerAwayError(Exception):
-    """The scanner does not answer, or not with a verdict: nothing is known about the file."""
+    """The scanner does not answer, or gives no verdict: nothing is known about the file."""
 
 
 async def scan(url: str, content: IO[bytes]) -> str | None:
@@ -40,7 +40,7 @@ async def _connect(url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter
 
 
 async def _ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, content: IO[bytes]) -> str:
-    answer = asyncio.create_task(_read(reader))  # it may answer in the middle: that there was too much
+    answer = asyncio.create_task(_read(reader))  # it may answer before the end, if the file is too big
     try:
         content.seek(0)
         writer.write(b"zINSTREAM\0")
@@ -59,7 +59,7 @@ async def _read(reader: asyncio.StreamReader) -> str:
 
 
 def _verdict(answer: str) -> str | None:
-    """Read `stream: OK` or `stream: Name FOUND`; anything else is no verdict."""
+    """Read `stream: OK` or `stream: Name FOUND`; anything else is not a verdict."""
     said = answer.removeprefix("stream: ")
     if said == "OK":
         return None

@@ -1,4 +1,4 @@
-"""The database edge: declared queries with typed rows. The only place, with the pool's opening, that knows asyncpg."""
+"""The database edge: declared queries with typed rows. Only this module uses asyncpg."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -26,7 +26,7 @@ UNAVAILABLE_ERRORS: tuple[type[Exception], ...] = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
-    asyncpg.DeadlockDetectedError,  # rolled back because of another transaction, which a second try does not meet
+    asyncpg.DeadlockDetectedError,  # rolled back because of another transaction; a retry succeeds
     asyncpg.SerializationError,
     OSError,
     TimeoutError,
@@ -41,7 +41,7 @@ class Query:
     def __init__(self, sql: str, row: type[msgspec.Struct] | None = None) -> None:
         self.sql = sql
         self.row = row
-        self.name = sql.split(maxsplit=1)[0]  # a better one is made where spans are told
+        self.name = sql.split(maxsplit=1)[0]  # replaced by a better one if spans are exported
         Query.declared.append(self)
 
 
@@ -86,13 +86,13 @@ class Scalar(Query, Generic[Value]):
 
 
 class Texts(Query):
-    """A statement that returns one text for each row, so many rows that they are read some at a time."""
+    """A statement that returns one text per row, for so many rows that they are read in batches."""
 
     def __init__(self, sql: str) -> None:
         super().__init__(sql)
 
     async def __call__(self, connection: Connection, *args: object, at_once: int) -> AsyncIterator[list[str]]:
-        """Yield the rows, `at_once` of them each time; the connection is in a transaction."""
+        """Yield the rows in batches of `at_once`; the connection must be in a transaction."""
         with query(self.name, self.sql):
             cursor = await connection.cursor(self.sql, *args)
         while records := await cursor.fetch(at_once):
@@ -100,7 +100,7 @@ class Texts(Query):
 
 
 class Run(Query):
-    """A statement run for its effect; says how many rows it touched."""
+    """A statement run for its effect; returns the number of affected rows."""
 
     def __init__(self, sql: str) -> None:
         super().__init__(sql)
@@ -112,28 +112,28 @@ class Run(Query):
 
 
 def found(row: Row | None, error: Exception) -> Row:
-    """Return the row, or raise `error` where there is none."""
+    """Return the row, or raise `error` if there is none."""
     if row is None:
         raise error
     return row
 
 
 async def open_pool(settings: Settings, url: str = "", min_size: int = 1) -> Pool:
-    """Open a pool to the database, or to the one at `url`; JSON columns come and go as Python values."""
+    """Open a pool to the database, or to the one at `url`; JSON columns are converted from and to Python values."""
     return await asyncpg.create_pool(
         url or settings.database_url,
         min_size=min_size,
         max_size=settings.database_pool,
         init=_prepare_connection,
-        reset=_leave_as_it_is,
+        reset=_skip_reset,
         command_timeout=10,
         statement_cache_size=100 if settings.database_statements == "prepared" else 0,
         server_settings={"application_name": "greenroom"},
     )
 
 
-async def _leave_as_it_is(_connection: Connection) -> None:
-    """Spare each statement the round trip after it: nothing here sets anything on a connection outside a transaction."""
+async def _skip_reset(_connection: Connection) -> None:
+    """Skip the reset after each use, which costs a round trip: no code changes a connection's state outside a transaction."""
 
 
 async def _prepare_connection(connection: Connection) -> None:
@@ -147,7 +147,7 @@ async def _prepare_connection(connection: Connection) -> None:
 
 @asynccontextmanager
 async def transaction(db: Db) -> AsyncIterator[Connection]:
-    """Run a block in one transaction on one connection, or on a connection that has one open as a part of that."""
+    """Run a block in one transaction on one connection, nested if the connection already has one."""
     if not isinstance(db, asyncpg.Pool):
         async with db.transaction():
             yield db

@@ -1,7 +1,7 @@
-"""Turns at something scarce, such as a thread that hashes: a short queue, in which subjects (an address, a user) take turns.
+"""Turns at a scarce resource, such as a hashing thread: a short queue, in which subjects (an address, a user) take turns.
 
-When it is full, the subject with the most in it loses its newest, and is told so at once. So one client's flood costs others a
-turn each, not their place.
+When it is full, the newest entry of the subject with the most entries is refused at once. So a flood by one client costs
+others one turn each, not their place.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ Turn: TypeAlias = asyncio.Future[None]
 
 
 class FairQueue:
-    """At most `most` that wait for their turn."""
+    """At most `most` entries that wait for their turn."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -28,7 +28,7 @@ class FairQueue:
         return self._length
 
     def add(self, subject: str) -> Turn:
-        """Return what is done when it is the subject's turn; raises UNAVAILABLE, as that may do while it waits."""
+        """Return a future that is done when it is the subject's turn; raises UNAVAILABLE, as the future may while it waits."""
         if self._length >= self._most:
             self._make_room(subject)
         turn: Turn = asyncio.get_running_loop().create_future()
@@ -37,19 +37,19 @@ class FairQueue:
         return turn
 
     def next(self) -> Turn | None:
-        """Take out the one whose turn it is."""
+        """Remove and return the entry whose turn it is."""
         while self._waiting:
             subject, turns = next(iter(self._waiting.items()))
             turn = turns[0]
             self.remove(subject, turn)
             if turns:
                 self._waiting[subject] = self._waiting.pop(subject)  # behind the others
-            if not turn.done():  # not given up a moment ago
+            if not turn.done():  # not cancelled meanwhile
                 return turn
         return None
 
     def remove(self, subject: str, turn: Turn) -> None:
-        """Take out one that nobody waits for any more, if it is still there."""
+        """Remove an entry that nobody waits for any more, if it is still there."""
         turns = self._waiting.get(subject, deque())
         if turn not in turns:
             return
@@ -59,7 +59,7 @@ class FairQueue:
             del self._waiting[subject]
 
     def _make_room(self, subject: str) -> None:
-        """Refuse the newest of the subject with the most; raises UNAVAILABLE where that is this one."""
+        """Refuse the newest entry of the subject with the most entries; raises UNAVAILABLE if that is this one."""
         self.refused += 1
         longest = max(self._waiting.values(), key=len)
         if len(longest) <= len(self._waiting.get(subject, ())) + 1:
@@ -71,7 +71,7 @@ class FairQueue:
 
 
 class Turns:
-    """Something of which there are `width`, for subjects that take turns; `queue` says how many wait and were refused."""
+    """A resource with `width` slots, for subjects that take turns; `queue` counts waiting and refused entries."""
 
     def __init__(self, width: int, most_waiting: int) -> None:
         self._free = width
@@ -81,7 +81,7 @@ class Turns:
     async def turn(self, subject: str) -> AsyncIterator[None]:
         """Run a block when it is the subject's turn; raises UNAVAILABLE."""
         turn = self.queue.add(subject)
-        self._give()
+        self._grant()
         try:
             await turn
         except asyncio.CancelledError:
@@ -95,11 +95,11 @@ class Turns:
         finally:
             self._give_back()
 
-    def _give(self) -> None:
+    def _grant(self) -> None:
         while self._free and (turn := self.queue.next()):
             self._free -= 1
             turn.set_result(None)
 
     def _give_back(self) -> None:
         self._free += 1
-        self._give()
+        self._grant()

@@ -1,4 +1,4 @@
-"""The log: lines for people or for machines, each with the request that it belongs to, none with an address or a token."""
+"""The log: text or JSON lines, each with its request id, none with an address or a token."""
 
 import logging
 import re
@@ -14,7 +14,7 @@ Format: TypeAlias = Literal["json", "text"]
 
 
 class Origin(msgspec.Struct, frozen=True):
-    """On whose behalf something is done: a request or a job, and its user. All may be unknown."""
+    """The origin of an action: a request or job, and its user. All may be unknown."""
 
     request_id: str = ""
     market: str = ""
@@ -24,25 +24,25 @@ class Origin(msgspec.Struct, frozen=True):
 NOBODY = Origin()
 _origin: ContextVar[Origin] = ContextVar("origin", default=NOBODY)
 
-# Each begins where a word begins: tried at every letter, a long word without an end would take a time that grows with its square.
+# Each starts at a word boundary: tried at every letter, a very long word would take quadratic time.
 _LOCAL = r"A-Za-z0-9.!#$%&'*+/=?^_`{|}~-"
 _ADDRESS = re.compile(rf"(?<![{_LOCAL}])([{_LOCAL}])[{_LOCAL}]*@(?=[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)")
 _TOKEN = re.compile(r"(?<![\w-])eyJ[\w-]{5,}\.[\w-]+(?:\.[\w-]*)?|(?<=Bearer )[\w.~+/-]+=*")
 
 
 def origin() -> Origin:
-    """Return on whose behalf the caller is at work."""
+    """Return the origin of the current task."""
     return _origin.get()
 
 
 def request_id() -> str:
-    """Return the id of the request that is being answered, also in the jobs that follow from it; empty outside of any."""
+    """Return the id of the current request, also in jobs that result from it; empty outside of requests."""
     return _origin.get().request_id
 
 
 @contextmanager
 def on_behalf(origin: Origin) -> Iterator[None]:
-    """Name in each line that the block logs on whose behalf it is done."""
+    """Add this origin to each line that the block logs."""
     before = _origin.set(origin)
     try:
         yield
@@ -51,12 +51,12 @@ def on_behalf(origin: Origin) -> Iterator[None]:
 
 
 def enter(origin: Origin) -> None:
-    """Name it from now on, in this task and those that it starts."""
+    """Add this origin from now on, in this task and those that it starts."""
     _origin.set(origin)
 
 
 def identify(market: str, user_id: str) -> None:
-    """Name the user too, as soon as she is known."""
+    """Add the user, once authenticated."""
     enter(Origin(request_id(), market, user_id))
 
 
@@ -73,7 +73,7 @@ def configure(level: str, form: Format) -> None:
 
 
 class Lines(logging.Formatter):
-    """For people."""
+    """Text lines."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
@@ -86,7 +86,7 @@ class Lines(logging.Formatter):
 
 
 class JsonLines(logging.Formatter):
-    """For machines: one object for each line; `trace` is the traceback."""
+    """JSON lines; `trace` is the traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""

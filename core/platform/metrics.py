@@ -1,4 +1,4 @@
-"""What a process tells Prometheus. What can be read when it is asked is not counted on the way: see `watch` and `count`."""
+"""Metrics for Prometheus. Values that can be read on each scrape are not counted as they change: see `watch` and `count`."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -11,21 +11,21 @@ from prometheus_client.registry import Collector
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500)
-# Of a picture: decoded, or which limit it ran into; lost: its decoder was ended by something else, and it is tried again.
+# Of a picture: decoded, or the exceeded limit; lost: something else ended its decoder, and it is retried.
 PICTURE_OUTCOMES = ("decoded", "unreadable", "structure", "cpu", "memory", "crash", "lost")
 
 Family: TypeAlias = type[CounterMetricFamily] | type[GaugeMetricFamily]
 
 
 class Metrics:
-    """The registry of one process and what every kind of process measures. Names: docs/metrics.md."""
+    """The registry of one process, with the metrics that every kind of process has. Names: docs/operate/metrics.md."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._readings: dict[str, _Reading] = {}
         ProcessCollector(registry=self.registry)
         self.errors = Counter(
-            "greenroom_errors", "Errors told to clients of the hub, by code", ["code"], registry=self.registry
+            "greenroom_errors", "Errors sent to clients of the hub, by code", ["code"], registry=self.registry
         )
         self.batch_size = self._histogram("greenroom_journal_batch_messages", "Messages committed at once", SIZES)
         self.batch_seconds = self._histogram("greenroom_journal_batch_seconds", "Time of a commit", SECONDS)
@@ -43,7 +43,7 @@ class Metrics:
         self.limited = Counter(
             "greenroom_limited", "Refusals of what asked for more than a limit allows", ["kind"], registry=self.registry
         )
-        # Not "job": that is Prometheus' own name for what it scrapes.
+        # Not "job": Prometheus uses that label for its targets.
         self.jobs = Counter(
             "greenroom_jobs", "Jobs run, by kind and outcome", ["name", "outcome"], registry=self.registry
         )
@@ -57,11 +57,11 @@ class Metrics:
         )
 
     def watch(self, name: str, what: str, read: Callable[[], float], **labels: str) -> None:
-        """Tell a value that goes up and down, by asking for it when it is scraped; readers of the same labels are added up."""
+        """Register a gauge that is read on each scrape; readers with the same labels are added up."""
         self._read(GaugeMetricFamily, name, what, read, labels)
 
     def count(self, name: str, what: str, read: Callable[[], float], **labels: str) -> None:
-        """Tell a value that only grows, in the same way."""
+        """Register a counter in the same way."""
         self._read(CounterMetricFamily, name, what, read, labels)
 
     def _read(self, family: Family, name: str, what: str, read: Callable[[], float], labels: Mapping[str, str]) -> None:

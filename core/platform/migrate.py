@@ -1,10 +1,11 @@
 """Applies `migrations/NNNN_name.sql` in order, each in its own transaction under one advisory lock.
 
 A file that begins with `-- outside a transaction` is one statement that commits as it goes, such as a `do` block that fills a
-table in batches. It may run more than once, and beside itself, so it does what it finds undone.
+table in batches. It may run more than once, also concurrently, so it must only do what is still undone.
 
-Nothing is left on the connection between two transactions, so that it may be PgBouncer's. A migration that cannot get its locks
-at once, because of a backup or another long query, lets go and tries again: else everything queued behind it would wait as well.
+No state is left on the connection between two transactions, so that it may be PgBouncer's. A migration that cannot get its
+locks at once, because of a backup or another long query, backs off and retries: otherwise everything queued behind it would
+wait as well.
 """
 
 import asyncio
@@ -24,7 +25,7 @@ TRIES = 120
 
 
 class MigrationBlockedError(Exception):
-    """Others have held on to the tables in all tries."""
+    """Other transactions held locks on the tables in all tries."""
 
 
 class MigrationChangedError(Exception):
@@ -32,13 +33,13 @@ class MigrationChangedError(Exception):
 
 
 class MigrationFailedError(Exception):
-    """What is stored does not allow a migration; its text says what, and names nobody."""
+    """Stored data prevents a migration; the message says which, without personal data."""
 
 
 async def migrate(dsn: str) -> list[str]:
     """Bring the database up to date and return the names of the migrations applied now.
 
-    Raises MigrationChangedError, MigrationBlockedError, MigrationFailedError; what was applied before stays.
+    Raises MigrationChangedError, MigrationBlockedError, MigrationFailedError; migrations applied before stay.
     """
     connection = await asyncpg.connect(dsn, statement_cache_size=0)
     try:
@@ -65,7 +66,7 @@ async def _get_applied(connection: asyncpg.Connection, path: Path) -> bool:
             try:
                 return await _apply(connection, path)
             except asyncpg.IntegrityConstraintViolationError as error:
-                raise MigrationFailedError(f"{path.name}: {_told(error)}") from None
+                raise MigrationFailedError(f"{path.name}: {_described(error)}") from None
         await asyncio.sleep(RETRY_SECONDS)
     raise MigrationBlockedError(
         f"{path.name} cannot get its locks: a long query (a backup?) uses its tables. Try again later"
@@ -98,12 +99,12 @@ async def _is_new(connection: asyncpg.Connection, path: Path, checksum: str) -> 
 
 
 async def _record(connection: asyncpg.Connection, path: Path, checksum: str) -> bool:
-    """Note that a migration is applied; False if somebody else has done so."""
+    """Record that a migration is applied; False if another process has done so."""
     insert = "insert into schema_migrations (name, checksum) values ($1, $2) on conflict do nothing returning name"
     return await connection.fetchval(insert, path.stem, checksum) is not None
 
 
-def _told(error: asyncpg.IntegrityConstraintViolationError) -> str:
-    # The detail of a constraint quotes what is stored. That of a migration's own check does not, and has no constraint's name.
+def _described(error: asyncpg.IntegrityConstraintViolationError) -> str:
+    # The detail of a constraint error quotes stored data. That of a migration's own check does not, and has no constraint name.
     message, detail = str(error.args[0]), error.detail
     return message if error.constraint_name else f"{message}. {detail}"

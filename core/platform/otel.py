@@ -1,4 +1,4 @@
-"""Tells spans to an OpenTelemetry collector over OTLP. Imported only where one is set; needs the extra otel."""
+"""Exports spans to an OpenTelemetry collector over OTLP. Imported only if one is configured; needs the extra otel."""
 
 import sys
 from collections.abc import Iterator
@@ -16,22 +16,22 @@ from core.platform.logs import masked
 from core.platform.tracing import Fact, Kind
 
 KINDS = {"server": SpanKind.SERVER, "client": SpanKind.CLIENT, "job": SpanKind.CONSUMER}
-EXPORT_SECONDS = 2.0  # a process that ends does not wait long for a collector that is away
+EXPORT_SECONDS = 2.0  # at shutdown, do not wait long for a collector that is away
 HEADER = "traceparent"
 
 
 class OtelSpan:
-    """One span; texts of errors are masked as in the log."""
+    """One span; error messages are masked as in the log."""
 
     def __init__(self, span: Span) -> None:
         self._span = span
 
     def fact(self, name: str, value: Fact) -> None:
-        """Note a fact about it."""
+        """Set an attribute."""
         self._span.set_attribute(name, value)
 
     def failed(self, error: BaseException | None = None) -> None:
-        """Note that it has failed."""
+        """Record a failure."""
         self._span.set_status(StatusCode.ERROR, masked(f"{type(error).__name__}: {error}") if error else None)
 
 
@@ -40,7 +40,7 @@ class OtelTracer:
 
     def __init__(self, endpoint: str) -> None:
         exporter = OTLPSpanExporter(f"{endpoint}/v1/traces", timeout=EXPORT_SECONDS)
-        # The variables of OpenTelemetry count, too: OTEL_SERVICE_NAME, OTEL_TRACES_SAMPLER and so on.
+        # OpenTelemetry's own variables apply too: OTEL_SERVICE_NAME, OTEL_TRACES_SAMPLER and so on.
         self._provider = TracerProvider(resource=Resource.create({"service.name": "greenroom"}), shutdown_on_exit=False)
         self._provider.add_span_processor(BatchSpanProcessor(exporter, export_timeout_millis=EXPORT_SECONDS * 1000))
         self._tracer = self._provider.get_tracer("greenroom")
@@ -68,12 +68,12 @@ class OtelTracer:
         return carrier.get(HEADER, "")
 
     def close(self) -> None:
-        """Tell what has not been told; blocks for some seconds at most."""
+        """Export the remaining spans; blocks for some seconds at most."""
         self._provider.shutdown()
 
 
 def name_queries() -> None:
-    """Name each declared statement after its place: messages.PAGE_BEFORE."""
+    """Name each declared statement after its module and variable: messages.PAGE_BEFORE."""
     for module in list(sys.modules.values()):
         for name, value in list(vars(module).items()):
             if isinstance(value, Query):

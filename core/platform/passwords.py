@@ -1,7 +1,8 @@
-"""Passwords: argon2id, in threads of their own with short queues.
+"""Passwords: argon2id, in dedicated threads with short queues.
 
-Each hash takes a core for some 50 ms and 32 MiB, so few are made at once. Clients take turns, and so do logins and everything
-else: neither a client nor a wave of sign-ups keeps others from logging in. What does not fit is UNAVAILABLE at once.
+Each hash takes a core for some 50 ms and 32 MiB, so few run at once. Clients take turns, and so do logins and everything
+else: neither a client nor a wave of sign-ups prevents others from logging in. When the queue is full, the answer is
+UNAVAILABLE at once.
 """
 
 import asyncio
@@ -18,22 +19,22 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from core.platform.fair_queue import FairQueue
 from core.platform.metrics import Metrics
 
-# More than OWASP asks (19 MiB, two rounds), in one thread each: the library's own choice takes four cores and 64 MiB at once.
+# More than OWASP requires (19 MiB, two rounds), in one thread each: the library's default takes four cores and 64 MiB.
 HASHER = PasswordHasher(time_cost=2, memory_cost=32 * 1024, parallelism=1)
 # Verified when the account does not exist, so that the answer takes as long as for a wrong password.
 _NOBODY = HASHER.hash("nobody's password")
 
-# Half of the cores, two at most: the rest is for everybody else's requests.
+# Half of the cores, two at most: the rest is for other requests.
 WIDTH: Final = max(1, min(2, (os.cpu_count() or 1) // 2))
-# Of each kind: logins, and everything else (sign-ups, new passwords, passwords asked for once more). A class that logs in or
-# signs up at once gets through; its last one waits for two seconds.
+# Of each kind: logins, and everything else (sign-ups, new passwords, confirmations). Enough for a school class that logs in
+# or signs up at once; the last one waits for two seconds.
 MOST_WAITING: Final = 40
 
 Result = TypeVar("Result")
 
 
 class Passwords:
-    """Hashes and verifies for one process; `subject` is the client or user whose turn it is."""
+    """Hashes and verifies for one process; `subject` is the client or user that takes turns."""
 
     def __init__(self, threads: ThreadPoolExecutor, metrics: Metrics) -> None:
         self._threads = threads
@@ -48,17 +49,17 @@ class Passwords:
         return await self._run(self._others, subject, lambda: hash_password(password))
 
     async def verify(self, stored: str | None, password: str, subject: str) -> bool:
-        """Say whether the password of a user who is logged in fits; raises UNAVAILABLE."""
+        """Return whether the password of a logged-in user is right; raises UNAVAILABLE."""
         return await self._run(self._others, subject, lambda: verify_password(stored, password))
 
     async def verify_login(self, stored: str | None, password: str, subject: str) -> bool:
-        """Say whether the password of a login fits; raises UNAVAILABLE."""
+        """Return whether the password of a login is right; raises UNAVAILABLE."""
         return await self._run(self._logins, subject, lambda: verify_password(stored, password))
 
     async def _run(self, queue: FairQueue, subject: str, run: Callable[[], Result]) -> Result:
         await self._turn(queue, subject)
         running = asyncio.get_running_loop().run_in_executor(self._threads, run)
-        # The thread is free when it is done, not when nobody waits for it any more.
+        # The thread is free when it has finished, not when its caller has given up.
         running.add_done_callback(self._give_back)
         return await asyncio.shield(running)
 
@@ -96,7 +97,7 @@ def hash_password(password: str) -> str:
 
 
 def verify_password(stored: str | None, password: str) -> bool:
-    """Say whether the password fits; without a stored hash it never does, and takes as long to say so."""
+    """Return whether the password is right; without a stored hash it never is, after the same time."""
     try:
         return HASHER.verify(stored or _NOBODY, password) and stored is not None
     except (VerificationError, InvalidHashError):
@@ -105,7 +106,7 @@ def verify_password(stored: str | None, password: str) -> bool:
 
 @asynccontextmanager
 async def open_passwords(metrics: Metrics) -> AsyncIterator[Passwords]:
-    """Open the threads of a process."""
+    """Open the hashing threads of a process."""
     threads = ThreadPoolExecutor(WIDTH, "passwords")
     try:
         yield Passwords(threads, metrics)

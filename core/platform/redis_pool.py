@@ -1,4 +1,4 @@
-"""Redis servers by their URLs, for all three that talk to them: redis-py, arq, and the bus with its own links.
+"""Redis servers by their URLs, for all three users: redis-py, arq, and the bus with its own connections.
 
 `redis://user:password@host:port/db`, `rediss://` for TLS (`?ssl_ca_certs=` names a file of CAs other than the system's),
 `unix:///path/to.sock?db=0`, and `redis+sentinel://user:password@host:port,host:port/service?db=0` (or `rediss+sentinel://`) for
@@ -15,17 +15,17 @@ SENTINEL_SECONDS = 1.0
 
 
 class MasterPool(SentinelConnectionPool):
-    """Connections to the master of the moment."""
+    """Connections to the current master."""
 
     async def disconnect(self, inuse_connections: bool = True) -> None:
-        """Hang up on the Sentinels too."""
+        """Also disconnect from the Sentinels."""
         await super().disconnect(inuse_connections)
         for sentinel in self.sentinel_manager.sentinels:
             await sentinel.aclose()
 
 
 def redis_pool(url: str, **options: object) -> ConnectionPool:
-    """Return the connections to a server, none of which is made yet; `options` are redis-py's. Raises ValueError."""
+    """Return a connection pool to a server, without connecting yet; `options` are redis-py's. Raises ValueError."""
     scheme, _, by_sentinel = urlsplit(url).scheme.partition("+")
     if scheme == "rediss":
         options = {"ssl_check_hostname": True, **options}  # off by default in redis-py
@@ -35,7 +35,7 @@ def redis_pool(url: str, **options: object) -> ConnectionPool:
 
 
 def server_name(url: str) -> str:
-    """Return where a server is, without who we are there: what tells servers apart, in metrics too."""
+    """Return the address of a server, without credentials: it identifies servers, in metrics too."""
     parts = urlsplit(url)
     database = parse_qs(parts.query).get("db", ["0"])[0]
     return parts.netloc.rpartition("@")[2] + parts.path + (f"?db={database}" if database != "0" else "")
@@ -44,7 +44,7 @@ def server_name(url: str) -> str:
 def _master_pool(url: str, scheme: str, options: dict[str, object]) -> MasterPool:
     parts = urlsplit(url)
     account, at, hosts = parts.netloc.rpartition("@")
-    # All but the list of hosts is as redis-py reads it everywhere else.
+    # Everything except the list of hosts is parsed by redis-py.
     given: dict[str, object] = {**options, **parse_url(f"{scheme}://{account}{at}sentinels?{parts.query}")}
     user, password = given.pop("sentinel_username", None), given.pop("sentinel_password", None)
     for name in ("host", "connection_class"):

@@ -1,6 +1,6 @@
-"""Reads that may be a little late: from a replica of the database while it keeps up, from the primary otherwise.
+"""Reads that may be slightly stale: from a replica of the database while it keeps up, from the primary otherwise.
 
-For pages of what has long been written and for searches. What a caller may just have written is read from the primary.
+For old pages and for searches. Anything that a caller may just have written is read from the primary.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 class LateReads:
-    """Where to read what may be `LATE_SECONDS` old; without a replica that is the primary."""
+    """Runs reads that may be `LATE_SECONDS` stale; without a replica, on the primary."""
 
     def __init__(self, primary: Pool, replica: Pool | None = None) -> None:
         self._primary = primary
@@ -31,17 +31,17 @@ class LateReads:
         self.keeps_up = False
 
     async def __call__(self, read: Callable[[Db], Awaitable[Answer]]) -> Answer:
-        """Run a read on the replica; on the primary where that is away, late, or gives the query up."""
+        """Run a read on the replica, or on the primary if the replica is away, late, or cancels the query."""
         if self._replica and self.keeps_up:
             try:
                 return await read(self._replica)
-            except UNAVAILABLE_ERRORS as error:  # or the replica has ended a query that held up what it must replay
-                log.warning("the replica of the database is not used for a while: %s", error)
+            except UNAVAILABLE_ERRORS as error:  # or the replica has cancelled a query that blocked its replay
+                log.warning("the database replica is not used for now: %s", error)
                 self.keeps_up = False
         return await read(self._primary)
 
     async def watch(self) -> None:
-        """See again and again whether the replica has what was written two seconds ago."""
+        """Check regularly whether the replica has everything older than two seconds."""
         while True:
             self.keeps_up = await self._has_kept_up()
 
@@ -58,7 +58,7 @@ class LateReads:
 
 @asynccontextmanager
 async def open_late_reads(settings: Settings, primary: Pool, metrics: Metrics) -> AsyncIterator[LateReads]:
-    """Open the replica that the settings name, if any; it may be away."""
+    """Open the configured replica, if any; it may be away."""
     if not settings.database_replica_url:
         yield LateReads(primary)
         return

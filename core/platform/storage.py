@@ -1,4 +1,4 @@
-"""The object storage (S3). Opened by its first use, so that a process that stores nothing does not know it."""
+"""The object storage (S3). Opened on first use, so that a process without files does not connect."""
 
 import asyncio
 import logging
@@ -22,7 +22,7 @@ CHUNK = 256 * 1024
 
 
 class Storage:
-    """One bucket. Each call raises UNAVAILABLE when the storage is away, or when the settings name none."""
+    """One bucket. Each call raises UNAVAILABLE if the storage is away, or not configured."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -36,7 +36,7 @@ class Storage:
         await self._stack.aclose()
 
     async def check(self) -> None:
-        """Raise UNAVAILABLE unless the bucket is there and opens to us."""
+        """Raise UNAVAILABLE unless the bucket exists and is accessible."""
         async with self._client() as client:
             await client.head_bucket(Bucket=self._bucket)
 
@@ -56,7 +56,7 @@ class Storage:
             await client.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType=mime_type)
 
     async def fetch(self, key: str, into: IO[bytes], limit: int) -> bool:
-        """Write an object to a file. Return False if there is none, or one of more than `limit` bytes."""
+        """Write an object to a file. Return False if it does not exist, or has more than `limit` bytes."""
         async with self._client() as client:
             try:
                 answer = await client.get_object(Bucket=self._bucket, Key=key)
@@ -72,7 +72,7 @@ class Storage:
         return True
 
     async def copy(self, key: str, to: str) -> None:
-        """Copy an object; one that is not there any more is no problem."""
+        """Copy an object; a missing one is ignored."""
         async with self._client() as client:
             try:
                 await client.copy_object(Bucket=self._bucket, Key=to, CopySource={"Bucket": self._bucket, "Key": key})
@@ -81,13 +81,13 @@ class Storage:
                     raise
 
     async def delete(self, keys: Sequence[str]) -> None:
-        """Delete objects; one that is not there is no problem."""
+        """Delete objects; missing ones are ignored."""
         async with self._client() as client:
             for key in keys:
                 await client.delete_object(Bucket=self._bucket, Key=key)
 
     async def link_to_put(self, key: str, size: int, mime_type: str, seconds: int) -> str:
-        """Return a link that takes exactly this many bytes of this type ("": any), once or more, for some time."""
+        """Return a temporary upload link for exactly this many bytes of this type ("": any); it can be used repeatedly."""
         params = {"Bucket": self._bucket, "Key": key, "ContentLength": size}
         if mime_type:
             params["ContentType"] = mime_type
@@ -95,7 +95,7 @@ class Storage:
             return await client.generate_presigned_url("put_object", Params=params, ExpiresIn=seconds)
 
     async def link_to_get(self, key: str, mime_type: str, disposition: str, seconds: int) -> str:
-        """Return a link that gives an object with this type and disposition, for some time."""
+        """Return a temporary download link for an object with this type and disposition."""
         shown = {"ResponseContentType": mime_type, "ResponseContentDisposition": disposition}
         async with self._client() as client:
             params = {"Bucket": self._bucket, "Key": key, **shown}
@@ -113,7 +113,7 @@ class Storage:
 
 
 def _open(settings: Settings) -> "AbstractAsyncContextManager[S3Client]":
-    # Slow to import, and most processes and commands do without.
+    # Slow to import, and most processes and commands do not need it.
     from aiobotocore.config import AioConfig
     from aiobotocore.session import get_session
 
@@ -122,7 +122,7 @@ def _open(settings: Settings) -> "AbstractAsyncContextManager[S3Client]":
         connect_timeout=CONNECT_SECONDS,
         read_timeout=READ_SECONDS,
         retries={"total_max_attempts": 2},
-        # Checksums that only AWS knows: other servers refuse or forget them.
+        # AWS-specific checksums: other servers refuse or ignore them.
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
         s3={"addressing_style": "path"},
@@ -148,5 +148,5 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except (BotoCoreError, ClientError, OSError, TimeoutError) as error:
-        log.warning("the storage does not do what it should: %r", error)
+        log.warning("the storage failed: %r", error)
         raise errors.UNAVAILABLE.error("Files cannot be stored or read right now") from error

@@ -1,4 +1,4 @@
-"""What leaves a process for those who watch over it: spans to a collector, errors to Sentry. Both are off unless they are set."""
+"""Telemetry: spans to a collector, errors to Sentry. Both are off unless configured."""
 
 import asyncio
 import logging
@@ -20,7 +20,7 @@ CLOSE_SECONDS = 2.0
 
 @asynccontextmanager
 async def open_telemetry(settings: Settings) -> AsyncIterator[None]:
-    """Tell what is set to be told, for as long as the block runs; raises SettingsError when an extra is missing."""
+    """Export the configured telemetry while the block runs; raises SettingsError if an extra is missing."""
     async with _spans(settings.otlp_endpoint), _errors(settings.sentry_dsn):
         yield
 
@@ -52,7 +52,7 @@ async def _errors(dsn: str) -> AsyncIterator[None]:
         from sentry_sdk.integrations.logging import LoggingIntegration
     except ImportError:
         raise _missing("GREENROOM_SENTRY_DSN", "sentry") from None
-    # Everything that fails is logged as an error. Variables of frames may hold passwords, breadcrumbs anything.
+    # Every failure is logged as an error. Frame variables may contain passwords, breadcrumbs anything.
     sentry_sdk.init(
         dsn,
         release=version("greenroom"),

@@ -1,7 +1,7 @@
-"""Access and refresh tokens, and those in forms and in links to files: JWTs (HS256, RFC 7515).
+"""Access, refresh, CSRF and device tokens, and those in file links: JWTs (HS256, RFC 7515).
 
-They are signed with the first key of the ring and verified with any of them. Done here because every connection is checked: a
-general library took five times as long, a tenth of all that a connect costs.
+They are signed with the first key of the ring and verified with any of them. Implemented here because every connection is
+checked: a general library took five times as long, a tenth of the cost of a connect.
 """
 
 import base64
@@ -23,7 +23,7 @@ ALGORITHM = "HS256"
 
 
 class Validity(TypedDict):
-    """The claims that say from when until when."""
+    """The claims with issue and expiry time."""
 
     iat: int
     exp: int
@@ -54,7 +54,7 @@ class Refresh(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Csrf(msgspec.Struct, frozen=True, rename="camel"):
-    """Claims of a token against forged requests. `session_id`: whose requests it goes with; None: nobody's."""
+    """Claims of a CSRF token. `session_id`: the session whose requests it protects; None: no session."""
 
     session_id: UUID | None
     iat: int
@@ -63,7 +63,7 @@ class Csrf(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Device(msgspec.Struct, frozen=True):
-    """Claims of a browser or app: when (microseconds since 1970) which users were last logged in there."""
+    """Claims of a device token: when (microseconds since 1970) each user was last logged in there."""
 
     device: UUID
     users: dict[UUID, int]
@@ -73,9 +73,9 @@ class Device(msgspec.Struct, frozen=True):
 
 
 class FileLink(msgspec.Struct, frozen=True, rename="camel"):
-    """Claims of a link by which a file is uploaded or downloaded, for as long as its user may and her login lasts.
+    """Claims of an upload or download link, valid while its user has permission and the login lasts.
 
-    `is_shown`: a page shows the file, so its browser may keep it for some minutes.
+    `is_shown`: a page shows the file, so the browser may cache it for some minutes.
     """
 
     file_id: UUID
@@ -84,7 +84,7 @@ class FileLink(msgspec.Struct, frozen=True, rename="camel"):
     exp: int
     kind: Literal["upload", "download"]
     variant: Literal["original", "thumbnail"] = "original"
-    session_id: UUID | None = None  # None: signed by the version before, so good for an hour
+    session_id: UUID | None = None  # None: signed by the previous version, so valid for an hour
     is_shown: bool = False
 
 
@@ -103,7 +103,7 @@ _FILE_LINK = msgspec.json.Decoder(FileLink)
 
 
 class KeyRing:
-    """The signing keys by id, each as the beginning of its HMAC: preparing one costs more than the rest of a check."""
+    """The signing keys by id, each as a prepared HMAC: preparing one costs more than the rest of a check."""
 
     def __init__(self, settings: Settings) -> None:
         secrets = dict(key.split(":", 1) for key in settings.jwt_keys)
@@ -117,8 +117,8 @@ class KeyRing:
         return (signed + b"." + self._signature(self._signer, signed)).decode()
 
     def derive(self, name: bytes) -> list[str]:
-        """Return the secret that each key makes of a name, the signer's first: what is derived need not be stored."""
-        # No token of ours is signed over these bytes: each begins with the base64 of its header.
+        """Return the secret that each key derives from a name, the signer's first, so that it need not be stored."""
+        # No token is signed over these bytes: each begins with the base64 of its header.
         return [self._signature(key, b"derived:" + name).decode() for key in self._keys]
 
     def access(self, token: str) -> Access:
@@ -133,14 +133,14 @@ class KeyRing:
             raise errors.INVALID_REFRESH_TOKEN.error() from None
 
     def csrf(self, token: str) -> Csrf:
-        """Verify a token against forged requests; raise CSRF_TOKEN_INVALID."""
+        """Verify a CSRF token; raise CSRF_TOKEN_INVALID."""
         try:
             return self._verified(token, _CSRF)
         except errors.AppError:
             raise errors.CSRF_TOKEN_INVALID.error() from None
 
     def device(self, token: str) -> Device | None:
-        """Return what a device's token says; None if it is none, or has expired."""
+        """Return the claims of a device token; None if it is invalid or has expired."""
         try:
             return self._verified(token, _DEVICE)
         except errors.AppError:
@@ -159,14 +159,14 @@ class KeyRing:
     def _verified(self, token: str, decoder: msgspec.json.Decoder[Claims]) -> Claims:
         try:
             claims = decoder.decode(self._payload(token))
-        except (KeyError, ValueError):  # which those of msgspec and base64 are
+        except (KeyError, ValueError):  # the errors of msgspec and base64 are ValueErrors too
             raise errors.UNAUTHORIZED.error("The token is not valid") from None
         if claims.exp <= clock.now().timestamp():
             raise errors.TOKEN_EXPIRED.error()
         return claims
 
     def _payload(self, token: str) -> bytes:
-        """Return what was signed by one of our keys; raises KeyError for another key, ValueError for what is no such token."""
+        """Return the payload signed by one of our keys; raises KeyError for an unknown key, ValueError for an invalid token."""
         signed, _, signature = token.encode().rpartition(b".")
         header, _, payload = signed.partition(b".")
         if not hmac.compare_digest(self._signature(_key_id(header), signed), signature):
@@ -181,7 +181,7 @@ class KeyRing:
 
 @lru_cache(maxsize=64)
 def _key_id(header: bytes) -> str:
-    """Return the key that a token names in its header: the same few headers come again and again."""
+    """Return the key id in a token's header; cached, because there are only a few different headers."""
     return msgspec.json.decode(_from_base64(header), type=_Header).kid
 
 

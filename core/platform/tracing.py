@@ -1,4 +1,4 @@
-"""Spans: what a process does for how long, and what it does it for. Without a collector they cost a look at a variable."""
+"""Spans: what a process does, for how long, and for which request. Without a collector they cost one variable look-up."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -9,62 +9,62 @@ Fact: TypeAlias = str | int
 
 
 class Span(Protocol):
-    """Something that is being done."""
+    """An operation in progress."""
 
     def fact(self, name: str, value: Fact) -> None:
-        """Note a fact about it."""
+        """Set an attribute."""
         ...
 
     def failed(self) -> None:
-        """Note that it has failed."""
+        """Record a failure."""
         ...
 
 
 class Tracer(Protocol):
-    """Tells a collector; core/platform/otel.py implements it."""
+    """Exports spans; core/platform/otel.py implements it."""
 
     def span(self, name: str, kind: Kind, parent: str, facts: dict[str, Fact]) -> AbstractContextManager[Span]:
-        """Time a block. `parent`, a W3C traceparent, comes from another process; empty: the span around it."""
+        """Time a block. `parent` is a W3C traceparent from another process; empty: the enclosing span."""
         ...
 
     def parent(self) -> str:
-        """Return the traceparent of the span around the caller, for another process."""
+        """Return the traceparent of the current span, for another process."""
         ...
 
 
-class _Untold:
+class _NoSpan:
     def fact(self, _name: str, _value: Fact) -> None: ...
 
     def failed(self) -> None: ...
 
 
-_UNTOLD: AbstractContextManager[Span] = nullcontext(_Untold())
+_NO_SPAN: AbstractContextManager[Span] = nullcontext(_NoSpan())
 _tracer: Tracer | None = None
 
 
 def span(name: str, kind: Kind, parent: str = "", **facts: Fact) -> AbstractContextManager[Span]:
-    """Time a block; an exception out of it is a failure. In names of facts `__` stands for a dot."""
+    """Time a block; an exception marks it as failed. In names of attributes `__` stands for a dot."""
     if _tracer is None:
-        return _UNTOLD
+        return _NO_SPAN
     return _tracer.span(name, kind, parent, {name.replace("__", "."): fact for name, fact in facts.items()})
 
 
 def query(name: str, sql: str) -> AbstractContextManager[Span]:
     """Time a statement."""
     if _tracer is None:
-        return _UNTOLD
+        return _NO_SPAN
     return _tracer.span(name, "client", "", {"db.system.name": "postgresql", "db.query.text": sql})
 
 
 def parent() -> str:
-    """Return what names the span around the caller to another process; empty without one."""
+    """Return the traceparent of the current span, for another process; empty without one."""
     return _tracer.parent() if _tracer else ""
 
 
 @contextmanager
 def traced_by(tracer: Tracer) -> Iterator[None]:
-    """Have spans told by a tracer."""
-    global _tracer  # one for the process, as logging is
+    """Export spans through this tracer."""
+    global _tracer  # one per process, as in logging
     before, _tracer = _tracer, tracer
     try:
         yield

@@ -1,4 +1,4 @@
-"""How many matches broad searches have, counted once a minute: who pages through one sees one total, and few wait for a count."""
+"""Totals of broad searches, counted once a minute: paging shows a stable total, and few callers wait for a count."""
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
@@ -9,14 +9,14 @@ MOST = 10_000
 
 
 class Totals:
-    """Counts of the last minute, those that were asked for last."""
+    """Counts of the last minute, most recently used."""
 
     def __init__(self, now: Callable[[], float] = monotonic) -> None:
         self._now = now
         self._counts: OrderedDict[Hashable, tuple[int, float]] = OrderedDict()
 
     async def get(self, search: Hashable, count: Callable[[], Awaitable[int]]) -> int:
-        """Return how many matches a search has, counted now or within the last minute."""
+        """Return the number of matches, counted now or within the last minute."""
         known, until = self._counts.get(search, (0, 0.0))
         if self._now() < until:
             return known

@@ -1,8 +1,8 @@
-"""Whether the database sees letters outside ASCII: pg_trgm looks at its LC_CTYPE, whatever the locale provider is."""
+"""Checks whether pg_trgm recognises letters outside ASCII, which depends on the database's LC_CTYPE."""
 
 from core.platform.db import Scalar
 
-# One letter of each kind that a locale may leave out: with a mark, of another alphabet, of none.
+# One letter of each kind that a locale may not know: accented, of another alphabet, of none.
 BLIND = Scalar(
     bool, "select exists (select from unnest('{é,ж,م,म,山}'::text[]) letter where cardinality(show_trgm(letter)) = 0)"
 )

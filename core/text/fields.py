@@ -1,6 +1,6 @@
 """Types of input fields that REST and socket events share. Postgres cannot store U+0000, so no text has it.
 
-Every text and list is bounded here, before anything looks at what is in it; tests/contract/test_bounds.py walks all calls.
+Every text and list is bounded here, before its content is processed; tests/contract/test_bounds.py checks all calls.
 """
 
 from typing import Annotated, TypeVar
@@ -13,26 +13,26 @@ from core.text import texts
 
 Changed = TypeVar("Changed", bound=msgspec.Struct)
 
-MOST_AT_ONCE = 100  # users whom one call puts into a group
+MOST_AT_ONCE = 100  # users that one call adds to a group
 
-# The patterns are for the documents and for what is cheap to refuse. People are told the words beside them, in `extra`, and what
-# can be seen of a text is judged by its rule: see core/text/validation.py, core/text/texts.py.
+# The patterns are for the documents and for cheap refusals. Users see the words beside them, in `extra`, and the rule of a
+# text decides whether it is visible: see core/text/validation.py, core/text/texts.py.
 _STORABLE = r"^[^\x00]*$"
 _NO_NUL = {"words": "Must not contain the character U+0000"}
 _LINE = {"rule": texts.line}
 _PROSE = {"rule": texts.prose}
-_NEEDED = {"needed": True}  # there must be something to see in it
+_NEEDED = {"needed": True}  # at least one visible character
 _SOMETHING: dict[str, object] = {"minLength": 1, "pattern": r"[^\s\x00]"}
 
 Text = Annotated[str, Meta(max_length=2048, pattern=_STORABLE, extra=_NO_NUL)]
-# Only how long: what they must be is said where they are used, with errors of its own.
+# Only their length: their content is checked where they are used, with specific errors.
 Short = Annotated[str, Meta(max_length=1024)]  # an e-mail address, a password, a token
 Content = Annotated[str, Meta(max_length=100_000)]  # of a message
-# What somebody or something is called: one line that can be seen, without what cannot. In an optional field it may be empty.
+# A name or title: one visible line, without invisible characters. In an optional field it may be empty.
 Name = Annotated[str, Meta(max_length=255, extra=_LINE | _NEEDED, extra_json_schema=_SOMETHING)]
 Line = Annotated[str, Meta(max_length=255, extra=_LINE)]
-# http(s) in any case, as keyboards of phones begin it, a host with a dot, nobody's name and password. Blanks around it go; the
-# last part because `$` also matches before a line end.
+# http(s) in any case, because phone keyboards capitalise it, a host with a dot, no user name and password. Surrounding
+# blanks are stripped; the last part because `$` also matches before a line break.
 WebUrl = Annotated[
     str,
     Meta(
@@ -42,7 +42,7 @@ WebUrl = Annotated[
         extra={"words": "Must be a web address, as https://example.com", "rule": str.strip},
     ),
 ]
-# Texts of many lines: one that says something, and those that may be empty.
+# Multi-line texts: one that must not be empty, and those that may.
 Prose = Annotated[str, Meta(max_length=10_000, extra=_PROSE | _NEEDED, extra_json_schema=_SOMETHING)]
 Description = Annotated[str, Meta(max_length=10_000, extra=_PROSE)]
 Bio = Annotated[str, Meta(max_length=500, extra=_PROSE)]

@@ -1,6 +1,6 @@
-"""What people can see of a text: names and titles are one visible line, and no text changes how the one after it is shown.
+"""Visible text: names and titles are one visible line, and no text changes how text after it is displayed.
 
-Joiners stay where letters and emoji need them (Persian, Indic scripts, families); what is dropped shows nothing anywhere.
+Joiners stay where letters and emoji need them (Persian, Indic scripts, families); dropped characters are invisible everywhere.
 """
 
 import re
@@ -8,21 +8,21 @@ from collections.abc import Callable
 from typing import Final
 from unicodedata import category
 
-# Nothing to see: blanks, fillers, controls, marks of direction, joiners and variation selectors without a character, tags,
-# private and surrogate code points. Not those that are unassigned: Python knows this year's emoji only later.
+# Invisible: blanks, fillers, controls, direction marks, joiners and variation selectors without a character, tags, private
+# and surrogate code points. Unassigned code points count as visible: Python learns of new emoji only later.
 _UNSEEN: Final = (
     r"\s\x00-\x1f\x7f-\xa0\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f"
     r"\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffc\ufdd0-\ufdef\ufffe\uffff\ud800-\uf8ff"
     r"\U0001bca0-\U0001bca3\U00013430-\U0001343f\U0001d159\U0001d173-\U0001d17a\U000e0000-\U0010ffff"
 )
-_FILLERS: Final = frozenset("\u115f\u1160\u3164\uffa0")  # letters, says Unicode
+_FILLERS: Final = frozenset("\u115f\u1160\u3164\uffa0")  # letters, according to Unicode
 _SEEN = re.compile(f"[^{_UNSEEN}]")
-# Around a name: also the marks of direction that come along when text is copied out of a messenger.
+# Around a name: also direction marks, which are copied along from messengers.
 _EDGE: Final = r"[\s\xad\u061c\u115f\u1160\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ufeff\uffa0]"
 _EDGES = re.compile(f"^{_EDGE}+|{_EDGE}+$")
 _LINE_END = re.compile(r"[\n\v\f\r\x1c-\x1e\x85\u2028\u2029]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-# In a line: zero-width spaces, soft hyphens, annotations, all formatting of direction but the marks; tags that follow no flag.
+# In a line: zero-width spaces, soft hyphens, annotations, all direction formatting except the marks; tags that follow no flag.
 _DROPPED = re.compile(
     r"(\U0001f3f4[\U000e0020-\U000e007e]+\U000e007f)"
     r"|[\xad\u180e\u200b\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
@@ -37,15 +37,15 @@ REQUIRED: Final = "Required"
 
 
 class UnfitError(ValueError):
-    """A value cannot be what it is given for; says why, in words for people, once or more often."""
+    """A value that does not fit its field; says why, in one or more messages for users."""
 
 
-# Returns a text as it is stored, "" if there is nothing to see in it; raises UnfitError.
+# Returns a text as it is stored, "" if nothing in it is visible; raises UnfitError.
 Rule = Callable[[str], str]
 
 
 def is_visible(text: str) -> bool:
-    """Say whether there is anything to see in a text: a letter, a digit, a sign, an emoji."""
+    """Return whether a text has a visible character: a letter, a digit, a sign, an emoji."""
     first = text[:1]
     if first.isalnum() and first not in _FILLERS:
         return True
@@ -53,7 +53,7 @@ def is_visible(text: str) -> bool:
 
 
 def line(text: str) -> str:
-    """Return a name or title: one line, without what cannot be seen in it or around it."""
+    """Return a name or title: one line, without invisible characters in or around it."""
     if text.isascii() and text.isprintable():
         return text.strip(" ")
     tidy = _EDGES.sub("", _DROPPED.sub(r"\1", text))
@@ -65,17 +65,17 @@ def line(text: str) -> str:
 
 
 def prose(text: str) -> str:
-    """Return a text of any number of lines, as it was written, that cannot turn around what is shown after it."""
+    """Return a multi-line text as written, unable to change the direction of text after it."""
     if "\0" in text:
         raise UnfitError("Must not contain the character U+0000")
-    if text.isascii() and "!" <= text[:1] <= "~":  # what most of them are, and messages are many
+    if text.isascii() and "!" <= text[:1] <= "~":  # the common case, and there are many messages
         return text
     return contained(text) if is_visible(text) else ""
 
 
 def contained(text: str) -> str:
-    """Return a text without overrides of direction, and embeddings and isolates that nothing closes in their paragraph."""
-    for character in _DIRECTED:  # nine quick scans; a pattern takes three times as long
+    """Return a text without direction overrides, and without embeddings and isolates that are not closed in their paragraph."""
+    for character in _DIRECTED:  # nine fast scans; a pattern takes three times as long
         if character in text:
             dropped = _leaking(text)
             return "".join(character for place, character in enumerate(text) if place not in dropped)
@@ -83,7 +83,7 @@ def contained(text: str) -> str:
 
 
 def _leaking(text: str) -> set[int]:
-    """Return the places of formatting characters that go on beyond their paragraph, override, or end nothing."""
+    """Return the positions of formatting characters that extend beyond their paragraph, override, or close nothing."""
     dropped, opened, isolates = set[int](), list[int](), 0
     for found in _DIRECTED_OR_END.finditer(text):
         character, place = found[0], found.start()
@@ -95,7 +95,7 @@ def _leaking(text: str) -> set[int]:
             if text[start] in _OVERRIDES:
                 dropped |= {start, place}
         elif character == _POP_ISOLATE and isolates:
-            while text[start := opened.pop()] not in _ISOLATES:  # it ends what was opened in it, too
+            while text[start := opened.pop()] not in _ISOLATES:  # it also closes everything opened within it
                 dropped.add(start)
             isolates -= 1
         elif character in (_POP, _POP_ISOLATE):

@@ -1,10 +1,10 @@
-"""Decodes what comes from outside, and says all that is wrong with it, field by field, in words that a form can show.
+"""Decodes input, and reports all its errors, field by field, in words that a form can show.
 
-What is right takes msgspec's way, and is as fast. What it refuses is read again, field by field.
+Valid input is decoded by msgspec, at its speed. Input that it refuses is read again, field by field.
 
-Everywhere alike: fields and parameters that are unknown are ignored; a wrong value of a known one is VALIDATION_ERROR; a field
-that exists and cannot be changed is FIELD_NOT_CHANGEABLE (api/fixed.py); "" is what forms send for nothing, so in an optional
-field it is nothing.
+The same rules apply everywhere: unknown fields and parameters are ignored; a wrong value of a known one is VALIDATION_ERROR;
+a change of an unchangeable field is FIELD_NOT_CHANGEABLE (api/fixed.py); forms send "" for no value, so in an optional field
+it counts as none.
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ Check: TypeAlias = Callable[[object], None]
 
 
 class Field(msgspec.Struct, frozen=True):
-    """A field of a struct. `is_filled_in`: what is not given has a value all the same."""
+    """A field of a struct. `is_filled_in`: it has a default."""
 
     name: str
     encoded: str
@@ -34,9 +34,10 @@ class Field(msgspec.Struct, frozen=True):
 
 
 class Part(msgspec.Struct, frozen=True):
-    """What a value must be: `kind` without null, of a field or a list.
+    """The expected value of a field or list entry: `kind` without null.
 
-    `rule` tidies a text, which must say something if it is `needed`; `check` looks at a value of any kind. Both raise UnfitError.
+    `rule` normalises a text, which must not be empty if it is `needed`; `check` checks a value of any kind. Both raise
+    UnfitError.
     """
 
     annotation: object
@@ -52,17 +53,17 @@ class Part(msgspec.Struct, frozen=True):
 
     @property
     def is_text(self) -> bool:
-        """Whether "" may be what somebody wants to say."""
+        """Whether "" may be an intended value."""
         return isinstance(self.kind, inspect.StrType) and not self.kind.min_length
 
 
 class Shape(Generic[Value]):
-    """What a call or event takes."""
+    """The expected input of a call or event."""
 
     def __init__(self, type: object) -> None:
         self._part = part_of(type)
         self._decode: Callable[[bytes], Value] = msgspec.json.Decoder(type).decode
-        # What to look at once msgspec is content; what lies deeper is read field by field, always.
+        # What to check after msgspec has accepted the input; deeper values are always read field by field.
         self._looked_at = tuple(
             (field.name, field.part)
             for field in self._part.fields
@@ -81,17 +82,17 @@ class Shape(Generic[Value]):
         return self.checked(value, lambda: _json(raw))
 
     def convert(self, values: dict[str, object]) -> Value:
-        """Take the texts of a query or form; raises VALIDATION_ERROR."""
+        """Convert the texts of a query or form; raises VALIDATION_ERROR."""
         return self.read(values, lax=True)
 
     def checked(self, value: Value, again: Callable[[], object]) -> Value:
-        """Return a decoded value with its texts as they are stored; `again` gives what it was decoded from."""
+        """Return a decoded value with its texts as they are stored; `again` returns the input it was decoded from."""
         if self._is_deep or not self._tidied(value):
             return self.read(again())
         return value
 
     def read(self, value: object, *, lax: bool = False) -> Value:
-        """Take a value field by field; raises VALIDATION_ERROR that names each that is wrong."""
+        """Read a value field by field; raises VALIDATION_ERROR that names each wrong field."""
         reader = _Reader(lax=lax)
         read = reader.read(self._part, value, "")
         if reader.problems:
@@ -99,7 +100,7 @@ class Shape(Generic[Value]):
         return read  # type: ignore[return-value] # it was read as one
 
     def _tidied(self, value: Value) -> bool:
-        if value is None:  # the null of a body that need not be there
+        if value is None:  # null for an optional body
             return True
         try:
             for name, part in self._looked_at:
@@ -120,7 +121,7 @@ class Shape(Generic[Value]):
 
 
 class EventShape(Shape[Value]):
-    """What an event from a client takes: its name and one argument, the body, which is empty if there is none."""
+    """The expected input of a client event: its name and one argument, the body, which is empty if missing."""
 
     def __init__(self, type: type[Value]) -> None:
         super().__init__(type)
@@ -140,7 +141,7 @@ class EventShape(Shape[Value]):
 
 
 class _Reader:
-    """Reads a value that may be wrong in many places; `problems`: what is wrong, by field."""
+    """Reads a value that may have many errors; `problems`: the errors, by field."""
 
     def __init__(self, *, lax: bool) -> None:
         self.problems: dict[str, tuple[str, ...]] = {}
@@ -151,7 +152,7 @@ class _Reader:
         return [Detail(field, message) for field, messages in self.problems.items() for message in messages]
 
     def read(self, part: Part, value: object, at: str) -> object:
-        """Return a value as what it must be, or note what is wrong with it."""
+        """Return a value converted to the expected type, or record its errors."""
         if value is None or (value == "" and part.nullable):
             return None if part.nullable else self._wrong(at, REQUIRED)
         if part.struct:
@@ -203,7 +204,7 @@ class _Reader:
 
 
 def converted(type: object, text: str, field: str) -> object:
-    """Return a text, of a path, as what it must be; raises VALIDATION_ERROR."""
+    """Return a path parameter converted to the expected type; raises VALIDATION_ERROR."""
     reader = _Reader(lax=True)
     value = reader.read(part_of(type), text, field)
     if reader.problems:
@@ -212,7 +213,7 @@ def converted(type: object, text: str, field: str) -> object:
 
 
 def part_of(annotation: object) -> Part:
-    """Read what a value must be from its type."""
+    """Derive the expected value from its type."""
     inner = _bare(annotation)
     info = inspect.type_info(inner)
     kind, extra = (info.type, info.extra or {}) if isinstance(info, inspect.Metadata) else (info, {})
@@ -237,7 +238,7 @@ def _field(field: structs.FieldInfo) -> Field:
 
 
 def _bare(annotation: object) -> object:
-    """Return a type without None and UNSET beside it."""
+    """Return a union without None and UNSET."""
     if get_origin(annotation) in (Annotated, list):
         return annotation
     others = [one for one in get_args(annotation) if one not in (type(None), UnsetType)]
@@ -254,7 +255,7 @@ def _has_rules(part: Part) -> bool:
 
 
 def _why(part: Part, value: object) -> str:
-    """Return what is wrong with a value; of a list whose length is right, what is wrong with its entries."""
+    """Return the errors of a value; for a list of valid length, those of its entries."""
     problem = words(part.kind, value, part.words)
     if part.items and isinstance(value, list) and not problem:
         return next((why for one in value if (why := _wrong_item(part.items, one))), "Cannot be this list")
@@ -277,7 +278,7 @@ def _json(raw: bytes) -> object:
 
 
 def _body(args: bytes) -> object:
-    """Return the body of an event; raises VALIDATION_ERROR if more came. null is what `undefined` becomes: nothing."""
+    """Return the body of an event; raises VALIDATION_ERROR for further arguments, except null, which stands for `undefined`."""
     given = _json(args)
     body, *more = given[1:] if isinstance(given, list) and given[1:] else [None]
     if any(one is not None for one in more):

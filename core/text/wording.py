@@ -1,4 +1,4 @@
-"""Texts that name people: ids are stored, and the names that they have now are filled in when it is read (`told_text` in SQL)."""
+"""Texts that name people: ids are stored, and the current names are inserted when the text is read (`told_text` in SQL)."""
 
 from collections.abc import Mapping
 from string import Formatter
@@ -9,26 +9,26 @@ import msgspec
 from core.base.people import Person
 
 SOMEONE = "Someone"
-PREVIEW = 140  # letters of a message that lists and notifications show
+PREVIEW = 140  # characters of a message that lists and notifications show
 
 
 class Wording(msgspec.Struct, frozen=True):
-    """`pieces` of a text, and the person behind each of them; behind the last one there is none."""
+    """`pieces` of a text, and the person after each of them; none after the last one."""
 
     pieces: list[str]
     people: list[Person]
 
     @property
     def ids(self) -> list[UUID]:
-        """What is stored of the people."""
+        """The ids of the people, as stored."""
         return [person.id for person in self.people]
 
     def text(self) -> str:
-        """Return the text with the names as they are now."""
+        """Return the text with the current names."""
         return self._filled([person.name for person in self.people])
 
     def nameless(self) -> str:
-        """Return the text without names: what is stored for readers that know no wording."""
+        """Return the text without names, stored for readers that ignore the wording."""
         return self._filled([SOMEONE] * len(self.people))
 
     def _filled(self, names: list[str]) -> str:
@@ -36,7 +36,7 @@ class Wording(msgspec.Struct, frozen=True):
 
 
 def worded(template: str, values: Mapping[str, object]) -> Wording:
-    """Fill a template in the style of str.format; values that are a Person stay people, all others become text."""
+    """Fill a template in the style of str.format; a value of type Person stays a reference, all others become text."""
     pieces, people = [""], list[Person]()
     for literal, name, _, _ in Formatter().parse(template):
         pieces[-1] += literal
@@ -50,5 +50,5 @@ def worded(template: str, values: Mapping[str, object]) -> Wording:
 
 
 def shown(alias: str, text: str) -> str:
-    """Return the SQL of a row's text (column `text`), with the names of today if it has a wording."""
+    """Return the SQL of a row's text (column `text`), with the current names if it has a wording."""
     return f"case when {alias}.wording is null then {alias}.{text} else told_text({alias}.wording, {alias}.people) end"

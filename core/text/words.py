@@ -1,4 +1,4 @@
-"""What is wrong with a value, said to the person who filled in the form: no types, no patterns, nothing of what was sent."""
+"""Validation messages for the person who filled in the form: no types, no patterns, nothing of the input."""
 
 from typing import Final
 
@@ -6,7 +6,7 @@ from msgspec import inspect
 
 from core.text.texts import REQUIRED
 
-MOST_NAMED: Final = 12  # values of a choice
+MOST_NAMED: Final = 12  # choices listed in a message
 _KINDS: Final[dict[type[inspect.Type], str]] = {
     inspect.StrType: "Must be a text",
     inspect.IntType: "Must be a whole number",
@@ -20,7 +20,7 @@ _KINDS: Final[dict[type[inspect.Type], str]] = {
 
 
 def words(kind: inspect.Type, value: object, own: str) -> str:
-    """Return what is wrong with a value that is not of a kind; `own` is what the field says of the values that it cannot have."""
+    """Return the message for a value of the wrong kind; `own` is the field's own message."""
     if value == "" and not isinstance(kind, inspect.ListType):
         return REQUIRED
     if isinstance(kind, inspect.StrType):

@@ -50,11 +50,13 @@ class TaskUpdated(Event, frozen=True, rename="camel"):
     """Anything but the status has changed."""
 
     name = "task:updated"
+    recipients = "the creator and the team of the project"
     task: TaskView
 
 
 class TaskStatusChanged(Event, frozen=True, rename="camel"):
     name = "task:status_changed"
+    recipients = "the creator and the team of the project"
     task_id: UUID
     project_id: UUID
     status: Status
@@ -63,6 +65,7 @@ class TaskStatusChanged(Event, frozen=True, rename="camel"):
 
 class TaskCommented(Event, frozen=True, rename="camel"):
     name = "task:commented"
+    recipients = "the creator and the team of the project"
     comment: CommentView
     task_id: UUID
     project_id: UUID
@@ -70,6 +73,7 @@ class TaskCommented(Event, frozen=True, rename="camel"):
 
 class TaskCommentDeleted(Event, frozen=True, rename="camel"):
     name = "task:comment_deleted"
+    recipients = "the creator and the team of the project"
     comment_id: UUID
     task_id: UUID
     project_id: UUID
@@ -77,6 +81,7 @@ class TaskCommentDeleted(Event, frozen=True, rename="camel"):
 
 class TaskDeleted(Event, frozen=True, rename="camel"):
     name = "task:deleted"
+    recipients = "the creator and the team of the project"
     task_id: UUID
     project_id: UUID
 

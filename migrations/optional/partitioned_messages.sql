@@ -1,4 +1,4 @@
--- Splits `messages` into 16 parts by the hash of its conversation (docs/scaling.md). Not applied by `greenroom migrate`: run it by hand,
+-- Splits `messages` into 16 parts by the hash of its conversation (docs/operate/scaling.md). Not applied by `greenroom migrate`: run it by hand,
 -- psql --single-transaction --file, when the table no longer fits. It copies the table while nobody can write to it.
 
 lock table messages in access exclusive mode;

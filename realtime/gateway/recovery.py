@@ -18,6 +18,7 @@ import secrets
 from bisect import bisect_right
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from time import time
 from typing import Final, TypeAlias
 
 import msgspec

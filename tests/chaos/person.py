@@ -1,4 +1,4 @@
-"""A client that does what docs/events.md asks of one: it repeats what was not acked, and joins again with what it has seen."""
+"""A client that does what docs/sockets.md asks of one: it repeats what was not acked, and joins again with what it has seen."""
 
 import asyncio
 import contextlib

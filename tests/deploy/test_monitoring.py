@@ -19,7 +19,7 @@ from tests.flow.conftest import env as env
 from workers.app import open_worker
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
-RUNBOOK = Path(__file__).parents[2] / "docs" / "runbook.md"
+RUNBOOK = Path(__file__).parents[2] / "docs" / "operate" / "runbook.md"
 ALERTS = (DEPLOY / "prometheus/alerts.yml").read_text()
 BOARD = (DEPLOY / "grafana/dashboards/greenroom.json").read_text()
 

@@ -1,4 +1,4 @@
-"""docs/runbook.md, "Backup and restore": back to a moment, from a base backup and the archived log of Postgres."""
+"""docs/operate/runbook.md, "Backup and restore": back to a moment, from a base backup and the archived log of Postgres."""
 
 import asyncio
 import shlex

@@ -1,4 +1,4 @@
-"""docs/runbook.md, step by step: a migration under load, backup and restore, new signing keys."""
+"""docs/operate/runbook.md, step by step: a migration under load, backup and restore, new signing keys."""
 
 import asyncio
 import shutil

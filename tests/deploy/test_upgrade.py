@@ -1,4 +1,4 @@
-"""docs/runbook.md, "Upgrade", with the code of the version before: there and back, process by process, while people talk."""
+"""docs/operate/runbook.md, "Upgrade": from the previous version and back, process by process, while people chat."""
 
 import asyncio
 import signal

@@ -1,4 +1,4 @@
-/** The four values that tell how a hub does, as numbers with a line each. */
+/** The four key values of a hub, as numbers with a line each. */
 import { el } from "../dom.js";
 import { Series } from "./sparkline.js";
 
@@ -17,7 +17,7 @@ const VALUES = [
   ["Loop lag", milliseconds, ({ loopLagSeconds }) => loopLagSeconds, worst],
 ];
 
-const FEWEST = 5; // values that make a line
+const FEWEST = 5; // values needed for a line
 
 export class Charts {
   #series = VALUES.map(([label, words]) => new Series(label, words));
@@ -29,7 +29,7 @@ export class Charts {
     this.node = el("div.tiles.new", VALUES.map(tile));
   }
 
-  /** Add what one hub, or several together, tell now. */
+  /** Add the current values of one hub, or the sum of several. */
   add(vitals) {
     VALUES.forEach(([, words, read, fold], place) => {
       const value = fold(vitals.map(read));

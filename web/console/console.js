@@ -1,4 +1,4 @@
-/** The console: who looks, at what, and again every few seconds. The address says at what: `#/users/{id}`. */
+/** The console: login, views, and polling every few seconds. The URL selects the view: `#/users/{id}`. */
 import { Failure, explain } from "../api.js";
 import { el } from "../dom.js";
 import { conversationView } from "./conversation.js";
@@ -29,11 +29,11 @@ const places = document.querySelector("#places");
 const operator = document.querySelector("#operator");
 const leave = document.querySelector("#leave");
 let timer = 0;
-let shown = 0; // counts what was shown: an answer that comes late is for something else
+let shown = 0; // number of the current view: late answers belong to an earlier one
 
 /**
- * Show what the address names. A view has a `node`, may `load` and `draw` what is loaded, again every `seconds`; `last` is
- * what it knows from before and shows while nothing can be loaded.
+ * Show the view of the current URL. A view has a `node`, may `load` data and `draw` it, again every `seconds`; `last` is
+ * the previous data, shown while nothing can be loaded.
  */
 async function show() {
   clearTimeout(timer);
@@ -65,7 +65,7 @@ async function refresh(view, turn) {
   if (view.seconds) timer = setTimeout(() => refresh(view, turn), view.seconds * 1000);
 }
 
-/** Draw what has changed; the focus stays in its place, and a selected text selected while nothing changes. */
+/** Draw changes; the focus is kept, and so is a text selection while nothing changes. */
 function redraw(view, state, again) {
   const stamp = JSON.stringify(state);
   if (stamp === view.stamp) return;
@@ -86,9 +86,9 @@ function at(root, path) {
   return path.reduce((node, place) => node?.children[place], root);
 }
 
-/** Say what went wrong; returns whether trying again may help. */
+/** Show an error; returns whether a retry may help. */
 function complain(error, view) {
-  const message = explain(error); // throws what is a bug
+  const message = explain(error); // rethrows bugs
   if (error.code === "UNAUTHORIZED") {
     forgetToken();
     ask("This token is not known any more.");
@@ -103,7 +103,7 @@ function complain(error, view) {
   return false;
 }
 
-/** A link may bring the token along, as the one that `greenroom dev` prints does. */
+/** A link may contain the token, like the one printed by `greenroom dev`. */
 function takeToken() {
   const token = new URLSearchParams(location.hash.slice(1)).get("token");
   if (!token) return false;

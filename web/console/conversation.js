@@ -1,4 +1,4 @@
-/** One conversation: where it stands, on which hubs it is awake, who has read how far. */
+/** One conversation: its state, the hubs on which it is loaded, read positions. */
 import { el } from "../dom.js";
 import { heardNote } from "./heard.js";
 import { lookOnHubs } from "./ops.js";
@@ -46,7 +46,7 @@ export function slowOnes({ behind }) {
   return behind ? badge(String(behind), "warn") : "0";
 }
 
-/** How far a hub has told a conversation that is, or whose message is, at `version`. */
+/** How far a hub has delivered a conversation whose latest change, or whose message, has `version`. */
 export function standing({ flushedVersion, held }, version) {
   const late = version - flushedVersion;
   if (late <= 0) return [`version ${flushedVersion} `, badge("Up to date", "good")];

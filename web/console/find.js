@@ -1,4 +1,4 @@
-/** Find a user, a conversation or a message; the only match is opened at once. */
+/** Find a user, a conversation or a message; a single match is opened at once. */
 import { el } from "../dom.js";
 import { look } from "./ops.js";
 import { badge, moment, table, to } from "./parts.js";

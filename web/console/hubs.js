@@ -1,4 +1,4 @@
-/** All hubs, live: how many are connected, what passes, who is in trouble; and draining one. */
+/** All hubs, live: connections, traffic, problems; and draining one. */
 import { confirmation } from "../dialogs.js";
 import { el, reconcile } from "../dom.js";
 import { whileBusy } from "../forms.js";
@@ -9,9 +9,9 @@ import { badge, datedMoment, facts, hubName, learnHubs } from "./parts.js";
 import { processesTable } from "./processes.js";
 
 const BUSY_SECONDS = 0.1;
-const cards = new Map(); // by hub id; they outlive the view: the lines are there when one comes back
+const cards = new Map(); // by hub id; kept after leaving the view, so that the lines are still there on return
 const whole = new Charts();
-let last = null; // what was drawn last; when nothing can be loaded the view begins with it
+let last = null; // last drawn state, shown first if nothing can be loaded
 
 export function hubsView() {
   const list = el("div.hubs");
@@ -95,7 +95,7 @@ function statesOf(hub) {
     draining && badge("Draining", "warn", "It takes no new clients"),
     deaf && badge("Bus down", "bad", `It hears nothing from ${deafTo.join(", ")}: it reads the log instead, every two seconds`),
     loopLagSeconds > BUSY_SECONDS && badge("Busy", "warn", "Its event loop has more to do than it can in time"),
-    slowSessions > 0 && badge(`${slowSessions} slow`, "warn", "Clients that do not take what they are sent"),
+    slowSessions > 0 && badge(`${slowSessions} slow`, "warn", "Clients that do not read what they are sent"),
   ].filter(Boolean);
   return states.length ? [...states, ...why] : [badge("Ready", "good")];
 }

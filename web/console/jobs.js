@@ -1,4 +1,4 @@
-/** Jobs that failed in all their tries: look why, have them tried again, or drop them. */
+/** Dead jobs: their errors; retry or drop them. */
 import { confirmation } from "../dialogs.js";
 import { el } from "../dom.js";
 import { whileBusy } from "../forms.js";

@@ -1,4 +1,4 @@
-/** The calls of an operator, and the token that they are made with: kept for as long as the tab is open. */
+/** An operator's calls and token, which is kept until the tab is closed. */
 import { call, Failure } from "../api.js";
 import { learnHubs } from "./parts.js";
 
@@ -21,13 +21,13 @@ export function look(path) {
   return call("GET", `/ops/${path}`, undefined, sessionStorage.getItem(KEY));
 }
 
-/** Look at what names hubs, and learn what they are called: a hub may have come up since. Throws Failure. */
+/** Load something that contains hub ids, and refresh their names, because a hub may be new. Throws Failure. */
 export async function lookOnHubs(path) {
   const [page] = await Promise.all([look(path), look("hubs").then(({ hubs }) => learnHubs(hubs), ignoreFailure)]);
   return page;
 }
 
-/** While Redis is away nobody says what hubs are called, and the page is worth seeing nevertheless. */
+/** While Redis is away the names of hubs are unknown, but the page is still useful. */
 function ignoreFailure(error) {
   if (!(error instanceof Failure)) throw error;
 }

@@ -1,4 +1,4 @@
-/** What the views of the console share: tables, badges, facts, links. */
+/** Shared parts of the console's views: tables, badges, facts, links. */
 import { el } from "../dom.js";
 import { fullTimeOf, secondsAgoOf, stampOf } from "../words.js";
 
@@ -24,7 +24,7 @@ export function badge(text, tone = "none", title = "") {
   return el(`span.state.${tone}`, { title }, text);
 }
 
-/** Pairs of a term and what it is; empty ones are left out. */
+/** Pairs of term and value; empty ones are left out. */
 export function facts(pairs) {
   const shown = pairs.filter(([, value]) => value != null && value !== "");
   return el("dl.facts", shown.map(([term, value]) => el("div", el("dt", term), el("dd", value))));
@@ -34,17 +34,17 @@ export function to(path, text, title = "") {
   return el("a", { href: `#/${path}`, title }, text);
 }
 
-/** How long ago that is; `tick` keeps it true. */
+/** A relative time; `tick` keeps it up to date. */
 export function moment(iso) {
   return iso ? el("time.ago", { dateTime: iso, title: fullTimeOf(iso) }, secondsAgoOf(iso)) : "never";
 }
 
-/** How long ago, and when: for what is looked for in logs, too. */
+/** Relative and absolute time, for looking it up in logs. */
 export function datedMoment(iso) {
   return [moment(iso), el("small.when", stampOf(iso))];
 }
 
-/** Bring the moments in `root` up to date, but only those that have changed: a selected text stays selected. */
+/** Update the times in `root`, but only those that have changed, to keep a text selection. */
 export function tick(root) {
   for (const node of root.querySelectorAll("time.ago")) {
     const text = secondsAgoOf(node.dateTime);
@@ -57,7 +57,7 @@ export function shortId(id) {
   return el("code", { title: id }, `${id.slice(0, 4)}…${id.slice(-6)}`);
 }
 
-/** Names of hubs by their ids, as far as they were seen: "web-1:8001". */
+/** Known names of hubs by id: "web-1:8001". */
 const names = new Map();
 
 export function learnHubs(hubs) {

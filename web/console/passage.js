@@ -1,4 +1,4 @@
-/** How the last change of a message passed through each hub: when it came and which way, when it was written, to how many sockets. */
+/** The delivery trace of a message's last change: when and from where it reached each hub, and its writes to sockets. */
 import { el } from "../dom.js";
 import { slowOnes, standing } from "./conversation.js";
 import { hubName } from "./parts.js";

@@ -1,4 +1,4 @@
-/** APIs and workers: who is there, how much they do, what they lack. */
+/** Apis and workers: which are running, their load, failing checks. */
 import { el } from "../dom.js";
 import { count } from "./charts.js";
 import { troublesOf } from "./health.js";

@@ -1,4 +1,4 @@
-/** What users have reported of others: who, why, what was said; and noting that it has been dealt with. */
+/** Reports by users: about whom, why, the reported text; and resolving them. */
 import { confirmation } from "../dialogs.js";
 import { el } from "../dom.js";
 import { whileBusy } from "../forms.js";
@@ -55,7 +55,7 @@ function columns(status, problem, again) {
   ];
 }
 
-/** The message as it was when it was reported, and where it is. */
+/** The reported message at that time, and a link to it. */
 function said({ evidence, conversationId, messageId }) {
   if (!messageId) return el("small", "The user, not a message");
   return [

@@ -2,9 +2,9 @@
 const SVG = "http://www.w3.org/2000/svg";
 const WIDTH = 120;
 const HEIGHT = 32;
-const KEPT = 60; // two minutes of looks, one every two seconds
+const KEPT = 60; // two minutes, one value every two seconds
 
-/** The last values of one thing; `format` puts one into words. */
+/** The last values of one metric; `format` formats one. */
 export class Series {
   #values = [];
 

@@ -1,4 +1,4 @@
-/** Moments to the millisecond: what happened first, and how much later the rest. */
+/** Times in milliseconds, relative to the first one. */
 import { el } from "../dom.js";
 import { fullTimeOf } from "../words.js";
 
@@ -11,7 +11,7 @@ export function exactly(iso) {
   return timeElement(iso, `${DAY.format(new Date(iso))}, ${EXACT.format(new Date(iso))}`);
 }
 
-/** The time, and how long after `start` that is; clocks differ, so it may be before. */
+/** The time, and the difference to `start`, which may be negative because clocks differ. */
 export function after(iso, start) {
   const late = new Date(iso) - new Date(start);
   return [timeElement(iso, EXACT.format(new Date(iso))), el("small", ` ${late < 0 ? "\u2212" : "+"}${lengthOf(Math.abs(late))}`)];

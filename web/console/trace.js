@@ -1,4 +1,4 @@
-/** One message: which hubs have told it, and what became of it for each member. "Why did she not get it?" */
+/** One message: which hubs have delivered it, and its state for each member. "Why did they not get it?" */
 import { el } from "../dom.js";
 import { heardNote } from "./heard.js";
 import { lookOnHubs } from "./ops.js";
@@ -6,7 +6,7 @@ import { badge, facts, hubName, moment, table, to } from "./parts.js";
 import { passageColumns } from "./passage.js";
 import { exactly } from "./times.js";
 
-/** [in short, tone, in a sentence] */
+/** [label, tone, sentence] */
 const STATES = {
   read: ["Read", "good", "They have read it, or a later one."],
   delivered: ["Delivered", "good", "It was written to a connection of theirs that has the conversation open."],

@@ -1,4 +1,4 @@
-/** One user: her sessions and where their sockets are, her conversations; and ending a session. */
+/** One user: sessions with their sockets, conversations; and ending a session. */
 import { confirmation } from "../dialogs.js";
 import { el } from "../dom.js";
 import { whileBusy } from "../forms.js";

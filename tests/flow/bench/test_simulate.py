@@ -21,7 +21,7 @@ from bench.simulate import LOADS, own_load, tables
 from bench.spread import moved, spread
 
 DOCS = Path(__file__).parents[3] / "docs"
-PAGE, RUNBOOK = (DOCS / "scaling.md").read_text(), (DOCS / "runbook.md").read_text()
+PAGE = (DOCS / "operate" / "scaling.md").read_text()
 SPREAD = [(members, hubs) for members in (4, 10, 20) for hubs in (2, 4)]
 
 
@@ -94,13 +94,13 @@ def test_nginx_is_reckoned_with_as_it_is_shipped() -> None:
 
 def test_the_tables_of_the_page_are_those_that_are_printed() -> None:
     for table in tables(LOADS).split("\n\n"):
-        assert table in PAGE, "put what `python -m bench.simulate` prints into docs/scaling.md"
+        assert table in PAGE, "put what `python -m bench.simulate` prints into docs/operate/scaling.md"
 
 
 def test_the_worksheet_s_example_is_what_its_command_prints() -> None:
-    (command,) = re.findall(r"python -m bench\.simulate (--.*)", RUNBOOK)
+    (command,) = re.findall(r"python -m bench\.simulate (--.*)", PAGE)
     for table in tables([own_load(command.split())]).split("\n\n"):
-        assert table in RUNBOOK, f"put what `python -m bench.simulate {command}` prints into docs/runbook.md"
+        assert table in PAGE, f"put what `python -m bench.simulate {command}` prints into docs/operate/scaling.md"
 
 
 def test_the_worksheet_reckons_with_what_was_measured() -> None:
@@ -111,7 +111,7 @@ def test_the_worksheet_reckons_with_what_was_measured() -> None:
         f"D x {costs.nginx_delivery:.1f} + C x {costs.nginx_idle_connection:.2f}",
         f"commits x {costs.commit:.0f} + M x {costs.committed_message:.0f}",
     ):
-        assert formula in RUNBOOK
+        assert formula in PAGE
 
 
 @pytest.mark.parametrize(

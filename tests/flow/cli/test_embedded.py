@@ -17,7 +17,7 @@ from cli.embedded import ctype
 from cli.embedded.postgres import embedded_postgres
 from cli.embedded.process import Server
 from cli.embedded.redis import embedded_redis
-from cli.embedded.servers import any_database, own_servers
+from cli.embedded.servers import any_database, embedded_servers
 from cli.errors import CommandError
 from cli.migrate import migrate_database
 from config.settings import Settings
@@ -194,10 +194,10 @@ def start(folder: Path) -> AbstractContextManager[Server]:
 def test_a_data_folder_has_one_owner_whose_database_others_find(folder: Path) -> None:
     settings = Settings(data_dir=str(folder))
     reports = Reports()
-    with own_servers(settings, reports) as (owned, servers):
+    with embedded_servers(settings, reports) as (owned, servers):
         assert [server.url for server in servers] == [owned.database_url, *owned.redis_urls, owned.s3_url]
         with pytest.raises(CommandError, match=rf"^Another greenroom \(process {os.getpid()}\) is using "):
-            own_servers(settings, reports).__enter__()
+            embedded_servers(settings, reports).__enter__()
         with any_database(settings, reports) as found:
             assert found == owned
     ended = len(reports.titles)
@@ -217,7 +217,7 @@ def test_what_the_settings_name_is_not_started(folder: Path) -> None:
         s3_url="http://elsewhere",
     )
     reports = Reports()
-    with own_servers(settings, reports) as (owned, servers):
+    with embedded_servers(settings, reports) as (owned, servers):
         assert owned == settings
         assert not servers
         assert not reports.titles
@@ -227,7 +227,7 @@ def test_what_the_settings_name_is_not_started(folder: Path) -> None:
 
 def test_secrets_in_the_data_folder_are_for_its_owner_only(folder: Path) -> None:
     data = folder / "data"
-    with own_servers(Settings(data_dir=str(data)), Reports()):
+    with embedded_servers(Settings(data_dir=str(data)), Reports()):
         assert data.stat().st_mode & 0o077 in (0, 0o011), "nobody may have to pass through"
         assert {path.name: path.stat().st_mode & 0o077 for path in data.iterdir() if path.suffix != ".log"} == {
             "postgres": 0,
@@ -242,7 +242,7 @@ def test_secrets_in_the_data_folder_are_for_its_owner_only(folder: Path) -> None
 def test_a_data_folder_that_cannot_be_made_is_named(folder: Path) -> None:
     (folder / "file").touch()
     with pytest.raises(CommandError, match=r"^GREENROOM_DATA_DIR=.*/file/data cannot be used: Not a directory$"):
-        own_servers(Settings(data_dir=str(folder / "file" / "data")), Reports()).__enter__()
+        embedded_servers(Settings(data_dir=str(folder / "file" / "data")), Reports()).__enter__()
 
 
 def test_ctrl_c_in_the_terminal_does_not_reach_the_servers(folder: Path) -> None:

@@ -33,7 +33,7 @@ def report(folder: Path) -> page.Report:
 def test_a_page_says_what_failed_what_was_heard_and_what_was_logged(tmp_path: Path) -> None:
     page.write(tmp_path, report(tmp_path), "100 users for 1 minute", "2 cores of something")
     text = (tmp_path / "load.md").read_text()
-    assert "**3** of 1,700 requests failed; 1,197 messages were heard" in text
+    assert "**3** of 1,700 requests failed; 1,197 messages were received" in text
     assert "3 x SOCKET message:received: LookupError('never heard')" in text
     assert "logged 2 errors of hub-1" in text
     assert "1. 30 s: hub 1 restarted" in text

@@ -204,6 +204,6 @@ def test_masked_settings_show_all_but_secrets() -> None:
 
 
 def test_the_reference_in_docs_is_the_generated_one() -> None:
-    page = Path(__file__).parents[3] / "docs" / "ENV.md"
+    page = Path(__file__).parents[3] / "docs" / "operate" / "ENV.md"
     assert page.read_text() == markdown(), "run `make docs`"
     assert all(f"`{name}`" in markdown() for name in FIELDS)

@@ -1,4 +1,4 @@
-"""What only this data folder knows, where the settings name none: made once, so that tokens and logins outlive a restart."""
+"""Secrets generated once per data folder if the settings name none, so that tokens and logins survive a restart."""
 
 import os
 import secrets
@@ -8,8 +8,8 @@ SIGNING_KEY = "signing-key"
 OPERATOR_TOKEN = "operator-token"  # noqa: S105 - the name of a file
 
 
-def kept_secret(folder: Path, name: str) -> str:
-    """Return the secret of this name as `dev:secret`; the first time it is made, for its owner's eyes only."""
+def stored_secret(folder: Path, name: str) -> str:
+    """Return the secret of this name as `dev:secret`; it is generated the first time, readable by its owner only."""
     path = folder / name
     if not path.exists():
         unfinished = folder / f"{name}.unfinished"

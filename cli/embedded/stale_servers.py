@@ -1,4 +1,4 @@
-"""Ends servers that outlived the run that started them. Two of them on one folder would spoil its data."""
+"""Ends servers that outlived the run that started them. Two servers on one folder would corrupt its data."""
 
 import contextlib
 import os
@@ -14,10 +14,10 @@ END_SECONDS = 20.0
 PROC = Path("/proc")
 
 
-def end_left_behind(folder: Path, pid_file: Path, binary: Path, stop: signal.Signals, report: Report) -> None:
-    """End what serves this folder, and remove the pid file of what does not.
+def end_stale_server(folder: Path, pid_file: Path, binary: Path, stop: signal.Signals, report: Report) -> None:
+    """End the server of this folder, or remove its pid file if it no longer runs.
 
-    Where the number in the file is another process's now, that one is left alone; the server would take it for itself.
+    If the pid now belongs to another process, that process is left alone; the server would mistake it for itself.
     """
     if left := _serving(folder, pid_file, binary):
         with report(f"Ending the {folder.name} that an earlier run left behind (process {min(left)})"):
@@ -27,9 +27,9 @@ def end_left_behind(folder: Path, pid_file: Path, binary: Path, stop: signal.Sig
 
 
 def _end(left: set[int], named: int | None, stop: signal.Signals) -> None:
-    """Tell the server to stop, which ends its children; children without it, which would go on for a while, to quit."""
-    told = {named} if named in left else left
-    for pid in told:
+    """Stop the server, which ends its children; tell orphaned children, which would run on for a while, to quit."""
+    signalled = {named} if named in left else left
+    for pid in signalled:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, stop if pid == named else signal.SIGQUIT)
 
@@ -45,7 +45,7 @@ def _wait_for_end(folder: Path, pid_file: Path, binary: Path) -> None:
 
 
 def _serving(folder: Path, pid_file: Path, binary: Path) -> set[int]:
-    """Return the processes of this server that work in this folder."""
+    """Return the processes of this server whose working directory is this folder."""
     if (PROC / "self").exists():
         return {int(entry.name) for entry in PROC.glob("[0-9]*") if _works(entry, folder, binary)}
     named = _named(pid_file)
@@ -55,7 +55,7 @@ def _serving(folder: Path, pid_file: Path, binary: Path) -> set[int]:
 def _works(entry: Path, folder: Path, binary: Path) -> bool:
     try:
         return (entry / "cwd").readlink() == folder and (entry / "comm").read_text().strip() == binary.name
-    except OSError:  # it has ended, or is someone else's
+    except OSError:  # it has ended, or belongs to another user
         return False
 
 
