@@ -57,7 +57,7 @@ def pinned(to: Sequence[int]) -> Iterator[None]:
 
 def usage(pids: Sequence[int]) -> Usage:
     """Add up what processes have used."""
-    cpu = sum(_cpu_seconds(pid) for pid in pids)
+    cpu = sum(cpu_seconds(pid) for pid in pids)
     memory = sum(int((PROC / str(pid) / "statm").read_text().split()[1]) * PAGE_BYTES for pid in pids)
     calls = sum(_calls(pid) for pid in pids)
     return Usage(time.monotonic(), cpu, memory, calls)
@@ -76,7 +76,8 @@ def busy_seconds(core: int) -> float:
     return (user + nice + system + hard + soft) / HERTZ
 
 
-def _cpu_seconds(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
+    """Return how long a process has computed since it began."""
     # In nanoseconds, where /proc/PID/stat has hundredths of a second; a family changes while it is counted.
     seconds = 0.0
     for thread in (PROC / str(pid) / "task").iterdir():

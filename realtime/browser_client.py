@@ -3,7 +3,8 @@
 The files come with our own page (web/node_modules). The client for the msgpack parser is left out: it could not connect here.
 """
 
-from functools import partial
+import hashlib
+from functools import cache, partial
 from pathlib import Path
 from typing import Final
 
@@ -23,8 +24,21 @@ def routes() -> list[web.RouteDef]:
     return [web.get(f"/socket.io/{name}", partial(_get, DIST / name)) for name in FILES]
 
 
-async def _get(path: Path, _request: web.Request) -> web.FileResponse:
+@cache
+def _read(path: Path) -> tuple[bytes, str]:
+    """Return a file and its version."""
+    octets = path.read_bytes()
+    return octets, hashlib.sha256(octets).hexdigest()[:16]
+
+
+async def _get(path: Path, request: web.Request) -> web.Response:
     if not path.is_file():
         raise web.HTTPNotFound
+    octets, version = _read(path)
     kind = "application/json" if path.suffix == ".map" else "text/javascript"
-    return web.FileResponse(path, headers={**_HEADERS, "Content-Type": f"{kind}; charset=utf-8"})
+    is_known = any(tag.value == version for tag in request.if_none_match or ())
+    # All answers share the bytes: of a file that is read in pieces, each client that takes them slowly would hold one.
+    response = web.Response(status=304) if is_known else web.Response(body=octets, content_type=kind, charset="utf-8")
+    response.headers.update(_HEADERS)
+    response.etag = version
+    return response

@@ -297,6 +297,51 @@ async def answers_unread(target: Target) -> None:
     await _unread(target.api, b"", request("GET", "/api/openapi.json"), 500)
 
 
+async def scripts_unread(target: Target) -> None:
+    """The largest file of the official client, never read."""
+    await _unread(target.hub, b"", request("GET", "/socket.io/socket.io.js.map"), 500)
+
+
+async def half_closed(target: Target) -> None:
+    """Bodies that end in the middle, since their client closes its side, to both ports."""
+    ports = itertools.cycle((target.hub, target.api))
+    cut = request("POST", "/api/auth/login", b"x" * 60_000, headers=JSON)[:-50]
+
+    async def attempt() -> None:
+        reader, writer = await _open(next(ports))
+        try:
+            writer.write(cut)
+            writer.write_eof()
+            await reader.read()
+        finally:
+            writer.transport.abort()
+
+    await _many(attempt, 400)
+
+
+async def long_lists(target: Target) -> None:
+    """Headers that are lists of very many items, over and over."""
+    lists = {"Cookie": "a;" * 7000, "If-None-Match": ",".join(['"a"'] * 3500)}
+    asked = itertools.cycle(
+        (port, request("GET", path, headers={name: value}) * 10)
+        for port, path in ((target.hub, "/socket.io/socket.io.js"), (target.api, "/api/openapi.json"))
+        for name, value in lists.items()
+    )
+
+    async def attempt() -> None:
+        port, heads = next(asked)
+        reader, writer = await _open(port)
+        try:
+            reading = asyncio.create_task(_discard(reader))
+            while not reading.done():
+                writer.write(heads)
+                await writer.drain()
+        finally:
+            writer.transport.abort()
+
+    await _many(attempt, 100)
+
+
 async def small_chunks(target: Target) -> None:
     """Bodies in chunks of one byte, to both ports."""
     ports = itertools.cycle((target.hub, target.api))
@@ -467,6 +512,9 @@ WITHOUT_LOGIN: tuple[Attack, ...] = (
     unfinished_bodies,
     pings_unread,
     answers_unread,
+    scripts_unread,
+    half_closed,
+    long_lists,
     small_chunks,
     no_http,
     form_of_many_parts,

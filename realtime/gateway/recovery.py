@@ -18,6 +18,7 @@ import secrets
 from bisect import bisect_right
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from time import time
 from typing import Final, TypeAlias
 
 import msgspec
@@ -38,6 +39,18 @@ OVERLAP: Final = timedelta(seconds=1)
 HANDED_OVER_SECONDS: Final = 0.1
 LOOKS: Final = 3
 USER, HUB = b"user", b"hub"
+MOST_SOCKETS: Final = 200  # of a user; those that joined last: a day of reconnects would fill Redis
+# Notes that a user's socket (ARGV[2]) joined at a moment (ARGV[1]), and forgets those beyond the newest ARGV[4].
+_NOTE: Final = b"""
+redis.call('zadd', KEYS[1], ARGV[1], ARGV[2])
+redis.call('expire', KEYS[1], ARGV[3])
+local old = redis.call('zrange', KEYS[1], 0, -1 - ARGV[4])
+for _, pid in ipairs(old) do
+    local key = 'recover:' .. pid
+    local socket = string.match(redis.call('hget', key, 'hub') or '', '[.](.*)')
+    redis.call('del', key, 'recover:gone:' .. (socket or ''))
+    redis.call('zrem', KEYS[1], pid)
+end"""
 _LONG_AGO: Final = datetime.fromtimestamp(0, UTC)
 
 # From where to recover a room; if there is a moment, from where it stood then, if that is later.
@@ -93,6 +106,8 @@ class Recovery:
         self._bus.store(
             (b"HSET", key, *self._owner(client), room, _place(seq, version)), (b"EXPIRE", key, KEPT_SECONDS)
         )
+        if not client.rooms:
+            self._bus.store(_note(client.user_key, client.pid))
 
     def _owner(self, client: Client) -> tuple[bytes, ...]:
         return USER, client.user_key, HUB, f"{self._hub}.{client.id}".encode()
@@ -182,6 +197,11 @@ def _place(seq: int, version: int) -> bytes:
 
 def _read_place(text: bytes) -> Place:
     return Place(*map(int, text.split()))
+
+
+def _note(user: bytes, pid: str) -> tuple[bytes, ...]:
+    key = f"recover:of:{user.hex()}".encode()
+    return b"EVAL", _NOTE, b"1", key, b"%f" % time(), pid.encode(), KEPT_SECONDS, b"%d" % MOST_SOCKETS
 
 
 # Not the names of an earlier release, which keeps other values under them.

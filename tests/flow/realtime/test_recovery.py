@@ -12,9 +12,9 @@ import aiohttp
 import pytest
 import socketio
 
-from realtime.gateway import gateway
+from realtime.gateway import gateway, recovery
 from realtime.gateway.recovery import Recovery
-from tests.flow.conftest import Environment, Heard
+from tests.flow.conftest import PATIENCE, Chatter, Environment, Heard
 
 ROOT = Path(__file__).parents[3]
 NODE = shutil.which("node") or shutil.which("node", path=str(Path(sys.executable).parent))
@@ -137,6 +137,28 @@ async def test_after_a_hub_was_killed_nothing_is_missed_and_nothing_is_told_from
     client.go_on(["heard", "missed"])
     assert set((await client.told())["seen"]) == {"heard", "missed"}
     await client.process.wait()
+
+
+async def test_of_a_user_redis_keeps_the_sockets_that_joined_last(
+    env: Environment, hub: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recovery, "MOST_SOCKETS", 2)
+    ann, token = await env.person("Ann")
+    room = await env.group(ann)
+    pids = []
+    for _ in range(5):
+        chatter = await Chatter(ann, token, hub).connect()
+        await chatter.join(room)
+        pids.append(list(env.hubs[0].engine.sessions.values())[-1].layer._sockets["/"].pid)  # type: ignore[attr-defined]
+        await chatter.socket.disconnect()
+
+    async def kept() -> set[str]:
+        redis = env.resources.redis
+        return {pid for pid in pids if await redis.exists(f"recover:{pid}")}
+
+    async with asyncio.timeout(PATIENCE):
+        while await kept() != set(pids[-2:]):  # the hub stores without waiting for an answer
+            await env.resources.redis.ping()
 
 
 async def test_another_users_pid_recovers_nothing(env: Environment, hub: str) -> None:
