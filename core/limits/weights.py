@@ -1,7 +1,8 @@
 """The cost of each action that reaches other users: all are charged to ONE budget, the market's `messages` rate.
 
-The budget is the same for events of sockets (realtime/gateway/limits.py has the weight of each event) and for calls (`weight=` in a
-marketplace's routes). Actions without a weight are limited by `per_user` (calls) or by OTHER_EVENTS in realtime/gateway/limits.py.
+The budget is the same for events of sockets (realtime/gateway/limits.py has the weight of each event) and for calls (`weight=`
+in a marketplace's routes). Actions without a weight are limited by `per_user` (calls) or by OTHER_EVENTS in
+realtime/gateway/limits.py.
 """
 
 from typing import Final
