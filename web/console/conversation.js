@@ -11,7 +11,7 @@ export function conversationView(id) {
 
 function draw(node, page) {
   const { conversation, members, messages, rooms } = page;
-  const awake = rooms.filter(({ room }) => room.awake);
+  const loaded = rooms.filter(({ room }) => room.awake);
   node.ariaBusy = "false";
   node.replaceChildren(
     ...[
@@ -25,7 +25,7 @@ function draw(node, page) {
         ["Id", el("code", conversation.id)],
       ]),
       heardNote(page),
-      table("Hubs on which it is awake", roomColumns(conversation.version), awake, "It sleeps: nobody has it open."),
+      table("Hubs on which it is loaded", roomColumns(conversation.version), loaded, "On none: nobody has it open."),
       table("Newest messages", MESSAGE, messages, "Nothing was said yet."),
       table(membersTitle(conversation, members), memberColumns(conversation, rooms), members, "Nobody is in it."),
     ].filter(Boolean),
@@ -35,10 +35,10 @@ function draw(node, page) {
 function roomColumns(version) {
   return [
     ["Hub", ({ hub }) => hubName(hub)],
-    ["Told up to", ({ room }) => standing(room, version)],
+    ["Delivered up to", ({ room }) => standing(room, version)],
     ["Sockets in it", ({ room }) => String(room.sockets), "number"],
     ["Slow", ({ room }) => slowOnes(room), "number"],
-    ["Last change told", ({ room: { passage } }) => (passage.writtenAt ? moment(passage.writtenAt) : "not known")],
+    ["Last change delivered", ({ room: { passage } }) => (passage.writtenAt ? moment(passage.writtenAt) : "not known")],
   ];
 }
 

@@ -15,7 +15,7 @@ const COLUMNS = [
 ];
 
 export function processesTable(processes) {
-  return table("APIs and workers", COLUMNS, processes, "None has told how it does.");
+  return table("APIs and workers", COLUMNS, processes, "None has sent a heartbeat.");
 }
 
 function stateOf(one) {

@@ -3,16 +3,16 @@ import { el } from "../dom.js";
 import { heardNote } from "./heard.js";
 import { lookOnHubs } from "./ops.js";
 import { badge, facts, hubName, moment, table, to } from "./parts.js";
-import { passageColumns } from "./passage.js";
+import { traceColumns } from "./delivery_trace.js";
 import { exactly } from "./times.js";
 
 /** [label, tone, sentence] */
 const STATES = {
   read: ["Read", "good", "They have read it, or a later one."],
   delivered: ["Delivered", "good", "It was written to a connection of theirs that has the conversation open."],
-  behind: ["Slow", "warn", "Their connection takes nothing at the moment. When it does, they get it from the log."],
-  pending: ["On its way", "warn", "Their hub has not told it yet. If this lasts, the hub is late or deaf."],
-  not_joined: ["Not open", "none", "They are connected and were told that something is new, but have not opened the conversation."],
+  behind: ["Slow", "warn", "Their connection does not read at the moment. When it does, they get it from the log."],
+  pending: ["On its way", "warn", "Their hub has not delivered it yet. If this lasts, the hub is late or deaf."],
+  not_joined: ["Not open", "none", "They are connected and were notified of something new, but have not opened the conversation."],
   offline: ["Offline", "none", "They have no connection. They get it when they come back."],
   unknown: ["Unknown", "warn", "Not every hub answered: they may be on one that did not."],
 };
@@ -43,7 +43,7 @@ function draw(node, trace, only) {
       heardNote(trace),
       el("p.verdict", { role: "status" }, verdict(members)),
       table("What became of it", memberColumns(message, only), members, "Nobody of these is a member now."),
-      table("Its way through the hubs", passageColumns(trace), passed, "It passed through no hub that knows of it."),
+      table("Delivery trace", traceColumns(trace), passed, "It passed through no hub that knows of it."),
     ].filter(Boolean),
   );
 }
@@ -67,6 +67,6 @@ function memberColumns(message, only) {
 
 function why(state, seenVersion, { version }) {
   const [, , sentence] = STATES[state];
-  const place = ["behind", "pending"].includes(state) ? ` Told up to version ${seenVersion}; this is version ${version}.` : "";
+  const place = ["behind", "pending"].includes(state) ? ` Delivered up to version ${seenVersion}; this is version ${version}.` : "";
   return `${sentence}${place}`;
 }

@@ -4,17 +4,17 @@ import { slowOnes, standing } from "./conversation.js";
 import { hubName } from "./parts.js";
 import { after } from "./times.js";
 
-const WAYS = { own: "committed here", bus: "over the bus", log: "read from the log" };
+const SOURCES = { own: "committed here", bus: "over the bus", log: "read from the log" };
 const FORGOTTEN = "The conversation was opened there later, or 50,000 changes have passed through this hub since.";
 
-export function passageColumns({ message, committedAt }) {
+export function traceColumns({ message, committedAt }) {
   return [
     ["Hub", ({ hub }) => hubName(hub)],
     ["Arrived", (one) => when(one.room.passage.arrivedAt, committedAt, one)],
-    ["Way", ({ room }) => WAYS[room.passage.way] ?? ""],
+    ["Source", ({ room }) => SOURCES[room.passage.way] ?? ""],
     ["Written", (one) => when(one.room.passage.writtenAt, committedAt, one)],
     ["To sockets", ({ room }) => String(room.passage.sockets ?? ""), "number"],
-    ["Told up to", ({ room }) => (room.awake ? standing(room, message.version) : "asleep: nobody has it open")],
+    ["Delivered up to", ({ room }) => (room.awake ? standing(room, message.version) : "not loaded: nobody has it open")],
     ["Slow", ({ room }) => slowOnes(room), "number"],
   ];
 }
