@@ -72,7 +72,7 @@ class Endpoint:
             if place:
                 request[PLACE] = place
             ctx = await self._identified(request, self._context(request))
-            logs.identify(ctx.market, str(ctx.caller.id) if ctx.caller else "")
+            logs.identify(ctx.policy.name, str(ctx.caller.id) if ctx.caller else "")
             allowance = await self._limit(ctx, await self._shown(request, ctx))
             if ctx.caller:
                 request[ADMITTED].give_back()
@@ -133,7 +133,7 @@ class Endpoint:
         return Ctx(
             resources=self._resources,
             publisher=self._publisher,
-            market=self._market.name,
+            policy=self._market.policy,
             request_id=request[REQUEST_ID],
             remote=request[ADDRESS],
             user_agent=request.headers.get("User-Agent", ""),
@@ -151,7 +151,7 @@ class Endpoint:
         try:
             user = await caller(request, self._cookies, self._resources, self._market.name, self._route.who)
         except AppError:
-            await limits.take(ctx, self._market.per_address, ctx.remote)
+            await limits.take(ctx, self._market.policy.per_address, ctx.remote)
             raise
         return replace(ctx, caller=user)
 
@@ -164,7 +164,7 @@ class Endpoint:
             request[RAW] = raw = await _read_aside(request, MOST_REFRESH)
         except AppError:
             admission.take(ctx.remote)
-            await limits.take(ctx, self._market.per_address_changes, ctx.remote)
+            await limits.take(ctx, self._market.policy.per_address_changes, ctx.remote)
             raise
         with suppress(AppError):  # which is answered when it has been counted
             refresh = getattr(self._body(request, raw, self._body_shape), "refresh_token", "")
@@ -174,16 +174,16 @@ class Endpoint:
 
     async def _limit(self, ctx: Ctx, shown: Shown) -> Allowance:
         if ctx.caller:
-            return await limits.take(ctx, self._market.per_user, str(ctx.caller.id))
+            return await limits.take(ctx, self._market.policy.per_user, str(ctx.caller.id))
         if holder := holder_of(self._resources.keys, shown):
-            return await limits.take(ctx, self._market.per_holder, holder)
+            return await limits.take(ctx, self._market.policy.per_holder, holder)
         reads = self._route.method == hdrs.METH_GET
-        rate = self._market.per_address if reads else self._market.per_address_changes
+        rate = self._market.policy.per_address if reads else self._market.policy.per_address_changes
         return await limits.take(ctx, rate, ctx.remote)
 
     async def _weigh(self, ctx: Ctx, body: object) -> None:
         if weight := self._route.weight:
-            await limits.take(ctx, self._market.messages, str(ctx.user.id), weight.base, weight.rest(body))
+            await limits.take(ctx, self._market.policy.messages, str(ctx.user.id), weight.base, weight.rest(body))
 
     def _arguments(self, request: web.Request) -> dict[str, object]:
         arguments = {

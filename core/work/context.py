@@ -20,6 +20,7 @@ from core.platform.storage import Storage
 from core.platform.tokens import KeyRing
 from core.search.totals import Totals
 from core.work.jobs import Jobs
+from core.work.policy import Policy
 
 
 class Transaction(Protocol):
@@ -61,7 +62,7 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Ctx:
-    """One request, socket event or job: its resources, its user (None: anonymous), where it comes from.
+    """One request, socket event or job: its resources, its marketplace's policy, its user (None: anonymous), where it comes from.
 
     `device` is the token by which a browser or app shows that it was logged in before: see known_devices.py.
     `access_token` is what the request shows, right or wrong: `caller` is who it turned out to be.
@@ -70,7 +71,7 @@ class Ctx:
 
     resources: Resources
     publisher: Publisher
-    market: str
+    policy: Policy
     request_id: str
     remote: str = ""
     user_agent: str = ""
