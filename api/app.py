@@ -3,11 +3,12 @@
 from aiohttp import web
 
 import marketplaces
-from api import blobs, docs, pages
+from api import docs, pages
 from api.access_log import AccessLog, learn_parts
 from api.admission import ADMISSION, Admission
-from api.blobs import Blobs
-from api.endpoint import Endpoint, later_paths
+from api.calls.endpoint import Endpoint, later_paths
+from api.files import blobs
+from api.files.blobs import Blobs
 from api.middleware import add_headers, answer_errors, cors, observe, preflight, refuse_encoded
 from api.ops.routes import OPS
 from api.ops.routes import routes as operators_routes

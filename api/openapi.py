@@ -6,8 +6,8 @@ from typing import TypeGuard, get_args
 
 import msgspec
 
+from api.calls.signature import CHANGES, Signature, signature_of
 from api.schemas import REF, Json, schemas_of
-from api.signature import CHANGES, Signature, signature_of
 from core.base import errors
 from core.base.answers import JSON, Text
 from core.base.errors import ErrorAnswer, ErrorCode

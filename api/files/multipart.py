@@ -12,8 +12,8 @@ from typing import IO
 from aiohttp import web
 from multipart import MultipartError, ParserLimitReached, PushMultipartParser, parse_options_header
 
-from api.body import BROKEN, in_time
-from api.form_parts import MAX_FILES, MAX_TEXT, Form, FormReader
+from api.calls.body import BROKEN, in_time
+from api.files.form_parts import MAX_FILES, MAX_TEXT, Form, FormReader
 from core.base import errors
 from core.files.purposes import purpose_named
 from core.files.table import File

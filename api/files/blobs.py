@@ -9,8 +9,8 @@ from yarl import URL
 
 from api.auth import caller
 from api.cookies import Cookies
+from api.files.transfers import Transfers
 from api.middleware import ROUTE
-from api.transfers import Transfers
 from core.base import errors
 from core.base.errors import AppError
 from core.files import table

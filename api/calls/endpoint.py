@@ -8,17 +8,17 @@ from dataclasses import replace
 import msgspec
 from aiohttp import hdrs, web
 
-from api import multipart
 from api.admission import ADMISSION, ADMITTED
 from api.auth import caller
-from api.body import read_body
+from api.calls.body import read_body
+from api.calls.fixed import Fixed
+from api.calls.pieces import Pieces
+from api.calls.signature import signature_of
 from api.cookies import Cookies, wanted, without_tokens
-from api.fixed import Fixed
+from api.files import multipart
 from api.lanes import Place
 from api.middleware import ADDRESS, NO_STORE, REQUEST_ID, REVALIDATED, ROUTE
-from api.pieces import Pieces
 from api.shown import Shown, holder_of
-from api.signature import signature_of
 from core.accounts.csrf import CsrfToken
 from core.accounts.sessions import Tokens
 from core.base import errors
