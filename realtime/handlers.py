@@ -114,7 +114,7 @@ class Handlers:
             raise conversations.not_all_members()
         client_id = event.client_id or (repeats.client_id_of(client, event) if reply.acks else None)
         draft = Draft(
-            uuid7(),
+            self._resources.ids.of(client.user.market),
             event.conversation_id,
             client.user.person,
             content,

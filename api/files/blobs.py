@@ -56,7 +56,7 @@ class Blobs:
     def __init__(self, market: Marketplace, resources: Resources) -> None:
         self._market = market
         self._resources = resources
-        self._cookies = Cookies(market.name, resources)
+        self._cookies = Cookies(market, resources)
         self._transfers = Transfers(resources)
         self._roles = frozenset(role for route in market.routes for role in route.who or ())
 

@@ -15,7 +15,6 @@ from core.accounts.emails import MailRates, take_mail
 from core.accounts.sessions import Account, Tokens
 from core.base import clock, errors
 from core.base.errors import Detail
-from core.base.ids import uuid7
 from core.limits.budget import Rate
 from core.platform.db import Connection, One, Run, Scalar
 from core.platform.tokens import Device
@@ -171,7 +170,7 @@ async def hash_for_signup(ctx: Ctx, new: NewAccount, rate: Rate) -> str:
 
 async def create_account(ctx: Ctx, db: Connection, new: NewAccount, password_hash: str) -> Account:
     """Store a checked account; raises EMAIL_EXISTS. The hash comes from before the transaction: it takes long."""
-    id = await INSERT_USER(db, uuid7(), ctx.market, new.email, password_hash, new.name, new.role, clock.now())
+    id = await INSERT_USER(db, ctx.new_id(), ctx.market, new.email, password_hash, new.name, new.role, clock.now())
     if id is None:
         raise _email_exists()
     return Account(id, new.email, new.name, new.role)

@@ -8,7 +8,6 @@ import msgspec
 
 from core.base import clock, errors
 from core.base.events import ConversationClosed, ConversationCreated, MembersChanged, Message, MessageReceived
-from core.base.ids import uuid7
 from core.base.paging import CursorPagination, CursorQuery, Position, cursor_pagination, page_of
 from core.base.people import Person
 from core.chat import blocks
@@ -240,7 +239,7 @@ async def create_pair(ctx: Ctx, other_id: UUID) -> tuple[Conversation, bool]:
     key = pair_key(ctx.user.id, other_id)
     async with unit_of_work(ctx) as work:
         await LOCK_PAIR(work.db, key)
-        created = await CREATE_PAIR(work.db, uuid7(), ctx.market, key, ctx.user.id)
+        created = await CREATE_PAIR(work.db, ctx.new_id(), ctx.market, key, ctx.user.id)
         if created:
             await blocks.require_none(work.db, ctx.user.id, other_id)
             await ADD_MEMBERS(work.db, created, [ctx.user.id, other_id], "member", ctx.market, ctx.user.id)
@@ -362,7 +361,7 @@ async def _log(
 ) -> None:
     text = worded(template, {"actor": actor, **people})
     place = found(await NEXT_PLACE(work.db, id), errors.CONVERSATION_NOT_FOUND.error())
-    notice = Message(uuid7(), id, place.seq, place.version, actor, text.text(), place.at, kind="system")
+    notice = Message(work.new_id(), id, place.seq, place.version, actor, text.text(), place.at, kind="system")
     numbers = (place.seq, place.version, notice.id, actor.id, MEMBERS_HAVE_CHANGED, place.at)
     await APPEND_SYSTEM_MESSAGE(work.db, id, *numbers, text.pieces, text.ids)
     await READ_NOTE(work.db, id, place.seq, [person.id for person in joining], actor.id)

@@ -8,7 +8,6 @@ import msgspec
 
 from core.base import clock, errors
 from core.base.events import ConversationCreated
-from core.base.ids import uuid7
 from core.base.people import Person
 from core.chat import blocks, conversations, invitations
 from core.chat.conversations import ADD_MEMBERS, LOCK, PASS_OWNERSHIP, REMOVE_MEMBER, Conversation, Standing
@@ -85,7 +84,7 @@ async def create(
 ) -> tuple[Conversation, Joining]:
     """Make a group of the caller, who owns it, and these users; raises USER_NOT_FOUND, RATE_LIMITED."""
     await _require_people(ctx, user_ids)
-    id = uuid7()
+    id = ctx.new_id()
     async with unit_of_work(ctx) as work:
         await invitations.lock_caller(ctx, work)
         await CREATE(work.db, id, ctx.market, title, ctx.user.id)

@@ -11,6 +11,7 @@ from core.chat.groups import Acquainted, nobody
 from core.files.purposes import Purpose
 from core.limits.budget import Rate
 from core.limits.weights import Weight
+from core.market.dialect import DEFAULT, Dialect
 from core.platform.db import Scalar
 from core.privacy.registry import PersonalData
 from core.work.context import Ctx
@@ -39,9 +40,10 @@ class FilePart:
 class Route:
     """One row of a marketplace's table of calls.
 
-    `path` names its parameters in camelCase, `handler` takes them in snake_case, after the Ctx; besides these it may take
-    `body` (a struct, from JSON) and `query` (a struct, from the query string). It returns a struct, a Text, a JsonFile,
-    None (204) or an Answer.
+    `path` names its parameters as clients see them, `handler` takes them in snake_case, after the Ctx; besides these it may
+    take `body` (a struct, from JSON) or `raw` (a RawBody), and `query` (a struct, from the query string). It returns a struct,
+    a Text, a JsonFile, None (204) or an Answer.
+    `is_at_root`: the path begins at the root of the host, not behind the marketplace's prefixes.
     `uploads`: the call may also come as multipart/form-data, whose other parts are the fields of `body`.
     `ends_login`: after it the caller is logged in no more.
     `weight`: what the call costs of the caller's `messages`, which her sockets pay from too; see core/limits/weights.py.
@@ -60,6 +62,7 @@ class Route:
     ends_login: bool = False
     weight: Weight | None = None
     searches_messages: bool = False
+    is_at_root: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,8 @@ class Marketplace:
 
     `still_so`, by type of notification: whether it is still so for the entity ($1) and the user ($2) that it names. Asked when
     a mail or push leaves.
+
+    `prefixes`: where the paths of its routes begin, behind each of which all of them are.
     """
 
     name: str
@@ -109,6 +114,8 @@ class Marketplace:
     periodic_tasks: tuple[PeriodicTask, ...] = ()
     still_so: Mapping[str, Scalar[bool]] = field(default_factory=dict)
     seals_messages: bool = False
+    prefixes: tuple[str, ...] = ("",)
+    dialect: Dialect = DEFAULT
 
     def __post_init__(self) -> None:
         if self.seals_messages:
@@ -156,6 +163,23 @@ def put(
 ) -> Route:
     """Change; calling it twice is harmless."""
     return Route("PUT", path, handler, who, (status,), errors, weight=weight)
+
+
+def patch(
+    path: str,
+    handler: Handler,
+    who: Roles | None,
+    *errors: ErrorCode,
+    status: int = 200,
+    weight: Weight | None = None,
+) -> Route:
+    """Change what is given, and nothing else; calling it twice is harmless."""
+    return Route("PATCH", path, handler, who, (status,), errors, weight=weight)
+
+
+def at_root(route: Route) -> Route:
+    """Return the route of a call whose path begins at the root of the host."""
+    return replace(route, is_at_root=True)
 
 
 def searching_messages(route: Route) -> Route:

@@ -7,7 +7,6 @@ import msgspec
 from core.base import errors
 from core.base.answers import Answer
 from core.base.events import Message
-from core.base.ids import uuid7
 from core.base.publisher import Draft, as_message
 from core.chat import conversations
 from core.messages import messages
@@ -61,7 +60,7 @@ async def _send_once(ctx: Ctx, conversation_id: UUID, body: NewMessage, content:
 
 async def _send(ctx: Ctx, conversation_id: UUID, body: NewMessage, content: str) -> Answer[Message]:
     draft = Draft(
-        id=uuid7(),
+        id=ctx.new_id(),
         conversation_id=conversation_id,
         sender=ctx.user.person,
         content=content,
