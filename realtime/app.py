@@ -67,9 +67,9 @@ class Hub:
         )
         recovery = Recovery(resources.redis, self._bus, rooms.stamps)
         returning = Returning(resources.db, history, rooms, recovery)
-        acquainted = {market.name: market.acquainted for market in markets}
-        handlers = Handlers(resources, history, rooms, presence, self._publisher, recovery, returning, acquainted)
-        messages = {market.name: market.messages for market in markets}
+        policies = {market.name: market.policy for market in markets}
+        handlers = Handlers(resources, history, rooms, presence, self._publisher, recovery, returning, policies)
+        messages = {name: policy.messages for name, policy in policies.items()}
         is_limited = settings.rate_limits == "on"
         limiter = Limiter(resources.limits, resources.offenders, messages if is_limited else None)
         gateway = self._gateway = Gateway(

@@ -26,7 +26,7 @@ import msgspec
 from redis.asyncio import Redis
 
 from core.limits.away import REDIS_AWAY
-from core.messages.messages import Place
+from core.messages.catchup import Place
 from realtime import repeats
 from realtime.bus import Bus
 from realtime.engine.frames import text_frame

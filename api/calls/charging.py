@@ -32,21 +32,21 @@ class Charging:
         """Count the call; raises RATE_LIMITED."""
         shown = await self._shown(request, ctx)
         if ctx.caller:
-            return await limits.take(ctx, self._market.per_user, str(ctx.caller.id))
+            return await limits.take(ctx, self._market.policy.per_user, str(ctx.caller.id))
         if holder := holder_of(ctx.resources.keys, shown):
-            return await limits.take(ctx, self._market.per_holder, holder)
+            return await limits.take(ctx, self._market.policy.per_holder, holder)
         reads = self._route.method == hdrs.METH_GET
-        rate = self._market.per_address if reads else self._market.per_address_changes
+        rate = self._market.policy.per_address if reads else self._market.policy.per_address_changes
         return await limits.take(ctx, rate, ctx.remote)
 
     async def take_failure(self, ctx: Ctx) -> None:
         """Count a call whose credential is not valid like a public one of its address; raises RATE_LIMITED."""
-        await limits.take(ctx, self._market.per_address, ctx.remote)
+        await limits.take(ctx, self._market.policy.per_address, ctx.remote)
 
     async def weigh(self, ctx: Ctx, body: object) -> None:
         """Count what the call does to others; raises RATE_LIMITED."""
         if weight := self._route.weight:
-            await limits.take(ctx, self._market.messages, str(ctx.user.id), weight.base, weight.rest(body))
+            await limits.take(ctx, self._market.policy.messages, str(ctx.user.id), weight.base, weight.rest(body))
 
     async def _shown(self, request: web.Request, ctx: Ctx) -> Shown:
         """Return the tokens of a call; where one is in the body, that is read, and the call admitted only then."""
@@ -57,7 +57,7 @@ class Charging:
             request[RAW] = raw = await read_aside(request, MOST_REFRESH)
         except AppError:
             admission.take(ctx.remote)
-            await limits.take(ctx, self._market.per_address_changes, ctx.remote)
+            await limits.take(ctx, self._market.policy.per_address_changes, ctx.remote)
             raise
         with suppress(AppError):  # which is answered when it has been counted
             body = self._arguments.body(request, self._arguments.ours(raw))

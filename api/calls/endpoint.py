@@ -61,7 +61,7 @@ class Endpoint:
             if place:
                 request[PLACE] = place
             ctx = await self._identified(request, self._context(request))
-            logs.identify(ctx.market, str(ctx.caller.id) if ctx.caller else "")
+            logs.identify(ctx.policy.name, str(ctx.caller.id) if ctx.caller else "")
             allowance = await self._charging.take(request, ctx)
             if ctx.caller:
                 request[ADMITTED].give_back()
@@ -125,7 +125,7 @@ class Endpoint:
         return Ctx(
             resources=self._resources,
             publisher=self._publisher,
-            market=self._market.name,
+            policy=self._market.policy,
             request_id=request[REQUEST_ID],
             remote=request[ADDRESS],
             user_agent=request.headers.get("User-Agent", ""),

@@ -27,6 +27,7 @@ from core.files.links import (
 )
 from core.files.media import canonical, stored_as
 from core.files.names import extension_of
+from core.files.purposes import purpose_named
 from core.files.table import File
 from core.files.urls import FILE_PATH
 from core.market.market import Marketplace
@@ -133,8 +134,9 @@ class Blobs:
     ) -> web.StreamResponse:
         """Give a file to a user; `kept` says for how many seconds the user's browser may keep one that is private."""
         resources = self._resources
-        file = await readable(resources.db, self._market.name, self._market.purposes, file_id, user_id)
-        is_public = any(one.name == file.purpose and one.may_read is None for one in self._market.purposes)
+        file = await readable(resources.db, self._market.policy, file_id, user_id)
+        purpose = purpose_named(self._market.policy, file.purpose)
+        is_public = purpose is not None and purpose.may_read is None
         key, mime_type = object_of(file, variant)
         shown = disposition(file, inline=is_public)
         url = await resources.storage.link_to_get(key, mime_type, shown, FOLLOWED_SECONDS)

@@ -74,13 +74,13 @@ class FormReader:
         name = PurePosixPath(filename.replace("\\", "/")).name  # some browsers tell the whole path
         new = with_type(NewUpload(name, 1, said, known.purpose))
         self._check(known, new)
-        await count(self._ctx, self._market.uploads)
+        await count(self._ctx)
         content = self._stack.enter_context(TemporaryFile())  # noqa: SIM115 - the stack closes it
         return _FilePart(known, new, content, self._check)
 
     def _check(self, known: FilePart, new: NewUpload) -> None:
         try:
-            check_upload(self._market.purposes, new)
+            check_upload(self._market.policy, new)
         except AppError as error:
             if error.kind is errors.FILE_TOO_LARGE:
                 raise known.too_large.error(error.message) from None

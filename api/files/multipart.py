@@ -57,7 +57,7 @@ def most_bytes(market: Marketplace, route: Route) -> int:
 
 
 def _largest(market: Marketplace, part: FilePart) -> int:
-    purpose = purpose_named(market.purposes, part.purpose)
+    purpose = purpose_named(market.policy, part.purpose)
     return max(kind.max_bytes for kind in purpose.kinds) if purpose else 0
 
 

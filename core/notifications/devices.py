@@ -11,6 +11,7 @@ from core.accounts.logins import HOLD
 from core.base import clock, errors
 from core.platform.db import Many, One, Run, found, transaction
 from core.work.context import Ctx
+from core.work.personal_data import PersonalData, rows_of
 
 # fcm: an Android app, apns: an iOS app, webpush: a browser; all three with a registration token of Firebase.
 Platform: TypeAlias = Literal["fcm", "apns", "webpush"]
@@ -58,6 +59,12 @@ KEEP_NEWEST = Run(
 )
 REMOVE = Run("delete from devices where id = $1 and user_id = $2")
 FORGET = Run("delete from devices where id = $1")
+PERSONAL_DATA = PersonalData(
+    "devices",
+    frozenset({"devices"}),
+    rows_of("select id, platform, token, created_at from devices where user_id = $1 order by created_at"),
+    (Run("delete from devices where user_id = $1"),),
+)
 
 
 async def register(ctx: Ctx, platform: Platform, token: str) -> Device:

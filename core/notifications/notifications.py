@@ -16,6 +16,7 @@ from core.notifications.said import ENTITY_ID, IS_LEFT, MESSAGE, MOST_DELETED, S
 from core.platform.db import Many, One, Pool, Run, Scalar, found
 from core.work.context import Ctx
 from core.work.notices import Notice
+from core.work.personal_data import PersonalData, rows_of
 
 CHUNK = 50
 MESSAGE_RECEIVED = Notice("message_received", "New message", "{sender}: {preview}", "message")
@@ -180,6 +181,34 @@ WRITTEN_SINCE = Many(
     select conversation_id from messages where id >= $1
     union
     select conversation_id from messages where id < '{FIRST_UUID7}' and created_at >= $2""",  # noqa: S608 - no input in it
+)
+PERSONAL_DATA = PersonalData(
+    "notifications",
+    frozenset({"notifications"}),
+    rows_of(
+        f"""
+        select n.id, n.type, n.title, {MESSAGE}, n.entity_type, {ENTITY_ID}, n.created_at, n.read_at
+        from notifications n {SAID} where n.user_id = $1 order by n.created_at"""  # noqa: S608 - no input in it
+    ),
+    later=(
+        Run(
+            """
+            delete from notifications where id in (
+                select id from notifications where user_id = $1 order by id limit $2 for update skip locked
+            )"""
+        ),
+        # What the version before this one has stored for others names her.
+        Run(
+            """
+            update notifications set message = 'New message' where id in (
+                select n.id from members c join members o on o.conversation_id = c.conversation_id
+                join notifications n on n.user_id = o.user_id and n.fold_key = c.conversation_id
+                where c.user_id = $1 and n.wording is null and n.message <> 'New message'
+                order by n.id limit $2 for update of n skip locked
+            )"""
+        ),
+    ),
+    kept="Those of other people, in which she has no name any more: names are filled in when they are read.",
 )
 
 

@@ -21,6 +21,7 @@ from core.platform.storage import Storage
 from core.platform.tokens import KeyRing
 from core.search.totals import Totals
 from core.work.jobs import Jobs
+from core.work.policy import Policy
 
 if TYPE_CHECKING:
     from core.work.unit_of_work import UnitOfWork
@@ -60,7 +61,7 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Ctx:
-    """One request, socket event or job: its resources, its user (None: anonymous), where it comes from.
+    """One request, socket event or job: its resources, its marketplace's policy, its user (None: anonymous), where it comes from.
 
     `device` is the token by which a browser or app shows that it was logged in before: see known_devices.py.
     `access_token` is what the request shows, right or wrong: `caller` is who it turned out to be.
@@ -69,7 +70,7 @@ class Ctx:
 
     resources: Resources
     publisher: Publisher
-    market: str
+    policy: Policy
     request_id: str
     remote: str = ""
     user_agent: str = ""
@@ -83,7 +84,7 @@ class Ctx:
 
     def new_id(self) -> UUID:
         """Return an id for what clients see; raises UNAVAILABLE."""
-        return self.resources.ids.of(self.market)
+        return self.resources.ids.of(self.policy.name)
 
     @property
     def db(self) -> Db:

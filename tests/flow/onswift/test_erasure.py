@@ -18,12 +18,11 @@ from core.notifications.notifications import notify_members
 from core.platform.db import transaction
 from core.platform.storage import Storage
 from core.privacy import erasure
-from core.privacy.registry import LOCK_OUT
+from core.privacy.erasure import LOCK_OUT
 from core.work import dead_jobs, notices
 from core.work.context import User
 from core.work.jobs import FinishErasure, MailAlert, MailUser
 from core.work.kept_answers import DELETED_NAME
-from marketplaces import onswift
 from marketplaces.onswift.notices import REVIEW_RECEIVED
 from tests.flow.api.conftest import Api, Caller
 from tests.flow.conftest import PATIENCE, Chatter, Environment
@@ -211,9 +210,8 @@ async def test_much_is_erased_a_little_at_a_time(api: Api, env: Environment, mon
         said = await bob.post(f"/conversations/{groups[0]}/messages", content="first", clientId=f"c{number}")
         await bob.put(f"/conversations/{groups[0]}/messages/{said.body['id']}", content="second")
     await bob.delete("/users/me")
-    ctx, market = env.ctx(user_of(bob)), onswift.MARKETPLACE
-    runs = 0
-    while not await erasure.finish(ctx, market.personal_data, market.purposes, UUID(bob.id)):
+    ctx, runs = env.ctx(user_of(bob)), 0
+    while not await erasure.finish(ctx, UUID(bob.id)):
         runs += 1
     db = env.resources.db
     assert runs > 3

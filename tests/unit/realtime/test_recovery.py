@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from core.messages.messages import Place
+from core.messages.catchup import Place
 from realtime.recovery import MOST_TOLD, _from, forget_old
 from realtime.room import Room, Told
 
