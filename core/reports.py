@@ -12,7 +12,6 @@ import msgspec
 
 from core.accounts.identity import role_of
 from core.base import clock, errors
-from core.base.ids import uuid7
 from core.chat.membership import require_member
 from core.limits.budget import Rate
 from core.platform.db import Db, Many, One, Run, Scalar, found
@@ -115,11 +114,11 @@ RESOLVE = Scalar(
     update reports set resolved_at = $2, resolved_by = $3, note = $4 where id = $1 and resolved_at is null
     returning id""",
 )
-# Those made before a moment ($1), so many at most ($2): ids are UUIDv7, so the oldest come first.
+# Those made before a moment ($1), so many at most ($2), the oldest first.
 FORGET = Run(
     """
     delete from reports where id in (
-        select id from (select id, created_at from reports order by id limit $2) oldest where created_at < $1
+        select id from reports where created_at < $1 order by created_at limit $2
     )"""
 )
 PERSONAL_DATA = PersonalData(
@@ -183,7 +182,9 @@ async def _store(
     await limits.take(ctx, REPORTS, str(ctx.user.id))
     about = (user_id, conversation_id, message_id)
     async with unit_of_work(ctx) as work:
-        row = await INSERT(work.db, uuid7(), ctx.policy.name, ctx.user.id, *about, reason, text, evidence, clock.now())
+        row = await INSERT(
+            work.db, ctx.new_id(), ctx.policy.name, ctx.user.id, *about, reason, text, evidence, clock.now()
+        )
         report = found(row, errors.INTERNAL_ERROR.error())
         await work.record("report.make", report.id, reason=reason)
     return report

@@ -8,7 +8,6 @@ import msgspec
 from msgspec import Meta
 
 from core.base import clock, errors
-from core.base.ids import uuid7
 from core.base.paging import CursorQuery, Position, Rows, page_of
 from core.base.people import Person
 from core.platform.db import Connection, Db, Many, One, Run, Scalar, found
@@ -120,7 +119,7 @@ async def write(
     ctx: Ctx, db: Connection, subject_id: UUID, context_id: UUID | None, rating: int, text: str
 ) -> Review | None:
     """Store the caller's review of a user; None if she has one of him in this context already."""
-    id = await INSERT(db, uuid7(), subject_id, ctx.user.id, context_id, rating, text, clock.now())
+    id = await INSERT(db, ctx.new_id(), subject_id, ctx.user.id, context_id, rating, text, clock.now())
     if id is None:
         return None
     await ADD_UP(db, subject_id, rating, 1)

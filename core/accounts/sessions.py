@@ -150,7 +150,7 @@ PERSONAL_DATA = PersonalData(
 async def start(ctx: Ctx, db: Connection, account: Account) -> Tokens:
     """Open a session."""
     now = clock.now()
-    session_id, token_id = uuid7(), uuid7()
+    session_id, token_id = ctx.new_id(), uuid7()
     await INSERT_SESSION(db, session_id, account.id, storable(ctx.user_agent), ctx.remote, now)
     await INSERT_REFRESH_TOKEN(db, token_id, session_id, now)
     return _sign(ctx, account, session_id, token_id, now)

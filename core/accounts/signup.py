@@ -11,7 +11,6 @@ from core.accounts.identity import USER_BY_EMAIL
 from core.accounts.sessions import Account, Tokens
 from core.base import clock, errors
 from core.base.errors import Detail
-from core.base.ids import uuid7
 from core.platform.db import Connection, Scalar
 from core.work import rate_limits as limits
 from core.work.context import Ctx
@@ -71,7 +70,7 @@ async def _hash(ctx: Ctx, new: NewAccount) -> str:
 
 
 async def _create(ctx: Ctx, db: Connection, new: NewAccount, password_hash: str) -> Account:
-    id = await INSERT_USER(db, uuid7(), ctx.policy.name, new.email, password_hash, new.name, new.role, clock.now())
+    id = await INSERT_USER(db, ctx.new_id(), ctx.policy.name, new.email, password_hash, new.name, new.role, clock.now())
     if id is None:
         raise _email_exists()
     return Account(id, new.email, new.name, new.role)

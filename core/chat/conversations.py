@@ -8,7 +8,6 @@ import msgspec
 
 from core.base import clock, errors
 from core.base.events import ConversationClosed, ConversationCreated
-from core.base.ids import uuid7
 from core.base.paging import CursorPagination, CursorQuery, Position, cursor_pagination, page_of
 from core.chat import blocks, notes
 from core.chat.membership import ADD_MEMBERS, LOCK, MEMBERS_OF, require_member
@@ -164,7 +163,7 @@ async def create_pair(ctx: Ctx, other_id: UUID) -> tuple[Conversation, bool]:
     key = pair_key(ctx.user.id, other_id)
     async with unit_of_work(ctx) as work:
         await LOCK_PAIR(work.db, key)
-        created = await CREATE_PAIR(work.db, uuid7(), ctx.policy.name, key, ctx.user.id)
+        created = await CREATE_PAIR(work.db, ctx.new_id(), ctx.policy.name, key, ctx.user.id)
         if created:
             await blocks.require_none(work.db, ctx.user.id, other_id)
             await ADD_MEMBERS(work.db, created, [ctx.user.id, other_id], "member", ctx.policy.name, ctx.user.id)

@@ -7,7 +7,6 @@ import msgspec
 
 from core.base import clock, errors
 from core.base.events import ConversationCreated
-from core.base.ids import uuid7
 from core.base.people import Person
 from core.chat import blocks, conversations, invitations, notes
 from core.chat.conversations import Conversation
@@ -87,7 +86,7 @@ GROUPS_OF = Many(
 async def create(ctx: Ctx, title: str, user_ids: Sequence[UUID]) -> tuple[Conversation, Joining]:
     """Make a group of the caller, who owns it, and these users; raises USER_NOT_FOUND, RATE_LIMITED."""
     await _require_people(ctx, user_ids)
-    id = uuid7()
+    id = ctx.new_id()
     async with unit_of_work(ctx) as work:
         await invitations.lock_caller(ctx, work)
         await CREATE(work.db, id, ctx.policy.name, title, ctx.user.id)

@@ -9,7 +9,6 @@ import msgspec
 from core.accounts.sessions import LOCK_USER
 from core.base import clock, errors
 from core.base.events import Invitation, InvitationAnswered, InvitationReceived
-from core.base.ids import uuid7
 from core.base.paging import CursorPagination, CursorQuery, Position, cursor_pagination, page_of
 from core.base.people import Person
 from core.chat import conversations, membership, notes
@@ -207,7 +206,7 @@ async def invite(
     if strangers := [user_id for user_id in user_ids if user_id not in spared]:
         if counted:
             await _check_day(ctx, len(strangers))
-        new = await INVITE(work.db, [uuid7() for _ in strangers], strangers, id, ctx.user.id, now)
+        new = await INVITE(work.db, [ctx.new_id() for _ in strangers], strangers, id, ctx.user.id, now)
         await _tell_invited(ctx, work, id, title, new)
         invited |= {row.user_id for row in new}
     return [user_id for user_id in user_ids if user_id in invited]

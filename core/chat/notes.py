@@ -8,7 +8,6 @@ import msgspec
 
 from core.base import errors
 from core.base.events import MembersChanged, Message, MessageReceived
-from core.base.ids import uuid7
 from core.base.people import Person
 from core.platform.db import One, Run, found
 from core.text.wording import worded
@@ -90,7 +89,7 @@ async def log(
     """Add a note of an actor's, in which `template` names people; those who are `joining` have read it."""
     text = worded(template, {"actor": actor, **people})
     place = found(await NEXT_PLACE(work.db, id), errors.CONVERSATION_NOT_FOUND.error())
-    notice = Message(uuid7(), id, place.seq, place.version, actor, text.text(), place.at, kind="system")
+    notice = Message(work.new_id(), id, place.seq, place.version, actor, text.text(), place.at, kind="system")
     numbers = (place.seq, place.version, notice.id, actor.id, MEMBERS_HAVE_CHANGED, place.at)
     await APPEND_SYSTEM_MESSAGE(work.db, id, *numbers, text.pieces, text.ids)
     await READ_NOTE(work.db, id, place.seq, [person.id for person in joining], actor.id)

@@ -10,7 +10,6 @@ from uuid import UUID
 import msgspec
 
 from core.base.events import ConversationCreated
-from core.base.ids import uuid7
 from core.chat import conversations, groups, invitations, membership
 from core.chat.membership import ADD_MEMBERS, LOCK
 from core.platform.db import Run, Scalar
@@ -48,7 +47,7 @@ async def converse(
 
     The caller and the subject are locked.
     """
-    created = await CREATE(work.db, uuid7(), ctx.policy.name, title, owner_id, subject.type, subject.id)
+    created = await CREATE(work.db, ctx.new_id(), ctx.policy.name, title, owner_id, subject.type, subject.id)
     if created is None:
         existing = await _conversation(ctx, work, subject)
         assert existing, "a conversation that could not be made is there"  # noqa: S101

@@ -8,7 +8,6 @@ import msgspec
 
 from core.base import clock, errors
 from core.base.errors import Detail
-from core.base.ids import uuid7
 from core.files import media, names, table
 from core.files.attaching import FileView, confirm, view_of
 from core.files.links import upload_url
@@ -70,7 +69,7 @@ async def count(ctx: Ctx) -> None:
 
 def new_file(ctx: Ctx, new: NewUpload) -> File:
     """Return a file of the caller's that is not stored yet; what will be converted has the type and the name of that."""
-    id, mime_type = uuid7(), media.stored_as(new.mime_type)
+    id, mime_type = ctx.new_id(), media.stored_as(new.mime_type)
     is_converted = mime_type != new.mime_type
     return File(
         id=id,

@@ -8,6 +8,7 @@ import msgspec
 from core.base.errors import FILE_TOO_LARGE, ErrorCode
 from core.base.events import ClientEvent
 from core.limits.weights import Weight
+from core.market.dialect import DEFAULT, Dialect
 from core.market.traits import Handler, traits_of
 from core.work.context import Ctx
 from core.work.policy import Policy
@@ -35,9 +36,10 @@ class FilePart:
 class Route:
     """One row of a marketplace's table of calls.
 
-    `path` names its parameters in camelCase, `handler` takes them in snake_case, after the Ctx; besides these it may take
-    `body` (a struct, from JSON) and `query` (a struct, from the query string). It returns a struct, a Text, a JsonFile,
-    None (204) or an Answer.
+    `path` names its parameters as clients see them, `handler` takes them in snake_case, after the Ctx; besides these it may
+    take `body` (a struct, from JSON) or `raw` (a RawBody), and `query` (a struct, from the query string). It returns a struct,
+    a Text, a JsonFile, None (204) or an Answer.
+    `is_at_root`: the path begins at the root of the host, not behind the marketplace's prefixes.
     `uploads`: the call may also come as multipart/form-data, whose other parts are the fields of `body`.
     `ends_login`: after it the caller is logged in no more.
     `weight`: what the call costs of the caller's `messages`, which her sockets pay from too; see core/limits/weights.py.
@@ -56,6 +58,7 @@ class Route:
     ends_login: bool = False
     weight: Weight | None = None
     searches_messages: bool = False
+    is_at_root: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +81,17 @@ class PeriodicTask:
 
 @dataclass(frozen=True, slots=True)
 class Marketplace:
-    """The manifest: its rules, its tables, and what its workers do by the clock."""
+    """The manifest: its rules, its tables, what its workers do by the clock, and how it looks.
+
+    `prefixes`: where the paths of its routes begin, behind each of which all of them are.
+    """
 
     policy: Policy
     routes: tuple[Route, ...]
     events: tuple[SocketEvent, ...] = ()
     periodic_tasks: tuple[PeriodicTask, ...] = ()
+    prefixes: tuple[str, ...] = ("",)
+    dialect: Dialect = DEFAULT
 
     def __post_init__(self) -> None:
         if self.policy.seals_messages:
@@ -139,6 +147,11 @@ def put(path: str, handler: Handler, who: Roles | None, *errors: ErrorCode, weig
 def patch(path: str, handler: Handler, who: Roles | None, *errors: ErrorCode, weight: Weight | None = None) -> Route:
     """Change what is given, where a marketplace has this verb for it."""
     return _route("PATCH", path, handler, who, errors, (200,), (), weight)
+
+
+def at_root(route: Route) -> Route:
+    """Return the route of a call whose path begins at the root of the host."""
+    return replace(route, is_at_root=True)
 
 
 def delete(

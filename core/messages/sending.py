@@ -11,7 +11,6 @@ import msgspec
 
 from core.base import errors
 from core.base.events import Message
-from core.base.ids import uuid7
 from core.base.people import Person
 from core.base.publisher import Draft, as_message
 from core.chat.membership import members_among, not_all_members, require_member
@@ -48,6 +47,7 @@ def checked_content(content: str) -> str:
 
 
 def draft_of(
+    id: UUID,
     sender: Person,
     conversation_id: UUID,
     content: str,
@@ -64,7 +64,7 @@ def draft_of(
     mentioned = tuple(dict.fromkeys(mentions)) if mentions else ()
     if not all(map(is_member, mentioned)):
         raise not_all_members()
-    return Draft(uuid7(), conversation_id, sender, content, client_id(), reply_to, mentioned)
+    return Draft(id, conversation_id, sender, content, client_id(), reply_to, mentioned)
 
 
 async def send(ctx: Ctx, conversation_id: UUID, new: NewMessage) -> tuple[Message, bool]:
@@ -77,6 +77,7 @@ async def send(ctx: Ctx, conversation_id: UUID, new: NewMessage) -> tuple[Messag
     await require_member(ctx, conversation_id)
     members = await members_among(ctx.db, conversation_id, new.mentions)
     draft = draft_of(
+        ctx.new_id(),
         ctx.user.person,
         conversation_id,
         content,

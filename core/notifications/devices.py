@@ -9,7 +9,6 @@ from msgspec import Meta
 
 from core.accounts.logins import HOLD
 from core.base import clock, errors
-from core.base.ids import uuid7
 from core.platform.db import Many, One, Run, found, transaction
 from core.work.context import Ctx
 from core.work.personal_data import PersonalData, rows_of
@@ -76,7 +75,7 @@ async def register(ctx: Ctx, platform: Platform, token: str) -> Device:
     async with transaction(ctx.db) as db:
         if await HOLD(db, ctx.user.session_id) is None:
             raise errors.SESSION_ENDED.error()
-        row = (uuid7(), ctx.user.id, ctx.user.session_id, platform, token, clock.now())
+        row = (ctx.new_id(), ctx.user.id, ctx.user.session_id, platform, token, clock.now())
         device = await REGISTER(db, *row) or await BY_TOKEN(db, platform, token)
         await KEEP_NEWEST(db, ctx.user.id)
     return found(device, errors.INTERNAL_ERROR.error())

@@ -8,6 +8,7 @@ import msgspec
 
 from core.base import clock, errors
 from core.base.events import NotificationChanged, NotificationNew, NotificationView
+from core.base.ids import FIRST_UUID7
 from core.base.paging import CursorPagination, CursorQuery, Position, cursor_pagination, page_of
 from core.base.publisher import Publisher
 from core.chat.conversation_updates import SMALL, tell
@@ -89,8 +90,9 @@ MARK_ALL_READ = Run(
     )"""
 )
 # Of what they have not read, deleted messages and those of their own count for nothing. In conversations of more than 100 only
-# those are told whom one of the last 1000 messages mentions; earlier ones they were told of when those were new. The id is a
-# UUIDv7 (48 bits of milliseconds, version 7) like those made in Python; naming the member beside it makes one for each. No lock:
+# those are told whom one of the last 1000 messages mentions; earlier ones they were told of when those were new. Unless the
+# market has bigints, the id is a UUIDv7 (48 bits of milliseconds, version 7) like those made in Python; naming the member beside
+# it makes one for each. No lock:
 # two folds at once insert in the same order, and the later state wins. Who wants none in her list has one all the same, that her
 # list of conversations is told by; defaults: MESSAGE_RECEIVED. A mail has told her what she had not read then: another one may
 # once she has read that. What it says is no column: see said.py. What is quiet for her is not pushed, and what was pushed before
@@ -134,7 +136,11 @@ FOLD_MESSAGES = Many(
         insert into notifications as o
             (id, user_id, type, title, message, entity_type, entity_id, fold_key, fold_seq, created_at, in_app, pushed_at)
         select
-            encode(set_byte(overlay(b.random placing n.milliseconds from 1), 6, get_byte(b.random, 6) & 15 | 112), 'hex')::uuid,
+            coalesce(
+                next_bigint_id(u.market),
+                encode(set_byte(overlay(b.random placing n.milliseconds from 1), 6, get_byte(b.random, 6) & 15 | 112), 'hex')
+                    ::uuid
+            ),
             r.user_id, 'message_received', 'New message', 'New message',
             'message', r.message_id, r.conversation_id, r.seq, $2, coalesce(w.in_app, true), case when r.is_quiet then $2 end
         from unread r
@@ -168,8 +174,14 @@ FOLD_MESSAGES = Many(
     from folded f join unread r using (conversation_id, user_id)
     left join notification_preferences w on w.user_id = f.user_id and w.type = 'message_received'""",  # noqa: S608 - no input in it
 )
-# Ids are UUIDv7: from the first of a moment on is since that moment.
-WRITTEN_SINCE = Many(Written, "select distinct conversation_id from messages where id >= $1")
+# Ids are UUIDv7: from the first of a moment ($1) on is since that moment ($2). Those that hold a bigint tell no time.
+WRITTEN_SINCE = Many(
+    Written,
+    f"""
+    select conversation_id from messages where id >= $1
+    union
+    select conversation_id from messages where id < '{FIRST_UUID7}' and created_at >= $2""",  # noqa: S608 - no input in it
+)
 PERSONAL_DATA = PersonalData(
     "notifications",
     frozenset({"notifications"}),
@@ -240,7 +252,7 @@ async def notify_members(db: Pool, publisher: Publisher, conversation_ids: Seque
 async def written_since(db: Pool, moment: datetime) -> list[UUID]:
     """Return the conversations in which something was written since a moment."""
     first_id = UUID(int=int(moment.timestamp() * 1000) << 80)
-    return [row.conversation_id for row in await WRITTEN_SINCE(db, first_id)]
+    return [row.conversation_id for row in await WRITTEN_SINCE(db, first_id, moment)]
 
 
 def announcement(view: View) -> NotificationNew:

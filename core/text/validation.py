@@ -3,8 +3,8 @@
 What is right takes msgspec's way, and is as fast. What it refuses is read again, field by field.
 
 Everywhere alike: fields and parameters that are unknown are ignored; a wrong value of a known one is VALIDATION_ERROR; a field
-that exists and cannot be changed is FIELD_NOT_CHANGEABLE (api/fixed.py); "" is what forms send for nothing, so in an optional
-field it is nothing.
+that exists and cannot be changed is FIELD_NOT_CHANGEABLE (api/calls/fixed.py); "" is what forms send for nothing, so in an
+optional field it is nothing.
 """
 
 from collections.abc import Callable

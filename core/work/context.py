@@ -16,6 +16,7 @@ from core.platform.fair_queue import Turns
 from core.platform.metrics import Metrics
 from core.platform.passwords import Passwords
 from core.platform.replica import LateReads
+from core.platform.sequences import NewIds
 from core.platform.storage import Storage
 from core.platform.tokens import KeyRing
 from core.search.totals import Totals
@@ -46,6 +47,7 @@ class Resources:
     passwords: Passwords
     decoders: Turns
     totals: Totals
+    ids: NewIds
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,10 @@ class Ctx:
     if_match: str = ""
     if_none_match: str = ""
     work: Transaction | None = None
+
+    def new_id(self) -> UUID:
+        """Return an id for what clients see; raises UNAVAILABLE."""
+        return self.resources.ids.of(self.policy.name)
 
     @property
     def db(self) -> Db:

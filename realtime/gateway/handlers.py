@@ -113,6 +113,7 @@ class Handlers:
 
     def _send(self, client: Client, event: wire.SendMessage, content: str, reply: Reply, room: Room) -> None:
         draft = draft_of(
+            self._resources.ids.of(client.user.market),
             client.user.person,
             event.conversation_id,
             content,

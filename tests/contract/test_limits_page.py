@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from api import admission, blobs, body, multipart, transfers
+from api import admission
+from api.calls import body
+from api.files import blobs, multipart, transfers
 from api.ops import operators, routes
 from core import reports
 from core.accounts import alerts

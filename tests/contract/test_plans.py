@@ -25,6 +25,7 @@ from marketplaces.onswift.queries import deliverables, projects, samples, users
 
 USER = UUID(int=1)
 CONVERSATION = UUID(int=1)
+MESSAGE = UUID(int=2**127)  # among the UUIDv7
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 FILL = """
 create function pg_temp.id(n int) returns uuid language sql immutable as
@@ -125,15 +126,15 @@ HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
     (catchup.CHANGES_WITHIN, ([CONVERSATION], [15], [18], 20, 1000), {"messages_version"}),
     (catchup.NEWEST, ([CONVERSATION], [15], [10], 1000), {"messages_pkey"}),
     (catchup.STOOD_AT, ([CONVERSATION], [MOMENT]), {"messages_pkey", "messages_version"}),
-    (history.BY_ID, (CONVERSATION, UUID(int=3)), {"messages_id"}),
-    (mentions.OF_MESSAGE, (CONVERSATION, UUID(int=3)), {"messages_id", "mentions_pkey"}),
+    (history.BY_ID, (CONVERSATION, MESSAGE), {"messages_id"}),
+    (mentions.OF_MESSAGE, (CONVERSATION, MESSAGE), {"messages_id", "mentions_pkey"}),
     (
         mentions.TELL,
         (CONVERSATION, UUID(int=3), 3, UUID(int=2), [UUID(int=4)], [USER]),
         {"members_pkey", "notifications_told", "devices_user"},
     ),
     (mentions.TAKE_BACK, (CONVERSATION, 3, [USER]), {"members_pkey", "notifications_told", "notifications_mention"}),
-    (history.SEQ_OF, (CONVERSATION, UUID(int=3)), {"messages_id"}),
+    (history.SEQ_OF, (CONVERSATION, MESSAGE), {"messages_id"}),
     (conversations.LIST_OF_USER, (USER, 20, 0, now(), USER), {"members_user", "conversations_pkey", "messages_pkey"}),
     (membership.STANDING, (CONVERSATION, USER, "onswift"), {"conversations_pkey", "members_pkey"}),
     (groups.KNOWN, (USER, [UUID(int=n) for n in range(2, 102)], CONVERSATION), {"members_user", "members_pkey"}),
@@ -160,7 +161,7 @@ HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
     (reports.PAGE, (None, 20, USER, None), {"reports_user"}),
     (reports.PAGE, (UUID(int=2**127), 20, None, True), {"reports_open"}),
     (reports.COUNT, (None, True), {"reports_open"}),
-    (reports.FORGET, (MOMENT, 100), {"reports_pkey"}),
+    (reports.FORGET, (MOMENT, 100), {"reports_created"}),
     (logins.LIVE_SESSIONS, ([USER],), {"sessions_pkey", "users_pkey"}),
     (rooms.ROOM_STATES, ([CONVERSATION],), {"conversations_pkey"}),
     (rooms.ROOM_MEMBERS, ([CONVERSATION],), {"members_pkey"}),
@@ -168,7 +169,7 @@ HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
     (inspection.USERS_BY_EMAIL, (["onswift"], "1@example.com"), {"users_email_canonical"}),
     (inspection.MEMBERS, (CONVERSATION, None, 100), {"members_pkey"}),
     (inspection.MESSAGES_AFTER, (CONVERSATION, 15), {"messages_pkey"}),
-    (inspection.MESSAGE, (UUID(int=3),), {"messages_id"}),
+    (inspection.MESSAGE, (MESSAGE,), {"messages_id"}),
     (reviews.PAGE, (USER, 20, 0, now(), USER), {"reviews_subject"}),
     (reviews.SUMMARY, (USER,), {"reviews_subject"}),
     (
@@ -212,7 +213,7 @@ HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
     (sessions.FORGET_EXPIRED, (MOMENT, 100), {"refresh_tokens_issued", "sessions_pkey"}),
     (sessions.REFRESH_TOKEN, (USER, "onswift"), {"refresh_tokens_pkey"}),
     (notifications.LIST_OF_USER, (USER, None, 20, 0, now(), USER), {"notifications_user"}),
-    (notifications.WRITTEN_SINCE, (UUID(int=2**128 - 1),), {"messages_id"}),
+    (notifications.WRITTEN_SINCE, (UUID(int=2**128 - 1), now()), {"messages_id", "messages_bigint"}),
     (
         notifications.FOLD_MESSAGES,
         ([CONVERSATION], now()),

@@ -120,7 +120,7 @@ async def test_texts_name_people_as_they_are_called_now(api: Api, env: Environme
 async def notice_of(env: Environment, to: Caller, about: Caller) -> None:
     values = {"creator": Person(UUID(about.id), "old name"), "rating": 5}
     async with transaction(env.resources.db) as db:
-        await notices.insert(db, REVIEW_RECEIVED, [UUID(to.id)], None, values)
+        await notices.insert(db, uuid7, REVIEW_RECEIVED, [UUID(to.id)], None, values)
 
 
 async def blocked(env: Environment, statements: int = 1) -> None:
@@ -133,7 +133,7 @@ async def blocked(env: Environment, statements: int = 1) -> None:
 async def test_a_notification_that_is_being_stored_is_erased_with_its_user(api: Api, env: Environment) -> None:
     ann = await api.signed_up()
     async with asyncio.TaskGroup() as group, transaction(env.resources.db) as db:
-        await notices.insert(db, REVIEW_RECEIVED, [UUID(ann.id)], None, {"creator": "Bob", "rating": 5})
+        await notices.insert(db, uuid7, REVIEW_RECEIVED, [UUID(ann.id)], None, {"creator": "Bob", "rating": 5})
         deleting = group.create_task(ann.delete("/users/me"))
         await blocked(env)
     assert deleting.result().status == 204
@@ -163,7 +163,9 @@ async def test_no_notification_is_stored_for_who_is_being_erased(api: Api, env: 
 
     async def insert() -> notices.Told:
         async with transaction(env.resources.db) as db:
-            return await notices.insert(db, REVIEW_RECEIVED, [UUID(ann.id)], None, {"creator": "Bob", "rating": 5})
+            return await notices.insert(
+                db, uuid7, REVIEW_RECEIVED, [UUID(ann.id)], None, {"creator": "Bob", "rating": 5}
+            )
 
     async with asyncio.TaskGroup() as tasks, transaction(env.resources.db) as db:
         await LOCK_OUT(db, UUID(ann.id))

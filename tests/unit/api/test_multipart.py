@@ -9,9 +9,9 @@ from aiohttp.base_protocol import BaseProtocol
 from aiohttp.streams import StreamReader
 from multipart import MultipartError, MultipartSegment, ParserLimitReached
 
-from api import multipart
-from api.form_parts import MAX_FILES
-from api.multipart import MAX_HEADERS, MAX_PARTS, most_bytes
+from api.files import multipart
+from api.files.form_parts import MAX_FILES
+from api.files.multipart import MAX_HEADERS, MAX_PARTS, most_bytes
 from core.base.errors import AppError
 from core.market.market import Route
 from marketplaces.onswift import MARKETPLACE

@@ -9,8 +9,8 @@ from yarl import URL
 
 from api.auth import caller
 from api.cookies import Cookies
+from api.files.transfers import Transfers
 from api.middleware import ROUTE
-from api.transfers import Transfers
 from core.base import errors
 from core.base.errors import AppError
 from core.files import table
@@ -57,7 +57,7 @@ class Blobs:
     def __init__(self, market: Marketplace, resources: Resources) -> None:
         self._market = market
         self._resources = resources
-        self._cookies = Cookies(market.name, resources)
+        self._cookies = Cookies(market, resources)
         self._transfers = Transfers(resources)
         self._roles = frozenset(role for route in market.routes for role in route.who or ())
 

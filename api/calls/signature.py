@@ -24,12 +24,15 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What a handler takes and gives; `answer` is None for 204. `query_lists`: those that the query may name repeatedly."""
+    """What a handler takes and gives; `answer` is None for 204. `query_lists`: those that the query may name repeatedly.
+
+    `raw`: it takes the body as it came."""
 
     path: tuple[Parameter, ...]
     query: type[msgspec.Struct] | None
     query_lists: frozenset[str]
     body: object | None
+    raw: bool
     body_optional: bool
     refresh_token: str
     answer: object | None
@@ -44,6 +47,7 @@ def signature_of(route: Route) -> Signature:
         query=hints.get("query"),
         query_lists=_lists(hints.get("query")),
         body=hints.get("body"),
+        raw="raw" in hints,
         body_optional=type(None) in get_args(hints.get("body")),
         refresh_token=_refresh_token(hints.get("body")),
         answer=answer,
@@ -53,7 +57,8 @@ def signature_of(route: Route) -> Signature:
 def _answer(returned: object) -> object | None:
     if returned is type(None):
         return None
-    return get_args(returned)[0] if get_origin(returned) in (Answer, JsonFile) else returned
+    kind = get_args(returned)[0] if get_origin(returned) in (Answer, JsonFile) else returned
+    return None if kind is type(None) else kind
 
 
 def names_of(*kinds: object) -> frozenset[str]:

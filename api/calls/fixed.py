@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from api.signature import CHANGES, names_of, signature_of
+from api.calls.signature import CHANGES, names_of, signature_of
 from core.base import errors
 from core.base.answers import Answer
 from core.base.errors import Detail

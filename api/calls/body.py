@@ -7,9 +7,12 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from api.lanes import Place
 from core.base import errors
 
 BODY_SECONDS = 10.0  # for all of it; the work begins after that
+RAW = web.RequestKey("raw", bytes)  # of a call that had to be read before it was admitted
+PLACE = web.RequestKey("place", Place)
 # What aiohttp raises at a body that breaks off, or is not what its head says.
 BROKEN = (HttpProcessingError, RuntimeError, EOFError)
 
@@ -52,3 +55,23 @@ async def _read(request: web.Request, most: int) -> bytes:
     finally:
         body.clear()  # an exception keeps what a client that has gone has sent, until the garbage collector comes
         piece = b""
+
+
+async def read_aside(request: web.Request, most: int = 0) -> bytes:
+    """Read a body; while it is still to come, others have the place of the call."""
+    place = request.get(PLACE)
+    if place is None or request.content.is_eof():
+        return await read_body(request, most)
+    async with place.left():
+        return await read_body(request, most)
+
+
+@asynccontextmanager
+async def stopped(deadline: asyncio.Timeout) -> AsyncIterator[None]:
+    """Stop the time of a call while its client has to send the body: that has a deadline of its own."""
+    loop, when = asyncio.get_running_loop(), deadline.when()
+    assert when is not None  # noqa: S101 - a call has one
+    left = when - loop.time()
+    deadline.reschedule(None)
+    yield
+    deadline.reschedule(loop.time() + left)

@@ -12,15 +12,15 @@ from typing import IO
 from aiohttp import web
 from multipart import MultipartError, ParserLimitReached, PushMultipartParser, parse_options_header
 
-from api.body import BROKEN, in_time
-from api.form_parts import MAX_FILES, MAX_TEXT, Form, FormReader
+from api.calls.arguments import Arguments
+from api.calls.body import BROKEN, in_time
+from api.files.form_parts import MAX_FILES, MAX_TEXT, Form, FormReader
 from core.base import errors
 from core.files.purposes import purpose_named
 from core.files.table import File
 from core.files.uploads import discard, new_file, store
 from core.files.urls import file_url
 from core.market.market import FilePart, Marketplace, Route
-from core.text.validation import Shape
 from core.work.context import Ctx
 
 MAX_PARTS = 50
@@ -112,10 +112,11 @@ async def _take(parser: PushMultipartParser, reader: FormReader, chunk: bytes) -
 
 
 @asynccontextmanager
-async def uploading(ctx: Ctx, form: Form, body: Shape[object] | None) -> AsyncIterator[object]:
+async def uploading(ctx: Ctx, form: Form, arguments: Arguments) -> AsyncIterator[object]:
     """Upload the files of a call and yield its body with their addresses; what is not attached in the block is forgotten."""
     files = [(part, new_file(ctx, new), content) for part, new, content in form.files]
-    decoded = body.convert(_values(ctx, form, files)) if body else None
+    values = _values(ctx, arguments.ours_of_form(form.texts), files)
+    decoded = arguments.shape.convert(values) if arguments.shape else None
     try:
         for _, file, content in files:
             await store(ctx, file, content)
@@ -125,8 +126,9 @@ async def uploading(ctx: Ctx, form: Form, body: Shape[object] | None) -> AsyncIt
             await discard(ctx, [file for _, file, _ in files])
 
 
-def _values(ctx: Ctx, form: Form, files: Sequence[tuple[FilePart, File, IO[bytes]]]) -> dict[str, object]:
-    values: dict[str, object] = dict(form.texts)
+def _values(
+    ctx: Ctx, values: dict[str, object], files: Sequence[tuple[FilePart, File, IO[bytes]]]
+) -> dict[str, object]:
     for part, file, _ in files:
         url = file_url(ctx, file)
         if part.many:
