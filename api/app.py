@@ -80,7 +80,7 @@ def _routes(mount: str, market: Marketplace, resources: Resources, publisher: Pu
         for route in market.routes
         for endpoint in (Endpoint(market, route, resources, publisher).__call__,)
         for path in _paths(mount, market, route)
-        if path not in ops.PATHS  # which are those of the process
+        if path not in probes.PATHS  # which are those of the process
     ]
     return [*calls, *Blobs(market, resources).routes(mount)]
 
