@@ -7,6 +7,19 @@ create extension if not exists pg_trgm;
 
 \ir core/search/schema.sql
 
+-- Ids that hold a bigint, for marketplaces whose clients know ids as such: their sequence is `ids` in their schema. The same as
+-- BigintIds in core/base/ids.py.
+create function bigint_id(market text, id bigint) returns uuid
+language sql immutable strict parallel safe as $$
+    select ('0000' || encode(substring(sha256(convert_to(market, 'UTF8')) for 6), 'hex') || lpad(to_hex(id), 16, '0'))::uuid
+$$;
+
+-- The next of them; null: the ids of this marketplace are UUIDv7.
+create function next_bigint_id(market text) returns uuid
+language sql volatile strict as $$
+    select bigint_id(market, nextval(to_regclass(quote_ident(market) || '.ids')))
+$$;
+
 create table users (
     id uuid primary key,
     market text not null,
@@ -217,6 +230,8 @@ create index messages_version on messages (conversation_id, version);
 create unique index messages_repeat on messages (conversation_id, sender_id, client_id) where client_id is not null;
 -- What does not count as unread, see core/chat/unread.py.
 create index messages_gone on messages (conversation_id, seq) where deleted_at is not null or kind = 'system';
+-- notifications.WRITTEN_SINCE: the ids of these messages hold a bigint and tell no time. No other message is in it.
+create index messages_bigint on messages (created_at) where id < '00010000-0000-0000-0000-000000000000';
 
 -- Earlier texts of edited and deleted messages, for moderators and for a while.
 -- mentioned: tells a repeat of the send from another message; null in those of an earlier version.
@@ -490,6 +505,8 @@ create unique index reports_once on reports (reporter_id, user_id, message_id) n
 create index reports_user on reports (user_id);
 -- reports.PAGE and reports.COUNT: the open ones
 create index reports_open on reports (id) where resolved_at is null;
+-- reports.FORGET
+create index reports_created on reports (created_at);
 
 -- Whether a user wants to hear nothing, outside of the conversation itself, of what these people do there.
 create function is_quiet(listener uuid, conversation uuid, people uuid[]) returns boolean language sql stable as $$

@@ -21,6 +21,7 @@ OMISSIONS: Final = Rate("lines of omissions", 1, 60)  # of a network: how many w
 MOST_NETWORKS: Final = 1_000
 KNOWN_PARTS = web.AppKey("known_parts", frozenset[str])
 AN_ID: Final = re.compile(r"[0-9a-f]{8}[0-9a-f-]{8,28}")
+A_NUMBER: Final = re.compile(r"[1-9][0-9]{0,18}")  # an id only where an id is expected: elsewhere it may be a code
 
 log = logging.getLogger("api.access")
 
@@ -80,7 +81,7 @@ def shown_path(request: web.Request) -> str:
         parts = (part if part in known else "*" for part in request.rel_url.raw_path.split("/"))
         return "/".join(part for part, _ in groupby(parts))
     for name, value in request.match_info.items():
-        if AN_ID.fullmatch(value):
+        if AN_ID.fullmatch(value) or (name.lower().endswith("id") and A_NUMBER.fullmatch(value)):
             path = path.replace(f"{{{name}}}", value)
     return path
 

@@ -15,8 +15,9 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from api.cookies import shown_by
+from api.error_answers import CORE, FORMS, answer
 from api.lanes import SHARE, Lanes, Place
-from api.middleware import ADDRESS, answer
+from api.middleware import ADDRESS
 from api.shown import NOTHING, Shown, holder_of
 from core.base.errors import AppError
 from core.limits.address import AddressBuckets, client_address, subject
@@ -61,7 +62,8 @@ class Admission:
             try:
                 self._let_in(request)
             except AppError as error:
-                response = answer(error)
+                forms = request.app.get(FORMS)
+                response = answer(error, writer=forms.of(request.path) if forms else CORE)
                 response.force_close()  # with all that the client has sent ahead
                 return response
             return await handler(request)

@@ -3,17 +3,20 @@
 from aiohttp import web
 
 import marketplaces
-from api import blobs, docs, pages
+from api import docs, pages
 from api.access_log import AccessLog, learn_parts
 from api.admission import ADMISSION, Admission
-from api.blobs import Blobs
-from api.endpoint import Endpoint, later_paths
+from api.calls.charging import counts_later
+from api.calls.endpoint import Endpoint
+from api.error_answers import FORMS, ErrorForms
+from api.files import blobs
+from api.files.blobs import Blobs
 from api.middleware import add_headers, answer_errors, cors, observe, preflight, refuse_encoded
 from api.ops.routes import OPS
 from api.ops.routes import routes as operators_routes
 from config.settings import Settings
 from core.base.publisher import Publisher
-from core.market.market import Marketplace
+from core.market.market import Marketplace, Route
 from core.work.context import Resources
 from realtime.operations import probes
 from realtime.operations.admin_client import AdminClient
@@ -50,10 +53,19 @@ def build_app(
     for market in markets:
         app.add_routes(docs.routes(market, f"/{market.name}"))
         app.add_routes(_routes(f"/{market.name}", market, resources, publisher))
-    if len(markets) == 1:
-        app.add_routes(docs.routes(markets[0], "/api"))
-        app.add_routes(_routes("", markets[0], resources, publisher))
-    later = [prefix + path for market in markets for path in later_paths(market) for prefix in ("", f"/{market.name}")]
+    alone = markets[0] if len(markets) == 1 else None
+    if alone:
+        app.add_routes(docs.routes(alone, "/api"))
+        app.add_routes(_routes("", alone, resources, publisher))
+    app[FORMS] = ErrorForms({f"/{market.name}": market for market in markets} | {"/ops": OPS}, alone)
+    later = [
+        path
+        for market in markets
+        for route in market.routes
+        for mount in ("", f"/{market.name}")
+        if counts_later(route)
+        for path in _paths(mount, market, route)
+    ]
     admission.guard(app.router.resources(), later)
     if hubs:
         app.add_routes(operators_routes(resources, publisher, hubs))
@@ -62,9 +74,17 @@ def build_app(
     return app
 
 
-def _routes(prefix: str, market: Marketplace, resources: Resources, publisher: Publisher) -> list[web.RouteDef]:
+def _routes(mount: str, market: Marketplace, resources: Resources, publisher: Publisher) -> list[web.RouteDef]:
     calls = [
-        web.route(route.method, prefix + route.path, Endpoint(market, route, resources, publisher).__call__)
+        web.route(route.method, path, endpoint)
         for route in market.routes
+        for endpoint in (Endpoint(market, route, resources, publisher).__call__,)
+        for path in _paths(mount, market, route)
+        if path not in probes.PATHS  # which are those of the process
     ]
-    return [*calls, *Blobs(market, resources).routes(prefix)]
+    return [*calls, *Blobs(market, resources).routes(mount)]
+
+
+def _paths(mount: str, market: Marketplace, route: Route) -> list[str]:
+    """Return where a call is, for a marketplace whose paths begin at `mount`."""
+    return [mount + prefix + route.path for prefix in ([""] if route.is_at_root else market.prefixes)]

@@ -1,4 +1,5 @@
-"""Tokens in cookies, for web pages that want no script to hold them: asked for with `X-Token-Transport: cookie`.
+"""Tokens in cookies, for web pages that want no script to hold them: asked for with `X-Token-Transport: cookie`, or what a
+marketplace does unless it is asked for the `body`.
 
 Browsers send cookies with what other sites make them send, too. So a client with a cookie alone must bring, with all
 but reads, the token of his session in a header, which is in a cookie as well ("signed double submit"). Getting tokens, and
@@ -18,7 +19,8 @@ from core.accounts import csrf, known_devices
 from core.accounts.csrf import CsrfToken
 from core.accounts.sessions import Tokens
 from core.base import errors
-from core.base.answers import Answer
+from core.base.answers import JSON, Answer
+from core.market.market import Marketplace
 from core.platform.tokens import REFRESH_LIFETIME
 from core.work.context import Resources
 
@@ -39,13 +41,22 @@ class Credential:
 class Cookies:
     """The cookies of one marketplace. Browsers hold the prefixes to: Secure, of this host, and (`__Host-`) of all its paths."""
 
-    def __init__(self, market: str, resources: Resources) -> None:
+    def __init__(self, market: Marketplace, resources: Resources) -> None:
         secure = resources.settings.public_url.startswith("https:")
         host, anywhere = ("__Host-", "__Secure-") if secure else ("", "")
-        self._access, self._csrf = f"{host}{market}-access", f"{host}{market}-csrf"
-        self._refresh, self._device = f"{anywhere}{market}-refresh", f"{anywhere}{market}-device"
+        self._access, self._csrf = f"{host}{market.name}-access", f"{host}{market.name}-csrf"
+        self._refresh, self._device = f"{anywhere}{market.name}-refresh", f"{anywhere}{market.name}-device"
         self._keys = resources.keys
         self._secure = secure
+        self._usual = market.dialect.keeps_cookies
+
+    def wanted(self, request: web.Request) -> bool:
+        """Say whether a client wants its tokens in cookies: it says so, or its marketplace does.
+
+        In the latter case its body says that it is JSON, which no other site can send without being asked for its origin.
+        """
+        asked = request.headers.get(TRANSPORT, "").lower()
+        return asked == "cookie" or (self._usual and asked != "body" and request.content_type == JSON)
 
     def credential(self, request: web.Request) -> Credential:
         """Return the Bearer token, else the cookie's, else nothing."""
@@ -69,7 +80,7 @@ class Cookies:
     def with_refresh_token(self, request: web.Request, raw: bytes, field: str) -> bytes:
         """Return a body with the refresh token of the cookie, if it has none and the client keeps it there."""
         token = request.cookies.get(self._refresh)
-        if not token or not wanted(request):
+        if not token or not self.wanted(request):
             return raw
         try:
             fields = msgspec.json.decode(raw or b"{}", type=dict[str, msgspec.Raw])
@@ -86,7 +97,7 @@ class Cookies:
         elif isinstance(result, Tokens):
             access = self._keys.access(result.access_token)
             self._give_device(request, response, access.user_id)
-            if wanted(request):
+            if self.wanted(request):
                 self._set(response, self._access, result.access_token)
                 self._set(response, self._refresh, result.refresh_token, path=_folder(request))
                 self._set(response, self._csrf, csrf.issue(self._keys, access.session_id).csrf_token, script=True)
@@ -133,11 +144,6 @@ def bearer_token(request: web.BaseRequest) -> str:
     """Return the token of the Authorization header; "" if it has none."""
     scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
-
-
-def wanted(request: web.Request) -> bool:
-    """Say whether a client wants its tokens in cookies."""
-    return request.headers.get(TRANSPORT, "").lower() == "cookie"
 
 
 def without_tokens(result: Tokens) -> dict[str, object]:

@@ -5,12 +5,12 @@ import re
 import time
 from collections.abc import Sequence
 
-import msgspec
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 from redis.exceptions import RedisError
 
 from api.access_log import AccessLog, shown_path
+from api.error_answers import CORE, FORMS, answer
 from core.base import errors
 from core.base.errors import AppError, ErrorCode
 from core.base.ids import uuid7
@@ -20,11 +20,12 @@ from core.platform import logs, tracing
 from core.platform.db import UNAVAILABLE_ERRORS
 from core.platform.logs import Origin
 from core.platform.metrics import Metrics
-from core.work.rate_limits import RateLimitedError
 
 ADDRESS = web.RequestKey("address", str)  # where a request comes from
 REQUEST_ID = web.RequestKey("request_id", str)
+ID_HEADER = web.RequestKey("id_header", str)  # in which it came, and goes back
 ROUTE = web.RequestKey("route", str)  # of a call of a marketplace: its row in the table
+ID_HEADERS = ("X-Request-Id", "X-Correlation-Id")
 GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 OF_STATUS = {
     404: errors.NOT_FOUND,
@@ -44,10 +45,10 @@ SECURITY_HEADERS = {
     hdrs.CACHE_CONTROL: NO_STORE,  # what says nothing else may be personal
 }
 PREFLIGHT = {
-    hdrs.ACCESS_CONTROL_ALLOW_METHODS: "GET, POST, PUT, DELETE",
+    hdrs.ACCESS_CONTROL_ALLOW_METHODS: "GET, POST, PUT, PATCH, DELETE",
     hdrs.ACCESS_CONTROL_ALLOW_HEADERS: (
         "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-CSRF-Token, X-Device-Token, X-Request-Id,"
-        " X-Token-Transport"
+        " X-Correlation-Id, X-Token-Transport"
     ),
     hdrs.ACCESS_CONTROL_MAX_AGE: "600",
 }
@@ -65,8 +66,7 @@ def observe(metrics: Metrics, lines: AccessLog) -> Middleware:
 
     @web.middleware
     async def observed(request: web.Request, handler: Handler) -> web.StreamResponse:
-        given = request.headers.get("X-Request-Id", "")
-        id = request[REQUEST_ID] = given if GIVEN_ID.fullmatch(given) else str(uuid7())
+        id = _take_id(request)
         with (
             logs.on_behalf(Origin(id)),
             tracing.span(
@@ -87,6 +87,15 @@ def observe(metrics: Metrics, lines: AccessLog) -> Middleware:
     return observed
 
 
+def _take_id(request: web.Request) -> str:
+    """Return the id that a client has given to its request, or a new one."""
+    header = next((name for name in ID_HEADERS if name in request.headers), ID_HEADERS[0])
+    given = request.headers.get(header, "")
+    request[ID_HEADER] = header
+    id = request[REQUEST_ID] = given if GIVEN_ID.fullmatch(given) else str(uuid7())
+    return id
+
+
 def _name(request: web.Request) -> str:
     """Name a call by its route: paths hold ids."""
     resource = request.match_info.route.resource
@@ -95,23 +104,25 @@ def _name(request: web.Request) -> str:
 
 @web.middleware
 async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer every failure with `{"error": {code, message, details}}`."""
+    """Answer every failure in the form that its marketplace has."""
     try:
         return await handler(request)
     except web.HTTPException as error:
         if error.status < 400:
             raise
-        return answer(OF_STATUS.get(error.status, _other(error)).error(), error.headers.getall(hdrs.ALLOW, []))
+        return _refuse(
+            request, OF_STATUS.get(error.status, _other(error)).error(), error.headers.getall(hdrs.ALLOW, [])
+        )
     except AppError as error:
-        return answer(error)
+        return _refuse(request, error)
     except UNAVAILABLE as error:
         # Who has hung up may be what failed, and needs no answer.
         if request.transport is not None and _outages.take(type(error).__name__, time.monotonic()) <= 0:
             log.warning("%s %s is not possible right now: %r", request.method, shown_path(request), error)
-        return answer(errors.UNAVAILABLE.error())
+        return _refuse(request, errors.UNAVAILABLE.error())
     except Exception:
         log.exception("%s %s failed", request.method, shown_path(request))
-        return answer(errors.INTERNAL_ERROR.error())
+        return _refuse(request, errors.INTERNAL_ERROR.error())
 
 
 @web.middleware
@@ -139,7 +150,8 @@ def cors(origins: Sequence[str]) -> Middleware:
         response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = origin
         response.headers[hdrs.ACCESS_CONTROL_ALLOW_CREDENTIALS] = "true"
         response.headers[hdrs.ACCESS_CONTROL_EXPOSE_HEADERS] = (
-            "ETag, Idempotency-Replayed, X-Device-Token, X-Request-Id, Retry-After, RateLimit, RateLimit-Policy"
+            "ETag, Idempotency-Replayed, Location, X-Device-Token, X-Request-Id, X-Correlation-Id, Retry-After, RateLimit,"
+            " RateLimit-Policy"
         )
         response.headers.add(hdrs.VARY, hdrs.ORIGIN)
         return response
@@ -164,25 +176,15 @@ def preflight(origins: Sequence[str]) -> Middleware:
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
     """Add the headers that every answer carries; a signal, because streams send their headers early."""
     if id := request.get(REQUEST_ID):  # what is refused at once gets none
-        response.headers["X-Request-Id"] = id
+        response.headers[request[ID_HEADER]] = id
     response.headers.popall(hdrs.SERVER, None)  # aiohttp tells its version
     for name, value in SECURITY_HEADERS.items():
         response.headers.setdefault(name, value)
 
 
-def answer(error: AppError, allow: Sequence[str] = ()) -> web.Response:
-    """Return the HTTP response for an error."""
-    body = msgspec.json.encode(errors.answer(error))
-    response = web.Response(body=body, status=error.kind.status, content_type="application/json")
-    if isinstance(error, RateLimitedError):
-        response.headers[hdrs.RETRY_AFTER] = str(error.retry_after)
-    elif error.kind.status == 503:
-        response.headers[hdrs.RETRY_AFTER] = "1"
-    elif error.kind.status == 401:
-        response.headers[hdrs.WWW_AUTHENTICATE] = "Bearer"
-    if allow:
-        response.headers[hdrs.ALLOW] = ", ".join(allow)
-    return response
+def _refuse(request: web.Request, error: AppError, allow: Sequence[str] = ()) -> web.Response:
+    forms = request.app.get(FORMS)
+    return answer(error, allow, forms.of(request.path) if forms else CORE, request.get(REQUEST_ID, ""))
 
 
 def _other(error: web.HTTPException) -> ErrorCode:

@@ -6,11 +6,13 @@ from typing import TypeGuard, get_args
 
 import msgspec
 
+from api.calls.signature import CHANGES, Signature, names_of, signature_of
+from api.dialect_schemas import translated, wrapped
 from api.schemas import REF, Json, schemas_of
-from api.signature import CHANGES, Signature, signature_of
 from core.base import errors
 from core.base.answers import JSON, Text
-from core.base.errors import ErrorAnswer, ErrorCode
+from core.base.errors import ErrorCode
+from core.market.dialect import Dialect, is_page
 from core.market.market import Marketplace, Route
 
 FORM = "multipart/form-data"
@@ -20,17 +22,19 @@ def document(market: Marketplace, server: str) -> Json:
     """Describe every call of a marketplace; `server` is where its paths begin."""
     signatures = [signature_of(route) for route in market.routes]
     types = [kind for one in signatures for kind in (one.body, one.answer) if kind and not _is_text(kind)]
-    schemas, components = schemas_of([*types, ErrorAnswer])
-    schema_of = dict(zip(map(str, types), schemas, strict=False))
+    schemas, components = schemas_of([*types, market.dialect.errors.kind])
+    schema_of = dict(zip(map(str, types), (translated(market.dialect, one) for one in schemas), strict=False))
+    components = {name: translated(market.dialect, one) for name, one in components.items()}
     paths: dict[str, Json] = {}
     for route, signature in zip(market.routes, signatures, strict=True):
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, signature, schema_of)
+        path = paths.setdefault(route.path, _servers([server]) if route.is_at_root else {})
+        path[route.method.lower()] = operation = _operation(market.dialect, route, signature, schema_of)
         if route.uploads:
-            _add_form(paths[route.path][route.method.lower()], route, signature, components)
+            _add_form(operation, market.dialect, route, signature, components)
     return {
         "openapi": "3.1.0",
         "info": {"title": f"{market.title} API", "version": "1.0"},
-        "servers": [{"url": server or "/"}],
+        **_servers([server + prefix for prefix in market.prefixes]),
         "paths": paths,
         "components": {
             "schemas": components,
@@ -39,32 +43,40 @@ def document(market: Marketplace, server: str) -> Json:
     }
 
 
-def _operation(route: Route, signature: Signature, schema_of: dict[str, Json]) -> Json:
+def _servers(urls: Iterable[str]) -> Json:
+    return {"servers": [{"url": url or "/"} for url in urls]}
+
+
+def _operation(dialect: Dialect, route: Route, signature: Signature, schema_of: dict[str, Json]) -> Json:
     area = route.handler.__module__.rpartition(".")[2]
     operation: Json = {
         "operationId": f"{area}.{route.handler.__name__}",
         "summary": (route.handler.__doc__ or "").partition("\n")[0],
         "tags": [area],
-        "parameters": [*_path_parameters(signature), *_query_parameters(signature)],
-        "responses": _successes(route, signature, schema_of) | _failures(_errors(route, signature)),
+        "parameters": [*_path_parameters(dialect, signature), *_query_parameters(dialect, signature)],
+        "responses": _successes(dialect, route, signature, schema_of) | _failures(dialect, _errors(route, signature)),
         "security": [{"bearer": []}] if route.who else [],
     }
     if signature.body:
         content = {JSON: {"schema": schema_of[str(signature.body)]}}
         operation["requestBody"] = {"required": not signature.body_optional, "content": content}
+    elif signature.raw:
+        operation["requestBody"] = {"required": True, "content": {"*/*": {}}}
     return operation
 
 
-def _add_form(operation: object, route: Route, signature: Signature, components: dict[str, Json]) -> None:
+def _add_form(
+    operation: Json, dialect: Dialect, route: Route, signature: Signature, components: dict[str, Json]
+) -> None:
     """Describe a call that may also come as a form: its parts are the body's fields, with files instead of addresses."""
-    assert isinstance(operation, dict)  # noqa: S101
     (struct,) = {*(get_args(signature.body) or (signature.body,))} - {type(None)}
     body = components[struct.__name__]
     file: Json = {"type": "string", "format": "binary"}
     files = {part.name: {"type": "array", "items": file} if part.many else file for part in route.uploads}
-    replaced = {part.field for part in route.uploads}
+    replaced = {dialect.name(part.field) for part in route.uploads}
     texts = {name: schema for name, schema in _mapping(body["properties"]).items() if name not in replaced}
-    operation["requestBody"]["content"][FORM] = {"schema": {"type": "object", "properties": texts | files}}
+    content = _mapping(_mapping(operation["requestBody"])["content"])
+    content[FORM] = {"schema": {"type": "object", "properties": texts | files}}
 
 
 def _mapping(value: object) -> Json:
@@ -72,37 +84,41 @@ def _mapping(value: object) -> Json:
     return value
 
 
-def _path_parameters(signature: Signature) -> Iterable[Json]:
+def _path_parameters(dialect: Dialect, signature: Signature) -> Iterable[Json]:
     for part in signature.path:
-        yield {"name": part.name, "in": "path", "required": True, "schema": msgspec.json.schema(part.type)}
+        schema = translated(dialect, msgspec.json.schema(part.type))
+        yield {"name": part.name, "in": "path", "required": True, "schema": schema}
 
 
-def _query_parameters(signature: Signature) -> Iterable[Json]:
+def _query_parameters(dialect: Dialect, signature: Signature) -> Iterable[Json]:
     if signature.query:
-        for field in msgspec.structs.fields(signature.query):
+        fields = msgspec.structs.fields(signature.query)
+        names = dialect.names({field.encode_name: field.encode_name in signature.query_lists for field in fields})
+        for field in fields:
             is_list = field.encode_name in signature.query_lists
             default = {} if field.required else {"default": [] if is_list else field.default}
-            schema = msgspec.json.schema(field.type) | default
+            schema = translated(dialect, msgspec.json.schema(field.type)) | default
             yield {
-                "name": field.encode_name + "[]" * is_list,
+                "name": names[field.encode_name] + "[]" * is_list,
                 "in": "query",
                 "required": field.required,
                 "schema": schema,
             }
 
 
-def _successes(route: Route, signature: Signature, schema_of: dict[str, Json]) -> Json:
-    content = {"content": _content(signature.answer, schema_of)} if signature.answer else {}
+def _successes(dialect: Dialect, route: Route, signature: Signature, schema_of: dict[str, Json]) -> Json:
+    content = {"content": _content(dialect, signature.answer, schema_of)} if signature.answer else {}
     return {
         str(status): {"description": HTTPStatus(status).phrase} | (content if status != HTTPStatus.NO_CONTENT else {})
         for status in route.statuses
     }
 
 
-def _content(answer: object, schema_of: dict[str, Json]) -> Json:
+def _content(dialect: Dialect, answer: object, schema_of: dict[str, Json]) -> Json:
     if _is_text(answer):
         return {answer.media_type: {"schema": {"type": "string"}}}
-    return {JSON: {"schema": schema_of[str(answer)]}}
+    schema = schema_of[str(answer)]
+    return {JSON: {"schema": schema if is_page(names_of(answer)) else wrapped(dialect, schema)}}
 
 
 def _is_text(kind: object) -> TypeGuard[type[Text]]:
@@ -117,6 +133,8 @@ def _errors(route: Route, signature: Signature) -> Sequence[ErrorCode]:
         always.append(errors.CSRF_TOKEN_INVALID)
     if signature.path or signature.query or signature.body:
         always.append(errors.VALIDATION_ERROR)
+    if signature.raw:
+        always.append(errors.PAYLOAD_TOO_LARGE)
     if signature.body:
         always += [errors.MALFORMED_REQUEST, errors.PAYLOAD_TOO_LARGE, errors.UNSUPPORTED_MEDIA_TYPE]
     if signature.body and route.method in CHANGES:
@@ -127,11 +145,11 @@ def _errors(route: Route, signature: Signature) -> Sequence[ErrorCode]:
     return list(dict.fromkeys([*route.errors, *always]))
 
 
-def _failures(possible: Sequence[ErrorCode]) -> Json:
+def _failures(dialect: Dialect, possible: Sequence[ErrorCode]) -> Json:
     by_status: dict[int, list[str]] = {}
-    for error in possible:
+    for error in map(dialect.errors.own, possible):
         by_status.setdefault(error.status, []).append(error.code)
-    content = {JSON: {"schema": {"$ref": REF.format(name=ErrorAnswer.__name__)}}}
+    content = {JSON: {"schema": {"$ref": REF.format(name=dialect.errors.kind.__name__)}}}
     return {
         str(status): {"description": ", ".join(codes), "content": content}
         for status, codes in sorted(by_status.items())

@@ -1,7 +1,7 @@
 """Fills the database with logged-in users in group conversations, for load tests."""
 
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -15,9 +15,10 @@ from cli.checks import check_migrated, markets
 from cli.errors import CommandError
 from config.settings import Settings
 from core.base import clock
-from core.base.ids import uuid7
+from core.base.ids import BigintIds
 from core.market.market import Marketplace
 from core.platform.passwords import hash_password
+from core.platform.sequences import take_ids
 from core.platform.tokens import Access, KeyRing, expiry
 
 TOKEN_LIFETIME = timedelta(hours=24)
@@ -48,16 +49,18 @@ async def seed(settings: Settings, market_name: str, users: int, conversations: 
     if not 1 <= conversations <= users:
         raise CommandError("--users must be 1 or more, and --conversations from 1 to as many as there are users")
     await check_migrated(settings)
-    people = _people(market, users)
-    groups = [uuid7() for _ in range(conversations)]
     connection = await asyncpg.connect(settings.database_url, statement_cache_size=0)
     try:
         async with connection.transaction():
+            people = _people(market, await take_ids(connection, market.name, 2 * users))
+            groups = await take_ids(connection, market.name, conversations)
+            shown = BigintIds(market.name).shown if market.dialect.bigint_ids else str
+            names = [shown(str(id)) for id in groups]
             await _store(connection, market, people, groups)
             tokens = list(_tokens(settings, market, people))
             _write(out / "tokens.txt", (msgspec.json.encode({"token": token}).decode() for token in tokens), users)
-            _write(out / "conversations.txt", map(str, groups), conversations)
-            _write(out / CSV, _rows(tokens, groups), users + 1)
+            _write(out / "conversations.txt", names, conversations)
+            _write(out / CSV, _rows(tokens, names), users + 1)
         await connection.execute("analyze users, sessions, conversations, members")
     finally:
         await connection.close()
@@ -65,10 +68,13 @@ async def seed(settings: Settings, market_name: str, users: int, conversations: 
     print(f"Wrote {out / 'tokens.txt'}, {out / 'conversations.txt'} and {out / CSV}")
 
 
-def _people(market: Marketplace, count: int) -> list[User]:
+def _people(market: Marketplace, ids: Sequence[UUID]) -> list[User]:
     roles = sorted(frozenset[str]().union(*(route.who or () for route in market.routes)))
     run = secrets.token_hex(4)  # so that a second run uses other addresses
-    return [User(uuid7(), uuid7(), f"user-{i}@{run}.seed.invalid", roles[i % len(roles)]) for i in range(count)]
+    return [
+        User(id, session_id, f"user-{i}@{run}.seed.invalid", roles[i % len(roles)])
+        for i, (id, session_id) in enumerate(zip(ids[::2], ids[1::2], strict=True))
+    ]
 
 
 async def _store(
@@ -110,13 +116,13 @@ def _tokens(settings: Settings, market: Marketplace, people: Sequence[User]) -> 
         yield keys.sign(claims)
 
 
-def _rows(tokens: Sequence[str], groups: Sequence[UUID]) -> Iterator[str]:
+def _rows(tokens: Sequence[str], groups: Sequence[str]) -> Iterator[str]:
     yield ",".join(COLUMNS)
     for i, token in enumerate(tokens):
         yield f"{token},{groups[i % len(groups)]}"  # neither needs quotes
 
 
-def _write(path: Path, lines: Iterator[str], count: int) -> None:
+def _write(path: Path, lines: Iterable[str], count: int) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("w") as file:

@@ -12,12 +12,12 @@ import msgspec
 
 from core.accounts.identity import role_of
 from core.base import clock, errors
-from core.base.ids import uuid7
-from core.chat.conversations import require_member
+from core.chat.membership import require_member
 from core.limits.budget import Rate
 from core.platform.db import Db, Many, One, Run, Scalar, found
 from core.work import rate_limits as limits
 from core.work.context import Ctx
+from core.work.personal_data import PersonalData, rows_of
 from core.work.unit_of_work import UnitOfWork, unit_of_work
 
 Status: TypeAlias = Literal["open", "resolved"]
@@ -114,12 +114,27 @@ RESOLVE = Scalar(
     update reports set resolved_at = $2, resolved_by = $3, note = $4 where id = $1 and resolved_at is null
     returning id""",
 )
-# Those from before a time ($1), at most $2: ids are UUIDv7, so the oldest come first.
+# Those made before a moment ($1), so many at most ($2), the oldest first.
 FORGET = Run(
     """
     delete from reports where id in (
-        select id from (select id, created_at from reports order by id limit $2) oldest where created_at < $1
+        select id from reports where created_at < $1 order by created_at limit $2
     )"""
+)
+PERSONAL_DATA = PersonalData(
+    "reports",
+    frozenset({"reports"}),
+    # Those that others have made of her would tell who they are.
+    rows_of(
+        """
+        select id, user_id, conversation_id, message_id, reason, text, created_at from reports
+        where reporter_id = $1 order by id"""
+    ),
+    last=(
+        Run("update reports set text = '' where reporter_id = $1 and text <> ''"),
+        Run("update reports set note = '' where (reporter_id = $1 or user_id = $1) and note <> ''"),
+    ),
+    kept="For a year: that something was reported, and what a reported message said, without the names of either.",
 )
 
 
@@ -130,7 +145,7 @@ async def report_user(ctx: Ctx, user_id: UUID, reason: Reason, text: str) -> Rep
 
 
 async def report_message(ctx: Ctx, conversation_id: UUID, id: UUID, reason: Reason, text: str) -> Report:
-    """Report a message that the caller can read, even a deleted one; raises as messages.get, and as report_user."""
+    """Report a message that the caller can read, also a deleted one; raises as history.get, and as report_user."""
     await require_member(ctx, conversation_id)
     said = found(await MESSAGE(ctx.db, conversation_id, id), errors.MESSAGE_NOT_FOUND.error())
     if said.kind != "text":
@@ -167,7 +182,9 @@ async def _store(
     await limits.take(ctx, REPORTS, str(ctx.user.id))
     about = (user_id, conversation_id, message_id)
     async with unit_of_work(ctx) as work:
-        row = await INSERT(work.db, uuid7(), ctx.market, ctx.user.id, *about, reason, text, evidence, clock.now())
+        row = await INSERT(
+            work.db, ctx.new_id(), ctx.policy.name, ctx.user.id, *about, reason, text, evidence, clock.now()
+        )
         report = found(row, errors.INTERNAL_ERROR.error())
         await work.record("report.make", report.id, reason=reason)
     return report

@@ -8,11 +8,11 @@ import msgspec
 from msgspec import Meta
 
 from core.base import clock, errors
-from core.base.ids import uuid7
 from core.base.paging import CursorQuery, Position, Rows, page_of
 from core.base.people import Person
 from core.platform.db import Connection, Db, Many, One, Run, Scalar, found
 from core.work.context import Ctx
+from core.work.personal_data import PersonalData, rows_of
 
 Stars = Annotated[int, Meta(ge=1, le=5)]
 
@@ -87,6 +87,21 @@ ADD_UP = Run(
     on conflict (subject_id) do update set rating_sum = r.rating_sum + excluded.rating_sum,
         rating_count = r.rating_count + excluded.rating_count"""
 )
+PERSONAL_DATA = PersonalData(
+    "reviews",
+    frozenset({"reviews", "ratings"}),
+    rows_of(
+        """
+        select id, subject_id, author_id, context_id, rating, text, created_at, updated_at
+        from reviews where subject_id = $1 and deleted_at is null or author_id = $1"""
+    ),
+    (
+        Run("update reviews set text = '', deleted_at = coalesce(deleted_at, now()) where subject_id = $1"),
+        Run("update reviews set text = '' where author_id = $1 and deleted_at is not null"),
+        Run("delete from ratings where subject_id = $1"),
+    ),
+    kept="What she wrote about others, without her name.",
+)
 
 
 async def summary_of(db: Db, subject_id: UUID) -> Summary:
@@ -104,7 +119,7 @@ async def write(
     ctx: Ctx, db: Connection, subject_id: UUID, context_id: UUID | None, rating: int, text: str
 ) -> Review | None:
     """Store the caller's review of a user; None if there is one in this context already."""
-    id = await INSERT(db, uuid7(), subject_id, ctx.user.id, context_id, rating, text, clock.now())
+    id = await INSERT(db, ctx.new_id(), subject_id, ctx.user.id, context_id, rating, text, clock.now())
     if id is None:
         return None
     await ADD_UP(db, subject_id, rating, 1)
@@ -113,7 +128,7 @@ async def write(
 
 async def own(ctx: Ctx, db: Connection, id: UUID, to_do: str) -> Review:
     """Lock a review that the caller wrote until the commit; raises REVIEW_NOT_FOUND, FORBIDDEN."""
-    review = found(await LOCKED(db, id, ctx.market), errors.REVIEW_NOT_FOUND.error())
+    review = found(await LOCKED(db, id, ctx.policy.name), errors.REVIEW_NOT_FOUND.error())
     if review.author_id != ctx.user.id:
         raise errors.FORBIDDEN.error(f"Can only {to_do} own reviews")
     return review

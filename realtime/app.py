@@ -75,9 +75,9 @@ class Hub:
         )
         recovery = Recovery(resources.redis, self._bus, rooms.stamps)
         resync = Resync(resources.db, log, rooms, recovery)
-        acquainted = {market.name: market.acquainted for market in markets}
-        handlers = Handlers(resources, log, rooms, presence, self._publisher, recovery, resync, acquainted)
-        messages = {market.name: market.messages for market in markets}
+        policies = {market.name: market.policy for market in markets}
+        handlers = Handlers(resources, log, rooms, presence, self._publisher, recovery, resync, policies)
+        messages = {name: policy.messages for name, policy in policies.items()}
         is_limited = settings.rate_limits == "on"
         limiter = Limiter(resources.limits, resources.offenders, messages if is_limited else None)
         gateway = self._gateway = Gateway(

@@ -6,20 +6,20 @@ from uuid import UUID
 
 import msgspec
 
-import marketplaces
 from core.accounts import emails
 from core.accounts.identity import INSERT_ONE_TIME_TOKEN, RESET, USER_BY_EMAIL, USER_BY_ID, VERIFY, Known, digest
 from core.base import clock
 from core.platform.db import transaction
 from core.work.context import Resources
 from core.work.jobs import MailAlert, MailCode, MailUser, MailVerification
+from marketplaces import policy_of
 
 
 class Code(msgspec.Struct, frozen=True):
-    """A mailed code: its lifetime, where its link leads on the page, and the text around it."""
+    """A mailed code: for how long it is good, the page that takes it, and the mail around it."""
 
     lifetime: timedelta
-    fragment: str
+    page: str
     subject: str
     text: str
 
@@ -96,7 +96,7 @@ async def mail_alert(resources: Resources, job: MailAlert) -> None:
     user = await USER_BY_ID(resources.db, UUID(job.user_id))
     if user is None:
         return
-    title = marketplaces.ALL[user.market].title
+    title = policy_of(user.market).title
     subject, what = (text.format(title=title) for text in ALERTS[job.about])
     network = job.network or "unknown"
     link = resources.settings.public_url
@@ -105,10 +105,10 @@ async def mail_alert(resources: Resources, job: MailAlert) -> None:
 
 
 async def _send_code(resources: Resources, user: Known, purpose: str) -> None:
-    code, title, token = CODES[purpose], marketplaces.ALL[user.market].title, secrets.token_urlsafe(32)
-    link = f"{resources.settings.public_url}/#{code.fragment}={token}"
-    text = code.text.format(title=title, link=link, token=token)
+    code, policy, token = CODES[purpose], policy_of(user.market), secrets.token_urlsafe(32)
+    link = policy.link_of(resources.settings.public_url, code.page, token)
+    text = code.text.format(title=policy.title, link=link, token=token)
     # Queued before the commit: if Redis is away, nothing is stored, and the job is retried.
     async with transaction(resources.db) as db:
         await INSERT_ONE_TIME_TOKEN(db, digest(token), user.id, purpose, clock.now() + code.lifetime)
-        await resources.jobs.enqueue(MailUser(str(user.id), code.subject.format(title=title), text))
+        await resources.jobs.enqueue(MailUser(str(user.id), code.subject.format(title=policy.title), text))

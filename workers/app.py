@@ -55,6 +55,7 @@ from core.work.jobs import (
     queue,
 )
 from core.work.outbox import relay
+from core.work.policy import Policy
 from realtime.concurrency.periodic import Periodic
 from workers.accounts import mail_alert, mail_code, mail_verification
 from workers.email_changes import mail_address, mail_email_change
@@ -71,6 +72,7 @@ COUNT_SECONDS = 15.0
 # The sweep runs each minute; a message may be committed some seconds after its id was generated.
 SWEEP_OVERLAP = timedelta(seconds=30)
 FIRST_SWEEP = timedelta(hours=1)
+OF_ALL_MARKETS = Policy(name="", title="")  # of jobs that look at rows of any
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +90,7 @@ class Worker:
         self._files = FileChecks(resources, publisher)
         self._swept = clock.now() - FIRST_SWEEP
         markets = marketplaces.configured(settings.marketplaces)
-        self._searched = [market.name for market in markets if not market.seals_messages]
+        self._searched = [market.name for market in markets if not market.policy.seals_messages]
         self._words_after = START
         self._running: asyncio.Task[None] | None = None
         self._dead: int | None = None
@@ -199,13 +201,13 @@ class Worker:
 
     def _periodic_tasks(self) -> list[CronJob]:
         markets = marketplaces.configured(self._settings.marketplaces)
-        return [self._chore(market.name, chore) for market in markets for chore in market.periodic_tasks]
+        return [self._chore(market.policy, chore) for market in markets for chore in market.periodic_tasks]
 
-    def _chore(self, market: str, chore: PeriodicTask) -> CronJob:
+    def _chore(self, policy: Policy, chore: PeriodicTask) -> CronJob:
         async def run() -> None:
-            await chore.run(Ctx(self._resources, self._publisher, market, request_id=logs.request_id()))
+            await chore.run(Ctx(self._resources, self._publisher, policy, request_id=logs.request_id()))
 
-        return self._cron(f"{market}.{chore.name}", run, minute=set(chore.minutes), second=30, at_start=True)
+        return self._cron(f"{policy.name}.{chore.name}", run, minute=set(chore.minutes), second=30, at_start=True)
 
     async def _send_mail(self, job: SendMail) -> None:
         await send_mail(self._settings, job)
@@ -240,7 +242,7 @@ class Worker:
             await self._resources.jobs.enqueue(SendOut([str(id) for id in going_out], email, push))
 
     async def _send_out(self, job: SendOut) -> None:
-        ctx = Ctx(self._resources, self._publisher, market="", request_id=logs.request_id())
+        ctx = Ctx(self._resources, self._publisher, OF_ALL_MARKETS, request_id=logs.request_id())
         await send_out(ctx, [UUID(id) for id in job.notification_ids], email=job.email, push=job.push)
 
     async def _mail_notification(self, job: MailNotification) -> None:

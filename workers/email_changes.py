@@ -3,7 +3,6 @@
 import secrets
 from uuid import UUID
 
-import marketplaces
 from config.settings import Settings
 from core.accounts import emails
 from core.accounts.email_changes import ADDRESS, CANCEL, HOLD_PENDING, MARKET_OF, NEW, OLD, Pending, Purpose
@@ -12,10 +11,11 @@ from core.base import clock
 from core.platform.db import Connection, Pool, transaction
 from core.work.context import Resources
 from core.work.jobs import MailAddress, MailEmailChange, SendMail
+from marketplaces import policy_of
 from workers.mail import send_mail
 
-# Where links lead on the page.
-FRAGMENTS: dict[Purpose, str] = {OLD: "email", NEW: "email", CANCEL: "keep-email"}
+# The pages that take the codes.
+PAGES: dict[Purpose, str] = {OLD: "email", NEW: "email", CANCEL: "keep-email"}
 ASKED = "A new address for your account at {title}"
 TO_OLD = """Someone, hopefully you, wants your account at {title} to have another e-mail address: {email}
 
@@ -87,12 +87,13 @@ async def _questions(
     resources: Resources, db: Connection, job: MailEmailChange, change: Pending
 ) -> tuple[MailAddress, MailAddress]:
     """Store new codes and return the mails with them for both addresses."""
-    url, title = resources.settings.public_url, marketplaces.ALL[change.market].title
+    url, policy = resources.settings.public_url, policy_of(change.market)
+    title = policy.title
     is_taken = await USER_BY_EMAIL(db, change.market, emails.canonical(change.new_email))
-    codes = {purpose: secrets.token_urlsafe(32) for purpose in FRAGMENTS if not (is_taken and purpose == NEW)}
+    codes = {purpose: secrets.token_urlsafe(32) for purpose in PAGES if not (is_taken and purpose == NEW)}
     for purpose, token in codes.items():
         await INSERT_ONE_TIME_TOKEN(db, digest(token), change.user_id, purpose, change.expires_at)
-    links = {purpose: f"{url}/#{FRAGMENTS[purpose]}={token}" for purpose, token in codes.items()}
+    links = {purpose: policy.link_of(url, PAGES[purpose], token) for purpose, token in codes.items()}
     to_old = TO_OLD.format(
         title=title, email=change.new_email, at=job.at, device=job.device, network=job.network or "unknown",
         until=change.expires_at, confirm=codes[OLD], confirm_link=links[OLD], cancel=codes[CANCEL],
@@ -111,6 +112,6 @@ async def _mail_done(resources: Resources, job: MailEmailChange) -> None:
     market = await MARKET_OF(resources.db, UUID(job.change_id))
     if market is None:
         return
-    title, link, network = marketplaces.ALL[market].title, resources.settings.public_url, job.network or "unknown"
+    title, link, network = policy_of(market).title, resources.settings.public_url, job.network or "unknown"
     text = DONE_TEXT.format(title=title, at=job.at, device=job.device, network=network, link=link)
     await resources.jobs.enqueue(MailAddress(job.change_id, "old", DONE.format(title=title), text))

@@ -7,7 +7,7 @@ from core.platform import logs
 from core.privacy import erasure
 from core.work.context import Ctx, Resources
 from core.work.jobs import FinishErasure
-from marketplaces import configured
+from marketplaces import policy_of
 
 
 async def finish_erasure(resources: Resources, publisher: Publisher, job: FinishErasure) -> None:
@@ -16,7 +16,6 @@ async def finish_erasure(resources: Resources, publisher: Publisher, job: Finish
     market = await erasure.ERASED_IN(resources.db, user_id)
     if market is None:
         return
-    (manifest,) = configured((market,))
-    ctx = Ctx(resources, publisher, market, logs.request_id())
-    if not await erasure.finish(ctx, manifest.personal_data, manifest.purposes, user_id):
+    ctx = Ctx(resources, publisher, policy_of(market), logs.request_id())
+    if not await erasure.finish(ctx, user_id):
         await resources.jobs.enqueue(job)

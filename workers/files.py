@@ -10,7 +10,7 @@ from core.limits.budget import Bucket, Rate
 from core.platform import logs
 from core.work.context import Ctx, Resources
 from core.work.jobs import BusyError
-from marketplaces import configured
+from marketplaces import policy_of
 
 # Of the ten jobs that a worker runs at once. Each may have a decoder of 512 MB.
 FILES_AT_ONCE = 3
@@ -49,6 +49,5 @@ class FileChecks:
 
 async def check_owned(resources: Resources, publisher: Publisher, file: Owned, file_id: UUID) -> None:
     """Check a file by the rules of its marketplace; raises UNAVAILABLE, ScannerAwayError, DecoderLostError: the file is held."""
-    (manifest,) = configured((file.market,))
-    ctx = Ctx(resources, publisher, file.market, logs.request_id())
-    await checking.check_file(ctx, manifest.purposes, file_id)
+    ctx = Ctx(resources, publisher, policy_of(file.market), logs.request_id())
+    await checking.check_file(ctx, file_id)

@@ -2,11 +2,11 @@
 
 from uuid import UUID
 
-import marketplaces
 from config.settings import Settings
 from core.notifications import deliveries, devices
 from core.platform.db import Pool
 from core.work.jobs import MailNotification, PushNotification
+from marketplaces import policy_of
 from workers.mail import compose, send
 from workers.push import PushProvider, UnregisteredError
 
@@ -27,7 +27,7 @@ async def mail_notification(settings: Settings, db: Pool, job: MailNotification)
         return
     if not settings.smtp_url:  # of which the worker warns when it starts
         return
-    title = marketplaces.ALL[mail.market].title
+    title = policy_of(mail.market).title
     text = TEXT.format(message=mail.message, link=settings.public_url, title=title)
     message = compose(settings, mail.email, f"{mail.title} - {title}", text)
     # A worker that dies before it has recorded the sending sends again: the id lets mail programs recognise the duplicate.
@@ -50,5 +50,5 @@ async def push_notification(provider: PushProvider, db: Pool, job: PushNotificat
 
 
 async def _is_still_so(db: Pool, market: str, type: str, entity_id: UUID | None, user_id: UUID) -> bool:
-    still_so = marketplaces.ALL[market].still_so.get(type)
+    still_so = policy_of(market).still_so.get(type)
     return still_so is None or bool(await still_so(db, entity_id, user_id))

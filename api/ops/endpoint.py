@@ -4,7 +4,7 @@ from dataclasses import fields
 
 from aiohttp import web
 
-from api.endpoint import Endpoint
+from api.calls.endpoint import Endpoint
 from api.ops.operators import OperatorCtx, Operators
 from core.base.publisher import Publisher
 from core.market.market import Marketplace, Route

@@ -10,6 +10,7 @@ from core.base.publisher import Publisher
 from core.limits.budget import Rate
 from core.market.market import Marketplace, get, post
 from core.work.context import Resources
+from core.work.policy import Policy
 from realtime.operations.admin_client import AdminClient
 
 OPERATOR = frozenset({"operator"})
@@ -33,17 +34,15 @@ ROUTES = (
 )
 # In the form of a marketplace, so that calls and documents are made as theirs are.
 OPS = Marketplace(
-    "ops",
-    "Operators",
+    Policy(
+        name="ops",
+        title="Operators",
+        per_user=USUAL,
+        per_address=USUAL,
+        per_address_changes=USUAL,
+        per_holder=USUAL,
+    ),
     ROUTES,
-    per_user=USUAL,
-    per_address=USUAL,
-    per_address_changes=USUAL,
-    per_holder=USUAL,
-    messages=USUAL,
-    purposes=(),
-    uploads=USUAL,
-    personal_data=(),
 )
 
 

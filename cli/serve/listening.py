@@ -11,7 +11,8 @@ from functools import partial
 from aiohttp import web
 
 from api.admission import ADMISSION
-from api.middleware import add_headers, answer
+from api.error_answers import answer
+from api.middleware import add_headers
 from cli.errors import CommandError
 from config.settings import Settings, own_url
 from core.base import errors

@@ -15,17 +15,17 @@ from core.accounts import emails, logins, sessions
 from core.accounts.alerts import described
 from core.accounts.attempts import attempt
 from core.accounts.credentials import END_EMAIL_CHANGES
-from core.accounts.emails import MailRates, take_mail
+from core.accounts.emails import take_mail
 from core.accounts.identity import CODE_OWNER, USE_ONE_TIME_TOKEN, digest
 from core.base import clock, errors
 from core.base.events import UserUpdated
 from core.base.ids import uuid7
 from core.base.people import Person
 from core.limits.address import masked
-from core.limits.budget import Rate
 from core.platform.db import Connection, One, Run, Scalar, UniqueViolation, found
 from core.work.context import Ctx
 from core.work.jobs import MailEmailChange
+from core.work.personal_data import PersonalData, rows_of
 from core.work.unit_of_work import UnitOfWork, unit_of_work
 
 Purpose: TypeAlias = Literal["email change, old address", "email change, new address", "email change, cancellation"]
@@ -107,16 +107,26 @@ FORGET = Run(
         select id from email_changes where expires_at < $1 order by expires_at limit $2 for update skip locked
     )"""
 )
+PERSONAL_DATA = PersonalData(
+    "email changes",
+    frozenset({"email_changes"}),
+    rows_of(
+        """
+        select old_email, new_email, asked_at, expires_at, old_confirmed_at, new_confirmed_at, changed_at
+        from email_changes where user_id = $1 order by id"""
+    ),
+    (Run("delete from email_changes where user_id = $1"),),
+)
 
 
-async def ask(ctx: Ctx, new_email: str, rates: MailRates) -> None:
+async def ask(ctx: Ctx, new_email: str) -> None:
     """Have both mailboxes asked whether the caller's address becomes `new_email`; replaces what she has asked for before.
 
     Raises VALIDATION_ERROR, RATE_LIMITED. What it does is the same whether there is an account with that address or not.
     """
     if emails.canonical(new_email) == emails.canonical(ctx.user.email):
         raise errors.invalid("newEmail", "This is your address already")
-    await take_mail(ctx, new_email, rates, ctx.user.email)
+    await take_mail(ctx, new_email, ctx.policy.email_change, ctx.user.email)
     id, now = uuid7(), clock.now()
     async with unit_of_work(ctx) as work:
         await sessions.LOCK_USER(work.db, ctx.user.id)
@@ -129,12 +139,12 @@ async def ask(ctx: Ctx, new_email: str, rates: MailRates) -> None:
         work.enqueue(_mail(ctx, id, "asked"))
 
 
-async def confirm(ctx: Ctx, token: str, codes: Rate) -> bool:
+async def confirm(ctx: Ctx, token: str) -> bool:
     """Confirm a change with the code that one of the mailboxes got; return whether it is done, as both have confirmed it.
 
     Raises INVALID_VERIFICATION_TOKEN, RATE_LIMITED after too many wrong ones, EMAIL_EXISTS if the address has an account by now.
     """
-    async with attempt(ctx, (codes, ctx.remote)), unit_of_work(ctx) as work:
+    async with attempt(ctx, (ctx.policy.codes, ctx.remote)), unit_of_work(ctx) as work:
         user_id, purpose = await _use_code(ctx, work.db, token, OLD, NEW)
         is_new = purpose == NEW
         change = found(await CONFIRM(work.db, user_id, is_new, clock.now()), _invalid())
@@ -144,9 +154,9 @@ async def confirm(ctx: Ctx, token: str, codes: Rate) -> bool:
     return change.is_complete
 
 
-async def cancel(ctx: Ctx, token: str, codes: Rate) -> None:
+async def cancel(ctx: Ctx, token: str) -> None:
     """Cancel a change with the code for it that the old mailbox got; raises INVALID_VERIFICATION_TOKEN, RATE_LIMITED."""
-    async with attempt(ctx, (codes, ctx.remote)), unit_of_work(ctx) as work:
+    async with attempt(ctx, (ctx.policy.codes, ctx.remote)), unit_of_work(ctx) as work:
         user_id, _ = await _use_code(ctx, work.db, token, CANCEL)
         await _cancel(work, user_id)
 
@@ -162,9 +172,9 @@ async def _use_code(ctx: Ctx, db: Connection, token: str, *purposes: Purpose) ->
     """Use a code for one of these up, lock its user, and return both; raises INVALID_VERIFICATION_TOKEN."""
     hash, now = digest(token), clock.now()
     for purpose in purposes:
-        if owner := await CODE_OWNER(db, hash, purpose, ctx.market, now):
+        if owner := await CODE_OWNER(db, hash, purpose, ctx.policy.name, now):
             await sessions.LOCK_USER(db, owner.id)
-            if await USE_ONE_TIME_TOKEN(db, hash, purpose, ctx.market, now):
+            if await USE_ONE_TIME_TOKEN(db, hash, purpose, ctx.policy.name, now):
                 return owner.id, purpose
     raise _invalid()
 

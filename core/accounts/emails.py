@@ -10,15 +10,14 @@ from contextlib import suppress
 from typing import Annotated
 
 import idna
-import msgspec
 from msgspec import Meta
 
 from core.base import errors
 from core.base.errors import Detail
-from core.limits.budget import Rate
 from core.text.texts import UnfitError
 from core.work import rate_limits as limits
 from core.work.context import Ctx
+from core.work.policy import MailRates
 
 # The addr-spec of RFC 5322 without quoted names, comments and bare host names, in ASCII: what people have as an address today.
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
@@ -37,13 +36,6 @@ def _tidied(given: str) -> str:
 
 # The address of somebody who signs up; where an address only says who somebody is, any text may come: it is nobody's.
 Email = Annotated[str, Meta(max_length=1024, extra={"rule": _tidied})]
-
-
-class MailRates(msgspec.Struct, frozen=True):
-    """How many mails of a kind the clients of one address may have sent, and how many one mailbox gets."""
-
-    address: Rate
-    mailbox: Rate
 
 
 def trimmed(given: str) -> str | None:

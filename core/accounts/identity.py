@@ -1,7 +1,6 @@
-"""Accounts: signing up, logging in, and a new password by mail. What a password needs is the marketplace's to say."""
+"""Accounts: logging in, and a new password by mail. What a password needs, and how often, is in the policy."""
 
 import hashlib
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -11,18 +10,17 @@ import msgspec
 from core.accounts import emails, known_devices, sessions
 from core.accounts.alerts import alert
 from core.accounts.attempts import attempt
-from core.accounts.emails import MailRates, take_mail
+from core.accounts.emails import take_mail
 from core.accounts.sessions import Account, Tokens
 from core.base import clock, errors
 from core.base.errors import Detail
-from core.base.ids import uuid7
 from core.limits.budget import Rate
-from core.platform.db import Connection, One, Run, Scalar
+from core.platform.db import One, Run, Scalar
 from core.platform.tokens import Device
-from core.text.texts import UnfitError
-from core.work import rate_limits as limits
 from core.work.context import Ctx
 from core.work.jobs import MailCode
+from core.work.kept_answers import DELETED_NAME
+from core.work.personal_data import PersonalData, rows_of
 from core.work.unit_of_work import unit_of_work
 
 RESET: Final = "password reset"
@@ -30,38 +28,6 @@ VERIFY: Final = "email verification"
 # How young a login must be for what cannot be undone or gives the account away, if no password comes along.
 RECENT = timedelta(minutes=5)
 _WRONG_PASSWORD = Detail("password", "Wrong password")
-
-
-class PasswordPolicy(msgspec.Struct, frozen=True):
-    """What a password needs. `kinds`: at least one character of each, by its name."""
-
-    min_length: int
-    max_length: int
-    kinds: dict[str, Callable[[str], bool]]
-
-    def check(self, password: str) -> None:
-        """Raise UnfitError with all that a password lacks: for the type of a field."""
-        if problems := password_problems("", password, self):
-            raise UnfitError(*(problem.message for problem in problems))
-
-
-class LoginRates(msgspec.Struct, frozen=True):
-    """How many failed logins may come from an address; for an account, from all addresses that its owner has not used; and
-    for an account from one device on which it was logged in before, which counts for neither.
-    """
-
-    address: Rate
-    account: Rate
-    device: Rate
-
-
-class NewAccount(msgspec.Struct, frozen=True):
-    """Someone who signs up."""
-
-    email: str
-    password: str
-    name: str
-    role: str
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -91,13 +57,6 @@ class CodeOwner(msgspec.Struct, frozen=True):
     email: str
 
 
-INSERT_USER = Scalar(
-    UUID,
-    """
-    insert into users (id, market, email, password_hash, name, role, created_at, updated_at)
-    values ($1, $2, $3, $4, $5, $6, $7, $7)
-    on conflict do nothing returning id""",
-)
 _KNOWN = "select id, market, email, name, role, email_verified_at is not null as is_verified from users"
 # $2 of these is an address in its canonical form.
 _OF_EMAIL = 'market = $1 and lower(email collate "C") = $2 and deleted_at is null'
@@ -147,37 +106,34 @@ FORGET_ONE_TIME_TOKENS = Run(
 PASSWORD_HASH = Scalar(str, "select password_hash from users where id = $1 and deleted_at is null")
 REPLACE_PASSWORD = Run("update users set password_hash = $3, updated_at = $4 where id = $1 and password_hash = $2")
 SET_PASSWORD = Run("update users set password_hash = $2, updated_at = $3 where id = $1")
+CODES = PersonalData(
+    "codes",
+    frozenset({"one_time_tokens"}),
+    rows_of("select purpose, expires_at, used_at from one_time_tokens where user_id = $1"),
+    (Run("delete from one_time_tokens where user_id = $1"),),
+)
+ACCOUNT = PersonalData(
+    "account",
+    frozenset({"users", "user_search"}),
+    rows_of(
+        """
+        select id, email, name, role, avatar_url, created_at, updated_at, last_seen_at, email_verified_at
+        from users where id = $1"""
+    ),
+    (
+        Run(
+            f"""
+            update users set email = '', password_hash = '', name = '{DELETED_NAME}', avatar_url = null,
+                last_seen_at = null, email_verified_at = null, updated_at = coalesce(deleted_at, now()),
+                deleted_at = coalesce(deleted_at, now())
+            where id = $1"""  # noqa: S608
+        ),
+    ),
+    kept="The row, its role and dates, without anything personal: others' conversations and projects refer to it.",
+)
 
 
-def checked(account: NewAccount, policy: PasswordPolicy) -> NewAccount:
-    """Return the account with its address trimmed; raises VALIDATION_ERROR that names everything that is wrong.
-
-    Its name is a core.fields.Name.
-    """
-    email = emails.trimmed(account.email) or ""
-    details = emails.problems(email) + password_problems("password", account.password, policy)
-    if details:
-        raise errors.VALIDATION_ERROR.error(details=details)
-    return msgspec.structs.replace(account, email=email)
-
-
-async def hash_for_signup(ctx: Ctx, new: NewAccount, rate: Rate) -> str:
-    """Return the hash of a checked account's password; raises RATE_LIMITED, EMAIL_EXISTS before any work goes into it."""
-    await limits.take(ctx, rate, ctx.remote)
-    if await USER_BY_EMAIL(ctx.db, ctx.market, emails.canonical(new.email)):
-        raise _email_exists()
-    return await ctx.resources.passwords.hash(new.password, ctx.remote)
-
-
-async def create_account(ctx: Ctx, db: Connection, new: NewAccount, password_hash: str) -> Account:
-    """Store a checked account; raises EMAIL_EXISTS. The hash comes from before the transaction: it takes long."""
-    id = await INSERT_USER(db, uuid7(), ctx.market, new.email, password_hash, new.name, new.role, clock.now())
-    if id is None:
-        raise _email_exists()
-    return Account(id, new.email, new.name, new.role)
-
-
-async def login(ctx: Ctx, email: str, password: str, rates: LoginRates) -> tuple[Account, Tokens]:
+async def login(ctx: Ctx, email: str, password: str) -> tuple[Account, Tokens]:
     """Open a session; raises INVALID_CREDENTIALS, or RATE_LIMITED after too many failures.
 
     Strangers who guess from many addresses are stopped by the account's limit. Its owner is not: it does not count on a device,
@@ -185,10 +141,10 @@ async def login(ctx: Ctx, email: str, password: str, rates: LoginRates) -> tuple
     """
     address = emails.canonical(email)
     agent = sessions.storable(ctx.user_agent)
-    row = await LOGIN_BY_EMAIL(ctx.db, ctx.market, address, ctx.remote, agent) if address else None
+    row = await LOGIN_BY_EMAIL(ctx.db, ctx.policy.name, address, ctx.remote, agent) if address else None
     device = ctx.resources.keys.device(ctx.device)
     known = device if row and known_devices.is_known(device, row.id, row.devices_forgotten_at) else None
-    async with attempt(ctx, *_counted(ctx, address, row, known, rates)):
+    async with attempt(ctx, *_counted(ctx, address, row, known)):
         stored = row.password_hash if row else None
         # Turns at hashing, too, are the device's: a queue full of its neighbours' logins is not its own.
         turn = f"device {known.device}" if known else ctx.remote
@@ -197,10 +153,9 @@ async def login(ctx: Ctx, email: str, password: str, rates: LoginRates) -> tuple
     return await _open_session(ctx, row, is_new_device=not known and not row.is_usual)
 
 
-def _counted(
-    ctx: Ctx, address: str | None, row: LoginRow | None, device: Device | None, rates: LoginRates
-) -> list[tuple[Rate, str]]:
+def _counted(ctx: Ctx, address: str | None, row: LoginRow | None, device: Device | None) -> list[tuple[Rate, str]]:
     """Return the buckets that a failed login counts in. An invalid address has no bucket."""
+    rates = ctx.policy.login
     if row and device:
         return [(rates.device, f"{row.id}:{device.device}")]
     is_account_counted = address and not (row and row.is_familiar)
@@ -220,40 +175,40 @@ async def _open_session(ctx: Ctx, row: LoginRow, *, is_new_device: bool) -> tupl
         return account, await sessions.start(ctx, work.db, account)
 
 
-async def require_recent_login(ctx: Ctx, password: str | None, rate: Rate) -> None:
+async def require_recent_login(ctx: Ctx, password: str | None) -> None:
     """Raise REAUTHENTICATION_REQUIRED unless the caller logged in a moment ago or gives her password."""
     began = await SESSION_BEGAN(ctx.db, ctx.user.session_id)
     if began and clock.now() - began <= RECENT:
         return
     if password is None:
         raise errors.REAUTHENTICATION_REQUIRED.error()
-    await _verify_own(ctx, password, rate, errors.REAUTHENTICATION_REQUIRED.error(details=[_WRONG_PASSWORD]))
+    await _verify_own(ctx, password, errors.REAUTHENTICATION_REQUIRED.error(details=[_WRONG_PASSWORD]))
 
 
 async def role_of(ctx: Ctx, user_id: UUID) -> str:
     """Return the role of a user of this marketplace; raises USER_NOT_FOUND."""
-    role = await ROLE_OF(ctx.db, user_id, ctx.market)
+    role = await ROLE_OF(ctx.db, user_id, ctx.policy.name)
     if role is None:
         raise errors.USER_NOT_FOUND.error()
     return role
 
 
-async def mail_reset(ctx: Ctx, email: str, rates: MailRates) -> None:
+async def mail_reset(ctx: Ctx, email: str) -> None:
     """Have a code mailed that sets a new password, if there is such an account; neither answer nor time tell."""
     email = emails.checked(email)
-    await take_mail(ctx, email, rates)
-    await ctx.resources.jobs.enqueue(MailCode(ctx.market, email, RESET))
+    await take_mail(ctx, email, ctx.policy.password_reset)
+    await ctx.resources.jobs.enqueue(MailCode(ctx.policy.name, email, RESET))
 
 
-async def reset_password(ctx: Ctx, token: str, password: str, policy: PasswordPolicy, codes: Rate) -> UUID:
+async def reset_password(ctx: Ctx, token: str, password: str) -> UUID:
     """Set a new password with a mailed code, end all credentials and return whose they were.
 
     Raises VALIDATION_ERROR, INVALID_RESET_TOKEN, RATE_LIMITED after too many wrong ones. Hashes only when the code is right.
     """
-    if problems := password_problems("newPassword", password, policy):
+    if problems := ctx.policy.passwords.problems("newPassword", password):
         raise errors.VALIDATION_ERROR.error(details=problems)
-    async with attempt(ctx, (codes, ctx.remote)):
-        owner = await CODE_OWNER(ctx.db, digest(token), RESET, ctx.market, clock.now())
+    async with attempt(ctx, (ctx.policy.codes, ctx.remote)):
+        owner = await CODE_OWNER(ctx.db, digest(token), RESET, ctx.policy.name, clock.now())
         if owner is None:
             raise errors.INVALID_RESET_TOKEN.error()
     password_hash = await ctx.resources.passwords.hash(password, ctx.remote)
@@ -261,7 +216,7 @@ async def reset_password(ctx: Ctx, token: str, password: str, policy: PasswordPo
     now = clock.now()
     async with unit_of_work(ctx) as work:
         await sessions.LOCK_USER(work.db, owner.id)
-        if await USE_ONE_TIME_TOKEN(work.db, digest(token), RESET, ctx.market, now) is None:
+        if await USE_ONE_TIME_TOKEN(work.db, digest(token), RESET, ctx.policy.name, now) is None:
             raise errors.INVALID_RESET_TOKEN.error()
         await SET_PASSWORD(work.db, owner.id, password_hash, now)
         await work.record("user.reset_password", owner.id, by=owner.id)
@@ -271,11 +226,11 @@ async def reset_password(ctx: Ctx, token: str, password: str, policy: PasswordPo
     return owner.id
 
 
-async def change_password(ctx: Ctx, current: str, new: str, policy: PasswordPolicy, rate: Rate) -> None:
+async def change_password(ctx: Ctx, current: str, new: str) -> None:
     """Set a new password and end all other sessions; raises VALIDATION_ERROR, RATE_LIMITED after too many wrong ones."""
-    if problems := password_problems("newPassword", new, policy):
+    if problems := ctx.policy.passwords.problems("newPassword", new):
         raise errors.VALIDATION_ERROR.error(details=problems)
-    stored = await _verify_own(ctx, current, rate, _wrong_password())
+    stored = await _verify_own(ctx, current, _wrong_password())
     password_hash = await ctx.resources.passwords.hash(new, str(ctx.user.id))
     mail = await alert(ctx, ctx.user.id, ctx.user.email, "password changed")
     now = clock.now()
@@ -288,25 +243,13 @@ async def change_password(ctx: Ctx, current: str, new: str, policy: PasswordPoli
         await sessions.end_all(work, ctx.user.id, "password changed", keep=ctx.user.session_id)
 
 
-async def _verify_own(ctx: Ctx, password: str, rate: Rate, wrong: errors.AppError) -> str | None:
+async def _verify_own(ctx: Ctx, password: str, wrong: errors.AppError) -> str | None:
     """Return the stored hash of the caller's password, if she gives it; raises `wrong`, and RATE_LIMITED after too many."""
-    async with attempt(ctx, (rate, str(ctx.user.id))):
+    async with attempt(ctx, (ctx.policy.password_change, str(ctx.user.id))):
         stored = await PASSWORD_HASH(ctx.db, ctx.user.id)
         if not await ctx.resources.passwords.verify(stored, password, str(ctx.user.id)):
             raise wrong
     return stored
-
-
-def password_problems(field: str, password: str, policy: PasswordPolicy) -> list[Detail]:
-    """Return what a password lacks."""
-    problems = []
-    if not policy.min_length <= len(password) <= policy.max_length:
-        problems.append(Detail(field, f"Must have {policy.min_length} to {policy.max_length} characters"))
-    password = password[: policy.max_length]
-    problems += [
-        Detail(field, f"Must contain {kind}") for kind, fits in policy.kinds.items() if not any(map(fits, password))
-    ]
-    return problems
 
 
 def digest(token: str) -> bytes:
@@ -316,7 +259,3 @@ def digest(token: str) -> bytes:
 
 def _wrong_password() -> errors.AppError:
     return errors.invalid("currentPassword", "Wrong password")
-
-
-def _email_exists() -> errors.AppError:
-    return errors.EMAIL_EXISTS.error(details=[Detail("email", "An account with this email exists")])

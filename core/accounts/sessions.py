@@ -15,8 +15,9 @@ from core.accounts import credentials
 from core.base import clock, errors
 from core.base.ids import uuid7
 from core.platform.db import Connection, Many, One, Run, Scalar, found
-from core.platform.tokens import ACCESS_LIFETIME, REFRESH_LIFETIME, Access, Refresh, expiry
+from core.platform.tokens import REFRESH_LIFETIME, Access, Refresh, expiry
 from core.work.context import Ctx
+from core.work.personal_data import PersonalData, rows_of
 from core.work.unit_of_work import UnitOfWork, unit_of_work
 
 REUSE_GRACE = timedelta(seconds=10)
@@ -138,12 +139,18 @@ FORGET_EXPIRED = Scalar(
     )
     select count(*) from expired""",
 )
+PERSONAL_DATA = PersonalData(
+    "sessions",
+    frozenset({"sessions", "refresh_tokens"}),
+    rows_of("select id, user_agent, remote as ip, created_at, ended_at, end_reason from sessions where user_id = $1"),
+    (Run("delete from sessions where user_id = $1"),),
+)
 
 
 async def start(ctx: Ctx, db: Connection, account: Account) -> Tokens:
     """Open a session."""
     now = clock.now()
-    session_id, token_id = uuid7(), uuid7()
+    session_id, token_id = ctx.new_id(), uuid7()
     await INSERT_SESSION(db, session_id, account.id, storable(ctx.user_agent), ctx.remote, now)
     await INSERT_REFRESH_TOKEN(db, token_id, session_id, now)
     return _sign(ctx, account, session_id, token_id, now)
@@ -156,7 +163,7 @@ async def refresh(ctx: Ctx, token: str) -> Tokens:
     async with unit_of_work(ctx) as work:
         db, unknown = work.db, errors.INVALID_REFRESH_TOKEN.error()
         await LOCK_SESSION_OF_TOKEN(db, claims.token_id)
-        row = found(await REFRESH_TOKEN(db, claims.token_id, ctx.market), unknown)
+        row = found(await REFRESH_TOKEN(db, claims.token_id, ctx.policy.name), unknown)
         if row.ended_at:
             raise unknown
         account = Account(row.id, row.email, row.name, row.role)
@@ -226,8 +233,10 @@ async def end_others(ctx: Ctx) -> None:
 
 def _sign(ctx: Ctx, account: Account, session_id: UUID, token_id: UUID, issued: datetime) -> Tokens:
     keys, now = ctx.resources.keys, clock.now()
-    access = Access(account.id, account.email, account.role, ctx.market, session_id, **expiry(now, ACCESS_LIFETIME))
-    refresh = Refresh(account.id, token_id, ctx.market, **expiry(issued, REFRESH_LIFETIME))
+    access = Access(
+        account.id, account.email, account.role, ctx.policy.name, session_id, **expiry(now, ctx.policy.access_lifetime)
+    )
+    refresh = Refresh(account.id, token_id, ctx.policy.name, **expiry(issued, REFRESH_LIFETIME))
     return Tokens(keys.sign(access), keys.sign(refresh))
 
 

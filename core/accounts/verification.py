@@ -2,10 +2,9 @@
 
 from core.accounts import emails, sessions
 from core.accounts.attempts import attempt
-from core.accounts.emails import MailRates, take_mail
+from core.accounts.emails import take_mail
 from core.accounts.identity import CODE_OWNER, USE_ONE_TIME_TOKEN, VERIFY, VOID_ONE_TIME_TOKENS, digest
 from core.base import clock, errors
-from core.limits.budget import Rate
 from core.platform.db import Run
 from core.work.context import Ctx
 from core.work.jobs import MailCode
@@ -15,29 +14,29 @@ from core.work.unit_of_work import unit_of_work
 VERIFY_EMAIL = Run("update users set email_verified_at = coalesce(email_verified_at, $2) where id = $1")
 
 
-async def may_welcome(ctx: Ctx, email: str, rates: MailRates) -> bool:
+async def may_welcome(ctx: Ctx, email: str) -> bool:
     """Say whether a new user may be mailed the code at once; if not, she asks for it later."""
     try:
-        await take_mail(ctx, email, rates)
+        await take_mail(ctx, email, ctx.policy.welcome)
     except RateLimitedError:
         return False
     return True
 
 
-async def mail_verification(ctx: Ctx, email: str, rates: MailRates) -> None:
+async def mail_verification(ctx: Ctx, email: str) -> None:
     """Have the code mailed again, if there is such an account and it needs one; neither answer nor time tell."""
     email = emails.checked(email)
-    await take_mail(ctx, email, rates)
-    await ctx.resources.jobs.enqueue(MailCode(ctx.market, email, VERIFY))
+    await take_mail(ctx, email, ctx.policy.verification)
+    await ctx.resources.jobs.enqueue(MailCode(ctx.policy.name, email, VERIFY))
 
 
-async def verify_email(ctx: Ctx, token: str, rate: Rate) -> None:
+async def verify_email(ctx: Ctx, token: str) -> None:
     """Note that a mailed code has come back: the address is its user's; raises INVALID_VERIFICATION_TOKEN."""
     now = clock.now()
-    async with attempt(ctx, (rate, ctx.remote)), unit_of_work(ctx) as work:
-        if owner := await CODE_OWNER(work.db, digest(token), VERIFY, ctx.market, now):
+    async with attempt(ctx, (ctx.policy.codes, ctx.remote)), unit_of_work(ctx) as work:
+        if owner := await CODE_OWNER(work.db, digest(token), VERIFY, ctx.policy.name, now):
             await sessions.LOCK_USER(work.db, owner.id)
-        user_id = await USE_ONE_TIME_TOKEN(work.db, digest(token), VERIFY, ctx.market, now)
+        user_id = await USE_ONE_TIME_TOKEN(work.db, digest(token), VERIFY, ctx.policy.name, now)
         if user_id is None:
             raise errors.INVALID_VERIFICATION_TOKEN.error()
         await VERIFY_EMAIL(work.db, user_id, now)

@@ -1,5 +1,6 @@
-"""What a handler may return besides a struct or None."""
+"""What a handler may return besides a struct or None, and what it may be given instead of one."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import IO, ClassVar, Generic, TypeVar
 from uuid import UUID
@@ -13,6 +14,7 @@ class Answer(Generic[Body]):
     """An answer with a status chosen by the handler among those of its route (0: the default), or with a version.
 
     `etag` is the version of the body, which clients send back as `If-Match`: see core/work/etag.py.
+    `location`: where the client is sent, or where what was made is. A body of None is no body.
     `device_of`: the user that the client's device is now known for, even without tokens; see core/accounts/known_devices.py.
     """
 
@@ -21,6 +23,7 @@ class Answer(Generic[Body]):
     etag: str = ""
     media_type: str = JSON
     device_of: UUID | None = None
+    location: str = ""
 
 
 @dataclass(frozen=True)
@@ -36,3 +39,11 @@ class JsonFile(Generic[Body]):
     """An answer that is already JSON, in a file that is read from its beginning and closed; Body is the type of the JSON."""
 
     file: IO[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class RawBody:
+    """A body as it came, and its headers, by names in any case: for hooks, whose senders sign these bytes."""
+
+    octets: bytes
+    headers: Mapping[str, str]

@@ -1,9 +1,20 @@
-"""UUIDv7 ids: made in Python because `uuidv7()` exists only in Postgres 18."""
+"""Ids: UUIDv7, made in Python because `uuidv7()` exists only in Postgres 18, and UUIDs that hold a bigint.
 
+A marketplace whose clients know ids as bigints has UUIDs like all others, in our tables and on the bus. Their low 64 bits are the
+bigint, their high 64 bits follow from the name of the marketplace, so that each becomes the other without a look-up. The first 16
+bits are 0: such ids sort before every UUIDv7 of our time. See core/platform/sequences.py for where the bigints come from.
+"""
+
+import hashlib
 import io
 import os
 import time
+from typing import Final
 from uuid import UUID
+
+MOST_BIGINT: Final = 2**63 - 1
+# Below it are the ids that hold a bigint; 1970 is long ago.
+FIRST_UUID7: Final = UUID(int=1 << 112)
 
 
 class _Randomness:
@@ -35,3 +46,26 @@ def uuid7() -> UUID:
     fraction = (nanoseconds << 12) // 1_000_000
     random = int.from_bytes(_randomness.take(), "big") & 0x3FFF_FFFF_FFFF_FFFF
     return UUID(int=milliseconds << 80 | 0x7 << 76 | fraction << 64 | 0x2 << 62 | random)
+
+
+class BigintIds:
+    """The bigints of one marketplace as UUIDs, and back. The SQL function `bigint_id` does the same."""
+
+    def __init__(self, market: str) -> None:
+        self._high = int.from_bytes(hashlib.sha256(market.encode()).digest()[:6]) << 64
+        self._beginning = str(UUID(int=self._high))[:19]
+
+    def uuid(self, number: int) -> UUID:
+        """Return the id that holds a bigint."""
+        return UUID(int=self._high | number)
+
+    def shown(self, id: str) -> str:
+        """Return an id in its text form as clients see it: in decimal; as it is if it holds none of our bigints."""
+        return str(int(id[19:23] + id[24:], 16)) if id.startswith(self._beginning) and len(id) == 36 else id
+
+    def taken(self, text: str) -> str:
+        """Return the id that clients name in decimal in its text form; as it is if that is no positive bigint."""
+        if not (text.isascii() and text.isdigit() and len(text) <= 19) or text[0] == "0":
+            return text
+        number = int(text)
+        return str(self.uuid(number)) if number <= MOST_BIGINT else text

@@ -9,16 +9,25 @@ replaced.
 """
 
 import secrets
+from collections.abc import Callable, Coroutine
 from hashlib import sha256
 from uuid import UUID
 
 import msgspec
 
 from core.base import clock, errors
+from core.base.answers import Answer
+from core.base.sharing import Shared
+from core.calendars.icalendar import CalendarFile
 from core.platform.db import One, Run, Scalar
 from core.work.context import Ctx
+from core.work.etag import body_tag, has_it
+from core.work.personal_data import PersonalData, rows_of
 
 NONCE_BYTES = 16
+# Bytes of the feeds that were read last: calendar programs ask again and again, and most send the tag of their copy.
+KEPT = 8 * 1024 * 1024
+_files: Shared[CalendarFile] = Shared(KEPT, lambda file: len(file.octets))
 
 
 class Feed(msgspec.Struct, frozen=True):
@@ -49,16 +58,22 @@ HASH_TOKENS = Run(
     where user_id in (select user_id from feeds where token is not null limit $2)
         and exists (select from schema_migrations where name = '0014_credentials' and applied_at < $1)"""
 )
+PERSONAL_DATA = PersonalData(
+    "feeds",
+    frozenset({"feeds"}),
+    rows_of("select created_at from feeds where user_id = $1"),
+    (Run("delete from feeds where user_id = $1"),),
+)
 
 
-async def address(ctx: Ctx, path: str) -> str | None:
-    """Return the address of the caller's feed, which the marketplace serves under `path`.
+async def address(ctx: Ctx) -> str | None:
+    """Return the address of the caller's feed, which the marketplace serves under its `feed_path`.
 
     None: there is none, or it can no longer be shown (its key was removed, or an earlier version created it).
     """
     feed = await OF_USER(ctx.db, ctx.user.id)
     token = (feed.token or _derived(ctx, feed)) if feed else None
-    return token and f"{ctx.resources.settings.public_url}/{ctx.market}{path}?token={token}"
+    return token and f"{ctx.resources.settings.public_url}/{ctx.policy.name}{ctx.policy.feed_path}?token={token}"
 
 
 async def renew(ctx: Ctx) -> None:
@@ -71,10 +86,20 @@ async def renew(ctx: Ctx) -> None:
 
 async def owner(ctx: Ctx, token: str) -> UUID:
     """Return the owner of the feed with this token; raises UNAUTHORIZED."""
-    user_id = await OWNER(ctx.db, _hash(token), token, ctx.market)
+    user_id = await OWNER(ctx.db, _hash(token), token, ctx.policy.name)
     if user_id is None:
         raise errors.UNAUTHORIZED.error("This address is not valid any more: ask for a new one")
     return user_id
+
+
+async def answer(
+    ctx: Ctx, owner: UUID, version: object, build: Callable[[], Coroutine[None, None, CalendarFile]]
+) -> Answer[CalendarFile]:
+    """Answer with a feed in a version, which changes when the feed does; built only if neither its reader nor we have it."""
+    tag = body_tag(repr(version).encode())
+    if has_it(ctx, tag):
+        return Answer(304, CalendarFile(b""), tag)
+    return Answer(200, await _files.get((owner, tag), build), tag)
 
 
 def _derived(ctx: Ctx, feed: Feed) -> str | None:

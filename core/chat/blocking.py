@@ -18,9 +18,10 @@ from core.base.people import Person
 from core.chat import invitations
 from core.chat.conversations import LOCK_PAIR, pair_key
 from core.limits.budget import Rate
-from core.platform.db import Many, Scalar
+from core.platform.db import Many, Run, Scalar
 from core.work import rate_limits as limits
 from core.work.context import Ctx
+from core.work.personal_data import PersonalData, rows_of
 from core.work.unit_of_work import UnitOfWork, unit_of_work
 
 MOST: Final = 10_000  # of one user
@@ -83,6 +84,13 @@ SET_PAIR = Scalar(
 SEEN = Many(
     Seen, "select id as user_id, coalesce(last_seen_at, created_at) as at from users where id = any ($1::uuid[])"
 )
+PERSONAL_DATA = PersonalData(
+    "blocks",
+    frozenset({"blocks"}),
+    # By whom she is blocked is theirs to know.
+    rows_of("select blocked_id, created_at from blocks where user_id = $1 order by created_at"),
+    last=(Run("delete from blocks where user_id = $1 or blocked_id = $1"),),
+)
 
 
 async def list_of_user(ctx: Ctx, query: CursorQuery) -> tuple[list[BlockView], CursorPagination]:
@@ -100,7 +108,7 @@ async def block(ctx: Ctx, user_id: UUID) -> None:
     """
     if user_id == ctx.user.id:
         raise errors.invalid("userId", "Must be another user")
-    if await EXISTS_IN_MARKET(ctx.db, user_id, ctx.market) is None:
+    if await EXISTS_IN_MARKET(ctx.db, user_id, ctx.policy.name) is None:
         raise errors.USER_NOT_FOUND.error()
     if (await COUNT(ctx.db, ctx.user.id) or 0) >= MOST:
         raise errors.invalid("userId", f"At most {MOST:,} users can be blocked")
@@ -108,7 +116,7 @@ async def block(ctx: Ctx, user_id: UUID) -> None:
     async with unit_of_work(ctx) as work:
         await LOCK_PAIR(work.db, pair_key(ctx.user.id, user_id))
         await LOCK_BOTH(work.db, [ctx.user.id, user_id])
-        if not await INSERT(work.db, ctx.user.id, user_id, ctx.market, clock.now()):
+        if not await INSERT(work.db, ctx.user.id, user_id, ctx.policy.name, clock.now()):
             return
         pair = await _set_pair(ctx, work, user_id)
         await invitations.withdraw_between(work, user_id, ctx.user.id)
@@ -133,7 +141,7 @@ async def unblock(ctx: Ctx, user_id: UUID) -> None:
 
 
 async def _set_pair(ctx: Ctx, work: UnitOfWork, user_id: UUID) -> UUID | None:
-    return await SET_PAIR(work.db, ctx.market, pair_key(ctx.user.id, user_id), ctx.user.id, user_id)
+    return await SET_PAIR(work.db, ctx.policy.name, pair_key(ctx.user.id, user_id), ctx.user.id, user_id)
 
 
 async def _say(ctx: Ctx, work: UnitOfWork, user_id: UUID, *, is_blocked: bool) -> None:

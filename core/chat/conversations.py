@@ -7,21 +7,18 @@ from uuid import UUID
 import msgspec
 
 from core.base import clock, errors
-from core.base.events import ConversationClosed, ConversationCreated, MembersChanged, Message, MessageReceived
-from core.base.ids import uuid7
+from core.base.events import ConversationClosed, ConversationCreated
 from core.base.paging import CursorPagination, CursorQuery, Position, cursor_pagination, page_of
-from core.base.people import Person
-from core.chat import blocks
+from core.chat import blocks, notes
+from core.chat.membership import ADD_MEMBERS, LOCK, MEMBERS_OF, require_member
 from core.chat.unread import unread
-from core.platform.db import Db, Many, One, Run, Scalar, found
-from core.text.wording import shown, worded
+from core.platform.db import Db, Many, One, Run, Scalar
+from core.text.wording import shown
 from core.work.context import Ctx
+from core.work.personal_data import PersonalData, rows_of
 from core.work.unit_of_work import UnitOfWork, unit_of_work
 
 MEMBERS_SHOWN = 50
-NAMED = 3
-# The `body` of system messages, which names nobody.
-MEMBERS_HAVE_CHANGED = "Members changed"
 
 
 class Member(msgspec.Struct, frozen=True, rename="camel"):
@@ -91,32 +88,6 @@ class MemberRow(msgspec.Struct, frozen=True):
     last_read_seq: int
 
 
-class Place(msgspec.Struct, frozen=True):
-    """The next seq and version of a conversation, taken in this transaction."""
-
-    seq: int
-    version: int
-    at: datetime
-
-
-class MemberId(msgspec.Struct, frozen=True):
-    user_id: UUID
-
-
-class GroupId(msgspec.Struct, frozen=True):
-    id: UUID
-
-
-class Standing(msgspec.Struct, frozen=True):
-    """A user's relation to an existing conversation; those with a subject belong to core/chat/subjects.py."""
-
-    kind: str
-    role: str | None
-    subject_type: str | None
-    closed_at: datetime | None
-    is_blocked: bool
-
-
 _SEEN_BY_USER = f"""
     select c.id, c.kind, c.title, c.last_seq, c.version, s.last_read_seq,
         (select count(*) from members n where n.conversation_id = c.id and n.left_at is null) as member_count,
@@ -145,15 +116,6 @@ MEMBERS_SHOWN_OF = Many(
     ) m
     join users u on u.id = m.user_id""",
 )
-STANDING = One(
-    Standing,
-    """
-    select c.kind, m.role, c.subject_type, c.closed_at, c.is_blocked from conversations c
-    left join members m on m.conversation_id = c.id and m.user_id = $2 and m.left_at is null
-    where c.id = $1 and c.market = $3""",
-)
-# Members, versions and invitations of a conversation are changed under its lock.
-LOCK = Scalar(UUID, "select id from conversations where id = $1 for no key update")
 # Taken before a pair is created and before one of the two blocks the other: there may be no row to lock.
 LOCK_PAIR = Scalar(int, "select 1 from pg_advisory_xact_lock(hashtextextended($1, 0))")
 CREATE_PAIR = Scalar(
@@ -163,72 +125,33 @@ CREATE_PAIR = Scalar(
     on conflict (market, pair_key) where pair_key is not null do nothing returning id""",
 )
 PAIR_BY_KEY = Scalar(UUID, "select id from conversations where market = $1 and pair_key = $2")
-# $5 is the acting user, who takes part; the others have only been added so far. Earlier messages do not count as unread.
-ADD_MEMBERS = Many(
-    Person,
-    """
-    with added as (
-        insert into members (conversation_id, user_id, role, took_part, last_read_seq)
-        select $1, u.id, $3, u.id = $5, c.last_seq from users u join conversations c on c.id = $1
-        where u.id = any ($2::uuid[]) and u.market = $4 and u.deleted_at is null
-        on conflict (conversation_id, user_id) do update
-            set left_at = null, joined_at = now(), role = excluded.role, took_part = excluded.took_part,
-                left_by_choice = false, last_read_seq = greatest(members.last_read_seq, excluded.last_read_seq)
-            where members.left_at is not null
-        returning user_id
-    )
-    select u.id, u.name, u.avatar_url from added join users u on u.id = added.user_id""",
-)
-# $3: whether the member leaves by choice.
-REMOVE_MEMBER = One(
-    Person,
-    """
-    with removed as (
-        update members set left_at = now(), left_by_choice = $3
-        where conversation_id = $1 and user_id = $2 and left_at is null returning user_id
-    )
-    select u.id, u.name, u.avatar_url from removed join users u on u.id = removed.user_id""",
-)
-MEMBERS_AMONG = Scalar(
-    int, "select count(*) from members where conversation_id = $1 and user_id = any ($2::uuid[]) and left_at is null"
-)
-PASS_OWNERSHIP = Run(
-    """
-    update members set role = 'owner' where (conversation_id, user_id) in (
-        select conversation_id, user_id from members where conversation_id = $1 and left_at is null
-        order by joined_at, user_id limit 1
-    ) and not exists (select from members where conversation_id = $1 and left_at is null and role = 'owner')"""
-)
-# Groups of a user, left in batches of $2 when the account is erased.
-GROUPS_OF = Many(
-    GroupId,
-    """
-    select c.id from members m join conversations c on c.id = m.conversation_id and c.kind = 'group'
-    where m.user_id = $1 and m.left_at is null limit $2""",
-)
 CLOSE = Scalar(
     datetime, "update conversations set closed_at = $2 where id = $1 and closed_at is null returning closed_at"
 )
-MEMBERS_OF = Many(MemberId, "select user_id from members where conversation_id = $1 and left_at is null")
-NEXT_PLACE = One(
-    Place,
-    """
-    update conversations
-    set last_seq = last_seq + 1, version = version + 1, last_message_at = clock_timestamp(), changed_at = clock_timestamp()
-    where id = $1 returning last_seq as seq, version, last_message_at as at""",
-)
-APPEND_SYSTEM_MESSAGE = Run(
-    """
-    insert into messages
-        (conversation_id, seq, version, changed_at, id, sender_id, kind, body, created_at, wording, people)
-    values ($1, $2, $3, $7, $4, $5, 'system', $6, $7, $8, $9)"""
-)
-# The members ($3) added by note $2 have read it, and so has its author ($4), if they had read everything before it.
-READ_NOTE = Run(
-    """
-    update members set last_read_seq = $2, last_read_at = clock_timestamp()
-    where conversation_id = $1 and left_at is null and last_read_seq < $2
-        and (user_id = any ($3::uuid[]) or user_id = $4 and last_read_seq = $2 - 1)"""
+# Conversations (c) that a user ($1) was in and that nobody can read any more, because nobody is left in them.
+LEFT_BY_ALL = """
+    members d join conversations c on c.id = d.conversation_id and not exists (
+        select from members o join users u on u.id = o.user_id and u.deleted_at is null
+        where o.conversation_id = d.conversation_id and o.left_at is null
+    ) and d.user_id = $1"""
+PERSONAL_DATA = PersonalData(
+    "conversations",
+    frozenset({"members", "conversations"}),
+    rows_of(
+        """
+        select c.id, c.kind, m.role, m.joined_at, m.left_at, m.last_read_at,
+            case when m.left_at is null or c.created_by = m.user_id and c.subject_id is null then c.title end as title
+        from members m join conversations c on c.id = m.conversation_id where m.user_id = $1 order by m.joined_at"""
+    ),
+    later=(
+        Run(
+            f"""
+            update conversations set title = '' where id in (
+                select c.id from {LEFT_BY_ALL} where c.title <> '' limit $2
+            )"""  # noqa: S608 - no input in it
+        ),
+    ),
+    kept="That someone was a member, without her name; the title of a group, as long as anybody is in it.",
 )
 
 
@@ -240,14 +163,14 @@ async def create_pair(ctx: Ctx, other_id: UUID) -> tuple[Conversation, bool]:
     key = pair_key(ctx.user.id, other_id)
     async with unit_of_work(ctx) as work:
         await LOCK_PAIR(work.db, key)
-        created = await CREATE_PAIR(work.db, uuid7(), ctx.market, key, ctx.user.id)
+        created = await CREATE_PAIR(work.db, ctx.new_id(), ctx.policy.name, key, ctx.user.id)
         if created:
             await blocks.require_none(work.db, ctx.user.id, other_id)
-            await ADD_MEMBERS(work.db, created, [ctx.user.id, other_id], "member", ctx.market, ctx.user.id)
+            await ADD_MEMBERS(work.db, created, [ctx.user.id, other_id], "member", ctx.policy.name, ctx.user.id)
             work.emit([ctx.user.id, other_id], ConversationCreated(created))
     if created:
         return await get(ctx, created), True
-    existing = await PAIR_BY_KEY(ctx.db, ctx.market, key)
+    existing = await PAIR_BY_KEY(ctx.db, ctx.policy.name, key)
     assert existing, "a pair that could not be made is there"  # noqa: S101
     return await get(ctx, existing), False
 
@@ -274,99 +197,13 @@ async def list_of_user(ctx: Ctx, query: CursorQuery) -> tuple[list[Conversation]
     return await _with_members(ctx.db, page.rows), cursor_pagination(query, total, page.next_cursor)
 
 
-async def require_member(ctx: Ctx, id: UUID, db: Db | None = None) -> Standing:
-    """Raise CONVERSATION_NOT_FOUND or NOT_A_MEMBER unless the caller is in the conversation."""
-    standing = found(await STANDING(db or ctx.db, id, ctx.user.id, ctx.market), errors.CONVERSATION_NOT_FOUND.error())
-    if standing.role is None:
-        raise errors.NOT_A_MEMBER.error()
-    return standing
-
-
-async def require_open(ctx: Ctx, id: UUID) -> None:
-    """Raise as require_member, and CONVERSATION_CLOSED or USER_UNREACHABLE if it is read-only."""
-    standing = await require_member(ctx, id)
-    if standing.closed_at:
-        raise errors.CONVERSATION_CLOSED.error()
-    if standing.is_blocked:
-        raise errors.USER_UNREACHABLE.error()
-
-
-async def require_members(ctx: Ctx, id: UUID, user_ids: Sequence[UUID], db: Db | None = None) -> None:
-    """Raise VALIDATION_ERROR unless all these users (of a mention) are in the conversation."""
-    if user_ids and await MEMBERS_AMONG(db or ctx.db, id, list(user_ids)) != len(set(user_ids)):
-        raise not_all_members()
-
-
-def not_all_members() -> errors.AppError:
-    """Return the error for a mention of somebody who is not in the conversation."""
-    return errors.invalid("mentions", "Only members can be mentioned")
-
-
-async def leave_some(ctx: Ctx, user_id: UUID, most: int) -> int:
-    """Remove an erased user from groups, each in its own unit of work; return the number of groups."""
-    groups = await GROUPS_OF(ctx.db, user_id, most)
-    for group in groups:
-        async with unit_of_work(ctx) as work:
-            await LOCK(work.db, group.id)
-            if gone := await REMOVE_MEMBER(work.db, group.id, user_id, True):
-                await PASS_OWNERSHIP(work.db, group.id)
-                await _log(work, group.id, gone, "{actor} left")
-    return len(groups)
-
-
 async def close(ctx: Ctx, work: UnitOfWork, id: UUID, template: str) -> None:
     """Close a conversation after a last system message: `template` says why, with "{actor}"."""
     await LOCK(work.db, id)
     closed_at = await CLOSE(work.db, id, clock.now())
     if closed_at:
-        await _log(work, id, ctx.user.person, template)
+        await notes.log(work, id, ctx.user.person, template)
         work.emit([row.user_id for row in await MEMBERS_OF(work.db, id)], ConversationClosed(id, closed_at))
-
-
-async def say_joined(
-    ctx: Ctx, work: UnitOfWork, id: UUID, people: Sequence[Person], inviter: Person | None = None
-) -> None:
-    """Publish to a group, and to these users, that the caller has added them or has joined.
-
-    The inviter is the sender of that message, so that it is not unread for them.
-    """
-    if people:
-        if people[0].id == ctx.user.id:
-            await _log(work, id, inviter or ctx.user.person, "{person} joined", people, person=ctx.user.person)
-        else:
-            await _log_added(work, id, ctx.user.person, people)
-        _tell(work, id, people, is_member=True)
-
-
-async def _log_added(work: UnitOfWork, id: UUID, actor: Person, people: Sequence[Person]) -> None:
-    named = {f"person{place}": person for place, person in enumerate(people[:NAMED])}
-    names = ", ".join(f"{{{place}}}" for place in named)
-    more = f" and {len(people) - NAMED} more" if len(people) > NAMED else ""
-    await _log(work, id, actor, "{actor} added " + names + more, people, **named)
-
-
-async def say_left(ctx: Ctx, work: UnitOfWork, id: UUID, person: Person) -> None:
-    """Publish to a group, and to a former member, that the member has left or was removed by the caller."""
-    template = "{actor} left" if person.id == ctx.user.id else "{actor} removed {person}"
-    await _log(work, id, ctx.user.person, template, person=person)
-    _tell(work, id, [person], is_member=False)
-
-
-def _tell(work: UnitOfWork, id: UUID, people: Sequence[Person], *, is_member: bool) -> None:
-    for person in people:
-        work.emit([person.id], MembersChanged(id, person.id, is_member))
-
-
-async def _log(
-    work: UnitOfWork, id: UUID, actor: Person, template: str, joining: Sequence[Person] = (), **people: Person
-) -> None:
-    text = worded(template, {"actor": actor, **people})
-    place = found(await NEXT_PLACE(work.db, id), errors.CONVERSATION_NOT_FOUND.error())
-    notice = Message(uuid7(), id, place.seq, place.version, actor, text.text(), place.at, kind="system")
-    numbers = (place.seq, place.version, notice.id, actor.id, MEMBERS_HAVE_CHANGED, place.at)
-    await APPEND_SYSTEM_MESSAGE(work.db, id, *numbers, text.pieces, text.ids)
-    await READ_NOTE(work.db, id, place.seq, [person.id for person in joining], actor.id)
-    work.changed(id, place.version, MessageReceived(notice, id))
 
 
 async def _with_members(db: Db, rows: Sequence[ConversationRow]) -> list[Conversation]:

@@ -1,28 +1,19 @@
 """Groups and their members. Users whom the caller knows are added, others are invited."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeAlias
+from collections.abc import Sequence
 from uuid import UUID
 
 import msgspec
 
 from core.base import clock, errors
 from core.base.events import ConversationCreated
-from core.base.ids import uuid7
 from core.base.people import Person
-from core.chat import blocks, conversations, invitations
-from core.chat.conversations import ADD_MEMBERS, LOCK, PASS_OWNERSHIP, REMOVE_MEMBER, Conversation, Standing
+from core.chat import blocks, conversations, invitations, notes
+from core.chat.conversations import Conversation
+from core.chat.membership import ADD_MEMBERS, LOCK, PASS_OWNERSHIP, REMOVE_MEMBER, Standing, require_member
 from core.platform.db import Db, Many, Run, Scalar
 from core.work.context import Ctx
 from core.work.unit_of_work import UnitOfWork, unit_of_work
-
-# Provided by a marketplace: which of these users a user works with.
-Acquainted: TypeAlias = Callable[[Db, UUID, Sequence[UUID]], Awaitable[set[UUID]]]
-
-
-async def nobody(_db: Db, _user_id: UUID, _others: Sequence[UUID]) -> set[UUID]:
-    """Default: nobody works with anybody."""
-    return set()
 
 
 class Joining(msgspec.Struct, frozen=True):
@@ -33,6 +24,10 @@ class Joining(msgspec.Struct, frozen=True):
 
     added: list[UUID]
     invited: list[UUID]
+
+
+class GroupId(msgspec.Struct, frozen=True):
+    id: UUID
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -79,24 +74,30 @@ REFUSED = Many(
         and (conversation_id = $1 or invited_by = $4)""",
 )
 
+# Groups that a user is in: which are left, some ($2) at a time, when the account is erased.
+GROUPS_OF = Many(
+    GroupId,
+    """
+    select c.id from members m join conversations c on c.id = m.conversation_id and c.kind = 'group'
+    where m.user_id = $1 and m.left_at is null limit $2""",
+)
 
-async def create(
-    ctx: Ctx, title: str, user_ids: Sequence[UUID], acquainted: Acquainted
-) -> tuple[Conversation, Joining]:
+
+async def create(ctx: Ctx, title: str, user_ids: Sequence[UUID]) -> tuple[Conversation, Joining]:
     """Create a group of the caller, who owns it, and these users; raises USER_NOT_FOUND, RATE_LIMITED."""
     await _require_people(ctx, user_ids)
-    id = uuid7()
+    id = ctx.new_id()
     async with unit_of_work(ctx) as work:
         await invitations.lock_caller(ctx, work)
-        await CREATE(work.db, id, ctx.market, title, ctx.user.id)
-        await ADD_MEMBERS(work.db, id, [ctx.user.id], "owner", ctx.market, ctx.user.id)
-        people, invited = await admit(ctx, work, id, user_ids, acquainted)
+        await CREATE(work.db, id, ctx.policy.name, title, ctx.user.id)
+        await ADD_MEMBERS(work.db, id, [ctx.user.id], "owner", ctx.policy.name, ctx.user.id)
+        people, invited = await admit(ctx, work, id, user_ids)
         added = [person.id for person in people]
         work.emit([ctx.user.id, *added], ConversationCreated(id))
     return await conversations.get(ctx, id), Joining(added, invited)
 
 
-async def add(ctx: Ctx, id: UUID, user_ids: Sequence[UUID], acquainted: Acquainted) -> tuple[Conversation, Joining]:
+async def add(ctx: Ctx, id: UUID, user_ids: Sequence[UUID]) -> tuple[Conversation, Joining]:
     """Add users to a group; existing members stay. Any member may.
 
     Raises USER_NOT_FOUND, FORBIDDEN, GROUP_FULL, RATE_LIMITED.
@@ -105,7 +106,7 @@ async def add(ctx: Ctx, id: UUID, user_ids: Sequence[UUID], acquainted: Acquaint
     await _require_people(ctx, user_ids)
     async with unit_of_work(ctx) as work:
         await _locked_group(ctx, work, id)
-        people, invited = await admit(ctx, work, id, user_ids, acquainted)
+        people, invited = await admit(ctx, work, id, user_ids)
         await let_in(ctx, work, id, people)
     return await conversations.get(ctx, id), Joining([person.id for person in people], invited)
 
@@ -125,9 +126,7 @@ async def remove(ctx: Ctx, id: UUID, user_id: UUID) -> None:
             raise errors.USER_NOT_FOUND.error()
 
 
-async def welcome(
-    ctx: Ctx, db: Db, user_ids: Sequence[UUID], acquainted: Acquainted, id: UUID | None = None
-) -> set[UUID]:
+async def welcome(ctx: Ctx, db: Db, user_ids: Sequence[UUID], id: UUID | None = None) -> set[UUID]:
     """Return the users whom the caller may add to a group (group `id` if given) without an invitation.
 
     These are the users whom the caller knows, except those who have recently refused this group or another one of the caller's.
@@ -135,21 +134,21 @@ async def welcome(
     others = set(user_ids) - {ctx.user.id}
     known = {row.user_id for row in await KNOWN(db, ctx.user.id, list(others), id)}
     if unknown := others - known:
-        known |= unknown & await acquainted(db, ctx.user.id, list(unknown))
+        known |= unknown & await ctx.policy.acquainted(db, ctx.user.id, list(unknown))
     since = clock.now() - invitations.PAUSE_AFTER_DECLINE
     return known - {row.user_id for row in await REFUSED(db, id, list(known), since, ctx.user.id)}
 
 
 async def admit(
-    ctx: Ctx, work: UnitOfWork, id: UUID, user_ids: Sequence[UUID], acquainted: Acquainted, *, counted: bool = True
+    ctx: Ctx, work: UnitOfWork, id: UUID, user_ids: Sequence[UUID], *, counted: bool = True
 ) -> tuple[list[Person], list[UUID]]:
     """Add the users returned by `welcome` to a group, invite the others; `counted` as in invitations.invite.
 
     Users who have a block with the caller are left out.
     """
     user_ids = await blocks.reachable(work.db, ctx.user.id, user_ids)
-    added = await welcome(ctx, work.db, user_ids, acquainted, id)
-    people = await ADD_MEMBERS(work.db, id, list(added), "member", ctx.market, ctx.user.id)
+    added = await welcome(ctx, work.db, user_ids, id)
+    people = await ADD_MEMBERS(work.db, id, list(added), "member", ctx.policy.name, ctx.user.id)
     if not (others := sorted(set(user_ids) - {ctx.user.id} - added)):
         return people, []
     title = await TITLE(work.db, id) or ""
@@ -161,7 +160,7 @@ async def let_in(ctx: Ctx, work: UnitOfWork, id: UUID, people: Sequence[Person])
     if people:
         await invitations.require_space(work, id)
         await invitations.added(work, id, [person.id for person in people])
-        await conversations.say_joined(ctx, work, id, people)
+        await notes.say_joined(ctx, work, id, people)
 
 
 async def let_out(ctx: Ctx, work: UnitOfWork, id: UUID, user_id: UUID) -> bool:
@@ -170,8 +169,20 @@ async def let_out(ctx: Ctx, work: UnitOfWork, id: UUID, user_id: UUID) -> bool:
     if gone:
         await PASS_OWNERSHIP(work.db, id)
         await invitations.withdraw_all(work, id, user_id)
-        await conversations.say_left(ctx, work, id, gone)
+        await notes.say_left(ctx, work, id, gone)
     return gone is not None
+
+
+async def leave_some(ctx: Ctx, user_id: UUID, most: int) -> int:
+    """Take a user whose account is erased out of groups, each in a unit of its own; return how many these were."""
+    groups = await GROUPS_OF(ctx.db, user_id, most)
+    for group in groups:
+        async with unit_of_work(ctx) as work:
+            await LOCK(work.db, group.id)
+            if gone := await REMOVE_MEMBER(work.db, group.id, user_id, True):
+                await PASS_OWNERSHIP(work.db, group.id)
+                await notes.log(work, group.id, gone, "{actor} left")
+    return len(groups)
 
 
 async def _locked_group(ctx: Ctx, work: UnitOfWork, id: UUID, *, leaves: bool = False) -> Standing:
@@ -182,7 +193,7 @@ async def _locked_group(ctx: Ctx, work: UnitOfWork, id: UUID, *, leaves: bool = 
 
 
 async def _require_group(ctx: Ctx, db: Db, id: UUID, *, leaves: bool = False) -> Standing:
-    standing = await conversations.require_member(ctx, id, db)
+    standing = await require_member(ctx, id, db)
     if standing.kind != "group":
         raise errors.FORBIDDEN.error("The members of a conversation of two are fixed")
     if standing.subject_type and not leaves:
@@ -192,5 +203,5 @@ async def _require_group(ctx: Ctx, db: Db, id: UUID, *, leaves: bool = False) ->
 
 async def _require_people(ctx: Ctx, user_ids: Sequence[UUID]) -> None:
     others = set(user_ids) - {ctx.user.id}
-    if await COUNT_IN_MARKET(ctx.db, list(others), ctx.market) != len(others):
+    if await COUNT_IN_MARKET(ctx.db, list(others), ctx.policy.name) != len(others):
         raise errors.USER_NOT_FOUND.error()

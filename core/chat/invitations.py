@@ -9,16 +9,17 @@ import msgspec
 from core.accounts.sessions import LOCK_USER
 from core.base import clock, errors
 from core.base.events import Invitation, InvitationAnswered, InvitationReceived
-from core.base.ids import uuid7
 from core.base.paging import CursorPagination, CursorQuery, Position, cursor_pagination, page_of
 from core.base.people import Person
-from core.chat import conversations
-from core.chat.conversations import ADD_MEMBERS, LOCK, Conversation
+from core.chat import conversations, membership, notes
+from core.chat.conversations import Conversation
+from core.chat.membership import ADD_MEMBERS, LOCK
 from core.limits.budget import Rate
 from core.platform.db import Many, One, Run, Scalar, found
 from core.work import rate_limits as limits
 from core.work.context import Ctx
 from core.work.notices import Notice
+from core.work.personal_data import PersonalData, rows_of
 from core.work.unit_of_work import UnitOfWork, unit_of_work
 
 MOST_MEMBERS = 1000
@@ -145,6 +146,25 @@ FORGET_ANSWERED = Run(
         select id from invitations where answered_at < $1 order by answered_at limit $2
     )"""
 )
+PERSONAL_DATA = PersonalData(
+    "invitations",
+    frozenset({"invitations"}),
+    rows_of(
+        """
+        select conversation_id, user_id, invited_by, created_at, answer, answered_at
+        from invitations where user_id = $1 or invited_by = $1 order by id"""
+    ),
+    last=(
+        # Those whom she has invited are told by her name.
+        Run(
+            """
+            delete from notifications n using invitations i
+            where i.invited_by = $1 and n.user_id = i.user_id and n.type = 'invitation_received'
+                and n.entity_id = i.conversation_id"""
+        ),
+        Run("delete from invitations where user_id = $1 or invited_by = $1"),
+    ),
+)
 
 
 async def list_of_user(ctx: Ctx, query: CursorQuery) -> tuple[list[Invitation], CursorPagination]:
@@ -158,7 +178,7 @@ async def list_of_user(ctx: Ctx, query: CursorQuery) -> tuple[list[Invitation], 
 
 async def list_of_group(ctx: Ctx, conversation_id: UUID, query: CursorQuery) -> tuple[list[Pending], CursorPagination]:
     """Return one page of the users invited to a group of the caller, latest first."""
-    await conversations.require_member(ctx, conversation_id)
+    await membership.require_member(ctx, conversation_id)
     limit, start, _, after = query.bounds
     rows = await LIST_OF_GROUP(ctx.db, conversation_id, limit, start, after)
     page = page_of(query, rows, lambda row: Position(row.created_at, row.id))
@@ -186,7 +206,7 @@ async def invite(
     if strangers := [user_id for user_id in user_ids if user_id not in spared]:
         if counted:
             await _check_day(ctx, len(strangers))
-        new = await INVITE(work.db, [uuid7() for _ in strangers], strangers, id, ctx.user.id, now)
+        new = await INVITE(work.db, [ctx.new_id() for _ in strangers], strangers, id, ctx.user.id, now)
         await _tell_invited(ctx, work, id, title, new)
         invited |= {row.user_id for row in new}
     return [user_id for user_id in user_ids if user_id in invited]
@@ -203,10 +223,10 @@ async def accept(ctx: Ctx, id: UUID) -> Conversation:
         await LOCK(work.db, asked.conversation_id)
         if answered := await ANSWER(work.db, "accepted", clock.now(), id, ctx.user.id):
             me = [ctx.user.id]
-            added = await ADD_MEMBERS(work.db, asked.conversation_id, me, "member", ctx.market, ctx.user.id)
+            added = await ADD_MEMBERS(work.db, asked.conversation_id, me, "member", ctx.policy.name, ctx.user.id)
             await require_space(work, asked.conversation_id)
             inviter = await INVITER(work.db, asked.invited_by)
-            await conversations.say_joined(ctx, work, asked.conversation_id, added, inviter)
+            await notes.say_joined(ctx, work, asked.conversation_id, added, inviter)
             await _tell_answer(work, asked.conversation_id, [answered])
         elif not await _is_member(ctx, work, asked):
             raise errors.INVITATION_NOT_FOUND.error()
@@ -266,7 +286,7 @@ async def _check_day(ctx: Ctx, more: int) -> None:
 
 
 async def _is_member(ctx: Ctx, work: UnitOfWork, asked: Asked) -> bool:
-    standing = await conversations.STANDING(work.db, asked.conversation_id, ctx.user.id, ctx.market)
+    standing = await membership.STANDING(work.db, asked.conversation_id, ctx.user.id, ctx.policy.name)
     return standing is not None and standing.role is not None
 
 

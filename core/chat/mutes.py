@@ -14,9 +14,10 @@ from core.base import clock, errors
 from core.base.events import MuteChanged
 from core.base.paging import CursorPagination, CursorQuery, Position, cursor_pagination, page_of
 from core.base.people import Person
-from core.chat.conversations import require_member
+from core.chat.membership import require_member
 from core.platform.db import Many, Run, Scalar
 from core.work.context import Ctx
+from core.work.personal_data import PersonalData, rows_of
 from core.work.unit_of_work import unit_of_work
 
 Kind: TypeAlias = Literal["user", "conversation"]
@@ -63,6 +64,12 @@ FORGET = Run(
     delete from mutes where (user_id, muted_id) in (
         select user_id, muted_id from mutes where until < $1 order by until limit $2
     )"""
+)
+PERSONAL_DATA = PersonalData(
+    "mutes",
+    frozenset({"mutes"}),
+    rows_of("select muted_id, kind, until, created_at from mutes where user_id = $1 order by created_at"),
+    last=(Run("delete from mutes where user_id = $1 or muted_id = $1"),),
 )
 
 

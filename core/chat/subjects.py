@@ -10,10 +10,8 @@ from uuid import UUID
 import msgspec
 
 from core.base.events import ConversationCreated
-from core.base.ids import uuid7
-from core.chat import conversations, groups, invitations
-from core.chat.conversations import ADD_MEMBERS, LOCK
-from core.chat.groups import Acquainted
+from core.chat import conversations, groups, invitations, membership
+from core.chat.membership import ADD_MEMBERS, LOCK
 from core.platform.db import Run, Scalar
 from core.work.context import Ctx
 from core.work.unit_of_work import UnitOfWork
@@ -44,31 +42,30 @@ async def converse(
     title: str,
     owner_id: UUID,
     user_ids: Sequence[UUID],
-    acquainted: Acquainted,
 ) -> tuple[UUID, bool]:
     """Return the conversation of a subject, and whether it was created now; the caller, one of its people, becomes a member.
 
     The caller and the subject are locked.
     """
-    created = await CREATE(work.db, uuid7(), ctx.market, title, owner_id, subject.type, subject.id)
+    created = await CREATE(work.db, ctx.new_id(), ctx.policy.name, title, owner_id, subject.type, subject.id)
     if created is None:
         existing = await _conversation(ctx, work, subject)
         assert existing, "a conversation that could not be made is there"  # noqa: S101
         await _enter(ctx, work, existing)
         return existing, False
-    await ADD_MEMBERS(work.db, created, [owner_id], "owner", ctx.market, ctx.user.id)
-    await ADD_MEMBERS(work.db, created, [ctx.user.id], "member", ctx.market, ctx.user.id)
+    await ADD_MEMBERS(work.db, created, [owner_id], "owner", ctx.policy.name, ctx.user.id)
+    await ADD_MEMBERS(work.db, created, [ctx.user.id], "member", ctx.policy.name, ctx.user.id)
     others = [id for id in user_ids if id != owner_id]
-    people, _ = await groups.admit(ctx, work, created, others, acquainted, counted=False)
+    people, _ = await groups.admit(ctx, work, created, others, counted=False)
     work.emit([*{owner_id, ctx.user.id}, *(person.id for person in people)], ConversationCreated(created))
     return created, True
 
 
-async def join(ctx: Ctx, work: UnitOfWork, subject: Subject, user_id: UUID, acquainted: Acquainted) -> None:
+async def join(ctx: Ctx, work: UnitOfWork, subject: Subject, user_id: UUID) -> None:
     """Add a new person of a subject to its conversation, if there is one, or invite them. The caller is locked."""
     if id := await _conversation(ctx, work, subject):
         await LOCK(work.db, id)
-        people, _ = await groups.admit(ctx, work, id, [user_id], acquainted, counted=False)
+        people, _ = await groups.admit(ctx, work, id, [user_id], counted=False)
         await groups.let_in(ctx, work, id, people)
 
 
@@ -88,17 +85,17 @@ async def close(ctx: Ctx, work: UnitOfWork, subject: Subject, template: str) -> 
 
 async def rename(ctx: Ctx, work: UnitOfWork, subject: Subject, title: str) -> None:
     """Rename the conversation of a subject after the subject."""
-    await RENAME(work.db, ctx.market, subject.type, subject.id, title)
+    await RENAME(work.db, ctx.policy.name, subject.type, subject.id, title)
 
 
 async def _enter(ctx: Ctx, work: UnitOfWork, id: UUID) -> None:
     """Add the caller, who joins by choice."""
-    standing = await conversations.STANDING(work.db, id, ctx.user.id, ctx.market)
+    standing = await membership.STANDING(work.db, id, ctx.user.id, ctx.policy.name)
     if standing is None or standing.role is None:
         await LOCK(work.db, id)
-        people = await ADD_MEMBERS(work.db, id, [ctx.user.id], "member", ctx.market, ctx.user.id)
+        people = await ADD_MEMBERS(work.db, id, [ctx.user.id], "member", ctx.policy.name, ctx.user.id)
         await groups.let_in(ctx, work, id, people)
 
 
 async def _conversation(ctx: Ctx, work: UnitOfWork, subject: Subject) -> UUID | None:
-    return await CONVERSATION(work.db, ctx.market, subject.type, subject.id)
+    return await CONVERSATION(work.db, ctx.policy.name, subject.type, subject.id)

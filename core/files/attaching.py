@@ -95,7 +95,7 @@ def shown(ctx: Ctx, view: FileView) -> FileView:
 
 async def check_usable(ctx: Ctx, db: Db, file: File | None, purpose: str, field: str) -> File:
     """Return a file if the caller has uploaded it for this purpose and it is unused; raises as `attach`."""
-    if file is None or file.owner_id != ctx.user.id or file.market != ctx.market:
+    if file is None or file.owner_id != ctx.user.id or file.market != ctx.policy.name:
         raise errors.invalid(field, "Not a file that you have uploaded")
     if file.purpose != purpose:
         raise errors.invalid(field, f"{file.file_name} was uploaded as {file.purpose}, not as {purpose}")

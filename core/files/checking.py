@@ -4,7 +4,6 @@ A local copy is checked, and exactly that copy is stored: the upload link may be
 """
 
 import os
-from collections.abc import Sequence
 from tempfile import TemporaryFile
 from typing import IO
 from uuid import UUID
@@ -14,7 +13,7 @@ from core.files import media, table
 from core.files.attaching import view_of
 from core.files.events import FILE_REJECTED, FileRejected, FileReleased
 from core.files.links import THUMBNAIL_TYPE
-from core.files.purposes import Purpose
+from core.files.purposes import Purpose, purposes_of
 from core.files.sniff import HEAD_BYTES, is_stored_as, type_of
 from core.files.table import File
 from core.pictures.limits import Picture, RejectedError
@@ -30,14 +29,14 @@ class _ChangedError(Exception):
     """A file has changed since it was read."""
 
 
-async def check_file(ctx: Ctx, purposes: Sequence[Purpose], file_id: UUID) -> None:
+async def check_file(ctx: Ctx, file_id: UUID) -> None:
     """Check a file if it is waiting for that, and move it to its final key if it is released. Idempotent.
 
     `ctx` is of the file's market. Raises UNAVAILABLE, ScannerAwayError and DecoderLostError: the file is held, retry.
     """
     file = await table.FILE(ctx.db, file_id)
     if file and file.status == "uploaded":
-        purpose = next(one for one in purposes if one.name == file.purpose)
+        purpose = next(one for one in purposes_of(ctx.policy) if one.name == file.purpose)
         try:
             await _check(ctx, purpose, file)
         except RejectedError as error:

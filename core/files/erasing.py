@@ -1,21 +1,21 @@
 """Files of an erased user: shared files keep their content and get a name that only reveals their type."""
 
-from collections.abc import Sequence
 from uuid import UUID
 
 from core.files import table
 from core.files.checking import keys_of, thumbnail_key
 from core.files.names import extension_of
-from core.files.purposes import Purpose, purpose_named
+from core.files.purposes import purpose_named
 from core.files.table import File
 from core.platform.db import Connection, transaction
 from core.platform.storage import Storage
 from core.work.context import Ctx
+from core.work.policy import Policy
 
 NAME = "file"
 
 
-async def erase_some(ctx: Ctx, purposes: Sequence[Purpose], user_id: UUID, most: int) -> int:
+async def erase_some(ctx: Ctx, user_id: UUID, most: int) -> int:
     """Erase or rename some files of a user, and return their number; raises UNAVAILABLE if the storage is away.
 
     Objects come before rows, under the lock of the row: if this process dies in between, the next one repeats it.
@@ -23,15 +23,15 @@ async def erase_some(ctx: Ctx, purposes: Sequence[Purpose], user_id: UUID, most:
     async with transaction(ctx.db) as db:
         files = await table.OF_OWNER(db, user_id, most)
         for file in files:
-            if _is_shared(purposes, file):
+            if _is_shared(ctx.policy, file):
                 await _rename(ctx.resources.storage, db, file)
             else:
                 await _empty(ctx.resources.storage, db, file)
     return len(files)
 
 
-def _is_shared(purposes: Sequence[Purpose], file: File) -> bool:
-    purpose = purpose_named(purposes, file.purpose)
+def _is_shared(policy: Policy, file: File) -> bool:
+    purpose = purpose_named(policy, file.purpose)
     is_had = file.entity_id is not None and file.deleted_at is None and file.status != "rejected"
     return is_had and purpose is not None and purpose.is_shared
 

@@ -1,6 +1,5 @@
 """Links to files: signed, for one login, with an expiry. Permission is checked when a link is created and when it is used."""
 
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Literal, TypeAlias
 from urllib.parse import quote
@@ -16,6 +15,7 @@ from core.files.table import File
 from core.platform.db import Db
 from core.platform.tokens import FileLink, Validity, expiry
 from core.work.context import Ctx, Resources
+from core.work.policy import Policy
 
 LIFETIME = timedelta(hours=1)  # for links to this server, which end with their login
 # For links to S3 itself, which cannot be revoked: long enough to begin an upload, and for a browser to follow a redirect.
@@ -55,9 +55,9 @@ async def upload_url(ctx: Ctx, file: File, said: str) -> str:
     return _address(ctx, UPLOAD_PATH, FileLink(file.id, file.owner_id, **_validity(), kind="upload", session_id=login))
 
 
-async def download(ctx: Ctx, purposes: Sequence[Purpose], file_id: UUID, variant: Variant) -> Download:
+async def download(ctx: Ctx, file_id: UUID, variant: Variant) -> Download:
     """Return a link for the caller; raises FILE_NOT_FOUND, FORBIDDEN, FILE_NOT_READY, FILE_REJECTED."""
-    file = await readable(ctx.db, ctx.market, purposes, file_id, ctx.user.id)
+    file = await readable(ctx.db, ctx.policy, file_id, ctx.user.id)
     object_of(file, variant)
     login = ctx.user.session_id
     link = FileLink(file.id, ctx.user.id, **_validity(), kind="download", variant=variant, session_id=login)
@@ -82,11 +82,11 @@ async def opened(resources: Resources, token: str, kind: Literal["upload", "down
     return link
 
 
-async def readable(db: Db, market: str, purposes: Sequence[Purpose], file_id: UUID, user_id: UUID | None) -> File:
+async def readable(db: Db, policy: Policy, file_id: UUID, user_id: UUID | None) -> File:
     """Return a released file that this user (None: anybody) may read; raises as `download`, or UNAUTHORIZED without a login."""
     file = await table.FILE(db, file_id)
-    purpose = purpose_named(purposes, file.purpose) if file else None
-    if file is None or purpose is None or file.market != market:
+    purpose = purpose_named(policy, file.purpose) if file else None
+    if file is None or purpose is None or file.market != policy.name:
         raise errors.FILE_NOT_FOUND.error()
     if not await _may_read(db, purpose, file, user_id):
         raise errors.FORBIDDEN.error() if user_id else errors.UNAUTHORIZED.error()
@@ -120,7 +120,7 @@ async def _may_read(db: Db, purpose: Purpose, file: File, user_id: UUID | None) 
 
 
 def _address(ctx: Ctx, path: str, link: FileLink) -> str:
-    here = f"{ctx.resources.settings.public_url}/{ctx.market}"
+    here = f"{ctx.resources.settings.public_url}/{ctx.policy.name}"
     return here + path.format(token=ctx.resources.keys.sign(link))
 
 

@@ -1,6 +1,6 @@
 """Purposes of files, as data of a marketplace: who may read one, and which types and sizes are accepted."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 from uuid import UUID
@@ -10,6 +10,7 @@ from core.files.table import File
 from core.pictures.limits import MB as MB
 from core.pictures.limits import ImageLimits as ImageLimits
 from core.platform.db import Db
+from core.work.policy import Policy
 from core.work.unit_of_work import UnitOfWork
 
 # Decides whether a user may read an attached file of a private purpose. The owner can always read an unattached one.
@@ -47,9 +48,14 @@ class Purpose:
     is_shared: bool = False
 
 
-def purpose_named(purposes: Sequence[Purpose], name: str) -> Purpose | None:
+def purposes_of(policy: Policy) -> list[Purpose]:
+    """Return the purposes of a marketplace's files."""
+    return [one for one in policy.purposes if isinstance(one, Purpose)]
+
+
+def purpose_named(policy: Policy, name: str) -> Purpose | None:
     """Return the purpose of this name, if there is one."""
-    return next((one for one in purposes if one.name == name), None)
+    return next((one for one in purposes_of(policy) if one.name == name), None)
 
 
 def kinds(max_bytes: int, *types: str) -> tuple[Kind, ...]:

@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from core.platform.db import Many, One, Run
+from core.work.personal_data import PersonalData, rows_of
 
 Status: TypeAlias = Literal["pending", "uploaded", "released", "rejected"]
 
@@ -117,4 +118,14 @@ EMPTY = Run(
 DELETE = Run("delete from files where id = any ($1::uuid[])")
 UNCHECKED = Many(
     FileId, "select id from files where status = 'uploaded' and deleted_at is null and uploaded_at < $1 limit $2"
+)
+PERSONAL_DATA = PersonalData(
+    "files",
+    frozenset({"files"}),
+    rows_of(
+        """
+        select id, purpose, file_name, mime_type, size, status, entity_id, created_at, deleted_at
+        from files where owner_id = $1 order by created_at"""
+    ),
+    kept="The content of what she handed in with work for others, under a name that tells its type only.",
 )

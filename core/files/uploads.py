@@ -8,19 +8,18 @@ import msgspec
 
 from core.base import clock, errors
 from core.base.errors import Detail
-from core.base.ids import uuid7
 from core.files import media, names, table
 from core.files.attaching import FileView, confirm, view_of
 from core.files.links import upload_url
-from core.files.purposes import Purpose, purpose_named
+from core.files.purposes import purpose_named, purposes_of
 from core.files.table import File
 from core.files.urls import file_url
-from core.limits.budget import Rate
 from core.platform.db import found
 from core.text.fields import Text
 from core.work import rate_limits as limits
 from core.work.context import Ctx
 from core.work.jobs import CheckFile
+from core.work.policy import Policy
 from core.work.unit_of_work import unit_of_work
 
 
@@ -41,11 +40,11 @@ class Upload(msgspec.Struct, frozen=True, rename="camel"):
     file_id: UUID
 
 
-async def announce(ctx: Ctx, purposes: Sequence[Purpose], rate: Rate, new: NewUpload) -> Upload:
+async def announce(ctx: Ctx, new: NewUpload) -> Upload:
     """Announce a file; raises as `check_upload`, RATE_LIMITED, UNAVAILABLE."""
     understood = with_type(new)
-    check_upload(purposes, understood)
-    await count(ctx, rate)
+    check_upload(ctx.policy, understood)
+    await count(ctx)
     file = new_file(ctx, understood)
     url = await upload_url(ctx, file, new.mime_type)
     await _insert(ctx, file)
@@ -63,18 +62,18 @@ async def complete(ctx: Ctx, file_id: UUID) -> FileView:
         return view_of(ctx, _own(ctx, await table.FILE(work.db, file_id)))
 
 
-async def count(ctx: Ctx, rate: Rate) -> None:
+async def count(ctx: Ctx) -> None:
     """Charge an upload to the caller; raises RATE_LIMITED."""
-    await limits.take(ctx, rate, str(ctx.user.id))
+    await limits.take(ctx, ctx.policy.uploads, str(ctx.user.id))
 
 
 def new_file(ctx: Ctx, new: NewUpload) -> File:
     """Return a file of the caller that is not stored yet; if it will be converted, it has the target's type and name."""
-    id, mime_type = uuid7(), media.stored_as(new.mime_type)
+    id, mime_type = ctx.new_id(), media.stored_as(new.mime_type)
     is_converted = mime_type != new.mime_type
     return File(
         id=id,
-        market=ctx.market,
+        market=ctx.policy.name,
         owner_id=ctx.user.id,
         purpose=new.upload_type,
         key=f"quarantine/{id}",
@@ -110,11 +109,11 @@ def with_type(new: NewUpload) -> NewUpload:
     return msgspec.structs.replace(new, mime_type=mime_type)
 
 
-def check_upload(purposes: Sequence[Purpose], new: NewUpload) -> None:
+def check_upload(policy: Policy, new: NewUpload) -> None:
     """Raise VALIDATION_ERROR, FILE_TOO_LARGE, HEIC_NOT_SUPPORTED unless the upload is acceptable for its purpose."""
-    purpose = purpose_named(purposes, new.upload_type)
+    purpose = purpose_named(policy, new.upload_type)
     if purpose is None:
-        raise errors.invalid("uploadType", f"Must be one of: {', '.join(one.name for one in purposes)}")
+        raise errors.invalid("uploadType", f"Must be one of: {', '.join(one.name for one in purposes_of(policy))}")
     stored = media.stored_as(new.mime_type)
     kind = next((one for one in purpose.kinds if one.mime_type == stored), None)
     if kind is None:
@@ -150,7 +149,7 @@ async def _insert(ctx: Ctx, file: File) -> None:
 
 def _own(ctx: Ctx, file: File | None) -> File:
     known = found(file, errors.FILE_NOT_FOUND.error())
-    if known.market != ctx.market:
+    if known.market != ctx.policy.name:
         raise errors.FILE_NOT_FOUND.error()
     if known.owner_id != ctx.user.id:
         raise errors.FORBIDDEN.error()

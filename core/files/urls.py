@@ -14,13 +14,13 @@ _PATH = re.compile(r"(?:/(?P<market>[a-z][a-z0-9_]*))?/api/files/(?P<id>[0-9a-f-
 
 def file_url(ctx: Ctx, file: File) -> str:
     """Return the permanent address of a file; permission is checked at each read."""
-    return f"{ctx.resources.settings.public_url}/{ctx.market}/api/files/{file.id}/{quote(file.file_name, safe='')}"
+    return f"{ctx.resources.settings.public_url}/{ctx.policy.name}/api/files/{file.id}/{quote(file.file_name, safe='')}"
 
 
 def id_in(ctx: Ctx, url: str) -> UUID | None:
     """Return the id in an address of one of our files; None if it is something else."""
     found = _PATH.fullmatch(url.removeprefix(ctx.resources.settings.public_url))
-    if found is None or found["market"] not in (None, ctx.market):
+    if found is None or found["market"] not in (None, ctx.policy.name):
         return None
     try:
         return UUID(found["id"])

@@ -1,6 +1,5 @@
 """Files that are checked while their owner waits, because they are shown at once; the previous file stays until then."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -8,7 +7,6 @@ from core.base import errors
 from core.files import table
 from core.files.attaching import check_usable
 from core.files.checking import check_file
-from core.files.purposes import Purpose
 from core.files.urls import id_in
 from core.pictures.process import DecoderLostError
 from core.platform.clamd import ScannerAwayError
@@ -31,7 +29,7 @@ def decoders(metrics: Metrics) -> Turns:
     return turns
 
 
-async def check_now(ctx: Ctx, purposes: Sequence[Purpose], url: str, purpose: str, field: str) -> None:
+async def check_now(ctx: Ctx, url: str, purpose: str, field: str) -> None:
     """Check a file that the caller has uploaded for this purpose, before it is attached.
 
     Raises VALIDATION_ERROR with `field` if it fails the check, and UNAVAILABLE if it cannot be checked: too many are
@@ -44,7 +42,7 @@ async def check_now(ctx: Ctx, purposes: Sequence[Purpose], url: str, purpose: st
     known = await check_usable(ctx, db, file, purpose, field)
     async with ctx.resources.decoders.turn(str(ctx.user.id)):
         try:
-            await check_file(replace(ctx, work=None, caller=None), purposes, known.id)
+            await check_file(replace(ctx, work=None, caller=None), known.id)
         except (ScannerAwayError, DecoderLostError) as error:
             raise errors.UNAVAILABLE.error("Files cannot be checked right now") from error
     await check_usable(ctx, db, await table.FILE(db, known.id), purpose, field)

@@ -1,21 +1,18 @@
 """What a marketplace is made of: plain data that api, hub and workers read. Knows nothing of HTTP servers."""
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, replace
 
 import msgspec
 
 from core.base.errors import FILE_TOO_LARGE, ErrorCode
 from core.base.events import ClientEvent
-from core.chat.groups import Acquainted, nobody
-from core.files.purposes import Purpose
-from core.limits.budget import Rate
 from core.limits.weights import Weight
-from core.platform.db import Scalar
-from core.privacy.registry import PersonalData
+from core.market.dialect import DEFAULT, Dialect
+from core.market.traits import Handler, traits_of
 from core.work.context import Ctx
+from core.work.policy import Policy
 
-Handler = Callable[..., Awaitable[object]]
 Roles = frozenset[str]  # in the marketplace's own words: the core does not know them
 
 PUBLIC = None  # instead of Roles: who is not logged in may call, too
@@ -39,9 +36,10 @@ class FilePart:
 class Route:
     """One row of a marketplace's table of calls.
 
-    `path` names its parameters in camelCase, `handler` takes them in snake_case, after the Ctx; besides these it may take
-    `body` (a struct, from JSON) and `query` (a struct, from the query string). It returns a struct, a Text, a JsonFile,
-    None (204) or an Answer.
+    `path` names its parameters as clients see them, `handler` takes them in snake_case, after the Ctx; besides these it may
+    take `body` (a struct, from JSON) or `raw` (a RawBody), and `query` (a struct, from the query string). It returns a struct,
+    a Text, a JsonFile, None (204) or an Answer.
+    `is_at_root`: the path begins at the root of the host, not behind the marketplace's prefixes.
     `uploads`: the call may also come as multipart/form-data, whose other parts are the fields of `body`.
     `ends_login`: after it the caller is logged in no more.
     `weight`: what the call costs of the caller's `messages`, which her sockets pay from too; see core/limits/weights.py.
@@ -60,6 +58,7 @@ class Route:
     ends_login: bool = False
     weight: Weight | None = None
     searches_messages: bool = False
+    is_at_root: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,42 +81,36 @@ class PeriodicTask:
 
 @dataclass(frozen=True, slots=True)
 class Marketplace:
-    """The manifest. `acquainted`: which users work together, so that one may put the other into a group.
+    """The manifest: its rules, its tables, what its workers do by the clock, and how it looks.
 
-    `seals_messages`: the words of messages are stored nowhere beside them, so there is no search in them.
-
-    Calls are limited by `per_user`; those without a login by `per_holder`, if they show a token of ours (api/shown.py), else for
-    their address: by `per_address` what is read, and whose token is not valid, by `per_address_changes` all else.
-
-    `still_so`, by type of notification: whether it is still so for the entity ($1) and the user ($2) that it names. Asked when
-    a mail or push leaves.
+    `prefixes`: where the paths of its routes begin, behind each of which all of them are.
     """
 
-    name: str
-    title: str
+    policy: Policy
     routes: tuple[Route, ...]
-    per_user: Rate
-    per_address: Rate
-    per_address_changes: Rate
-    per_holder: Rate
-    messages: Rate
-    purposes: tuple[Purpose, ...]
-    uploads: Rate
-    personal_data: tuple[PersonalData, ...]
-    acquainted: Acquainted = nobody
     events: tuple[SocketEvent, ...] = ()
     periodic_tasks: tuple[PeriodicTask, ...] = ()
-    still_so: Mapping[str, Scalar[bool]] = field(default_factory=dict)
-    seals_messages: bool = False
+    prefixes: tuple[str, ...] = ("",)
+    dialect: Dialect = DEFAULT
 
     def __post_init__(self) -> None:
-        if self.seals_messages:
+        if self.policy.seals_messages:
             object.__setattr__(self, "routes", tuple(one for one in self.routes if not one.searches_messages))
+
+    @property
+    def name(self) -> str:
+        """Its name in the database, in addresses and settings."""
+        return self.policy.name
+
+    @property
+    def title(self) -> str:
+        """Its name for people."""
+        return self.policy.title
 
 
 def get(path: str, handler: Handler, who: Roles | None, *errors: ErrorCode) -> Route:
     """Read."""
-    return Route("GET", path, handler, who, (200,), errors)
+    return _route("GET", path, handler, who, errors, (200,))
 
 
 def create(
@@ -125,12 +118,12 @@ def create(
     handler: Handler,
     who: Roles | None,
     *errors: ErrorCode,
-    status: int = 201,
     uploads: tuple[FilePart, ...] = (),
     weight: Weight | None = None,
 ) -> Route:
     """Create, once for each Idempotency-Key."""
-    return Route("POST", path, handler, who, (status,), errors, who is not None, uploads, weight=weight)
+    route = _route("POST", path, handler, who, errors, (201,), uploads, weight)
+    return replace(route, keeps_answer=who is not None)
 
 
 def post(
@@ -143,29 +136,22 @@ def post(
     weight: Weight | None = None,
 ) -> Route:
     """Do something that is no creation, or that is safe to repeat by itself; the first status is the usual one."""
-    return Route("POST", path, handler, who, statuses, errors, uploads=uploads, weight=weight)
+    return _route("POST", path, handler, who, errors, statuses, uploads, weight)
 
 
-def put(
-    path: str,
-    handler: Handler,
-    who: Roles | None,
-    *errors: ErrorCode,
-    status: int = 200,
-    weight: Weight | None = None,
-) -> Route:
+def put(path: str, handler: Handler, who: Roles | None, *errors: ErrorCode, weight: Weight | None = None) -> Route:
     """Change; calling it twice is harmless."""
-    return Route("PUT", path, handler, who, (status,), errors, weight=weight)
+    return _route("PUT", path, handler, who, errors, (200,), (), weight)
 
 
-def searching_messages(route: Route) -> Route:
-    """Return the route of a call that searches messages."""
-    return replace(route, searches_messages=True)
+def patch(path: str, handler: Handler, who: Roles | None, *errors: ErrorCode, weight: Weight | None = None) -> Route:
+    """Change what is given, where a marketplace has this verb for it."""
+    return _route("PATCH", path, handler, who, errors, (200,), (), weight)
 
 
-def ending_login(route: Route) -> Route:
-    """Return the route of a call after which the caller is logged in no more."""
-    return replace(route, ends_login=True)
+def at_root(route: Route) -> Route:
+    """Return the route of a call whose path begins at the root of the host."""
+    return replace(route, is_at_root=True)
 
 
 def delete(
@@ -177,4 +163,30 @@ def delete(
     weight: Weight | None = None,
 ) -> Route:
     """Take away; `also` with what status if there is something to say of it."""
-    return Route("DELETE", path, handler, who, (204, *also), errors, weight=weight)
+    return _route("DELETE", path, handler, who, errors, (204, *also), (), weight)
+
+
+def _route(
+    method: str,
+    path: str,
+    handler: Handler,
+    who: Roles | None,
+    errors: tuple[ErrorCode, ...],
+    statuses: tuple[int, ...],
+    uploads: tuple[FilePart, ...] = (),
+    weight: Weight | None = None,
+) -> Route:
+    """Return a row, with what its handler says of itself."""
+    known = traits_of(handler)
+    return Route(
+        method,
+        path,
+        handler,
+        who,
+        known.statuses or statuses,
+        (*known.errors, *errors),
+        uploads=uploads,
+        ends_login=known.ends_login,
+        weight=weight or known.weight,
+        searches_messages=known.searches_messages,
+    )

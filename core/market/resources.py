@@ -14,6 +14,7 @@ from core.platform.metrics import Metrics
 from core.platform.passwords import open_passwords
 from core.platform.redis_pool import redis_pool
 from core.platform.replica import open_late_reads
+from core.platform.sequences import open_ids
 from core.platform.storage import Storage
 from core.platform.telemetry import open_telemetry
 from core.platform.tokens import KeyRing
@@ -43,6 +44,7 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
         late = await stack.enter_async_context(open_late_reads(settings, db, metrics))
         limits = SharedLimits(redis, raised(settings.raised_limits))
         stack.push_async_callback(limits.stop)
+        ids = await stack.enter_async_context(open_ids(db))
         keys, offenders = KeyRing(settings), Offenders(metrics)
         passwords = await stack.enter_async_context(open_passwords(metrics))
         yield Resources(
@@ -59,4 +61,5 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
             passwords,
             decoders(metrics),
             Totals(),
+            ids,
         )

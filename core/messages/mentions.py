@@ -10,7 +10,6 @@ from uuid import UUID
 import msgspec
 
 from core.base.events import NotificationChanged
-from core.base.ids import uuid7
 from core.chat.conversation_updates import SMALL
 from core.notifications.notifications import MESSAGE_RECEIVED, VIEWS, announcement
 from core.notifications.said import HAS_READ
@@ -125,7 +124,7 @@ async def tell(work: UnitOfWork, place: Place, author_id: UUID, user_ids: Collec
     """Notify users whom a message mentions from now on, as of a new one."""
     if not user_ids:
         return
-    ids = [uuid7() for _ in user_ids]
+    ids = [work.new_id() for _ in user_ids]
     told = await TELL(work.db, place.conversation_id, place.id, place.seq, author_id, ids, list(user_ids))
     known = {row.notification_id: row.goes_out for row in told if row.notification_id}
     for view in await VIEWS(work.db, list(known)):

@@ -13,10 +13,10 @@ import msgspec
 from core.base import errors
 from core.base.events import Message
 from core.base.paging import AfterQuery, Position, Rows, page_of
-from core.chat.conversations import require_member
+from core.chat.membership import require_member
 from core.messages import previews
-from core.messages.messages import SHOWN, MessageRow, as_message
 from core.messages.previews import Match
+from core.messages.rows import SHOWN, MessageRow, as_message
 from core.platform.db import Db, Many, One, Pool, QueryCanceled, Scalar, transaction
 from core.work.context import Ctx
 

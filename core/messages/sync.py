@@ -13,7 +13,8 @@ import msgspec
 from core.base import clock, cursors
 from core.base.events import Message
 from core.chat.unread import unread
-from core.messages.messages import CHANGES, as_message
+from core.messages.catchup import CHANGES
+from core.messages.rows import as_message
 from core.platform.db import Db, Many
 from core.work.context import Ctx
 

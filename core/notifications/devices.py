@@ -9,9 +9,9 @@ from msgspec import Meta
 
 from core.accounts.logins import HOLD
 from core.base import clock, errors
-from core.base.ids import uuid7
 from core.platform.db import Many, One, Run, found, transaction
 from core.work.context import Ctx
+from core.work.personal_data import PersonalData, rows_of
 
 # fcm: an Android app, apns: an iOS app, webpush: a browser; all three with a registration token of Firebase.
 Platform: TypeAlias = Literal["fcm", "apns", "webpush"]
@@ -59,6 +59,12 @@ KEEP_NEWEST = Run(
 )
 REMOVE = Run("delete from devices where id = $1 and user_id = $2")
 FORGET = Run("delete from devices where id = $1")
+PERSONAL_DATA = PersonalData(
+    "devices",
+    frozenset({"devices"}),
+    rows_of("select id, platform, token, created_at from devices where user_id = $1 order by created_at"),
+    (Run("delete from devices where user_id = $1"),),
+)
 
 
 async def register(ctx: Ctx, platform: Platform, token: str) -> Device:
@@ -69,7 +75,7 @@ async def register(ctx: Ctx, platform: Platform, token: str) -> Device:
     async with transaction(ctx.db) as db:
         if await HOLD(db, ctx.user.session_id) is None:
             raise errors.SESSION_ENDED.error()
-        row = (uuid7(), ctx.user.id, ctx.user.session_id, platform, token, clock.now())
+        row = (ctx.new_id(), ctx.user.id, ctx.user.session_id, platform, token, clock.now())
         device = await REGISTER(db, *row) or await BY_TOKEN(db, platform, token)
         await KEEP_NEWEST(db, ctx.user.id)
     return found(device, errors.INTERNAL_ERROR.error())

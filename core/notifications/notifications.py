@@ -8,6 +8,7 @@ import msgspec
 
 from core.base import clock, errors
 from core.base.events import NotificationChanged, NotificationNew, NotificationView
+from core.base.ids import FIRST_UUID7
 from core.base.paging import CursorPagination, CursorQuery, Position, cursor_pagination, page_of
 from core.base.publisher import Publisher
 from core.chat.conversation_updates import SMALL, tell
@@ -15,6 +16,7 @@ from core.notifications.said import ENTITY_ID, IS_LEFT, MESSAGE, MOST_DELETED, S
 from core.platform.db import Many, One, Pool, Run, Scalar, found
 from core.work.context import Ctx
 from core.work.notices import Notice
+from core.work.personal_data import PersonalData, rows_of
 
 CHUNK = 50
 MESSAGE_RECEIVED = Notice("message_received", "New message", "{sender}: {preview}", "message")
@@ -87,13 +89,14 @@ MARK_ALL_READ = Run(
         select id from notifications where user_id = $1 and read_at is null for update skip locked
     )"""
 )
-# Deleted messages and the member's own do not count as unread. In conversations of more than 100 only members mentioned in
-# one of the last 1000 messages are notified; of earlier ones they were notified when those were new. The id is a UUIDv7 (48
-# bits of milliseconds, version 7) like those made in Python; referring to the member in it creates one per row. No lock: two
-# concurrent folds insert in the same order, and the later state wins. A row is stored even if in-app is off, because it
-# drives `conversation:updated`; defaults: MESSAGE_RECEIVED. After a mail, the next one is sent only once the member has read
-# on. The text is not a column: see said.py. Muted and blocked messages are not pushed, and a push is not repeated because of
-# them.
+# Of what they have not read, deleted messages and those of their own count for nothing. In conversations of more than 100 only
+# those are told whom one of the last 1000 messages mentions; earlier ones they were told of when those were new. Unless the
+# market has bigints, the id is a UUIDv7 (48 bits of milliseconds, version 7) like those made in Python; naming the member beside
+# it makes one for each. No lock:
+# two folds at once insert in the same order, and the later state wins. Who wants none in her list has one all the same, that her
+# list of conversations is told by; defaults: MESSAGE_RECEIVED. A mail has told her what she had not read then: another one may
+# once she has read that. What it says is no column: see said.py. What is quiet for her is not pushed, and what was pushed before
+# it is not pushed again.
 FOLD_MESSAGES = Many(
     Folded,
     f"""
@@ -133,7 +136,11 @@ FOLD_MESSAGES = Many(
         insert into notifications as o
             (id, user_id, type, title, message, entity_type, entity_id, fold_key, fold_seq, created_at, in_app, pushed_at)
         select
-            encode(set_byte(overlay(b.random placing n.milliseconds from 1), 6, get_byte(b.random, 6) & 15 | 112), 'hex')::uuid,
+            coalesce(
+                next_bigint_id(u.market),
+                encode(set_byte(overlay(b.random placing n.milliseconds from 1), 6, get_byte(b.random, 6) & 15 | 112), 'hex')
+                    ::uuid
+            ),
             r.user_id, 'message_received', 'New message', 'New message',
             'message', r.message_id, r.conversation_id, r.seq, $2, coalesce(w.in_app, true), case when r.is_quiet then $2 end
         from unread r
@@ -167,8 +174,42 @@ FOLD_MESSAGES = Many(
     from folded f join unread r using (conversation_id, user_id)
     left join notification_preferences w on w.user_id = f.user_id and w.type = 'message_received'""",  # noqa: S608 - no input in it
 )
-# Ids are UUIDv7: those from the smallest id of a time on are since that time.
-WRITTEN_SINCE = Many(Written, "select distinct conversation_id from messages where id >= $1")
+# Ids are UUIDv7: from the first of a moment ($1) on is since that moment ($2). Those that hold a bigint tell no time.
+WRITTEN_SINCE = Many(
+    Written,
+    f"""
+    select conversation_id from messages where id >= $1
+    union
+    select conversation_id from messages where id < '{FIRST_UUID7}' and created_at >= $2""",  # noqa: S608 - no input in it
+)
+PERSONAL_DATA = PersonalData(
+    "notifications",
+    frozenset({"notifications"}),
+    rows_of(
+        f"""
+        select n.id, n.type, n.title, {MESSAGE}, n.entity_type, {ENTITY_ID}, n.created_at, n.read_at
+        from notifications n {SAID} where n.user_id = $1 order by n.created_at"""  # noqa: S608 - no input in it
+    ),
+    later=(
+        Run(
+            """
+            delete from notifications where id in (
+                select id from notifications where user_id = $1 order by id limit $2 for update skip locked
+            )"""
+        ),
+        # What the version before this one has stored for others names her.
+        Run(
+            """
+            update notifications set message = 'New message' where id in (
+                select n.id from members c join members o on o.conversation_id = c.conversation_id
+                join notifications n on n.user_id = o.user_id and n.fold_key = c.conversation_id
+                where c.user_id = $1 and n.wording is null and n.message <> 'New message'
+                order by n.id limit $2 for update of n skip locked
+            )"""
+        ),
+    ),
+    kept="Those of other people, in which she has no name any more: names are filled in when they are read.",
+)
 
 
 async def list_of_user(ctx: Ctx, is_read: bool | None, query: CursorQuery) -> Page:
@@ -211,7 +252,7 @@ async def notify_members(db: Pool, publisher: Publisher, conversation_ids: Seque
 async def written_since(db: Pool, moment: datetime) -> list[UUID]:
     """Return the conversations with messages since a time."""
     first_id = UUID(int=int(moment.timestamp() * 1000) << 80)
-    return [row.conversation_id for row in await WRITTEN_SINCE(db, first_id)]
+    return [row.conversation_id for row in await WRITTEN_SINCE(db, first_id, moment)]
 
 
 def announcement(view: View) -> NotificationNew:

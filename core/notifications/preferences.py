@@ -10,6 +10,7 @@ from core.platform.db import Many, Run, transaction
 from core.text.fields import Short
 from core.work.context import Ctx
 from core.work.notices import Notice
+from core.work.personal_data import PersonalData, rows_of
 
 
 class Preference(msgspec.Struct, frozen=True, rename="camel"):
@@ -48,17 +49,23 @@ CHOOSE = Run(
             coalesce(excluded.in_app, p.in_app), coalesce(excluded.email, p.email), coalesce(excluded.push, p.push)
         )"""
 )
+PERSONAL_DATA = PersonalData(
+    "notification preferences",
+    frozenset({"notification_preferences"}),
+    rows_of("select type, in_app, email, push from notification_preferences where user_id = $1 order by type"),
+    (Run("delete from notification_preferences where user_id = $1"),),
+)
 
 
-async def of_user(ctx: Ctx, notices: Sequence[Notice]) -> list[Preference]:
-    """Return the caller's preference for each of these notices."""
+async def of_user(ctx: Ctx) -> list[Preference]:
+    """Return the caller's preference for each of the marketplace's notices."""
     chosen = {row.type: row for row in await OF_USER(ctx.db, ctx.user.id)}
-    return [_preference(notice, chosen.get(notice.type)) for notice in notices]
+    return [_preference(notice, chosen.get(notice.type)) for notice in ctx.policy.notices]
 
 
-async def choose(ctx: Ctx, notices: Sequence[Notice], changes: Sequence[PreferenceChange]) -> None:
-    """Store the caller's choices; raises VALIDATION_ERROR for a type that is not among these notices."""
-    if not {change.type for change in changes} <= {notice.type for notice in notices}:
+async def choose(ctx: Ctx, changes: Sequence[PreferenceChange]) -> None:
+    """Store what the caller has chosen; raises VALIDATION_ERROR for a type that the marketplace does not have."""
+    if not {change.type for change in changes} <= {notice.type for notice in ctx.policy.notices}:
         raise errors.invalid("preferences", "There is no such type")
     async with transaction(ctx.db) as db:
         # In the order of types, so that two concurrent changes cannot deadlock.

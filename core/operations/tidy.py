@@ -7,7 +7,7 @@ from core.accounts import email_changes, identity, sessions
 from core.base import clock
 from core.calendars import feeds
 from core.chat import invitations, mutes
-from core.messages import messages
+from core.messages import editing
 from core.platform.db import Pool, Run, Scalar
 from core.platform.tokens import REFRESH_LIFETIME
 from core.work import dead_jobs, idempotency
@@ -33,7 +33,7 @@ OLD: tuple[tuple[Run | Scalar[int], timedelta], ...] = (
 
 async def tidy(db: Pool, earlier_texts: timedelta = EARLIER_TEXTS) -> None:
     """Delete expired rows; the next run continues. `earlier_texts`: how long those are kept."""
-    for forget, age in (*OLD, (messages.FORGET_EARLIER_TEXTS, earlier_texts)):
+    for forget, age in (*OLD, (editing.FORGET_EARLIER_TEXTS, earlier_texts)):
         moment = clock.now() - age
         while await forget(db, moment, BATCH) == BATCH:
             pass

@@ -1,10 +1,11 @@
-"""The rest of an erasure: what may be much, or holds what others wait for, a little at a time. All of it may be done again.
+"""Erasing a user. What opens anything or shows who she was goes in the transaction of her call.
 
-The worker does it right after the commit, and again for an hour: a call of hers that was under way may have stored something.
+All that may be much, or holds what others wait for, follows in a job, a little at a time. All of it may be done again: the worker
+does it right after the commit, and again for an hour, because a call of hers that was under way may have stored something.
 """
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
 from functools import partial
 from uuid import UUID
@@ -12,15 +13,16 @@ from uuid import UUID
 import msgspec
 
 from core import files
+from core.accounts import sessions
 from core.base import clock
-from core.chat import conversations
-from core.files import Purpose
-from core.platform.db import Many, Run, Scalar, transaction
-from core.privacy.registry import CORE, PersonalData, erase_at_once
+from core.chat import groups
+from core.platform.db import Connection, Many, Run, Scalar, transaction
 from core.work import dead_jobs
 from core.work.context import Ctx, Resources
 from core.work.jobs import FinishErasure
 from core.work.kept_answers import without_name
+from core.work.policy import Policy
+from core.work.unit_of_work import unit_of_work
 
 BATCH = 500
 GROUPS = 50
@@ -40,6 +42,7 @@ class KeptAnswer(msgspec.Struct, frozen=True):
     body: bytes
 
 
+LOCK_OUT = Scalar(UUID, "select id from users where id = $1 for update")
 ERASED_IN = Scalar(str, "select market from users where id = $1 and deleted_at is not null")
 ERASED_SINCE = Many(Erased, "select id from users where deleted_at >= $1")
 CONVERSATIONS_OF = Many(Erased, "select conversation_id as id from members where user_id = $1")
@@ -54,11 +57,35 @@ ANSWERS_THAT_NAME = Many(
 REWRITE_ANSWER = Run("update idempotency_keys set body = $3 where user_id = $1 and key = $2")
 
 
-async def finish(ctx: Ctx, own: Sequence[PersonalData], purposes: Sequence[Purpose], user_id: UUID) -> bool:
+async def erase(ctx: Ctx) -> None:
+    """Delete the caller: what is hers alone goes, what others have too keeps no name; her sessions end at once."""
+    user_id = ctx.user.id
+    async with unit_of_work(ctx) as work:
+        await sessions.end_all(work, user_id, "account deleted")
+        await work.record("user.delete", user_id)
+        await files.detach(work, user_id)
+        await _run(work.db, user_id, (statement for one in ctx.policy.personal_data for statement in one.erase))
+        # Waits for all who are storing something of hers at this moment, and lets nobody begin. Taken after all other locks.
+        await LOCK_OUT(work.db, user_id)
+        await erase_at_once(work.db, ctx.policy, user_id)
+        work.enqueue(FinishErasure(str(user_id)))
+
+
+async def erase_at_once(db: Connection, policy: Policy, user_id: UUID) -> None:
+    """Run all statements of `erase` and `last`; harmless to repeat."""
+    await _run(db, user_id, (statement for one in policy.personal_data for statement in (*one.erase, *one.last)))
+
+
+async def _run(db: Connection, user_id: UUID, statements: Iterable[Run]) -> None:
+    for statement in statements:
+        await statement(db, user_id)
+
+
+async def finish(ctx: Ctx, user_id: UUID) -> bool:
     """Erase what is left of a user whose account is deleted; return whether that was all. Raises UNAVAILABLE: try again."""
     async with transaction(ctx.resources.db) as db:
-        await erase_at_once(db, own, user_id)
-    is_all = await _in_batches(ctx, own, purposes, user_id)
+        await erase_at_once(db, ctx.policy, user_id)
+    is_all = await _in_batches(ctx, user_id)
     await _rewrite_answers(ctx, user_id)
     await dead_jobs.FORGET_CHOSEN_IDS(ctx.db)
     ctx.publisher.forget([one.id for one in await CONVERSATIONS_OF(ctx.db, user_id)])
@@ -71,11 +98,11 @@ async def again(resources: Resources) -> None:
         await resources.jobs.enqueue(FinishErasure(str(one.id)))
 
 
-async def _in_batches(ctx: Ctx, own: Sequence[PersonalData], purposes: Sequence[Purpose], user_id: UUID) -> bool:
+async def _in_batches(ctx: Ctx, user_id: UUID) -> bool:
     steps: list[tuple[Callable[[], Awaitable[int]], int]] = [
-        (partial(conversations.leave_some, ctx, user_id, GROUPS), GROUPS),
-        (partial(files.erase_some, ctx, purposes, user_id, FILES), FILES),
-        *((partial(later, ctx.db, user_id, BATCH), BATCH) for one in (*own, *CORE) for later in one.later),
+        (partial(groups.leave_some, ctx, user_id, GROUPS), GROUPS),
+        (partial(files.erase_some, ctx, user_id, FILES), FILES),
+        *((partial(later, ctx.db, user_id, BATCH), BATCH) for one in ctx.policy.personal_data for later in one.later),
     ]
     end = time.monotonic() + SECONDS
     for step, most in steps:

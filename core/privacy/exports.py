@@ -13,8 +13,9 @@ from uuid import UUID
 
 import msgspec
 
-from core.base import errors
+from core.base import clock, errors
 from core.platform.db import Connection, Pool, Texts, transaction
+from core.work.context import Ctx
 
 ROWS_AT_ONCE = 50
 # In one process: each has a connection of the database for as long as it is being written.
@@ -22,6 +23,20 @@ EXPORTS_AT_ONCE = 2
 
 _writing = asyncio.Semaphore(EXPORTS_AT_ONCE)
 _decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+class Export(msgspec.Struct, frozen=True, rename="camel"):
+    """Everything of a user's: rows, by what they are about, with the names that the database has for them in camelCase."""
+
+    user_id: UUID
+    exported_at: datetime
+    data: dict[str, msgspec.Raw]
+
+
+async def export(ctx: Ctx) -> IO[bytes]:
+    """Return a file with everything that is known of the caller (Export); raises UNAVAILABLE."""
+    parts = [(one.name, one.export) for one in ctx.policy.personal_data if one.export]
+    return await write_export(ctx.resources.db, ctx.user.id, clock.now(), parts)
 
 
 async def write_export(db: Pool, user_id: UUID, at: datetime, parts: Iterable[tuple[str, Texts]]) -> IO[bytes]:

@@ -2,9 +2,9 @@
 
 Valid input is decoded by msgspec, at its speed. Input that it refuses is read again, field by field.
 
-The same rules apply everywhere: unknown fields and parameters are ignored; a wrong value of a known one is VALIDATION_ERROR;
-a change of an unchangeable field is FIELD_NOT_CHANGEABLE (api/fixed.py); forms send "" for no value, so in an optional field
-it counts as none.
+Everywhere alike: fields and parameters that are unknown are ignored; a wrong value of a known one is VALIDATION_ERROR; a field
+that exists and cannot be changed is FIELD_NOT_CHANGEABLE (api/calls/fixed.py); "" is what forms send for nothing, so in an
+optional field it is nothing.
 """
 
 from collections.abc import Callable

@@ -6,11 +6,31 @@ from core.base import clock
 from core.base.ids import uuid7
 from core.platform.db import Db, Run
 from core.work.context import Ctx
+from core.work.personal_data import PersonalData, rows_of
 
 INSERT = Run(
     """
     insert into audit_log (id, market, actor_id, action, entity_id, facts, request_id, remote, recorded_at)
     values ($1, $2, $3, $4, $5, $6, $7, $8, $9)"""
+)
+PERSONAL_DATA = PersonalData(
+    "audit log",
+    frozenset({"audit_log"}),
+    rows_of(
+        """
+        select action, entity_id, facts, request_id, remote as ip, recorded_at from audit_log where actor_id = $1
+        order by recorded_at"""
+    ),
+    later=(
+        Run(
+            """
+            update audit_log set remote = '', request_id = '', facts = '{}' where id in (
+                select id from audit_log
+                where actor_id = $1 and (remote <> '' or request_id <> '' or facts <> '{}') limit $2
+            )"""
+        ),
+    ),
+    kept="What was done, by an id that has no name any more.",
 )
 
 
@@ -28,4 +48,4 @@ async def record(
     """
     actor = ctx.caller.id if ctx.caller else actor_id
     id, now = uuid7(), clock.now()
-    await INSERT(db, id, ctx.market, actor, action, entity_id, facts, ctx.request_id, ctx.remote, now)
+    await INSERT(db, id, ctx.policy.name, actor, action, entity_id, facts, ctx.request_id, ctx.remote, now)

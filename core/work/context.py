@@ -16,10 +16,12 @@ from core.platform.fair_queue import Turns
 from core.platform.metrics import Metrics
 from core.platform.passwords import Passwords
 from core.platform.replica import LateReads
+from core.platform.sequences import NewIds
 from core.platform.storage import Storage
 from core.platform.tokens import KeyRing
 from core.search.totals import Totals
 from core.work.jobs import Jobs
+from core.work.policy import Policy
 
 
 class Transaction(Protocol):
@@ -45,6 +47,7 @@ class Resources:
     passwords: Passwords
     decoders: Turns
     totals: Totals
+    ids: NewIds
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Ctx:
-    """One request, socket event or job: its resources, its user (None: anonymous), where it comes from.
+    """One request, socket event or job: its resources, its marketplace's policy, its user (None: anonymous), where it comes from.
 
     `device` is the token by which a browser or app shows that it was logged in before: see known_devices.py.
     `access_token` is what the request shows, right or wrong: `caller` is who it turned out to be.
@@ -70,7 +73,7 @@ class Ctx:
 
     resources: Resources
     publisher: Publisher
-    market: str
+    policy: Policy
     request_id: str
     remote: str = ""
     user_agent: str = ""
@@ -81,6 +84,10 @@ class Ctx:
     if_match: str = ""
     if_none_match: str = ""
     work: Transaction | None = None
+
+    def new_id(self) -> UUID:
+        """Return an id for what clients see; raises UNAVAILABLE."""
+        return self.resources.ids.of(self.policy.name)
 
     @property
     def db(self) -> Db:

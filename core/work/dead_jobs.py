@@ -11,6 +11,7 @@ from core.base.ids import uuid7
 from core.platform.db import Db, Many, Pool, Run, Scalar, transaction
 from core.work import outbox
 from core.work.outbox import Enqueue
+from core.work.personal_data import PersonalData, rows_of
 
 MAX_ERROR = 1000
 
@@ -50,6 +51,17 @@ FORGET_CHOSEN_IDS = Run(
     """
     update dead_jobs set request_id = ''
     where request_id <> '' and request_id !~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'"""
+)
+PERSONAL_DATA = PersonalData(
+    "dead jobs",
+    frozenset({"dead_jobs"}),
+    rows_of(
+        """
+        select id, name, arguments, failed_at from dead_jobs
+        where name = 'MailAlert' and position($1::uuid::text in arguments) > 0 order by failed_at"""
+    ),
+    # From where somebody has logged in. Of a user's other jobs only ids are kept, or nothing.
+    (Run("delete from dead_jobs where name = 'MailAlert' and position($1::uuid::text in arguments) > 0"),),
 )
 
 

@@ -17,6 +17,7 @@ from core.base.answers import Answer
 from core.platform.db import One, Run, Scalar, found
 from core.work.context import Ctx
 from core.work.kept_answers import named_in
+from core.work.personal_data import PersonalData, rows_of
 from core.work.unit_of_work import unit_of_work
 
 KEPT = timedelta(hours=24)
@@ -51,6 +52,16 @@ FORGET = Run(
     delete from idempotency_keys where (user_id, key) in (
         select user_id, key from idempotency_keys where created_at < $1 order by created_at limit $2
     )"""
+)
+PERSONAL_DATA = PersonalData(
+    "repeatable calls",
+    frozenset({"idempotency_keys"}),
+    rows_of(
+        """
+        select key, status, created_at, case when body <> '' then convert_from(body, 'UTF8')::json end as answer
+        from idempotency_keys where user_id = $1 order by created_at"""
+    ),
+    (Run("delete from idempotency_keys where user_id = $1"),),
 )
 
 

@@ -1,13 +1,12 @@
 """Notices: what users are notified of, as data of the marketplace, and storing one in the transaction that causes it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 import msgspec
 
 from core.base import clock
 from core.base.events import NotificationNew, NotificationView
-from core.base.ids import uuid7
 from core.platform.db import Connection, Many
 from core.text.wording import worded
 
@@ -67,12 +66,17 @@ INSERT = Many(
 
 
 async def insert(
-    db: Connection, notice: Notice, user_ids: Sequence[UUID], entity_id: UUID | None, values: dict[str, object]
+    db: Connection,
+    new_id: Callable[[], UUID],
+    notice: Notice,
+    user_ids: Sequence[UUID],
+    entity_id: UUID | None,
+    values: dict[str, object],
 ) -> Told:
     """Store a notification for each of these users who wants it somewhere."""
     title, text = notice.title.format(**values), worded(notice.message, values)
     people = list(dict.fromkeys(user_ids))
-    ids, now = [uuid7() for _ in people], clock.now()
+    ids, now = [new_id() for _ in people], clock.now()
     channels = (notice.in_app, notice.email, notice.push)
     entity_type = notice.entity_type if entity_id else None
     wording = (text.pieces, text.ids) if text.people else (None, None)

@@ -63,8 +63,8 @@ def _demands(ctx: Ctx, rate: Rate, subject: Subject, cost: float = 1.0, more: fl
     *within, (widest, factor) = nested
     # Who is within a user whose limits are raised may do more as well.
     raised = 1 if isinstance(rate, Window) else ctx.resources.limits.factor(widest)
-    demands = [Demand(ctx.market, rate.times(most * raised), name, cost, more) for name, most in within]
-    return [*demands, Demand(ctx.market, rate.times(factor), widest, cost, more)]
+    demands = [Demand(ctx.policy.name, rate.times(most * raised), name, cost, more) for name, most in within]
+    return [*demands, Demand(ctx.policy.name, rate.times(factor), widest, cost, more)]
 
 
 async def _take(ctx: Ctx, demands: Sequence[Demand]) -> Sequence[Verdict]:

@@ -27,6 +27,10 @@ class UnitOfWork:
         self._changes: list[tuple[UUID, int, Event]] = []
         self._kept: UUID | None = None
 
+    def new_id(self) -> UUID:
+        """Return an id for what clients see; raises UNAVAILABLE."""
+        return self._ctx.new_id()
+
     def emit(self, user_ids: Sequence[UUID], event: Event) -> None:
         """Tell all sockets of these users, after the commit."""
         self._effects.append(outbox.event_effect(user_ids, event))
@@ -48,7 +52,7 @@ class UnitOfWork:
     async def notify(self, notice: Notice, user_ids: Sequence[UUID], entity_id: UUID | None, **values: object) -> None:
         """Notify these users, but never the caller of what she did herself; `values` fill the notice's templates."""
         others = [id for id in user_ids if self._ctx.caller is None or id != self._ctx.caller.id]
-        told = await notices.insert(self.db, notice, others, entity_id, values)
+        told = await notices.insert(self.db, self.new_id, notice, others, entity_id, values)
         for user_id, event in told.events:
             self.emit([user_id], event)
         if told.going_out:

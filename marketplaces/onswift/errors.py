@@ -1,6 +1,6 @@
 """OnSwift's own rows of the table of errors."""
 
-from core.base.errors import ErrorCode
+from core.base.errors import FORBIDDEN, ErrorCode
 
 TEAM_FULL = ErrorCode("TEAM_FULL", 400, "A team has at most 100 people")
 TOO_MANY_SAMPLES = ErrorCode("TOO_MANY_SAMPLES", 400, "A project has at most 100 samples")
@@ -25,3 +25,8 @@ SAMPLE_NOT_FOUND = ErrorCode("SAMPLE_NOT_FOUND", 404, "Sample not found")
 COMMENT_NOT_FOUND = ErrorCode("COMMENT_NOT_FOUND", 404, "Comment not found")
 HAS_LEFT_TEAM = ErrorCode("HAS_LEFT_TEAM", 409, "User has left the team, and can be added 30 days later")
 NOT_IN_TEAM = ErrorCode("NOT_IN_TEAM", 404, "User not in project team")
+
+# What a call of a project, or of something in one, answers to those who have no part in it.
+NOT_MY_PROJECT = (PROJECT_NOT_FOUND, FORBIDDEN)
+NOT_MY_TASK = (*NOT_MY_PROJECT, TASK_NOT_FOUND)
+NOT_MY_DELIVERABLE = (DELIVERABLE_NOT_FOUND, FORBIDDEN)

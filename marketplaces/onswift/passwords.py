@@ -1,8 +1,8 @@
 """What OnSwift's passwords need."""
 
-from core.accounts.identity import PasswordPolicy
+from core.work.policy import PasswordRules
 
-PASSWORDS = PasswordPolicy(
+PASSWORDS = PasswordRules(
     min_length=8,
     max_length=128,
     kinds={

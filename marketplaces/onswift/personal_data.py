@@ -1,7 +1,7 @@
-"""What OnSwift's own tables know of users; the core's part is core/privacy.CORE."""
+"""What OnSwift's own tables know of users; core's part is in core/market/personal_data.py."""
 
 from core.platform.db import Run
-from core.privacy.registry import PersonalData, rows_of
+from core.work.personal_data import PersonalData, rows_of
 
 # What is left of the texts of a project that only its creator had: others' tasks and work refer to it.
 DELETED_PROJECT = "Deleted project"

@@ -2,9 +2,8 @@
 
 from uuid import UUID
 
-from core.files import MB, File, ImageLimits, Purpose, kinds
+from core.files import MB, File, ImageLimits, Purpose, avatars, kinds
 from core.platform.db import Db
-from marketplaces.onswift.avatars import take_off
 from marketplaces.onswift.deliverables import file_rejected
 from marketplaces.onswift.queries import deliverables, samples
 
@@ -23,7 +22,7 @@ async def may_read_sample(db: Db, user_id: UUID, file: File) -> bool:
 
 
 AVATAR = Purpose(
-    name="avatar",
+    name=avatars.PURPOSE,
     kinds=kinds(5 * MB, *IMAGES),
     may_read=None,
     # Shown small, to everybody, and often: so it may cost less than what is handed in.
@@ -36,7 +35,7 @@ AVATAR = Purpose(
         max_moving_pixels=100_000_000,
         cpu_seconds=4.0,
     ),
-    rejected=take_off,
+    rejected=avatars.take_off,
 )
 
 DELIVERABLE = Purpose(

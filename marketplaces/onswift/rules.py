@@ -7,55 +7,23 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET
 
-from core.accounts.emails import MailRates
-from core.accounts.identity import LoginRates
 from core.base import errors
 from core.base.hosts import is_public
 from core.chat.invitations import PAUSE_AFTER_DECLINE
 from core.chat.subjects import Subject
-from core.limits.budget import Rate, Window
+from core.limits.budget import Rate
 from core.text.fields import given
 from marketplaces.onswift.errors import MAX_REVISIONS, WRONG_STATUS
-from marketplaces.onswift.passwords import PASSWORDS as PASSWORDS
 from marketplaces.onswift.structs.deliverables import DeliverableStatus
 from marketplaces.onswift.structs.projects import NOT_FUTURE, Status
 from marketplaces.onswift.structs.samples import NewSample
 from marketplaces.onswift.structs.tasks import TaskChange
 from marketplaces.onswift.structs.users import ProfileChange
 
-TITLE = "OnSwift"
 CREATOR: Literal["creator"] = "creator"
 TALENT: Literal["talent"] = "talent"
 CREATORS, TALENTS = frozenset({CREATOR}), frozenset({TALENT})
 ROLES = CREATORS | TALENTS
-
-LOGIN = LoginRates(
-    address=Window("login", count=5, seconds=15 * 60),
-    account=Rate("login-account", count=20, seconds=15 * 60),
-    device=Window("login-device", count=5, seconds=15 * 60),
-)
-# A school class or an event behind one address gets through. Each hashes once and mails once.
-SIGN_UPS = Rate("sign-up", count=100, seconds=60 * 60)
-# Wrong codes, of mails, that come from one address.
-CODES = Window("codes", count=20, seconds=15 * 60)
-PASSWORD_CHANGE = Window("password-change", count=5, seconds=15 * 60)
-EXPORT = Rate("export", count=5, seconds=60 * 60)
-# Mails that the clients of one address have sent to whomever: as many as may sign up there.
-MAILS = Rate("mails", count=100, seconds=60 * 60)
-# A bucket of its own: else the mails that are left to ask for would tell that somebody has just signed up.
-WELCOME = MailRates(MAILS, Rate("welcome", count=3, seconds=60 * 60))
-VERIFICATION = MailRates(MAILS, Rate("verification", count=3, seconds=60 * 60))
-PASSWORD_RESET = MailRates(MAILS, Rate("password-reset", count=3, seconds=60 * 60))
-EMAIL_CHANGE = MailRates(MAILS, Rate("email-change", count=3, seconds=60 * 60))
-PER_USER = Rate("user", count=100, seconds=60)
-# The document gives no number for callers without an account. Several people may share one address: reading there, or trying
-# tokens, leaves them what they need to log in, and who shows a token of ours needs none of it.
-PER_ADDRESS = Rate("address", count=300, seconds=60)
-PER_ADDRESS_CHANGES = Rate("address-changes", count=300, seconds=60)
-PER_HOLDER = Rate("holder", count=100, seconds=60)
-UPLOADS = Rate("uploads", count=10, seconds=60 * 60)
-# A burst of 30, then one each second; what else weighs how many messages is in core/limits/weights.py.
-MESSAGES = Rate("messages", count=30, seconds=30)
 
 # The fields that make a profile complete; each counts the same.
 PROFILE_FIELDS: dict[str, tuple[str, ...]] = {
@@ -96,6 +64,7 @@ MOST_IN_TEAM = MOST_SAMPLES = 100
 PAUSE_AFTER_LEAVING = PAUSE_AFTER_DECLINE
 # Of tasks, and of projects; and the texts of the tasks.
 MOST_IN_CALENDAR, MOST_CALENDAR_OCTETS = 500, 2_000_000
+FEED = "/api/calendar.ics"
 # The feed has the deadlines next to today, and the beginnings of their descriptions.
 FEED_PAST, FEED_AHEAD = timedelta(days=30), timedelta(days=365)
 MOST_IN_FEED, FEED_DESCRIPTION = 1000, 500

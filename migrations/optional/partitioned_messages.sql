@@ -25,6 +25,7 @@ alter table messages add primary key (conversation_id, seq);
 create unique index messages_id on messages (id, conversation_id);
 create index messages_version on messages (conversation_id, version);
 create unique index messages_repeat on messages (conversation_id, sender_id, client_id) where client_id is not null;
+create index messages_bigint on messages (created_at) where id < '00010000-0000-0000-0000-000000000000';
 create trigger change_message_words after update of body on messages
     for each row when (new.body is distinct from old.body) execute function change_message_words();
 analyze messages;

@@ -11,20 +11,21 @@ import msgspec
 from core.base import errors
 from core.base.events import ConversationRead
 from core.base.ids import uuid7
-from core.base.publisher import Draft, Stored
-from core.chat import conversations, groups
+from core.base.publisher import Stored
+from core.chat import groups
 from core.chat.conversation_updates import tell_readers
-from core.chat.groups import Acquainted
 from core.chat.unread import GONE
 from core.market.market import Marketplace, SocketEvent
-from core.messages import messages, sync
-from core.messages.messages import MARK_READ, ReadMark, checked_content, position
+from core.messages import editing, reactions, sync
+from core.messages.reading import MARK_READ, ReadMark, position
+from core.messages.sending import checked_content, draft_of
 from core.messages.sync import ReadPosition
 from core.platform import logs
 from core.platform.db import UNAVAILABLE_ERRORS
 from core.platform.logs import Origin
 from core.text.validation import EventShape
 from core.work.context import Ctx, Resources
+from core.work.policy import Policy
 from realtime import wire
 from realtime.concurrency.batch import Batch
 from realtime.concurrency.tasks import Tasks
@@ -60,7 +61,7 @@ class Handlers:
         publisher: Publisher,
         recovery: Recovery,
         resync: Resync,
-        acquainted: Mapping[str, Acquainted],
+        policies: Mapping[str, Policy],
     ) -> None:
         self._resources = resources
         self._log = history
@@ -69,7 +70,7 @@ class Handlers:
         self._publisher = publisher
         self._recovery = recovery
         self._resync = resync
-        self._acquainted = acquainted  # by market
+        self._policies = policies  # by market
         self.typing = Typing(publisher.signal)
         self._reads = Batch(self._mark_read)
         self._notified_readers = Batch(self._notify_readers, gather=READERS_SECONDS)
@@ -111,19 +112,17 @@ class Handlers:
         self._in_room(client, event.conversation_id, reply, partial(self._send, client, event, content, reply))
 
     def _send(self, client: Client, event: wire.SendMessage, content: str, reply: Reply, room: Room) -> None:
-        if any(user_id.bytes not in room.members for user_id in event.mentions):
-            raise conversations.not_all_members()
-        client_id = event.client_id or (repeats.client_id_of(client, event) if reply.acks else None)
-        draft = Draft(
-            uuid7(),
-            event.conversation_id,
+        draft = draft_of(
+            self._resources.ids.of(client.user.market),
             client.user.person,
+            event.conversation_id,
             content,
-            client_id,
-            event.reply_to,
-            tuple(event.mentions),
+            lambda user_id: user_id.bytes in room.members,
+            reply_to=event.reply_to,
+            mentions=event.mentions,
+            client_id=lambda: event.client_id or (repeats.client_id_of(client, event) if reply.acks else None),
         )
-        self._publisher.post(draft, partial(self._sent, client, client_id, reply))
+        self._publisher.post(draft, partial(self._sent, client, draft.client_id, reply))
         client.unstored += 1
         client.typing.pop(room.id, None)
 
@@ -226,19 +225,19 @@ class Handlers:
         self._run(self._edit(self._ctx(client), event), reply)
 
     async def _edit(self, ctx: Ctx, event: wire.EditMessage) -> wire.Edited:
-        edit = messages.edit(ctx, event.conversation_id, event.message_id, event.content, event.mentions)
+        edit = editing.edit(ctx, event.conversation_id, event.message_id, event.content, event.mentions)
         return wire.Edited(await edit)
 
     def delete(self, client: Client, event: wire.DeleteMessage, reply: Reply) -> None:
         """Delete a message."""
-        self._run(messages.delete(self._ctx(client), event.conversation_id, event.message_id), reply)
+        self._run(editing.delete(self._ctx(client), event.conversation_id, event.message_id), reply)
 
     def react(self, client: Client, event: wire.ReactToMessage, reply: Reply) -> None:
         """Add or remove a reaction."""
         self._run(self._react(self._ctx(client), event), reply)
 
     async def _react(self, ctx: Ctx, event: wire.ReactToMessage) -> wire.Reacted:
-        change = await messages.react(ctx, event.conversation_id, event.message_id, event.emoji, added=event.added)
+        change = await reactions.react(ctx, event.conversation_id, event.message_id, event.emoji, added=event.added)
         return wire.Reacted(change.reactions, change.version)
 
     def create(self, client: Client, event: wire.CreateConversation, reply: Reply) -> None:
@@ -246,8 +245,7 @@ class Handlers:
         self._run(self._create(self._ctx(client), event), reply)
 
     async def _create(self, ctx: Ctx, event: wire.CreateConversation) -> wire.Created:
-        known = self._acquainted[ctx.market]
-        conversation, joining = await groups.create(ctx, event.title, event.participant_ids, known)
+        conversation, joining = await groups.create(ctx, event.title, event.participant_ids)
         return wire.Created(conversation.id, joining.added, joining.invited)
 
     def add(self, client: Client, event: wire.AddMembers, reply: Reply) -> None:
@@ -255,8 +253,7 @@ class Handlers:
         self._run(self._add(self._ctx(client), event), reply)
 
     async def _add(self, ctx: Ctx, event: wire.AddMembers) -> wire.Added:
-        known = self._acquainted[ctx.market]
-        _, joining = await groups.add(ctx, event.conversation_id, event.user_ids, known)
+        _, joining = await groups.add(ctx, event.conversation_id, event.user_ids)
         return wire.Added(joining.added, joining.invited)
 
     def remove(self, client: Client, event: wire.RemoveMember, reply: Reply) -> None:
@@ -316,7 +313,7 @@ class Handlers:
         return Ctx(
             resources=self._resources,
             publisher=self._publisher,
-            market=client.user.market,
+            policy=self._policies[client.user.market],
             request_id=request_id,
             remote=client.session.remote,
             user_agent=client.session.user_agent,

@@ -25,7 +25,7 @@ import msgspec
 from redis.asyncio import Redis
 
 from core.limits.away import REDIS_AWAY
-from core.messages.messages import Place
+from core.messages.catchup import Place
 from realtime.bus.bus import Bus
 from realtime.gateway import repeats
 from realtime.rooms.client import Client

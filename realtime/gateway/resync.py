@@ -6,7 +6,7 @@ from operator import attrgetter
 from uuid import UUID
 
 from core.base import errors
-from core.messages.messages import Place
+from core.messages.catchup import Place
 from core.platform.db import Pool
 from core.work.context import User
 from realtime.concurrency.tasks import Tasks

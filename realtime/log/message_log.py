@@ -7,7 +7,8 @@ from uuid import UUID
 import msgspec
 
 from core.base.events import Event, Message, MessageDeleted, MessageEdited, MessageReceived
-from core.messages.messages import CHANGES_WITHIN, NEWEST, STOOD_AT, Place, SizedMessageRow, as_message
+from core.messages.catchup import CHANGES_WITHIN, NEWEST, STOOD_AT, Place
+from core.messages.rows import SizedMessageRow, as_message
 from core.platform.db import Pool
 from realtime.concurrency.batch import Batch
 from realtime.engine.socketio import packets

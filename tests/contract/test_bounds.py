@@ -7,8 +7,8 @@ import pytest
 from msgspec import inspect
 
 import marketplaces
+from api.calls.signature import Signature, signature_of
 from api.ops.routes import OPS
-from api.signature import Signature, signature_of
 from core.market.market import Route
 
 # Of all lists and texts within a body of 256 KB.

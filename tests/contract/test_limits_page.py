@@ -6,14 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from api import admission, blobs, body, multipart, transfers
+from api import admission
+from api.calls import body
+from api.files import blobs, multipart, transfers
 from api.ops import operators, routes
 from core import reports
 from core.accounts import alerts
 from core.chat import blocking, invitations
 from core.limits.budget import Rate
 from core.messages import search as message_search
-from marketplaces.onswift import rules
+from core.work.policy import MAILS
+from marketplaces.onswift.policy import POLICY
 from realtime.engine import config, door
 from realtime.engine.http import connection, serving
 from realtime.engine.limits import budget, guard
@@ -59,34 +62,37 @@ def counts(seconds: int, *rates: Rate) -> list[float]:
 
 
 HOUR, DAY = 60 * MINUTE, 24 * 60 * MINUTE
-ACCOUNT = rules.LOGIN.account
+ACCOUNT = POLICY.login.account
 FIGURES: dict[str, Sequence[float]] = {
-    "`messages`": refilled(rules.MESSAGES),
+    "`messages`": refilled(POLICY.messages),
     "`events`": refilled(limits.OTHER_EVENTS),
     "`sockets`": [limits.SOCKETS],
     "`failed-connects`": refilled(limits.FAILED_CONNECTS),
-    "`user`": counts(MINUTE, rules.PER_USER),
-    "`holder`": counts(MINUTE, rules.PER_HOLDER),
-    "`address`": counts(MINUTE, rules.PER_ADDRESS),
-    "`address-changes`": counts(MINUTE, rules.PER_ADDRESS_CHANGES),
+    "`user`": counts(MINUTE, POLICY.per_user),
+    "`holder`": counts(MINUTE, POLICY.per_holder),
+    "`address`": counts(MINUTE, POLICY.per_address),
+    "`address-changes`": counts(MINUTE, POLICY.per_address_changes),
     "calls under way": (),
     "`requests`": refilled(admission.REQUESTS),
     "`login`, `login-device`, `password-change`": window(
-        rules.LOGIN.address, rules.LOGIN.device, rules.PASSWORD_CHANGE
+        POLICY.login.address, POLICY.login.device, POLICY.password_change
     ),
     "`login-account`": [ACCOUNT.count, 1, ACCOUNT.interval],
-    "`codes`": window(rules.CODES),
-    "`sign-up`, `mails`": counts(HOUR, rules.SIGN_UPS)[:1] * len({rules.SIGN_UPS.count, rules.MAILS.count}),
+    "`codes`": window(POLICY.codes),
+    "`sign-up`, `mails`": counts(HOUR, POLICY.sign_ups)[:1] * len({POLICY.sign_ups.count, MAILS.count}),
     "`welcome`, `verification`, `password-reset`, `email-change`": [
         *{
             *counts(
                 HOUR,
-                *(one.mailbox for one in (rules.WELCOME, rules.VERIFICATION, rules.PASSWORD_RESET, rules.EMAIL_CHANGE)),
+                *(
+                    one.mailbox
+                    for one in (POLICY.welcome, POLICY.verification, POLICY.password_reset, POLICY.email_change)
+                ),
             )
         }
     ],
     "`alert-login`, `alert-password`": [*{*counts(DAY, alerts.LOGINS, alerts.PASSWORDS)}],
-    "`uploads`, `export`": counts(HOUR, rules.UPLOADS, rules.EXPORT),
+    "`uploads`, `export`": counts(HOUR, POLICY.uploads, POLICY.exports),
     "`invitations`": [invitations.INVITATIONS.count, 1, round(invitations.INVITATIONS.interval / MINUTE)],
     "`blocks`": [blocking.BLOCKS.count, 1, round(blocking.BLOCKS.interval)],
     "`reports`": [reports.REPORTS.count, 1, round(reports.REPORTS.interval / MINUTE)],

@@ -13,19 +13,19 @@ from core import reports, reviews
 from core.accounts import credentials, email_changes, identity, logins, sessions
 from core.base.clock import now
 from core.base.ids import uuid7
-from core.chat import blocking, blocks, conversations, groups, invitations, mutes, rooms
+from core.chat import blocking, blocks, conversations, groups, invitations, membership, mutes, rooms
 from core.files import table as files
-from core.messages import mentions, messages, sync
+from core.messages import catchup, editing, history, mentions, sync
 from core.notifications import deliveries, notifications
 from core.operations import inspection
 from core.platform.db import Query
 from core.privacy import erasure
-from core.privacy import registry as privacy
-from marketplaces.onswift.personal_data import PERSONAL_DATA
+from marketplaces.onswift.policy import POLICY
 from marketplaces.onswift.queries import deliverables, projects, samples, users
 
 USER = UUID(int=1)
 CONVERSATION = UUID(int=1)
+MESSAGE = UUID(int=2**127)  # among the UUIDv7
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 FILL = """
 create function pg_temp.id(n int) returns uuid language sql immutable as
@@ -120,23 +120,23 @@ async def plan_of(connection: asyncpg.Connection, query: Query, *args: object) -
 
 
 HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
-    (messages.PAGE_BEFORE, (CONVERSATION, 15, 10), {"messages_pkey", "reactions_pkey", "mentions_pkey"}),
-    (messages.CHANGES, ([CONVERSATION], [15], [18], 20), {"messages_version"}),
+    (history.PAGE_BEFORE, (CONVERSATION, 15, 10), {"messages_pkey", "reactions_pkey", "mentions_pkey"}),
+    (catchup.CHANGES, ([CONVERSATION], [15], [18], 20), {"messages_version"}),
     (sync.SIZES, ([CONVERSATION], [15], [18], 20), {"messages_version"}),
-    (messages.CHANGES_WITHIN, ([CONVERSATION], [15], [18], 20, 1000), {"messages_version"}),
-    (messages.NEWEST, ([CONVERSATION], [15], [10], 1000), {"messages_pkey"}),
-    (messages.STOOD_AT, ([CONVERSATION], [MOMENT]), {"messages_pkey", "messages_version"}),
-    (messages.BY_ID, (CONVERSATION, UUID(int=3)), {"messages_id"}),
-    (mentions.OF_MESSAGE, (CONVERSATION, UUID(int=3)), {"messages_id", "mentions_pkey"}),
+    (catchup.CHANGES_WITHIN, ([CONVERSATION], [15], [18], 20, 1000), {"messages_version"}),
+    (catchup.NEWEST, ([CONVERSATION], [15], [10], 1000), {"messages_pkey"}),
+    (catchup.STOOD_AT, ([CONVERSATION], [MOMENT]), {"messages_pkey", "messages_version"}),
+    (history.BY_ID, (CONVERSATION, MESSAGE), {"messages_id"}),
+    (mentions.OF_MESSAGE, (CONVERSATION, MESSAGE), {"messages_id", "mentions_pkey"}),
     (
         mentions.TELL,
         (CONVERSATION, UUID(int=3), 3, UUID(int=2), [UUID(int=4)], [USER]),
         {"members_pkey", "notifications_told", "devices_user"},
     ),
     (mentions.TAKE_BACK, (CONVERSATION, 3, [USER]), {"members_pkey", "notifications_told", "notifications_mention"}),
-    (messages.SEQ_OF, (CONVERSATION, UUID(int=3)), {"messages_id"}),
+    (history.SEQ_OF, (CONVERSATION, MESSAGE), {"messages_id"}),
     (conversations.LIST_OF_USER, (USER, 20, 0, now(), USER), {"members_user", "conversations_pkey", "messages_pkey"}),
-    (conversations.STANDING, (CONVERSATION, USER, "onswift"), {"conversations_pkey", "members_pkey"}),
+    (membership.STANDING, (CONVERSATION, USER, "onswift"), {"conversations_pkey", "members_pkey"}),
     (groups.KNOWN, (USER, [UUID(int=n) for n in range(2, 102)], CONVERSATION), {"members_user", "members_pkey"}),
     (projects.COLLEAGUES, (USER, [UUID(int=2)]), {"projects_creator", "project_team_user", "projects_pkey"}),
     (invitations.LIST_OF_USER, (USER, 20, 0, USER), {"invitations_user", "members_pkey"}),
@@ -161,7 +161,7 @@ HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
     (reports.PAGE, (None, 20, USER, None), {"reports_user"}),
     (reports.PAGE, (UUID(int=2**127), 20, None, True), {"reports_open"}),
     (reports.COUNT, (None, True), {"reports_open"}),
-    (reports.FORGET, (MOMENT, 100), {"reports_pkey"}),
+    (reports.FORGET, (MOMENT, 100), {"reports_created"}),
     (logins.LIVE_SESSIONS, ([USER],), {"sessions_pkey", "users_pkey"}),
     (rooms.ROOM_STATES, ([CONVERSATION],), {"conversations_pkey"}),
     (rooms.ROOM_MEMBERS, ([CONVERSATION],), {"members_pkey"}),
@@ -169,7 +169,7 @@ HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
     (inspection.USERS_BY_EMAIL, (["onswift"], "1@example.com"), {"users_email_canonical"}),
     (inspection.MEMBERS, (CONVERSATION, None, 100), {"members_pkey"}),
     (inspection.MESSAGES_AFTER, (CONVERSATION, 15), {"messages_pkey"}),
-    (inspection.MESSAGE, (UUID(int=3),), {"messages_id"}),
+    (inspection.MESSAGE, (MESSAGE,), {"messages_id"}),
     (reviews.PAGE, (USER, 20, 0, now(), USER), {"reviews_subject"}),
     (reviews.SUMMARY, (USER,), {"reviews_subject"}),
     (
@@ -190,14 +190,14 @@ HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
     (email_changes.FORGET, (MOMENT, 100), {"email_changes_expired"}),
     (users.PROFILE, (USER,), {"users_pkey"}),
     (files.OF_OWNER, (USER, 20), {"files_owner"}),
-    (messages.FORGET_EARLIER_TEXTS, (MOMENT, 100), {"message_edits_replaced"}),
+    (editing.FORGET_EARLIER_TEXTS, (MOMENT, 100), {"message_edits_replaced"}),
     (erasure.ERASED_SINCE, (MOMENT,), {"users_deleted"}),
     (
         erasure.ANSWERS_THAT_NAME,
         (UUID(int=2), UUID(int=0), "", 500),
         {"idempotency_keys_named", "idempotency_keys_unnamed"},
     ),
-    (conversations.GROUPS_OF, (USER, 100), {"members_user", "conversations_pkey"}),
+    (groups.GROUPS_OF, (USER, 100), {"members_user", "conversations_pkey"}),
     (files.UNCHECKED, (MOMENT, 100), {"files_unchecked"}),
     (identity.USER_BY_EMAIL, ("onswift", "1@example.com"), {"users_email_canonical"}),
     (
@@ -213,7 +213,7 @@ HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
     (sessions.FORGET_EXPIRED, (MOMENT, 100), {"refresh_tokens_issued", "sessions_pkey"}),
     (sessions.REFRESH_TOKEN, (USER, "onswift"), {"refresh_tokens_pkey"}),
     (notifications.LIST_OF_USER, (USER, None, 20, 0, now(), USER), {"notifications_user"}),
-    (notifications.WRITTEN_SINCE, (UUID(int=2**128 - 1),), {"messages_id"}),
+    (notifications.WRITTEN_SINCE, (UUID(int=2**128 - 1), now()), {"messages_id", "messages_bigint"}),
     (
         notifications.FOLD_MESSAGES,
         ([CONVERSATION], now()),
@@ -261,7 +261,7 @@ async def test_what_exports_and_erasures_run_reads_no_large_table_as_a_whole(con
     await connection.execute(
         "set enable_seqscan = off"
     )  # some of these tables are small enough here to be read as a whole
-    for one in (*privacy.CORE, *PERSONAL_DATA):
+    for one in POLICY.personal_data:
         statements = [(query, (USER,)) for query in (*([one.export] if one.export else []), *one.erase, *one.last)]
         for query, args in (*statements, *((later, (USER, 100)) for later in one.later)):
             plan = await plan_of(connection, query, *args)

@@ -7,7 +7,8 @@ import pytest
 
 from config.settings import Settings
 from core.base.ids import uuid7
-from core.messages.messages import CHANGES, PAGE_BEFORE
+from core.messages.catchup import CHANGES
+from core.messages.history import PAGE_BEFORE
 from core.platform.migrate import MIGRATIONS
 from tests.chaos.crowd import gathered
 from tests.chaos.stage import Stage

@@ -25,13 +25,14 @@ from core.market.resources import open_resources
 from core.platform.db import Db
 from core.platform.tokens import Access, expiry
 from core.work.context import Ctx, Resources, User
-from marketplaces import onswift
+from marketplaces import onswift, policy_of
 from realtime.app import Hub, open_hub
 from realtime.engine.door import open_door
 from realtime.publishing.publisher import Publisher, open_publisher
+from tests.policies import ChangePolicy, changing, with_policy
 
 PATIENCE = 20.0
-MARKETS = [replace(onswift.MARKETPLACE, messages=Rate("messages", 30, 60))]
+MARKETS = [with_policy(onswift.MARKETPLACE, messages=Rate("messages", 30, 60))]
 
 
 @dataclass
@@ -137,17 +138,22 @@ class Environment:
 
     def ctx(self, user: User) -> Ctx:
         """Return what a handler would get."""
-        return Ctx(self.resources, self.publisher, user.market, "test", caller=user)
+        return Ctx(self.resources, self.publisher, policy_of(user.market), "test", caller=user)
 
     async def group(self, owner: User, *others: User) -> UUID:
         """Make a group conversation of people who are taken to know each other."""
-        conversation, _ = await groups.create(self.ctx(owner), "Group", [user.id for user in others], everybody)
+        conversation, _ = await groups.create(acquainted(self.ctx(owner)), "Group", [user.id for user in others])
         return conversation.id
 
 
 async def everybody(_db: Db, _user_id: UUID, others: Sequence[UUID]) -> set[UUID]:
     """Take all these users for acquainted."""
     return set(others)
+
+
+def acquainted(ctx: Ctx) -> Ctx:
+    """Return a ctx whose caller is taken to know everybody."""
+    return replace(ctx, policy=msgspec.structs.replace(ctx.policy, acquainted=everybody))
 
 
 @asynccontextmanager
@@ -171,6 +177,13 @@ def nothing_goes_wrong_unseen(caplog: pytest.LogCaptureFixture) -> Iterator[None
     """Fail the test when something was logged as an error: exceptions in callbacks reach nobody else."""
     yield
     assert [record.getMessage() for record in caplog.get_records("call") if record.levelno >= logging.ERROR] == []
+
+
+@pytest.fixture
+def change_policy() -> Iterator[ChangePolicy]:
+    """Return what changes OnSwift's policy until the test ends, also where it is in use already."""
+    with changing(onswift.MARKETPLACE.policy, *(market.policy for market in MARKETS)) as change:
+        yield change
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 
 from core.base import clock
 from core.base.answers import Answer
-from core.base.sharing import Shared
 from core.calendars import feeds
 from core.calendars.icalendar import AllDay, CalendarFile, calendar_file
+from core.market.endpoints.calendar import FeedQuery
 from core.work.context import Ctx
-from core.work.etag import body_tag, has_it
+from core.work.policy import Policy
 from marketplaces.onswift import access, rules
 from marketplaces.onswift.handlers.tasks import views
 from marketplaces.onswift.queries import calendar as queries
@@ -21,14 +21,7 @@ from marketplaces.onswift.structs.calendar import (
     CalendarDay,
     CalendarQuery,
     DueProject,
-    Feed,
-    FeedQuery,
 )
-
-FEED = "/api/calendar.ics"
-# Bytes of the feeds that were read last: calendar programs ask again and again, and most send the tag of their copy.
-KEPT = 8 * 1024 * 1024
-_feeds: Shared[CalendarFile] = Shared(KEPT, lambda file: len(file.octets))
 
 
 async def get_calendar(ctx: Ctx, query: CalendarQuery) -> Calendar:
@@ -44,30 +37,17 @@ async def get_calendar(ctx: Ctx, query: CalendarQuery) -> Calendar:
     return Calendar(list(_days(shown, projects[:most])), is_cut)
 
 
-async def get_feed(ctx: Ctx) -> Feed:
-    """Get the address under which calendar programs read one's deadlines; null until one has asked for it"""
-    return Feed(await feeds.address(ctx, FEED))
-
-
-async def renew_feed(ctx: Ctx) -> Feed:
-    """Get a new address for the feed; the old one is good for nothing any more"""
-    await feeds.renew(ctx)
-    return await get_feed(ctx)
-
-
 async def read_feed(ctx: Ctx, query: FeedQuery) -> Answer[CalendarFile]:
     """Read own deadlines as iCalendar, from 30 days ago to a year ahead, the 1,000 next to today; the address has a token"""
     owner, today = await feeds.owner(ctx, query.token), clock.today()
     days = (today - rules.FEED_PAST, today + rules.FEED_AHEAD)
-    tag = body_tag(repr((today, await queries.VERSION(ctx.db, owner, *days))).encode())
-    if has_it(ctx, tag):
-        return Answer(304, CalendarFile(b""), tag)
+    version = (today, await queries.VERSION(ctx.db, owner, *days))
 
     async def build() -> CalendarFile:
         rows = await queries.NEXT_TO(ctx.db, owner, *days, today, rules.FEED_DESCRIPTION + 1, rules.MOST_IN_FEED)
-        return await asyncio.to_thread(_file, ctx.market, rows)
+        return await asyncio.to_thread(_file, ctx.policy, rows)
 
-    return Answer(200, await _feeds.get((owner, tag), build), tag)
+    return await feeds.answer(ctx, owner, version, build)
 
 
 def _days(tasks: Sequence[TaskRow], projects: Sequence[DueProject]) -> Iterator[CalendarDay]:
@@ -80,9 +60,9 @@ def _days(tasks: Sequence[TaskRow], projects: Sequence[DueProject]) -> Iterator[
         yield CalendarDay(day, views(tasks_of[day]), projects_of[day])
 
 
-def _file(market: str, rows: Sequence[DueRow]) -> CalendarFile:
+def _file(policy: Policy, rows: Sequence[DueRow]) -> CalendarFile:
     ordered = sorted(rows, key=lambda row: (row.due_date, row.id))
-    return calendar_file(rules.TITLE, market, map(_event, ordered))
+    return calendar_file(policy.title, policy.name, map(_event, ordered))
 
 
 def _event(row: DueRow) -> AllDay:

@@ -59,12 +59,6 @@ async def update_review(ctx: Ctx, review_id: UUID, body: ReviewChange) -> Review
         return _view(await reviews.change(work.db, before, after.rating, after.text))
 
 
-async def delete_review(ctx: Ctx, review_id: UUID) -> None:
-    """Take back an own review"""
-    async with unit_of_work(ctx) as work:
-        await reviews.delete(work.db, await reviews.own(ctx, work.db, review_id, "delete"))
-
-
 def _view(review: Review) -> ReviewView:
     return ReviewView(
         id=review.id,

@@ -38,9 +38,9 @@ async def add_member(ctx: Ctx, project_id: UUID, body: NewTeamMember) -> Members
         await _check_place(work, project_id, body.user_id)
         added = await queries.ADD_MEMBER(work.db, uuid7(), project_id, body.user_id, body.role, clock.now())
         membership = found(added, ALREADY_IN_TEAM.error())
-        if not await groups.welcome(ctx, work.db, [body.user_id], access.acquainted):
+        if not await groups.welcome(ctx, work.db, [body.user_id]):
             await limits.take(ctx, invitations.INVITATIONS, str(ctx.user.id))
-        await subjects.join(ctx, work, rules.subject(project_id), body.user_id, access.acquainted)
+        await subjects.join(ctx, work, rules.subject(project_id), body.user_id)
         return membership
 
 

@@ -7,26 +7,20 @@ import msgspec
 from core import files
 from core.accounts import identity, sessions
 from core.base import clock, errors
-from core.base.answers import JsonFile
 from core.base.events import UserUpdated
 from core.base.paging import pagination
 from core.base.people import Person
 from core.chat import blocks
-from core.files.waiting import check_now
+from core.files import avatars
 from core.platform.db import Connection, found
-from core.privacy import registry as privacy
-from core.privacy.registry import Export
 from core.text.fields import changed
 from core.work import rate_limits as limits
 from core.work.context import Ctx
 from core.work.unit_of_work import UnitOfWork, unit_of_work
-from marketplaces.onswift import avatars, rules
-from marketplaces.onswift.personal_data import PERSONAL_DATA
-from marketplaces.onswift.purposes import AVATAR, PURPOSES
+from marketplaces.onswift import rules
 from marketplaces.onswift.queries import users as queries
 from marketplaces.onswift.queries.users import Profile
 from marketplaces.onswift.skills import SKILLS, spelled, unknown
-from marketplaces.onswift.structs.auth import Reauthentication
 from marketplaces.onswift.structs.users import (
     Me,
     ProfileChange,
@@ -47,7 +41,7 @@ async def update_me(ctx: Ctx, body: ProfileChange) -> Me:
     """Change the current user's profile; what is not given stays, null clears"""
     rules.check_profile(ctx.user.role, body)
     if isinstance(body.avatar_url, str) and body.avatar_url != (await get_me(ctx)).avatar_url:
-        await check_now(ctx, PURPOSES, body.avatar_url, AVATAR.name, avatars.FIELD)
+        await avatars.check(ctx, body.avatar_url)
     async with unit_of_work(ctx) as work:
         await sessions.LOCK_USER(work.db, ctx.user.id)
         before = found(await queries.PROFILE(work.db, ctx.user.id), errors.USER_NOT_FOUND.error())
@@ -60,21 +54,6 @@ async def update_me(ctx: Ctx, body: ProfileChange) -> Me:
         if (after.name, after.avatar_url) != (before.name, before.avatar_url):
             work.emit([after.id], UserUpdated(Person(after.id, after.name, after.avatar_url)))
         return _me(found(await queries.PROFILE(work.db, after.id), errors.USER_NOT_FOUND.error()))
-
-
-async def delete_me(ctx: Ctx, body: Reauthentication | None = None) -> None:
-    """Delete the current user: her sessions end, her personal data is erased, what others have too keeps no name
-
-    Needs a login of the last five minutes, or the password.
-    """
-    await identity.require_recent_login(ctx, body.password if body else None, rules.PASSWORD_CHANGE)
-    await privacy.erase(ctx, PERSONAL_DATA)
-
-
-async def export_me(ctx: Ctx) -> JsonFile[Export]:
-    """Get everything that is known of the current user"""
-    await limits.take(ctx, rules.EXPORT, str(ctx.user.id))
-    return JsonFile(await privacy.export(ctx, PERSONAL_DATA))
 
 
 async def get_user(ctx: Ctx, user_id: UUID) -> TalentProfile:

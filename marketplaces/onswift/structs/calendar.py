@@ -5,7 +5,6 @@ from uuid import UUID
 
 import msgspec
 
-from core.text.fields import Text
 from marketplaces.onswift.structs.projects import Status
 from marketplaces.onswift.structs.tasks import TaskView
 
@@ -36,13 +35,3 @@ class Calendar(msgspec.Struct, frozen=True, rename="camel"):
 
     days: list[CalendarDay]
     is_cut: bool
-
-
-class FeedQuery(msgspec.Struct, frozen=True):
-    token: Text = ""
-
-
-class Feed(msgspec.Struct, frozen=True):
-    """A secret: everybody who knows the address can read the calendar. There is none until the user asks for one."""
-
-    url: str | None

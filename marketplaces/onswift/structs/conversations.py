@@ -5,25 +5,9 @@ from uuid import UUID
 
 import msgspec
 
-from core.base.events import Invitation
 from core.base.paging import CursorPagination
 from core.base.people import Person
 from core.chat.conversations import LastMessage, Member
-from core.chat.invitations import Pending
-from core.text.fields import Name, PersonIds
-
-
-class NewConversation(msgspec.Struct, frozen=True, rename="camel"):
-    participant_id: UUID
-
-
-class NewGroup(msgspec.Struct, frozen=True, rename="camel"):
-    title: Name
-    participant_ids: PersonIds
-
-
-class NewMembers(msgspec.Struct, frozen=True, rename="camel"):
-    user_ids: PersonIds
 
 
 class ConversationView(msgspec.Struct, frozen=True, rename="camel"):
@@ -59,14 +43,4 @@ class GroupView(ConversationView, frozen=True, rename="camel"):
 
 class ConversationPage(msgspec.Struct, frozen=True):
     conversations: list[ConversationView]
-    pagination: CursorPagination
-
-
-class InvitationPage(msgspec.Struct, frozen=True):
-    invitations: list[Invitation]
-    pagination: CursorPagination
-
-
-class PendingPage(msgspec.Struct, frozen=True):
-    invitations: list[Pending]
     pagination: CursorPagination

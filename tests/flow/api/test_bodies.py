@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from api import body, multipart
 from api.app import build_app
+from api.calls import body
+from api.files import multipart
 from cli.serve.listening import listening, runner_of
 from realtime.engine.http import connection
 from tests.flow.api.conftest import Api

@@ -11,8 +11,9 @@ import msgspec
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from api import app, endpoint
+from api import app
 from api.app import build_app
+from api.calls import endpoint
 from cli.embedded.postgres import embedded_postgres
 from config.settings import Settings
 from core.accounts.identity import RESET

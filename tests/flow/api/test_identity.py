@@ -11,9 +11,10 @@ from core.base.errors import UNAVAILABLE
 from core.limits.budget import Rate
 from core.limits.shared_limits import key_of
 from core.platform.db import Scalar
-from marketplaces.onswift import rules
+from marketplaces.onswift.policy import POLICY
 from tests.flow.api.conftest import PASSWORD, Api
 from tests.flow.conftest import Environment
+from tests.policies import ChangePolicy
 
 BAD_SIGNUPS = (
     ("email", "not-an-address"),
@@ -118,7 +119,7 @@ async def test_five_failed_logins_lock_their_address_out_and_nobody_else(api: Ap
     assert (locked_out.status, locked_out.code) == (429, "RATE_LIMITED")
     assert 1 <= int(locked_out.headers["Retry-After"]) <= 15 * 60
     assert (await ann.get("/users/me")).status == 200
-    key = key_of("onswift", rules.LOGIN.address, "127.0.0.1")
+    key = key_of("onswift", POLICY.login.address, "127.0.0.1")
     await env.resources.redis.delete(key)
     env.resources.limits._refusals.of(key, 0.0).forget()  # as it is after some seconds
     assert (await api.log_in(ann.email)).status == 200
@@ -139,10 +140,9 @@ async def test_what_is_no_address_gets_the_same_answer_counts_for_its_client_and
 
 
 async def test_no_spelling_of_an_address_escapes_the_limit_of_its_account(
-    api: Api, env: Environment, monkeypatch: pytest.MonkeyPatch
+    api: Api, change_policy: ChangePolicy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    login = msgspec.structs.replace(rules.LOGIN, account=Rate("login-account", 3, 900))
-    monkeypatch.setattr(rules, "LOGIN", login)
+    change_policy(login=msgspec.structs.replace(POLICY.login, account=Rate("login-account", 3, 900)))
     body = {"email": "info@example.com", "password": PASSWORD, "name": "Ann", "userType": "creator"}
     assert (await api.anyone.post("/auth/signup", **body)).status == 201
     statuses = []
@@ -170,9 +170,9 @@ async def test_an_attempt_that_could_not_be_made_does_not_count(
 
 
 async def test_a_signup_is_hashed_only_if_its_address_is_free_and_its_client_has_not_signed_up_too_many(
-    api: Api, env: Environment, monkeypatch: pytest.MonkeyPatch
+    api: Api, env: Environment, monkeypatch: pytest.MonkeyPatch, change_policy: ChangePolicy
 ) -> None:
-    monkeypatch.setattr(rules, "SIGN_UPS", Rate("sign-up", 3, 3600))
+    change_policy(sign_ups=Rate("sign-up", 3, 3600))
     ann, hashed = await api.signed_up(), []
 
     async def hash(password: str, _subject: str) -> str:

@@ -7,21 +7,20 @@ import pytest
 
 from core.base import clock
 from core.limits.budget import Rate
-from marketplaces.onswift import rules
+from marketplaces.onswift.policy import POLICY
 from tests.flow.api.conftest import PASSWORD, Api, Caller, Reply, serving
 from tests.flow.conftest import Environment
+from tests.policies import ChangePolicy
 
 WRONG = "Wrong-horse-7"
 NEW = {"X-Device-Token": "new"}
 
 
 @pytest.fixture(autouse=True)
-def low_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+def low_limits(change_policy: ChangePolicy) -> None:
     """Lock an account after two failures, whatever address they come from; and have people come from anywhere."""
-    login = msgspec.structs.replace(
-        rules.LOGIN, account=Rate("login-account", 2, 900), device=Rate("login-device", 3, 900)
-    )
-    monkeypatch.setattr(rules, "LOGIN", login)
+    rates = {"account": Rate("login-account", 2, 900), "device": Rate("login-device", 3, 900)}
+    change_policy(login=msgspec.structs.replace(POLICY.login, **rates))
 
 
 class Place:

@@ -20,7 +20,7 @@ from core.limits.shared_limits import Demand, SharedLimits, key_of
 from core.work import rate_limits as limits
 from core.work.context import Ctx
 from core.work.rate_limits import Allowance, RateLimitedError, give_back, take, take_all
-from marketplaces.onswift import rules
+from marketplaces.onswift.policy import POLICY
 from tests.flow.api.conftest import Api
 from tests.flow.conftest import Environment, without_limits
 
@@ -30,7 +30,7 @@ GUESSES = Window("guesses", count=3, seconds=60)
 
 @pytest.fixture
 def ctx(env: Environment) -> Ctx:
-    return Ctx(env.resources, env.publisher, "onswift", "test")
+    return Ctx(env.resources, env.publisher, POLICY, "test")
 
 
 async def wait_of(taking: Awaitable[object]) -> int:
@@ -116,7 +116,7 @@ async def test_of_a_window_nothing_comes_back_before_the_first_is_a_window_old(c
 
 async def test_the_sixth_failed_login_within_fifteen_minutes_is_refused(ctx: Ctx, api: Api) -> None:
     ann = await api.signed_up()
-    key = key_of("onswift", rules.LOGIN.address, "127.0.0.1")
+    key = key_of("onswift", POLICY.login.address, "127.0.0.1")
     for _ in range(5):
         assert (await api.log_in(ann.email, "Wrong-horse-7")).status == 401
         await pass_time(ctx, key, 2.5 * 60_000)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -13,14 +13,16 @@ import marketplaces
 from core.base.ids import uuid7
 from core.base.publisher import Draft, Stored
 from core.chat import blocking, conversations
-from core.messages import messages
+from core.messages import editing
 from core.messages import search as message_search
+from core.messages.rows import MessageRow
 from core.messages.search import START, store_missing, store_words
 from core.platform.db import Many
 from core.work.context import User
 from marketplaces import onswift
 from tests.flow.api.conftest import Api, Caller, Reply, serving
 from tests.flow.conftest import Environment
+from tests.policies import with_policy
 
 SEARCH = "/conversations/messages/search"
 BLOCKED = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
@@ -126,10 +128,10 @@ async def test_what_two_said_before_a_block_is_still_found(talk: Talk) -> None:
 async def test_an_edit_is_found_and_nothing_of_an_earlier_or_deleted_text_stays(talk: Talk) -> None:
     (one,) = await talk.say("the first budget")
     ann = talk.env.ctx(talk.ann)
-    await messages.edit(ann, talk.room, one.id, "the second storyboard")
+    await editing.edit(ann, talk.room, one.id, "the second storyboard")
     assert (await talk.found("budget"), await talk.found("storyboard")) == ([], ["the second storyboard"])
     assert "budget" not in str(await talk.stored())
-    await messages.delete(ann, talk.room, one.id)
+    await editing.delete(ann, talk.room, one.id)
     assert (await talk.found("storyboard"), await talk.stored()) == ([], [])
     await store_missing(talk.env.resources.db, ["onswift"], START)
     assert await talk.stored() == []
@@ -140,7 +142,7 @@ async def test_an_edit_at_the_moment_in_which_words_are_stored_leaves_none_of_th
     stored = await talk.env.publisher.append(Draft(uuid7(), talk.room, talk.ann.person, "old"))
     async with db.acquire() as connection, connection.transaction():
         await message_search.STORE(connection, [talk.room], ["onswift"], 10)
-        edit = asyncio.create_task(messages.edit(talk.env.ctx(talk.ann), talk.room, stored.id, "new"))
+        edit = asyncio.create_task(editing.edit(talk.env.ctx(talk.ann), talk.room, stored.id, "new"))
         await waiting_for_a_lock(talk.env)
     await edit
     assert (await talk.found("old"), await talk.found("new")) == ([], ["new"])
@@ -174,7 +176,7 @@ async def test_a_query_without_a_word_is_refused(talk: Talk, q: str) -> None:
 
 async def test_a_search_that_takes_too_long_is_given_up(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
     await talk.say("budget")
-    monkeypatch.setattr(message_search, "FIND", Many(messages.MessageRow, endless()))
+    monkeypatch.setattr(message_search, "FIND", Many(MessageRow, endless()))
     monkeypatch.setattr(message_search, "MOST_MILLISECONDS", 20)
     reply = await talk.ask("budget")
     assert (reply.status, reply.code) == (503, "SEARCH_TOO_BROAD")
@@ -210,7 +212,7 @@ async def test_more_than_one_round_of_a_conversation_is_stored(talk: Talk, monke
 async def test_a_market_whose_messages_are_sealed_has_no_search_and_stores_no_words(
     talk: Talk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sealed = replace(onswift.MARKETPLACE, seals_messages=True)
+    sealed = with_policy(onswift.MARKETPLACE, seals_messages=True)
     configured: Callable[..., Any] = lambda _names: (sealed,)  # noqa: E731
     monkeypatch.setattr(marketplaces, "configured", configured)
     monkeypatch.setattr(api.app, "configured", configured, raising=False)

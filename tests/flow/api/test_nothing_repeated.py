@@ -9,7 +9,7 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
-from api.signature import signature_of
+from api.calls.signature import signature_of
 from config.settings import Settings
 from core.market.market import Route
 from marketplaces import onswift

@@ -13,6 +13,7 @@ from core.platform.tokens import KeyRing
 from marketplaces import onswift
 from tests.flow.api.conftest import PASSWORD, Api, Caller, Reply
 from tests.flow.conftest import Environment
+from tests.policies import with_policy
 
 MOST = 5
 
@@ -20,7 +21,7 @@ MOST = 5
 @pytest.fixture(autouse=True)
 def low_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Five calls an hour, of an address as of whoever shows a token."""
-    market = replace(
+    market = with_policy(
         onswift.MARKETPLACE,
         per_address=Rate("address", MOST, 3600),
         per_address_changes=Rate("address-changes", MOST, 3600),

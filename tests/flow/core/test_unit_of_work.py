@@ -92,7 +92,7 @@ async def test_effects_of_a_newer_version_are_left_to_it_and_hold_up_no_others(e
 async def test_a_unit_within_a_unit_is_told_with_the_outer_one(env: Environment, ann: Chatter) -> None:
     ctx = env.ctx(ann.user)
     async with unit_of_work(ctx) as outer:
-        inner_ctx = Ctx(ctx.resources, ctx.publisher, ctx.market, "test", caller=ann.user, work=outer)
+        inner_ctx = Ctx(ctx.resources, ctx.publisher, ctx.policy, "test", caller=ann.user, work=outer)
         async with unit_of_work(inner_ctx) as inner:
             inner.emit([ann.user.id], Waved("left"))
         assert ann.heard.all("waved") == []

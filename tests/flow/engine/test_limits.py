@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 from aiohttp.streams import StreamReader
 
-from api.pieces import Pieces
+from api.calls.pieces import Pieces
 from core.limits.budget import Rate
 from realtime.engine.config import Config
 from realtime.engine.door import RECEIVED

@@ -5,20 +5,20 @@ from dataclasses import dataclass
 
 import pytest
 
-from marketplaces.onswift import access
 from tests.flow.api.conftest import Api, Caller
 from tests.flow.api.conftest import api as api
 from tests.flow.api.conftest import generous as generous
 from tests.flow.conftest import everybody
+from tests.policies import ChangePolicy
 
 NOWHERE = "01890000-0000-7000-8000-000000000000"
 NEW_PROJECT = {"name": "Film", "description": "A short one", "dueDate": "2999-12-31"}
 
 
 @pytest.fixture
-def all_acquainted(monkeypatch: pytest.MonkeyPatch) -> None:
+def all_acquainted(change_policy: ChangePolicy) -> None:
     """Have everybody added to groups at once, and nobody invited."""
-    monkeypatch.setattr(access, "acquainted", everybody)
+    change_policy(acquainted=everybody)
 
 
 @dataclass

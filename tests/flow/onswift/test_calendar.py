@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from core.base import clock
+from core.work.policy import Policy
 from marketplaces.onswift import rules
 from marketplaces.onswift.handlers import calendar
 from marketplaces.onswift.handlers.calendar import _file
@@ -128,9 +129,9 @@ def count_of_builds(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Return how many events each feed has had that was built."""
     built: list[int] = []
 
-    def build(market: str, rows: Any) -> Any:
+    def build(policy: Policy, rows: Any) -> Any:
         built.append(len(rows))
-        return _file(market, rows)
+        return _file(policy, rows)
 
     monkeypatch.setattr(calendar, "_file", build)
     return built

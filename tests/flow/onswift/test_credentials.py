@@ -21,7 +21,6 @@ from core.files.links import LIFETIME
 from core.files.tidying import tidy_files
 from core.platform.db import transaction
 from core.platform.tokens import KeyRing
-from marketplaces.onswift.handlers.calendar import FEED
 from tests.flow.api.conftest import PASSWORD, Api, Caller, audited, operating
 from tests.flow.conftest import Chatter, Environment
 from tests.flow.onswift.test_calendar import read
@@ -288,7 +287,7 @@ async def test_a_feed_outlives_the_key_that_its_address_was_made_by(ann: Ann) ->
     ctx = ann.env.ctx(caller)
     for keys, shown in (((new, old), True), ((new,), False)):
         ring = KeyRing(msgspec.structs.replace(resources.settings, jwt_keys=keys))
-        url = await feeds.address(replace(ctx, resources=replace(resources, keys=ring)), FEED)
+        url = await feeds.address(replace(ctx, resources=replace(resources, keys=ring)))
         assert (url is not None) == shown
         assert url in (None, ann.feed)
         assert (await read(ann.api.anyone, ann.feed)).status == 200

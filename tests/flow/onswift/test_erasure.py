@@ -18,12 +18,11 @@ from core.notifications.notifications import notify_members
 from core.platform.db import transaction
 from core.platform.storage import Storage
 from core.privacy import erasure
-from core.privacy.registry import LOCK_OUT
+from core.privacy.erasure import LOCK_OUT
 from core.work import dead_jobs, notices
 from core.work.context import User
 from core.work.jobs import FinishErasure, MailAlert, MailUser
 from core.work.kept_answers import DELETED_NAME
-from marketplaces import onswift
 from marketplaces.onswift.notices import REVIEW_RECEIVED
 from tests.flow.api.conftest import Api, Caller
 from tests.flow.conftest import PATIENCE, Chatter, Environment
@@ -121,7 +120,7 @@ async def test_texts_name_people_as_they_are_called_now(api: Api, env: Environme
 async def notice_of(env: Environment, to: Caller, about: Caller) -> None:
     values = {"creator": Person(UUID(about.id), "old name"), "rating": 5}
     async with transaction(env.resources.db) as db:
-        await notices.insert(db, REVIEW_RECEIVED, [UUID(to.id)], None, values)
+        await notices.insert(db, uuid7, REVIEW_RECEIVED, [UUID(to.id)], None, values)
 
 
 async def blocked(env: Environment, statements: int = 1) -> None:
@@ -134,7 +133,7 @@ async def blocked(env: Environment, statements: int = 1) -> None:
 async def test_a_notification_that_is_being_stored_is_erased_with_its_user(api: Api, env: Environment) -> None:
     ann = await api.signed_up()
     async with asyncio.TaskGroup() as group, transaction(env.resources.db) as db:
-        await notices.insert(db, REVIEW_RECEIVED, [UUID(ann.id)], None, {"creator": "Bob", "rating": 5})
+        await notices.insert(db, uuid7, REVIEW_RECEIVED, [UUID(ann.id)], None, {"creator": "Bob", "rating": 5})
         deleting = group.create_task(ann.delete("/users/me"))
         await blocked(env)
     assert deleting.result().status == 204
@@ -164,7 +163,9 @@ async def test_no_notification_is_stored_for_who_is_being_erased(api: Api, env: 
 
     async def insert() -> notices.Told:
         async with transaction(env.resources.db) as db:
-            return await notices.insert(db, REVIEW_RECEIVED, [UUID(ann.id)], None, {"creator": "Bob", "rating": 5})
+            return await notices.insert(
+                db, uuid7, REVIEW_RECEIVED, [UUID(ann.id)], None, {"creator": "Bob", "rating": 5}
+            )
 
     async with asyncio.TaskGroup() as tasks, transaction(env.resources.db) as db:
         await LOCK_OUT(db, UUID(ann.id))
@@ -209,9 +210,8 @@ async def test_much_is_erased_a_little_at_a_time(api: Api, env: Environment, mon
         said = await bob.post(f"/conversations/{groups[0]}/messages", content="first", clientId=f"c{number}")
         await bob.put(f"/conversations/{groups[0]}/messages/{said.body['id']}", content="second")
     await bob.delete("/users/me")
-    ctx, market = env.ctx(user_of(bob)), onswift.MARKETPLACE
-    runs = 0
-    while not await erasure.finish(ctx, market.personal_data, market.purposes, UUID(bob.id)):
+    ctx, runs = env.ctx(user_of(bob)), 0
+    while not await erasure.finish(ctx, UUID(bob.id)):
         runs += 1
     db = env.resources.db
     assert runs > 3

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from aiohttp import FormData
 
-from api import form_parts
-from api.multipart import MAX_PARTS
+from api.files import form_parts
+from api.files.multipart import MAX_PARTS
 from config.settings import Settings
 from tests.flow.api.conftest import Api, Caller, Reply
 from tests.flow.conftest import Environment, without_limits

@@ -4,15 +4,17 @@ import asyncio
 from datetime import timedelta
 from uuid import UUID
 
+import msgspec
 import pytest
 
-from core.accounts.identity import INSERT_ONE_TIME_TOKEN, RESET, LoginRates, digest
+from core.accounts.identity import INSERT_ONE_TIME_TOKEN, RESET, digest
 from core.base.clock import now
 from core.limits.budget import Rate
-from marketplaces.onswift import rules
+from marketplaces.onswift.policy import POLICY
 from tests.flow.api.conftest import PASSWORD, Api
 from tests.flow.conftest import Environment
 from tests.flow.onswift.conftest import NOWHERE
+from tests.policies import ChangePolicy
 
 NEW_PASSWORD = "Other-donkey-8"
 
@@ -108,11 +110,9 @@ async def test_who_makes_up_addresses_is_locked_out_all_the_same(api: Api) -> No
 
 
 async def test_guessing_from_many_addresses_is_stopped_and_the_owner_still_gets_in_where_she_has_been(
-    api: Api, env: Environment, monkeypatch: pytest.MonkeyPatch
+    api: Api, change_policy: ChangePolicy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        rules, "LOGIN", LoginRates(rules.LOGIN.address, Rate("login-account", 7, 900), rules.LOGIN.device)
-    )
+    change_policy(login=msgspec.structs.replace(POLICY.login, account=Rate("login-account", 7, 900)))
     ann = await api.signed_up()
     for email in (ann.email, "nobody@example.com"):
         statuses = []
@@ -137,7 +137,7 @@ async def test_both_spellings_of_a_domain_are_one_account(api: Api) -> None:
 
 
 async def test_mails_to_one_mailbox_count_together_whatever_stands_behind_a_plus(api: Api) -> None:
-    most = rules.PASSWORD_RESET.mailbox.count
+    most = POLICY.password_reset.mailbox.count
     statuses = [
         (await api.anyone.post("/auth/forgot-password", email=f"ann+{n}@example.com")).status for n in range(most + 1)
     ]
@@ -148,7 +148,7 @@ async def test_the_owner_of_an_account_that_strangers_guess_at_gets_in_anywhere_
     api: Api, env: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ann = await api.signed_up()
-    for n in range(rules.LOGIN.account.count):
+    for n in range(POLICY.login.account.count):
         monkeypatch.setattr("api.admission.client_address", lambda *_, n=n: f"8.8.8.{n}")
         assert (await api.log_in(ann.email, "Wrong-1-pass")).status == 401
     monkeypatch.setattr("api.admission.client_address", lambda *_: "9.9.9.9")

@@ -11,19 +11,18 @@ from asyncpg import DivisionByZeroError
 import marketplaces
 from core.accounts.identity import INSERT_ONE_TIME_TOKEN
 from core.base import clock
+from core.market.personal_data import CORE
 from core.platform.db import Query, Texts
 from core.privacy import exports
-from core.privacy import registry as privacy
-from core.privacy.registry import PersonalData
 from core.work.jobs import FinishErasure
 from core.work.kept_answers import DELETED_NAME
-from marketplaces.onswift.personal_data import PERSONAL_DATA
+from marketplaces.onswift.policy import POLICY
 from tests.contract.story.telling import Story
 from tests.flow.api.conftest import PASSWORD, Api, Caller
 from tests.flow.conftest import Environment
 from workers.erasure import finish_erasure
 
-REGISTRY: tuple[PersonalData, ...] = (*privacy.CORE, *PERSONAL_DATA)
+REGISTRY = POLICY.personal_data
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"
 PROFILE: dict[str, Any] = {
     "professionalTitle": "Zyxwvut Editor", "bio": "Zyxwvut bio", "skills": ["Figma"], "hourlyRate": 75,
@@ -93,7 +92,7 @@ async def test_every_table_that_names_users_is_in_the_registry_once(env: Environ
     assert len(registered) == len(set(registered))
     assert found - set(registered) == set()
     assert all(one.erase or one.last or one.later or one.kept for one in REGISTRY)
-    assert all(market.personal_data for market in marketplaces.ALL.values())
+    assert all(set(CORE) <= set(market.policy.personal_data) for market in marketplaces.ALL.values())
 
 
 async def test_an_export_holds_what_is_known_and_nothing_of_others(story: Story) -> None:

@@ -10,6 +10,7 @@ from tests.flow.api.conftest import Api, Caller
 from tests.flow.conftest import MARKETS, Chatter, Environment
 from tests.flow.onswift.conftest import NEW_PROJECT, NOWHERE, People
 from tests.flow.onswift.test_tasks import ear
+from tests.policies import with_policy
 
 
 async def test_a_project_begins_in_planning_without_tasks_and_team(api: Api) -> None:
@@ -152,7 +153,7 @@ async def test_who_works_on_a_project_may_join_its_room_and_nobody_else(
 
 
 async def test_an_event_of_one_market_is_unknown_in_another(env: Environment, people: People) -> None:
-    hub = await env.hub(markets=[*MARKETS, replace(MARKETS[0], name="other", events=())])
+    hub = await env.hub(markets=[*MARKETS, replace(with_policy(MARKETS[0], name="other"), events=())])
     user, _ = await env.person("Zoe")
     await env.resources.db.execute("update users set market = 'other' where id = $1", user.id)
     zoe = Chatter(user, env.token(replace(user, market="other")), hub)

@@ -8,6 +8,7 @@ import pytest
 from core.base import clock
 from core.work.context import Ctx
 from marketplaces.onswift.handlers import reminders
+from marketplaces.onswift.policy import POLICY
 from tests.flow.api.conftest import Caller
 from tests.flow.conftest import Environment
 from tests.flow.onswift.conftest import People
@@ -19,7 +20,7 @@ def day(offset: int) -> str:
 
 
 async def remind(env: Environment) -> None:
-    await reminders.remind(Ctx(env.resources, env.publisher, "onswift", "test"))
+    await reminders.remind(Ctx(env.resources, env.publisher, POLICY, "test"))
 
 
 async def reminded(caller: Caller) -> list[str]:

@@ -9,8 +9,8 @@ from uuid import UUID
 
 import pytest
 
-from api import blobs, transfers
-from api.blobs import Blobs
+from api.files import blobs, transfers
+from api.files.blobs import Blobs
 from tests.flow.api.conftest import Api, Caller
 from tests.flow.conftest import PATIENCE, Environment
 from tests.flow.onswift.test_files import PDF, released_avatar

@@ -9,7 +9,7 @@ from core.chat import groups
 from core.chat.rooms import ROOM_MEMBERS, RoomMember
 from core.platform.db import Pool
 from realtime.rooms import rooms
-from tests.flow.conftest import PATIENCE, Environment, everybody, without_limits
+from tests.flow.conftest import PATIENCE, Environment, acquainted, without_limits
 
 
 async def test_a_member_removed_while_the_hub_cannot_read_who_is_left_is_out_soon_after(
@@ -49,7 +49,7 @@ async def test_who_hears_that_she_was_added_before_the_room_does_is_let_in(
     await ann.join(room)
     assert (await eve.send(room, "Hello?"))["error"]["code"] == "NOT_A_MEMBER"
     monkeypatch.setattr(rooms.Rooms, "members_changed", lambda _rooms, _key: None)  # the room's word is on its way
-    await groups.add(env.ctx(ann.user), room, [eve.user.id], everybody)
+    await groups.add(acquainted(env.ctx(ann.user)), room, [eve.user.id])
     await eve.heard.next("conversation:members")
     assert (await eve.join(room))["lastSeq"] == 1
     assert "error" not in await eve.send(room, "Hello!")

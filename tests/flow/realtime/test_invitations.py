@@ -19,7 +19,7 @@ async def test_who_is_invited_hears_nothing_until_she_accepts_and_then_as_one_wh
     bob = await (await env.chatter("Bob", two_hubs[1], "talent")).connect()
     bob_id = str(bob.user.id)
     wanted = PreferenceChange(INVITATION_RECEIVED.type, in_app=True)
-    await choose(env.ctx(bob.user), [INVITATION_RECEIVED], [wanted])
+    await choose(env.ctx(bob.user), [wanted])
     made = await ann.call("conversation:create", participantIds=[bob_id], title=" Team ")
     room = made["conversationId"]
     assert made == {"conversationId": room, "added": [], "invited": [bob_id]}

@@ -1,7 +1,6 @@
 """Events that wait on a hub until they are allowed: what one client has waiting keeps nobody else's from it."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
 
@@ -10,9 +9,10 @@ from marketplaces import onswift
 from realtime.engine.limits import guard
 from realtime.gateway import later
 from tests.flow.conftest import PATIENCE, Chatter, Environment
+from tests.policies import with_policy
 
 # One message, and the next one waits for longer than a test runs.
-MARKETS = [replace(onswift.MARKETPLACE, messages=Rate("messages", 1, 600))]
+MARKETS = [with_policy(onswift.MARKETPLACE, messages=Rate("messages", 1, 600))]
 USUAL, LARGE = 2 * guard.LEAST_HELD, 2 * guard.LEAST_HELD + 1000  # bytes of a message
 
 

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from typing import Any
 
 import aiohttp
@@ -24,9 +23,10 @@ from realtime.gateway import limits
 from realtime.gateway.logins import Logins
 from tests.flow.api.conftest import Caller
 from tests.flow.conftest import PATIENCE, Chatter, Environment, without_limits
+from tests.policies import with_policy
 
 # Nothing to speak of comes back while a test runs.
-MARKETS = [replace(onswift.MARKETPLACE, messages=Rate("messages", 6, 6000))]
+MARKETS = [with_policy(onswift.MARKETPLACE, messages=Rate("messages", 6, 6000))]
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import json
 import shutil
 import sys
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -19,6 +18,7 @@ from marketplaces import onswift
 from realtime.gateway import later
 from realtime.log.journal import Journal
 from tests.flow.conftest import PATIENCE, Environment
+from tests.policies import with_policy
 
 ROOT = Path(__file__).parents[3]
 NODE = shutil.which("node") or shutil.which("node", path=str(Path(sys.executable).parent))
@@ -224,7 +224,7 @@ async def test_no_client_is_shown_a_client_id_of_ours(env: Environment, hub: str
 
 
 async def test_messages_over_the_rate_wait_until_they_are_allowed(env: Environment, scripts: list[Script]) -> None:
-    hub = await env.hub(markets=[replace(onswift.MARKETPLACE, messages=Rate("messages", 3, 1))])
+    hub = await env.hub(markets=[with_policy(onswift.MARKETPLACE, messages=Rate("messages", 3, 1))])
     ann, token = await env.person("Ann")
     room = await env.group(ann)
     client = await official_client(scripts, hub, token, room, retries=3, ackTimeout=5000)
@@ -237,7 +237,7 @@ async def test_messages_over_the_rate_wait_until_they_are_allowed(env: Environme
 async def test_messages_over_the_rate_are_not_lost_to_other_devices_that_send_as_much(
     env: Environment, scripts: list[Script]
 ) -> None:
-    hub = await env.hub(markets=[replace(onswift.MARKETPLACE, messages=Rate("messages", 2, 1))])
+    hub = await env.hub(markets=[with_policy(onswift.MARKETPLACE, messages=Rate("messages", 2, 1))])
     ann, token = await env.person("Ann")
     room = await env.group(ann)
     devices = [await official_client(scripts, hub, token, room, retries=3, ackTimeout=20_000) for _ in range(4)]

@@ -6,9 +6,9 @@ from core.base.ids import uuid7
 from core.base.paging import CursorQuery
 from core.base.publisher import Draft
 from core.chat import conversations, groups
-from core.messages import messages, sync
+from core.messages import editing, reading, sync
 from core.work.context import User
-from tests.flow.conftest import Chatter, Environment, everybody
+from tests.flow.conftest import Chatter, Environment, acquainted
 
 
 async def say(env: Environment, who: User, room: UUID, *texts: str) -> list[UUID]:
@@ -33,9 +33,9 @@ async def test_a_deleted_message_is_not_unread(env: Environment, hub: str) -> No
     ids = await say(env, ann.user, room, "one", "two", "three")
     assert await unread(env, bob, room) == 3
     for left, id in ((2, ids[1]), (1, ids[2])):
-        await messages.delete(env.ctx(ann.user), room, id)
+        await editing.delete(env.ctx(ann.user), room, id)
         assert await unread(env, bob, room) == left
-    await messages.mark_read(env.ctx(bob.user), room, ids[0])
+    await reading.mark_read(env.ctx(bob.user), room, ids[0])
     assert await unread(env, bob, room) == 0
 
 
@@ -43,7 +43,7 @@ async def test_a_new_member_starts_with_nothing_unread_and_has_what_comes_then(e
     ann, bob, eve = [await (await env.chatter(name, hub)).connect() for name in ("Ann", "Bob", "Eve")]
     room = await env.group(ann.user, bob.user)
     await say(env, ann.user, room, *map(str, range(30)))
-    await groups.add(env.ctx(ann.user), room, [eve.user.id], everybody)
+    await groups.add(acquainted(env.ctx(ann.user)), room, [eve.user.id])
     assert await unread(env, eve, room) == 0
     await say(env, ann.user, room, "welcome")
     assert await unread(env, eve, room) == 1
@@ -54,7 +54,7 @@ async def test_who_comes_back_starts_with_nothing_unread(env: Environment, hub: 
     room = await env.group(ann.user, bob.user)
     await groups.remove(env.ctx(ann.user), room, bob.user.id)
     await say(env, ann.user, room, "behind his back")
-    await groups.add(env.ctx(ann.user), room, [bob.user.id], everybody)
+    await groups.add(acquainted(env.ctx(ann.user)), room, [bob.user.id])
     assert await unread(env, bob, room) == 0
 
 
@@ -63,7 +63,7 @@ async def test_who_adds_or_removes_somebody_has_nothing_unread_from_it_and_the_o
 ) -> None:
     ann, bob, eve = [await (await env.chatter(name, hub)).connect() for name in ("Ann", "Bob", "Eve")]
     room = await env.group(ann.user, bob.user)
-    await groups.add(env.ctx(ann.user), room, [eve.user.id], everybody)
+    await groups.add(acquainted(env.ctx(ann.user)), room, [eve.user.id])
     assert (await unread(env, ann, room), await unread(env, bob, room)) == (0, 1)
     await say(env, bob.user, room, "hello")
     await groups.remove(env.ctx(ann.user), room, eve.user.id)

@@ -12,16 +12,16 @@ import pytest
 
 from core.accounts import email_changes, logins, sessions
 from core.accounts.email_changes import CANCEL, NEW, OLD
-from core.accounts.emails import MailRates
 from core.accounts.identity import INSERT_ONE_TIME_TOKEN, RESET, digest
 from core.base import clock
 from core.limits.budget import Rate
 from core.platform.db import transaction
-from marketplaces.onswift import rules
+from core.work.policy import MailRates
 from tests.flow.api.conftest import PASSWORD, Api, Caller, Reply, audited
 from tests.flow.conftest import Chatter, Environment
 from tests.flow.onswift.test_erasure import blocked
 from tests.flow.workers.conftest import Mailbox
+from tests.policies import ChangePolicy
 from workers.app import Worker, open_worker
 
 PATH = "/auth/change-email"
@@ -186,18 +186,16 @@ async def test_each_mailbox_gets_three_such_mails_an_hour_from_all_together(api:
 
 
 async def test_a_change_counts_as_two_of_the_mails_that_the_clients_of_an_address_have_sent(
-    api: Api, monkeypatch: pytest.MonkeyPatch
+    api: Api, change_policy: ChangePolicy
 ) -> None:
     ann, bob = await api.signed_up(), await api.signed_up()
-    monkeypatch.setattr(
-        rules, "EMAIL_CHANGE", MailRates(Rate("mails of a test", 4, 3600), Rate("email-change", 3, 3600))
-    )
+    change_policy(email_change=MailRates(Rate("mails of a test", 4, 3600), Rate("email-change", 3, 3600)))
     statuses = [(await ask(ann, a_new_one())).status for _ in range(2)]
     assert [*statuses, (await ask(bob, a_new_one())).status] == [200, 200, 429]
 
 
-async def test_wrong_codes_count_with_all_other_codes_of_an_address(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rules, "CODES", Rate("codes", 2, 900))
+async def test_wrong_codes_count_with_all_other_codes_of_an_address(api: Api, change_policy: ChangePolicy) -> None:
+    change_policy(codes=Rate("codes", 2, 900))
     replies = [await confirm(api, "guess"), await cancel(api, "no\0code"), await confirm(api, "guess")]
     assert [reply.status for reply in replies] == [400, 400, 429]
     assert replies[0].code == replies[1].code == "INVALID_VERIFICATION_TOKEN"

@@ -22,6 +22,7 @@ from core.pictures.process import DecoderLostError
 from core.platform.clamd import ScannerAwayError
 from core.work.context import Ctx
 from core.work.jobs import BusyError
+from marketplaces.onswift.policy import POLICY
 from marketplaces.onswift.purposes import DELIVERABLE
 from tests.flow.api.conftest import Api, Caller
 from tests.flow.conftest import PATIENCE, Chatter, Environment
@@ -204,8 +205,8 @@ async def test_a_picture_that_costs_too_much_is_rejected_told_and_counted(
     ann = await api.signed_up("talent")
     chatter = await listening(env, hub, ann)
     id = await sent(ann, image("JPEG", (3000, 2000), progressive=True), "a.jpg", "image/jpeg")
-    ctx = Ctx(env.resources, env.publisher, "onswift", "")
-    await check_file(ctx, [replace(DELIVERABLE, images=limits)], UUID(id))
+    policy = msgspec.structs.replace(POLICY, purposes=(replace(DELIVERABLE, images=limits),))
+    await check_file(Ctx(env.resources, env.publisher, policy, ""), UUID(id))
     assert await reason(env, id) == "It takes too long to decode"
     assert (await chatter.heard.next("file:rejected"))["reason"] == "It takes too long to decode"
     counted = env.resources.metrics.registry.get_sample_value

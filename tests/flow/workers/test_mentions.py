@@ -16,7 +16,7 @@ from core.base.ids import uuid7
 from core.base.publisher import Draft, Stored
 from core.chat import blocking, mutes
 from core.limits import weights
-from core.messages import messages
+from core.messages import editing, history, reading
 from core.notifications import deliveries
 from core.work.context import User
 from realtime.gateway.limits import WEIGHTS
@@ -58,11 +58,11 @@ class Talk:
     room: UUID
 
     async def edit(self, stored: Stored, content: str, *mentioned: User) -> Message:
-        return await messages.edit(self.env.ctx(self.ann), self.room, stored.id, content, [one.id for one in mentioned])
+        return await editing.edit(self.env.ctx(self.ann), self.room, stored.id, content, [one.id for one in mentioned])
 
     async def read(self, *readers: User, up_to: Stored) -> None:
         for reader in readers:
-            await messages.mark_read(self.env.ctx(reader), self.room, up_to.id)
+            await reading.mark_read(self.env.ctx(reader), self.room, up_to.id)
 
     async def shown(self, who: User) -> list[str]:
         page = await inbox(self.api, self.env, who)
@@ -93,7 +93,7 @@ async def test_who_has_read_a_message_is_notified_once_when_an_edit_mentions_her
     await talk.edit(stored, "Bob, can you, please?", talk.bob, talk.eve)
     assert talk.recorder.notified() == [talk.eve.id], "Bob hears nothing again"
     assert await talk.shown(talk.bob) == ["Ann: Bob, can you, please?"]
-    await messages.edit(talk.env.ctx(talk.ann), talk.room, stored.id, "Bob?")
+    await editing.edit(talk.env.ctx(talk.ann), talk.room, stored.id, "Bob?")
     await notify(talk.env, talk.room)
     assert talk.recorder.notified() == [], "without the field the mentions stay"
     assert await talk.shown(talk.bob) == await talk.shown(talk.eve) == ["Ann: Bob?"]
@@ -129,9 +129,9 @@ async def test_who_is_mentioned_no_more_loses_what_she_has_not_read_of_it(talk: 
     assert await talk.shown(talk.bob) == []
     assert await talk.shown(talk.eve) == ["Ann: Eve?"]
     assert (talk.bob.id, NotificationChanged(conversation_id=talk.room)) in talk.recorder.told
-    await messages.delete(talk.env.ctx(talk.ann), talk.room, stored.id)
+    await editing.delete(talk.env.ctx(talk.ann), talk.room, stored.id)
     assert await talk.shown(talk.eve) == []
-    assert (await messages.get(talk.env.ctx(talk.ann), talk.room, stored.id)).mentions == []
+    assert (await history.get(talk.env.ctx(talk.ann), talk.room, stored.id)).mentions == []
     assert await talk.env.resources.db.fetchval("select count(*) from mentions") == 0
 
 
@@ -146,7 +146,7 @@ async def test_in_a_crowd_what_was_sent_with_a_mention_goes_with_it_unless_anoth
         await talk.read(talk.bob, up_to=first)
     await talk.edit(second, "two")
     assert await talk.shown(talk.bob) == (["Ann: two"] if other == "left" else [])
-    await messages.delete(talk.env.ctx(talk.ann), talk.room, first.id)
+    await editing.delete(talk.env.ctx(talk.ann), talk.room, first.id)
     assert await talk.shown(talk.bob) == []
 
 
@@ -197,7 +197,7 @@ async def test_two_edits_at_once_notify_each_new_mention_once(talk: Talk) -> Non
     )
     heard = talk.recorder.notified()
     assert heard.count(talk.bob.id) == 1
-    after = await messages.get(talk.env.ctx(talk.ann), talk.room, stored.id)
+    after = await history.get(talk.env.ctx(talk.ann), talk.room, stored.id)
     assert (after.mentions == [talk.bob.id]) == (await talk.shown(talk.eve) == [])
 
 
@@ -212,7 +212,7 @@ async def test_the_same_edit_again_changes_nothing_and_one_of_mentions_only_is_a
     again = await talk.edit(stored, "Bob?", talk.bob, talk.bob)
     assert (first.version, first.is_edited, first) == (stored.version + 1, True, again)
     assert told == [(talk.room, first.version, MessageEdited(first, talk.room))]
-    page, _ = await messages.history(talk.env.ctx(talk.eve), talk.room, None, 1)
+    page, _ = await history.page(talk.env.ctx(talk.eve), talk.room, None, 1)
     assert page == [first]
 
 
@@ -225,7 +225,7 @@ async def test_a_repeated_send_is_compared_with_the_mentions_that_it_had_first(t
 
     first = await send(talk.bob)
     if then == "deleted":
-        await messages.delete(talk.env.ctx(talk.ann), talk.room, first.id)
+        await editing.delete(talk.env.ctx(talk.ann), talk.room, first.id)
     else:
         await talk.edit(first, "Eve!" if then == "edited" else "Bob?", talk.eve)
         await talk.edit(first, "Nobody")

@@ -13,7 +13,7 @@ from core.base.events import ConversationUpdated, Event, NotificationNew
 from core.base.ids import uuid7
 from core.base.publisher import Draft, Stored
 from core.chat import groups
-from core.messages import messages
+from core.messages import editing
 from core.notifications.notifications import notify_members, written_since
 from core.work.context import User
 from core.work.jobs import NotifyMembers
@@ -208,14 +208,14 @@ async def test_what_the_list_says_of_new_messages_follows_edits_and_deletions(
     async def shown() -> list[tuple[str, str]]:
         return [(one["message"], one["entityId"]) for one in (await inbox(api, env, bob))["notifications"]]
 
-    await messages.edit(env.ctx(ann), group, second.id, "better")
+    await editing.edit(env.ctx(ann), group, second.id, "better")
     assert await shown() == [("Ann: better", str(second.id))]
-    await messages.delete(env.ctx(ann), group, second.id)
+    await editing.delete(env.ctx(ann), group, second.id)
     assert await shown() == [("Ann: first", str(first.id))]
     recorder.told.clear()
     await notify(env, group)
     assert recorder.notified() == [], "the first has been told"
-    await messages.delete(env.ctx(ann), group, first.id)
+    await editing.delete(env.ctx(ann), group, first.id)
     page = await inbox(api, env, bob)
     assert (page["notifications"], page["unreadCount"], page["pagination"]["total"]) == ([], 0, 0)
     assert "first" not in str(await env.resources.db.fetch("select message, wording from notifications"))

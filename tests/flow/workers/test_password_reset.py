@@ -13,10 +13,10 @@ from core.base import clock
 from core.limits.budget import Rate
 from core.platform import passwords, tracing
 from core.platform.tracing import Fact, Kind
-from marketplaces.onswift import rules
 from tests.flow.api.conftest import Api, Reply
 from tests.flow.conftest import Environment
 from tests.flow.workers.conftest import Mailbox
+from tests.policies import ChangePolicy
 from workers.app import Worker
 
 NEW_PASSWORD = "Other-donkey-8"
@@ -63,6 +63,16 @@ async def test_a_bad_new_password_does_not_use_the_code_up(api: Api, mailbox: Ma
     weak = await reset(api, token, "weak")
     assert (weak.status, weak.code, set(weak.fields)) == (400, "VALIDATION_ERROR", {"newPassword"})
     assert (await reset(api, token)).status == 200
+
+
+async def test_the_links_of_mails_lead_where_the_policy_says(
+    api: Api, mailbox: Mailbox, worker: Worker, change_policy: ChangePolicy
+) -> None:
+    change_policy(code_link="{url}/account/{page}?code={code}")
+    ann = await api.signed_up()
+    assert "/account/verify?code=" in (await mailbox.next_welcome()).get_content()
+    await forgot(api, ann.email)
+    assert "/account/reset?code=" in (await mailbox.next()).get_content()
 
 
 async def test_a_code_is_good_for_an_hour(
@@ -146,9 +156,9 @@ async def test_a_code_of_nobody_is_refused(api: Api) -> None:
 
 
 async def test_a_wrong_code_costs_no_hash_and_many_of_them_are_refused(
-    api: Api, monkeypatch: pytest.MonkeyPatch, hashes: list[str]
+    api: Api, change_policy: ChangePolicy, hashes: list[str]
 ) -> None:
-    monkeypatch.setattr(rules, "CODES", Rate("codes", 3, 900))
+    change_policy(codes=Rate("codes", 3, 900))
     replies = [await reset(api, f"guess-{n}") for n in range(5)]
     assert [reply.status for reply in replies] == [400] * 3 + [429] * 2
     assert (await api.anyone.post("/auth/verify-email", token="guess")).status == 429, "all codes count together"
@@ -156,9 +166,9 @@ async def test_a_wrong_code_costs_no_hash_and_many_of_them_are_refused(
 
 
 async def test_right_codes_do_not_count(
-    api: Api, mailbox: Mailbox, worker: Worker, monkeypatch: pytest.MonkeyPatch, hashes: list[str]
+    api: Api, mailbox: Mailbox, worker: Worker, change_policy: ChangePolicy, hashes: list[str]
 ) -> None:
-    monkeypatch.setattr(rules, "CODES", Rate("codes", 1, 900))
+    change_policy(codes=Rate("codes", 1, 900))
     for n in range(3):
         ann = await api.signed_up()
         await forgot(api, ann.email)

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -21,7 +21,7 @@ from core.base.ids import uuid7
 from core.base.publisher import Draft
 from core.notifications import devices
 from core.work import dead_jobs
-from core.work.context import Ctx, User
+from core.work.context import User
 from core.work.jobs import NotifyMembers
 from core.work.notices import Notice
 from core.work.unit_of_work import unit_of_work
@@ -110,7 +110,7 @@ async def register(env: Environment, user: User, token: str, platform: devices.P
 
 
 async def notify(env: Environment, user: User, task: str = "Cut") -> None:
-    async with unit_of_work(Ctx(env.resources, env.publisher, user.market, "test")) as work:
+    async with unit_of_work(replace(env.ctx(user), caller=None)) as work:
         await work.notify(LATE, [user.id], UUID(int=7), task=task)
 
 

@@ -57,7 +57,7 @@ async def test_nothing_is_listed_or_goes_out_and_what_was_queued_before_does_not
     group = await env.group(ann, bob, eve)
     for user in (ann, eve):
         change = PreferenceChange("message_received", email=True)
-        await choose(env.ctx(user), [notifications.MESSAGE_RECEIVED], [change])
+        await choose(env.ctx(user), [change])
     before = await say(env, bob, group, "before")
     mails = [await deliveries.MAIL(env.resources.db, id, None) for id in before]
     assert {mail.email for mail in mails if mail} == {ann.email, eve.email}

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from dataclasses import replace
 from uuid import UUID
 
 import msgspec
@@ -38,12 +39,13 @@ async def notify(env: Environment, user: User, notice: Notice, task: str = "Cut"
 
 def nobody_s(env: Environment, user: User) -> Ctx:
     ctx = env.ctx(user)
-    return Ctx(ctx.resources, ctx.publisher, user.market, "test")
+    return Ctx(ctx.resources, ctx.publisher, ctx.policy, "test")
 
 
 async def choose_of(env: Environment, user: User, notice: Notice, **channels: bool) -> None:
     change = msgspec.convert({"type": notice.type, **channels}, PreferenceChange)
-    await choose(env.ctx(user), [LATE, QUIET, notifications.MESSAGE_RECEIVED], [change])
+    ctx, notices = env.ctx(user), (LATE, QUIET, notifications.MESSAGE_RECEIVED)
+    await choose(replace(ctx, policy=msgspec.structs.replace(ctx.policy, notices=notices)), [change])
 
 
 async def quiet(env: Environment, worker: Worker) -> None:

@@ -12,7 +12,7 @@ import pytest
 from core.base.ids import uuid7
 from core.base.publisher import Draft
 from core.chat import groups
-from core.messages import messages
+from core.messages import editing, reading
 from core.notifications import deliveries, devices
 from core.notifications.notifications import MESSAGE_RECEIVED, mark_all_read
 from core.notifications.preferences import PreferenceChange, choose
@@ -74,7 +74,7 @@ class Talk:
 async def talk(env: Environment, mailbox: Mailbox, worker: Worker) -> Talk:
     (ann, _), (bob, _) = await env.person("Ann"), await env.person("Bob")
     change = msgspec.convert({"type": MESSAGE_RECEIVED.type, "email": True}, PreferenceChange)
-    await choose(env.ctx(bob), [MESSAGE_RECEIVED], [change])
+    await choose(env.ctx(bob), [change])
     return Talk(env, mailbox, worker, ann, bob, await env.group(ann, bob))
 
 
@@ -85,7 +85,7 @@ async def test_three_messages_each_read_in_between_are_three_mails(talk: Talk) -
         mail = await talk.mailbox.next()
         assert f"Ann: {text}" in mail.get_content()
         ids.add(mail["Message-ID"])
-        await messages.mark_read(talk.env.ctx(talk.bob), talk.room, id)
+        await reading.mark_read(talk.env.ctx(talk.bob), talk.room, id)
     assert len(ids) == 3, "or mail programs would show one"
 
 
@@ -98,7 +98,7 @@ async def test_three_messages_that_are_not_read_are_one_mail(talk: Talk) -> None
 
 
 async def read(talk: Talk, id: UUID) -> None:
-    await messages.mark_read(talk.env.ctx(talk.bob), talk.room, id)
+    await reading.mark_read(talk.env.ctx(talk.bob), talk.room, id)
 
 
 async def mark_notices(talk: Talk, _id: UUID) -> None:
@@ -106,7 +106,7 @@ async def mark_notices(talk: Talk, _id: UUID) -> None:
 
 
 async def delete(talk: Talk, id: UUID) -> None:
-    await messages.delete(talk.env.ctx(talk.ann), talk.room, id)
+    await editing.delete(talk.env.ctx(talk.ann), talk.room, id)
 
 
 async def leave(talk: Talk, _id: UUID) -> None:
@@ -119,7 +119,7 @@ async def erase(talk: Talk, _id: UUID) -> None:
 
 async def want_no_more(talk: Talk, _id: UUID) -> None:
     change = msgspec.convert({"type": MESSAGE_RECEIVED.type, "email": False, "push": False}, PreferenceChange)
-    await choose(talk.env.ctx(talk.bob), [MESSAGE_RECEIVED], [change])
+    await choose(talk.env.ctx(talk.bob), [change])
 
 
 GONE = (read, mark_notices, delete, leave, erase, want_no_more)
@@ -141,7 +141,7 @@ async def test_the_next_try_says_what_an_edited_message_says_now(talk: Talk) -> 
     async with talk.server_away():
         id = await talk.say("helo")
         await talk.asked()
-        await messages.edit(talk.env.ctx(talk.ann), talk.room, id, "hello")
+        await editing.edit(talk.env.ctx(talk.ann), talk.room, id, "hello")
     assert await talk.next_text() == "Ann: hello"
 
 

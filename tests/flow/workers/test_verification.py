@@ -6,15 +6,16 @@ from email.message import EmailMessage
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from core.accounts.emails import MailRates
 from core.base import clock
 from core.limits.budget import Rate
 from core.work import outbox
 from core.work.jobs import Jobs
-from marketplaces.onswift import rules
+from core.work.policy import MailRates
+from marketplaces.onswift.policy import POLICY
 from tests.flow.api.conftest import PASSWORD, Api, Caller
 from tests.flow.conftest import Environment
 from tests.flow.workers.conftest import Mailbox
+from tests.policies import ChangePolicy
 from workers.app import Worker
 
 
@@ -110,11 +111,11 @@ async def test_signing_up_again_and_again_does_not_flood_a_mailbox(api: Api, env
 
 
 async def test_what_the_clients_of_one_address_have_mailed_is_limited_for_all_mailboxes_together(
-    api: Api, monkeypatch: pytest.MonkeyPatch
+    api: Api, change_policy: ChangePolicy
 ) -> None:
     mails = Rate("mails", 3, 3600)
-    for name in ("WELCOME", "VERIFICATION", "PASSWORD_RESET"):
-        monkeypatch.setattr(rules, name, MailRates(mails, getattr(rules, name).mailbox))
+    for name in ("welcome", "verification", "password_reset"):
+        change_policy(**{name: MailRates(mails, getattr(POLICY, name).mailbox)})
     assert (await api.signed_up()).access_token
     paths = ("forgot-password", "resend-verification", "forgot-password", "resend-verification")
     replies = [await api.anyone.post(f"/auth/{path}", email=f"{n}@example.com") for n, path in enumerate(paths)]

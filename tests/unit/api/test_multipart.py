@@ -9,12 +9,13 @@ from aiohttp.base_protocol import BaseProtocol
 from aiohttp.streams import StreamReader
 from multipart import MultipartError, MultipartSegment, ParserLimitReached
 
-from api import multipart
-from api.form_parts import MAX_FILES
-from api.multipart import MAX_HEADERS, MAX_PARTS, most_bytes
+from api.files import multipart
+from api.files.form_parts import MAX_FILES
+from api.files.multipart import MAX_HEADERS, MAX_PARTS, most_bytes
 from core.base.errors import AppError
 from core.market.market import Route
 from marketplaces.onswift import MARKETPLACE
+from marketplaces.onswift.purposes import PURPOSES
 
 FORMS = [route for route in MARKETPLACE.routes if route.uploads]
 HEAD = b'--b\r\nContent-Disposition: form-data; name="%s"\r\n\r\n'
@@ -117,7 +118,7 @@ async def test_a_form_is_no_longer_than_its_files_and_texts_may_be_said_or_not()
 
 @pytest.mark.parametrize("route", FORMS, ids=lambda route: route.path)
 def test_the_longest_form_is_bounded_by_what_its_files_may_be(route: Route) -> None:
-    sizes = {one.name: max(kind.max_bytes for kind in one.kinds) for one in MARKETPLACE.purposes}
+    sizes = {one.name: max(kind.max_bytes for kind in one.kinds) for one in PURPOSES}
     files: int = sum(sizes[part.purpose] * (MAX_FILES if part.many else 1) for part in route.uploads)
     assert files < most_bytes(MARKETPLACE, route) < files + 512 * 1024
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from core.accounts.identity import password_problems
 from core.base.paging import PageQuery, pagination
 from marketplaces.onswift import rules
+from marketplaces.onswift.passwords import PASSWORDS
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ from marketplaces.onswift import rules
     ],
 )
 def test_a_password_needs_each_kind_of_character(password: str, lacking: list[str]) -> None:
-    assert [problem.message for problem in password_problems("password", password, rules.PASSWORDS)] == lacking
+    assert [problem.message for problem in PASSWORDS.problems("password", password)] == lacking
 
 
 def test_only_a_creator_and_a_talent_have_a_conversation_of_two() -> None:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from core.messages.messages import Place
+from core.messages.catchup import Place
 from realtime.gateway.recovery import _from
 from realtime.rooms.room import Room, Stamp
 from realtime.rooms.stamps import MOST_STAMPS, forget_old

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec.inspect as inspect
 
-from api.signature import signature_of
+from api.calls.signature import signature_of
 from core.base.events import ClientEvent
 from core.market.market import Route
 from marketplaces.onswift.routes import EVENTS, ROUTES

@@ -1,0 +1,80 @@
+"""Signing up: a new account, its first session and the mail that welcomes its user."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+from uuid import UUID
+
+import msgspec
+
+from core.accounts import emails, sessions, verification
+from core.accounts.identity import USER_BY_EMAIL
+from core.accounts.sessions import Account, Tokens
+from core.base import clock, errors
+from core.base.errors import Detail
+from core.platform.db import Connection, Scalar
+from core.work import rate_limits as limits
+from core.work.context import Ctx
+from core.work.jobs import MailVerification
+from core.work.unit_of_work import unit_of_work
+
+# Stores what else a marketplace takes of a new user, in the transaction that stores her account.
+Rest: TypeAlias = Callable[[Connection, UUID], Awaitable[None]]
+
+
+class NewAccount(msgspec.Struct, frozen=True):
+    """Someone who signs up; `name` is a core.text.fields.Name."""
+
+    email: str
+    password: str
+    name: str
+    role: str
+
+
+INSERT_USER = Scalar(
+    UUID,
+    """
+    insert into users (id, market, email, password_hash, name, role, created_at, updated_at)
+    values ($1, $2, $3, $4, $5, $6, $7, $7)
+    on conflict do nothing returning id""",
+)
+
+
+async def sign_up(ctx: Ctx, new: NewAccount, rest: Rest | None = None) -> tuple[Account, Tokens]:
+    """Create an account and log its user in; raises VALIDATION_ERROR, RATE_LIMITED, EMAIL_EXISTS."""
+    new = _checked(ctx, new)
+    password_hash = await _hash(ctx, new)  # before the transaction: it takes long
+    is_mailed = await verification.may_welcome(ctx, new.email)
+    async with unit_of_work(ctx) as work:
+        account = await _create(ctx, work.db, new, password_hash)
+        if rest:
+            await rest(work.db, account.id)
+        if is_mailed:
+            work.enqueue(MailVerification(str(account.id)))
+        return account, await sessions.start(ctx, work.db, account)
+
+
+def _checked(ctx: Ctx, new: NewAccount) -> NewAccount:
+    """Return the account with its address trimmed; raises VALIDATION_ERROR that names everything that is wrong."""
+    email = emails.trimmed(new.email) or ""
+    if details := emails.problems(email) + ctx.policy.passwords.problems("password", new.password):
+        raise errors.VALIDATION_ERROR.error(details=details)
+    return msgspec.structs.replace(new, email=email)
+
+
+async def _hash(ctx: Ctx, new: NewAccount) -> str:
+    """Return the hash of the password; raises RATE_LIMITED, EMAIL_EXISTS before any work goes into it."""
+    await limits.take(ctx, ctx.policy.sign_ups, ctx.remote)
+    if await USER_BY_EMAIL(ctx.db, ctx.policy.name, emails.canonical(new.email)):
+        raise _email_exists()
+    return await ctx.resources.passwords.hash(new.password, ctx.remote)
+
+
+async def _create(ctx: Ctx, db: Connection, new: NewAccount, password_hash: str) -> Account:
+    id = await INSERT_USER(db, ctx.new_id(), ctx.policy.name, new.email, password_hash, new.name, new.role, clock.now())
+    if id is None:
+        raise _email_exists()
+    return Account(id, new.email, new.name, new.role)
+
+
+def _email_exists() -> errors.AppError:
+    return errors.EMAIL_EXISTS.error(details=[Detail("email", "An account with this email exists")])

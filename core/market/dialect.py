@@ -1,0 +1,73 @@
+"""How a marketplace looks to its clients, as a value: its errors, names, ids and pages. The default is how core has them.
+
+Core's structs, errors and ids are the same for all. What leaves and what comes is translated at the edge, as JSON and by its
+types (translation.py); where a dialect changes nothing, nothing is done.
+"""
+
+import re
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from core.market.error_forms import ENVELOPE, ErrorForm
+
+_CAPITAL: Final = re.compile(r"(?<=[a-z0-9])[A-Z]")
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """What lists that come page by page are called: `items` the list (""; as its struct calls it), `about` core's `pagination`.
+
+    `names`: the fields of that, and of the query that asks for a page, by core's names.
+    """
+
+    items: str = ""
+    about: str = "pagination"
+    names: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How one marketplace looks.
+
+    `snake_case`: names of fields are so, instead of in camelCase.
+    `bigint_ids`: ids are bigints that leave as decimal strings; the schema of the marketplace has a sequence `ids`.
+    `data`: what holds each answer, but for pages and errors; "": it stands bare.
+    `keeps_cookies`: clients get their tokens in cookies, unless they ask for them in the body with `X-Token-Transport: body`.
+    """
+
+    errors: ErrorForm = ENVELOPE
+    snake_case: bool = False
+    bigint_ids: bool = False
+    pages: Pages = Pages()
+    data: str = ""
+    keeps_cookies: bool = False
+
+    @property
+    def translates(self) -> bool:
+        """Whether what goes in and out is not as core has it."""
+        return self.snake_case or self.bigint_ids or bool(self.data) or self.pages != Pages()
+
+    def name(self, name: str) -> str:
+        """Return what clients call a field, also one within others ("items.fileUrl")."""
+        return _CAPITAL.sub(lambda capital: f"_{capital[0].lower()}", name) if self.snake_case else name
+
+    def names(self, fields: Mapping[str, bool]) -> dict[str, str]:
+        """Return what clients call the fields of a struct; `fields`: by core's names, whether each is a list."""
+        names = {name: self.name(name) for name in fields}
+        if is_page(fields):
+            names["pagination"] = self.pages.about
+            lists = [name for name, is_list in fields.items() if is_list]
+            if self.pages.items and len(lists) == 1:
+                names[lists[0]] = self.pages.items
+        elif fields.keys() >= {"page", "limit"}:
+            names |= {name: own for name, own in self.pages.names.items() if name in fields}
+        return names
+
+
+def is_page(fields: Container[str]) -> bool:
+    """Say whether a struct with these fields, by core's names, is a page of a list."""
+    return "pagination" in fields
+
+
+DEFAULT: Final = Dialect()

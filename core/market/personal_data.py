@@ -1,0 +1,37 @@
+"""The registry of personal data: what each module of core has registered. A marketplace adds what its own tables know.
+
+Who is gone stays as a row without anything personal, under the name DELETED_NAME, so that what others have (conversations,
+projects) stays whole.
+"""
+
+from core import reports, reviews
+from core.accounts import email_changes, identity, sessions
+from core.calendars import feeds
+from core.chat import blocking, conversations, invitations, mutes
+from core.files import table as files
+from core.messages.personal_data import PERSONAL_DATA as MESSAGES
+from core.notifications import devices, notifications, preferences
+from core.work import audit, dead_jobs, idempotency
+from core.work.personal_data import PersonalData
+
+CORE: tuple[PersonalData, ...] = (
+    sessions.PERSONAL_DATA,
+    identity.CODES,
+    email_changes.PERSONAL_DATA,
+    idempotency.PERSONAL_DATA,
+    devices.PERSONAL_DATA,
+    preferences.PERSONAL_DATA,
+    feeds.PERSONAL_DATA,
+    conversations.PERSONAL_DATA,
+    invitations.PERSONAL_DATA,
+    blocking.PERSONAL_DATA,
+    mutes.PERSONAL_DATA,
+    reports.PERSONAL_DATA,
+    *MESSAGES,
+    files.PERSONAL_DATA,
+    reviews.PERSONAL_DATA,
+    audit.PERSONAL_DATA,
+    dead_jobs.PERSONAL_DATA,
+    notifications.PERSONAL_DATA,
+    identity.ACCOUNT,  # the last: ratings are locked before the rows that follow them, as reviews do it
+)

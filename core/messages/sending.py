@@ -1,0 +1,107 @@
+"""Sending a message: what it may be, who may send it and mention whom, and that a repeat is the first one.
+
+Sockets and calls send alike. They differ in where they look members up (a hub knows those of its rooms) and in who waits for the
+log: a call for its answer, a hub for the next batch. What either pays for it is taken before: see core/limits/weights.py.
+"""
+
+from collections.abc import Callable, Sequence
+from uuid import UUID
+
+import msgspec
+
+from core.base import errors
+from core.base.events import Message
+from core.base.people import Person
+from core.base.publisher import Draft, as_message
+from core.chat.membership import members_among, not_all_members, require_member
+from core.messages import history
+from core.text import texts
+from core.text.fields import ClientId, Content, MentionIds
+from core.text.texts import UnfitError
+from core.work import idempotency
+from core.work.context import Ctx
+
+MAX_CHARACTERS = 10_000
+
+
+class NewMessage(msgspec.Struct, frozen=True, rename="camel"):
+    """With a `clientId` the call is safe to repeat: the repeat is answered with the first message and 200."""
+
+    content: Content
+    client_id: ClientId | None = None
+    reply_to: UUID | None = None
+    mentions: MentionIds = []
+
+
+def checked_content(content: str) -> str:
+    """Return a text as it is stored; raises EMPTY_MESSAGE, MESSAGE_TOO_LONG, VALIDATION_ERROR for what Postgres cannot store."""
+    if len(content) > MAX_CHARACTERS:
+        raise errors.MESSAGE_TOO_LONG.error()
+    try:
+        text = texts.prose(content)
+    except UnfitError as problem:
+        raise errors.invalid("content", str(problem)) from None
+    if not text:
+        raise errors.EMPTY_MESSAGE.error()
+    return text
+
+
+def draft_of(
+    id: UUID,
+    sender: Person,
+    conversation_id: UUID,
+    content: str,
+    is_member: Callable[[UUID], bool],
+    *,
+    reply_to: UUID | None,
+    mentions: Sequence[UUID],
+    client_id: Callable[[], str | None],
+) -> Draft:
+    """Return a message of a member's as the log takes it, its text from `checked_content`; raises VALIDATION_ERROR.
+
+    `client_id` is asked for once it is sure that the message is sent: a hub notes what it has sent.
+    """
+    mentioned = tuple(dict.fromkeys(mentions)) if mentions else ()
+    if not all(map(is_member, mentioned)):
+        raise not_all_members()
+    return Draft(id, conversation_id, sender, content, client_id(), reply_to, mentioned)
+
+
+async def send(ctx: Ctx, conversation_id: UUID, new: NewMessage) -> tuple[Message, bool]:
+    """Send a message of the caller's; return it, or the first one with its `client_id`, and whether it is that.
+
+    Raises EMPTY_MESSAGE, MESSAGE_TOO_LONG, VALIDATION_ERROR, CONVERSATION_NOT_FOUND, NOT_A_MEMBER, IDEMPOTENCY_KEY_REUSED, and
+    what the log refuses: MESSAGE_NOT_FOUND, CONVERSATION_CLOSED, USER_UNREACHABLE.
+    """
+    content = checked_content(new.content)
+    await require_member(ctx, conversation_id)
+    members = await members_among(ctx.db, conversation_id, new.mentions)
+    draft = draft_of(
+        ctx.new_id(),
+        ctx.user.person,
+        conversation_id,
+        content,
+        members.__contains__,
+        reply_to=new.reply_to,
+        mentions=new.mentions,
+        client_id=lambda: new.client_id or ctx.idempotency_key or None,
+    )
+    return await (_append_once(ctx, draft, new) if ctx.idempotency_key else _append(ctx, draft))
+
+
+async def _append_once(ctx: Ctx, draft: Draft, new: NewMessage) -> tuple[Message, bool]:
+    """Send a message whose key was not used for anything else. No transaction waits for the log, which needs a connection too."""
+    call = (b"message", draft.conversation_id.bytes, msgspec.json.encode(new))
+    await idempotency.claim(ctx, call)
+    try:
+        return await _append(ctx, draft)
+    except errors.AppError:
+        await idempotency.release(ctx, call)
+        raise
+
+
+async def _append(ctx: Ctx, draft: Draft) -> tuple[Message, bool]:
+    stored = await ctx.publisher.append(draft)
+    if stored.duplicate:
+        return await history.get(ctx, draft.conversation_id, stored.id), True
+    return as_message(draft, stored), False

@@ -1,5 +1,0 @@
-"""Health."""
-
-from core.platform.db import Scalar
-
-ALIVE = Scalar(bool, "select true")

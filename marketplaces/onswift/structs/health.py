@@ -1,9 +1,0 @@
-"""Health."""
-
-from typing import Literal
-
-import msgspec
-
-
-class Health(msgspec.Struct, frozen=True):
-    status: Literal["ok"]
