@@ -13,7 +13,7 @@ from aiohttp import web
 
 from core.limits.address import AddressBuckets, masked
 from core.limits.budget import Bucket, Rate, Subjects
-from core.platform.metrics import Metrics
+from core.platform.observability.metrics import Metrics
 from realtime.operations.probes import PROBES
 
 LINES: Final = Rate("access lines", 1200, 60)  # of an address and process

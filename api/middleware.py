@@ -16,10 +16,10 @@ from core.base.errors import AppError, ErrorCode
 from core.base.ids import uuid7
 from core.base.origins import is_listed
 from core.limits.budget import Buckets, Rate
-from core.platform import logs, tracing
 from core.platform.db import UNAVAILABLE_ERRORS
-from core.platform.logs import Origin
-from core.platform.metrics import Metrics
+from core.platform.observability import logs, tracing
+from core.platform.observability.logs import Origin
+from core.platform.observability.metrics import Metrics
 
 ADDRESS = web.RequestKey("address", str)  # where a request comes from
 REQUEST_ID = web.RequestKey("request_id", str)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from bench.capacity import Load
-from core.platform.metrics import Metrics
+from core.platform.observability.metrics import Metrics
 from realtime.bus.bus import Bus, conversation_channel
 
 SAMPLE = 20_000  # conversations; counts are scaled up

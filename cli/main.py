@@ -12,7 +12,7 @@ from uuid import UUID
 
 from cli.errors import CommandError
 from config.settings import PREFIX, Settings, SettingsError, load, markdown, masked
-from core.platform import logs
+from core.platform.observability import logs
 
 # Each command does its own imports, so that `greenroom version` does not load a web server.
 

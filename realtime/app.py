@@ -11,7 +11,7 @@ from core.base.clock import now
 from core.limits.address import client_address, is_trusted, subject, subjects
 from core.limits.offenders import Offenders
 from core.market.market import Marketplace
-from core.platform.metrics import Metrics
+from core.platform.observability.metrics import Metrics
 from core.work.context import Resources
 from realtime import browser_client
 from realtime.bus.bus import ADMIN_REQUESTS, EVERYBODY, Bus

@@ -32,8 +32,8 @@ from core.messages.search import START, store_missing, store_words
 from core.notifications.deliveries import send_out
 from core.notifications.notifications import MESSAGE_RECEIVED, notify_members, written_since
 from core.operations.tidy import tidy
-from core.platform import logs
 from core.platform.db import UNAVAILABLE_ERRORS
+from core.platform.observability import logs
 from core.privacy import erasure
 from core.work import dead_jobs
 from core.work.context import Ctx, Resources

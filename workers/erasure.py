@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from core.base.publisher import Publisher
-from core.platform import logs
+from core.platform.observability import logs
 from core.privacy import erasure
 from core.work.context import Ctx, Resources
 from core.work.jobs import FinishErasure

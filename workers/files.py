@@ -7,7 +7,7 @@ from core.base.publisher import Publisher
 from core.files import checking, table
 from core.files.table import Owned
 from core.limits.budget import Bucket, Rate
-from core.platform import logs
+from core.platform.observability import logs
 from core.work.context import Ctx, Resources
 from core.work.jobs import BusyError
 from marketplaces import policy_of

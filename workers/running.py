@@ -13,9 +13,9 @@ from arq.typing import WorkerCoroutine
 from arq.worker import Function
 
 from core.base.ids import uuid7
-from core.platform import logs, tracing
 from core.platform.db import UNAVAILABLE_ERRORS
-from core.platform.logs import Origin
+from core.platform.observability import logs, tracing
+from core.platform.observability.logs import Origin
 from core.work import dead_jobs
 from core.work.context import Resources
 from core.work.jobs import BusyError, Job, PermanentError

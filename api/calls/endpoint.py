@@ -24,7 +24,7 @@ from core.base.answers import JSON, Answer, JsonFile, RawBody, Text
 from core.base.errors import AppError
 from core.base.publisher import Publisher
 from core.market.market import PUBLIC, Marketplace, Route
-from core.platform import logs
+from core.platform.observability import logs
 from core.work import idempotency
 from core.work.context import Ctx, Resources
 

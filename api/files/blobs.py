@@ -14,6 +14,8 @@ from api.middleware import ROUTE
 from core.base import errors
 from core.base.errors import AppError
 from core.files import table
+from core.files.kinds.media import canonical, stored_as
+from core.files.kinds.purposes import purpose_named
 from core.files.links import (
     DOWNLOAD_PATH,
     FOLLOWED_SECONDS,
@@ -25,9 +27,7 @@ from core.files.links import (
     opened,
     readable,
 )
-from core.files.media import canonical, stored_as
 from core.files.names import extension_of
-from core.files.purposes import purpose_named
 from core.files.table import File
 from core.files.urls import FILE_PATH
 from core.market.market import Marketplace

@@ -16,7 +16,7 @@ from api.calls.arguments import Arguments
 from api.calls.body import BROKEN, in_time
 from api.files.form_parts import MAX_FILES, MAX_TEXT, Form, FormReader
 from core.base import errors
-from core.files.purposes import purpose_named
+from core.files.kinds.purposes import purpose_named
 from core.files.table import File
 from core.files.uploads import discard, new_file, store
 from core.files.urls import file_url

@@ -1,0 +1,1 @@
+"""Who somebody is: sign-up, login, sessions, credentials, and their end."""

@@ -1,0 +1,1 @@
+"""What everything is made of: ids, the clock, errors, pages, events. Knows nothing but itself."""

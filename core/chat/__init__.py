@@ -1,0 +1,1 @@
+"""Conversations and who is in them: groups, invitations, blocks, mutes, unread counts."""

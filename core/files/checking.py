@@ -9,12 +9,13 @@ from typing import IO
 from uuid import UUID
 
 from core.base import clock, errors
-from core.files import media, table
+from core.files import table
 from core.files.attaching import view_of
 from core.files.events import FILE_REJECTED, FileRejected, FileReleased
+from core.files.kinds import media
+from core.files.kinds.purposes import Purpose, purposes_of
+from core.files.kinds.sniff import HEAD_BYTES, is_stored_as, type_of
 from core.files.links import THUMBNAIL_TYPE
-from core.files.purposes import Purpose, purposes_of
-from core.files.sniff import HEAD_BYTES, is_stored_as, type_of
 from core.files.table import File
 from core.pictures.limits import Picture, RejectedError
 from core.pictures.process import RefusedError, examine, task_of

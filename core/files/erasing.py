@@ -4,8 +4,8 @@ from uuid import UUID
 
 from core.files import table
 from core.files.checking import keys_of, thumbnail_key
+from core.files.kinds.purposes import purpose_named
 from core.files.names import extension_of
-from core.files.purposes import purpose_named
 from core.files.table import File
 from core.platform.db import Connection, transaction
 from core.platform.storage import Storage

@@ -10,7 +10,7 @@ import msgspec
 from core.accounts.logins import LIVE_SESSIONS
 from core.base import clock, errors
 from core.files import table
-from core.files.purposes import Purpose, purpose_named
+from core.files.kinds.purposes import Purpose, purpose_named
 from core.files.table import File
 from core.platform.db import Db
 from core.platform.tokens import FileLink, Validity, expiry

@@ -8,10 +8,11 @@ import msgspec
 
 from core.base import clock, errors
 from core.base.errors import Detail
-from core.files import media, names, table
+from core.files import names, table
 from core.files.attaching import FileView, confirm, view_of
+from core.files.kinds import media
+from core.files.kinds.purposes import purpose_named, purposes_of
 from core.files.links import upload_url
-from core.files.purposes import purpose_named, purposes_of
 from core.files.table import File
 from core.files.urls import file_url
 from core.platform.db import found

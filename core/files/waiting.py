@@ -11,7 +11,7 @@ from core.files.urls import id_in
 from core.pictures.process import DecoderLostError
 from core.platform.clamd import ScannerAwayError
 from core.platform.fair_queue import Turns
-from core.platform.metrics import Metrics
+from core.platform.observability.metrics import Metrics
 from core.work.context import Ctx
 
 # Per process: each may take a core for some seconds and 512 MB. Jobs check everything else.

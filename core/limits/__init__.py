@@ -1,0 +1,1 @@
+"""Budgets of addresses and users, in memory and in Redis."""

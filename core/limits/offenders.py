@@ -8,7 +8,7 @@ from uuid import UUID
 
 from core.limits.address import masked
 from core.limits.budget import Buckets, Rate
-from core.platform.metrics import Metrics
+from core.platform.observability.metrics import Metrics
 
 LINES_OF_SUBJECT: Final = Rate("lines of a subject", 1, 60)  # for each kind
 LINES_OF_KIND: Final = Rate("lines of a kind", 20, 60)  # for all its subjects together

@@ -10,13 +10,13 @@ from core.files.waiting import decoders
 from core.limits.offenders import Offenders
 from core.limits.shared_limits import SharedLimits, raised
 from core.platform.db import open_pool
-from core.platform.metrics import Metrics
+from core.platform.observability.metrics import Metrics
+from core.platform.observability.telemetry import open_telemetry
 from core.platform.passwords import open_passwords
 from core.platform.redis_pool import redis_pool
 from core.platform.replica import open_late_reads
 from core.platform.sequences import open_ids
 from core.platform.storage import Storage
-from core.platform.telemetry import open_telemetry
 from core.platform.tokens import KeyRing
 from core.search.totals import Totals
 from core.work.context import Resources

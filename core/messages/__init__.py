@@ -1,0 +1,1 @@
+"""What is said in conversations: sending, editing, reactions, reading, history, search, sync."""

@@ -1,0 +1,1 @@
+"""What operators look at, and the tidying of what nobody can use any more."""

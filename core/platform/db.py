@@ -8,7 +8,7 @@ import asyncpg
 import msgspec
 
 from config.settings import Settings
-from core.platform.tracing import query
+from core.platform.observability.tracing import query
 
 Row = TypeVar("Row", bound=msgspec.Struct)
 Value = TypeVar("Value")

@@ -17,7 +17,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from core.platform.fair_queue import FairQueue
-from core.platform.metrics import Metrics
+from core.platform.observability.metrics import Metrics
 
 # More than OWASP requires (19 MiB, two rounds), in one thread each: the library's default takes four cores and 64 MiB.
 HASHER = PasswordHasher(time_cost=2, memory_cost=32 * 1024, parallelism=1)

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from config.settings import Settings
 from core.platform.db import UNAVAILABLE_ERRORS, Db, Pool, Scalar, open_pool
-from core.platform.metrics import Metrics
+from core.platform.observability.metrics import Metrics
 
 LATE_SECONDS = 2.0
 WRITTEN = Scalar(str, "select pg_current_wal_lsn()::text")

@@ -1,0 +1,1 @@
+"""The export and the erasure of what is known of a user."""

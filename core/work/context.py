@@ -13,7 +13,7 @@ from core.limits.offenders import Offenders
 from core.limits.shared_limits import SharedLimits
 from core.platform.db import Connection, Db, Pool
 from core.platform.fair_queue import Turns
-from core.platform.metrics import Metrics
+from core.platform.observability.metrics import Metrics
 from core.platform.passwords import Passwords
 from core.platform.replica import LateReads
 from core.platform.sequences import NewIds

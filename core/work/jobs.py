@@ -12,7 +12,7 @@ from arq.connections import ArqRedis
 from arq.constants import default_queue_name
 
 from config.settings import Settings
-from core.platform import logs, tracing
+from core.platform.observability import logs, tracing
 from core.platform.redis_pool import redis_pool
 
 # How long a job waits for a worker; arq would forget it after a day.

@@ -15,8 +15,8 @@ from core.base import clock
 from core.base.events import Event
 from core.base.ids import uuid7
 from core.base.publisher import Publisher
-from core.platform import logs
 from core.platform.db import Connection, Many, Pool, Run, transaction
+from core.platform.observability import logs
 from core.work.context import Resources
 from core.work.jobs import Job, Jobs
 

@@ -35,7 +35,7 @@ def anybody(_role: str, _other: str) -> bool:
 
 
 class FilePurpose(Protocol):
-    """What files are for, by its name. All of it is `Purpose` of core/files/purposes.py, which stands above this floor."""
+    """What files are for, by its name. All of it is `Purpose` of core/files/kinds/purposes.py, which stands above this floor."""
 
     @property
     def name(self) -> str: ...

@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from core.platform.metrics import Metrics
+from core.platform.observability.metrics import Metrics
 from core.platform.redis_pool import server_name
 from realtime.bus.redis_link import RedisLink
 from realtime.concurrency.periodic import Periodic

@@ -20,9 +20,9 @@ from core.messages import editing, reactions, sync
 from core.messages.reading import MARK_READ, ReadMark, position
 from core.messages.sending import checked_content, draft_of
 from core.messages.sync import ReadPosition
-from core.platform import logs
 from core.platform.db import UNAVAILABLE_ERRORS
-from core.platform.logs import Origin
+from core.platform.observability import logs
+from core.platform.observability.logs import Origin
 from core.text.validation import EventShape
 from core.work.context import Ctx, Resources
 from core.work.policy import Policy

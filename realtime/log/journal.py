@@ -16,7 +16,7 @@ import msgspec
 from core.base import errors
 from core.base.publisher import Draft, Stored
 from core.platform.db import Many, Pool
-from core.platform.metrics import Metrics
+from core.platform.observability.metrics import Metrics
 from realtime.concurrency.batch import Batch
 
 MOST_WAITING = 32 * 1024 * 1024  # characters: some seconds of what Postgres can store

@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from config.settings import Settings
 from core.limits.away import REDIS_AWAY
-from core.platform.metrics import Metrics
+from core.platform.observability.metrics import Metrics
 from core.work.context import Resources
 from realtime.bus.bus import ADMIN_REQUESTS, Bus, Delivery, Kind, replies_channel
 from realtime.operations.admin_protocol import AdminReply, AdminRequest, Seen

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from core.platform.metrics import Metrics
+from core.platform.observability.metrics import Metrics
 from realtime.concurrency.periodic import Periodic
 
 PERIOD_SECONDS = 0.5

@@ -10,7 +10,7 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from core.base.sharing import Shared
-from core.platform.metrics import Metrics
+from core.platform.observability.metrics import Metrics
 from core.work.context import Resources
 
 PROBES = HEALTH, READINESS, METRICS = "/healthz", "/readyz", "/metrics"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image, ImageCms, ImageOps, ImageStat
 
-from core.files.media import can_convert
+from core.files.kinds.media import can_convert
 from core.pictures import decoding
 from core.pictures.decoding import convert
 from core.pictures.limits import ImageLimits, Picture, RejectedError

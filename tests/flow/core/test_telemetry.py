@@ -21,9 +21,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from api.app import build_app
 from config.settings import Settings, SettingsError
 from core.market.resources import open_resources
-from core.platform import logs, tracing
-from core.platform.logs import Origin
-from core.platform.telemetry import open_telemetry
+from core.platform.observability import logs, tracing
+from core.platform.observability.logs import Origin
+from core.platform.observability.telemetry import open_telemetry
 from core.work.jobs import NotifyMembers
 from tests.flow.api.conftest import Caller
 from tests.flow.conftest import PATIENCE, Environment, open_environment
@@ -192,7 +192,7 @@ async def test_without_its_extra_a_setting_is_refused(
 ) -> None:
     for name in _loaded(module, sys.modules):
         monkeypatch.setitem(sys.modules, name, None)
-    monkeypatch.delitem(sys.modules, "core.platform.otel", raising=False)
+    monkeypatch.delitem(sys.modules, "core.platform.observability.otel", raising=False)
     with pytest.raises(SettingsError, match=rf"GREENROOM_{setting.upper()} needs .*greenroom\[{extra}\]"):
         async with open_telemetry(msgspec.structs.replace(settings, **{setting: value})):
             pass

@@ -14,7 +14,8 @@ from yarl import URL
 from cli.embedded.s3 import S3Server
 from config.settings import Settings
 from core.base import clock
-from core.files import media, waiting
+from core.files import waiting
+from core.files.kinds import media
 from core.files.tidying import UNATTACHED, tidy_files
 from core.platform.tokens import FileLink, expiry
 from tests.flow.api.conftest import Api, Caller

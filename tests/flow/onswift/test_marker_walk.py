@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from config.settings import Settings
-from core.platform.logs import JsonLines
+from core.platform.observability.logs import JsonLines
 from core.work.kept_answers import DELETED_NAME
 from tests.flow.api.conftest import Api, Caller
 from tests.flow.conftest import PATIENCE, Environment

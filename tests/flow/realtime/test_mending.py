@@ -12,7 +12,7 @@ from cli.embedded.redis import embedded_redis
 from config.settings import Settings
 from core.base.ids import uuid7
 from core.base.publisher import Draft
-from core.platform.metrics import Metrics
+from core.platform.observability.metrics import Metrics
 from realtime.bus.bus import EVERYBODY, Bus, Delivery, Kind
 from realtime.log import message_log
 from realtime.publishing.publisher import Publisher

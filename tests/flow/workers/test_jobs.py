@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from core.platform import logs
-from core.platform.logs import Origin
+from core.platform.observability import logs
+from core.platform.observability.logs import Origin
 from core.work import dead_jobs, outbox
 from core.work.dead_jobs import DeadJob
 from core.work.jobs import BusyError, NotifyMembers, PermanentError, SendMail

@@ -7,7 +7,7 @@ import pytest
 from redis.asyncio import Redis
 
 from config.settings import Settings
-from core.platform.logs import JsonLines
+from core.platform.observability.logs import JsonLines
 from core.work.jobs import SendMail
 from tests.flow.conftest import PATIENCE, Environment
 from tests.flow.workers.conftest import Mailbox

@@ -11,8 +11,9 @@ import pytest
 from core.accounts.identity import RESET
 from core.base import clock
 from core.limits.budget import Rate
-from core.platform import passwords, tracing
-from core.platform.tracing import Fact, Kind
+from core.platform import passwords
+from core.platform.observability import tracing
+from core.platform.observability.tracing import Fact, Kind
 from tests.flow.api.conftest import Api, Reply
 from tests.flow.conftest import Environment
 from tests.flow.workers.conftest import Mailbox

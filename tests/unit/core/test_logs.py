@@ -1,4 +1,4 @@
-"""core/platform/logs.py: lines that say on whose behalf something is done, and that keep secrets."""
+"""core/platform/observability/logs.py: lines that say on whose behalf something is done, and that keep secrets."""
 
 import logging
 import sys
@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from core.platform import logs
-from core.platform.logs import JsonLines, Lines, Origin, masked
+from core.platform.observability import logs
+from core.platform.observability.logs import JsonLines, Lines, Origin, masked
 
 
 def record(message: str, *arguments: object, error: BaseException | None = None) -> logging.LogRecord:

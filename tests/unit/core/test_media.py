@@ -1,8 +1,8 @@
-"""core/files/media.py: what browsers, phones and their systems call the types of files."""
+"""core/files/kinds/media.py: what browsers, phones and their systems call the types of files."""
 
 import pytest
 
-from core.files.media import ALIASES, EXTENSIONS, GENERIC, canonical, stored_as
+from core.files.kinds.media import ALIASES, EXTENSIONS, GENERIC, canonical, stored_as
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from core.limits.offenders import LINES_OF_KIND, MOST_REMEMBERED, Offenders
-from core.platform.metrics import Metrics
+from core.platform.observability.metrics import Metrics
 
 USER = "0190a0f0-0000-7000-8000-000000000001"
 

@@ -10,7 +10,7 @@ from argon2 import Type, extract_parameters
 
 from core.base.errors import AppError
 from core.platform import passwords
-from core.platform.metrics import Metrics
+from core.platform.observability.metrics import Metrics
 from core.platform.passwords import Passwords, hash_password, open_passwords, verify_password
 
 

@@ -1,11 +1,11 @@
-"""core/files/sniff.py: what a file is by its first bytes."""
+"""core/files/kinds/sniff.py: what a file is by its first bytes."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.files.media import EXTENSIONS
-from core.files.sniff import HEAD_BYTES, is_stored_as, type_of
+from core.files.kinds.media import EXTENSIONS
+from core.files.kinds.sniff import HEAD_BYTES, is_stored_as, type_of
 
 
 @pytest.mark.parametrize(

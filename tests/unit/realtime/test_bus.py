@@ -6,7 +6,7 @@ from uuid import UUID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.platform.metrics import Metrics
+from core.platform.observability.metrics import Metrics
 from realtime.bus.bus import Bus, conversation_channel
 
 CHANNELS = [

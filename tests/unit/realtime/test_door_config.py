@@ -4,7 +4,7 @@ import pytest
 
 from config.settings import Settings
 from core.limits.offenders import Offenders
-from core.platform.metrics import Metrics
+from core.platform.observability.metrics import Metrics
 from realtime.app import door_config
 
 

@@ -11,7 +11,7 @@ from core.base.people import Person
 from core.limits.budget import Rate
 from core.limits.offenders import Offenders
 from core.limits.shared_limits import SharedLimits
-from core.platform.metrics import Metrics
+from core.platform.observability.metrics import Metrics
 from core.work.context import User
 from realtime import wire
 from realtime.gateway import limits

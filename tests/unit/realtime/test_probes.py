@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from core.platform.metrics import Metrics
+from core.platform.observability.metrics import Metrics
 from realtime.operations import probes
 
 

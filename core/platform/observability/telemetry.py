@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from config.settings import Settings, SettingsError
-from core.platform import logs, tracing
+from core.platform.observability import logs, tracing
 
 if TYPE_CHECKING:
     from sentry_sdk.types import Event, Hint
@@ -31,7 +31,7 @@ async def _spans(endpoint: str) -> AsyncIterator[None]:
         yield
         return
     try:
-        from core.platform.otel import OtelTracer
+        from core.platform.observability.otel import OtelTracer
     except ImportError:
         raise _missing("GREENROOM_OTLP_ENDPOINT", "otel") from None
     tracer = OtelTracer(endpoint)

@@ -21,7 +21,7 @@ class Span(Protocol):
 
 
 class Tracer(Protocol):
-    """Exports spans; core/platform/otel.py implements it."""
+    """Exports spans; core/platform/observability/otel.py implements it."""
 
     def span(self, name: str, kind: Kind, parent: str, facts: dict[str, Fact]) -> AbstractContextManager[Span]:
         """Time a block. `parent` is a W3C traceparent from another process; empty: the enclosing span."""

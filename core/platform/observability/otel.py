@@ -12,8 +12,8 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Span, SpanKind, StatusCode, get_current_span
 
 from core.platform.db import Query
-from core.platform.logs import masked
-from core.platform.tracing import Fact, Kind
+from core.platform.observability.logs import masked
+from core.platform.observability.tracing import Fact, Kind
 
 KINDS = {"server": SpanKind.SERVER, "client": SpanKind.CLIENT, "job": SpanKind.CONSUMER}
 EXPORT_SECONDS = 2.0  # at shutdown, do not wait long for a collector that is away

@@ -1,6 +1,6 @@
 """The type of a file by its first bytes, whatever its name and sender say."""
 
-from core.files.media import CONVERTED
+from core.files.kinds.media import CONVERTED
 
 # PDF readers accept the header anywhere within this many bytes (Adobe's PDF Reference 1.7, annex H; pdf.js and PDFium do).
 HEAD_BYTES = 1024

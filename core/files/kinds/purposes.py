@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 from uuid import UUID
 
-from core.files.media import EXTENSIONS
+from core.files.kinds.media import EXTENSIONS
 from core.files.table import File
 from core.pictures.limits import MB as MB
 from core.pictures.limits import ImageLimits as ImageLimits

@@ -1,0 +1,1 @@
+"""What kinds of files there are, and what each purpose accepts."""
