@@ -39,7 +39,7 @@ audit: .venv/audit/.installed ## Ask which of the pinned packages have known vul
 
 docs: .venv/.installed ## Write the generated pages of docs/ anew
 	.venv/bin/greenroom config --markdown > docs/operate/ENV.md
-	.venv/bin/python -m api.reference
+	.venv/bin/python -m api.documents.reference
 
 lock: ## Pin the newest versions that fit together (needs uv and npm)
 	$(LOCK) --upgrade --extra embedded --extra test --output-file requirements.lock pyproject.toml

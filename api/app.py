@@ -3,11 +3,12 @@
 from aiohttp import web
 
 import marketplaces
-from api import docs, pages
+from api import pages
 from api.access_log import AccessLog, learn_parts
 from api.admission import ADMISSION, Admission
 from api.calls.charging import counts_later
 from api.calls.endpoint import Endpoint
+from api.documents import docs
 from api.error_answers import FORMS, ErrorForms
 from api.files import blobs
 from api.files.blobs import Blobs

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 
-from api.asyncapi import document, server_events
+from api.documents.asyncapi import document, server_events
 from core.base import events
 from core.chat.invitations import accept
 from core.notifications.notifications import notify_members

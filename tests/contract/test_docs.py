@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import marketplaces
-from api.asyncapi import server_events
+from api.documents.asyncapi import server_events
 from realtime import wire
 
 ROOT = Path(__file__).parents[2]

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from api.openapi import document
-from api.reference import PAGES
+from api.documents.openapi import document
+from api.documents.reference import PAGES
 from core.base import errors
 from core.base.errors import ErrorCode
 from marketplaces.onswift import MARKETPLACE

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from api.openapi import document
+from api.documents.openapi import document
 from config.settings import Settings
 from marketplaces.onswift import MARKETPLACE
 from tests.flow.api.conftest import Api, Caller

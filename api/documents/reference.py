@@ -6,15 +6,15 @@ from functools import partial
 from pathlib import Path
 
 import marketplaces
-from api import asyncapi
-from api.event_page import events_page
-from api.openapi import document
+from api.documents import asyncapi
+from api.documents.event_page import events_page
+from api.documents.openapi import document
 from api.ops.routes import OPS
 from core.base import errors
 from core.base.errors import ErrorCode
 from core.market.market import Marketplace
 
-DOCS = Path(__file__).parents[1] / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 def error_page() -> str:

@@ -7,7 +7,7 @@ from inspect import cleandoc
 import msgspec
 from msgspec.inspect import StructType, Type, type_info
 
-from api.asyncapi import Payload, server_events
+from api.documents.asyncapi import Payload, server_events
 from core.base.events import ClientEvent, Event
 from core.market.market import Marketplace
 from realtime.wire import ANSWERS

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from api.schemas import Json, schemas_of
+from api.documents.schemas import Json, schemas_of
 from core.base.errors import ErrorAnswer
 from core.base.events import Event
 from core.market.market import Marketplace

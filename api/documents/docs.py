@@ -5,11 +5,11 @@ from pathlib import Path
 import msgspec
 from aiohttp import web
 
-from api import asyncapi
-from api.openapi import document
+from api.documents import asyncapi
+from api.documents.openapi import document
 from core.market.market import Marketplace
 
-SWAGGER = Path(__file__).parents[1] / "web/node_modules/swagger-ui-dist"
+SWAGGER = Path(__file__).parents[2] / "web/node_modules/swagger-ui-dist"
 SWAGGER_FILES = ("swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png")
 # Swagger UI writes style attributes and inlines its icons.
 POLICY = (

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from api.schemas import Json
+from api.documents.schemas import Json
 from core.base.ids import MOST_BIGINT
 from core.market.dialect import Dialect
 

@@ -7,8 +7,8 @@ from typing import TypeGuard, get_args
 import msgspec
 
 from api.calls.signature import CHANGES, Signature, names_of, signature_of
-from api.dialect_schemas import translated, wrapped
-from api.schemas import REF, Json, schemas_of
+from api.documents.dialect_schemas import translated, wrapped
+from api.documents.schemas import REF, Json, schemas_of
 from core.base import errors
 from core.base.answers import JSON, Text
 from core.base.errors import ErrorCode
