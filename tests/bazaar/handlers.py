@@ -6,8 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from core.accounts import signup, verification
-from core.accounts.signup import NewAccount
+from core.accounts import verification
 from core.base import clock, errors
 from core.base.answers import Answer, RawBody
 from core.base.errors import ErrorCode
@@ -15,7 +14,7 @@ from core.base.ids import BigintIds
 from core.base.paging import CursorQuery, Position, cursor_pagination, page_of
 from core.base.people import Person
 from core.market.endpoints import auth
-from core.market.endpoints.account_structs import Done, LoggedIn, ResetPassword, logged_in
+from core.market.endpoints.account_structs import Done, ResetPassword
 from core.market.traits import call, like
 from core.platform.db import Db, found
 from core.text.fields import LinkToken, changed
@@ -31,17 +30,10 @@ from tests.bazaar.structs import (
     MyChange,
     NewListing,
     NewPassword,
-    Registration,
     Version,
 )
 
 LISTING_NOT_FOUND = ErrorCode("LISTING_NOT_FOUND", 404, "There is no such listing")
-
-
-@call(errors.EMAIL_EXISTS)
-async def register(ctx: Ctx, body: Registration) -> LoggedIn:
-    """Register a buyer or a seller"""
-    return logged_in(*await signup.sign_up(ctx, NewAccount(body.email, body.password, body.name, body.user_type)))
 
 
 @call(errors.INVALID_VERIFICATION_TOKEN, statuses=(302,))

@@ -9,7 +9,7 @@ CONVERSATION = "/conversations/{conversation_id}"
 MESSAGE = CONVERSATION + "/messages/{message_id}"
 
 ROUTES: tuple[Route, ...] = (
-    create("/auth/register", handlers.register, PUBLIC),
+    create("/auth/register", auth.sign_up, PUBLIC),
     post("/auth/login", auth.log_in, PUBLIC),
     post("/auth/refresh", auth.refresh, PUBLIC),
     post("/auth/logout", auth.log_out, ROLES),

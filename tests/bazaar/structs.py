@@ -1,25 +1,17 @@
 """What the bazaar's own calls take and give."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from core.accounts.emails import Email
 from core.base.paging import CursorPagination
 from core.base.people import Person
 from core.text.fields import Description, Name, Short
 
 Cents = Annotated[int, Meta(ge=0, le=10**9)]
-
-
-class Registration(msgspec.Struct, frozen=True, rename="camel"):
-    email: Email
-    password: Short
-    name: Name
-    user_type: Literal["buyer", "seller"]
 
 
 class Me(msgspec.Struct, frozen=True, rename="camel"):
