@@ -11,6 +11,7 @@ from core.limits.offenders import Offenders
 from core.limits.shared_limits import SharedLimits, raised
 from core.platform.db import open_pool
 from core.platform.metrics import Metrics
+from core.platform.outgoing import open_outgoing
 from core.platform.passwords import open_passwords
 from core.platform.redis_pool import redis_pool
 from core.platform.replica import open_late_reads
@@ -45,6 +46,7 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
         stack.push_async_callback(limits.stop)
         keys, offenders = KeyRing(settings), Offenders(metrics)
         passwords = await stack.enter_async_context(open_passwords(metrics))
+        outgoing = await stack.enter_async_context(open_outgoing())
         yield Resources(
             settings,
             db,
@@ -59,4 +61,5 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
             passwords,
             decoders(metrics),
             Totals(),
+            outgoing,
         )

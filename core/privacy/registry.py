@@ -115,6 +115,25 @@ CORE = (
         (Run("delete from one_time_tokens where user_id = $1"),),
     ),
     PersonalData(
+        "login providers",
+        frozenset({"oauth_accounts"}),
+        rows_of(
+            """
+            select provider, subject, linked_at, last_used_at from oauth_accounts where user_id = $1 order by provider"""
+        ),
+        (Run("delete from oauth_accounts where user_id = $1"),),
+    ),
+    PersonalData(
+        "api keys",
+        frozenset({"api_keys"}),
+        rows_of(
+            """
+            select id, name, prefix, scopes, created_at, expires_at, last_used_at, revoked_at, successor_id
+            from api_keys where user_id = $1 order by id"""
+        ),
+        (Run("delete from api_keys where user_id = $1"),),
+    ),
+    PersonalData(
         "email changes",
         frozenset({"email_changes"}),
         rows_of(

@@ -14,6 +14,7 @@ from core.limits.shared_limits import SharedLimits
 from core.platform.db import Db, Pool
 from core.platform.fair_queue import Turns
 from core.platform.metrics import Metrics
+from core.platform.outgoing import Outgoing
 from core.platform.passwords import Passwords
 from core.platform.replica import LateReads
 from core.platform.storage import Storage
@@ -42,6 +43,7 @@ class Resources:
     passwords: Passwords
     decoders: Turns
     totals: Totals
+    outgoing: Outgoing
 
 
 @dataclass(frozen=True, slots=True)
