@@ -4,8 +4,9 @@ Nobody gets into an account by an address that somebody only says is hers. An ac
 stranger's who waits for its owner, so nothing is linked to it; and an address that the provider has not verified is not stored.
 """
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -14,12 +15,16 @@ from core.accounts import emails, logins, sessions
 from core.accounts.identity import INSERT_ONE_TIME_TOKEN, VOID_ONE_TIME_TOKENS
 from core.accounts.oauth.profile import Profile, storable_name
 from core.accounts.oauth.rules import OAuthRules
+from core.accounts.sessions import Account
 from core.base import clock, errors
 from core.base.ids import uuid7
 from core.platform.db import Many, One, Run, Scalar, UniqueViolation
 from core.work import rate_limits as limits
 from core.work.context import Ctx
 from core.work.unit_of_work import UnitOfWork, unit_of_work
+
+# Stores what a marketplace keeps of a new user beside her account, in the same transaction.
+Joined: TypeAlias = Callable[[UnitOfWork, Account], Awaitable[None]]
 
 LOGIN: Final = "oauth login"  # the purpose of the codes that a page exchanges for tokens
 CODE_LIFETIME = timedelta(minutes=1)  # a page does so at once
@@ -95,7 +100,9 @@ WAYS = One(
 UNLINK = Run("delete from oauth_accounts where user_id = $1 and provider = $2")
 
 
-async def user_of(ctx: Ctx, profile: Profile, role: str, rules: OAuthRules, code_hash: bytes = b"") -> UUID:
+async def user_of(
+    ctx: Ctx, profile: Profile, role: str, rules: OAuthRules, joined: Joined | None = None, code_hash: bytes = b""
+) -> UUID:
     """Return whose account it is, linked or made now if need be.
 
     `code_hash` is stored as that of a code by which she logs in, so that unlinking the provider ends the code as well.
@@ -107,7 +114,7 @@ async def user_of(ctx: Ctx, profile: Profile, role: str, rules: OAuthRules, code
     for _ in range(2):
         try:
             async with unit_of_work(ctx) as work:
-                user_id = await _user_of(ctx, work, profile, role, rules)
+                user_id = await _user_of(ctx, work, profile, role, rules, joined)
                 if code_hash:
                     await INSERT_ONE_TIME_TOKEN(work.db, code_hash, user_id, LOGIN, clock.now() + CODE_LIFETIME)
                 return user_id
@@ -159,7 +166,9 @@ async def unlink(ctx: Ctx, provider: str) -> None:
         await work.record("oauth.unlink", ctx.user.id, provider=provider)
 
 
-async def _user_of(ctx: Ctx, work: UnitOfWork, profile: Profile, role: str, rules: OAuthRules) -> UUID:
+async def _user_of(
+    ctx: Ctx, work: UnitOfWork, profile: Profile, role: str, rules: OAuthRules, joined: Joined | None
+) -> UUID:
     known = await USER_OF(work.db, ctx.market, profile.provider, profile.subject, clock.now())
     if known:
         return known
@@ -173,7 +182,10 @@ async def _user_of(ctx: Ctx, work: UnitOfWork, profile: Profile, role: str, rule
         return await _link_by_email(ctx, work, profile, owner.id)
     if role not in rules.roles:
         raise errors.OAUTH_NO_ACCOUNT.error()
-    return await _sign_up(ctx, work, profile, email, role)
+    account = await _sign_up(ctx, work, profile, email, role)
+    if joined:
+        await joined(work, account)
+    return account.id
 
 
 async def _link_by_email(ctx: Ctx, work: UnitOfWork, profile: Profile, user_id: UUID) -> UUID:
@@ -184,14 +196,14 @@ async def _link_by_email(ctx: Ctx, work: UnitOfWork, profile: Profile, user_id: 
     return user_id
 
 
-async def _sign_up(ctx: Ctx, work: UnitOfWork, profile: Profile, email: str | None, role: str) -> UUID:
+async def _sign_up(ctx: Ctx, work: UnitOfWork, profile: Profile, email: str | None, role: str) -> Account:
     name = storable_name(profile.name)
     user_id = await INSERT_USER(work.db, uuid7(), ctx.market, email, name, role, clock.now())
     if user_id is None:
         raise _RacedError
     await work.record("user.sign_up", user_id, by=user_id, provider=profile.provider)
     await _insert(ctx, work, profile, user_id, used=True)
-    return user_id
+    return Account(user_id, email or "", name, role)
 
 
 async def _insert(ctx: Ctx, work: UnitOfWork, profile: Profile, user_id: UUID, *, used: bool) -> None:

@@ -18,7 +18,7 @@ from core.accounts.attempts import attempt
 from core.accounts.identity import CODE_OWNER, USE_ONE_TIME_TOKEN
 from core.accounts.oauth import flows, links
 from core.accounts.oauth.flows import Flow
-from core.accounts.oauth.links import LOGIN
+from core.accounts.oauth.links import LOGIN, Joined
 from core.accounts.oauth.profile import Asked, Profile, Provider
 from core.accounts.oauth.providers import providers_of
 from core.accounts.oauth.rules import OAuthRules
@@ -98,7 +98,9 @@ async def begin_link(ctx: Ctx, name: str, rules: OAuthRules, *, page: str = "", 
     return await _begin(ctx, name, rules, secret, page, user=ctx.user)
 
 
-async def finish(ctx: Ctx, name: str, callback: Callback, secret: str, rules: OAuthRules) -> str:
+async def finish(
+    ctx: Ctx, name: str, callback: Callback, secret: str, rules: OAuthRules, joined: Joined | None = None
+) -> str:
     """Return where a browser goes that comes back from a provider: to the page, with one of these in the fragment.
 
     `oauth=CODE` for `redeem`, `oauth-linked=PROVIDER`, or `oauth-error=` and the code of an error. Raises NOT_FOUND.
@@ -111,7 +113,7 @@ async def finish(ctx: Ctx, name: str, callback: Callback, secret: str, rules: OA
             page = flow.page
             await flows.use(ctx.db, flow.id)
             profile = await _profile(ctx, provider, callback, flow, secret, rules)
-            return _landing(ctx, page, await _arrived(ctx, flow, profile, secret, rules))
+            return _landing(ctx, page, await _arrived(ctx, flow, profile, secret, rules, joined))
     except AppError as error:
         return _landing(ctx, page, f"oauth-error={error.kind.code}")
 
@@ -132,7 +134,15 @@ def new_nonce(ctx: Ctx) -> str:
 
 
 async def log_in_by_token(
-    ctx: Ctx, name: str, token: str, nonce: str, rules: OAuthRules, *, role: str = "", given_name: str = ""
+    ctx: Ctx,
+    name: str,
+    token: str,
+    nonce: str,
+    rules: OAuthRules,
+    joined: Joined | None = None,
+    *,
+    role: str = "",
+    given_name: str = "",
 ) -> tuple[Account, Tokens]:
     """Open a session for a token that an app has got from a provider; `given_name` is what Apple's SDK says beside it, once.
 
@@ -145,7 +155,7 @@ async def log_in_by_token(
         await flows.use(ctx.db, id)
     if not profile.name:
         profile = msgspec.structs.replace(profile, name=given_name)
-    user_id = await links.user_of(ctx, profile, role, rules)
+    user_id = await links.user_of(ctx, profile, role, rules, joined)
     return await _open_session(ctx, user_id)
 
 
@@ -189,13 +199,15 @@ async def _profile(
     return await provider.by_code(ctx.resources.outgoing, callback.code, asked, callback.user)
 
 
-async def _arrived(ctx: Ctx, flow: Flow, profile: Profile, secret: str, rules: OAuthRules) -> str:
+async def _arrived(
+    ctx: Ctx, flow: Flow, profile: Profile, secret: str, rules: OAuthRules, joined: Joined | None
+) -> str:
     """Link the provider, or make the code for whose account it is; return the fragment that says so."""
     if flow.user_id and flow.session_id:
         await links.link(ctx, profile, flow.user_id, flow.session_id)
         return f"oauth-linked={flow.provider}"
     code = secrets.token_urlsafe(32)
-    await links.user_of(ctx, profile, flow.role, rules, flows.code_hash(code, secret))
+    await links.user_of(ctx, profile, flow.role, rules, joined, flows.code_hash(code, secret))
     return f"oauth={code}"
 
 

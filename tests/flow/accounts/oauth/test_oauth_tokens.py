@@ -20,10 +20,12 @@ from joserfc.jwk import OctKey, RSAKey
 from cli.login_provider.people import PEOPLE
 from core.accounts.oauth import flows, login
 from core.accounts.oauth.providers import DISCOVERY
-from core.base import clock
+from core.accounts.sessions import Account
+from core.base import clock, errors
 from core.base.errors import AppError
 from core.limits.budget import Window
 from core.platform import outgoing
+from core.work.unit_of_work import UnitOfWork
 from tests.flow.accounts.oauth.site import Browser, Site
 
 ADA = PEOPLE["ada"]
@@ -73,6 +75,27 @@ async def by_app(site: Site, provider: str = "google") -> str:
     """Log in as an app does."""
     nonce = login.new_nonce(site.ctx())
     return await log_in(site, site.provider.id_token(provider, ADA, nonce), nonce, provider)
+
+
+async def test_what_a_marketplace_keeps_of_a_new_user_is_stored_with_her_or_she_is_not(site: Site) -> None:
+    seen: list[str] = []
+
+    async def joined(_work: UnitOfWork, account: Account) -> None:
+        seen.append(f"{account.role} {account.name}")
+        if len(seen) == 1:
+            raise errors.EMAIL_EXISTS.error()
+
+    async def log_in() -> None:
+        nonce = login.new_nonce(site.ctx())
+        token = site.provider.id_token("google", ADA, nonce)
+        await login.log_in_by_token(site.ctx(), "google", token, nonce, site.rules, joined, role="talent")
+
+    with pytest.raises(AppError):
+        await log_in()
+    assert await site.env.resources.db.fetchval("select count(*) from users") == 0
+    for _ in range(2):
+        await log_in()
+    assert seen == ["talent Ada Example"] * 2
 
 
 @pytest.mark.parametrize("provider", ["google", "apple", "facebook"])
