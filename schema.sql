@@ -23,7 +23,7 @@ $$;
 create table users (
     id uuid primary key,
     market text not null,
-    email text not null,
+    email text,
     password_hash text not null,
     name text not null,
     role text not null,
@@ -56,7 +56,8 @@ create index user_search_words on user_search using gin (words);
 create function index_user() returns trigger language plpgsql as $$
 begin
     if new.deleted_at is null then
-        insert into user_search (user_id, words) values (new.id, search_name(new.name) || search_name(new.email))
+        insert into user_search (user_id, words)
+        values (new.id, search_name(new.name) || search_name(coalesce(new.email, '')))
         on conflict (user_id) do update set words = excluded.words;
     else
         delete from user_search where user_id = new.id;
@@ -139,6 +140,47 @@ create unique index email_changes_pending on email_changes (user_id) where chang
 create index email_changes_user on email_changes (user_id);
 -- tidy
 create index email_changes_expired on email_changes (expires_at);
+
+-- Whom a provider of logins (Google, Apple, Facebook) knows as `subject`. None of the provider's tokens is kept.
+create table oauth_accounts (
+    id uuid primary key,
+    market text not null,
+    provider text not null,
+    subject text not null,
+    user_id uuid not null references users on delete cascade,
+    linked_at timestamptz not null,
+    last_used_at timestamptz,
+    unique (market, provider, subject),
+    unique (user_id, provider)
+);
+
+-- Logins by a provider that have come back, until they would have expired: each is good for one use.
+create table used_flows (
+    id uuid primary key,
+    expires_at timestamptz not null
+);
+-- tidy
+create index used_flows_expired on used_flows (expires_at);
+
+-- Keys of programs. Shown once, stored as a SHA-256, found by their prefix. successor_id: the key that it was rotated to.
+create table api_keys (
+    id uuid primary key,
+    market text not null,
+    user_id uuid not null references users on delete cascade,
+    name text not null,
+    prefix text not null unique,
+    hash bytea not null,
+    scopes text[] not null,
+    created_at timestamptz not null,
+    expires_at timestamptz not null,
+    last_used_at timestamptz,
+    revoked_at timestamptz,
+    successor_id uuid
+);
+-- api_keys.LIST_OF_USER, credentials.END_API_KEYS
+create index api_keys_user on api_keys (user_id);
+-- tidy
+create index api_keys_expired on api_keys (least(expires_at, revoked_at));
 
 -- last_seq: the place of the newest message. version: counts every change in the conversation, changed_at: when the last one was.
 -- A conversation with a subject (OnSwift: a project) has the people of that as its members: nobody else adds or removes them.

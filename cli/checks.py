@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 
 from cli.errors import CommandError
-from config.settings import Settings, masked
+from config.settings import Settings, SettingsError, masked
 from core.base.errors import AppError
 from core.market.market import Marketplace
 from core.platform.migrate import MIGRATIONS
@@ -35,8 +35,20 @@ def markets(names: tuple[str, ...]) -> list[Marketplace]:
 async def check_settings(settings: Settings) -> None:
     """Raise CommandError unless everything the settings name is available: marketplaces, a migrated database, a Redis."""
     markets(settings.marketplaces)
+    _check_login_providers(settings)
     await check_migrated(settings)
     await _check_all_redis(settings)
+
+
+def _check_login_providers(settings: Settings) -> None:
+    """Raise CommandError unless the key for logins by Apple can be read, if there are such logins."""
+    if settings.apple_client_ids:
+        from core.accounts.oauth.providers import providers_of  # brings a library that most processes never need
+
+        try:
+            providers_of(settings)
+        except SettingsError as error:
+            raise CommandError(str(error)) from None
 
 
 async def warn_of_files(settings: Settings, storage: Storage) -> None:

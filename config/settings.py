@@ -20,10 +20,12 @@ RedisUrl = Annotated[str, Meta(pattern=r"^((rediss?|unix)://[^,]+|rediss?\+senti
 SmtpUrl = Annotated[str, Meta(pattern=r"^smtps?://[^/]")]
 ClamdUrl = Annotated[str, Meta(pattern=r"^(tcp|unix)://.")]
 HttpUrl = Annotated[str, Meta(pattern=r"^https?://[^/\s]+$")]
+LoopbackUrl = Annotated[str, Meta(pattern=r"^http://127\.0\.0\.1:[0-9]{1,5}$")]
 HttpAddress = Annotated[str, Meta(pattern=r"^https?://[^/\s]+/\S+$")]
 SigningKey = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]+:.{32,}$")]
 RaisedLimit = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}:([1-9][0-9]{0,2}|1000)$")]
 OperatorToken = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._@-]+:.{32,}$")]
+ClientId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]+$")]  # of an application at a login provider
 MarketplaceName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
@@ -159,6 +161,31 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             " empty: pushes are only logged"
         ),
     ] = ""
+    google_client_ids: Annotated[
+        tuple[ClientId, ...],
+        Meta(
+            description="Client ids for logins by Google: first that of the web, then those of apps; empty: no such logins"
+        ),
+    ] = ()
+    google_client_secret: Annotated[str, Meta(description="Secret of the first of them")] = ""
+    apple_client_ids: Annotated[
+        tuple[ClientId, ...],
+        Meta(description="Services ID, then bundle ids of apps, for logins by Apple; empty: no such logins"),
+    ] = ()
+    apple_team_id: Annotated[str, Meta(description="Team id of the developer account at Apple")] = ""
+    apple_key_id: Annotated[str, Meta(description="Id of the key for Sign in with Apple")] = ""
+    apple_key: Annotated[str, Meta(description="File with that key (.p8)")] = ""
+    facebook_app_id: Annotated[
+        ClientId | Literal[""], Meta(description="App id for logins by Facebook; empty: no such logins")
+    ] = ""
+    facebook_app_secret: Annotated[str, Meta(description="Its secret")] = ""
+    oauth_local_url: Annotated[
+        LoopbackUrl | Literal[""],
+        Meta(
+            description="http://127.0.0.1:port of a server that stands in for those of these providers that have no ids, and logs"
+            " in anybody as anybody: `greenroom dev` runs one; never in production"
+        ),
+    ] = ""
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR"], Meta(description="DEBUG, INFO, WARNING or ERROR")
     ] = "INFO"
@@ -176,6 +203,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = ""
 
 
+SECRETS = ("s3_secret", "google_client_secret", "facebook_app_secret")
 SECRETS_BY_NAME = ("jwt_keys", "operator_tokens")
 BY_NAME = (*SECRETS_BY_NAME, "raised_limits")  # name:value, each name once
 FIELDS: dict[str, FieldInfo] = {PREFIX + field.name.upper(): field for field in fields(Settings)}
@@ -246,7 +274,7 @@ def _check(field: str, values: object) -> None:
 def _mask(field: str, value: object) -> str:
     if isinstance(value, list | tuple):
         return ",".join(_mask(field, item) for item in value)
-    if field == "s3_secret":
+    if field in SECRETS:
         return "***" if value else ""
     if field in SECRETS_BY_NAME:
         name, colon, _ = str(value).partition(":")

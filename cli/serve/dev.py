@@ -14,6 +14,7 @@ from cli.embedded.process import Server
 from cli.embedded.servers import embedded_servers
 from cli.errors import CommandError
 from cli.lifetime import run, until
+from cli.login_provider import login_provider
 from cli.mail_sink import mail_sink
 from cli.migrate import migrate_database
 from cli.progress import step
@@ -42,7 +43,11 @@ async def _run(settings: Settings, servers: Sequence[Server], stop: asyncio.Even
     with step("Bringing the database up to date"):
         await migrate_database(settings)
     await check_settings(settings)
-    async with _mail_server(settings) as with_mail, _processes(with_mail) as (port, worker):
+    async with (
+        _mail_server(settings) as with_mail,
+        _login_provider(with_mail) as with_logins,
+        _processes(with_logins) as (port, worker),
+    ):
         print(_greeting(settings, own_url(settings.host, port)))
         sys.stdout.flush()
         await until(stop, worker.wait(), _watch(servers))
@@ -67,6 +72,15 @@ async def _mail_server(settings: Settings) -> AsyncIterator[Settings]:
     else:
         async with mail_sink() as url:
             yield msgspec.structs.replace(settings, smtp_url=url)
+
+
+@asynccontextmanager
+async def _login_provider(settings: Settings) -> AsyncIterator[Settings]:
+    if settings.oauth_local_url:
+        yield settings
+    else:
+        async with login_provider() as provider:
+            yield msgspec.structs.replace(settings, oauth_local_url=provider.url)
 
 
 @asynccontextmanager

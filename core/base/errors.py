@@ -49,12 +49,17 @@ HEIC_NOT_SUPPORTED = ErrorCode(
 )
 INVALID_VERIFICATION_TOKEN = ErrorCode("INVALID_VERIFICATION_TOKEN", 400, "Invalid or expired token")
 INVALID_RESET_TOKEN = ErrorCode("INVALID_RESET_TOKEN", 400, "Invalid or expired token")
+OAUTH_STATE_INVALID = ErrorCode(
+    "OAUTH_STATE_INVALID", 400, "This login has expired, was used before, or was begun in another browser: begin again"
+)
+OAUTH_DENIED = ErrorCode("OAUTH_DENIED", 400, "The provider did not confirm the login")
 UNKNOWN_EVENT = ErrorCode("UNKNOWN_EVENT", 400, "There is no such event")
 UNAUTHORIZED = ErrorCode("UNAUTHORIZED", 401, "Not authenticated")
 TOKEN_EXPIRED = ErrorCode("TOKEN_EXPIRED", 401, "The access token has expired: refresh it")
 SESSION_ENDED = ErrorCode("SESSION_ENDED", 401, "This session has ended: log in again")
 INVALID_CREDENTIALS = ErrorCode("INVALID_CREDENTIALS", 401, "Invalid credentials")
 INVALID_REFRESH_TOKEN = ErrorCode("INVALID_REFRESH_TOKEN", 401, "Invalid or expired refresh token")
+OAUTH_TOKEN_INVALID = ErrorCode("OAUTH_TOKEN_INVALID", 401, "The token of the provider is not valid")
 FORBIDDEN = ErrorCode("FORBIDDEN", 403, "Not authorized")
 CSRF_TOKEN_INVALID = ErrorCode("CSRF_TOKEN_INVALID", 403, "Send the session's CSRF token as X-CSRF-Token")
 REAUTHENTICATION_REQUIRED = ErrorCode(
@@ -73,11 +78,21 @@ HUB_NOT_FOUND = ErrorCode("HUB_NOT_FOUND", 404, "There is no such hub")
 REPORT_NOT_FOUND = ErrorCode("REPORT_NOT_FOUND", 404, "There is no such report")
 NOTIFICATION_NOT_FOUND = ErrorCode("NOTIFICATION_NOT_FOUND", 404, "Notification not found")
 DEVICE_NOT_FOUND = ErrorCode("DEVICE_NOT_FOUND", 404, "Device not found")
+OAUTH_NO_ACCOUNT = ErrorCode("OAUTH_NO_ACCOUNT", 404, "Nobody has signed up with this provider's account yet")
+OAUTH_NOT_LINKED = ErrorCode("OAUTH_NOT_LINKED", 404, "No account of this provider is linked")
+API_KEY_NOT_FOUND = ErrorCode("API_KEY_NOT_FOUND", 404, "There is no such API key, or it is not valid any more")
 FILE_NOT_FOUND = ErrorCode("FILE_NOT_FOUND", 404, "File not found")
 FILE_REJECTED = ErrorCode("FILE_REJECTED", 404, "The file was not accepted and has been deleted")
 METHOD_NOT_ALLOWED = ErrorCode("METHOD_NOT_ALLOWED", 405, "Method not allowed")
 REQUEST_TIMEOUT = ErrorCode("REQUEST_TIMEOUT", 408, "The request did not come in time", retryable=True)
 EMAIL_EXISTS = ErrorCode("EMAIL_EXISTS", 409, "An account with this email exists")
+EMAIL_NOT_VERIFIED = ErrorCode("EMAIL_NOT_VERIFIED", 409, "Verify your email address first")
+OAUTH_ALREADY_LINKED = ErrorCode(
+    "OAUTH_ALREADY_LINKED", 409, "Another account of this provider, or of yours, is linked"
+)
+LAST_LOGIN_METHOD = ErrorCode("LAST_LOGIN_METHOD", 409, "This is your only way to log in: set a password first")
+API_KEY_ROTATED = ErrorCode("API_KEY_ROTATED", 409, "This API key was rotated already")
+TOO_MANY_API_KEYS = ErrorCode("TOO_MANY_API_KEYS", 409, "There are as many API keys as one user can have: revoke one")
 CONVERSATION_CLOSED = ErrorCode("CONVERSATION_CLOSED", 409, "The conversation is closed: it can be read, no more")
 GROUP_FULL = ErrorCode("GROUP_FULL", 409, "The group has as many members as it can have")
 HUB_SILENT = ErrorCode("HUB_SILENT", 409, "The hub is silent: nobody can tell it anything right now", retryable=True)
@@ -98,6 +113,9 @@ TOO_MANY_CONNECTIONS = ErrorCode(
 HEADERS_TOO_LARGE = ErrorCode("HEADERS_TOO_LARGE", 431, "The headers of the request are too large")
 INTERNAL_ERROR = ErrorCode("INTERNAL_ERROR", 500, "Internal server error", retryable=True)
 SEARCH_TOO_BROAD = ErrorCode("SEARCH_TOO_BROAD", 503, "This search takes too long: narrow it down")
+PROVIDER_UNAVAILABLE = ErrorCode(
+    "PROVIDER_UNAVAILABLE", 503, "The login provider cannot be reached right now", retryable=True
+)
 UNAVAILABLE = ErrorCode("UNAVAILABLE", 503, "The service is not available right now", retryable=True)
 
 TABLE: dict[str, ErrorCode] = {value.code: value for value in list(globals().values()) if isinstance(value, ErrorCode)}

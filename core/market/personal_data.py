@@ -5,7 +5,8 @@ projects) stays whole.
 """
 
 from core import reports, reviews
-from core.accounts import email_changes, identity, sessions
+from core.accounts import api_keys, email_changes, identity, sessions
+from core.accounts.oauth import links
 from core.calendars import feeds
 from core.chat import blocking, conversations, invitations, mutes
 from core.files import table as files
@@ -17,6 +18,8 @@ from core.work.personal_data import PersonalData
 CORE: tuple[PersonalData, ...] = (
     sessions.PERSONAL_DATA,
     identity.CODES,
+    links.PERSONAL_DATA,
+    api_keys.PERSONAL_DATA,
     email_changes.PERSONAL_DATA,
     idempotency.PERSONAL_DATA,
     devices.PERSONAL_DATA,

@@ -12,6 +12,7 @@ from core.limits.shared_limits import SharedLimits, raised
 from core.platform.db import open_pool
 from core.platform.observability.metrics import Metrics
 from core.platform.observability.telemetry import open_telemetry
+from core.platform.outgoing import open_outgoing
 from core.platform.passwords import open_passwords
 from core.platform.redis_pool import redis_pool
 from core.platform.replica import open_late_reads
@@ -47,6 +48,7 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
         ids = await stack.enter_async_context(open_ids(db))
         keys, offenders = KeyRing(settings), Offenders(metrics)
         passwords = await stack.enter_async_context(open_passwords(metrics))
+        outgoing = await stack.enter_async_context(open_outgoing())
         yield Resources(
             settings,
             db,
@@ -62,4 +64,5 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
             decoders(metrics),
             Totals(),
             ids,
+            outgoing,
         )

@@ -3,7 +3,8 @@
 from datetime import timedelta
 
 from core import reports
-from core.accounts import email_changes, identity, sessions
+from core.accounts import api_keys, email_changes, identity, sessions
+from core.accounts.oauth import flows
 from core.base import clock
 from core.calendars import feeds
 from core.chat import invitations, mutes
@@ -21,6 +22,8 @@ OLD: tuple[tuple[Run | Scalar[int], timedelta], ...] = (
     (idempotency.FORGET, idempotency.KEPT),
     (identity.FORGET_ONE_TIME_TOKENS, timedelta(0)),
     (email_changes.FORGET, email_changes.KEPT),
+    (flows.FORGET, timedelta(0)),
+    (api_keys.FORGET, api_keys.KEPT),
     (sessions.FORGET_ENDED, timedelta(days=30)),
     (sessions.FORGET_EXPIRED, REFRESH_LIFETIME + A_WHILE),
     (invitations.FORGET_ANSWERED, invitations.PAUSE_AFTER_DECLINE),

@@ -14,6 +14,7 @@ from core.limits.shared_limits import SharedLimits
 from core.platform.db import Connection, Db, Pool
 from core.platform.fair_queue import Turns
 from core.platform.observability.metrics import Metrics
+from core.platform.outgoing import Outgoing
 from core.platform.passwords import Passwords
 from core.platform.replica import LateReads
 from core.platform.sequences import NewIds
@@ -48,6 +49,7 @@ class Resources:
     decoders: Turns
     totals: Totals
     ids: NewIds
+    outgoing: Outgoing
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 from aiohttp import DummyCookieJar
-from api.documents.openapi import document
 
 import marketplaces
+from api.documents.openapi import document
 from config.settings import Settings
 from core.market.market import Marketplace
 from marketplaces import onswift
