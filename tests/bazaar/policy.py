@@ -21,6 +21,8 @@ POLICY = Policy(
     name="bazaar",
     title="Bazaar",
     roles=ROLES,
+    issuer="https://bazaar.example",
+    audience="bazaar-app",
     may_converse=lambda role, other: role != other,
     notices=(MESSAGE_RECEIVED, LISTING_SOLD),
     personal_data=(LISTINGS, *CORE),

@@ -1,5 +1,6 @@
 """What a marketplace's dialect changes at the edge of REST, seen by the clients of one that changes everything."""
 
+import base64
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -47,6 +48,12 @@ async def api(env: Environment, light_passwords: None) -> AsyncIterator[BazaarAp
     async with serving(env, DummyCookieJar(), BazaarApi) as api:
         assert isinstance(api, BazaarApi)
         yield api
+
+
+def claims_of(caller: Caller) -> dict[str, Any]:
+    payload = caller.access_token.split(".")[1]
+    claims: dict[str, Any] = msgspec.json.decode(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    return claims
 
 
 async def listed(seller: Caller) -> str:
@@ -142,6 +149,11 @@ async def test_a_repeat_with_its_key_gets_the_same_answer_in_the_dialect(api: Ba
     assert again.headers["Idempotency-Replayed"] == "true"
     assert again.body == first.body
     assert first.body["data"]["seller"]["id"] == ann.id
+
+
+async def test_access_tokens_name_who_has_issued_them_and_for_whom_where_a_marketplace_says_so(api: BazaarApi) -> None:
+    claims = claims_of(await api.signed_up("seller"))
+    assert (claims["iss"], claims["aud"]) == ("https://bazaar.example", "bazaar-app")
 
 
 async def test_tokens_are_in_cookies_unless_the_body_is_asked_for(env: Environment, light_passwords: None) -> None:
