@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import replace
+from functools import cache
 
 import msgspec
 from aiohttp import hdrs, web
@@ -260,6 +261,7 @@ def answered(request: web.Request, answer: Answer[bytes], *, is_shared: bool = F
     return web.Response(body=body, status=answer.status, headers=headers)
 
 
+@cache
 def _shape(type: object | None) -> Shape[object] | None:
     return Shape(type) if type else None
 
