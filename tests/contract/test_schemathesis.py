@@ -25,6 +25,7 @@ def settings(settings: Settings) -> Settings:
     return without_limits(settings)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(SECONDS + 240)
 async def test_no_call_fails_or_answers_what_is_not_documented(api: Api, tmp_path: Path) -> None:
     callers = await api.signed_up("creator"), await api.signed_up("talent")
