@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -80,16 +80,15 @@ def shared_database(postgres: Server) -> Iterator[Shared]:
     """Return the database that the tests of a process share."""
     with cloned(postgres.url, "test") as url:
         shared = Shared(url)
-        shared.guard()
         yield shared
         shared.close()
 
 
 @pytest.fixture
-def database_url(shared_database: Shared) -> str:
+async def database_url(shared_database: Shared) -> AsyncIterator[str]:
     """Return the address of a migrated, empty database whose schema stays as it is."""
-    shared_database.empty()
-    return shared_database.url
+    yield shared_database.url
+    await shared_database.empty()
 
 
 @pytest.fixture
@@ -100,11 +99,14 @@ def fresh_database_url(postgres: Server) -> Iterator[str]:
 
 
 @pytest.fixture
-def redis_url(redis: Server) -> str:
-    """Return the address of a Redis with nothing in it."""
+def redis_url(redis: Server) -> Iterator[str]:
+    """Return the address of a Redis with nothing in it; no connection to it is left afterwards."""
     with Redis.from_url(redis.url) as client:
         client.flushall()
-    return redis.url
+    yield redis.url
+    with Redis.from_url(redis.url) as client:
+        for kind in ("normal", "pubsub"):
+            client.client_kill_filter(_type=kind, skipme=True)
 
 
 @pytest.fixture

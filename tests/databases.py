@@ -1,8 +1,10 @@
-"""The databases of a test process: one that its tests share, emptied before each, and fresh ones for a test or a file."""
+"""The databases of a test process: one that its tests share, emptied after each, and fresh ones for a test or a file."""
 
 import asyncio
 from collections.abc import Coroutine, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
+from threading import Thread
 
 import asyncpg
 
@@ -43,27 +45,30 @@ create event trigger refuse_drop on sql_drop execute function refuse_ddl()"""
 
 
 class Shared:
-    """A database that is emptied again and again."""
+    """A database that is emptied again and again, over a connection that outlives the loops of the tests."""
 
     def __init__(self, url: str) -> None:
         self.url = url
         self._connection: asyncpg.Connection | None = None
-        # The factory keeps the runner from touching the loop that pytest has set.
-        self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
+        self._loop = asyncio.new_event_loop()
+        self._thread = Thread(target=self._loop.run_forever, name="shared database", daemon=True)
+        self._thread.start()
+        self._begun(self._execute(GUARD)).result()
 
-    def guard(self) -> None:
-        """Refuse changes of the schema from now on."""
-        self._runner.run(self._execute(GUARD))
-
-    def empty(self) -> None:
-        """Delete everything, and end all other connections."""
-        self._runner.run(self._execute(EMPTY))
+    async def empty(self) -> None:
+        """Delete everything, and end all other connections; the loop of the test sees them end meanwhile."""
+        await asyncio.wrap_future(self._begun(self._execute(EMPTY)))
 
     def close(self) -> None:
         """Hang up."""
         if self._connection:
-            self._runner.run(self._connection.close())
-        self._runner.close()
+            self._begun(self._connection.close()).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def _begun(self, work: Coroutine[None, None, None]) -> Future[None]:
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     async def _execute(self, statement: str) -> None:
         if self._connection is None or self._connection.is_closed():
@@ -92,5 +97,6 @@ async def execute(url: str, statement: str) -> None:
 
 def run(work: Coroutine[None, None, None]) -> None:
     """Run something to its end, before or after tests."""
+    # The factory keeps the runner from touching the loop that pytest has set.
     with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
         runner.run(work)
