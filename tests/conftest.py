@@ -1,4 +1,4 @@
-"""What tests run on: a real Postgres, Redis and S3 of each test process, a fresh database for each test that asks."""
+"""What tests run on: a real Postgres, Redis and S3 of each test process, and an empty database for each test that asks."""
 
 import asyncio
 import shutil
@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from tempfile import mkdtemp
 
-import asyncpg
 import pytest
 import uvloop
 from argon2 import PasswordHasher
@@ -21,6 +20,7 @@ from cli.embedded.s3 import S3Server, embedded_s3, with_s3
 from config.settings import Settings
 from core.platform import passwords
 from core.platform.migrate import migrate
+from tests.databases import Shared, cloned
 
 generated.register_profile("untimed", generated(), deadline=None)  # a busy machine is no failure
 generated.load_profile("untimed")
@@ -75,23 +75,38 @@ def s3(servers_folder: Path) -> Iterator[S3Server]:
         yield server
 
 
-@pytest.fixture
-async def database_url(postgres: Server) -> AsyncIterator[str]:
-    """Return the address of a migrated, empty database of this test's own."""
-    admin = await asyncpg.connect(postgres.url, database="postgres")
-    await admin.execute("drop database if exists test with (force)")
-    await admin.execute("create database test template greenroom")
-    yield postgres.url.replace("/greenroom?", "/test?")
-    await admin.execute("drop database test with (force)")
-    await admin.close()
+@pytest.fixture(scope="session")
+def shared_database(postgres: Server) -> Iterator[Shared]:
+    """Return the database that the tests of a process share."""
+    with cloned(postgres.url, "test") as url:
+        shared = Shared(url)
+        yield shared
+        shared.close()
 
 
 @pytest.fixture
-def redis_url(redis: Server) -> str:
-    """Return the address of a Redis with nothing in it."""
+async def database_url(shared_database: Shared) -> AsyncIterator[str]:
+    """Return the address of a migrated, empty database whose schema stays as it is."""
+    yield shared_database.url
+    await shared_database.empty()
+
+
+@pytest.fixture
+def fresh_database_url(postgres: Server) -> Iterator[str]:
+    """Return the address of a migrated, empty database of this test's own: for its schema, plans and statistics."""
+    with cloned(postgres.url, "fresh") as url:
+        yield url
+
+
+@pytest.fixture
+def redis_url(redis: Server) -> Iterator[str]:
+    """Return the address of a Redis with nothing in it; no connection to it is left afterwards."""
     with Redis.from_url(redis.url) as client:
         client.flushall()
-    return redis.url
+    yield redis.url
+    with Redis.from_url(redis.url) as client:
+        for kind in ("normal", "pubsub"):
+            client.client_kill_filter(_type=kind, skipme=True)
 
 
 @pytest.fixture

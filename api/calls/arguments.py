@@ -63,6 +63,7 @@ class Arguments:
 
 
 @cache
+@cache
 def _shape(type: object | None) -> Shape[object] | None:
     return Shape(type) if type else None
 

@@ -1,5 +1,6 @@
 """A marketplace's OpenAPI document, and the page to browse it: Swagger UI from node_modules, so it works offline."""
 
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -40,16 +41,22 @@ START = """SwaggerUIBundle({
 
 
 def routes(market: Marketplace, prefix: str) -> list[web.RouteDef]:
-    """Return `openapi.json`, `asyncapi.json` and `docs` of a marketplace, under a prefix."""
-    openapi = msgspec.json.encode(document(market, prefix.removesuffix("/api")))
-    events = msgspec.json.encode(asyncapi.document(market))
+    """Return `openapi.json`, `asyncapi.json` and `docs` of a marketplace, under a prefix; made when asked for."""
     page = PAGE.format(title=market.title)
 
+    @cache
+    def openapi() -> bytes:
+        return msgspec.json.encode(document(market, prefix.removesuffix("/api")))
+
+    @cache
+    def events() -> bytes:
+        return msgspec.json.encode(asyncapi.document(market))
+
     async def get_openapi(_request: web.Request) -> web.Response:
-        return web.Response(body=openapi, content_type="application/json", headers=CACHE)
+        return web.Response(body=openapi(), content_type="application/json", headers=CACHE)
 
     async def get_asyncapi(_request: web.Request) -> web.Response:
-        return web.Response(body=events, content_type="application/json", headers=CACHE)
+        return web.Response(body=events(), content_type="application/json", headers=CACHE)
 
     async def get_page(_request: web.Request) -> web.Response:
         return web.Response(text=page, content_type="text/html", headers=CACHE | {"Content-Security-Policy": POLICY})

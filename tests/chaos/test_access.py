@@ -47,7 +47,7 @@ async def talk_on(member: Person, room: str) -> None:
         await asyncio.sleep(0.05)
 
 
-@pytest.mark.parametrize("remove", [remove_by_socket, remove_by_rest])
+@pytest.mark.parametrize("remove", [remove_by_socket, pytest.param(remove_by_rest, marks=pytest.mark.slow)])
 async def test_a_removed_member_hears_and_says_nothing_a_second_later(stage: Stage, remove: Remove) -> None:
     async with gathered(stage, people=8, conversations=1, each=1) as crowd:
         owner, member = crowd.people[0], crowd.people[1]

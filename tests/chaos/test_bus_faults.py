@@ -42,7 +42,9 @@ async def say(publisher: Publisher, crowd: Crowd, dice: random.Random, count: in
         await publisher.append(Draft(uuid7(), UUID(room), sender, f"from outside {number}, {uuid7()}"))
 
 
-@pytest.mark.parametrize("says", [True, False], ids=["twice and in any order", "never"])
+@pytest.mark.parametrize(
+    "says", [pytest.param(True, id="twice and in any order"), pytest.param(False, id="never", marks=pytest.mark.slow)]
+)
 async def test_everybody_hears_everything_once_and_in_order_when_the_bus_says_it(stage: Stage, says: bool) -> None:
     urls = (stage.servers.redis.url,)
     settings = Settings(database_url=stage.servers.postgres.url, redis_urls=urls, jwt_keys=(KEY,))

@@ -32,6 +32,7 @@ async def test_nothing_is_lost_when_hubs_are_killed(stage: Stage) -> None:
         assert crowd.count(Disconnected) > 0
 
 
+@pytest.mark.slow
 async def test_nothing_is_lost_when_a_hub_dies_while_the_last_words_are_said(stage: Stage) -> None:
     async with gathered(stage) as crowd:
         async with crowd.talking(200.0):
@@ -40,6 +41,7 @@ async def test_nothing_is_lost_when_a_hub_dies_while_the_last_words_are_said(sta
         assert await crowd.settled() == []
 
 
+@pytest.mark.slow
 async def test_nothing_is_lost_when_a_hub_stands_still_for_five_seconds(stage: Stage) -> None:
     async with gathered(stage) as crowd:
         async with crowd.talking():
@@ -51,6 +53,7 @@ async def test_nothing_is_lost_when_a_hub_stands_still_for_five_seconds(stage: S
         assert await crowd.settled() == []
 
 
+@pytest.mark.slow
 async def test_a_rolling_restart_loses_nothing_and_shows_no_error(stage: Stage) -> None:
     async with gathered(stage) as crowd:
         async with crowd.talking():
@@ -63,6 +66,7 @@ async def test_a_rolling_restart_loses_nothing_and_shows_no_error(stage: Stage) 
         assert crowd.count(Connected) > len(crowd.people)
 
 
+@pytest.mark.slow
 async def test_a_client_that_does_not_read_delays_nobody_and_gets_all_in_order_when_it_reads_again(
     stage: Stage,
 ) -> None:
@@ -81,6 +85,7 @@ async def test_a_client_that_does_not_read_delays_nobody_and_gets_all_in_order_w
         assert sum(isinstance(line, Disconnected) for line in slow.journal.lines) == 1
 
 
+@pytest.mark.slow
 async def test_clients_that_never_read_delay_nobody(stage: Stage) -> None:
     async with gathered(stage, people=26, conversations=1, each=1) as crowd:
         crowd.people, sleepers = crowd.people[:6], crowd.people[6:]

@@ -11,7 +11,10 @@ from tests.chaos.stage import Stage
 pytestmark = pytest.mark.chaos
 
 
-@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL], ids=["fast shutdown", "kill"])
+@pytest.mark.parametrize(
+    "end",
+    [pytest.param(signal.SIGINT, id="fast shutdown", marks=pytest.mark.slow), pytest.param(signal.SIGKILL, id="kill")],
+)
 async def test_nothing_is_lost_when_postgres_restarts(stage: Stage, end: signal.Signals) -> None:
     async with gathered(stage) as crowd:
         async with crowd.talking(100.0):
@@ -25,6 +28,7 @@ async def test_nothing_is_lost_when_postgres_restarts(stage: Stage, end: signal.
         assert crowd.count(Refused) > 0
 
 
+@pytest.mark.slow
 async def test_nothing_is_lost_when_postgres_and_redis_die_together_while_the_last_words_are_said(stage: Stage) -> None:
     async with gathered(stage) as crowd:
         async with crowd.talking(200.0):

@@ -21,6 +21,7 @@ async def test_nothing_is_lost_when_redis_restarts_while_the_last_words_are_said
         assert await crowd.settled() == []
 
 
+@pytest.mark.slow
 async def test_people_on_different_hubs_talk_on_without_redis(stage: Stage) -> None:
     async with gathered(stage) as crowd:
         async with crowd.talking():
@@ -30,6 +31,7 @@ async def test_people_on_different_hubs_talk_on_without_redis(stage: Stage) -> N
         assert await crowd.settled() == []
 
 
+@pytest.mark.slow
 async def test_nothing_is_lost_between_hubs_of_which_one_is_cut_off_from_redis(stage: Stage) -> None:
     async with gathered(stage) as crowd:
         async with crowd.talking():
@@ -48,6 +50,7 @@ async def test_nothing_is_lost_when_connections_to_redis_break_and_come_back_at_
         assert await crowd.settled() == []
 
 
+@pytest.mark.slow
 async def test_nothing_is_lost_and_nothing_hangs_when_the_bus_is_connected_but_deaf(stage: Stage) -> None:
     async with gathered(stage) as crowd:
         async with crowd.talking():
@@ -66,6 +69,7 @@ async def test_nothing_is_lost_and_nothing_hangs_when_the_bus_is_connected_but_d
         assert await crowd.settled() == []
 
 
+@pytest.mark.slow
 async def test_nothing_is_lost_or_out_of_order_when_the_bus_is_slow(stage: Stage) -> None:
     async with gathered(stage) as crowd:
         async with crowd.talking():
@@ -76,6 +80,7 @@ async def test_nothing_is_lost_or_out_of_order_when_the_bus_is_slow(stage: Stage
         assert await crowd.settled() == []
 
 
+@pytest.mark.slow
 async def test_a_join_does_not_wait_for_a_deaf_redis(stage: Stage) -> None:
     async with gathered(stage) as crowd:
         for proxy in stage.proxies:

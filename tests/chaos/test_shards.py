@@ -16,7 +16,7 @@ from tests.chaos.hub import HubProcess
 from tests.chaos.servers import Restartable, Servers
 from tests.chaos.stage import Stage, open_stage
 
-pytestmark = pytest.mark.chaos
+pytestmark = [pytest.mark.chaos, pytest.mark.slow]
 
 
 @pytest.fixture

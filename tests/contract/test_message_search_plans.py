@@ -2,16 +2,18 @@
 
 import itertools
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 import pytest
 
+from cli.embedded.process import Server
 from core.base.paging import BEGINNING
 from core.messages.search import ASKED, FIND, MISSING, START, STORE
 from tests.contract.test_plans import steps
+from tests.databases import cloned, execute, run
 
 BUSY, QUIET = UUID(int=1), UUID(int=2)
 CROWD, OTHER = UUID(int=1), UUID(int=2)
@@ -37,12 +39,21 @@ insert into message_words_stored (conversation_id, seq) select conversation_id, 
 analyze
 """
 
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def filled(postgres: Server) -> Iterator[str]:
+    """Return the address of a database with messages. What a test changes in it, it takes back."""
+    with cloned(postgres.url, "filled") as url:
+        run(execute(url, FILL))
+        yield url
+
 
 @pytest.fixture
-async def connection(database_url: str) -> AsyncIterator[asyncpg.Connection]:
+async def connection(filled: str) -> AsyncIterator[asyncpg.Connection]:
     """Return a connection to a database with messages."""
-    connection = await asyncpg.connect(database_url)
-    await connection.execute(FILL)
+    connection = await asyncpg.connect(filled)
     yield connection
     await connection.close()
 
@@ -68,6 +79,8 @@ async def test_a_search_goes_by_the_words_of_each_conversation(connection: async
 
 
 async def test_storing_words_reads_only_what_is_new_and_a_page_of_conversations(connection: asyncpg.Connection) -> None:
+    transaction = connection.transaction()
+    await transaction.start()
     await connection.execute("delete from message_words_stored where conversation_id = any ($1)", [CROWD, OTHER])
     found = await explained(connection, STORE.sql, [CROWD, OTHER, UUID(int=5)], ["onswift"], 10)
     read = [step for step in found if step.get("Relation Name") == "messages"]
@@ -75,3 +88,4 @@ async def test_storing_words_reads_only_what_is_new_and_a_page_of_conversations(
     assert sum(step["Actual Rows"] * step["Actual Loops"] for step in read) <= 20
     found = await explained(connection, MISSING.sql, ["onswift"], START, 100)
     assert sum(step["Actual Rows"] for step in found if step.get("Relation Name") == "conversations") <= 100
+    await transaction.rollback()

@@ -13,6 +13,7 @@ from core.platform.db import Query
 from marketplaces.onswift.queries import calendar, comments, reminders, tasks
 from tests.contract.test_plans import USER, plan_of
 from tests.contract.test_plans import connection as connection
+from tests.contract.test_plans import filled as filled
 
 FILL = """
 update onswift.projects p set due_date = date '2026-01-01' + n from (

@@ -1,7 +1,7 @@
 """The hot queries use their index, on tables with enough rows for Postgres to mean it."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -9,6 +9,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from cli.embedded.process import Server
 from core import reports, reviews
 from core.accounts import credentials, email_changes, identity, logins, sessions
 from core.base.clock import now
@@ -22,6 +23,7 @@ from core.platform.db import Query
 from core.privacy import erasure
 from marketplaces.onswift.policy import POLICY
 from marketplaces.onswift.queries import deliverables, projects, samples, users
+from tests.databases import cloned, execute, run
 
 USER = UUID(int=1)
 CONVERSATION = UUID(int=1)
@@ -100,11 +102,18 @@ analyze
 """
 
 
+@pytest.fixture(scope="module")
+def filled(postgres: Server) -> Iterator[str]:
+    """Return the address of a database with rows. What the tests of a file change in it they take back."""
+    with cloned(postgres.url, "filled") as url:
+        run(execute(url, FILL))
+        yield url
+
+
 @pytest.fixture
-async def connection(database_url: str) -> AsyncIterator[asyncpg.Connection]:
+async def connection(filled: str) -> AsyncIterator[asyncpg.Connection]:
     """Return a connection to a database with rows."""
-    connection = await asyncpg.connect(database_url)
-    await connection.execute(FILL)
+    connection = await asyncpg.connect(filled)
     yield connection
     await connection.close()
 
@@ -275,11 +284,13 @@ READ = """
 
 
 async def append(connection: asyncpg.Connection, *arrays: object) -> tuple[list[asyncpg.Record], dict[str, int]]:
-    """Append messages; returns the answers and how many rows of each table were read for them."""
-    async with connection.transaction():
-        before = dict(await connection.fetch(READ))
-        answers = await connection.fetch("select * from append_messages($1, $2, $3, $4, $5, $6, $7, $8)", *arrays)
-        after = dict(await connection.fetch(READ))
+    """Append messages and take them back; returns the answers and how many rows of each table were read for them."""
+    transaction = connection.transaction()
+    await transaction.start()
+    before = dict(await connection.fetch(READ))
+    answers = await connection.fetch("select * from append_messages($1, $2, $3, $4, $5, $6, $7, $8)", *arrays)
+    after = dict(await connection.fetch(READ))
+    await transaction.rollback()
     return answers, {table: read - before.get(table, 0) for table, read in after.items()}
 
 

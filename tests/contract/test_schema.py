@@ -62,8 +62,8 @@ async def from_schema(postgres: Server) -> AsyncIterator[asyncpg.Connection]:
     await admin.close()
 
 
-async def test_all_migrations_together_are_the_schema(database_url: str, from_schema: asyncpg.Connection) -> None:
-    migrated = await asyncpg.connect(database_url)
+async def test_all_migrations_together_are_the_schema(postgres: Server, from_schema: asyncpg.Connection) -> None:
+    migrated = await asyncpg.connect(postgres.url)
     by_migrations, by_schema = await catalog(migrated), await catalog(from_schema)
     await migrated.close()
     assert len(by_schema) > 100

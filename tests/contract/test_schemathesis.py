@@ -24,6 +24,7 @@ def settings(settings: Settings) -> Settings:
     return without_limits(settings)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(SECONDS + 240)
 async def test_no_call_fails_or_answers_what_is_not_documented(served: Served, tmp_path: Path) -> None:
     callers = [await served.api.signed_up(role) for role in served.world.roles]

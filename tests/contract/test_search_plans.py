@@ -1,14 +1,16 @@
 """The search for talents goes by its indexes, whatever is asked for: on enough talents for Postgres to mean it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from uuid import UUID
 
 import asyncpg
 import pytest
 
 from bench.talents import PAGE, SEARCHES, Asked, fill
+from cli.embedded.process import Server
 from marketplaces.onswift import rules
 from marketplaces.onswift.queries.users import COUNT_TALENTS, FIND_TALENTS, TALENTS
+from tests.databases import cloned, run
 
 TALENT_COUNT = 20_000
 # By what each search finds its talents; the others go by whichever of these is the shortest way.
@@ -26,12 +28,21 @@ from pg_class c where c.oid = 'onswift.talents'::regclass or c.oid in (
     select indexrelid from pg_index where indrelid = 'onswift.talents'::regclass
 )"""
 
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def filled(postgres: Server) -> Iterator[str]:
+    """Return the address of a database with talents, which the tests only read."""
+    with cloned(postgres.url, "filled") as url:
+        run(fill(url, TALENT_COUNT))
+        yield url
+
 
 @pytest.fixture
-async def connection(database_url: str) -> AsyncIterator[asyncpg.Connection]:
+async def connection(filled: str) -> AsyncIterator[asyncpg.Connection]:
     """Return a connection to a database with talents."""
-    await fill(database_url, TALENT_COUNT)
-    connection = await asyncpg.connect(database_url)
+    connection = await asyncpg.connect(filled)
     yield connection
     await connection.close()
 

@@ -17,6 +17,8 @@ from tests.chaos.hub import END_SECONDS, ROOT, START_SECONDS
 from tests.chaos.stage import KEY, free_port
 from tests.deploy.image import Image, make_image
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Image:

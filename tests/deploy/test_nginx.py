@@ -24,6 +24,7 @@ from tests.deploy.nginx import NEEDS_NGINX, open_nginx
 
 pytestmark = [
     pytest.mark.chaos,
+    pytest.mark.slow,
     pytest.mark.timeout(90),
     NEEDS_NGINX,
 ]

@@ -18,7 +18,7 @@ from tests.flow.conftest import Environment
 from tests.flow.conftest import env as env
 from tests.flow.conftest import two_hubs as two_hubs
 
-pytestmark = pytest.mark.chaos
+pytestmark = [pytest.mark.chaos, pytest.mark.slow]
 DDL = (MIGRATIONS / "optional" / "partitioned_messages.sql").read_text()
 
 
@@ -38,6 +38,12 @@ async def test_messages_are_split_while_people_talk_and_none_is_lost(stage: Stag
             await partition(stage.servers.postgres.url)
             await crowd.said(120)
         assert await crowd.settled() == []
+
+
+@pytest.fixture
+def database_url(fresh_database_url: str) -> str:
+    """Return the address of a database whose schema may change."""
+    return fresh_database_url
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from cli.embedded.postgres import _account
 from cli.embedded.process import Server, running, wait_until
 from config.settings import Settings
 from core.platform.migrate import MIGRATIONS, migrate
+from tests.databases import NAME
 from tests.flow.api.conftest import Api
 from tests.flow.api.conftest import api as api
 from tests.flow.conftest import Environment
@@ -22,6 +23,7 @@ from tests.flow.conftest import env as env
 from tests.flow.conftest import two_hubs as two_hubs
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(not shutil.which("pgbouncer", path="/usr/sbin:/usr/bin"), reason="pgbouncer is not installed"),
 ]
 PROGRAM = shutil.which("pgbouncer", path="/usr/sbin:/usr/bin") or ""
@@ -88,10 +90,11 @@ async def test_people_on_two_hubs_talk_while_others_call_the_api(
 
 
 async def connections(postgres: Server, settings: Settings) -> int:
-    """Return how many connections Postgres has to a database."""
+    """Return how many connections Postgres has to a database, but for that of the tests."""
     admin = await asyncpg.connect(postgres.url, database="postgres")
     name = urlsplit(settings.database_url).path.strip("/")
-    count: int = await admin.fetchval("select count(*) from pg_stat_activity where datname = $1", name)
+    connected = "select count(*) from pg_stat_activity where datname = $1 and application_name <> $2"
+    count: int = await admin.fetchval(connected, name, NAME)
     await admin.close()
     return count
 

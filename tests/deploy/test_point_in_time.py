@@ -21,7 +21,7 @@ from tests.chaos.stage import Stage, open_stage
 from tests.deploy.postgres import base_backup
 from tests.deploy.test_runbook import stored
 
-pytestmark = pytest.mark.chaos
+pytestmark = [pytest.mark.chaos, pytest.mark.slow]
 PATIENCE = 30.0
 
 

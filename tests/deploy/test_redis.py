@@ -35,7 +35,7 @@ from tests.deploy.redis_servers import (
 from tests.flow.conftest import open_environment
 from workers.app import open_worker
 
-pytestmark = pytest.mark.chaos
+pytestmark = [pytest.mark.chaos, pytest.mark.slow]
 SECRET = quote(PASSWORD, safe="")
 
 

@@ -12,12 +12,15 @@ import pytest
 from cli.embedded.postgres import embedded_postgres
 from cli.embedded.process import Server
 from config.settings import Settings
+from core.platform.replica import LateReads
 from tests.chaos.servers import Restartable
 from tests.deploy.postgres import base_backup
 from tests.flow.api.conftest import Api, Caller
 from tests.flow.api.conftest import api as api
 from tests.flow.conftest import Environment
 from tests.flow.conftest import env as env
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
@@ -36,6 +39,21 @@ async def replica(database_url: str, postgres: Server, servers_folder: Path) -> 
 def settings(settings: Settings, replica: Restartable) -> Settings:
     """Return the settings of processes that know the replica."""
     return msgspec.structs.replace(settings, database_replica_url=replica.url.replace("/greenroom?", "/test?"))
+
+
+@pytest.fixture
+def looking(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Return what is set while processes look at the replica; cleared, they go on with what they know of it."""
+    looks, has_kept_up = asyncio.Event(), LateReads._has_kept_up
+    looks.set()
+
+    async def looked(late: LateReads) -> bool:
+        kept_up = await has_kept_up(late)
+        await looks.wait()
+        return kept_up
+
+    monkeypatch.setattr(LateReads, "_has_kept_up", looked)
+    return looks
 
 
 async def until(env: Environment, keeps_up: bool) -> None:
@@ -59,19 +77,19 @@ async def on_replica(env: Environment, statement: str) -> object:
 
 
 async def test_older_pages_come_from_the_replica_while_it_keeps_up_and_the_newest_never(
-    env: Environment, api: Api, replica: Restartable
+    looking: asyncio.Event, env: Environment, api: Api, replica: Restartable
 ) -> None:
     ann, path, ids = await talk(api)
     await until(env, True)
+    looking.clear()
     assert await on_replica(env, "select pg_is_in_recovery()")
     await on_replica(env, "select pg_wal_replay_pause()")
     await ann.put(f"{path}/{ids[0]}", content="better")
-    env.resources.late_reads.keeps_up = True  # what it was when replay stopped, however slow this machine is
     assert await contents(ann, path, before=ids[1]) == ["0"], "from the replica, which has not heard of it"
     assert await contents(ann, path) == ["better", "1", "2", "3", "4"], "one reads what one has written"
     newer = [(await ann.post(path, content=content)).body["id"] for content in ("5", "6")]
-    env.resources.late_reads.keeps_up = True
     assert (await contents(ann, path, before=newer[1]))[-2:] == ["4", "5"], "no hole where the replica lacks a message"
+    looking.set()
     await until(env, False)
     assert await contents(ann, path, before=ids[1]) == ["better"], "from the primary"
     await on_replica(env, "select pg_wal_replay_resume()")

@@ -18,7 +18,7 @@ from tests.chaos.stage import Account, Stage, free_port, open_stage
 from tests.chaos.websocket import WebSocket
 from tests.deploy.nginx import NEEDS_NGINX, open_nginx
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(150), NEEDS_NGINX]
+pytestmark = [pytest.mark.chaos, pytest.mark.slow, pytest.mark.timeout(150), NEEDS_NGINX]
 PEOPLE, POLLING = 200, 5
 PATIENCE = 30.0
 

@@ -26,7 +26,7 @@ from tests.deploy.postgres import pg
 from tests.flow.api.conftest import Api
 from tests.flow.conftest import Environment, open_environment
 
-pytestmark = pytest.mark.chaos
+pytestmark = [pytest.mark.chaos, pytest.mark.slow]
 # What a later version may add: columns to the tables of the hot path, also with a default, a table, an index.
 LATER = """
     alter table messages add column later text;

@@ -31,6 +31,7 @@ from tests.flow.workers.conftest import mailbox as mailbox
 
 pytestmark = [
     pytest.mark.chaos,
+    pytest.mark.slow,
     pytest.mark.skipif(not in_history(), reason=f"there is no git history here that has {PREVIOUS}"),
 ]
 NEW = ROOT

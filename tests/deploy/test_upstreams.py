@@ -22,7 +22,7 @@ from tests.flow.engine.apps import greeters
 from tests.flow.engine.serving import PATIENCE
 from tests.flow.engine.serving import serving as engine_serving
 
-pytestmark = [pytest.mark.chaos, NEEDS_NGINX]
+pytestmark = [pytest.mark.chaos, pytest.mark.slow, NEEDS_NGINX]
 OF_A_WORKER = 1024  # connections that nginx takes where nobody says more
 POLL = "/socket.io/?EIO=4&transport=polling&sid=known"
 ELSEWHERE = ["127.0.0.1", "127.0.0.2", "127.0.0.3"]

@@ -87,6 +87,13 @@ class Chatter:
         )
         return self
 
+    async def hang_up(self) -> None:
+        """Disconnect. By polling this client says so only if it is not sending: else it waits for the next ping instead."""
+        if self.socket.connected and self.socket.transport() == "polling":
+            async with asyncio.timeout(PATIENCE):
+                await self.socket.eio.queue.join()
+        await self.socket.disconnect()
+
     async def call(self, event: str, **payload: Any) -> Any:
         return await self.socket.call(event, payload, timeout=PATIENCE)
 
@@ -133,7 +140,7 @@ class Environment:
         """Return someone new with a client that is not connected yet."""
         user, token = await self.person(name, role)
         chatter = Chatter(user, token, url)
-        self.stack.push_async_callback(chatter.socket.disconnect)
+        self.stack.push_async_callback(chatter.hang_up)
         return chatter
 
     def ctx(self, user: User) -> Ctx:

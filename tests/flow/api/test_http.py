@@ -240,7 +240,8 @@ async def test_a_database_that_is_away_is_a_503_and_comes_back(settings: Setting
             assert (reply.status, reply.code) == (503, "UNAVAILABLE")
             assert "Retry-After" in reply.headers
         async with api.client.get("/readyz") as response:
-            assert (response.status, list((await response.json())["missing"])) == (503, ["database"])
+            assert response.status == 503
+            assert "database" in (await response.json())["missing"]
         with embedded_postgres(folder, fsync=False):
             assert (await ann.get("/users/me")).status == 200
 

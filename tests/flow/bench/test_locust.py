@@ -13,6 +13,7 @@ FOLDER = ROOT / "bench" / "locust"
 LOCUST = shutil.which("locust", path=str(FOLDER / ".venv" / "bin")) or shutil.which("locust")
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(LOCUST is None, reason="needs Locust in an environment of its own: see bench/README.md"),
 ]
 

@@ -10,9 +10,10 @@ from bench.cases.neighbours import MEMORY_MB, WARNINGS, Attackers, ours
 from bench.environment import Environment, open_environment
 from bench.neighbours.attacks import TEN_WITH_LOGIN, TEN_WITHOUT_LOGIN
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("gcc") is None, reason="the benchmark's env builds its load client: needs gcc"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(shutil.which("gcc") is None, reason="the benchmark's env builds its load client: needs gcc"),
+]
 SECONDS = 3
 
 

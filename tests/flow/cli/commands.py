@@ -5,10 +5,12 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 ROOT = Path(__file__).parents[3]
@@ -81,6 +83,23 @@ def call(port: str, path: str, body: object = None, token: str = "") -> Any:
     data = None if body is None else json.dumps(body).encode()
     with urlopen(Request(f"http://127.0.0.1:{port}{path}", data, headers), timeout=10) as answer:
         return json.load(answer)
+
+
+def ready(port: str) -> None:
+    """Return when a process says that it is ready; on a busy machine one of its checks may take too long at first."""
+    until = time.monotonic() + END_SECONDS
+    while not _is_ready(port):
+        assert time.monotonic() < until, "it does not get ready"
+        time.sleep(0.1)  # nothing signals from there to here but /readyz itself
+
+
+def _is_ready(port: str) -> bool:
+    try:
+        return bool(call(port, "/readyz")["status"] == "ok")
+    except HTTPError as error:
+        if error.code != 503:
+            raise
+        return False
 
 
 def _environ(environ: dict[str, str]) -> dict[str, str]:

@@ -88,6 +88,7 @@ def test_the_snippet_in_python_connects_and_sends(login: list[str], tmp_path: Pa
     assert re.search(r"message \d", run([sys.executable, "client.py"], tmp_path))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(LOCUST is None, reason="needs Locust in an environment of its own: see bench/README.md")
 def test_the_locustfile_sends_without_an_error(login: list[str], seeded: Path) -> None:
     (seeded / "locustfile.py").write_text(LOCUSTFILE)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from config.settings import Settings
-from tests.flow.cli.commands import Running, call, greenroom, running
+from tests.flow.cli.commands import Running, greenroom, ready, running
 from tests.flow.cli.processes import wait_for_end
 from tests.flow.conftest import Environment
 from tests.flow.conftest import env as env
@@ -82,7 +82,7 @@ async def test_one_that_dies_is_started_again_and_the_other_goes_on(hubs: Runnin
     await asyncio.to_thread(hubs.read_until, "starting it again")
     await ann.send(group, "still here")
     await asyncio.to_thread(hubs.read_until, "listening on")
-    assert (await asyncio.to_thread(call, str(port), "/readyz"))["status"] == "ok"
+    await asyncio.to_thread(ready, str(port))
     after = pids(hubs)
     assert after[port] != before[port]
     assert after[port + 1] == before[port + 1]

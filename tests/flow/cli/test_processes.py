@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from config.settings import Settings
-from tests.flow.cli.commands import ACCOUNT, call, port_of, running
+from tests.flow.cli.commands import ACCOUNT, call, port_of, ready, running
 from tests.flow.cli.processes import server_pids, wait_for_end
 
 WEDGED = """
@@ -35,7 +35,7 @@ def test_each_process_gets_ready_alone_and_ends_at_a_signal(
         "JWT_KEYS": settings.jwt_keys[0],
     }
     with running(command, "--port", "0", **environ) as process:
-        assert call(port_of(process), "/readyz")["status"] == "ok"
+        ready(port_of(process))
         assert process.end(stop) == 0
         assert "Traceback" not in process.output
 
@@ -43,7 +43,7 @@ def test_each_process_gets_ready_alone_and_ends_at_a_signal(
 def test_dev_ends_with_its_servers_and_finds_all_again(folder: Path) -> None:
     data = folder / "a folder 100%"
     with running("dev", "--port", "0", until="Ctrl-C", DATA_DIR=str(data)) as dev:
-        assert call(port_of(dev), "/readyz")["status"] == "ok"
+        ready(port_of(dev))
         call(port_of(dev), "/api/auth/signup", ACCOUNT)
         pids = server_pids(data)
         assert dev.end(signal.SIGINT) == 0
@@ -66,7 +66,7 @@ def test_a_second_dev_on_the_same_folder_is_refused_and_the_first_goes_on(folder
     with running("dev", "--port", "0", until="Ctrl-C", DATA_DIR=str(folder)) as dev:
         with running("dev", "--port", "0", until="greenroom: Another greenroom", DATA_DIR=str(folder)) as second:
             assert second.process.wait(10) == 1
-        assert call(port_of(dev), "/readyz")["status"] == "ok"
+        ready(port_of(dev))
 
 
 def test_dev_ends_when_its_postgres_does(folder: Path) -> None:

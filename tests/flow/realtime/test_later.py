@@ -1,6 +1,7 @@
 """Events that wait on a hub until they are allowed: what one client has waiting keeps nobody else's from it."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -21,16 +22,17 @@ def events_wait_for_as_long_as_a_test(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(later, "MOST_WAIT", 1000.0)
 
 
-async def one_who_waits(
-    env: Environment, url: str, name: str, size: int
-) -> tuple[Chatter, asyncio.Task[dict[str, object]]]:
-    """Return someone with a message that waits on the hub, or was refused, and the task that waits for its ack."""
+async def one_who_waits(env: Environment, url: str, name: str, size: int) -> tuple[Chatter, asyncio.Future[Any]]:
+    """Return someone with a message that waits on the hub, or was refused, and its ack."""
     chatter = await (await env.chatter(name, url)).connect()
     room = await env.group(chatter.user)
     assert "seq" in await chatter.send(room, "the one that is allowed")
-    sending = asyncio.create_task(chatter.send(room, "x" * size))
-    await chatter.call("user:join", userId=str(chatter.user.id))  # answered after the message was looked at
-    return chatter, sending
+    ack = asyncio.get_running_loop().create_future()
+    await chatter.socket.emit(
+        "message:send", {"conversationId": str(room), "content": "x" * size}, callback=ack.set_result
+    )
+    await chatter.call("user:join", userId=str(chatter.user.id))  # sent, and so answered, after the message
+    return chatter, ack
 
 
 def waits(env: Environment, chatter: Chatter) -> bool:
@@ -46,19 +48,17 @@ async def test_the_largest_of_what_waits_is_refused_when_it_is_too_much(
     ann, large = await one_who_waits(env, hub, "Ann", LARGE)
     assert waits(env, ann)
     bob, usual = await one_who_waits(env, hub, "Bob", USUAL)
-    assert (await asyncio.wait_for(large, PATIENCE))["error"]["code"] == "RATE_LIMITED"  # type: ignore[index]
-    assert (waits(env, ann), waits(env, bob)) == (False, True)
-    usual.cancel()
+    assert (await asyncio.wait_for(large, PATIENCE))["error"]["code"] == "RATE_LIMITED"
+    assert (waits(env, ann), waits(env, bob), usual.done()) == (False, True, False)
 
 
 async def test_what_waits_counts_among_what_an_address_may_have_held(env: Environment) -> None:
     hub = await env.hub(markets=MARKETS)
     held = env.hubs[-1].engine.guard.held
-    ann, sending = await one_who_waits(env, hub, "Ann", LARGE)
+    ann, _ = await one_who_waits(env, hub, "Ann", LARGE)
     (sizes,) = held._of.values()
     assert sizes.total >= LARGE
     await ann.socket.disconnect()
-    sending.cancel()
     async with asyncio.timeout(PATIENCE):
         while held._of:  # noqa: ASYNC110 - nothing tells of it
             await asyncio.sleep(0)
@@ -69,6 +69,6 @@ async def test_no_event_waits_that_is_larger_than_any_message(
 ) -> None:
     monkeypatch.setattr(later, "LARGEST", LARGE)
     hub = await env.hub(markets=MARKETS)
-    ann, sending = await one_who_waits(env, hub, "Ann", LARGE)
-    assert (await asyncio.wait_for(sending, PATIENCE))["error"]["code"] == "RATE_LIMITED"  # type: ignore[index]
+    ann, ack = await one_who_waits(env, hub, "Ann", LARGE)
+    assert (await asyncio.wait_for(ack, PATIENCE))["error"]["code"] == "RATE_LIMITED"
     assert not waits(env, ann)

@@ -4,6 +4,8 @@ import asyncio
 import json
 import shutil
 import sys
+import time
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,12 +14,15 @@ import aiohttp
 import pytest
 import socketio
 
+from core.work.context import User
 from realtime.gateway import gateway, recovery
 from realtime.gateway.recovery import Recovery
 from tests.flow.conftest import PATIENCE, Chatter, Environment, Heard
 
 ROOT = Path(__file__).parents[3]
 NODE = shutil.which("node") or shutil.which("node", path=str(Path(sys.executable).parent))
+
+LIFETIME = timedelta(hours=1)
 
 
 class Script:
@@ -28,7 +33,7 @@ class Script:
 
     async def told(self) -> dict[str, Any]:
         assert self.process.stdout
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE):
             told: dict[str, Any] = json.loads(await self.process.stdout.readline())
         return told
 
@@ -186,21 +191,38 @@ async def test_a_token_that_expires_is_announced_and_can_be_renewed(
     assert answer["expiresAt"]
 
 
+@pytest.fixture
+def expire(env: Environment, monkeypatch: pytest.MonkeyPatch) -> Callable[[User], None]:
+    """Return what lets the tokens expire with which someone is connected; their clients are warned at once."""
+    monkeypatch.setattr(gateway, "WARNING_SECONDS", LIFETIME.total_seconds())
+
+    def expire(user: User) -> None:
+        for client in env.hubs[0]._gateway._users.of(user.id.bytes):
+            wheel = client.session.engine.wheel
+            waits = (client.slot - wheel.now) * wheel.tick
+            assert waits == pytest.approx(LIFETIME.total_seconds(), abs=60), "it would be called when the token expires"
+            client.expires_at = 0.0
+            client.due()
+
+    return expire
+
+
 @pytest.mark.parametrize("transport", ["websocket", "polling"])
 async def test_a_connection_ends_with_its_token_but_its_session_does_not(
-    env: Environment, hub: str, transport: str
+    env: Environment, hub: str, transport: str, expire: Callable[[User], None]
 ) -> None:
     ann = await env.chatter("Ann", hub)
-    ann.token = env.token(ann.user, timedelta(seconds=2))
+    ann.token = env.token(ann.user, LIFETIME)
     await ann.connect((transport,))
     await ann.heard.next("session:expiring")
+    expire(ann.user)
     await ann.heard.next("disconnect")
     assert not ann.heard.all("session:ended")
 
 
 @pytest.mark.parametrize("transport", ["websocket", "polling"])
 async def test_the_python_client_comes_back_with_a_new_token_when_the_first_has_expired(
-    env: Environment, hub: str, transport: str
+    env: Environment, hub: str, transport: str, expire: Callable[[User], None]
 ) -> None:
     user, _ = await env.person("Ann")
     heard = Heard()
@@ -210,26 +232,35 @@ async def test_the_python_client_comes_back_with_a_new_token_when_the_first_has_
     client.on("connect", lambda: heard.add("connect", client.sid))
     client.on("session:expiring", lambda told: heard.add("session:expiring", told))
     env.stack.push_async_callback(client.shutdown)
-    tokens = iter([timedelta(seconds=2)])
+    lifetimes = iter([LIFETIME, 3 * LIFETIME])
 
     def auth() -> dict[str, str]:
-        return {"token": env.token(user, next(tokens, timedelta(hours=1)))}
+        return {"token": env.token(user, next(lifetimes))}
 
-    await client.connect(hub, auth=auth, transports=[transport])
+    await client.connect(hub, auth=auth, transports=[transport], wait_timeout=PATIENCE)
     assert (await heard.next("session:expiring"))["expiresAt"]
+    expire(user)
     await heard.until("connect", 2)
     assert (await client.call("join:user", {"userId": str(user.id)}))["userId"]
+    (back,) = env.hubs[0]._gateway._users.of(user.id.bytes)
+    assert back.expires_at - time.time() > LIFETIME.total_seconds()
 
 
 @pytest.mark.skipif(NODE is None, reason="no node: `make install` fetches one where npm is missing")
 @pytest.mark.skipif(not (ROOT / "web/node_modules/socket.io-client").exists(), reason="run `make install`")
 @pytest.mark.parametrize("transport", ["websocket", "polling"])
 async def test_the_official_client_comes_back_with_a_new_token_when_the_first_has_expired(
-    env: Environment, hub: str, transport: str
+    env: Environment, hub: str, transport: str, expire: Callable[[User], None]
 ) -> None:
-    user, token = await env.person("Ann")
-    client = await official_client(hub, env.token(user, timedelta(seconds=2)), token, transport, script="expire.mjs")
-    told = [await client.told() for _ in range(4)]
-    assert [one["event"] for one in told] == ["connect", "session:expiring", "disconnect", "connect"]
-    assert told[2]["reason"] == {"websocket": "transport close", "polling": "transport error"}[transport]
+    user, _ = await env.person("Ann")
+    tokens = [env.token(user, lifetime) for lifetime in (LIFETIME, 3 * LIFETIME)]
+    client = await official_client(hub, *tokens, transport, script="expire.mjs")
+    assert [(await client.told())["event"] for _ in range(2)] == ["connect", "session:expiring"]
+    expire(user)
+    lost, back = await client.told(), await client.told()
+    assert lost == {
+        "event": "disconnect",
+        "reason": {"websocket": "transport close", "polling": "transport error"}[transport],
+    }
+    assert back == {"event": "connect"}
     await client.process.wait()
