@@ -49,5 +49,5 @@ class FileChecks:
 
 async def check_owned(resources: Resources, publisher: Publisher, file: Owned, file_id: UUID) -> None:
     """Check a file as its marketplace wants; raises UNAVAILABLE, ScannerAwayError and DecoderLostError: the file is held."""
-    ctx = Ctx(resources, publisher, policy_of(file.market), logs.request_id())
+    ctx = Ctx(resources, publisher.of(file.market), policy_of(file.market), logs.request_id())
     await checking.check_file(ctx, file_id)

@@ -25,7 +25,7 @@ from core.market.resources import open_resources
 from core.platform.db import Db
 from core.platform.tokens import Access, expiry
 from core.work.context import Ctx, Resources, User
-from marketplaces import onswift, policy_of
+from marketplaces import ALL, onswift, policy_of
 from realtime.app import Hub, open_hub
 from realtime.engine.door import open_door
 from realtime.publishing.publisher import Publisher, open_publisher
@@ -198,7 +198,7 @@ async def open_environment(settings: Settings) -> AsyncIterator[Environment]:
     """Open what all hubs of a test share."""
     async with AsyncExitStack() as stack:
         resources = await stack.enter_async_context(open_resources(settings))
-        publisher = await stack.enter_async_context(open_publisher(settings, resources))
+        publisher = await stack.enter_async_context(open_publisher(settings, resources, ALL.values()))
         yield Environment(settings, resources, publisher, stack)
     await asyncio.sleep(0)  # asyncpg closes its transports without waiting for the loop to do it
 
