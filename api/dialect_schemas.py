@@ -23,6 +23,8 @@ def translated(dialect: Dialect, schema: Json) -> Json:
     if schema.get("format") == "uuid" and dialect.bigint_ids:
         return dict(_BIGINT)
     changed: Json = {name: _within(dialect, part) if name in _WITHIN else part for name, part in schema.items()}
+    if isinstance(description := schema.get("description"), str):
+        changed["description"] = dialect.worded(description)
     properties = schema.get("properties")
     if isinstance(properties, dict):
         names = dialect.names({name: _is_list(part) for name, part in properties.items()})

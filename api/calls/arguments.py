@@ -1,6 +1,7 @@
 """What a call is given: the parts of its path, its query and its body, as its handler takes them."""
 
 from collections.abc import Mapping
+from functools import cache
 
 from aiohttp import web
 
@@ -18,11 +19,11 @@ class Arguments:
     """Reads what one call takes from its requests."""
 
     def __init__(self, signature: Signature, look: Look | None, cookies: Cookies) -> None:
-        self.shape: Shape[object] | None = Shape(signature.body) if signature.body else None
+        self.shape = _shape(signature.body)
         self._signature = signature
         self._look = look
         self._cookies = cookies
-        self._query: Shape[object] | None = Shape(signature.query) if signature.query else None
+        self._query = _shape(signature.query)
         name = look.query_name if look else str
         self._lists = frozenset(map(name, signature.query_lists))
 
@@ -59,6 +60,11 @@ class Arguments:
         if request.content_type not in BODIES:
             raise errors.UNSUPPORTED_MEDIA_TYPE.error()
         return self.shape.decode(raw)
+
+
+@cache
+def _shape(type: object | None) -> Shape[object] | None:
+    return Shape(type) if type else None
 
 
 def _query(request: web.Request, lists: frozenset[str]) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import get_args, get_origin, get_type_hints
 
 import msgspec
@@ -38,6 +39,7 @@ class Signature:
     answer: object | None
 
 
+@cache
 def signature_of(route: Route) -> Signature:
     """Read a route's handler."""
     hints = get_type_hints(route.handler, include_extras=True)

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
+from msgspec import UNSET
 
 from core.accounts import credentials
 from core.base import clock, errors
@@ -232,11 +233,18 @@ async def end_others(ctx: Ctx) -> None:
 
 
 def _sign(ctx: Ctx, account: Account, session_id: UUID, token_id: UUID, issued: datetime) -> Tokens:
-    keys, now = ctx.resources.keys, clock.now()
+    keys, policy, now = ctx.resources.keys, ctx.policy, clock.now()
     access = Access(
-        account.id, account.email, account.role, ctx.policy.name, session_id, **expiry(now, ctx.policy.access_lifetime)
+        account.id,
+        account.email,
+        account.role,
+        policy.name,
+        session_id,
+        **expiry(now, policy.access_lifetime),
+        iss=policy.issuer or UNSET,
+        aud=policy.audience or UNSET,
     )
-    refresh = Refresh(account.id, token_id, ctx.policy.name, **expiry(issued, REFRESH_LIFETIME))
+    refresh = Refresh(account.id, token_id, policy.name, **expiry(issued, REFRESH_LIFETIME))
     return Tokens(keys.sign(access), keys.sign(refresh))
 
 

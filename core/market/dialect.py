@@ -14,6 +14,7 @@ from core.market.socket_dialect import SocketDialect
 
 _USUAL: Final = SocketDialect()
 _CAPITAL: Final = re.compile(r"(?<=[a-z0-9])[A-Z]")
+_QUOTED: Final = re.compile(r"`[\w.]+`")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,10 @@ class Dialect:
     def name(self, name: str) -> str:
         """Return what clients call a field, also one within others ("items.fileUrl")."""
         return _CAPITAL.sub(lambda capital: f"_{capital[0].lower()}", name) if self.snake_case else name
+
+    def worded(self, text: str) -> str:
+        """Return a text for clients with the names of fields, which stand in backticks, as they know them."""
+        return _QUOTED.sub(lambda quoted: self.name(quoted[0]), text)
 
     def names(self, fields: Mapping[str, bool]) -> dict[str, str]:
         """Return what clients call the fields of a struct; `fields`: by core's names, whether each is a list."""

@@ -150,8 +150,9 @@ class ErrorWriter:
     def write(self, error: AppError, request_id: str) -> tuple[int, bytes]:
         """Return the status and the body for an error."""
         form, kind = self._dialect.errors, self._dialect.errors.own(error.kind)
-        details = tuple(Detail(self._field(one.field), one.message) for one in error.details)
-        body = msgspec.json.encode(form.make(AppError(kind, error.message, details), request_id))
+        worded = self._dialect.worded
+        details = tuple(Detail(self._field(one.field), worded(one.message)) for one in error.details)
+        body = msgspec.json.encode(form.make(AppError(kind, worded(error.message), details), request_id))
         return kind.status, on_bytes(self._turn, body) if self._turn else body
 
     def _field(self, name: str) -> str:

@@ -13,6 +13,7 @@ from typing import Literal, TypedDict, TypeVar
 from uuid import UUID
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from config.settings import Settings
 from core.base import clock, errors
@@ -30,7 +31,10 @@ class Validity(TypedDict):
 
 
 class Access(msgspec.Struct, frozen=True, rename="camel"):
-    """Claims of an access token (OnSwift: "userId, email, userType, iat, exp"; market, session and id are ours)."""
+    """Claims of an access token (OnSwift: "userId, email, userType, iat, exp"; market and session are ours).
+
+    `iss` and `aud` are for those who look at tokens beside us, where a marketplace names them; we go by `market`.
+    """
 
     user_id: UUID
     email: str
@@ -40,6 +44,8 @@ class Access(msgspec.Struct, frozen=True, rename="camel"):
     iat: int
     exp: int
     kind: Literal["access"] = "access"
+    iss: str | UnsetType = UNSET
+    aud: str | UnsetType = UNSET
 
 
 class Refresh(msgspec.Struct, frozen=True, rename="camel"):

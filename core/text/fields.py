@@ -27,6 +27,10 @@ _SOMETHING: dict[str, object] = {"minLength": 1, "pattern": r"[^\s\x00]"}
 Text = Annotated[str, Meta(max_length=2048, pattern=_STORABLE, extra=_NO_NUL)]
 # Only how long: what they must be is said where they are used, with errors of its own.
 Short = Annotated[str, Meta(max_length=1024)]  # an e-mail address, a password, a token
+# One that is in the path of a link: of those who make one up, none is longer than a request's first line may be.
+LinkToken = Annotated[
+    str, Meta(max_length=128, pattern="^[A-Za-z0-9_-]+$", extra={"words": "Must be the token of a link"})
+]
 Content = Annotated[str, Meta(max_length=100_000)]  # of a message
 # What somebody or something is called: one line that can be seen, without what cannot. In an optional field it may be empty.
 Name = Annotated[str, Meta(max_length=255, extra=_LINE | _NEEDED, extra_json_schema=_SOMETHING)]

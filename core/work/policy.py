@@ -107,6 +107,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     roles: frozenset[str] = frozenset()
     passwords: PasswordRules = PasswordRules()
     access_lifetime: timedelta = ACCESS_LIFETIME
+    issuer: str = ""  # of access tokens: their `iss`, if any
+    audience: str = ""  # likewise `aud`
     acquainted: Acquainted = nobody
     may_converse: MayConverse = anybody
     purposes: tuple[FilePurpose, ...] = ()

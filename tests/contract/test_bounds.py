@@ -10,10 +10,12 @@ import marketplaces
 from api.calls.signature import Signature, signature_of
 from api.ops.routes import OPS
 from core.market.market import Route
+from tests import bazaar
 
 # Of all lists and texts within a body of 256 KB.
 MOST_ITEMS, MOST_CHARACTERS = 1000, 100_000
-ROUTES = [(market.name, route) for market in (*marketplaces.ALL.values(), OPS) for route in market.routes]
+MARKETS = (*marketplaces.ALL.values(), OPS, bazaar.MARKETPLACE)
+ROUTES = [(market.name, route) for market in MARKETS for route in market.routes]
 
 
 def unbounded(kind: inspect.Type, at: str, within: frozenset[type] = frozenset()) -> Iterator[str]:

@@ -12,14 +12,13 @@ from api.reference import PAGES
 from core.base import errors
 from core.base.errors import ErrorCode
 from marketplaces.onswift import MARKETPLACE
-from marketplaces.onswift.routes import ROUTES
 from tests.contract.json_schema import problems
-from tests.contract.story import tell_story
-from tests.flow.api.conftest import Api
-from tests.flow.conftest import Environment
+from tests.contract.worlds import WORLDS, Served, World
 
 DOCUMENT: dict[str, Any] = document(MARKETPLACE, "/onswift")
 COMPONENTS: dict[str, Any] = DOCUMENT["components"]["schemas"]
+METHODS = {"get", "post", "put", "patch", "delete"}
+each_world = pytest.mark.parametrize("world", WORLDS, ids=str)
 ROOT = Path(__file__).parents[2]
 
 
@@ -29,21 +28,22 @@ def test_a_generated_page_is_committed_as_it_is_generated(path: Path) -> None:
 
 
 @pytest.mark.usefixtures("generous")
-async def test_every_answer_is_as_the_document_says(api: Api, env: Environment) -> None:
-    story = await tell_story(api, env)
-    for route in ROUTES:
+async def test_every_answer_is_as_the_document_says(served: Served) -> None:
+    story, described_all = await served.story(), served.world.document
+    components = described_all["components"]["schemas"]
+    for route in served.world.market.routes:
         replies = story.answers_of(route)
         assert replies, f"the story does not call {route.method} {route.path}"
         assert {reply.status for reply in replies} == set(route.statuses), route.path
         for reply in replies:
-            response = DOCUMENT["paths"][route.path][route.method.lower()]["responses"][str(reply.status)]
+            response = described_all["paths"][route.path][route.method.lower()]["responses"][str(reply.status)]
             if "content" not in response:
                 assert reply.body is None
                 continue
             ((media_type, described),) = response["content"].items()
             assert reply.headers["Content-Type"].startswith(media_type)
             schema = described["schema"]
-            assert list(problems(reply.body, schema, COMPONENTS)) == [], f"{route.method} {route.path}"
+            assert list(problems(reply.body, schema, components)) == [], f"{route.method} {route.path}"
 
 
 def test_the_check_of_answers_notices_what_differs() -> None:
@@ -66,33 +66,41 @@ def references(part: Any) -> Iterator[str]:
             yield from references(value)
 
 
-def test_the_document_is_well_formed() -> None:
-    operations = [operation for path in DOCUMENT["paths"].values() for operation in path.values()]
+@each_world
+def test_the_document_is_well_formed(world: World) -> None:
+    described = world.document
+    paths = {
+        path: [one for method, one in methods.items() if method in METHODS]
+        for path, methods in described["paths"].items()
+    }
+    operations = [operation for path in paths.values() for operation in path]
     ids = [operation["operationId"] for operation in operations]
-    assert len(ids) == len(set(ids)) == len(ROUTES)
-    assert {ref.rpartition("/")[2] for ref in references(DOCUMENT)} <= COMPONENTS.keys()
-    for path, methods in DOCUMENT["paths"].items():
-        for operation in methods.values():
+    assert len(ids) == len(world.market.routes)
+    assert {ref.rpartition("/")[2] for ref in references(described)} <= described["components"]["schemas"].keys()
+    for path, calls in paths.items():
+        for operation in calls:
             declared = {one["name"] for one in operation["parameters"] if one["in"] == "path"}
             assert declared == set(re.findall(r"{(\w+)}", path))
             assert operation["summary"]
-            assert set(operation["responses"]) & {"200", "201", "204"}
+            assert set(operation["responses"]) & {"200", "201", "204", "302"}
 
 
-def test_a_route_answers_204_exactly_when_its_handler_returns_nothing() -> None:
-    for route in ROUTES:
-        operation = DOCUMENT["paths"][route.path][route.method.lower()]
+@each_world
+def test_a_route_answers_without_a_body_exactly_when_its_handler_returns_nothing(world: World) -> None:
+    for route in world.market.routes:
+        operation = world.document["paths"][route.path][route.method.lower()]
         for status in route.statuses:
-            assert ("content" in operation["responses"][str(status)]) == (status != 204), route.path
+            assert ("content" in operation["responses"][str(status)]) == (status not in (204, 302)), route.path
 
 
-def test_no_two_routes_match_the_same_path_in_the_wrong_order() -> None:
+@each_world
+def test_no_two_routes_match_the_same_path_in_the_wrong_order(world: World) -> None:
     shadowed = []
-    for place, route in enumerate(ROUTES):
+    for place, route in enumerate(world.market.routes):
         pattern = re.compile(re.sub(r"{\w+}", "[^/]+", route.path))
         shadowed += [
             later.path
-            for later in ROUTES[place + 1 :]
+            for later in world.market.routes[place + 1 :]
             if later.method == route.method and pattern.fullmatch(later.path)
         ]
     assert shadowed == []

@@ -17,6 +17,8 @@ import marketplaces
 import realtime
 from config.settings import Settings
 from core.platform.db import Many, One, Query, Run, Scalar, Texts, open_pool
+from tests import bazaar
+from tests.bazaar.people import with_bazaar
 
 TYPES: dict[str, type] = {
     "uuid": UUID,
@@ -37,7 +39,7 @@ TYPES: dict[str, type] = {
 
 def declared() -> list[Query]:
     """Return all queries of the project."""
-    for package in (core, marketplaces, realtime):
+    for package in (core, marketplaces, realtime, bazaar):
         _import_all(package)
     return list(Query.declared)
 
@@ -88,7 +90,8 @@ def _plain(hint: Any) -> Any:
 
 @pytest.fixture
 async def connection(settings: Settings) -> AsyncIterator[asyncpg.Connection]:
-    """Return a connection as the project opens them."""
+    """Return a connection as the project opens them, to a database that has the tables of all marketplaces."""
+    await with_bazaar(settings)
     async with await open_pool(settings) as pool, pool.acquire() as connection:
         yield connection
 

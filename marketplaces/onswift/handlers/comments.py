@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from core.base import clock, errors
-from core.base.ids import uuid7
 from core.base.paging import CursorQuery, cursor_pagination, page_of
 from core.base.people import Person
 from core.platform.db import found
@@ -39,7 +38,7 @@ async def create_comment(ctx: Ctx, project_id: UUID, task_id: UUID, body: NewCom
         people = await access.people(work.db, project)
         mentions = list(dict.fromkeys(body.mentions))
         _check_mentions(mentions, people)
-        comment = CommentView(uuid7(), project_id, task_id, ctx.user.person, body.content, mentions, clock.now())
+        comment = CommentView(ctx.new_id(), project_id, task_id, ctx.user.person, body.content, mentions, clock.now())
         await queries.INSERT(work.db, comment.id, task_id, ctx.user.id, comment.content, mentions, comment.created_at)
         work.emit(people, TaskCommented(comment, task_id, project_id))
         concerned = {id for id in (project.creator_id, task.assignee_id) if id in people} - set(mentions)

@@ -9,7 +9,6 @@ from msgspec.structs import replace
 from core import files
 from core.base import clock, errors
 from core.base.answers import Answer
-from core.base.ids import uuid7
 from core.base.paging import Position, cursor_pagination, page_of
 from core.platform.db import Db
 from core.text.fields import given
@@ -54,7 +53,7 @@ async def submit_deliverable(ctx: Ctx, body: NewDeliverable) -> Answer[Deliverab
         task = await tasks.TASK(work.db, body.project_id, body.task_id)
         if task is None or task.assignee_id != ctx.user.id:
             raise errors.invalid("taskId", "Not a task of the project that is assigned to you")
-        id, now = uuid7(), clock.now()
+        id, now = ctx.new_id(), clock.now()
         fields = (body.project_id, body.task_id, ctx.user.id, body.title, body.description)
         await queries.INSERT(work.db, id, *fields, now)
         await _attach(ctx, work, body.file_urls, body.project_id, body.task_id, id)

@@ -6,7 +6,6 @@ from uuid import UUID
 import msgspec
 
 from core.base import clock
-from core.base.ids import uuid7
 from core.base.paging import Position, cursor_pagination, page_of
 from core.chat import subjects
 from core.platform.db import Db, found
@@ -42,7 +41,7 @@ async def list_projects(ctx: Ctx, query: ProjectQuery) -> ProjectPage:
 async def create_project(ctx: Ctx, body: NewProject) -> ProjectView:
     """Create a project"""
     async with unit_of_work(ctx) as work:
-        id = uuid7()
+        id = ctx.new_id()
         await queries.INSERT(work.db, id, ctx.user.id, body.name, body.description, body.due_date, clock.now())
         return await _view(work.db, id)
 

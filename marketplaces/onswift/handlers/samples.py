@@ -7,7 +7,6 @@ import msgspec
 
 from core import files
 from core.base import clock
-from core.base.ids import uuid7
 from core.files import FileView
 from core.work.context import Ctx
 from core.work.unit_of_work import UnitOfWork, unit_of_work
@@ -35,7 +34,7 @@ async def add_sample(ctx: Ctx, project_id: UUID, body: NewSample) -> SampleView:
         if (await queries.COUNT_OF_PROJECT(work.db, project_id) or 0) >= rules.MOST_SAMPLES:
             raise TOO_MANY_SAMPLES.error()
         url = body.url if body.type == "link" else None
-        row = SampleRow(uuid7(), project_id, body.name, body.type, url, body.description, clock.now())
+        row = SampleRow(ctx.new_id(), project_id, body.name, body.type, url, body.description, clock.now())
         await queries.INSERT(work.db, *msgspec.structs.astuple(row))
         return _view(ctx, row, await _attach(ctx, work, row, body.file_url))
 

@@ -5,7 +5,6 @@ from uuid import UUID
 
 from core import files
 from core.base import clock, cursors
-from core.base.ids import uuid7
 from core.base.paging import CursorQuery, cursor_pagination, page_of
 from core.base.people import Person
 from core.platform.db import Db, found
@@ -68,7 +67,7 @@ async def create_task(ctx: Ctx, project_id: UUID, body: NewTask) -> TaskView:
     async with unit_of_work(ctx) as work:
         project = await access.project_owned(ctx, work.db, project_id, "create tasks")
         await access.check_assignee(work.db, project_id, body.assignee_id)
-        id, now = uuid7(), clock.now()
+        id, now = ctx.new_id(), clock.now()
         await queries.INSERT(work.db, id, project_id, body.name, body.description, body.assignee_id, body.due_date, now)
         task = await _view(work.db, project_id, id)
         work.emit(await access.people(work.db, project), TaskCreated(task))

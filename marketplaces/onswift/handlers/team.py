@@ -5,7 +5,6 @@ from uuid import UUID
 from core.accounts import identity
 from core.base import clock
 from core.base.answers import Answer
-from core.base.ids import uuid7
 from core.chat import blocks, groups, invitations, subjects
 from core.platform.db import found
 from core.work import rate_limits as limits
@@ -36,7 +35,7 @@ async def add_member(ctx: Ctx, project_id: UUID, body: NewTeamMember) -> Members
             raise USER_NOT_TALENT.error()
         await blocks.require_none(work.db, ctx.user.id, body.user_id)
         await _check_place(work, project_id, body.user_id)
-        added = await queries.ADD_MEMBER(work.db, uuid7(), project_id, body.user_id, body.role, clock.now())
+        added = await queries.ADD_MEMBER(work.db, ctx.new_id(), project_id, body.user_id, body.role, clock.now())
         membership = found(added, ALREADY_IN_TEAM.error())
         if not await groups.welcome(ctx, work.db, [body.user_id]):
             await limits.take(ctx, invitations.INVITATIONS, str(ctx.user.id))

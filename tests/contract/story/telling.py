@@ -29,7 +29,7 @@ class Story:
         for value in values:
             start, _, rest = filled.partition("{")
             filled = start + value + rest.partition("}")[2]
-        reply = await caller.call(method, filled.removeprefix("/api"), **options)
+        reply = await caller.call(method, filled.removeprefix(caller.prefix), **options)
         self.answers.setdefault((method, path), []).append(reply)
         return reply.body
 

@@ -34,13 +34,19 @@ class Reply:
     @property
     def code(self) -> str:
         """The code of the error that it is."""
-        code: str = self.body["error"]["code"]
+        code: str = self.error["code"]
         return code
 
     @property
     def fields(self) -> list[str]:
         """The fields that the error complains of."""
-        return [detail["field"] for detail in self.body["error"]["details"]]
+        return [detail["field"] for detail in self.error["details"]]
+
+    @property
+    def error(self) -> dict[str, Any]:
+        """The error that it is, with an envelope or without."""
+        error: dict[str, Any] = self.body.get("error", self.body)
+        return error
 
 
 @dataclass
@@ -128,11 +134,13 @@ async def api(env: Environment, light_passwords: None) -> AsyncIterator[Api]:
 
 
 @asynccontextmanager
-async def serving(env: Environment, cookies: AbstractCookieJar | None = None) -> AsyncIterator[Api]:
+async def serving(
+    env: Environment, cookies: AbstractCookieJar | None = None, kind: type[Api] = Api
+) -> AsyncIterator[Api]:
     """Serve the API of a env; its clients share one jar of cookies."""
     app = build_app(env.settings, env.resources, env.publisher)
     async with TestClient(TestServer(app), cookie_jar=cookies) as client:
-        yield Api(client)
+        yield kind(client)
 
 
 @pytest.fixture

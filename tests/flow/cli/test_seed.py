@@ -6,10 +6,13 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+import marketplaces
 from cli.errors import CommandError
 from cli.seed import seed
 from config.settings import Settings
 from core.platform.tokens import KeyRing
+from tests import bazaar
+from tests.bazaar.people import FIRST_ID, with_bazaar
 from tests.flow.cli.commands import greenroom
 
 USERS, GROUPS = 7, 3
@@ -51,6 +54,17 @@ async def test_a_second_run_adds_other_users(settings: Settings, tmp_path: Path)
     connection = await asyncpg.connect(settings.database_url)
     assert await connection.fetchval("select count(distinct email) from users") == 2 * USERS
     await connection.close()
+
+
+async def test_a_marketplace_with_bigints_has_those(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(marketplaces.ALL, "bazaar", bazaar.MARKETPLACE)
+    await with_bazaar(settings)
+    await seed(settings, "bazaar", USERS, GROUPS, tmp_path)
+    conversations = (tmp_path / "conversations.txt").read_text().splitlines()
+    first = FIRST_ID + 2 * USERS  # after those of the users and their sessions
+    assert conversations == [str(first + place) for place in range(GROUPS)]
 
 
 @pytest.mark.parametrize(("users", "groups"), [(0, 1), (5, 0), (5, 6), (-1, -1)])

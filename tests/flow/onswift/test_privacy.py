@@ -8,10 +8,8 @@ from uuid import UUID
 import pytest
 from asyncpg import DivisionByZeroError
 
-import marketplaces
 from core.accounts.identity import INSERT_ONE_TIME_TOKEN
 from core.base import clock
-from core.market.personal_data import CORE
 from core.platform.db import Query, Texts
 from core.privacy import exports
 from core.work.jobs import FinishErasure
@@ -30,13 +28,6 @@ PROFILE: dict[str, Any] = {
 }  # fmt: skip
 # A name that is nowhere else; in what she writes to others stands "said".
 NAME = "Zyxwvut Nobody"
-NAMES_A_USER = """
-select distinct a.attrelid::regclass::text
-from pg_attribute a join pg_class c on c.oid = a.attrelid and c.relkind = 'r' join pg_namespace n on n.oid = c.relnamespace
-left join pg_constraint f on f.conrelid = c.oid and a.attnum = any (f.conkey) and f.confrelid = 'users'::regclass
-where n.nspname in ('public', 'onswift') and a.attnum > 0 and not a.attisdropped
-    and (f.oid is not null or a.attname ~ '(user|owner|author|sender|actor|creator|assignee|subject)_id$'
-        or a.attname ~ '_by(_id)?$')"""
 TABLES = "select format('%I.%I', schemaname, tablename) from pg_tables where schemaname in ('public', 'onswift')"
 
 
@@ -84,15 +75,6 @@ async def delete(env: Environment, caller: Caller) -> None:
     """Delete a caller's account, and do what the worker does then."""
     assert (await caller.delete("/users/me")).status == 204
     await finish_erasure(env.resources, env.publisher, FinishErasure(caller.id))
-
-
-async def test_every_table_that_names_users_is_in_the_registry_once(env: Environment) -> None:
-    found = {name for (name,) in await env.resources.db.fetch(NAMES_A_USER)}
-    registered = [table for one in REGISTRY for table in one.tables]
-    assert len(registered) == len(set(registered))
-    assert found - set(registered) == set()
-    assert all(one.erase or one.last or one.later or one.kept for one in REGISTRY)
-    assert all(set(CORE) <= set(market.policy.personal_data) for market in marketplaces.ALL.values())
 
 
 async def test_an_export_holds_what_is_known_and_nothing_of_others(story: Story) -> None:

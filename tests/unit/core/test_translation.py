@@ -100,7 +100,7 @@ def test_pages_have_the_names_that_a_dialect_gives_them() -> None:
     assert turned(dialect, PageQuery, {"page": "2", "perPage": "5"}, incoming=True) == {"page": "2", "limit": "5"}
 
 
-ERROR = VALIDATION_ERROR.error(details=[Detail("firstInner.userId", "Must be an id")])
+ERROR = VALIDATION_ERROR.error(details=[Detail("firstInner.userId", "Not beside `moreIds`")])
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_errors_have_the_form_the_codes_and_the_statuses_of_a_dialect(form: Erro
     told = msgspec.json.decode(raw)
     inner = told.get("error", told)
     assert status == 422
-    assert inner["details"] == [{"field": "first_inner.user_id", "message": "Must be an id"}]
+    assert inner["details"] == [{"field": "first_inner.user_id", "message": "Not beside `more_ids`"}]
     inner["details"] = None
     if "timestamp" in inner:
         assert inner["timestamp"].endswith("Z")

@@ -1,0 +1,130 @@
+"""The bazaar's own calls."""
+
+import hmac
+from hashlib import sha256
+from uuid import UUID
+
+import msgspec
+
+from core.accounts import verification
+from core.base import clock, errors
+from core.base.answers import Answer, RawBody
+from core.base.errors import ErrorCode
+from core.base.ids import BigintIds
+from core.base.paging import CursorQuery, Position, cursor_pagination, page_of
+from core.base.people import Person
+from core.market.endpoints import auth
+from core.market.endpoints.account_structs import Done, ResetPassword
+from core.market.traits import call, like
+from core.platform.db import Db, found
+from core.text.fields import LinkToken, changed
+from core.work.context import Ctx
+from core.work.unit_of_work import unit_of_work
+from tests.bazaar import policy, queries
+from tests.bazaar.queries import ListingRow
+from tests.bazaar.structs import (
+    Listing,
+    ListingChange,
+    ListingPage,
+    Me,
+    MyChange,
+    NewListing,
+    NewPassword,
+    Version,
+)
+
+LISTING_NOT_FOUND = ErrorCode("LISTING_NOT_FOUND", 404, "There is no such listing")
+
+
+@call(errors.INVALID_VERIFICATION_TOKEN, statuses=(302,))
+async def verify_email(ctx: Ctx, token: LinkToken) -> Answer[None]:
+    """Verify an e-mail address, and go to the page that says so"""
+    await verification.verify_email(ctx, token)
+    return Answer(302, None, location=f"{ctx.resources.settings.public_url}/verified")
+
+
+@like(auth.reset_password)
+async def reset_password(ctx: Ctx, token: LinkToken, body: NewPassword) -> Answer[Done]:
+    """Set a new password with the token from the e-mail"""
+    return await auth.reset_password(ctx, ResetPassword(token, body.new_password))
+
+
+async def get_me(ctx: Ctx) -> Me:
+    """Get who is logged in"""
+    return Me(ctx.user.id, ctx.user.email, ctx.user.person.name, ctx.user.role)
+
+
+async def update_me(ctx: Ctx, body: MyChange) -> Me:
+    """Change one's name"""
+    me = changed(await get_me(ctx), body)
+    await queries.RENAME(ctx.db, me.id, me.name)
+    return me
+
+
+async def list_listings(ctx: Ctx, query: CursorQuery) -> ListingPage:
+    """Get what is for sale, the latest first"""
+    page = page_of(query, await queries.PAGE(ctx.db, *query.bounds), lambda row: Position(row.created_at, row.id))
+    total = await queries.COUNT(ctx.db) or 0
+    return ListingPage([_view(row) for row in page.rows], cursor_pagination(query, total, page.next_cursor))
+
+
+async def create_listing(ctx: Ctx, body: NewListing) -> Listing:
+    """Offer something"""
+    id = ctx.new_id()
+    await queries.INSERT(ctx.db, id, ctx.user.id, body.title, body.price_cents, body.description, clock.now())
+    return _view(await _listing(ctx.db, id))
+
+
+@call(LISTING_NOT_FOUND)
+async def get_listing(ctx: Ctx, listing_id: UUID) -> Listing:
+    """Get one of them"""
+    return _view(await _listing(ctx.db, listing_id))
+
+
+@call(LISTING_NOT_FOUND)
+async def update_listing(ctx: Ctx, listing_id: UUID, body: ListingChange) -> Listing:
+    """Change what one offers"""
+    row = changed(await _own(ctx, listing_id), body)
+    await queries.UPDATE(ctx.db, row.id, row.title, row.price_cents, row.description)
+    return _view(row)
+
+
+@call(LISTING_NOT_FOUND)
+async def delete_listing(ctx: Ctx, listing_id: UUID) -> None:
+    """Offer it no more"""
+    await queries.DELETE(ctx.db, (await _own(ctx, listing_id)).id)
+
+
+@call(errors.FORBIDDEN, LISTING_NOT_FOUND, statuses=(204,))
+async def take_payment(ctx: Ctx, raw: RawBody) -> None:
+    """Take note of a payment, as its provider tells of it in a signed body"""
+    (secret, *_) = ctx.resources.keys.derive(b"bazaar payments")
+    signature = hmac.new(secret.encode(), raw.octets, sha256).hexdigest()
+    if not hmac.compare_digest(signature.encode(), raw.headers.get("X-Signature", "").encode(errors="replace")):
+        raise errors.FORBIDDEN.error("The signature is not right")
+    id = BigintIds(ctx.policy.name).uuid(msgspec.json.decode(raw.octets, type=dict[str, int])["listing"])
+    async with unit_of_work(ctx) as work:
+        listing = await _listing(work.db, id)
+        if await queries.SELL(work.db, id, clock.now()):
+            await work.notify(policy.LISTING_SOLD, [listing.seller_id], id, title=listing.title)
+
+
+async def get_version(_ctx: Ctx) -> Version:
+    """Say which version this is"""
+    return Version("1")
+
+
+async def _listing(db: Db, id: UUID) -> ListingRow:
+    return found(await queries.LISTING(db, id), LISTING_NOT_FOUND.error())
+
+
+async def _own(ctx: Ctx, id: UUID) -> ListingRow:
+    row = await _listing(ctx.db, id)
+    if row.seller_id != ctx.user.id:
+        raise errors.FORBIDDEN.error("Only its seller can do this")
+    return row
+
+
+def _view(row: ListingRow) -> Listing:
+    seller = Person(row.seller_id, row.seller_name, row.seller_avatar_url)
+    return Listing(row.id, seller, row.title, row.price_cents, row.description, row.created_at, row.sold_at)

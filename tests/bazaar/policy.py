@@ -1,0 +1,29 @@
+"""The bazaar's rules."""
+
+from core.market.personal_data import CORE
+from core.notifications.notifications import MESSAGE_RECEIVED
+from core.platform.db import Run
+from core.work.notices import Notice
+from core.work.personal_data import PersonalData, rows_of
+from core.work.policy import Policy
+
+BUYERS, SELLERS = frozenset({"buyer"}), frozenset({"seller"})
+ROLES = BUYERS | SELLERS
+LISTING_SOLD = Notice("listing_sold", "Sold", "'{title}' is sold", "listing")
+LISTINGS = PersonalData(
+    "listings",
+    frozenset({"bazaar.listings"}),
+    rows_of("select * from bazaar.listings where seller_id = $1 order by created_at"),
+    (Run("delete from bazaar.listings where seller_id = $1"),),
+)
+
+POLICY = Policy(
+    name="bazaar",
+    title="Bazaar",
+    roles=ROLES,
+    issuer="https://bazaar.example",
+    audience="bazaar-app",
+    may_converse=lambda role, other: role != other,
+    notices=(MESSAGE_RECEIVED, LISTING_SOLD),
+    personal_data=(LISTINGS, *CORE),
+)

@@ -1,0 +1,47 @@
+"""The table of the bazaar's calls."""
+
+from core.market.endpoints import auth, conversations, health, messages, notifications, safety, users
+from core.market.market import PUBLIC, Route, at_root, create, delete, get, patch, post
+from tests.bazaar import handlers
+from tests.bazaar.policy import ROLES, SELLERS
+
+CONVERSATION = "/conversations/{conversation_id}"
+MESSAGE = CONVERSATION + "/messages/{message_id}"
+
+ROUTES: tuple[Route, ...] = (
+    create("/auth/register", auth.sign_up, PUBLIC),
+    post("/auth/login", auth.log_in, PUBLIC),
+    post("/auth/refresh", auth.refresh, PUBLIC),
+    post("/auth/logout", auth.log_out, ROLES),
+    get("/auth/csrf", auth.get_csrf_token, PUBLIC),
+    get("/auth/verify-email/{token}", handlers.verify_email, PUBLIC),
+    post("/auth/forgot-password", auth.forgot_password, PUBLIC),
+    post("/auth/reset-password/{token}", handlers.reset_password, PUBLIC),
+    get("/auth/sessions", auth.list_sessions, ROLES),
+    delete("/auth/sessions/{session_id}", auth.end_session, ROLES),
+    get("/auth/me", handlers.get_me, ROLES),
+    patch("/auth/me", handlers.update_me, ROLES),
+    delete("/auth/me", users.delete_me, ROLES),
+    get("/auth/me/export", users.export_me, ROLES),
+    post("/users/{user_id}/report", safety.report_user, ROLES),
+    get("/listings", handlers.list_listings, ROLES),
+    create("/listings", handlers.create_listing, SELLERS),
+    get("/listings/{listing_id}", handlers.get_listing, ROLES),
+    patch("/listings/{listing_id}", handlers.update_listing, SELLERS),
+    delete("/listings/{listing_id}", handlers.delete_listing, SELLERS),
+    post("/hooks/payments", handlers.take_payment, PUBLIC),
+    get("/conversations", conversations.list_conversations, ROLES),
+    post("/conversations", conversations.create_conversation, ROLES),
+    get(CONVERSATION, conversations.get_conversation, ROLES),
+    get(CONVERSATION + "/messages", messages.list_messages, ROLES),
+    post(CONVERSATION + "/messages", messages.send_message, ROLES),
+    patch(MESSAGE, messages.edit_message, ROLES),
+    delete(MESSAGE, messages.delete_message, ROLES),
+    patch(CONVERSATION + "/read", messages.mark_read, ROLES),
+    get("/notifications", notifications.list_notifications, ROLES),
+    patch("/notifications/read-all", notifications.mark_all_read, ROLES),
+    patch("/notifications/{notification_id}/read", notifications.mark_read, ROLES),
+    at_root(get("/healthz", health.get_health, PUBLIC)),
+    at_root(get("/readyz", health.get_health, PUBLIC)),
+    at_root(get("/api/version", handlers.get_version, PUBLIC)),
+)

@@ -1,0 +1,127 @@
+"""The story of the bazaar: every call of its table, successfully; and who may make which."""
+
+import hmac
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from hashlib import sha256
+from typing import Any
+
+from core.accounts.identity import INSERT_ONE_TIME_TOKEN, RESET, VERIFY, digest
+from core.base.clock import now
+from core.base.ids import BigintIds
+from tests.contract.story.matrix import EVERYBODY, ONE_ROLE, OWN, THEIRS
+from tests.contract.story.telling import Story
+from tests.flow.api.conftest import PASSWORD, Api, Caller
+from tests.flow.conftest import Environment
+
+CONVERSATION = "/conversations/{conversation_id}"
+MESSAGE = CONVERSATION + "/messages/{message_id}"
+LISTING = "/listings/{listing_id}"
+IDS = BigintIds("bazaar")
+
+MATRIX: dict[tuple[str, str], str] = {
+    ("POST", "/auth/logout"): OWN,
+    ("GET", "/auth/sessions"): OWN,
+    ("DELETE", "/auth/sessions/{session_id}"): THEIRS,
+    ("GET", "/auth/me"): OWN,
+    ("PATCH", "/auth/me"): OWN,
+    ("DELETE", "/auth/me"): OWN,
+    ("GET", "/auth/me/export"): OWN,
+    ("POST", "/users/{user_id}/report"): EVERYBODY,
+    ("GET", "/listings"): EVERYBODY,
+    ("POST", "/listings"): ONE_ROLE,
+    ("GET", LISTING): EVERYBODY,
+    ("PATCH", LISTING): THEIRS,
+    ("DELETE", LISTING): THEIRS,
+    ("GET", "/conversations"): OWN,
+    ("POST", "/conversations"): OWN,
+    ("GET", CONVERSATION): THEIRS,
+    ("GET", CONVERSATION + "/messages"): THEIRS,
+    ("POST", CONVERSATION + "/messages"): THEIRS,
+    ("PATCH", MESSAGE): THEIRS,
+    ("DELETE", MESSAGE): THEIRS,
+    ("PATCH", CONVERSATION + "/read"): THEIRS,
+    ("GET", "/notifications"): OWN,
+    ("PATCH", "/notifications/read-all"): OWN,
+    ("PATCH", "/notifications/{notification_id}/read"): THEIRS,
+}
+
+
+async def tell(api: Api, env: Environment, make: Callable[..., Story] = Story) -> Story:
+    """Make every call at least once."""
+    ann, bob = await api.signed_up("seller", "Ann"), await api.signed_up("buyer", "Bob")
+    story = make(api, env, ann, bob, await api.signed_up("buyer", "Eve"))
+    env.resources.limits._raised = {one: 10 for person in (ann, bob) for one in (str(IDS.taken(person.id)),)}
+    await _tell_of_accounts(story)
+    await _tell_of_listings(story)
+    await _tell_of_messages(story)
+    root = Caller(api.client, "/bazaar")
+    for path in ("/healthz", "/readyz", "/api/version"):
+        await story.call(root, "GET", path)
+    return story
+
+
+async def _tell_of_accounts(story: Story) -> None:
+    api, anyone, email = story.api, story.api.anyone, "new@example.com"
+    new = {"email": email, "password": PASSWORD, "name": "New", "user_type": "buyer"}
+    await story.make(anyone, "POST", "/auth/register", **new)
+    login = {"email": email, "password": PASSWORD}
+    body = (await story.make(anyone, "POST", "/auth/login", **login))["data"]
+    await story.make(anyone, "POST", "/auth/refresh", refresh_token=body["refresh_token"])
+    await story.make(anyone, "POST", "/auth/forgot-password", email=email)
+    user_id, expires = IDS.taken(body["user"]["id"]), now() + timedelta(hours=1)
+    for purpose in (RESET, VERIFY):
+        await INSERT_ONE_TIME_TOKEN(story.env.resources.db, digest("t" + purpose[0]), user_id, purpose, expires)
+    await story.call(anyone, "GET", "/auth/verify-email/{token}", "t" + VERIFY[0], allow_redirects=False)
+    path = "/auth/reset-password/{token}"
+    await story.make(anyone, "POST", path, "t" + RESET[0], new_password=PASSWORD)
+    await api.log_in(email)
+    someone = api.logged_in(await api.log_in(email))
+    await story.make(someone, "GET", "/auth/csrf")
+    await story.make(someone, "GET", "/auth/me")
+    await story.make(someone, "PATCH", "/auth/me", name="Newer")
+    await story.make(someone, "GET", "/auth/me/export")
+    sessions = (await story.make(someone, "GET", "/auth/sessions"))["data"]["sessions"]
+    await story.make(someone, "DELETE", "/auth/sessions/{session_id}", sessions[1]["id"])
+    await story.make(someone, "POST", "/auth/logout")
+    someone = api.logged_in(await api.log_in(email))
+    await story.make(someone, "DELETE", "/auth/me")
+
+
+async def _tell_of_listings(story: Story) -> None:
+    ann, bob = story.ann, story.bob
+    lamp = {"title": "Lamp", "price_cents": 1200}
+    id = (await story.make(ann, "POST", "/listings", **lamp))["data"]["id"]
+    await story.call(bob, "GET", "/listings", params={"per_page": 5})
+    await story.make(bob, "GET", LISTING, id)
+    await story.make(ann, "PATCH", LISTING, id, price_cents=1100)
+    paid = json.dumps({"listing": int(id)}).encode()
+    await story.call(story.api.anyone, "POST", "/hooks/payments", data=paid, headers=signed(story.env, paid))
+    sold = (await story.make(ann, "GET", "/notifications"))["data"][0]
+    await story.make(ann, "PATCH", "/notifications/{notification_id}/read", sold["id"])
+    await story.make(ann, "PATCH", "/notifications/read-all")
+    await story.make(ann, "DELETE", LISTING, id)
+    await story.make(bob, "POST", "/users/{user_id}/report", ann.id, reason="spam", text="")
+
+
+async def _tell_of_messages(story: Story) -> None:
+    ann, bob = story.ann, story.bob
+    for _ in range(2):
+        body = await story.make(bob, "POST", "/conversations", participant_id=ann.id)
+    id = body["data"]["id"]
+    await story.make(bob, "GET", CONVERSATION, id)
+    await story.make(bob, "GET", "/conversations")
+    for _ in range(2):
+        body = await story.make(bob, "POST", CONVERSATION + "/messages", id, content="Is it there?", client_id="1")
+    said = body["data"]["id"]
+    await story.make(ann, "GET", CONVERSATION + "/messages", id)
+    await story.make(bob, "PATCH", MESSAGE, id, said, content="Is it still there?")
+    await story.make(ann, "PATCH", CONVERSATION + "/read", id, message_id=said)
+    await story.make(bob, "DELETE", MESSAGE, id, said)
+
+
+def signed(env: Environment, body: bytes) -> dict[str, Any]:
+    """Return the headers of a payment's hook."""
+    (secret, *_) = env.resources.keys.derive(b"bazaar payments")
+    return {"X-Signature": hmac.new(secret.encode(), body, sha256).hexdigest()}

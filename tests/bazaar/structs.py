@@ -1,0 +1,60 @@
+"""What the bazaar's own calls take and give."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from core.base.paging import CursorPagination
+from core.base.people import Person
+from core.text.fields import Description, Name, Short
+
+Cents = Annotated[int, Meta(ge=0, le=10**9)]
+
+
+class Me(msgspec.Struct, frozen=True, rename="camel"):
+    id: UUID
+    email: str
+    name: str
+    user_type: str
+
+
+class MyChange(msgspec.Struct, frozen=True):
+    name: Name | UnsetType = UNSET
+
+
+class NewPassword(msgspec.Struct, frozen=True, rename="camel"):
+    new_password: Short
+
+
+class NewListing(msgspec.Struct, frozen=True, rename="camel"):
+    title: Name
+    price_cents: Cents
+    description: Description = ""
+
+
+class ListingChange(msgspec.Struct, frozen=True, rename="camel"):
+    title: Name | UnsetType = UNSET
+    price_cents: Cents | UnsetType = UNSET
+    description: Description | UnsetType = UNSET
+
+
+class Listing(msgspec.Struct, frozen=True, rename="camel"):
+    id: UUID
+    seller: Person
+    title: str
+    price_cents: int
+    description: str
+    created_at: datetime
+    sold_at: datetime | None
+
+
+class ListingPage(msgspec.Struct, frozen=True):
+    listings: list[Listing]
+    pagination: CursorPagination
+
+
+class Version(msgspec.Struct, frozen=True):
+    version: str
