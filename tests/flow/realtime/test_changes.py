@@ -7,7 +7,9 @@ import pytest
 
 from core.base.ids import uuid7
 from core.base.publisher import Draft
-from tests.flow.conftest import Chatter, Environment
+from tests.flow.conftest import Chatter, Environment, over_markets
+
+pytestmark = over_markets
 
 
 @pytest.fixture

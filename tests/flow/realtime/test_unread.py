@@ -8,7 +8,9 @@ from core.base.publisher import Draft
 from core.chat import conversations, groups
 from core.messages import editing, reading, sync
 from core.work.context import User
-from tests.flow.conftest import Chatter, Environment, acquainted
+from tests.flow.conftest import Chatter, Environment, acquainted, over_markets
+
+pytestmark = over_markets
 
 
 async def say(env: Environment, who: User, room: UUID, *texts: str) -> list[UUID]:
