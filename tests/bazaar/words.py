@@ -21,7 +21,7 @@ NAMESPACES = {"join:user": "/presence"}
 class OnSwiftWords:
     """What core's own words need: nothing."""
 
-    namespaces = ("/",)
+    namespaces: tuple[str, ...] = ("/",)
 
     def sent(self, event: str, payload: Any) -> tuple[str, str, Any]:
         """Return in which namespace a client sends what."""
