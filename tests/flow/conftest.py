@@ -39,7 +39,7 @@ PATIENCE = 20.0
 MARKETS = [with_policy(onswift.MARKETPLACE, messages=Rate("messages", 30, 60))]
 BAZAAR = [with_policy(bazaar.MARKETPLACE, messages=Rate("messages", 30, 60))]
 # For tests of what all marketplaces do: they run over OnSwift, and over the one that differs from it in all respects.
-over_markets = pytest.mark.parametrize("market", ["onswift", "bazaar"], indirect=True)
+over_markets = pytest.mark.parametrize("env", ["onswift", "bazaar"], indirect=True)
 
 
 @dataclass
@@ -213,18 +213,14 @@ def change_policy() -> Iterator[ChangePolicy]:
 
 
 @pytest.fixture
-async def market(request: pytest.FixtureRequest, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Return the marketplace that a test runs over: OnSwift, if it does not say `over_markets`."""
-    name: str = getattr(request, "param", "onswift")
-    if name == "bazaar":
+async def env(
+    request: pytest.FixtureRequest, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Environment]:
+    """Return a env without hubs: of OnSwift, if the test does not say `over_markets`."""
+    market: str = getattr(request, "param", "onswift")
+    if market == "bazaar":
         await with_bazaar(settings)
-        monkeypatch.setitem(ALL, name, bazaar.MARKETPLACE)
-    return name
-
-
-@pytest.fixture
-async def env(settings: Settings, market: str) -> AsyncIterator[Environment]:
-    """Return a env without hubs."""
+        monkeypatch.setitem(ALL, market, bazaar.MARKETPLACE)
     async with open_environment(settings, market) as env:
         yield env
 

@@ -11,7 +11,7 @@ from tests.bazaar.words import IDS
 from tests.chaos.websocket import WebSocket
 from tests.flow.conftest import BAZAAR, MARKETS, PATIENCE, Environment
 
-pytestmark = pytest.mark.parametrize("market", ["bazaar"], indirect=True)
+pytestmark = pytest.mark.parametrize("env", ["bazaar"], indirect=True)
 
 
 class Line:

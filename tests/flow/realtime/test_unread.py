@@ -2,7 +2,6 @@
 
 from uuid import UUID
 
-from core.base.ids import uuid7
 from core.base.paging import CursorQuery
 from core.base.publisher import Draft
 from core.chat import conversations, groups
@@ -14,7 +13,8 @@ pytestmark = over_markets
 
 
 async def say(env: Environment, who: User, room: UUID, *texts: str) -> list[UUID]:
-    return [(await env.publisher.append(Draft(uuid7(), room, who.person, text))).id for text in texts]
+    new = env.resources.ids.of
+    return [(await env.publisher.append(Draft(new(env.market), room, who.person, text))).id for text in texts]
 
 
 async def unread(env: Environment, who: Chatter, room: UUID) -> int:
