@@ -13,13 +13,13 @@ from core.limits.offenders import Offenders
 from core.market.market import Marketplace
 from core.platform.observability.metrics import Metrics
 from core.work.context import Resources
-from realtime import browser_client
+from realtime import browser_client, wire
 from realtime.bus.bus import ADMIN_REQUESTS, EVERYBODY, Bus
+from realtime.dialect.encoders import Encoders
 from realtime.engine import endpoints
 from realtime.engine.acceptor import Acceptor
 from realtime.engine.config import Config
 from realtime.engine.engine import Engine
-from realtime.engine.session import Session
 from realtime.engine.socketio.sockets import socketio
 from realtime.engine.transports.frames import CLOSE_CODES
 from realtime.gateway.gateway import Gateway
@@ -27,6 +27,7 @@ from realtime.gateway.handlers import Handlers
 from realtime.gateway.limits import Limiter
 from realtime.gateway.recovery import Recovery
 from realtime.gateway.resync import Resync
+from realtime.gateway.spaces import Spaces
 from realtime.log.message_log import MessageLog
 from realtime.operations import probes
 from realtime.operations.admin_responder import AdminResponder
@@ -37,7 +38,6 @@ from realtime.operations.probes import NotReadyError, usual_checks
 from realtime.operations.process_status import HUBS_KEY, HubStatus
 from realtime.publishing.publisher import Publisher
 from realtime.publishing.receiver import BusReceiver
-from realtime.rooms.client import Client
 from realtime.rooms.presence import Presence
 from realtime.rooms.rooms import Rooms
 from realtime.rooms.users import Users
@@ -49,7 +49,6 @@ class Hub:
     def __init__(self, settings: Settings, resources: Resources, markets: Sequence[Marketplace]) -> None:
         self.metrics = resources.metrics
         self.engine = Engine(door_config(settings, resources.offenders))
-        self.acceptor = Acceptor(self.engine, socketio({"/": self._client}))
         outbox = self.engine.outbox
         self._bus = Bus(
             settings.redis_urls,
@@ -57,8 +56,8 @@ class Hub:
             lambda delivery: receiver.deliver(delivery),
             lambda: receiver.mend_all(),
         )
-        log = MessageLog(resources.db)
-        rooms = self._rooms = Rooms(resources.db, log, self._bus, outbox)
+        log, encoders = MessageLog(resources.db), Encoders(markets)
+        rooms = self._rooms = Rooms(resources.db, log, self._bus, outbox, encoders)
         users = Users(self._bus, outbox, lambda user: presence.came(user), lambda user: presence.left(user))
         receiver = BusReceiver(
             rooms,
@@ -68,10 +67,10 @@ class Hub:
             recheck_logins=lambda: gateway.logins.recheck(),
             admin_request=lambda request: responder.received(request),
         )
-        self._publisher = Publisher(resources, self._bus, receiver)
+        self._publisher = Publisher(resources, self._bus, receiver, encoders)
         hub_id = self._bus.origin.hex()
         presence = self._presence = Presence(
-            hub_id, resources.redis, resources.db, users, self._publisher.send_presence, self._bus.store
+            hub_id, resources.redis, resources.db, users, self._publisher.send_presence, self._bus.store, encoders
         )
         recovery = Recovery(resources.redis, self._bus, rooms.stamps)
         resync = Resync(resources.db, log, rooms, recovery)
@@ -80,19 +79,17 @@ class Hub:
         messages = {name: policy.messages for name, policy in policies.items()}
         is_limited = settings.rate_limits == "on"
         limiter = Limiter(resources.limits, resources.offenders, messages if is_limited else None)
-        gateway = self._gateway = Gateway(
-            resources,
-            frozenset(market.name for market in markets),
-            users,
-            handlers,
-            handlers.own_table(markets),
-            limiter,
-            recovery,
-            resync,
+        spaces = Spaces(
+            markets,
+            encoders,
+            self._publisher,
+            lambda market: {**handlers.events(market), wire.RefreshAuth: lambda *event: gateway.refresh_auth(*event)},
         )
+        gateway = self._gateway = Gateway(resources, users, handlers.typing, spaces, limiter, recovery, resync)
+        self.acceptor = Acceptor(self.engine, socketio(gateway.namespaces()))
 
         self._lag = LoopLag(resources.metrics)
-        self._drain = Drain(self.engine)
+        self._drain = Drain(self.engine, users.clients)
         responder = AdminResponder(hub_id, self._bus, rooms, users, self._drain.set)
         status = self._status_of(hub_id, settings, users)
         self._heartbeat = Heartbeat(HUBS_KEY, hub_id, resources.redis, usual_checks(resources), status)
@@ -182,9 +179,6 @@ class Hub:
         if unheard := self._bus.unheard:
             return f"not heard: {', '.join(unheard)}"
         return "an operator drains it" if self._drain.is_on else ""
-
-    def _client(self, session: Session) -> Client:
-        return self._gateway.client(session)
 
 
 def door_config(settings: Settings, offenders: Offenders) -> Config:

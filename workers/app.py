@@ -205,7 +205,7 @@ class Worker:
 
     def _chore(self, policy: Policy, chore: PeriodicTask) -> CronJob:
         async def run() -> None:
-            await chore.run(Ctx(self._resources, self._publisher, policy, request_id=logs.request_id()))
+            await chore.run(Ctx(self._resources, self._publisher.of(policy.name), policy, request_id=logs.request_id()))
 
         return self._cron(f"{policy.name}.{chore.name}", run, minute=set(chore.minutes), second=30, at_start=True)
 

@@ -16,6 +16,6 @@ async def finish_erasure(resources: Resources, publisher: Publisher, job: Finish
     market = await erasure.ERASED_IN(resources.db, user_id)
     if market is None:
         return
-    ctx = Ctx(resources, publisher, policy_of(market), logs.request_id())
+    ctx = Ctx(resources, publisher.of(market), policy_of(market), logs.request_id())
     if not await erasure.finish(ctx, user_id):
         await resources.jobs.enqueue(job)

@@ -49,5 +49,5 @@ class FileChecks:
 
 async def check_owned(resources: Resources, publisher: Publisher, file: Owned, file_id: UUID) -> None:
     """Check a file by the rules of its marketplace; raises UNAVAILABLE, ScannerAwayError, DecoderLostError: the file is held."""
-    ctx = Ctx(resources, publisher, policy_of(file.market), logs.request_id())
+    ctx = Ctx(resources, publisher.of(file.market), policy_of(file.market), logs.request_id())
     await checking.check_file(ctx, file_id)

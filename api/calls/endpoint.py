@@ -41,7 +41,7 @@ class Endpoint:
         self._market = market
         self._route = route
         self._resources = resources
-        self._publisher = publisher
+        self._publisher = publisher.of(market.name)
         self._signature = signature_of(route)
         self._cookies = Cookies(market, resources)
         self._look = look_of(market, self._signature)

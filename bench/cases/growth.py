@@ -17,6 +17,7 @@ from bench.process import progress
 from bench.results import Line
 from bench.servers import hub
 from core.platform.db import open_pool
+from realtime.dialect.encoder import CORE
 from realtime.log.message_log import MessageLog
 
 TALK = Shape(senders=2, seconds=4)
@@ -125,7 +126,7 @@ async def _read_pages(env: Environment, crowd: Crowd, each: int) -> tuple[float,
     try:
         return (
             await _median_ms(rooms, each, lambda room, place: log.newest(room, place, PAGE)),
-            await _median_ms(rooms, each, lambda room, place: log.changes(room, place - PAGE, place)),
+            await _median_ms(rooms, each, lambda room, place: log.changes(room, place - PAGE, place, CORE)),
         )
     finally:
         await db.close()

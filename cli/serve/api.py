@@ -2,6 +2,7 @@
 
 import asyncio
 
+import marketplaces
 from api.app import build_app
 from cli.checks import check_settings, warn_of_files
 from cli.lifetime import freeze_objects, run
@@ -20,7 +21,7 @@ def run_api(settings: Settings) -> None:
         await check_settings(settings)
         async with (
             open_resources(settings) as resources,
-            open_publisher(settings, resources) as publisher,
+            open_publisher(settings, resources, marketplaces.ALL.values()) as publisher,
             open_admin_client(settings, resources) as hubs,
             runner_of(build_app(settings, resources, publisher, hubs)) as runner,
             listening(settings, runner, resources.offenders),

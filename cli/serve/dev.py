@@ -88,7 +88,7 @@ async def _processes(settings: Settings) -> AsyncIterator[tuple[int, Worker]]:
     manifests = markets(settings.marketplaces)
     async with (
         open_resources(settings) as resources,
-        open_publisher(settings, resources) as publisher,
+        open_publisher(settings, resources, manifests) as publisher,
         open_worker(settings, resources, publisher) as worker,
         open_admin_client(settings, resources) as hubs,
         runner_of(build_app(settings, resources, publisher, hubs)) as runner,

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 
+import marketplaces
 from cli.checks import check_settings, warn_of_files
 from cli.lifetime import run, until
 from cli.serve.heartbeats import worker_heartbeat
@@ -22,7 +23,7 @@ def run_worker(settings: Settings) -> None:
         await check_settings(settings)
         async with (
             open_resources(settings) as resources,
-            open_publisher(settings, resources) as publisher,
+            open_publisher(settings, resources, marketplaces.ALL.values()) as publisher,
             runner_of(bare_app()) as runner,
             open_worker(settings, resources, publisher) as worker,
         ):

@@ -37,7 +37,11 @@ class Stored(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Publisher(Protocol):
-    """Appends messages and emits events. Call `changed` and `emit` after the commit."""
+    """Appends messages and emits events, of one marketplace. Call `changed` and `emit` after the commit."""
+
+    def of(self, market: str) -> "Publisher":
+        """Return the publisher of a marketplace, which encodes in its dialect."""
+        ...
 
     async def append(self, draft: Draft) -> Stored:
         """Store a message and publish it to the conversation. Raises NOT_A_MEMBER, MESSAGE_NOT_FOUND (reply), UNAVAILABLE."""

@@ -20,6 +20,7 @@ SMALL = 100  # in larger conversations, clients use sync
 class Listed(msgspec.Struct, frozen=True):
     """A conversation in the list of one member. `has_notice`: there is an unread notification of the change."""
 
+    market: str
     conversation_id: UUID
     user_id: UUID
     unread_count: int
@@ -38,7 +39,7 @@ _SOME_MEMBERS = f"select * from members n where n.conversation_id = c.id and n.l
 
 def _listed(source: str, has_notice: str = "false", which: str = "") -> str:
     return f"""
-    select s.conversation_id, s.user_id, {unread("c", "s")} as unread_count, c.last_seq, m.id as message_id,
+    select c.market, s.conversation_id, s.user_id, {unread("c", "s")} as unread_count, c.last_seq, m.id as message_id,
         m.created_at as last_message_at,
         case when m.deleted_at is null then left({shown("m", "body")}, {PREVIEW}) else 'Message deleted' end as preview,
         w.id as sender_id, w.name as sender_name, w.avatar_url as sender_avatar_url, {has_notice} as has_notice
@@ -84,10 +85,14 @@ SENDERS = Many(
 )
 
 
-async def tell(db: Db, publisher: Publisher, conversation_ids: Sequence[UUID], user_ids: Sequence[UUID]) -> None:
-    """Send each of these users the conversation at the same index."""
-    for row in await OF_USERS(db, list(conversation_ids), list(user_ids)):
-        publisher.emit([row.user_id], _event(row))
+async def tell(
+    db: Db, publisher: Publisher, conversation_ids: Sequence[UUID], user_ids: Sequence[UUID]
+) -> Sequence[Listed]:
+    """Send each of these users the conversation at the same index, and return what their lists say of it."""
+    rows = await OF_USERS(db, list(conversation_ids), list(user_ids))
+    for row in rows:
+        publisher.of(row.market).emit([row.user_id], _event(row))
+    return rows
 
 
 async def tell_senders(db: Db, publisher: Publisher, conversation_ids: Sequence[UUID]) -> None:
@@ -100,9 +105,8 @@ async def tell_readers(
     db: Db, publisher: Publisher, conversation_ids: Sequence[UUID], user_ids: Sequence[UUID]
 ) -> None:
     """Update the other devices of each of these users, who has read on in the conversation at the same index."""
-    await tell(db, publisher, conversation_ids, user_ids)
-    for conversation_id, user_id in zip(conversation_ids, user_ids, strict=True):
-        publisher.emit([user_id], NotificationChanged(conversation_id=conversation_id))
+    for row in await tell(db, publisher, conversation_ids, user_ids):
+        publisher.of(row.market).emit([row.user_id], NotificationChanged(conversation_id=row.conversation_id))
 
 
 async def tell_changed(ctx: Ctx, conversation_id: UUID, seq: int, *, deleted: bool) -> None:

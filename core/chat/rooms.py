@@ -35,6 +35,7 @@ class Membership(msgspec.Struct, frozen=True):
 class Circle(msgspec.Struct, frozen=True):
     """The members of a conversation, who receive each other's presence."""
 
+    market: str
     members: list[UUID]
 
 
@@ -59,11 +60,12 @@ MEMBERSHIPS = Many(
 CIRCLES = Many(
     Circle,
     """
-    select array_agg(m.user_id) as members
+    select c.market, array_agg(m.user_id) as members
     from (select distinct conversation_id from members where user_id = any ($1::uuid[]) and left_at is null) mine
+    join conversations c on c.id = mine.conversation_id
     cross join lateral (
         select n.user_id from members n where n.conversation_id = mine.conversation_id and n.left_at is null limit 101
     ) m
-    group by mine.conversation_id having count(*) between 2 and 100""",
+    group by mine.conversation_id, c.market having count(*) between 2 and 100""",
 )
 SEEN = Run("update users set last_seen_at = $2 where id = any ($1::uuid[]) and deleted_at is null")

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from core.market.error_forms import ENVELOPE, ErrorForm
+from core.market.socket_dialect import SocketDialect
 
+_USUAL: Final = SocketDialect()
 _CAPITAL: Final = re.compile(r"(?<=[a-z0-9])[A-Z]")
 _QUOTED: Final = re.compile(r"`[\w.]+`")
 
@@ -35,6 +37,7 @@ class Dialect:
     `bigint_ids`: ids are bigints that leave as decimal strings; the schema of the marketplace has a sequence `ids`.
     `data`: what holds each answer, but for pages and errors; "": it stands bare.
     `keeps_cookies`: clients get their tokens in cookies, unless they ask for them in the body with `X-Token-Transport: body`.
+    `sockets`: the names and namespaces of events. What they carry has the names of fields, ids and errors that calls have.
     """
 
     errors: ErrorForm = ENVELOPE
@@ -43,6 +46,7 @@ class Dialect:
     pages: Pages = Pages()
     data: str = ""
     keeps_cookies: bool = False
+    sockets: SocketDialect = _USUAL
 
     @property
     def translates(self) -> bool:

@@ -48,6 +48,7 @@ class View(NotificationView, frozen=True, rename="camel"):
     """A notification and its user."""
 
     user_id: UUID
+    market: str
 
 
 class Written(msgspec.Struct, frozen=True):
@@ -73,7 +74,8 @@ COUNTS_OF_USER = One(
 VIEWS = Many(
     View,
     f"""
-    select {_COLUMNS}, n.user_id from notifications n {SAID}
+    select {_COLUMNS}, n.user_id, (select u.market from users u where u.id = n.user_id) as market
+    from notifications n {SAID}
     where n.id = any ($1::uuid[]) and n.in_app and {IS_LEFT} and not r.is_read""",  # noqa: S608 - no input in it
 )
 MARK_READ = Scalar(
@@ -243,7 +245,7 @@ async def notify_members(db: Pool, publisher: Publisher, conversation_ids: Seque
         chunk = list(conversation_ids[start : start + CHUNK])
         if folded := await FOLD_MESSAGES(db, chunk, clock.now()):
             for view in await VIEWS(db, [row.id for row in folded]):
-                publisher.emit([view.user_id], announcement(view))
+                publisher.of(view.market).emit([view.user_id], announcement(view))
             await tell(db, publisher, [row.conversation_id for row in folded], [row.user_id for row in folded])
             going_out += [row.id for row in folded if row.goes_out]
     return going_out

@@ -27,11 +27,12 @@ OVERDUE = timedelta(seconds=5)  # a living process performs its own within milli
 
 
 class Emit(msgspec.Struct, frozen=True, tag="emit"):
-    """An event for all sockets of some users."""
+    """An event for all sockets of some users, all of one marketplace: "" if the version before has stored it."""
 
     user_ids: list[UUID]
     name: str
     payload: msgspec.Raw
+    market: str = ""
 
 
 class Enqueue(msgspec.Struct, frozen=True, tag="enqueue"):
@@ -64,9 +65,9 @@ OVERDUE_EFFECTS = Many(
 )
 
 
-def event_effect(user_ids: Sequence[UUID], event: Event) -> Emit:
-    """Return the effect that tells users of an event."""
-    return Emit(list(user_ids), event.name, msgspec.Raw(msgspec.json.encode(event)))
+def event_effect(market: str, user_ids: Sequence[UUID], event: Event) -> Emit:
+    """Return the effect that tells users of a marketplace of an event."""
+    return Emit(list(user_ids), event.name, msgspec.Raw(msgspec.json.encode(event)), market)
 
 
 def job_effect(job: Job) -> Enqueue:
@@ -86,7 +87,7 @@ async def perform(effects: Sequence[Effect], publisher: Publisher, jobs: Jobs) -
     for effect in effects:
         match effect:
             case Emit():
-                publisher.emit_encoded(effect.user_ids, effect.name, bytes(effect.payload))
+                publisher.of(effect.market).emit_encoded(effect.user_ids, effect.name, bytes(effect.payload))
             case Enqueue():
                 await jobs.enqueue_encoded(effect.name, bytes(effect.arguments), effect.request_id)
             case EndSessions():

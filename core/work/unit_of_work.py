@@ -33,7 +33,7 @@ class UnitOfWork:
 
     def emit(self, user_ids: Sequence[UUID], event: Event) -> None:
         """Tell all sockets of these users, after the commit."""
-        self._effects.append(outbox.event_effect(user_ids, event))
+        self._effects.append(outbox.event_effect(self._ctx.policy.name, user_ids, event))
 
     def enqueue(self, job: Job) -> None:
         """Have a job done, after the commit."""

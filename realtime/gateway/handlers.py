@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from functools import partial
-from typing import TypeAlias, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -23,16 +22,15 @@ from core.messages.sync import ReadPosition
 from core.platform.db import UNAVAILABLE_ERRORS
 from core.platform.observability import logs
 from core.platform.observability.logs import Origin
-from core.text.validation import EventShape
 from core.work.context import Ctx, Resources
 from core.work.policy import Policy
 from realtime import wire
 from realtime.concurrency.batch import Batch
 from realtime.concurrency.tasks import Tasks
 from realtime.gateway import repeats
-from realtime.gateway.limits import WEIGHTS
 from realtime.gateway.recovery import Recovery
 from realtime.gateway.resync import Resync
+from realtime.gateway.spaces import Entries
 from realtime.gateway.typing import Typing
 from realtime.log.message_log import Changes, MessageLog
 from realtime.publishing.publisher import Publisher
@@ -44,9 +42,6 @@ from realtime.rooms.rooms import Rooms
 log = logging.getLogger(__name__)
 
 READERS_SECONDS = 0.1  # when many read at once, their other devices are notified together
-
-E = TypeVar("E", bound=wire.ClientEvent)
-Handle: TypeAlias = Callable[[Client, bytes, Reply], None]
 
 
 class Handlers:
@@ -71,40 +66,32 @@ class Handlers:
         self._recovery = recovery
         self._resync = resync
         self._policies = policies  # by market
-        self.typing = Typing(publisher.signal)
+        self.typing = Typing()
         self._reads = Batch(self._mark_read)
         self._notified_readers = Batch(self._notify_readers, gather=READERS_SECONDS)
         self._tasks = Tasks()
 
-    def table(self) -> dict[str, Handle]:
-        """Return, by its name, how each event is decoded and handled."""
-        return dict(
-            (
-                entry(wire.JoinUser, self.join_user),
-                entry(wire.JoinConversation, self.join),
-                entry(wire.LeaveConversation, self.leave),
-                entry(wire.SendMessage, self.send),
-                entry(wire.EditMessage, self.edit),
-                entry(wire.DeleteMessage, self.delete),
-                entry(wire.ReactToMessage, self.react),
-                entry(wire.Typing, self.type),
-                entry(wire.MarkRead, self.read),
-                entry(wire.CreateConversation, self.create),
-                entry(wire.AddMembers, self.add),
-                entry(wire.RemoveMember, self.remove),
-                entry(wire.Sync, self.sync),
-            )
-        )
+    def events(self, market: Marketplace) -> Entries:
+        """Return what handles each event of a marketplace's clients: core's, and its own."""
+        of_core: dict[type[wire.ClientEvent], Callable[..., None]] = {
+            wire.JoinUser: self.join_user,
+            wire.JoinConversation: self.join,
+            wire.LeaveConversation: self.leave,
+            wire.SendMessage: self.send,
+            wire.EditMessage: self.edit,
+            wire.DeleteMessage: self.delete,
+            wire.ReactToMessage: self.react,
+            wire.Typing: self.type,
+            wire.MarkRead: self.read,
+            wire.CreateConversation: self.create,
+            wire.AddMembers: self.add,
+            wire.RemoveMember: self.remove,
+            wire.Sync: self.sync,
+        }
+        return of_core | {one.event: partial(self._own, one) for one in market.events}
 
-    def own_table(self, markets: Sequence[Marketplace]) -> dict[tuple[str, str], Handle]:
-        """Return likewise, by market and name, the events that only a marketplace has."""
-        return {(market.name, one.event.name): self._own(one) for market in markets for one in market.events}
-
-    def _own(self, one: SocketEvent) -> Handle:
-        def run(client: Client, event: wire.ClientEvent, reply: Reply) -> None:
-            self._run(one.handler(self._ctx(client), event), reply)
-
-        return entry(one.event, run)[1]
+    def _own(self, one: SocketEvent, client: Client, event: wire.ClientEvent, reply: Reply) -> None:
+        self._run(one.handler(self._ctx(client), event), reply)
 
     def send(self, client: Client, event: wire.SendMessage, reply: Reply) -> None:
         """Check a message and append it to the journal; once committed it is acked and delivered."""
@@ -122,7 +109,7 @@ class Handlers:
             mentions=event.mentions,
             client_id=lambda: event.client_id or (repeats.client_id_of(client, event) if reply.acks else None),
         )
-        self._publisher.post(draft, partial(self._sent, client, draft.client_id, reply))
+        client.space.publisher.post(draft, partial(self._sent, client, draft.client_id, reply))
         client.unstored += 1
         client.typing.pop(room.id, None)
 
@@ -153,7 +140,7 @@ class Handlers:
         online = await self._presence.online(client.user_key, frozenset(ids)) if ids else set[bytes]()
         gone = await GONE(self._resources.db, room.id, client.user.id, read, seq) or 0 if seq > read else 0
         if event.since is not None:
-            page = await self._log.changes(room.id, event.since, version)
+            page = await self._log.changes(room.id, event.since, version, room.encoder)
         else:
             page = Changes(await self._log.newest(room.id, seq, event.limit), complete=True)
         self._resync.enter(client, room, seq, version)
@@ -215,7 +202,7 @@ class Handlers:
             return reply.refuse(error)
         if mark.moved:
             event = ConversationRead(mark.conversation_id, mark.user_id, mark.message_id, seq)
-            self._publisher.signal(mark.conversation_id, event)
+            reply.space.publisher.signal(mark.conversation_id, event)
             if not self._notified_readers.full:  # the next event updates the list
                 self._notified_readers.add((mark.conversation_id, mark.user_id), lambda _answer: None)
         return reply.done(wire.Read(seq))
@@ -312,7 +299,7 @@ class Handlers:
         logs.enter(Origin(request_id, client.user.market, str(client.user.id)))
         return Ctx(
             resources=self._resources,
-            publisher=self._publisher,
+            publisher=client.space.publisher,
             policy=self._policies[client.user.market],
             request_id=request_id,
             remote=client.session.remote,
@@ -324,19 +311,3 @@ class Handlers:
 async def _then_done(work: Awaitable[object]) -> wire.Done:
     await work
     return wire.Done()
-
-
-def entry(kind: type[E], handler: Callable[[Client, E, Reply], None]) -> tuple[str, Handle]:
-    """Return an event's name and what decodes and handles it."""
-    decode = EventShape(kind).decode
-    weight = WEIGHTS.get(kind.name)
-
-    def handle(client: Client, args: bytes, reply: Reply) -> None:
-        handler(client, decode(args), reply)
-
-    def weigh_and_handle(client: Client, args: bytes, reply: Reply) -> None:
-        event = decode(args)
-        client.charge(weight.rest(event) if weight else 0.0)
-        handler(client, event, reply)
-
-    return kind.name, weigh_and_handle if weight and weight.items else handle

@@ -107,6 +107,7 @@ def _wait(reply: Reply, error: errors.AppError) -> float | None:
     if error.kind is errors.RATE_LIMITED:
         is_in_time = not reply.tries or monotonic() - reply.held_at < MOST_SECONDS
         return max(error.retry_after, LEAST_WAIT) if is_in_time and 0.0 < error.retry_after <= MOST_WAIT else None
-    if error.kind is errors.UNAVAILABLE and reply.name in REPEATABLE:
+    entry = reply.space.entries.get(reply.name)
+    if error.kind is errors.UNAVAILABLE and entry and entry.name in REPEATABLE:
         return WAITS[reply.tries] if reply.tries < len(WAITS) else None
     return None

@@ -27,7 +27,8 @@ OTHER_EVENTS: Final = Rate("events", 200, 10)
 FAILED_CONNECTS: Final = Rate("failed-connects", 100, 20)
 MOST_USERS: Final = 100_000  # with a bucket here: more than one hub can serve
 SOCKETS: Final = 20  # of a user on one hub: more than devices and tabs
-CONNECT: Final = ""  # not the name of an event: charged as an unknown one
+UNKNOWN: Final = ""  # not the name of an event
+CONNECT: Final = UNKNOWN
 MESSAGES: Final = "messages"  # the kind, in metrics and logs, of events with a weight
 
 WEIGHTS: Final[Mapping[str, Weight]] = {

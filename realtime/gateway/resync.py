@@ -13,7 +13,7 @@ from realtime.concurrency.tasks import Tasks
 from realtime.engine.session import RECONNECT
 from realtime.gateway import repeats
 from realtime.gateway.recovery import Known, Recalled, Recovery
-from realtime.log.message_log import MessageLog, frame_of
+from realtime.log.message_log import MessageLog, event_of
 from realtime.rooms.client import Client
 from realtime.rooms.room import Room
 from realtime.rooms.rooms import Rooms
@@ -88,7 +88,9 @@ class Resync:
             while not client.session.behind and (away := client.away()):
                 await self._page(client, away[0])
             if not client.away():
-                client.emit_raw(self._rooms.stamps.alone())  # it has received all that was paged to it
+                client.emit_raw(
+                    self._rooms.stamps.alone(client.space.encoder)
+                )  # it has received all that was paged to it
         except Exception as error:
             log.log(
                 logging.WARNING if isinstance(error, errors.AppError) else logging.ERROR,
@@ -108,8 +110,8 @@ class Resync:
         elif version >= until:
             room.enter(client, seq, version)
         else:
-            page = await self._log.changes(room.id, version, until)
+            page = await self._log.changes(room.id, version, until, room.encoder)
             if client.session in room.away:
-                client.emit_raw(b"".join(frame_of(message, seq) for message in page.messages))
+                client.emit_raw(b"".join(room.encoder.event(event_of(message, seq)) for message in page.messages))
                 seq = max([seq, *(message.seq for message in page.messages)])
                 room.away[client.session] = (seq, until if page.complete else page.messages[-1].version)

@@ -1,6 +1,5 @@
 """The typing signals of this hub's sockets. Those that are not ended by their socket expire: see rooms/typing.py."""
 
-from collections.abc import Callable
 from typing import Final
 from uuid import UUID
 
@@ -11,10 +10,7 @@ MOST_ROOMS: Final = 20  # in which one socket may type at a time
 
 
 class Typing:
-    """Publishes the typing of this hub's sockets; `signal` reaches all hubs, including this one."""
-
-    def __init__(self, signal: Callable[[UUID, ConversationTyping], None]) -> None:
-        self._signal = signal
+    """Publishes the typing of this hub's sockets to all hubs, including this one."""
 
     def said(self, client: Client, id: UUID, *, is_typing: bool) -> None:
         """Publish that a client types or not; while one of its messages is not stored yet, wait for that, to keep the order."""
@@ -50,4 +46,4 @@ class Typing:
             client.typing[id] = None
             if len(client.typing) > MOST_ROOMS:  # the oldest expires by itself
                 del client.typing[next(iter(client.typing))]
-        self._signal(id, ConversationTyping(id, client.user.id, is_typing))
+        client.space.publisher.signal(id, ConversationTyping(id, client.user.id, is_typing))

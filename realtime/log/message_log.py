@@ -11,7 +11,7 @@ from core.messages.catchup import CHANGES_WITHIN, NEWEST, STOOD_AT, Place
 from core.messages.rows import SizedMessageRow, as_message
 from core.platform.db import Pool
 from realtime.concurrency.batch import Batch
-from realtime.engine.socketio import packets
+from realtime.dialect.encoder import Encoder
 from realtime.log.recent import Recent
 
 PAGE = 200
@@ -22,8 +22,6 @@ OF_TURN = 4 * 1024 * 1024
 MOST_OF_PAGE = 256 * 1024
 LEAST_OF_PAGE = 8 * 1024
 MOST_OF_RECENT = 64 * 1024  # characters of a page from memory: it is answered at once, so it is not part of OF_TURN
-
-_encode = msgspec.json.Encoder().encode
 
 
 class Changes(msgspec.Struct, frozen=True):
@@ -46,9 +44,9 @@ class MessageLog:
         self._newest = Batch(self._read_newest, MOST_READS, gather=GATHER_SECONDS)
         self._stood = Batch(self._read_places, MOST_READS, gather=GATHER_SECONDS)
 
-    async def changes(self, conversation_id: UUID, since: int, until: int) -> Changes:
+    async def changes(self, conversation_id: UUID, since: int, until: int, encoder: Encoder) -> Changes:
         """Return one page of the changes after version `since`, up to `until`; `complete` if it reaches that far."""
-        recent = self.recent.since(conversation_id.bytes, since, until) if until - since <= PAGE else None
+        recent = self.recent.since(conversation_id.bytes, since, until, encoder) if until - since <= PAGE else None
         if recent is not None and sum(len(message.content) for message in recent) <= MOST_OF_RECENT:
             return Changes(recent, complete=True)
         return await self._changes.ask((conversation_id, since, until))
@@ -77,17 +75,8 @@ class MessageLog:
         return await STOOD_AT(self._db, *_columns(reads))
 
 
-def frame_of(message: Message, seen_seq: int) -> bytes:
+def event_of(message: Message, seen_seq: int) -> Event:
     """Return the event that updates a client that has received the messages up to `seen_seq`."""
-    return encode(_event_of(message, seen_seq))
-
-
-def encode(event: Event) -> bytes:
-    """Return an event as a finished frame."""
-    return packets.event_raw(event.name, _encode(event))
-
-
-def _event_of(message: Message, seen_seq: int) -> Event:
     if message.seq > seen_seq:
         return MessageReceived(message, message.conversation_id)
     if message.deleted_at:

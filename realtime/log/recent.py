@@ -8,13 +8,11 @@ from collections import deque
 
 import msgspec
 
-from core.base.events import Message, MessageReceived
+from core.base.events import Message
+from realtime.dialect.encoder import Encoder
 from realtime.engine.transports.frames import unwrap
 
 CAPACITY = 32 * 1024 * 1024  # bytes of frames, of all conversations together
-_EVENT = len("42")  # in front of the JSON in an event's frame
-
-_decode = msgspec.json.Decoder(tuple[str, MessageReceived]).decode
 
 
 class Recent:
@@ -36,30 +34,31 @@ class Recent:
         while self._left < 0:
             self._forget(*self._order.popleft())
 
-    def since(self, conversation: bytes, version: int, until: int) -> list[Message] | None:
+    def since(self, conversation: bytes, version: int, until: int, encoder: Encoder) -> list[Message] | None:
         """Return the messages after `version` up to `until`, if there was nothing else and all are here."""
         frames = self._frames.get(conversation, {})
         wanted = range(version + 1, until + 1)
         if len(wanted) > len(frames) or not all(place in frames for place in wanted):
             return None
         try:
-            return [self._message(frames, place) for place in wanted]
-        except msgspec.DecodeError:  # from a hub of another release
+            return [_message(frames, place, encoder) for place in wanted]
+        except (msgspec.DecodeError, ValueError):  # from a hub of another release
             return None
 
     def drop(self, conversation: bytes) -> None:
         """Forget the frames of a conversation. Their capacity is free once they would have been evicted."""
         self._frames.pop(conversation, None)
 
-    def _message(self, frames: dict[int, bytes | Message], place: int) -> Message:
-        found = frames[place]
-        if isinstance(found, bytes):
-            ((_, payload),) = unwrap(found)
-            found = frames[place] = _decode(payload[_EVENT:])[1].message
-        return found
-
     def _forget(self, conversation: bytes, version: int, size: int) -> None:
         self._left += size
         frames = self._frames.get(conversation, {})
         if frames.pop(version, None) is not None and not frames:
             del self._frames[conversation]
+
+
+def _message(frames: dict[int, bytes | Message], place: int, encoder: Encoder) -> Message:
+    found = frames[place]
+    if isinstance(found, bytes):
+        ((_, payload),) = unwrap(found)
+        found = frames[place] = encoder.message(payload)
+    return found

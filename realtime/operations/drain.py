@@ -1,12 +1,13 @@
 """Draining a hub: its clients are disconnected when it stops, or when an operator wants it empty."""
 
 import asyncio
+from collections.abc import Callable, Iterator
 
 from realtime import wire
 from realtime.engine.engine import Engine
 from realtime.engine.session import SHUTTING_DOWN
 from realtime.engine.transports.frames import GOING_AWAY
-from realtime.log.message_log import encode
+from realtime.rooms.client import Client
 
 LEAVING_PER_SECOND = 2000  # clients that the other hubs can accept beside their work
 LONGEST_DRAIN = 2.0  # seconds; a supervisor does not wait for ever
@@ -16,8 +17,9 @@ CLOSED_AT_ONCE = 50
 class Drain:
     """Whether a hub accepts clients. Not stored: a hub that was restarted accepts them."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, clients: Callable[[], Iterator[Client]]) -> None:
         self._engine = engine
+        self._clients = clients
         self._leaving: asyncio.Task[None] | None = None
 
     @property
@@ -46,9 +48,9 @@ class Drain:
         """Close the sessions one by one, so that not all of them reconnect to the other hubs at the same moment."""
         sessions = list(self._engine.sessions.values())
         pace = max(LEAVING_PER_SECOND, len(sessions) / LONGEST_DRAIN)
-        for place, session in enumerate(sessions):
-            restarting = wire.ServerRestarting(round(place / pace * 1000))
-            self._engine.outbox.add(session, encode(restarting))
+        places = {session: place for place, session in enumerate(sessions)}
+        for client in self._clients():
+            client.send_event(wire.ServerRestarting(round(places.get(client.session, 0) / pace * 1000)))
         for place, session in enumerate(sessions):
             if place % CLOSED_AT_ONCE == CLOSED_AT_ONCE - 1:
                 await asyncio.sleep(CLOSED_AT_ONCE / pace)

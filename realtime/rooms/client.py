@@ -10,13 +10,11 @@ import msgspec
 from core.base import errors
 from core.base.events import Event
 from core.work.context import User
+from realtime.dialect.space import Space
 from realtime.engine.session import Session
 from realtime.engine.socketio import packets
 from realtime.engine.socketio.sockets import Socket
 from realtime.rooms.room import Room
-from realtime.wire import Refused
-
-_encode = msgspec.json.Encoder().encode
 
 
 class Sent(msgspec.Struct):
@@ -75,6 +73,7 @@ class Client(Socket):
         "sent",
         "since",
         "slot",
+        "space",
         "typing",
         "typing_next",
         "unstored",
@@ -82,9 +81,12 @@ class Client(Socket):
         "user_key",
     )
 
-    def __init__(self, gateway: ClientGateway, session: Session) -> None:
+    is_split = False  # whether it is in several namespaces: see gateway/namespaces.py
+
+    def __init__(self, gateway: ClientGateway, session: Session, space: Space) -> None:
         super().__init__(session)
         self._gateway = gateway
+        self.space = space  # of some marketplace until it is known which is the client's
         self.rooms: dict[bytes, Room] = {}
         self.user: User
         self.user_key = b""
@@ -126,8 +128,16 @@ class Client(Socket):
 
     def admit(self, user: User, pid: str) -> None:
         """Let the client in as this user; `pid` is what it can recover by."""
-        self.user, self.user_key, self.pid, self.since = user, user.id.bytes, pid, time()
+        self.become(user, pid)
         self.accept(pid=pid)
+
+    def become(self, user: User, pid: str) -> None:
+        """Be this user from now on."""
+        self.user, self.user_key, self.pid, self.since = user, user.id.bytes, pid, time()
+
+    def hears(self, namespace: str) -> bool:
+        """Whether the client is in a namespace."""
+        return namespace == self.namespace
 
     def due(self) -> None:
         """Called by the wheel: the token expires soon, or has."""
@@ -136,7 +146,8 @@ class Client(Socket):
     def turn_away(self, error: errors.AppError) -> None:
         """Refuse the connection with our error object; not counted against the client if the fault is ours."""
         self.refused(error)
-        self.refuse(error.message, errors.answer(error), is_counted=error.kind is not errors.UNAVAILABLE)
+        data = msgspec.Raw(self.space.encoder.error(error, self.id))
+        self.refuse(error.message, data, is_counted=error.kind is not errors.UNAVAILABLE)
 
     def refused(self, error: errors.AppError) -> None:
         """Count an error."""
@@ -156,7 +167,7 @@ class Client(Socket):
 
     def send_event(self, event: Event) -> None:
         """Send one of the server's own events."""
-        self.emit_raw(packets.event_raw(event.name, _encode(event)))
+        self.emit_raw(self.space.encoder.event(event))
 
     def leave(self, room: Room) -> None:
         """Stop receiving a conversation."""
@@ -168,12 +179,20 @@ class Client(Socket):
 class Reply:
     """One event of a client, and its reply: an ack if it asks for one, and an `error` event if it is refused."""
 
-    __slots__ = ("_client", "acks", "args", "error", "held_at", "is_binary", "is_refused", "name", "tries")
+    __slots__ = ("_client", "acks", "args", "error", "held_at", "is_binary", "is_refused", "name", "space", "tries")
 
     def __init__(
-        self, client: Client, name: str, ack: int | None, args: bytes = b"", *, is_binary: bool = False
+        self,
+        client: Client,
+        name: str,
+        ack: int | None,
+        args: bytes = b"",
+        *,
+        is_binary: bool = False,
+        space: Space | None = None,
     ) -> None:
         self._client = client
+        self.space = space or client.space
         self.name = name
         self.args = args
         self.is_binary = is_binary
@@ -186,7 +205,7 @@ class Reply:
     def done(self, answer: msgspec.Struct) -> None:
         """Send the answer."""
         for ack in self.acks:
-            self._client.emit_raw(packets.ack_raw(ack, _encode(answer)))
+            self._client.emit_raw(packets.ack_raw(ack, self.space.encoder.answer(answer), self.space.ack_head))
         self._let_go()
 
     def refuse(self, error: errors.AppError) -> None:
@@ -201,10 +220,11 @@ class Reply:
         self._client.refused(error)
         if error.kind is not errors.UNAVAILABLE:
             self._client.session.count_refusal()
-        answer = errors.answer(error)
+        space = self.space
+        answer = space.encoder.error(error, self._client.id)
         for ack in self.acks:
-            self._client.ack(ack, answer)
-        self._client.send_event(Refused(self.name, answer.error))
+            self._client.emit_raw(packets.ack_raw(ack, answer, space.ack_head))
+        self._client.emit_raw(space.encoder.refused(self.name, answer, space.namespace))
         self._let_go()
 
     def crowded_out(self) -> None:

@@ -22,7 +22,7 @@ from core.limits.away import REDIS_AWAY
 from core.platform.db import UNAVAILABLE_ERRORS, Pool
 from realtime.concurrency.batch import Batch
 from realtime.concurrency.periodic import Periodic
-from realtime.log.message_log import encode
+from realtime.dialect.encoders import Encoders
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +65,7 @@ class Presence:
         here: Collection[bytes],
         emit: Callable[[bytes, bytes], None],
         store: Callable[[tuple[bytes, ...]], None],
+        encoders: Encoders,
     ) -> None:
         self._hub = hub_id
         self._key = f"hub:{hub_id}"
@@ -73,6 +74,7 @@ class Presence:
         self._here = here
         self._emit = emit
         self._store = store
+        self._encoders = encoders
         self._came: set[bytes] = set()
         self._unannounced: set[bytes] = set()
         self._announced_at = 0.0
@@ -174,11 +176,13 @@ class Presence:
         """Notify those who share a conversation with these users; news of many is sent as one event."""
         if not users:
             return
-        frames = {user: encode(event(UUID(bytes=user))) for user in users}
+        frames: dict[bytes, bytes] = {}  # those that have a conversation
         news: dict[bytes, set[bytes]] = {}
         for circle in await CIRCLES(self._db, [UUID(bytes=user) for user in users]):
             members = {member.bytes for member in circle.members}
             about = members & users
+            encode = self._encoders.of(circle.market).event
+            frames |= {user: encode(event(UUID(bytes=user))) for user in about - frames.keys()}
             for member in members:  # members without another shared conversation share one set
                 news[member] = news[member] | about if member in news else about
         (listening,) = await self._online_among([frozenset(news)])

@@ -8,6 +8,7 @@ from uuid import UUID
 from core.base import errors
 from core.chat.rooms import RoomState
 from realtime.bus.bus import NOBODY
+from realtime.dialect.encoder import CORE, Encoder
 from realtime.engine.session import Session
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class Room:
         "away",
         "closed_at",
         "dirty",
+        "encoder",
         "flushed",
         "frames",
         "held",
@@ -55,6 +57,7 @@ class Room:
         self.id = id
         self.key = id.bytes
         self.market = ""
+        self.encoder = CORE  # of its marketplace, once it is awake
         self.awake = False
         self.closed_at: datetime | None = None
         self.is_blocked = False
@@ -120,9 +123,10 @@ class Room:
             self.away.pop(client.session, None)
             self.sockets[client.session] = client
 
-    def wake(self, market: str, seq: int, version: int) -> None:
+    def wake(self, market: str, encoder: Encoder, seq: int, version: int) -> None:
         """Start from a loaded state."""
-        self.market, self.seq, self.version, self.flushed = market, seq, version, (seq, version)
+        self.market, self.encoder = market, encoder
+        self.seq, self.version, self.flushed = seq, version, (seq, version)
         self.awake = True
         self._release()
         mailbox, self.mailbox = self.mailbox, []

@@ -12,8 +12,9 @@ from core.platform.db import Pool
 from realtime.bus.bus import NOBODY, Bus, conversation_channel
 from realtime.concurrency.batch import Batch
 from realtime.concurrency.periodic import Periodic
+from realtime.dialect.encoders import Encoders
 from realtime.engine.outbox import Outbox
-from realtime.log.message_log import MessageLog, frame_of
+from realtime.log.message_log import MessageLog, event_of
 from realtime.rooms.delivery_trace import DeliveryTrace, Source
 from realtime.rooms.room import Room
 from realtime.rooms.stamps import Stamps, forget_old
@@ -32,8 +33,9 @@ SWEEPS_AROUND = 10
 class Rooms:
     """The rooms of one hub."""
 
-    def __init__(self, db: Pool, log: MessageLog, bus: Bus, outbox: Outbox) -> None:
+    def __init__(self, db: Pool, log: MessageLog, bus: Bus, outbox: Outbox, encoders: Encoders) -> None:
         self._db = db
+        self._encoders = encoders
         self._log = log
         self._bus = bus
         self._outbox = outbox
@@ -176,7 +178,7 @@ class Rooms:
             room.refuse(answer)
         else:
             room.update(answer)
-            room.wake(answer.market, answer.last_seq, answer.version)
+            room.wake(answer.market, self._encoders.of(answer.market), answer.last_seq, answer.version)
             self._gathered(room)
             if room.key in self._outdated:
                 self.members_changed(room.key)
@@ -264,12 +266,12 @@ class Rooms:
         complete = False
         while not complete and room.version < state.version:
             since = room.version
-            page = await self._log.changes(room.id, since, state.version)
+            page = await self._log.changes(room.id, since, state.version, room.encoder)
             complete = page.complete
             missed = [message for message in page.messages if message.version > room.version]
             for key in {message.sender.id.bytes for message in missed if message.seq > room.seq} & room.typing:
                 self._typists.end(room, key)
-            frames = [frame_of(message, room.seq) for message in missed]
+            frames = [room.encoder.event(event_of(message, room.seq)) for message in missed]
             seq = max([room.seq, *(message.seq for message in missed)])
             if complete:
                 self._jump(room, max(seq, state.last_seq), state.version, frames)

@@ -9,6 +9,7 @@ from time import time
 from typing import Final
 
 from realtime.bus.bus import Bus
+from realtime.dialect.encoder import Encoder
 from realtime.engine.transports.frames import text_frame
 from realtime.rooms.room import Room
 
@@ -34,22 +35,22 @@ class Stamps:
         if len(room.stamps) >= MOST_STAMPS:
             del room.stamps[: MOST_STAMPS // 2]
         room.stamps.append((stamp, room.seq, room.version))
-        return self._frame(stamp, moment)
+        return self._frame(room.encoder, stamp, moment)
 
-    def alone(self) -> bytes:
+    def alone(self, encoder: Encoder) -> bytes:
         """Return the event for a socket that has received all that its rooms have delivered."""
-        return self._frame(self._next(time()), time())
+        return self._frame(encoder, self._next(time()), time())
 
     def _next(self, moment: float) -> int:
         self._last = max(self._last + 1, int(moment * MICRO))
         return self._last
 
-    def _frame(self, stamp: int, moment: float) -> bytes:
+    def _frame(self, encoder: Encoder, stamp: int, moment: float) -> bytes:
         if not self._bus.unheard:
-            return text_frame(b'42["offset","%b.%x"]' % (self._hub, stamp))
+            return text_frame(b'%b"%b.%x"]' % (encoder.offset_head, self._hub, stamp))
         # All that was committed before this moment has reached the sockets here, but for OVERLAP.
         heard = int((moment - self._bus.deaf_seconds()) * MICRO)
-        return text_frame(b'42["offset","%b.%x.%x"]' % (self._hub, stamp, heard))
+        return text_frame(b'%b"%b.%x.%x"]' % (encoder.offset_head, self._hub, stamp, heard))
 
 
 def forget_old(room: Room, moment: float) -> None:

@@ -9,7 +9,6 @@ from uuid import UUID
 
 from core.base.events import ConversationTyping
 from realtime.engine.outbox import Outbox
-from realtime.log.message_log import encode
 from realtime.rooms.room import Room
 
 LASTS_SECONDS: Final = 6.0
@@ -49,7 +48,7 @@ class Typists:
         """Notify a room that a user has stopped typing."""
         self.stops(room, user_key)
         room.signals.pop((user_key, False), None)
-        frame = encode(ConversationTyping(room.id, UUID(bytes=user_key), is_typing=False))
+        frame = room.encoder.event(ConversationTyping(room.id, UUID(bytes=user_key), is_typing=False))
         self._outbox.broadcast(room.others(user_key), frame)
 
     def recheck(self, room: Room) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from core.work.context import User
 from realtime.bus.bus import NOBODY, Bus, user_channel
 from realtime.engine.outbox import Outbox
+from realtime.engine.socketio.packets import namespace_of
 from realtime.rooms.client import Client
 
 
@@ -21,6 +22,7 @@ class Users:
         self._left = left
         self._sockets: dict[bytes, dict[Client, None]] = {}  # sets that keep their order
         self._logins: dict[bytes, dict[Client, None]] = {}
+        self._split: set[bytes] = set()  # those whose sockets may be in some namespaces and not in others
 
     def __len__(self) -> int:
         return len(self._sockets)
@@ -38,6 +40,8 @@ class Users:
             sockets[client] = None
         else:
             self._sockets[client.user_key] = {client: None}
+            if client.is_split:
+                self._split.add(client.user_key)
             self._bus.listen(user_channel(client.user_key))
             self._came(client.user_key)
 
@@ -47,6 +51,7 @@ class Users:
             return
         _discard(self._logins, client.user.session_id.bytes, client)
         if _discard(self._sockets, client.user_key, client):
+            self._split.discard(client.user_key)
             self._bus.unsubscribe(user_channel(client.user_key))
             self._left(client.user_key)
 
@@ -58,8 +63,17 @@ class Users:
 
     def emit(self, user_key: bytes, frame: bytes, unless_joined: bytes = NOBODY) -> None:
         """Write to all sockets of a user but those that have joined `unless_joined`."""
+        if user_key in self._split:
+            self._emit_split(user_key, frame, unless_joined)
+            return
         for client in self._sockets.get(user_key, ()):
             if unless_joined not in client.rooms:
+                self._outbox.add(client.session, frame)
+
+    def _emit_split(self, user_key: bytes, frame: bytes, unless_joined: bytes) -> None:
+        namespace = namespace_of(frame)
+        for client in self._sockets[user_key]:
+            if unless_joined not in client.rooms and client.hears(namespace):
                 self._outbox.add(client.session, frame)
 
     def clients(self) -> Iterator[Client]:

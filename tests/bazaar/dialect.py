@@ -4,7 +4,20 @@ from dataclasses import replace
 
 from core.market.dialect import Dialect, Pages
 from core.market.error_forms import FLAT
+from core.market.socket_dialect import SocketDialect, Spelling
 
+TYPING = (Spelling("typing:start", {"isTyping": True}), Spelling("typing:stop", {"isTyping": False}))
+SOCKETS = SocketDialect(
+    main="/chat",
+    elsewhere={"/presence": frozenset({"user:online", "user:offline", "join:user"})},
+    takes={"conversation:typing": TYPING},
+    gives={
+        "message:received": (Spelling("message:new", only="message"),),
+        "conversation:typing": TYPING,
+        "user:online": (Spelling("presence:online"),),
+        "user:offline": (Spelling("presence:offline"),),
+    },
+)
 DIALECT = Dialect(
     errors=replace(
         FLAT,
@@ -21,4 +34,5 @@ DIALECT = Dialect(
     pages=Pages(items="data", about="meta", names={"limit": "per_page", "total": "total_count"}),
     data="data",
     keeps_cookies=True,
+    sockets=SOCKETS,
 )

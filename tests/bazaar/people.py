@@ -1,26 +1,14 @@
 """People who call the bazaar."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from uuid import uuid4
 
-import asyncpg
-
-from config.settings import Settings
+from tests.bazaar.database import FIRST_ID as FIRST_ID
+from tests.bazaar.database import with_bazaar as with_bazaar
 from tests.flow.api.conftest import PASSWORD, Api, Caller, Reply
 
 PREFIX = "/api/v1"
 BEARER = {"X-Token-Transport": "body"}
-# JavaScript's numbers hold no id of these tests.
-FIRST_ID = 2**53 + 1
-
-
-async def with_bazaar(settings: Settings) -> None:
-    """Give a database the bazaar's tables."""
-    connection = await asyncpg.connect(settings.database_url)
-    await connection.execute((Path(__file__).parent / "schema.sql").read_text())
-    await connection.execute(f"alter sequence bazaar.ids restart with {FIRST_ID}")
-    await connection.close()
 
 
 @dataclass

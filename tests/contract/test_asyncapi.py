@@ -19,6 +19,7 @@ from marketplaces.onswift.events import JoinProject
 from marketplaces.onswift.handlers.projects import create_project
 from marketplaces.onswift.structs.projects import NewProject
 from realtime import wire
+from tests import bazaar
 from tests.contract.json_schema import problems
 from tests.contract.test_openapi import references
 from tests.flow.conftest import Chatter, Environment
@@ -83,6 +84,24 @@ def names(action: str) -> set[str]:
         for operation in DOCUMENT["operations"].values()
         if operation["action"] == action
     }
+
+
+def test_the_document_of_another_marketplace_has_its_names_namespaces_and_shapes() -> None:
+    described: Any = document(bazaar.MARKETPLACE)
+    channels, messages = described["channels"], described["components"]["messages"]
+    assert {one["address"] for one in channels.values()} == {"/chat", "/presence", None}
+    presence = {messages[key]["name"] for key in channels["presence"]["messages"]}
+    assert presence == {"presence:online", "presence:offline", "join:user"}
+    chat = {messages[key]["name"] for key in channels["socket"]["messages"]}
+    assert {"message:new", "typing:start", "typing:stop", "offset"} < chat
+    assert not chat & {"message:received", "conversation:typing"}
+    assert messages["TypingStart"]["payload"]["properties"].keys() == {"conversation_id"}
+    assert messages["MessageReceived"]["payload"] == {"$ref": "#/components/schemas/Message"}
+    assert {"event", "code", "request_id"} < messages["Refused"]["payload"]["properties"].keys()
+    assert described["components"]["schemas"]["Message"]["properties"].keys() >= {"sent_at", "reply_to"}
+    for pointer in references(described):
+        section, key = pointer.removeprefix("#/components/").split("/", 1) if "components" in pointer else ("", "")
+        assert not section or key in described["components"][section], pointer
 
 
 def test_every_event_of_the_types_is_in_the_document() -> None:

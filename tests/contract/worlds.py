@@ -70,5 +70,8 @@ async def serve(world: World, settings: Settings) -> AsyncIterator[Served]:
             patch.setitem(marketplaces.ALL, world.market.name, world.market)
             await with_bazaar(settings)
         settings = msgspec.structs.replace(settings, marketplaces=(world.market.name,))
-        async with open_environment(settings) as env, serving(env, DummyCookieJar(), world.api) as api:
+        async with (
+            open_environment(settings, world.market.name) as env,
+            serving(env, DummyCookieJar(), world.api) as api,
+        ):
             yield Served(world, api, env)

@@ -18,6 +18,7 @@ from config.settings import Settings
 from core.base.clock import now
 from core.base.ids import uuid7
 from core.base.people import Person
+from core.base.publisher import Publisher
 from core.chat import groups
 from core.limits.budget import Rate
 from core.market.market import Marketplace
@@ -25,14 +26,20 @@ from core.market.resources import open_resources
 from core.platform.db import Db
 from core.platform.tokens import Access, expiry
 from core.work.context import Ctx, Resources, User
-from marketplaces import onswift, policy_of
+from marketplaces import ALL, onswift, policy_of
 from realtime.app import Hub, open_hub
 from realtime.engine.door import open_door
-from realtime.publishing.publisher import Publisher, open_publisher
+from realtime.publishing.publisher import open_publisher
+from tests import bazaar
+from tests.bazaar.database import with_bazaar
+from tests.bazaar.words import WORDS
 from tests.policies import ChangePolicy, changing, with_policy
 
 PATIENCE = 20.0
 MARKETS = [with_policy(onswift.MARKETPLACE, messages=Rate("messages", 30, 60))]
+BAZAAR = [with_policy(bazaar.MARKETPLACE, messages=Rate("messages", 30, 60))]
+# For tests of what all marketplaces do: they run over OnSwift, and over the one that differs from it in all respects.
+over_markets = pytest.mark.parametrize("env", ["onswift", "bazaar"], indirect=True)
 
 
 @dataclass
@@ -78,12 +85,22 @@ class Chatter:
         self.url = url
         self.heard = Heard()
         self.socket = socketio.AsyncClient(reconnection=False)
-        self.socket.on("*", self.heard.add)
-        self.socket.on("disconnect", lambda reason: self.heard.add("disconnect", reason))
+        self.words = WORDS[user.market]
+        for namespace in self.words.namespaces:
+            self.socket.on("*", self._hear, namespace)
+        self.socket.on("disconnect", lambda reason: self.heard.add("disconnect", reason), self.words.namespaces[0])
+
+    def _hear(self, event: str, payload: Any) -> None:
+        self.heard.add(*self.words.heard(event, payload))
 
     async def connect(self, transports: tuple[str, ...] = ("websocket",), path: str = "socket.io") -> "Chatter":
         await self.socket.connect(
-            self.url, auth={"token": self.token}, transports=list(transports), socketio_path=path, wait_timeout=PATIENCE
+            self.url,
+            auth={"token": self.token},
+            transports=list(transports),
+            socketio_path=path,
+            wait_timeout=PATIENCE,
+            namespaces=list(self.words.namespaces),
         )
         return self
 
@@ -95,7 +112,12 @@ class Chatter:
         await self.socket.disconnect()
 
     async def call(self, event: str, **payload: Any) -> Any:
-        return await self.socket.call(event, payload, timeout=PATIENCE)
+        namespace, name, body = self.words.sent(event, payload)
+        return self.words.answered(await self.socket.call(name, body, namespace, timeout=PATIENCE))
+
+    async def emit(self, event: str, payload: Any) -> None:
+        namespace, name, body = self.words.sent(event, payload)
+        await self.socket.emit(name, body, namespace)
 
     async def join(self, conversation_id: UUID, **more: Any) -> Any:
         return await self.call("join:conversation", conversationId=str(conversation_id), **more)
@@ -113,16 +135,19 @@ class Environment:
     publisher: Publisher
     stack: AsyncExitStack
     hubs: list[Hub] = field(default_factory=list)
+    market: str = "onswift"
 
-    async def hub(self, settings: Settings | None = None, markets: Sequence[Marketplace] = MARKETS) -> str:
+    async def hub(self, settings: Settings | None = None, markets: Sequence[Marketplace] = ()) -> str:
         """Open another hub and return its address."""
+        markets = markets or (BAZAAR if self.market == "bazaar" else MARKETS)
         hub, url = await self.stack.enter_async_context(serve_hub(settings or self.settings, markets))
         self.hubs.append(hub)
         return url
 
     async def person(self, name: str, role: str = "creator") -> tuple[User, str]:
         """Sign someone up, log them in and return them with an access token."""
-        user = User(uuid7(), "onswift", role, f"{uuid7()}@example.com", uuid7(), Person(UUID(int=0), name))
+        id = self.resources.ids.of(self.market)
+        user = User(id, self.market, role, f"{uuid7()}@example.com", uuid7(), Person(UUID(int=0), name))
         user = User(user.id, user.market, role, user.email, user.session_id, Person(user.id, name))
         await self.resources.db.execute(
             "insert into users (id, market, email, password_hash, name, role) values ($1, $2, $3, '', $4, $5)",
@@ -189,24 +214,31 @@ def nothing_goes_wrong_unseen(caplog: pytest.LogCaptureFixture) -> Iterator[None
 @pytest.fixture
 def change_policy() -> Iterator[ChangePolicy]:
     """Return what changes OnSwift's policy until the test ends, also where it is in use already."""
-    with changing(onswift.MARKETPLACE.policy, *(market.policy for market in MARKETS)) as change:
+    markets = onswift.MARKETPLACE, bazaar.MARKETPLACE, *MARKETS, *BAZAAR
+    with changing(*(market.policy for market in markets)) as change:
         yield change
 
 
 @pytest.fixture
-async def env(settings: Settings) -> AsyncIterator[Environment]:
-    """Return a env without hubs."""
-    async with open_environment(settings) as env:
+async def env(
+    request: pytest.FixtureRequest, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Environment]:
+    """Return a env without hubs: of OnSwift, if the test does not say `over_markets`."""
+    market: str = getattr(request, "param", "onswift")
+    if market == "bazaar":
+        await with_bazaar(settings)
+        monkeypatch.setitem(ALL, market, bazaar.MARKETPLACE)
+    async with open_environment(settings, market) as env:
         yield env
 
 
 @asynccontextmanager
-async def open_environment(settings: Settings) -> AsyncIterator[Environment]:
+async def open_environment(settings: Settings, market: str = "onswift") -> AsyncIterator[Environment]:
     """Open what all hubs of a test share."""
     async with AsyncExitStack() as stack:
         resources = await stack.enter_async_context(open_resources(settings))
-        publisher = await stack.enter_async_context(open_publisher(settings, resources))
-        yield Environment(settings, resources, publisher, stack)
+        publisher = await stack.enter_async_context(open_publisher(settings, resources, ALL.values()))
+        yield Environment(settings, resources, publisher.of(market), stack, market=market)
     await asyncio.sleep(0)  # asyncpg closes its transports without waiting for the loop to do it
 
 

@@ -137,11 +137,12 @@ def event(name: str, *args: object, ack: int | None = None, namespace: str = "/"
 
 def event_raw(name: str, payload: bytes | msgspec.Raw, namespace: str = "/") -> bytes:
     """The frame of an event whose one argument is JSON already."""
-    return text_frame(b"%b,%b]" % (_event_head(name, namespace), payload))
+    return text_frame(b"%b,%b]" % (event_head(name, namespace), payload))
 
 
 @lru_cache(maxsize=256)
-def _event_head(name: str, namespace: str) -> bytes:
+def event_head(name: str, namespace: str) -> bytes:
+    """The beginning of an event's packet, up to its name."""
     return _head(EVENT, namespace) + b"[" + _encode(name)
 
 
@@ -150,9 +151,21 @@ def ack_frame(id: int, *args: object, namespace: str = "/") -> bytes:
     return _frames(ACK, namespace, id, args)
 
 
-def ack_raw(id: int, payload: bytes) -> bytes:
-    """The answer, of one argument that is JSON already, to the client's event with this id in the main namespace."""
-    return text_frame(b"43%d[%b]" % (id, payload))
+def ack_head(namespace: str) -> bytes:
+    """The beginning of the packet of an answer, up to its id."""
+    return _head(ACK, namespace)
+
+
+def ack_raw(id: int, payload: bytes, head: bytes = b"43") -> bytes:
+    """The answer, of one argument that is JSON already, to the client's event with this id; `head` is that of its namespace."""
+    return text_frame(b"%b%d[%b]" % (head, id, payload))
+
+
+def namespace_of(frames: bytes) -> str:
+    """The namespace of the first of our own frames, which is a Socket.IO packet without attachments."""
+    size = frames[1]
+    start = (2 if size < 126 else 4 if size == 126 else 10) + len("42")
+    return frames[start : frames.index(b",", start)].decode() if frames[start : start + 1] == b"/" else "/"
 
 
 def connect(sid: str, namespace: str = "/", **extra: object) -> bytes:

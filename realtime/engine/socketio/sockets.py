@@ -66,6 +66,11 @@ class Socket:
     def on_caught_up(self) -> None:
         """`session.behind` is over."""
 
+    @property
+    def is_joined(self) -> bool:
+        """Whether the client is in the namespace."""
+        return self.state == _JOINED
+
     def accept(self, **extra: object) -> None:
         """Admit the client; `extra` goes into the answer beside `sid`."""
         if self.state == _KNOCKING:
@@ -128,6 +133,11 @@ class SocketIO:
         self._session.close(
             FORCED_CLOSE, POLICY_VIOLATION, f"No namespace was joined in {seconds:g} seconds: send CONNECT"
         )
+
+    @property
+    def sockets(self) -> list[Socket]:
+        """All sockets that have joined a namespace or ask to."""
+        return [socket for socket in self._sockets.values() if socket is not None]
 
     def has_joined(self) -> None:
         """The client is in a namespace."""

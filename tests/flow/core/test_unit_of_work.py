@@ -81,7 +81,7 @@ async def test_a_process_that_dies_between_commit_and_telling_loses_nothing(
 
 
 async def test_effects_of_a_newer_version_are_left_to_it_and_hold_up_no_others(env: Environment, ann: Chatter) -> None:
-    known = msgspec.json.encode([outbox.event_effect([ann.user.id], Waved("left"))]).decode()
+    known = msgspec.json.encode([outbox.event_effect("onswift", [ann.user.id], Waved("left"))]).decode()
     for effects, minutes in (('[{"type": "of_tomorrow"}]', 2), (known, 1)):
         await outbox.INSERT(env.resources.db, uuid7(), effects, clock.now() - timedelta(minutes=minutes))
     assert await outbox.relay(env.resources, env.publisher) == 1

@@ -24,6 +24,7 @@ from core.work.context import User
 from core.work.jobs import FinishErasure, MailAlert, MailUser
 from core.work.kept_answers import DELETED_NAME
 from marketplaces.onswift.notices import REVIEW_RECEIVED
+from realtime.dialect.encoder import CORE
 from tests.flow.api.conftest import Api, Caller
 from tests.flow.conftest import PATIENCE, Chatter, Environment
 from tests.flow.onswift.conftest import People
@@ -99,7 +100,7 @@ async def test_hubs_forget_what_was_said_under_a_name_that_is_gone(api: Api, env
         shown: str = message["sender"]["name"]
         return shown
 
-    assert (await name(), env.hubs[0]._rooms._log.recent.since(UUID(pair).bytes, 0, 1) is None) == ("Bob", False)
+    assert (await name(), env.hubs[0]._rooms._log.recent.since(UUID(pair).bytes, 0, 1, CORE) is None) == ("Bob", False)
     await delete(env, bob)
     async with asyncio.timeout(PATIENCE):
         while await name() != DELETED_NAME:

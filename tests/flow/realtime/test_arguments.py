@@ -74,5 +74,6 @@ async def test_a_client_that_is_wrong_all_the_time_is_still_cut_off(ann: Chatter
 
 
 async def test_no_event_of_the_table_is_missing_here(env: Environment, hub: str) -> None:
-    gateway = env.hubs[0]._gateway
-    assert set(EVENTS) == {*gateway._events, *(name for _, name in gateway._own_events)}
+    space = env.hubs[0]._gateway._spaces.of("onswift", "/")
+    assert space
+    assert set(EVENTS) == {entry.name for entry in space.entries.values()}

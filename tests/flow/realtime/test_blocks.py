@@ -4,7 +4,9 @@ import asyncio
 from uuid import UUID
 
 from core.chat import blocking, conversations
-from tests.flow.conftest import PATIENCE, Chatter, Environment
+from tests.flow.conftest import PATIENCE, Chatter, Environment, over_markets
+
+pytestmark = over_markets
 
 
 async def types(who: Chatter, id: UUID) -> str:

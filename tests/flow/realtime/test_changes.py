@@ -7,7 +7,9 @@ import pytest
 
 from core.base.ids import uuid7
 from core.base.publisher import Draft
-from tests.flow.conftest import Chatter, Environment
+from tests.flow.conftest import Chatter, Environment, over_markets
+
+pytestmark = over_markets
 
 
 @pytest.fixture
@@ -212,7 +214,7 @@ async def test_two_who_come_to_two_hubs_in_one_moment_know_of_each_other(
 
 async def test_a_message_from_another_process_is_heard_like_any_other(env: Environment, pair: Pair) -> None:
     ann, bob, room = pair
-    stored = await env.publisher.append(Draft(uuid7(), room, ann.user.person, "By REST"))
+    stored = await env.publisher.append(Draft(env.resources.ids.of(env.market), room, ann.user.person, "By REST"))
     for who in (ann, bob):
         told = (await who.heard.next("message:received"))["message"]
         assert (told["id"], told["content"], told["seq"]) == (str(stored.id), "By REST", 1)

@@ -5,7 +5,9 @@ from datetime import datetime
 
 import pytest
 
-from tests.flow.conftest import Environment, without_limits
+from tests.flow.conftest import Environment, over_markets, without_limits
+
+pytestmark = over_markets
 
 
 async def test_a_message_is_acked_after_commit_and_told_to_every_member_on_every_hub(
@@ -166,6 +168,6 @@ async def test_a_sender_over_the_limit_is_told_so_and_stays_connected(env: Envir
 async def test_an_unknown_event_is_answered_and_harmless(env: Environment, hub: str) -> None:
     ann = await (await env.chatter("Ann", hub)).connect()
     assert (await ann.call("no:such"))["error"]["code"] == "UNKNOWN_EVENT"
-    await ann.socket.emit("no:such", {})
+    await ann.emit("no:such", {})
     told = await ann.heard.next("error")
     assert (told["event"], told["error"]["code"]) == ("no:such", "UNKNOWN_EVENT")

@@ -8,7 +8,9 @@ import pytest
 
 from core.chat.conversation_updates import tell_senders
 from core.notifications.notifications import notify_members
-from tests.flow.conftest import Chatter, Environment
+from tests.flow.conftest import Chatter, Environment, over_markets
+
+pytestmark = over_markets
 
 
 @dataclass

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import aiohttp
 import pytest
@@ -17,12 +18,18 @@ import socketio
 from core.work.context import User
 from realtime.gateway import gateway, recovery
 from realtime.gateway.recovery import Recovery
-from tests.flow.conftest import PATIENCE, Chatter, Environment, Heard
+from tests.bazaar.words import IDS
+from tests.flow.conftest import PATIENCE, Chatter, Environment, Heard, over_markets
 
 ROOT = Path(__file__).parents[3]
 NODE = shutil.which("node") or shutil.which("node", path=str(Path(sys.executable).parent))
 
 LIFETIME = timedelta(hours=1)
+
+
+def shown(env: Environment, id: UUID) -> str:
+    """Return an id as clients of the marketplace know it."""
+    return IDS.shown(str(id)) if env.market == "bazaar" else str(id)
 
 
 class Script:
@@ -56,6 +63,7 @@ async def official_client(*args: str, script: str = "recover.mjs") -> Script:
     )
 
 
+@over_markets
 @pytest.mark.skipif(NODE is None, reason="no node: `make install` fetches one where npm is missing")
 @pytest.mark.skipif(not (ROOT / "web/node_modules/socket.io-client").exists(), reason="run `make install`")
 @pytest.mark.parametrize("heard_before", [True, False])
@@ -65,7 +73,7 @@ async def test_the_official_client_is_recovered_on_another_hub_also_when_it_had_
     ann, token = await env.person("Ann")
     bob = await (await env.chatter("Bob", two_hubs[1])).connect()
     room = await env.group(ann, bob.user)
-    client = await official_client(*two_hubs, token, str(room))
+    client = await official_client(*two_hubs, token, shown(env, room), env.market)
     assert await client.told() == {"recovered": False}
     wanted = ["before"] if heard_before else []
     for content in wanted:
@@ -85,6 +93,7 @@ async def test_the_official_client_is_recovered_on_another_hub_also_when_it_had_
     await client.process.wait()
 
 
+@over_markets
 @pytest.mark.skipif(NODE is None, reason="no node: `make install` fetches one where npm is missing")
 @pytest.mark.skipif(not (ROOT / "web/node_modules/socket.io-client").exists(), reason="run `make install`")
 @pytest.mark.parametrize("where", ["the same hub", "another hub", "another hub, the first drained"])
@@ -97,7 +106,9 @@ async def test_what_is_told_to_a_recovered_socket_is_what_it_has_missed(
     for place in range(5):
         await bob.send(rooms[place % 2], f"before the join {place}")
     following = two_hubs[0] if where == "the same hub" else two_hubs[1]
-    client = await official_client(two_hubs[0], following, token, ",".join(map(str, rooms)))
+    client = await official_client(
+        two_hubs[0], following, token, ",".join(shown(env, room) for room in rooms), env.market
+    )
     await client.told()
     wanted = [f"heard {place}" for place in range(10)] + [f"missed {place}" for place in range(8)]
     for place, content in enumerate(wanted[:10]):
@@ -120,6 +131,7 @@ async def test_what_is_told_to_a_recovered_socket_is_what_it_has_missed(
     await client.process.wait()
 
 
+@over_markets
 @pytest.mark.skipif(NODE is None, reason="no node: `make install` fetches one where npm is missing")
 @pytest.mark.skipif(not (ROOT / "web/node_modules/socket.io-client").exists(), reason="run `make install`")
 async def test_after_a_hub_was_killed_nothing_is_missed_and_nothing_is_told_from_before_the_join(
@@ -130,7 +142,7 @@ async def test_after_a_hub_was_killed_nothing_is_missed_and_nothing_is_told_from
     bob = await (await env.chatter("Bob", two_hubs[1])).connect()
     room = await env.group(ann, bob.user)
     await bob.send(room, "before the join")
-    client = await official_client(*two_hubs, token, str(room))
+    client = await official_client(*two_hubs, token, shown(env, room), env.market)
     await client.told()
     await bob.send(room, "heard")
     client.go_on(["heard"])

@@ -9,7 +9,9 @@ import pytest
 
 from core.chat import groups
 from realtime.rooms import typing
-from tests.flow.conftest import PATIENCE, Chatter, Environment
+from tests.flow.conftest import PATIENCE, Chatter, Environment, over_markets
+
+pytestmark = over_markets
 
 Room = tuple[Chatter, list[Chatter], UUID]
 
@@ -53,9 +55,9 @@ async def test_what_is_typed_next_is_told_after_the_message_before_it(room: Room
     ann, others, id = room
     about = {"conversationId": str(id)}
     for number in range(5):  # without waiting for an answer
-        await ann.socket.emit("conversation:typing", about | {"isTyping": True})
-        await ann.socket.emit("message:send", about | {"content": str(number)})
-        await ann.socket.emit("conversation:typing", about | {"isTyping": True})
+        await ann.emit("conversation:typing", about | {"isTyping": True})
+        await ann.emit("message:send", about | {"content": str(number)})
+        await ann.emit("conversation:typing", about | {"isTyping": True})
     for other in others:
         await other.heard.until("message:received", 5)
         async with asyncio.timeout(PATIENCE):
@@ -70,8 +72,8 @@ async def test_what_is_typed_next_is_told_after_the_message_before_it(room: Room
 async def test_a_refused_message_lets_go_of_what_is_typed_after_it(room: Room) -> None:
     ann, others, id = room
     about = {"conversationId": str(id)}
-    await ann.socket.emit("message:send", about | {"content": "x", "replyTo": str(id)})
-    await ann.socket.emit("conversation:typing", about | {"isTyping": True})
+    await ann.emit("message:send", about | {"content": "x", "replyTo": str(id)})
+    await ann.emit("conversation:typing", about | {"isTyping": True})
     for other in others:
         assert (await other.heard.next("conversation:typing"))["isTyping"] is True
 

@@ -2,17 +2,19 @@
 
 from uuid import UUID
 
-from core.base.ids import uuid7
 from core.base.paging import CursorQuery
 from core.base.publisher import Draft
 from core.chat import conversations, groups
 from core.messages import editing, reading, sync
 from core.work.context import User
-from tests.flow.conftest import Chatter, Environment, acquainted
+from tests.flow.conftest import Chatter, Environment, acquainted, over_markets
+
+pytestmark = over_markets
 
 
 async def say(env: Environment, who: User, room: UUID, *texts: str) -> list[UUID]:
-    return [(await env.publisher.append(Draft(uuid7(), room, who.person, text))).id for text in texts]
+    new = env.resources.ids.of
+    return [(await env.publisher.append(Draft(new(env.market), room, who.person, text))).id for text in texts]
 
 
 async def unread(env: Environment, who: Chatter, room: UUID) -> int:

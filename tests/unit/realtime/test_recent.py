@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from core.base.events import Message, MessageReceived
 from core.base.people import Person
+from realtime.dialect.encoder import CORE, encode
 from realtime.engine.socketio import packets
-from realtime.log.message_log import encode
 from realtime.log.recent import Recent
 
 ROOMS = [UUID(int=number) for number in range(3)]
@@ -49,7 +49,7 @@ def test_an_answer_is_all_that_was_said_and_nothing_when_something_else_happened
             recent.add(conversation.bytes, versions[conversation], frame(conversation, versions[conversation]))
             kept = [*kept, (conversation, versions[conversation])]
     wanted = range(since + 1, since + length + 1)
-    answer = recent.since(room.bytes, since, since + length)
+    answer = recent.since(room.bytes, since, since + length, CORE)
 
     # Frames differ by a byte or two, so one more or less may be held than their number says.
     surely, perhaps = kept[-max(holds - 1, 0) :] if holds > 1 else [], kept[-(holds + 1) :]
@@ -64,20 +64,20 @@ def test_the_same_version_told_twice_is_kept_once() -> None:
     recent = Recent(2 * SIZE)
     for version in (1, 1, 1, 2):
         recent.add(ROOMS[0].bytes, version, frame(ROOMS[0], version))
-    assert recent.since(ROOMS[0].bytes, 0, 2) == [message(ROOMS[0], 1), message(ROOMS[0], 2)]
+    assert recent.since(ROOMS[0].bytes, 0, 2, CORE) == [message(ROOMS[0], 1), message(ROOMS[0], 2)]
 
 
 def test_what_is_no_message_that_we_know_is_left_to_the_log() -> None:
     recent = Recent()
     recent.add(ROOMS[0].bytes, 1, packets.event("message:received", {"message": "of another release"}))
-    assert recent.since(ROOMS[0].bytes, 0, 1) is None
-    assert recent.since(ROOMS[0].bytes, 1, 1) == []
+    assert recent.since(ROOMS[0].bytes, 0, 1, CORE) is None
+    assert recent.since(ROOMS[0].bytes, 1, 1, CORE) == []
 
 
 def test_what_is_larger_than_all_that_may_be_kept_is_not_kept() -> None:
     recent = Recent(10)
     recent.add(ROOMS[0].bytes, 1, frame(ROOMS[0], 1))
-    assert recent.since(ROOMS[0].bytes, 0, 1) is None
+    assert recent.since(ROOMS[0].bytes, 0, 1, CORE) is None
 
 
 def test_a_conversation_is_forgotten_and_goes_on_and_its_room_is_free_again() -> None:
@@ -86,10 +86,10 @@ def test_a_conversation_is_forgotten_and_goes_on_and_its_room_is_free_again() ->
     for version in (1, 2):
         recent.add(first, version, frame(ROOMS[0], version))
     recent.drop(first)
-    assert recent.since(first, 0, 2) is None
+    assert recent.since(first, 0, 2, CORE) is None
     recent.add(first, 3, frame(ROOMS[0], 3))
-    assert recent.since(first, 2, 3) == [message(ROOMS[0], 3)]
+    assert recent.since(first, 2, 3, CORE) == [message(ROOMS[0], 3)]
     for version in (1, 2, 3):
         recent.add(other, version, frame(ROOMS[1], version))
-    assert recent.since(other, 0, 3) == [message(ROOMS[1], version) for version in (1, 2, 3)]
-    assert recent.since(first, 2, 3) is None
+    assert recent.since(other, 0, 3, CORE) == [message(ROOMS[1], version) for version in (1, 2, 3)]
+    assert recent.since(first, 2, 3, CORE) is None

@@ -31,7 +31,7 @@ def person(user_id: UUID | None = None) -> User:
 
 
 def client_of(user: User) -> Client:
-    client = Client(Mock(), Mock())
+    client = Client(Mock(), Mock(), Mock())
     client.user, client.user_key = user, user.id.bytes
     return client
 
@@ -120,7 +120,7 @@ def test_the_many_sockets_of_one_login_are_forgotten_in_one_step_each(users: Use
         __hash__ = Client.__hash__
 
     for _ in range(300):
-        counted = Counted(Mock(), Mock())
+        counted = Counted(Mock(), Mock(), Mock())
         counted.user, counted.user_key = ann, ann.id.bytes
         users.add(counted)
     for client in users.of_session(ann.session_id.bytes):
