@@ -31,6 +31,9 @@ Short = Annotated[str, Meta(max_length=1024)]  # an e-mail address, a password, 
 LinkToken = Annotated[
     str, Meta(max_length=128, pattern="^[A-Za-z0-9_-]+$", extra={"words": "Must be the token of a link"})
 ]
+# Whose marketplace says what they must be (core/work/policy.py): a password that is to be set, and who somebody is there.
+NewPassword = Annotated[str, Meta(max_length=1024, extra={"market": "password"})]
+Role = Annotated[str, Meta(max_length=1024, extra={"market": "role"})]
 Content = Annotated[str, Meta(max_length=100_000)]  # of a message
 # A name or title: one visible line, without invisible characters. In an optional field it may be empty.
 Name = Annotated[str, Meta(max_length=255, extra=_LINE | _NEEDED, extra_json_schema=_SOMETHING)]

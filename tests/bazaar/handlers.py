@@ -13,8 +13,8 @@ from core.base.errors import ErrorCode
 from core.base.ids import BigintIds
 from core.base.paging import CursorQuery, Position, cursor_pagination, page_of
 from core.base.people import Person
-from core.market.endpoints import auth
-from core.market.endpoints.account_structs import Done, ResetPassword
+from core.market.endpoints import account_structs, auth
+from core.market.endpoints.account_structs import Done
 from core.market.traits import call, like
 from core.platform.db import Db, found
 from core.text.fields import LinkToken, changed
@@ -29,7 +29,7 @@ from tests.bazaar.structs import (
     Me,
     MyChange,
     NewListing,
-    NewPassword,
+    ResetPassword,
     Version,
 )
 
@@ -44,9 +44,9 @@ async def verify_email(ctx: Ctx, token: LinkToken) -> Answer[None]:
 
 
 @like(auth.reset_password)
-async def reset_password(ctx: Ctx, token: LinkToken, body: NewPassword) -> Answer[Done]:
+async def reset_password(ctx: Ctx, token: LinkToken, body: ResetPassword) -> Answer[Done]:
     """Set a new password with the token from the e-mail"""
-    return await auth.reset_password(ctx, ResetPassword(token, body.new_password))
+    return await auth.reset_password(ctx, account_structs.ResetPassword(token, body.new_password))
 
 
 async def get_me(ctx: Ctx) -> Me:

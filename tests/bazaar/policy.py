@@ -5,7 +5,7 @@ from core.notifications.notifications import MESSAGE_RECEIVED
 from core.platform.db import Run
 from core.work.notices import Notice
 from core.work.personal_data import PersonalData, rows_of
-from core.work.policy import Policy
+from core.work.policy import PasswordRules, Policy
 
 BUYERS, SELLERS = frozenset({"buyer"}), frozenset({"seller"})
 ROLES = BUYERS | SELLERS
@@ -21,6 +21,7 @@ POLICY = Policy(
     name="bazaar",
     title="Bazaar",
     roles=ROLES,
+    passwords=PasswordRules(min_length=12),
     issuer="https://bazaar.example",
     audience="bazaar-app",
     may_converse=lambda role, other: role != other,

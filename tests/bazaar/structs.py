@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from core.base.paging import CursorPagination
 from core.base.people import Person
-from core.text.fields import Description, Name, Short
+from core.text.fields import Description, Name, NewPassword
 
 Cents = Annotated[int, Meta(ge=0, le=10**9)]
 
@@ -25,8 +25,8 @@ class MyChange(msgspec.Struct, frozen=True):
     name: Name | UnsetType = UNSET
 
 
-class NewPassword(msgspec.Struct, frozen=True, rename="camel"):
-    new_password: Short
+class ResetPassword(msgspec.Struct, frozen=True, rename="camel"):
+    new_password: NewPassword
 
 
 class NewListing(msgspec.Struct, frozen=True, rename="camel"):

@@ -27,6 +27,12 @@ LAMP = {"title": "Lamp", "price_cents": 1200}
 
 
 @pytest.fixture
+def database_url(fresh_database_url: str) -> str:
+    """Return the address of a database that gets the bazaar's tables, too."""
+    return fresh_database_url
+
+
+@pytest.fixture
 async def both(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Environment]:
     """Return an environment that serves OnSwift and the bazaar."""
     monkeypatch.setitem(marketplaces.ALL, "bazaar", bazaar.MARKETPLACE)
@@ -84,6 +90,18 @@ async def test_core_s_own_names_and_what_is_no_bigint_are_refused_with_the_names
         refused = await ann.post("/conversations", participant_id=wrong)
         assert refused.error["details"] == [{"field": "participant_id", "message": "Must be an id"}]
     assert (await ann.get("/listings/x")).fields == ["listing_id"]
+
+
+async def test_a_marketplace_has_its_own_rule_of_passwords_and_names_all_that_is_wrong_at_once(api: BazaarApi) -> None:
+    new = {"email": "ann@example.com", "name": "Ann", "user_type": "seller"}
+    assert (await api.anyone.post("/auth/register", **new, password="twelve letters")).status == 201
+    wrong = await api.anyone.post("/auth/register", password="Short-1", user_type="creator", name="", email="")
+    assert wrong.fields == ["email", "password", "name", "user_type"]
+    lacking = {detail["field"]: detail["message"] for detail in wrong.error["details"]}
+    assert lacking["password"] == "Must have 12 to 128 characters"
+    assert lacking["user_type"] == "Must be one of: buyer, seller"
+    reset = await api.anyone.post("/auth/reset-password/not.a.token", new_password="Short-1")
+    assert reset.fields == ["token"], "the path is read before the body"
 
 
 async def test_pages_have_the_names_of_the_dialect_and_go_on_where_they_ended(api: BazaarApi) -> None:
