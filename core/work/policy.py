@@ -13,7 +13,7 @@ import msgspec
 from core.base.errors import Detail
 from core.limits.budget import Rate, Window
 from core.platform.db import Db, Scalar
-from core.platform.tokens import ACCESS_LIFETIME
+from core.platform.tokens import ACCESS_LIFETIME, REFRESH_LIFETIME
 from core.text.texts import UnfitError
 from core.work.notices import Notice
 from core.work.personal_data import PersonalData
@@ -107,6 +107,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     roles: frozenset[str] = frozenset()
     passwords: PasswordRules = PasswordRules()
     access_lifetime: timedelta = ACCESS_LIFETIME
+    refresh_lifetime: timedelta = REFRESH_LIFETIME  # a session ends that has not been used for so long
     issuer: str = ""  # of access tokens: their `iss`, if any
     audience: str = ""  # likewise `aud`
     acquainted: Acquainted = nobody

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from core import files
 from core.accounts import verification
 from core.base import clock, errors
 from core.base.answers import Answer, RawBody
@@ -29,6 +30,8 @@ from tests.bazaar.structs import (
     Me,
     MyChange,
     NewListing,
+    NewPictures,
+    PictureList,
     ResetPassword,
     Version,
 )
@@ -92,7 +95,21 @@ async def update_listing(ctx: Ctx, listing_id: UUID, body: ListingChange) -> Lis
 @call(LISTING_NOT_FOUND)
 async def delete_listing(ctx: Ctx, listing_id: UUID) -> None:
     """Offer it no more"""
-    await queries.DELETE(ctx.db, (await _own(ctx, listing_id)).id)
+    async with unit_of_work(ctx) as work:
+        listing = await _own(ctx, listing_id)
+        await files.detach(work, listing.id)
+        await queries.DELETE(work.db, listing.id)
+
+
+@call(LISTING_NOT_FOUND)
+async def add_pictures(ctx: Ctx, listing_id: UUID, body: NewPictures) -> PictureList:
+    """Show what one offers"""
+    async with unit_of_work(ctx) as work:
+        id = (await _own(ctx, listing_id)).id
+        if body.replaces_others:
+            await files.detach(work, id)
+        views = await files.attach(ctx, work, body.file_urls, policy.PICTURE.name, id, folder=f"listings/{id}")
+        return PictureList(id, views)
 
 
 @call(errors.FORBIDDEN, LISTING_NOT_FOUND, statuses=(204,))

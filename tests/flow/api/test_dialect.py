@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -11,16 +12,20 @@ import pytest
 from aiohttp import CookieJar, DummyCookieJar
 
 import marketplaces
+from api.documents.openapi import document
 from config.settings import Settings
 from core.accounts.identity import INSERT_ONE_TIME_TOKEN, VERIFY, digest
 from core.base.clock import now
 from core.base.ids import BigintIds
+from core.market.dialect import Dialect
+from core.market.error_forms import PLAIN
 from core.notifications.notifications import notify_members, written_since
 from tests import bazaar
 from tests.bazaar.people import FIRST_ID, PREFIX, BazaarApi, with_bazaar
-from tests.bazaar.story import signed
+from tests.bazaar.story import pictures, signed
 from tests.flow.api.conftest import PASSWORD, Caller, serving
 from tests.flow.conftest import Environment, open_environment
+from tests.flow.onswift.uploading import image
 
 IDS = BigintIds("bazaar")
 LAMP = {"title": "Lamp", "price_cents": 1200}
@@ -174,6 +179,57 @@ async def test_access_tokens_name_who_has_issued_them_and_for_whom_where_a_marke
     assert (claims["iss"], claims["aud"]) == ("https://bazaar.example", "bazaar-app")
 
 
+async def test_a_marketplace_has_its_own_rates_and_lifetimes_of_tokens(api: BazaarApi) -> None:
+    ann = await api.signed_up("seller")
+    claims = claims_of(ann)
+    assert claims["exp"] - claims["iat"] == 5 * 60
+    refresh = claims_of(replace(ann, access_token=ann.refresh_token))
+    assert refresh["exp"] - refresh["iat"] == 60 * 24 * 60 * 60
+    assert (await ann.get("/auth/me")).headers["RateLimit-Policy"] == '"user";q=60;w=60'
+    login = {"email": ann.email, "password": "not hers"}
+    assert [(await api.anyone.post("/auth/login", **login)).status for _ in range(4)] == [401, 401, 401, 429]
+
+
+async def test_a_form_brings_files_and_texts_with_the_names_of_the_dialect(api: BazaarApi) -> None:
+    ann = await api.signed_up("seller")
+    path = f"/listings/{await listed(ann)}/pictures"
+    both = (await ann.call("POST", path, **pictures(image(), image()))).body["data"]
+    assert [one["file_name"] for one in both["files"]] == ["0.png", "1.png"]
+    assert path == f"/listings/{both['listing_id']}/pictures"
+    assert all(int(one["id"]) >= FIRST_ID for one in both["files"])
+    assert both["files"][0]["file_url"].startswith("http"), "an address is taken as it is, whatever ids are in it"
+    other = await ann.call("POST", path, **pictures(image(), replaces_others="true"))
+    assert other.status == 200, other
+    again = await ann.post(path, file_urls=[both["files"][0]["file_url"]])
+    assert (again.status, again.fields) == (422, ["file_urls"])
+    wrong = await ann.call("POST", path, **pictures(image(), replaces_others="perhaps"))
+    assert (wrong.status, wrong.fields) == (422, ["replaces_others"])
+    none = await ann.call("POST", path, **pictures(replacesOthers="true"))
+    assert (none.status, none.fields) == (422, ["file_urls"])
+
+
+async def test_errors_may_be_flat_and_plain(env: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = replace(bazaar.MARKETPLACE, dialect=Dialect(errors=PLAIN, snake_case=True))
+    monkeypatch.setitem(marketplaces.ALL, "bazaar", plain)
+    async with serving(env, DummyCookieJar()) as api:
+        anyone = Caller(api.client, PREFIX)
+        refused = await anyone.get("/auth/me")
+        assert refused.status == 401
+        assert refused.body == {"code": "UNAUTHORIZED", "message": refused.body["message"], "details": []}
+        wrong = await anyone.post("/auth/login", email="ann@example.com")
+        assert (wrong.status, wrong.body["code"]) == (400, "VALIDATION_ERROR")
+        assert wrong.body["details"] == [{"field": "password", "message": "Required"}]
+        assert (await anyone.get("/nowhere")).body.keys() == {"code", "message", "details"}
+
+
+def test_the_document_names_the_cookie_that_shows_a_login() -> None:
+    described: Any = document(bazaar.MARKETPLACE, "")
+    cookie = described["components"]["securitySchemes"]["cookie"]
+    assert (cookie["type"], cookie["in"], cookie["name"]) == ("apiKey", "cookie", "bazaar-access")
+    assert described["paths"]["/auth/me"]["get"]["security"] == [{"bearer": []}, {"cookie": []}]
+    assert described["paths"]["/auth/login"]["post"]["security"] == []
+
+
 async def test_tokens_are_in_cookies_unless_the_body_is_asked_for(env: Environment, light_passwords: None) -> None:
     async with serving(env, CookieJar(unsafe=True), BazaarApi) as api:
         browser = Caller(api.client, PREFIX)
@@ -225,13 +281,14 @@ async def test_a_hook_gets_the_bytes_that_its_sender_has_signed(api: BazaarApi, 
     assert (notice["type"], notice["entity_id"]) == ("listing_sold", id)
 
 
-async def test_an_export_has_the_dialect_s_fields_and_data_as_it_is(api: BazaarApi) -> None:
+async def test_an_export_has_the_dialect_s_fields_and_ids_and_the_names_of_the_data_as_they_are(api: BazaarApi) -> None:
     ann = await api.signed_up("seller")
-    await listed(ann)
+    id = await listed(ann)
     body = (await ann.get("/auth/me/export")).body["data"]
     assert body.keys() == {"user_id", "exported_at", "data"}
     assert body["user_id"] == ann.id
-    assert body["data"]["listings"][0]["title"] == "Lamp"
+    (listing,) = body["data"]["listings"]
+    assert (listing["id"], listing["title"], listing["sellerId"]) == (id, "Lamp", ann.id)
 
 
 async def test_messages_without_a_time_in_their_ids_are_found_by_it_and_notified_of(
