@@ -6,6 +6,8 @@ from core import reviews
 from core.accounts import identity
 from core.base import errors
 from core.base.paging import cursor_pagination
+from core.limits import weights
+from core.market.traits import call
 from core.platform.db import found
 from core.reviews import Review
 from core.text.fields import changed
@@ -24,6 +26,7 @@ from marketplaces.onswift.structs.reviews import (
 )
 
 
+@call(errors.USER_NOT_FOUND)
 async def list_reviews(ctx: Ctx, user_id: UUID, query: ReviewQuery) -> ReviewPage:
     """Get the reviews of a talent, the latest first, and what they add up to"""
     if await identity.role_of(ctx, user_id) != rules.TALENT:
@@ -39,6 +42,7 @@ async def list_reviews(ctx: Ctx, user_id: UUID, query: ReviewQuery) -> ReviewPag
     )
 
 
+@call(NO_COMPLETED_PROJECT, ALREADY_REVIEWED, weight=weights.NOTICE)
 async def create_review(ctx: Ctx, body: NewReview) -> ReviewView:
     """Review a talent with whom the creator has completed a project: this one, or any"""
     async with unit_of_work(ctx) as work:
@@ -51,6 +55,7 @@ async def create_review(ctx: Ctx, body: NewReview) -> ReviewView:
         return _view(review)
 
 
+@call(errors.REVIEW_NOT_FOUND)
 async def update_review(ctx: Ctx, review_id: UUID, body: ReviewChange) -> ReviewView:
     """Change an own review; what is not given stays"""
     async with unit_of_work(ctx) as work:

@@ -12,6 +12,7 @@ from core.base.paging import pagination
 from core.base.people import Person
 from core.chat import blocks
 from core.files import avatars
+from core.market.traits import call
 from core.platform.db import Connection, found
 from core.text.fields import changed
 from core.work import rate_limits as limits
@@ -56,6 +57,7 @@ async def update_me(ctx: Ctx, body: ProfileChange) -> Me:
         return _me(found(await queries.PROFILE(work.db, after.id), errors.USER_NOT_FOUND.error()))
 
 
+@call(errors.USER_NOT_FOUND)
 async def get_user(ctx: Ctx, user_id: UUID) -> TalentProfile:
     """Get the public profile of a talent; those whom she has blocked do not find it"""
     if await identity.role_of(ctx, user_id) != rules.TALENT:
