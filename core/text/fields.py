@@ -12,6 +12,7 @@ from msgspec import UNSET, Meta
 from core.text import texts
 
 Changed = TypeVar("Changed", bound=msgspec.Struct)
+View = TypeVar("View", bound=msgspec.Struct)
 
 MOST_AT_ONCE = 100  # users that one call adds to a group
 
@@ -66,3 +67,9 @@ def given(body: msgspec.Struct) -> dict[str, object]:
 def changed(row: Changed, body: msgspec.Struct) -> Changed:
     """Return a row with the fields of a partial update that were sent; the names of both are the same."""
     return msgspec.structs.replace(row, **given(body))
+
+
+def view_of(kind: type[View], row: object, **own: object) -> View:
+    """Return a view of a row: the fields that it has by the same names, and the view's `own`."""
+    others = (name for name in kind.__struct_fields__ if name not in own)
+    return kind(**{name: getattr(row, name) for name in others}, **own)

@@ -3,15 +3,13 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-import msgspec
-
 from core.base import clock
 from core.base.paging import Position, cursor_pagination, page_of
 from core.chat import subjects
 from core.limits import weights
 from core.market.traits import call
 from core.platform.db import Db, found
-from core.text.fields import changed
+from core.text.fields import changed, view_of
 from core.work.context import Ctx
 from core.work.unit_of_work import UnitOfWork, unit_of_work
 from marketplaces.onswift import access, notices, rules
@@ -107,4 +105,4 @@ async def _views(db: Db, rows: Sequence[ProjectRow]) -> list[ProjectView]:
     teams: dict[UUID, list[TeamMember]] = {row.id: [] for row in rows}
     for one in await queries.TEAMS(db, list(teams)):
         teams[one.project_id].append(TeamMember(one.id, one.name, one.avatar_url, one.role, one.joined_at))
-    return [ProjectView(**msgspec.structs.asdict(row), team_members=teams[row.id]) for row in rows]
+    return [view_of(ProjectView, row, team_members=teams[row.id]) for row in rows]

@@ -10,7 +10,7 @@ from core.limits import weights
 from core.market.traits import call
 from core.platform.db import found
 from core.reviews import Review
-from core.text.fields import changed
+from core.text.fields import changed, view_of
 from core.work.context import Ctx
 from core.work.unit_of_work import unit_of_work
 from marketplaces.onswift import notices, rules
@@ -37,7 +37,7 @@ async def list_reviews(ctx: Ctx, user_id: UUID, query: ReviewQuery) -> ReviewPag
         average_rating=summary.average,
         total_reviews=summary.total,
         review_distribution=summary.distribution,
-        reviews=[PublicReview(one.id, one.author, one.rating, one.text, one.created_at) for one in page.rows],
+        reviews=[view_of(PublicReview, one, creator=one.author) for one in page.rows],
         pagination=cursor_pagination(query, summary.total, page.next_cursor),
     )
 
@@ -65,13 +65,4 @@ async def update_review(ctx: Ctx, review_id: UUID, body: ReviewChange) -> Review
 
 
 def _view(review: Review) -> ReviewView:
-    return ReviewView(
-        id=review.id,
-        talent_id=review.subject_id,
-        creator=review.author,
-        project_id=review.context_id,
-        rating=review.rating,
-        text=review.text,
-        created_at=review.created_at,
-        updated_at=review.updated_at,
-    )
+    return view_of(ReviewView, review, talent_id=review.subject_id, creator=review.author, project_id=review.context_id)

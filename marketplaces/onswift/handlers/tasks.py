@@ -10,7 +10,7 @@ from core.base.people import Person
 from core.limits import weights
 from core.market.traits import call
 from core.platform.db import Db, found
-from core.text.fields import changed
+from core.text.fields import changed, view_of
 from core.work.context import Ctx
 from core.work.unit_of_work import UnitOfWork, unit_of_work
 from marketplaces.onswift import access, notices, rules
@@ -180,16 +180,5 @@ def views(rows: Sequence[TaskRow]) -> list[TaskView]:
 
 
 def _as_view(row: TaskRow) -> TaskView:
-    return TaskView(
-        id=row.id,
-        project_id=row.project_id,
-        project_name=row.project_name,
-        name=row.name,
-        description=row.description,
-        status=row.status,
-        assignee=Person(row.assignee_id, row.assignee_name or "", row.assignee_avatar) if row.assignee_id else None,
-        due_date=row.due_date,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-        completed_at=row.completed_at,
-    )
+    assignee = Person(row.assignee_id, row.assignee_name or "", row.assignee_avatar) if row.assignee_id else None
+    return view_of(TaskView, row, assignee=assignee)
