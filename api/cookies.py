@@ -21,7 +21,6 @@ from core.accounts.sessions import Tokens
 from core.base import errors
 from core.base.answers import JSON, Answer
 from core.market.market import Marketplace
-from core.platform.tokens import REFRESH_LIFETIME
 from core.work.context import Resources
 
 TRANSPORT = "X-Token-Transport"
@@ -48,6 +47,7 @@ class Cookies:
         self._refresh, self._device = f"{anywhere}{market.name}-refresh", f"{anywhere}{market.name}-device"
         self._keys = resources.keys
         self._secure = secure
+        self._lifetime = market.policy.refresh_lifetime
         self._usual = market.dialect.keeps_cookies
 
     def wanted(self, request: web.Request) -> bool:
@@ -100,7 +100,12 @@ class Cookies:
             if self.wanted(request):
                 self._set(response, self._access, result.access_token)
                 self._set(response, self._refresh, result.refresh_token, path=_folder(request))
-                self._set(response, self._csrf, csrf.issue(self._keys, access.session_id).csrf_token, script=True)
+                self._set(
+                    response,
+                    self._csrf,
+                    csrf.issue(self._keys, self._lifetime, access.session_id).csrf_token,
+                    script=True,
+                )
 
     def take(self, request: web.Request, response: web.Response) -> None:
         """Take a client's cookies away: its login is over."""
@@ -124,10 +129,10 @@ class Cookies:
         *,
         path: str = "/",
         script: bool = False,
-        age: timedelta = REFRESH_LIFETIME,
+        age: timedelta | None = None,
     ) -> None:
         # Kept as long as the session can be, also that of the access token: an expired one asks for a refresh, none for a login.
-        seconds = int(age.total_seconds())
+        seconds = int((age or self._lifetime).total_seconds())
         response.set_cookie(
             name, value, path=path, max_age=seconds, httponly=not script, secure=self._secure, samesite="Strict"
         )

@@ -263,7 +263,9 @@ class Worker:
         await relay(self._resources, self._publisher)
 
     async def _tidy(self) -> None:
-        await tidy(self._resources.db, timedelta(days=self._settings.edits_retention_days))
+        markets = marketplaces.configured(self._settings.marketplaces)
+        sessions_last = max(market.policy.refresh_lifetime for market in markets)
+        await tidy(self._resources.db, timedelta(days=self._settings.edits_retention_days), sessions_last)
         await erasure.again(self._resources)
 
     async def _tidy_files(self) -> None:

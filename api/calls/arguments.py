@@ -11,6 +11,7 @@ from api.cookies import Cookies
 from core.base import errors
 from core.base.answers import JSON
 from core.text.validation import Shape, converted
+from core.work.policy import Policy
 
 BODIES = (JSON, "application/octet-stream")  # the latter is what a body without a type has
 
@@ -18,12 +19,12 @@ BODIES = (JSON, "application/octet-stream")  # the latter is what a body without
 class Arguments:
     """Reads what one call takes from its requests."""
 
-    def __init__(self, signature: Signature, look: Look | None, cookies: Cookies) -> None:
-        self.shape = _shape(signature.body)
+    def __init__(self, policy: Policy, signature: Signature, look: Look | None, cookies: Cookies) -> None:
+        self.shape: Shape[object] | None = Shape(signature.body, policy.checks) if signature.body else None
         self._signature = signature
         self._look = look
         self._cookies = cookies
-        self._query = _shape(signature.query)
+        self._query = _query_shape(signature.query) if signature.query else None
         name = look.query_name if look else str
         self._lists = frozenset(map(name, signature.query_lists))
 
@@ -63,9 +64,8 @@ class Arguments:
 
 
 @cache
-@cache
-def _shape(type: object | None) -> Shape[object] | None:
-    return Shape(type) if type else None
+def _query_shape(type: object) -> Shape[object]:
+    return Shape(type)
 
 
 def _query(request: web.Request, lists: frozenset[str]) -> dict[str, object]:

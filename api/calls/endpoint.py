@@ -45,7 +45,7 @@ class Endpoint:
         self._signature = signature_of(route)
         self._cookies = Cookies(market, resources)
         self._look = look_of(market, self._signature)
-        self._arguments = Arguments(self._signature, self._look, self._cookies)
+        self._arguments = Arguments(market.policy, self._signature, self._look, self._cookies)
         self._charging = Charging(market, route, self._arguments)
         # What needs a login is personal. Clients may still ask with If-None-Match about what they keep themselves.
         self._may_be_kept = (route.method, route.who) == ("GET", PUBLIC) and self._signature.answer is not CsrfToken

@@ -9,6 +9,7 @@ import msgspec
 
 from api.calls.signature import Signature, names_of
 from core.base.answers import JSON, Answer
+from core.base.ids import BigintIds
 from core.market.dialect import is_page
 from core.market.market import Marketplace
 from core.market.translation import Translation, on_bytes
@@ -25,6 +26,7 @@ class Look:
         taken = Translation(market.dialect, market.name, incoming=True)
         given = Translation(market.dialect, market.name, incoming=False)
         self._name = market.dialect.name
+        self._ids = BigintIds(market.name) if market.dialect.bigint_ids else None
         self._parts = {part.name: taken.of(part.type) for part in signature.path}
         self._query = taken.of(signature.query) if signature.query else None
         # Of a change also what cannot be changed, for fixed.py to say so.
@@ -60,14 +62,16 @@ class Look:
         return replace(answer, body=on_bytes(self._shown, answer.body))
 
     def file(self, file: IO[bytes]) -> IO[bytes]:
-        """Give an answer that is JSON in a file: its first fields are translated, the data after them stays."""
-        first, data, rest = file.read(MOST_FIELDS).partition(DATA)
+        """Give an answer that is JSON in a file: its first fields are translated, of the data after them the ids."""
+        first, data, _ = file.read(MOST_FIELDS).partition(DATA)
         fields = on_bytes(self._answer, first + b"}")[:-1] if data and self._answer else first
         before, after = (msgspec.json.encode({self._data: 0})[:-2], b"}") if self._data else (b"", b"")
         shown = TemporaryFile()  # noqa: SIM115 - who reads it closes it
-        shown.write(before + fields + data + rest)
+        shown.write(before + fields + data)
+        file.seek(len(first) + len(data))
+        copy = self._ids.copy_shown if self._ids else copyfileobj
         with file:
-            copyfileobj(file, shown)
+            copy(file, shown)
         shown.write(after)
         shown.seek(0)
         return shown

@@ -38,9 +38,18 @@ def document(market: Marketplace, server: str) -> Json:
         "paths": paths,
         "components": {
             "schemas": components,
-            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+            "securitySchemes": _security_schemes(market),
         },
     }
+
+
+def _security_schemes(market: Marketplace) -> Json:
+    bearer = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+    if not market.dialect.keeps_cookies:
+        return {"bearer": bearer}
+    description = f"`__Host-{market.name}-access` where it comes over HTTPS; with changes `X-CSRF-Token` comes, too."
+    cookie = {"type": "apiKey", "in": "cookie", "name": f"{market.name}-access", "description": description}
+    return {"bearer": bearer, "cookie": cookie}
 
 
 def _servers(urls: Iterable[str]) -> Json:
@@ -55,7 +64,7 @@ def _operation(dialect: Dialect, route: Route, signature: Signature, schema_of: 
         "tags": [area],
         "parameters": [*_path_parameters(dialect, signature), *_query_parameters(dialect, signature)],
         "responses": _successes(dialect, route, signature, schema_of) | _failures(dialect, _errors(route, signature)),
-        "security": [{"bearer": []}] if route.who else [],
+        "security": _security(dialect) if route.who else [],
     }
     if signature.body:
         content = {JSON: {"schema": schema_of[str(signature.body)]}}
@@ -63,6 +72,11 @@ def _operation(dialect: Dialect, route: Route, signature: Signature, schema_of: 
     elif signature.raw:
         operation["requestBody"] = {"required": True, "content": {"*/*": {}}}
     return operation
+
+
+def _security(dialect: Dialect) -> list[Json]:
+    """Return what a login may be shown with, one of them."""
+    return [{"bearer": []}, {"cookie": []}] if dialect.keeps_cookies else [{"bearer": []}]
 
 
 def _add_form(

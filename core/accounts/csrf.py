@@ -3,12 +3,13 @@
 A page of another site can make a browser send its cookies, but cannot read this.
 """
 
+from datetime import timedelta
 from uuid import UUID
 
 import msgspec
 
 from core.base import clock, errors
-from core.platform.tokens import REFRESH_LIFETIME, Csrf, KeyRing, expiry
+from core.platform.tokens import Csrf, KeyRing, expiry
 from core.work.context import Ctx
 
 
@@ -18,15 +19,15 @@ class CsrfToken(msgspec.Struct, frozen=True, rename="camel"):
     csrf_token: str
 
 
-def issue(keys: KeyRing, session_id: UUID | None) -> CsrfToken:
+def issue(keys: KeyRing, lifetime: timedelta, session_id: UUID | None) -> CsrfToken:
     """Return the token of a session."""
-    return CsrfToken(keys.sign(Csrf(session_id, **expiry(clock.now(), REFRESH_LIFETIME))))
+    return CsrfToken(keys.sign(Csrf(session_id, **expiry(clock.now(), lifetime))))
 
 
 def issue_to(ctx: Ctx) -> CsrfToken:
     """Return the caller's token; without a login, or with an expired one, it is good for nothing."""
-    keys = ctx.resources.keys
     try:
-        return issue(keys, keys.access(ctx.access_token).session_id)
+        session_id: UUID | None = ctx.resources.keys.access(ctx.access_token).session_id
     except errors.AppError:
-        return issue(keys, None)
+        session_id = None
+    return issue(ctx.resources.keys, ctx.policy.refresh_lifetime, session_id)

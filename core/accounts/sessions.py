@@ -16,7 +16,7 @@ from core.accounts import credentials
 from core.base import clock, errors
 from core.base.ids import uuid7
 from core.platform.db import Connection, Many, One, Run, Scalar, found
-from core.platform.tokens import REFRESH_LIFETIME, Access, Refresh, expiry
+from core.platform.tokens import Access, Refresh, expiry
 from core.work.context import Ctx
 from core.work.personal_data import PersonalData, rows_of
 from core.work.unit_of_work import UnitOfWork, unit_of_work
@@ -216,7 +216,7 @@ async def log_out(ctx: Ctx, refresh_token: str | None) -> None:
 
 async def list_of_user(ctx: Ctx) -> list[SessionView]:
     """Return the caller's sessions, the one used last first."""
-    return await LIST_OF_USER(ctx.db, ctx.user.id, ctx.user.session_id, clock.now() - REFRESH_LIFETIME)
+    return await LIST_OF_USER(ctx.db, ctx.user.id, ctx.user.session_id, clock.now() - ctx.policy.refresh_lifetime)
 
 
 async def end_one(ctx: Ctx, session_id: UUID) -> None:
@@ -244,7 +244,7 @@ def _sign(ctx: Ctx, account: Account, session_id: UUID, token_id: UUID, issued: 
         iss=policy.issuer or UNSET,
         aud=policy.audience or UNSET,
     )
-    refresh = Refresh(account.id, token_id, policy.name, **expiry(issued, REFRESH_LIFETIME))
+    refresh = Refresh(account.id, token_id, policy.name, **expiry(issued, policy.refresh_lifetime))
     return Tokens(keys.sign(access), keys.sign(refresh))
 
 

@@ -8,11 +8,14 @@ bits are 0: such ids sort before every UUIDv7 of our time. See core/platform/seq
 import hashlib
 import io
 import os
+import re
 import time
-from typing import Final
+from typing import IO, Final
 from uuid import UUID
 
 MOST_BIGINT: Final = 2**63 - 1
+ID_LENGTH: Final = 36
+PIECE: Final = 64 * 1024  # bytes of a file that are read at once
 # Below it are the ids that hold a bigint; 1970 is long ago.
 FIRST_UUID7: Final = UUID(int=1 << 112)
 
@@ -54,6 +57,7 @@ class BigintIds:
     def __init__(self, market: str) -> None:
         self._high = int.from_bytes(hashlib.sha256(market.encode()).digest()[:6]) << 64
         self._beginning = str(UUID(int=self._high))[:19]
+        self._in_json = re.compile(rb'"' + self._beginning.encode() + rb"[0-9a-f]{4}-[0-9a-f]{12}")
 
     def uuid(self, number: int) -> UUID:
         """Return the id that holds a bigint."""
@@ -61,7 +65,22 @@ class BigintIds:
 
     def shown(self, id: str) -> str:
         """Return an id in its text form as clients see it: in decimal; as it is if it holds none of our bigints."""
-        return str(int(id[19:23] + id[24:], 16)) if id.startswith(self._beginning) and len(id) == 36 else id
+        return str(int(id[19:23] + id[24:], 16)) if id.startswith(self._beginning) and len(id) == ID_LENGTH else id
+
+    def shown_in(self, raw: bytes) -> bytes:
+        """Return JSON with the ids in it likewise, wherever they stand as texts of their own."""
+        return self._in_json.sub(lambda found: b'"' + self.shown(found[0][1:].decode()).encode(), raw)
+
+    def copy_shown(self, source: IO[bytes], target: IO[bytes]) -> None:
+        """Copy the rest of a file of JSON likewise, piece by piece."""
+        held = b""
+        while piece := source.read(PIECE):
+            piece = held + piece
+            whole = piece.find(b'"', max(len(piece) - ID_LENGTH, 0))  # an id may go on in the next piece
+            whole = len(piece) if whole < 0 else whole
+            target.write(self.shown_in(piece[:whole]))
+            held = piece[whole:]
+        target.write(self.shown_in(held))
 
     def taken(self, text: str) -> str:
         """Return the id that clients name in decimal in its text form; as it is if that is no positive bigint."""

@@ -36,6 +36,7 @@ class Dialect:
     `snake_case`: names of fields are so, instead of in camelCase.
     `bigint_ids`: ids are bigints that leave as decimal strings; the schema of the marketplace has a sequence `ids`.
     `data`: what holds each answer, but for pages and errors; "": it stands bare.
+    What clients hand back as it is stays as core has it: the claims of tokens, and ids within addresses, as of files.
     `keeps_cookies`: clients get their tokens in cookies, unless they ask for them in the body with `X-Token-Transport: body`.
     `sockets`: the names and namespaces of events. What they carry has the names of fields, ids and errors that calls have.
     """

@@ -25,7 +25,6 @@ OLD: tuple[tuple[Run | Scalar[int], timedelta], ...] = (
     (flows.FORGET, timedelta(0)),
     (api_keys.FORGET, api_keys.KEPT),
     (sessions.FORGET_ENDED, timedelta(days=30)),
-    (sessions.FORGET_EXPIRED, REFRESH_LIFETIME + A_WHILE),
     (invitations.FORGET_ANSWERED, invitations.PAUSE_AFTER_DECLINE),
     (mutes.FORGET, timedelta(0)),
     (reports.FORGET, reports.KEPT),
@@ -34,9 +33,13 @@ OLD: tuple[tuple[Run | Scalar[int], timedelta], ...] = (
 )
 
 
-async def tidy(db: Pool, earlier_texts: timedelta = EARLIER_TEXTS) -> None:
-    """Delete expired rows; the next run continues. `earlier_texts`: how long those are kept."""
-    for forget, age in (*OLD, (editing.FORGET_EARLIER_TEXTS, earlier_texts)):
+async def tidy(db: Pool, earlier_texts: timedelta = EARLIER_TEXTS, sessions_last: timedelta = REFRESH_LIFETIME) -> None:
+    """Delete expired rows; the next run continues.
+
+    `earlier_texts`: how long those are kept; `sessions_last`: the longest lifetime of refresh tokens.
+    """
+    of_settings = (editing.FORGET_EARLIER_TEXTS, earlier_texts), (sessions.FORGET_EXPIRED, sessions_last + A_WHILE)
+    for forget, age in (*OLD, *of_settings):
         moment = clock.now() - age
         while await forget(db, moment, BATCH) == BATCH:
             pass

@@ -12,6 +12,7 @@ from msgspec import UNSET, Meta
 from core.text import texts
 
 Changed = TypeVar("Changed", bound=msgspec.Struct)
+View = TypeVar("View", bound=msgspec.Struct)
 
 MOST_AT_ONCE = 100  # users that one call adds to a group
 
@@ -31,6 +32,9 @@ Short = Annotated[str, Meta(max_length=1024)]  # an e-mail address, a password, 
 LinkToken = Annotated[
     str, Meta(max_length=128, pattern="^[A-Za-z0-9_-]+$", extra={"words": "Must be the token of a link"})
 ]
+# Whose marketplace says what they must be (core/work/policy.py): a password that is to be set, and who somebody is there.
+NewPassword = Annotated[str, Meta(max_length=1024, extra={"market": "password"})]
+Role = Annotated[str, Meta(max_length=1024, extra={"market": "role"})]
 Content = Annotated[str, Meta(max_length=100_000)]  # of a message
 # A name or title: one visible line, without invisible characters. In an optional field it may be empty.
 Name = Annotated[str, Meta(max_length=255, extra=_LINE | _NEEDED, extra_json_schema=_SOMETHING)]
@@ -63,3 +67,9 @@ def given(body: msgspec.Struct) -> dict[str, object]:
 def changed(row: Changed, body: msgspec.Struct) -> Changed:
     """Return a row with the fields of a partial update that were sent; the names of both are the same."""
     return msgspec.structs.replace(row, **given(body))
+
+
+def view_of(kind: type[View], row: object, **own: object) -> View:
+    """Return a view of a row: the fields that it has by the same names, and the view's `own`."""
+    others = (name for name in kind.__struct_fields__ if name not in own)
+    return kind(**{name: getattr(row, name) for name in others}, **own)

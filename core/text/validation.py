@@ -7,7 +7,7 @@ that exists and cannot be changed is FIELD_NOT_CHANGEABLE (api/calls/fixed.py); 
 optional field it is nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import GenericAlias
 from typing import Annotated, Generic, TypeAlias, TypeVar, get_args, get_origin
 
@@ -21,6 +21,10 @@ from core.text.words import words
 
 Value = TypeVar("Value")
 Check: TypeAlias = Callable[[object], None]
+# What each marketplace checks in its own way, by the name that the type of a field has for it.
+Checks: TypeAlias = Mapping[str, Check]
+
+NO_CHECKS: Checks = {}
 
 
 class Field(msgspec.Struct, frozen=True):
@@ -60,8 +64,8 @@ class Part(msgspec.Struct, frozen=True):
 class Shape(Generic[Value]):
     """The expected input of a call or event."""
 
-    def __init__(self, type: object) -> None:
-        self._part = part_of(type)
+    def __init__(self, type: object, checks: Checks = NO_CHECKS) -> None:
+        self._part = part_of(type, checks)
         self._decode: Callable[[bytes], Value] = msgspec.json.Decoder(type).decode
         # What to check after msgspec has accepted the input; deeper values are always read field by field.
         self._looked_at = tuple(
@@ -212,7 +216,7 @@ def converted(type: object, text: str, field: str) -> object:
     return value
 
 
-def part_of(annotation: object) -> Part:
+def part_of(annotation: object, checks: Checks = NO_CHECKS) -> Part:
     """Derive the expected value from its type."""
     inner = _bare(annotation)
     info = inspect.type_info(inner)
@@ -224,17 +228,17 @@ def part_of(annotation: object) -> Part:
         nullable=type(None) in get_args(annotation),
         words=extra.get("words", ""),
         rule=extra.get("rule"),
-        check=extra.get("check"),
+        check=extra.get("check") or checks.get(extra.get("market", "")),
         needed=extra.get("needed", False),
-        items=part_of(get_args(_unannotated(inner))[0]) if isinstance(kind, inspect.ListType) else None,
+        items=part_of(get_args(_unannotated(inner))[0], checks) if isinstance(kind, inspect.ListType) else None,
         struct=struct,
-        fields=tuple(map(_field, structs.fields(struct))) if struct else (),
+        fields=tuple(_field(field, checks) for field in structs.fields(struct)) if struct else (),
     )
 
 
-def _field(field: structs.FieldInfo) -> Field:
+def _field(field: structs.FieldInfo, checks: Checks) -> Field:
     filled_in = field.default_factory is not NODEFAULT or field.default not in (NODEFAULT, UNSET)
-    return Field(field.name, field.encode_name, part_of(field.type), field.required, filled_in)
+    return Field(field.name, field.encode_name, part_of(field.type, checks), field.required, filled_in)
 
 
 def _bare(annotation: object) -> object:

@@ -13,7 +13,7 @@ import msgspec
 from core.base.errors import Detail
 from core.limits.budget import Rate, Window
 from core.platform.db import Db, Scalar
-from core.platform.tokens import ACCESS_LIFETIME
+from core.platform.tokens import ACCESS_LIFETIME, REFRESH_LIFETIME
 from core.text.texts import UnfitError
 from core.work.notices import Notice
 from core.work.personal_data import PersonalData
@@ -57,9 +57,9 @@ class PasswordRules(msgspec.Struct, frozen=True):
         lacking = [kind for kind, fits in self.kinds.items() if not any(map(fits, password))]
         return problems + [Detail(field, f"Must contain {kind}") for kind in lacking]
 
-    def check(self, password: str) -> None:
+    def check(self, password: object) -> None:
         """Raise UnfitError with all that a password lacks: for the type of a field."""
-        if problems := self.problems("", password):
+        if problems := self.problems("", str(password)):
             raise UnfitError(*(problem.message for problem in problems))
 
 
@@ -107,6 +107,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     roles: frozenset[str] = frozenset()
     passwords: PasswordRules = PasswordRules()
     access_lifetime: timedelta = ACCESS_LIFETIME
+    refresh_lifetime: timedelta = REFRESH_LIFETIME  # a session ends that has not been used for so long
     issuer: str = ""  # of access tokens: their `iss`, if any
     audience: str = ""  # likewise `aud`
     acquainted: Acquainted = nobody
@@ -139,6 +140,15 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     verification: MailRates = mails("verification")
     password_reset: MailRates = mails("password-reset")
     email_change: MailRates = mails("email-change")
+
+    @property
+    def checks(self) -> dict[str, Callable[[object], None]]:
+        """What types of fields leave to their marketplace (`market` in core/text/fields.py)."""
+        return {"password": self.passwords.check, "role": self._check_role}
+
+    def _check_role(self, role: object) -> None:
+        if role not in self.roles:
+            raise UnfitError(f"Must be one of: {', '.join(sorted(self.roles))}")
 
     def link_of(self, url: str, page: str, code: str) -> str:
         """Return the link of a mail to the page of the site at `url` that takes a code."""

@@ -10,6 +10,7 @@ from core.base import clock
 from core.base.answers import Answer
 from core.files import File
 from core.platform.db import Db
+from core.text.fields import view_of
 from core.work.context import Ctx
 from core.work.etag import version_tag
 from core.work.unit_of_work import UnitOfWork
@@ -65,25 +66,4 @@ async def has_rejected(ctx: Ctx, db: Db, id: UUID) -> bool:
 async def views(ctx: Ctx, db: Db, rows: Sequence[DeliverableRow]) -> list[DeliverableView]:
     """Return deliverables with their files."""
     files_of = await files.views_of(ctx, db, [row.id for row in rows])
-    return [
-        DeliverableView(
-            id=row.id,
-            project_id=row.project_id,
-            project_name=row.project_name,
-            task_id=row.task_id,
-            task_name=row.task_name,
-            title=row.title,
-            description=row.description,
-            status=row.status,
-            revision_count=row.revision_count,
-            feedback=row.feedback,
-            submitted_by=row.submitted_by,
-            approved_by=row.approved_by,
-            approved_at=row.approved_at,
-            files=files_of[row.id],
-            submitted_at=row.submitted_at,
-            updated_at=row.updated_at,
-            version=row.version,
-        )
-        for row in rows
-    ]
+    return [view_of(DeliverableView, row, files=files_of[row.id]) for row in rows]

@@ -2,11 +2,21 @@
 
 from core.limits.budget import Rate, Window
 from core.market.personal_data import CORE
-from core.work.policy import LoginRates, Policy
+from core.work.policy import LoginRates, PasswordRules, Policy
 from marketplaces.onswift import access, notices, rules
-from marketplaces.onswift.passwords import PASSWORDS
 from marketplaces.onswift.personal_data import PERSONAL_DATA
 from marketplaces.onswift.purposes import PURPOSES
+
+PASSWORDS = PasswordRules(
+    min_length=8,
+    max_length=128,
+    kinds={
+        "an uppercase letter": str.isupper,
+        "a lowercase letter": str.islower,
+        "a number": str.isdigit,
+        "a special character": lambda character: not character.isalnum() and not character.isspace(),
+    },
+)
 
 POLICY = Policy(
     name="onswift",

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from core import files
 from core.accounts import verification
 from core.base import clock, errors
 from core.base.answers import Answer, RawBody
@@ -13,8 +14,8 @@ from core.base.errors import ErrorCode
 from core.base.ids import BigintIds
 from core.base.paging import CursorQuery, Position, cursor_pagination, page_of
 from core.base.people import Person
-from core.market.endpoints import auth
-from core.market.endpoints.account_structs import Done, ResetPassword
+from core.market.endpoints import account_structs, auth
+from core.market.endpoints.account_structs import Done
 from core.market.traits import call, like
 from core.platform.db import Db, found
 from core.text.fields import LinkToken, changed
@@ -29,7 +30,9 @@ from tests.bazaar.structs import (
     Me,
     MyChange,
     NewListing,
-    NewPassword,
+    NewPictures,
+    PictureList,
+    ResetPassword,
     Version,
 )
 
@@ -44,9 +47,9 @@ async def verify_email(ctx: Ctx, token: LinkToken) -> Answer[None]:
 
 
 @like(auth.reset_password)
-async def reset_password(ctx: Ctx, token: LinkToken, body: NewPassword) -> Answer[Done]:
+async def reset_password(ctx: Ctx, token: LinkToken, body: ResetPassword) -> Answer[Done]:
     """Set a new password with the token from the e-mail"""
-    return await auth.reset_password(ctx, ResetPassword(token, body.new_password))
+    return await auth.reset_password(ctx, account_structs.ResetPassword(token, body.new_password))
 
 
 async def get_me(ctx: Ctx) -> Me:
@@ -92,7 +95,21 @@ async def update_listing(ctx: Ctx, listing_id: UUID, body: ListingChange) -> Lis
 @call(LISTING_NOT_FOUND)
 async def delete_listing(ctx: Ctx, listing_id: UUID) -> None:
     """Offer it no more"""
-    await queries.DELETE(ctx.db, (await _own(ctx, listing_id)).id)
+    async with unit_of_work(ctx) as work:
+        listing = await _own(ctx, listing_id)
+        await files.detach(work, listing.id)
+        await queries.DELETE(work.db, listing.id)
+
+
+@call(LISTING_NOT_FOUND)
+async def add_pictures(ctx: Ctx, listing_id: UUID, body: NewPictures) -> PictureList:
+    """Show what one offers"""
+    async with unit_of_work(ctx) as work:
+        id = (await _own(ctx, listing_id)).id
+        if body.replaces_others:
+            await files.detach(work, id)
+        views = await files.attach(ctx, work, body.file_urls, policy.PICTURE.name, id, folder=f"listings/{id}")
+        return PictureList(id, views)
 
 
 @call(errors.FORBIDDEN, LISTING_NOT_FOUND, statuses=(204,))

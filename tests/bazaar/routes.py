@@ -1,12 +1,13 @@
 """The table of the bazaar's calls."""
 
 from core.market.endpoints import auth, conversations, health, messages, notifications, safety, users
-from core.market.market import PUBLIC, Route, at_root, create, delete, get, patch, post
+from core.market.market import PUBLIC, FilePart, Route, at_root, create, delete, get, patch, post
 from tests.bazaar import handlers
 from tests.bazaar.policy import ROLES, SELLERS
 
 CONVERSATION = "/conversations/{conversation_id}"
 MESSAGE = CONVERSATION + "/messages/{message_id}"
+PICTURES = (FilePart("pictures[]", "fileUrls", "picture", many=True),)
 
 ROUTES: tuple[Route, ...] = (
     create("/auth/register", auth.sign_up, PUBLIC),
@@ -29,6 +30,7 @@ ROUTES: tuple[Route, ...] = (
     get("/listings/{listing_id}", handlers.get_listing, ROLES),
     patch("/listings/{listing_id}", handlers.update_listing, SELLERS),
     delete("/listings/{listing_id}", handlers.delete_listing, SELLERS),
+    post("/listings/{listing_id}/pictures", handlers.add_pictures, SELLERS, uploads=PICTURES),
     post("/hooks/payments", handlers.take_payment, PUBLIC),
     get("/conversations", conversations.list_conversations, ROLES),
     post("/conversations", conversations.create_conversation, ROLES),

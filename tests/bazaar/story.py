@@ -14,6 +14,7 @@ from tests.contract.story.matrix import EVERYBODY, ONE_ROLE, OWN, THEIRS
 from tests.contract.story.telling import Story
 from tests.flow.api.conftest import PASSWORD, Api, Caller
 from tests.flow.conftest import Environment
+from tests.flow.onswift.uploading import image
 
 CONVERSATION = "/conversations/{conversation_id}"
 MESSAGE = CONVERSATION + "/messages/{message_id}"
@@ -35,6 +36,7 @@ MATRIX: dict[tuple[str, str], str] = {
     ("PATCH", LISTING): THEIRS,
     ("DELETE", LISTING): THEIRS,
     ("GET", "/conversations"): OWN,
+    ("POST", LISTING + "/pictures"): THEIRS,
     ("POST", "/conversations"): OWN,
     ("GET", CONVERSATION): THEIRS,
     ("GET", CONVERSATION + "/messages"): THEIRS,
@@ -96,6 +98,7 @@ async def _tell_of_listings(story: Story) -> None:
     await story.call(bob, "GET", "/listings", params={"per_page": 5})
     await story.make(bob, "GET", LISTING, id)
     await story.make(ann, "PATCH", LISTING, id, price_cents=1100)
+    await story.call(ann, "POST", LISTING + "/pictures", id, **pictures(image()))
     paid = json.dumps({"listing": int(id)}).encode()
     await story.call(story.api.anyone, "POST", "/hooks/payments", data=paid, headers=signed(story.env, paid))
     sold = (await story.make(ann, "GET", "/notifications"))["data"][0]
@@ -119,6 +122,19 @@ async def _tell_of_messages(story: Story) -> None:
     await story.make(bob, "PATCH", MESSAGE, id, said, content="Is it still there?")
     await story.make(ann, "PATCH", CONVERSATION + "/read", id, message_id=said)
     await story.make(bob, "DELETE", MESSAGE, id, said)
+
+
+def pictures(*contents: bytes, **texts: str) -> dict[str, Any]:
+    """Return a form with pictures, whose bytes can be sent again."""
+    head = b'--b\r\nContent-Disposition: form-data; name="'
+    parts = [head + name.encode() + b'"\r\n\r\n' + text.encode() for name, text in texts.items()]
+    for place, content in enumerate(contents):
+        name = b'pictures[]"; filename="%d.png"\r\nContent-Type: image/png\r\n\r\n' % place
+        parts.append(head + name + content)
+    return {
+        "data": b"\r\n".join((*parts, b"--b--\r\n")),
+        "headers": {"Content-Type": "multipart/form-data; boundary=b"},
+    }
 
 
 def signed(env: Environment, body: bytes) -> dict[str, Any]:

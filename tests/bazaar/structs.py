@@ -9,7 +9,8 @@ from msgspec import UNSET, Meta, UnsetType
 
 from core.base.paging import CursorPagination
 from core.base.people import Person
-from core.text.fields import Description, Name, Short
+from core.files import FileView
+from core.text.fields import Description, Name, NewPassword, Short
 
 Cents = Annotated[int, Meta(ge=0, le=10**9)]
 
@@ -25,8 +26,8 @@ class MyChange(msgspec.Struct, frozen=True):
     name: Name | UnsetType = UNSET
 
 
-class NewPassword(msgspec.Struct, frozen=True, rename="camel"):
-    new_password: Short
+class ResetPassword(msgspec.Struct, frozen=True, rename="camel"):
+    new_password: NewPassword
 
 
 class NewListing(msgspec.Struct, frozen=True, rename="camel"):
@@ -49,6 +50,18 @@ class Listing(msgspec.Struct, frozen=True, rename="camel"):
     description: str
     created_at: datetime
     sold_at: datetime | None
+
+
+class NewPictures(msgspec.Struct, frozen=True, rename="camel"):
+    """`replacesOthers`: those that the listing has go."""
+
+    file_urls: Annotated[list[Short], Meta(min_length=1, max_length=10)]
+    replaces_others: bool = False
+
+
+class PictureList(msgspec.Struct, frozen=True, rename="camel"):
+    listing_id: UUID
+    files: list[FileView]
 
 
 class ListingPage(msgspec.Struct, frozen=True):

@@ -6,14 +6,14 @@ import msgspec
 
 from core.accounts.emails import Email
 from core.accounts.sessions import Account, SessionView, Tokens
-from core.text.fields import Name, Short
+from core.text.fields import Name, NewPassword, Role, Short
 
 
 class SignUp(msgspec.Struct, frozen=True, rename="camel"):
     email: Email
-    password: Short
+    password: NewPassword
     name: Name
-    user_type: Short
+    user_type: Role
 
 
 class LogIn(msgspec.Struct, frozen=True, rename="camel"):
@@ -41,12 +41,12 @@ class VerifyEmail(msgspec.Struct, frozen=True):
 
 class ChangePassword(msgspec.Struct, frozen=True, rename="camel"):
     current_password: Short
-    new_password: Short
+    new_password: NewPassword
 
 
 class ResetPassword(msgspec.Struct, frozen=True, rename="camel"):
     token: Short
-    new_password: Short
+    new_password: NewPassword
 
 
 class Reauthentication(msgspec.Struct, frozen=True):

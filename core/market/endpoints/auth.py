@@ -15,7 +15,6 @@ from core.base.errors import (
     INVALID_VERIFICATION_TOKEN,
     REAUTHENTICATION_REQUIRED,
     SESSION_NOT_FOUND,
-    invalid,
 )
 from core.market.endpoints.account_structs import (
     ChangeEmail,
@@ -41,8 +40,6 @@ from core.work.context import Ctx
 @call(EMAIL_EXISTS)
 async def sign_up(ctx: Ctx, body: SignUp) -> LoggedIn:
     """Register a new user"""
-    if body.user_type not in ctx.policy.roles:
-        raise invalid("userType", f"Must be one of: {', '.join(sorted(ctx.policy.roles))}")
     return logged_in(*await signup.sign_up(ctx, NewAccount(body.email, body.password, body.name, body.user_type)))
 
 

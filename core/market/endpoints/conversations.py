@@ -23,7 +23,7 @@ from core.chat.conversations import Conversation
 from core.chat.invitations import Pending
 from core.limits import weights
 from core.market.traits import call
-from core.text.fields import Name, PersonIds
+from core.text.fields import Name, PersonIds, view_of
 from core.work.context import Ctx
 
 NOT_MINE = (CONVERSATION_NOT_FOUND, NOT_A_MEMBER)
@@ -127,4 +127,4 @@ async def decline_invitation(ctx: Ctx, invitation_id: UUID) -> None:
 
 
 def _group(conversation: Conversation, joining: groups.Joining) -> Group:
-    return Group(**msgspec.structs.asdict(conversation), added=joining.added, invited=joining.invited)
+    return view_of(Group, conversation, added=joining.added, invited=joining.invited)

@@ -4,14 +4,16 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from core.base import clock
+from core.base import clock, errors
 from core.base.answers import Answer
 from core.calendars import feeds
 from core.calendars.icalendar import AllDay, CalendarFile, calendar_file
 from core.market.endpoints.calendar import FeedQuery
+from core.market.traits import call
 from core.work.context import Ctx
 from core.work.policy import Policy
 from marketplaces.onswift import access, rules
+from marketplaces.onswift.errors import NOT_MY_PROJECT
 from marketplaces.onswift.handlers.tasks import views
 from marketplaces.onswift.queries import calendar as queries
 from marketplaces.onswift.queries.calendar import DueRow
@@ -24,6 +26,7 @@ from marketplaces.onswift.structs.calendar import (
 )
 
 
+@call(*NOT_MY_PROJECT)
 async def get_calendar(ctx: Ctx, query: CalendarQuery) -> Calendar:
     """Get own deadlines by day, from 30 days ago to 90 ahead (120 days if one end is given, 366 at most); of many the first"""
     first, last = rules.calendar_range(query.start, query.end, clock.today())
@@ -37,6 +40,7 @@ async def get_calendar(ctx: Ctx, query: CalendarQuery) -> Calendar:
     return Calendar(list(_days(shown, projects[:most])), is_cut)
 
 
+@call(errors.UNAUTHORIZED)
 async def read_feed(ctx: Ctx, query: FeedQuery) -> Answer[CalendarFile]:
     """Read own deadlines as iCalendar, from 30 days ago to a year ahead, the 1,000 next to today; the address has a token"""
     owner, today = await feeds.owner(ctx, query.token), clock.today()

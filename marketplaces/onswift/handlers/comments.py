@@ -6,11 +6,13 @@ from uuid import UUID
 from core.base import clock, errors
 from core.base.paging import CursorQuery, cursor_pagination, page_of
 from core.base.people import Person
+from core.limits import weights
+from core.market.traits import call
 from core.platform.db import found
 from core.work.context import Ctx
 from core.work.unit_of_work import UnitOfWork, unit_of_work
 from marketplaces.onswift import access, notices
-from marketplaces.onswift.errors import COMMENT_NOT_FOUND, TASK_NOT_FOUND
+from marketplaces.onswift.errors import COMMENT_NOT_FOUND, NOT_MY_TASK, TASK_NOT_FOUND
 from marketplaces.onswift.events import TaskCommentDeleted, TaskCommented
 from marketplaces.onswift.queries import comments as queries
 from marketplaces.onswift.queries import tasks
@@ -19,6 +21,7 @@ from marketplaces.onswift.queries.tasks import TaskRow
 from marketplaces.onswift.structs.comments import CommentPage, CommentView, NewComment
 
 
+@call(*NOT_MY_TASK)
 async def list_comments(ctx: Ctx, project_id: UUID, task_id: UUID, query: CursorQuery) -> CommentPage:
     """Get the comments on a task, the first first"""
     await access.project_seen(ctx, project_id)
@@ -30,6 +33,7 @@ async def list_comments(ctx: Ctx, project_id: UUID, task_id: UUID, query: Cursor
     return CommentPage([_view(task, row) for row in page.rows], cursor_pagination(query, total, page.next_cursor))
 
 
+@call(*NOT_MY_TASK, weight=weights.COMMENT)
 async def create_comment(ctx: Ctx, project_id: UUID, task_id: UUID, body: NewComment) -> CommentView:
     """Comment on a task; people of the project can be mentioned"""
     async with unit_of_work(ctx) as work:
@@ -46,6 +50,7 @@ async def create_comment(ctx: Ctx, project_id: UUID, task_id: UUID, body: NewCom
         return comment
 
 
+@call(*NOT_MY_TASK, COMMENT_NOT_FOUND)
 async def delete_comment(ctx: Ctx, project_id: UUID, task_id: UUID, comment_id: UUID) -> None:
     """Delete one's own comment"""
     async with unit_of_work(ctx) as work:

@@ -2,8 +2,6 @@
 
 from uuid import UUID
 
-import msgspec
-
 from core.base.answers import Answer
 from core.base.paging import CursorQuery
 from core.base.people import Person
@@ -13,6 +11,7 @@ from core.limits import weights
 from core.market.endpoints import conversations as core
 from core.market.endpoints.conversations import Group, NewConversation, NewGroup, NewMembers
 from core.market.traits import call, like
+from core.text.fields import view_of
 from core.work.context import Ctx
 from core.work.unit_of_work import unit_of_work
 from marketplaces.onswift import access, rules
@@ -72,24 +71,16 @@ async def accept_invitation(ctx: Ctx, invitation_id: UUID) -> ConversationView:
 
 
 def _group(group: Group) -> GroupView:
-    return GroupView(**msgspec.structs.asdict(_view(group)), added=group.added, invited=group.invited)
+    return view_of(GroupView, _view(group), added=group.added, invited=group.invited)
 
 
 def _view(conversation: Conversation) -> ConversationView:
     is_pair = conversation.kind == "pair"
     sides = {one.user_type: Person(one.id, one.name, one.avatar_url) for one in conversation.members if is_pair}
-    return ConversationView(
-        id=conversation.id,
-        kind=conversation.kind,
-        title=conversation.title,
+    return view_of(
+        ConversationView,
+        conversation,
         creator=sides.get(rules.CREATOR),
         talent=sides.get(rules.TALENT),
-        members=conversation.members,
-        member_count=conversation.member_count,
-        last_message=conversation.last_message,
-        unread_count=conversation.unread_count,
-        last_message_at=conversation.last_message_at,
-        created_at=conversation.created_at,
         project_id=conversation.subject_id,
-        closed_at=conversation.closed_at,
     )

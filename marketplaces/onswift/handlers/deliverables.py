@@ -10,6 +10,8 @@ from core import files
 from core.base import clock, errors
 from core.base.answers import Answer
 from core.base.paging import Position, cursor_pagination, page_of
+from core.limits import weights
+from core.market.traits import call
 from core.platform.db import Db
 from core.text.fields import given
 from core.work.context import Ctx
@@ -17,7 +19,14 @@ from core.work.etag import check_if_match, version_tag
 from core.work.unit_of_work import UnitOfWork, unit_of_work
 from marketplaces.onswift import access, notices, rules
 from marketplaces.onswift.deliverables import answer, answer_of, has_rejected, shown, submitter, views
-from marketplaces.onswift.errors import DELIVERABLE_FILE_REJECTED, INVALID_ACTION
+from marketplaces.onswift.errors import (
+    DELIVERABLE_FILE_REJECTED,
+    INVALID_ACTION,
+    MAX_REVISIONS,
+    NOT_MY_DELIVERABLE,
+    NOT_MY_PROJECT,
+    WRONG_STATUS,
+)
 from marketplaces.onswift.events import DeliverableApproved, DeliverableSubmitted, RevisionRequested
 from marketplaces.onswift.purposes import DELIVERABLE
 from marketplaces.onswift.queries import deliverables as queries
@@ -46,6 +55,7 @@ async def list_deliverables(ctx: Ctx, query: DeliverableQuery) -> DeliverablePag
     return DeliverablePage(deliverables, cursor_pagination(query, total, part.next_cursor))
 
 
+@call(*NOT_MY_PROJECT, weight=weights.NOTICE)
 async def submit_deliverable(ctx: Ctx, body: NewDeliverable) -> Answer[DeliverableView]:
     """Submit work on an own task"""
     async with unit_of_work(ctx) as work:
@@ -60,11 +70,21 @@ async def submit_deliverable(ctx: Ctx, body: NewDeliverable) -> Answer[Deliverab
         return await _submitted(ctx, work, id)
 
 
+@call(*NOT_MY_DELIVERABLE)
 async def get_deliverable(ctx: Ctx, deliverable_id: UUID) -> Answer[DeliverableView]:
     """Get a deliverable's details"""
     return await answer(ctx, ctx.db, deliverable_id)
 
 
+@call(
+    *NOT_MY_DELIVERABLE,
+    INVALID_ACTION,
+    MAX_REVISIONS,
+    WRONG_STATUS,
+    DELIVERABLE_FILE_REJECTED,
+    errors.PRECONDITION_FAILED,
+    weight=weights.NOTICE,
+)
 async def update_deliverable(ctx: Ctx, deliverable_id: UUID, body: DeliverableChange) -> Answer[DeliverableView]:
     """Approve a deliverable, request a revision of it (both: project creator), or resubmit it (submitter)"""
     match body.action:
@@ -77,6 +97,7 @@ async def update_deliverable(ctx: Ctx, deliverable_id: UUID, body: DeliverableCh
     raise INVALID_ACTION.error()
 
 
+@call(*NOT_MY_DELIVERABLE, WRONG_STATUS, errors.PRECONDITION_FAILED, weight=weights.NOTICE)
 async def resubmit_deliverable(ctx: Ctx, deliverable_id: UUID, body: Resubmission | None) -> Answer[DeliverableView]:
     """Submit again what a revision was requested of; what is not given stays, files that are given replace the earlier ones"""
     change = body or Resubmission()
@@ -97,6 +118,7 @@ async def resubmit_deliverable(ctx: Ctx, deliverable_id: UUID, body: Resubmissio
         return await _submitted(ctx, work, after.id)
 
 
+@call(*NOT_MY_DELIVERABLE, errors.PRECONDITION_FAILED)
 async def delete_deliverable(ctx: Ctx, deliverable_id: UUID) -> None:
     """Delete a deliverable and its files; what is approved only the project's creator can delete"""
     async with unit_of_work(ctx) as work:

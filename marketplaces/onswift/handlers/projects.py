@@ -3,17 +3,17 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-import msgspec
-
 from core.base import clock
 from core.base.paging import Position, cursor_pagination, page_of
 from core.chat import subjects
+from core.limits import weights
+from core.market.traits import call
 from core.platform.db import Db, found
-from core.text.fields import changed
+from core.text.fields import changed, view_of
 from core.work.context import Ctx
 from core.work.unit_of_work import UnitOfWork, unit_of_work
 from marketplaces.onswift import access, notices, rules
-from marketplaces.onswift.errors import PROJECT_NOT_FOUND
+from marketplaces.onswift.errors import NOT_MY_PROJECT, PROJECT_NOT_FOUND
 from marketplaces.onswift.events import JoinProject, ProjectJoined, ProjectStatusChanged
 from marketplaces.onswift.queries import projects as queries
 from marketplaces.onswift.queries.projects import ProjectRow
@@ -46,12 +46,14 @@ async def create_project(ctx: Ctx, body: NewProject) -> ProjectView:
         return await _view(work.db, id)
 
 
+@call(*NOT_MY_PROJECT)
 async def get_project(ctx: Ctx, project_id: UUID) -> ProjectView:
     """Get a project's details"""
     await access.project_seen(ctx, project_id)
     return await _view(ctx.db, project_id)
 
 
+@call(PROJECT_NOT_FOUND, weight=weights.NOTICE)
 async def update_project(ctx: Ctx, project_id: UUID, body: ProjectChange) -> ProjectView:
     """Change a project; what is not given stays"""
     async with unit_of_work(ctx) as work:
@@ -72,6 +74,7 @@ async def update_project(ctx: Ctx, project_id: UUID, body: ProjectChange) -> Pro
         return await _view(work.db, project_id)
 
 
+@call(PROJECT_NOT_FOUND)
 async def delete_project(ctx: Ctx, project_id: UUID) -> None:
     """Delete a project; it can be restored from the database for as long as the law wants"""
     async with unit_of_work(ctx) as work:
@@ -102,4 +105,4 @@ async def _views(db: Db, rows: Sequence[ProjectRow]) -> list[ProjectView]:
     teams: dict[UUID, list[TeamMember]] = {row.id: [] for row in rows}
     for one in await queries.TEAMS(db, list(teams)):
         teams[one.project_id].append(TeamMember(one.id, one.name, one.avatar_url, one.role, one.joined_at))
-    return [ProjectView(**msgspec.structs.asdict(row), team_members=teams[row.id]) for row in rows]
+    return [view_of(ProjectView, row, team_members=teams[row.id]) for row in rows]

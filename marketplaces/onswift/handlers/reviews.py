@@ -6,9 +6,11 @@ from core import reviews
 from core.accounts import identity
 from core.base import errors
 from core.base.paging import cursor_pagination
+from core.limits import weights
+from core.market.traits import call
 from core.platform.db import found
 from core.reviews import Review
-from core.text.fields import changed
+from core.text.fields import changed, view_of
 from core.work.context import Ctx
 from core.work.unit_of_work import unit_of_work
 from marketplaces.onswift import notices, rules
@@ -24,6 +26,7 @@ from marketplaces.onswift.structs.reviews import (
 )
 
 
+@call(errors.USER_NOT_FOUND)
 async def list_reviews(ctx: Ctx, user_id: UUID, query: ReviewQuery) -> ReviewPage:
     """Get the reviews of a talent, the latest first, and what they add up to"""
     if await identity.role_of(ctx, user_id) != rules.TALENT:
@@ -34,11 +37,12 @@ async def list_reviews(ctx: Ctx, user_id: UUID, query: ReviewQuery) -> ReviewPag
         average_rating=summary.average,
         total_reviews=summary.total,
         review_distribution=summary.distribution,
-        reviews=[PublicReview(one.id, one.author, one.rating, one.text, one.created_at) for one in page.rows],
+        reviews=[view_of(PublicReview, one, creator=one.author) for one in page.rows],
         pagination=cursor_pagination(query, summary.total, page.next_cursor),
     )
 
 
+@call(NO_COMPLETED_PROJECT, ALREADY_REVIEWED, weight=weights.NOTICE)
 async def create_review(ctx: Ctx, body: NewReview) -> ReviewView:
     """Review a talent with whom the creator has completed a project: this one, or any"""
     async with unit_of_work(ctx) as work:
@@ -51,6 +55,7 @@ async def create_review(ctx: Ctx, body: NewReview) -> ReviewView:
         return _view(review)
 
 
+@call(errors.REVIEW_NOT_FOUND)
 async def update_review(ctx: Ctx, review_id: UUID, body: ReviewChange) -> ReviewView:
     """Change an own review; what is not given stays"""
     async with unit_of_work(ctx) as work:
@@ -60,13 +65,4 @@ async def update_review(ctx: Ctx, review_id: UUID, body: ReviewChange) -> Review
 
 
 def _view(review: Review) -> ReviewView:
-    return ReviewView(
-        id=review.id,
-        talent_id=review.subject_id,
-        creator=review.author,
-        project_id=review.context_id,
-        rating=review.rating,
-        text=review.text,
-        created_at=review.created_at,
-        updated_at=review.updated_at,
-    )
+    return view_of(ReviewView, review, talent_id=review.subject_id, creator=review.author, project_id=review.context_id)

@@ -8,16 +8,18 @@ import msgspec
 from core import files
 from core.base import clock
 from core.files import FileView
+from core.market.traits import call
 from core.work.context import Ctx
 from core.work.unit_of_work import UnitOfWork, unit_of_work
 from marketplaces.onswift import access, rules
-from marketplaces.onswift.errors import SAMPLE_NOT_FOUND, TOO_MANY_SAMPLES
+from marketplaces.onswift.errors import NOT_MY_PROJECT, PROJECT_NOT_FOUND, SAMPLE_NOT_FOUND, TOO_MANY_SAMPLES
 from marketplaces.onswift.purposes import SAMPLE
 from marketplaces.onswift.queries import samples as queries
 from marketplaces.onswift.queries.samples import SampleRow
 from marketplaces.onswift.structs.samples import NewSample, SampleList, SampleView
 
 
+@call(*NOT_MY_PROJECT)
 async def list_samples(ctx: Ctx, project_id: UUID) -> SampleList:
     """Get the samples of a project, the first first"""
     await access.project_seen(ctx, project_id)
@@ -26,6 +28,7 @@ async def list_samples(ctx: Ctx, project_id: UUID) -> SampleList:
     return SampleList([_view(ctx, row, files_of[row.id]) for row in rows])
 
 
+@call(PROJECT_NOT_FOUND, TOO_MANY_SAMPLES)
 async def add_sample(ctx: Ctx, project_id: UUID, body: NewSample) -> SampleView:
     """Add a sample to a project: a link or a file"""
     rules.check_sample(body)
@@ -39,6 +42,7 @@ async def add_sample(ctx: Ctx, project_id: UUID, body: NewSample) -> SampleView:
         return _view(ctx, row, await _attach(ctx, work, row, body.file_url))
 
 
+@call(PROJECT_NOT_FOUND, SAMPLE_NOT_FOUND)
 async def delete_sample(ctx: Ctx, project_id: UUID, sample_id: UUID) -> None:
     """Take a sample, with its file, from a project"""
     async with unit_of_work(ctx) as work:

@@ -7,12 +7,20 @@ from core import files
 from core.base import clock, cursors
 from core.base.paging import CursorQuery, cursor_pagination, page_of
 from core.base.people import Person
+from core.limits import weights
+from core.market.traits import call
 from core.platform.db import Db, found
-from core.text.fields import changed
+from core.text.fields import changed, view_of
 from core.work.context import Ctx
 from core.work.unit_of_work import UnitOfWork, unit_of_work
 from marketplaces.onswift import access, notices, rules
-from marketplaces.onswift.errors import TASK_NOT_FOUND
+from marketplaces.onswift.errors import (
+    ASSIGNEE_NOT_IN_TEAM,
+    NOT_MY_PROJECT,
+    NOT_MY_TASK,
+    PROJECT_NOT_FOUND,
+    TASK_NOT_FOUND,
+)
 from marketplaces.onswift.events import TaskAssigned, TaskCreated, TaskDeleted, TaskStatusChanged, TaskUpdated
 from marketplaces.onswift.queries import deliverables
 from marketplaces.onswift.queries import tasks as queries
@@ -30,6 +38,7 @@ from marketplaces.onswift.structs.tasks import (
 )
 
 
+@call(*NOT_MY_PROJECT)
 async def list_project_tasks(ctx: Ctx, project_id: UUID, query: ProjectTaskQuery) -> TaskPage:
     """Get the tasks of a project, the next due first"""
     await access.project_seen(ctx, project_id)
@@ -62,6 +71,7 @@ def _page(query: CursorQuery, sort: Sort, rows: Sequence[TaskRow], total: int) -
     return TaskPage(views(page.rows), cursor_pagination(query, total, page.next_cursor))
 
 
+@call(PROJECT_NOT_FOUND, ASSIGNEE_NOT_IN_TEAM, weight=weights.NOTICE)
 async def create_task(ctx: Ctx, project_id: UUID, body: NewTask) -> TaskView:
     """Create a task in a project for someone in its team"""
     async with unit_of_work(ctx) as work:
@@ -75,12 +85,14 @@ async def create_task(ctx: Ctx, project_id: UUID, body: NewTask) -> TaskView:
         return task
 
 
+@call(*NOT_MY_TASK)
 async def get_task(ctx: Ctx, project_id: UUID, task_id: UUID) -> TaskView:
     """Get a task's details"""
     await access.project_seen(ctx, project_id)
     return await _view(ctx.db, project_id, task_id)
 
 
+@call(*NOT_MY_TASK, ASSIGNEE_NOT_IN_TEAM, weight=weights.NOTICE)
 async def update_task(ctx: Ctx, project_id: UUID, task_id: UUID, body: TaskChange) -> TaskView:
     """Change a task (creator: all of it, assignee: the status of own tasks); what is not given stays"""
     async with unit_of_work(ctx) as work:
@@ -119,6 +131,7 @@ async def unassign(work: UnitOfWork, project: Standing, user_id: UUID) -> list[U
     return unassigned
 
 
+@call(PROJECT_NOT_FOUND, TASK_NOT_FOUND)
 async def delete_task(ctx: Ctx, project_id: UUID, task_id: UUID) -> None:
     """Delete a task and all that belongs to it"""
     async with unit_of_work(ctx) as work:
@@ -167,16 +180,5 @@ def views(rows: Sequence[TaskRow]) -> list[TaskView]:
 
 
 def _as_view(row: TaskRow) -> TaskView:
-    return TaskView(
-        id=row.id,
-        project_id=row.project_id,
-        project_name=row.project_name,
-        name=row.name,
-        description=row.description,
-        status=row.status,
-        assignee=Person(row.assignee_id, row.assignee_name or "", row.assignee_avatar) if row.assignee_id else None,
-        due_date=row.due_date,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-        completed_at=row.completed_at,
-    )
+    assignee = Person(row.assignee_id, row.assignee_name or "", row.assignee_avatar) if row.assignee_id else None
+    return view_of(TaskView, row, assignee=assignee)

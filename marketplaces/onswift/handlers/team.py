@@ -3,9 +3,11 @@
 from uuid import UUID
 
 from core.accounts import identity
-from core.base import clock
+from core.base import clock, errors
 from core.base.answers import Answer
 from core.chat import blocks, groups, invitations, subjects
+from core.limits import weights
+from core.market.traits import call
 from core.platform.db import found
 from core.work import rate_limits as limits
 from core.work.context import Ctx
@@ -26,6 +28,16 @@ from marketplaces.onswift.structs.projects import Membership, NewTeamMember
 from marketplaces.onswift.structs.tasks import RemovedMember, Unassigned
 
 
+@call(
+    PROJECT_NOT_FOUND,
+    errors.USER_NOT_FOUND,
+    USER_NOT_TALENT,
+    ALREADY_IN_TEAM,
+    TEAM_FULL,
+    HAS_LEFT_TEAM,
+    errors.USER_UNREACHABLE,
+    weight=weights.TEAM,
+)
 async def add_member(ctx: Ctx, project_id: UUID, body: NewTeamMember) -> Membership:
     """Add a talent to a project's team; who was in it before gets the old place back"""
     async with unit_of_work(ctx) as work:
@@ -43,6 +55,7 @@ async def add_member(ctx: Ctx, project_id: UUID, body: NewTeamMember) -> Members
         return membership
 
 
+@call(PROJECT_NOT_FOUND, NOT_IN_TEAM, weight=weights.REMOVAL)
 async def remove_member(ctx: Ctx, project_id: UUID, user_id: UUID) -> Answer[RemovedMember]:
     """Take a talent out of a project's team: he loses its rooms, files and open tasks at once; 200 names those tasks"""
     async with unit_of_work(ctx) as work:
@@ -52,6 +65,7 @@ async def remove_member(ctx: Ctx, project_id: UUID, user_id: UUID) -> Answer[Rem
     return Answer(200 if unassigned else 204, RemovedMember(unassigned))
 
 
+@call(PROJECT_NOT_FOUND, NOT_IN_TEAM, weight=weights.REMOVAL)
 async def leave(ctx: Ctx, project_id: UUID) -> None:
     """Leave a project's team, as if removed; for 30 days its creator cannot add the user again"""
     async with unit_of_work(ctx) as work:

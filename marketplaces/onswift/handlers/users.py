@@ -12,8 +12,9 @@ from core.base.paging import pagination
 from core.base.people import Person
 from core.chat import blocks
 from core.files import avatars
+from core.market.traits import call
 from core.platform.db import Connection, found
-from core.text.fields import changed
+from core.text.fields import changed, view_of
 from core.work import rate_limits as limits
 from core.work.context import Ctx
 from core.work.unit_of_work import UnitOfWork, unit_of_work
@@ -56,6 +57,7 @@ async def update_me(ctx: Ctx, body: ProfileChange) -> Me:
         return _me(found(await queries.PROFILE(work.db, after.id), errors.USER_NOT_FOUND.error()))
 
 
+@call(errors.USER_NOT_FOUND)
 async def get_user(ctx: Ctx, user_id: UUID) -> TalentProfile:
     """Get the public profile of a talent; those whom she has blocked do not find it"""
     if await identity.role_of(ctx, user_id) != rules.TALENT:
@@ -114,9 +116,8 @@ async def _avatar(ctx: Ctx, work: UnitOfWork, url: str | None) -> str | None:
 
 
 def _me(profile: Profile) -> Me:
-    fields = msgspec.structs.asdict(profile)
-    role = fields.pop("role")
-    return Me(**fields, user_type=role, profile_completion_percentage=rules.profile_completion(role, profile))
+    completion = rules.profile_completion(profile.role, profile)
+    return view_of(Me, profile, user_type=profile.role, profile_completion_percentage=completion)
 
 
 def _tidied(profile: Profile) -> Profile:

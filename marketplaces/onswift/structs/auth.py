@@ -1,15 +1,11 @@
 """Signing up."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 import msgspec
-from msgspec import Meta
 
 from core.accounts.emails import Email
-from core.text.fields import Name
-from marketplaces.onswift.passwords import PASSWORDS
-
-NewPassword = Annotated[str, Meta(max_length=1024, extra={"check": PASSWORDS.check})]
+from core.text.fields import Name, NewPassword
 
 
 class SignUp(msgspec.Struct, frozen=True, rename="camel"):

@@ -11,6 +11,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from api.app import build_app
 from config.settings import Settings
 from core.accounts import csrf
+from core.platform.tokens import REFRESH_LIFETIME
 from tests.flow.api.conftest import PASSWORD, Api, Caller, Reply, serving
 from tests.flow.conftest import Environment
 
@@ -111,7 +112,7 @@ async def test_the_token_of_another_session_or_of_nobody_is_good_for_nothing(
     api: Api, env: Environment, browser: Browser
 ) -> None:
     own = browser.csrf["X-CSRF-Token"]
-    nobodys = csrf.issue(env.resources.keys, None).csrf_token
+    nobodys = csrf.issue(env.resources.keys, REFRESH_LIFETIME, None).csrf_token
     await browser.log_in("ann@example.com")
     url = api.client.make_url("/")
     for token in (own, nobodys, browser.cookies["onswift-access"].value):

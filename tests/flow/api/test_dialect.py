@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -11,19 +12,29 @@ import pytest
 from aiohttp import CookieJar, DummyCookieJar
 
 import marketplaces
+from api.documents.openapi import document
 from config.settings import Settings
 from core.accounts.identity import INSERT_ONE_TIME_TOKEN, VERIFY, digest
 from core.base.clock import now
 from core.base.ids import BigintIds
+from core.market.dialect import Dialect
+from core.market.error_forms import PLAIN
 from core.notifications.notifications import notify_members, written_since
 from tests import bazaar
 from tests.bazaar.people import FIRST_ID, PREFIX, BazaarApi, with_bazaar
-from tests.bazaar.story import signed
+from tests.bazaar.story import pictures, signed
 from tests.flow.api.conftest import PASSWORD, Caller, serving
 from tests.flow.conftest import Environment, open_environment
+from tests.flow.onswift.uploading import image
 
 IDS = BigintIds("bazaar")
 LAMP = {"title": "Lamp", "price_cents": 1200}
+
+
+@pytest.fixture
+def database_url(fresh_database_url: str) -> str:
+    """Return the address of a database that gets the bazaar's tables, too."""
+    return fresh_database_url
 
 
 @pytest.fixture
@@ -84,6 +95,18 @@ async def test_core_s_own_names_and_what_is_no_bigint_are_refused_with_the_names
         refused = await ann.post("/conversations", participant_id=wrong)
         assert refused.error["details"] == [{"field": "participant_id", "message": "Must be an id"}]
     assert (await ann.get("/listings/x")).fields == ["listing_id"]
+
+
+async def test_a_marketplace_has_its_own_rule_of_passwords_and_names_all_that_is_wrong_at_once(api: BazaarApi) -> None:
+    new = {"email": "ann@example.com", "name": "Ann", "user_type": "seller"}
+    assert (await api.anyone.post("/auth/register", **new, password="twelve letters")).status == 201
+    wrong = await api.anyone.post("/auth/register", password="Short-1", user_type="creator", name="", email="")
+    assert wrong.fields == ["email", "password", "name", "user_type"]
+    lacking = {detail["field"]: detail["message"] for detail in wrong.error["details"]}
+    assert lacking["password"] == "Must have 12 to 128 characters"
+    assert lacking["user_type"] == "Must be one of: buyer, seller"
+    reset = await api.anyone.post("/auth/reset-password/not.a.token", new_password="Short-1")
+    assert reset.fields == ["token"], "the path is read before the body"
 
 
 async def test_pages_have_the_names_of_the_dialect_and_go_on_where_they_ended(api: BazaarApi) -> None:
@@ -156,6 +179,57 @@ async def test_access_tokens_name_who_has_issued_them_and_for_whom_where_a_marke
     assert (claims["iss"], claims["aud"]) == ("https://bazaar.example", "bazaar-app")
 
 
+async def test_a_marketplace_has_its_own_rates_and_lifetimes_of_tokens(api: BazaarApi) -> None:
+    ann = await api.signed_up("seller")
+    claims = claims_of(ann)
+    assert claims["exp"] - claims["iat"] == 5 * 60
+    refresh = claims_of(replace(ann, access_token=ann.refresh_token))
+    assert refresh["exp"] - refresh["iat"] == 60 * 24 * 60 * 60
+    assert (await ann.get("/auth/me")).headers["RateLimit-Policy"] == '"user";q=60;w=60'
+    login = {"email": ann.email, "password": "not hers"}
+    assert [(await api.anyone.post("/auth/login", **login)).status for _ in range(4)] == [401, 401, 401, 429]
+
+
+async def test_a_form_brings_files_and_texts_with_the_names_of_the_dialect(api: BazaarApi) -> None:
+    ann = await api.signed_up("seller")
+    path = f"/listings/{await listed(ann)}/pictures"
+    both = (await ann.call("POST", path, **pictures(image(), image()))).body["data"]
+    assert [one["file_name"] for one in both["files"]] == ["0.png", "1.png"]
+    assert path == f"/listings/{both['listing_id']}/pictures"
+    assert all(int(one["id"]) >= FIRST_ID for one in both["files"])
+    assert both["files"][0]["file_url"].startswith("http"), "an address is taken as it is, whatever ids are in it"
+    other = await ann.call("POST", path, **pictures(image(), replaces_others="true"))
+    assert other.status == 200, other
+    again = await ann.post(path, file_urls=[both["files"][0]["file_url"]])
+    assert (again.status, again.fields) == (422, ["file_urls"])
+    wrong = await ann.call("POST", path, **pictures(image(), replaces_others="perhaps"))
+    assert (wrong.status, wrong.fields) == (422, ["replaces_others"])
+    none = await ann.call("POST", path, **pictures(replacesOthers="true"))
+    assert (none.status, none.fields) == (422, ["file_urls"])
+
+
+async def test_errors_may_be_flat_and_plain(env: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = replace(bazaar.MARKETPLACE, dialect=Dialect(errors=PLAIN, snake_case=True))
+    monkeypatch.setitem(marketplaces.ALL, "bazaar", plain)
+    async with serving(env, DummyCookieJar()) as api:
+        anyone = Caller(api.client, PREFIX)
+        refused = await anyone.get("/auth/me")
+        assert refused.status == 401
+        assert refused.body == {"code": "UNAUTHORIZED", "message": refused.body["message"], "details": []}
+        wrong = await anyone.post("/auth/login", email="ann@example.com")
+        assert (wrong.status, wrong.body["code"]) == (400, "VALIDATION_ERROR")
+        assert wrong.body["details"] == [{"field": "password", "message": "Required"}]
+        assert (await anyone.get("/nowhere")).body.keys() == {"code", "message", "details"}
+
+
+def test_the_document_names_the_cookie_that_shows_a_login() -> None:
+    described: Any = document(bazaar.MARKETPLACE, "")
+    cookie = described["components"]["securitySchemes"]["cookie"]
+    assert (cookie["type"], cookie["in"], cookie["name"]) == ("apiKey", "cookie", "bazaar-access")
+    assert described["paths"]["/auth/me"]["get"]["security"] == [{"bearer": []}, {"cookie": []}]
+    assert described["paths"]["/auth/login"]["post"]["security"] == []
+
+
 async def test_tokens_are_in_cookies_unless_the_body_is_asked_for(env: Environment, light_passwords: None) -> None:
     async with serving(env, CookieJar(unsafe=True), BazaarApi) as api:
         browser = Caller(api.client, PREFIX)
@@ -207,13 +281,14 @@ async def test_a_hook_gets_the_bytes_that_its_sender_has_signed(api: BazaarApi, 
     assert (notice["type"], notice["entity_id"]) == ("listing_sold", id)
 
 
-async def test_an_export_has_the_dialect_s_fields_and_data_as_it_is(api: BazaarApi) -> None:
+async def test_an_export_has_the_dialect_s_fields_and_ids_and_the_names_of_the_data_as_they_are(api: BazaarApi) -> None:
     ann = await api.signed_up("seller")
-    await listed(ann)
+    id = await listed(ann)
     body = (await ann.get("/auth/me/export")).body["data"]
     assert body.keys() == {"user_id", "exported_at", "data"}
     assert body["user_id"] == ann.id
-    assert body["data"]["listings"][0]["title"] == "Lamp"
+    (listing,) = body["data"]["listings"]
+    assert (listing["id"], listing["title"], listing["sellerId"]) == (id, "Lamp", ann.id)
 
 
 async def test_messages_without_a_time_in_their_ids_are_found_by_it_and_notified_of(

@@ -79,6 +79,10 @@ async def test_a_new_password_needs_the_old_one_and_the_rules_of_passwords(api: 
     ann = await api.signed_up()
     weak = await ann.post("/auth/change-password", currentPassword=PASSWORD, newPassword="weak")
     assert (weak.status, set(weak.fields)) == (400, {"newPassword"})
+    reply = await ann.post("/auth/change-password", newPassword="weak")
+    assert set(reply.fields) == {"currentPassword", "newPassword"}, "all that is wrong at once"
+    reply = await api.anyone.post("/auth/reset-password", newPassword="weak")
+    assert set(reply.fields) == {"token", "newPassword"}
     wrong = [
         await ann.post("/auth/change-password", currentPassword="Wrong-1-pass", newPassword=NEW_PASSWORD)
         for _ in range(6)

@@ -1,10 +1,11 @@
 """Ids that hold a bigint: each becomes the other without a look-up."""
 
+import io
 from uuid import UUID
 
 import pytest
 
-from core.base.ids import FIRST_UUID7, MOST_BIGINT, BigintIds, uuid7
+from core.base.ids import FIRST_UUID7, ID_LENGTH, MOST_BIGINT, PIECE, BigintIds, uuid7
 
 IDS = BigintIds("bazaar")
 
@@ -32,3 +33,12 @@ def test_each_marketplace_has_ids_of_its_own_and_none_is_a_uuid7() -> None:
     assert other.uuid(1) != IDS.uuid(1)
     assert other.shown(str(IDS.uuid(1))) == str(IDS.uuid(1)), "another's stays as it is"
     assert IDS.uuid(MOST_BIGINT) < FIRST_UUID7 < uuid7()
+
+
+@pytest.mark.parametrize("before", range(PIECE - ID_LENGTH - 3, PIECE + 2))
+def test_ids_in_a_file_are_found_wherever_its_pieces_end(before: int) -> None:
+    ids, target = BigintIds("bazaar"), io.BytesIO()
+    id, other = str(ids.uuid(7)).encode(), str(uuid7()).encode()
+    rest = b'"%b", "it has %b", "%b", "%b"'
+    ids.copy_shown(io.BytesIO(b" " * before + rest % (id, id, other, id)), target)
+    assert target.getvalue() == b" " * before + rest % (b"7", id, other, b"7")

@@ -1,7 +1,7 @@
 """What is wrong with what a client sends, for people: all of it at once, in words, without types and patterns."""
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -9,8 +9,9 @@ import pytest
 from msgspec import UNSET, Meta, UnsetType
 
 from core.base.errors import AppError
-from core.text.fields import Line, MentionIds, Name, Prose, Text, WebUrl
+from core.text.fields import Line, MentionIds, Name, NewPassword, Prose, Role, Text, WebUrl, view_of
 from core.text.validation import EventShape, Shape, converted
+from core.work.policy import PasswordRules, Policy
 
 
 class Inner(msgspec.Struct, frozen=True, rename="camel"):
@@ -53,7 +54,7 @@ class Event(msgspec.Struct, frozen=True, rename="camel"):
 RIGHT: dict[str, object] = {"name": "Ann", "about": "x", "dueDate": "2026-12-01"}
 
 
-def problems(shape: Shape[Body] | Shape[Change], body: object) -> dict[str, str]:
+def problems(shape: Shape[Any], body: object) -> dict[str, str]:
     with pytest.raises(AppError) as raised:
         shape.decode(msgspec.json.encode(body))
     return {detail.field: detail.message for detail in raised.value.details}
@@ -193,3 +194,32 @@ def test_a_wrong_part_of_a_path_is_said_in_words() -> None:
     with pytest.raises(AppError) as raised:
         converted(UUID, "5", "projectId")
     assert [(one.field, one.message) for one in raised.value.details] == [("projectId", "Must be an id")]
+
+
+def test_a_view_has_the_fields_that_its_row_has_and_its_own() -> None:
+    class Row(msgspec.Struct, frozen=True):
+        id: int
+        secret: str
+
+        @property
+        def title(self) -> str:
+            return f"No. {self.id}"
+
+    class Shown(msgspec.Struct, frozen=True):
+        id: int
+        title: str
+        mine: bool
+
+    assert view_of(Shown, Row(7, "x"), mine=True) == Shown(7, "No. 7", mine=True)
+
+
+def test_a_field_that_is_left_to_its_marketplace_is_checked_by_that_one_with_all_else() -> None:
+    class SignUp(msgspec.Struct):
+        email: Name
+        password: NewPassword
+        role: Role
+
+    policy = Policy(name="m", title="M", roles=frozenset({"host"}), passwords=PasswordRules(min_length=12))
+    wrong = {"email": "", "password": "Short-1", "role": "guest"}
+    found = problems(Shape(SignUp, policy.checks), wrong)
+    assert found == {"email": "Required", "password": "Must have 12 to 128 characters", "role": "Must be one of: host"}

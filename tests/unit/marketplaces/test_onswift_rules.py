@@ -4,7 +4,7 @@ import pytest
 
 from core.base.paging import PageQuery, pagination
 from marketplaces.onswift import rules
-from marketplaces.onswift.passwords import PASSWORDS
+from marketplaces.onswift.policy import PASSWORDS
 
 
 @pytest.mark.parametrize(
