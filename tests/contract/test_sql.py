@@ -89,6 +89,12 @@ def _plain(hint: Any) -> Any:
 
 
 @pytest.fixture
+def database_url(fresh_database_url: str) -> str:
+    """Return the address of a database that gets the bazaar's tables, too."""
+    return fresh_database_url
+
+
+@pytest.fixture
 async def connection(settings: Settings) -> AsyncIterator[asyncpg.Connection]:
     """Return a connection as the project opens them, to a database that has the tables of all marketplaces."""
     await with_bazaar(settings)

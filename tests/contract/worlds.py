@@ -39,6 +39,11 @@ class World:
         return self.market.name
 
     @property
+    def has_tables_of_tests(self) -> bool:
+        """Whether the migrations do not make its tables."""
+        return self.market.name not in marketplaces.ALL
+
+    @property
     def document(self) -> dict[str, Any]:
         return document(self.market, f"/{self.market.name}")
 
@@ -66,7 +71,7 @@ class Served:
 async def serve(world: World, settings: Settings) -> AsyncIterator[Served]:
     """Serve one marketplace, alone on its host."""
     with pytest.MonkeyPatch.context() as patch:
-        if world.market.name not in marketplaces.ALL:
+        if world.has_tables_of_tests:
             patch.setitem(marketplaces.ALL, world.market.name, world.market)
             await with_bazaar(settings)
         settings = msgspec.structs.replace(settings, marketplaces=(world.market.name,))

@@ -27,6 +27,12 @@ LAMP = {"title": "Lamp", "price_cents": 1200}
 
 
 @pytest.fixture
+def database_url(fresh_database_url: str) -> str:
+    """Return the address of a database that gets the bazaar's tables, too."""
+    return fresh_database_url
+
+
+@pytest.fixture
 async def both(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Environment]:
     """Return an environment that serves OnSwift and the bazaar."""
     monkeypatch.setitem(marketplaces.ALL, "bazaar", bazaar.MARKETPLACE)
@@ -95,6 +101,13 @@ async def test_pages_have_the_names_of_the_dialect_and_go_on_where_they_ended(ap
     rest = (await ann.get("/listings", per_page=2, cursor=first["meta"]["next_cursor"])).body
     assert [one["id"] for one in (*first["data"], *rest["data"])] == ids[::-1]
     assert (await ann.get("/listings", per_page=0)).fields == ["per_page"]
+
+
+async def test_an_error_names_what_the_call_takes_also_where_a_list_has_no_pages(api: BazaarApi) -> None:
+    ann, bob = await api.signed_up("seller"), await api.signed_up("buyer")
+    id = (await bob.post("/conversations", participant_id=ann.id)).body["data"]["id"]
+    assert (await ann.get(f"/conversations/{id}/messages", limit=0)).fields == ["limit"]
+    assert (await ann.get("/conversations", per_page=0)).fields == ["per_page"]
 
 
 async def test_errors_are_flat_and_name_the_request(api: BazaarApi) -> None:

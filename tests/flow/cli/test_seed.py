@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import asyncpg
+import msgspec
 import pytest
 
 import marketplaces
@@ -57,8 +58,9 @@ async def test_a_second_run_adds_other_users(settings: Settings, tmp_path: Path)
 
 
 async def test_a_marketplace_with_bigints_has_those(
-    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, fresh_database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    settings = msgspec.structs.replace(settings, database_url=fresh_database_url)
     monkeypatch.setitem(marketplaces.ALL, "bazaar", bazaar.MARKETPLACE)
     await with_bazaar(settings)
     await seed(settings, "bazaar", USERS, GROUPS, tmp_path)
