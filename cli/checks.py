@@ -4,11 +4,13 @@ import asyncio
 import logging
 import os
 import ssl
+from collections.abc import Sequence
 
 import asyncpg
 from redis.asyncio import Redis
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 
+from api.manifest import problems
 from cli.errors import CommandError
 from config.settings import Settings, SettingsError, masked
 from core.base.errors import AppError
@@ -25,18 +27,21 @@ log = logging.getLogger(__name__)
 
 
 def markets(names: tuple[str, ...]) -> list[Marketplace]:
-    """Return the manifests of these marketplaces; raise CommandError if a name is unknown."""
+    """Return the manifests of these marketplaces; raise CommandError if a name is unknown or a manifest is wrong."""
     try:
-        return configured(names)
+        manifests = configured(names)
     except UnknownMarketplaceError as error:
         raise CommandError(str(error)) from None
+    if wrong := [f"\n  {market.name}: {problem}" for market in manifests for problem in problems(market)]:
+        raise CommandError(f"A marketplace's manifest is wrong:{''.join(wrong)}")
+    return manifests
 
 
 async def check_settings(settings: Settings) -> None:
     """Raise CommandError unless everything the settings name is available: marketplaces, a migrated database, a Redis."""
-    markets(settings.marketplaces)
+    manifests = markets(settings.marketplaces)
     _check_login_providers(settings)
-    await check_migrated(settings)
+    await check_migrated(settings, manifests)
     await _check_all_redis(settings)
 
 
@@ -71,17 +76,33 @@ async def check_database(settings: Settings) -> None:
     await connection.close()
 
 
-async def check_migrated(settings: Settings) -> None:
-    """Raise CommandError unless the database answers and all migrations have been applied."""
+async def check_migrated(settings: Settings, manifests: Sequence[Marketplace] = ()) -> None:
+    """Raise CommandError unless the database answers, all migrations have been applied, and they have made what these
+    marketplaces store in.
+    """
     connection = await _connect(settings)
     try:
         applied = {row["name"] for row in await connection.fetch("select name from schema_migrations")}
+        lacking = {market.name: await _lacking(connection, market) for market in manifests}
     except asyncpg.UndefinedTableError:
-        applied = set()
+        applied, lacking = set(), {}
     finally:
         await connection.close()
     if missing := {path.stem for path in MIGRATIONS.glob("*.sql")} - applied:
         raise CommandError(f"The database lacks {', '.join(sorted(missing))}: run `greenroom migrate` first")
+    for name, relations in lacking.items():
+        if relations:
+            raise CommandError(
+                f"The database lacks {', '.join(relations)}: a file of migrations/ must create what {name} stores in"
+            )
+
+
+async def _lacking(connection: asyncpg.Connection, market: Marketplace) -> list[str]:
+    """Return the tables of its own, and the sequence, that a marketplace names and that do not exist."""
+    own = {table for one in market.policy.personal_data for table in one.tables if "." in table}
+    own |= {f"{market.name}.ids"} if market.dialect.bigint_ids else set()
+    found = await connection.fetch("select name from unnest($1::text[]) name where to_regclass(name) is null", [*own])
+    return sorted(row["name"] for row in found)
 
 
 async def warn_of_search(settings: Settings) -> None:

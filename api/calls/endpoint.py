@@ -65,7 +65,10 @@ class Endpoint:
             allowance = await self._charging.take(request, ctx)
             if ctx.caller:
                 request[ADMITTED].give_back()
-            response = await (self._answer_files if brings_files else self._answer)(request, ctx, deadline)
+            try:
+                response = await (self._answer_files if brings_files else self._answer)(request, ctx, deadline)
+            except AppError as error:
+                raise (self._look.error(error) if self._look else error) from error.__cause__
         response.headers.update(rate_headers(allowance))
         response.headers[hdrs.CACHE_CONTROL] = REVALIDATED if self._may_be_kept else NO_STORE
         return response

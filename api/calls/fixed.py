@@ -26,7 +26,7 @@ class Fixed:
         is_change = route.method in CHANGES and signature.body is not None
         self._names = names_of(signature.answer) - names_of(signature.body) if is_change else frozenset[str]()
         same = (one for one in market.routes if (one.method, one.path) == ("GET", route.path))
-        self._read = next((one.handler for one in same), None)
+        self._read = next((one.handler for one in same if signature_of(one).query is signature.query), None)
 
     async def check(self, ctx: Ctx, place: Mapping[str, object], body: bytes) -> None:
         """Raise FIELD_NOT_CHANGEABLE that names each of them that a decoded body would change; `place` is what the path says."""

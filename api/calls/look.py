@@ -9,6 +9,7 @@ import msgspec
 
 from api.calls.signature import Signature, names_of
 from core.base.answers import JSON, Answer
+from core.base.errors import AppError, Detail
 from core.base.ids import BigintIds
 from core.market.dialect import is_page
 from core.market.market import Marketplace
@@ -29,6 +30,7 @@ class Look:
         self._ids = BigintIds(market.name) if market.dialect.bigint_ids else None
         self._parts = {part.name: taken.of(part.type) for part in signature.path}
         self._query = taken.of(signature.query) if signature.query else None
+        self._page_names = market.dialect.page_names(names_of(signature.query)) if signature.query else {}
         # Of a change also what cannot be changed, for fixed.py to say so.
         self._body = taken.of_struct(signature.body, signature.answer) if signature.body else None
         self._answer = given.of(signature.answer) if signature.answer else None
@@ -46,6 +48,13 @@ class Look:
     def query_name(self, name: str) -> str:
         """Return what clients call a list in the query."""
         return self._name(name)
+
+    def error(self, error: AppError) -> AppError:
+        """Return an error with the names that clients have for what chooses a page, if its details are about that."""
+        if not any(one.field in self._page_names for one in error.details):
+            return error
+        details = [Detail(self._page_names.get(one.field, one.field), one.message) for one in error.details]
+        return error.kind.error(error.message, details)
 
     def form(self, texts: dict[str, object]) -> dict[str, object]:
         """Take the texts of a form."""

@@ -45,7 +45,7 @@ def signature_of(route: Route) -> Signature:
     hints = get_type_hints(route.handler, include_extras=True)
     answer = _answer(hints["return"])
     return Signature(
-        path=tuple(Parameter(name, _snake(name), hints[_snake(name)]) for name in _PARAMETER.findall(route.path)),
+        path=tuple(Parameter(name, part, hints[part]) for name, part in arguments_of(route.path).items()),
         query=hints.get("query"),
         query_lists=_lists(hints.get("query")),
         body=hints.get("body"),
@@ -54,6 +54,11 @@ def signature_of(route: Route) -> Signature:
         refresh_token=_refresh_token(hints.get("body")),
         answer=answer,
     )
+
+
+def arguments_of(path: str) -> dict[str, str]:
+    """Return what a handler takes the parts of a path as, by the names that they have in it."""
+    return {name: _snake(name) for name in _PARAMETER.findall(path)}
 
 
 def _answer(returned: object) -> object | None:

@@ -1,5 +1,7 @@
 """A marketplace's table becomes its OpenAPI 3.1 document."""
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 from typing import TypeGuard, get_args
@@ -26,9 +28,13 @@ def document(market: Marketplace, server: str) -> Json:
     schema_of = dict(zip(map(str, types), (translated(market.dialect, one) for one in schemas), strict=False))
     components = {name: translated(market.dialect, one) for name, one in components.items()}
     paths: dict[str, Json] = {}
+    rows_of = Counter(route.handler for route in market.routes)
     for route, signature in zip(market.routes, signatures, strict=True):
         path = paths.setdefault(route.path, _servers([server]) if route.is_at_root else {})
         path[route.method.lower()] = operation = _operation(market.dialect, route, signature, schema_of)
+        if rows_of[route.handler] > 1:
+            place = re.sub(r"\W+", "_", route.path).rstrip("_")
+            operation["operationId"] = f"{operation['operationId']}.{route.method.lower()}{place}"
         if route.uploads:
             _add_form(operation, market.dialect, route, signature, components)
     return {

@@ -13,8 +13,8 @@ from core.market.error_forms import ENVELOPE, ErrorForm
 from core.market.socket_dialect import SocketDialect
 
 _USUAL: Final = SocketDialect()
-_CAPITAL: Final = re.compile(r"(?<=[a-z0-9])[A-Z]")
-_QUOTED: Final = re.compile(r"`[\w.]+`")
+_CAPITAL: Final = re.compile(r"(?<=[A-Za-z0-9])[A-Z]")  # also the second one of "isAMember"
+_QUOTED: Final = re.compile(r"`[a-z][\w.]*`")  # not "`GET`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +70,13 @@ class Dialect:
             lists = [name for name, is_list in fields.items() if is_list]
             if self.pages.items and len(lists) == 1:
                 names[lists[0]] = self.pages.items
-        elif fields.keys() >= {"page", "limit"}:
-            names |= {name: own for name, own in self.pages.names.items() if name in fields}
-        return names
+        return names | self.page_names(fields)
+
+    def page_names(self, fields: Container[str]) -> dict[str, str]:
+        """Return what clients call the fields of a struct that chooses a page, or says which one it is; else nothing."""
+        if not ("page" in fields and "limit" in fields):
+            return {}
+        return {name: own for name, own in self.pages.names.items() if name in fields}
 
 
 def is_page(fields: Container[str]) -> bool:

@@ -151,9 +151,6 @@ class ErrorWriter:
         """Return the status and the body for an error."""
         form, kind = self._dialect.errors, self._dialect.errors.own(error.kind)
         worded = self._dialect.worded
-        details = tuple(Detail(self._field(one.field), worded(one.message)) for one in error.details)
+        details = tuple(Detail(self._dialect.name(one.field), worded(one.message)) for one in error.details)
         body = msgspec.json.encode(form.make(AppError(kind, worded(error.message), details), request_id))
         return kind.status, on_bytes(self._turn, body) if self._turn else body
-
-    def _field(self, name: str) -> str:
-        return self._dialect.pages.names.get(name, self._dialect.name(name))

@@ -7,7 +7,6 @@ repeat that comes while the first is running waits for it. A call that fails lea
 import hashlib
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import replace
 from datetime import timedelta
 
 import msgspec
@@ -91,7 +90,7 @@ async def once(
     key, fingerprints = _key(ctx), (_fingerprint(call), _meaning(call))
     async with unit_of_work(ctx) as work:
         if await CLAIM(work.db, ctx.user.id, key, *fingerprints, clock.now()):
-            answer = await do(replace(ctx, work=work))
+            answer = await do(work.ctx)
             await KEEP(work.db, ctx.user.id, key, answer.status, answer.body, answer.etag, named_in(answer.body))
             return answer, False
     kept = await _kept(ctx, *fingerprints)

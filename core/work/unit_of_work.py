@@ -3,6 +3,7 @@
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from uuid import UUID
 
 from core.base.events import Event
@@ -26,6 +27,11 @@ class UnitOfWork:
         self._effects: list[Effect] = []
         self._changes: list[tuple[UUID, int, Event]] = []
         self._kept: UUID | None = None
+
+    @property
+    def ctx(self) -> Ctx:
+        """The context in which functions that have units of their own become a part of this one."""
+        return replace(self._ctx, work=self)
 
     def new_id(self) -> UUID:
         """Return an id for what clients see; raises UNAVAILABLE."""

@@ -43,9 +43,11 @@ def settings(settings: Settings) -> Settings:
 async def test_no_input_is_answered_with_a_bug(served: Served) -> None:
     api, dialect, loop = served.api, served.world.market.dialect, asyncio.get_running_loop()
     ann, bob = [await api.signed_up(role) for role in served.world.roles]
-    conversation = id_in(await ann.post("/conversations", **{dialect.name("participantId"): bob.id}))
-    message = id_in(await ann.post(f"/conversations/{conversation}/messages", content="x"))
-    known = {"conversation": conversation, "message": message, "user": bob.id}
+    known = {"user": bob.id}
+    if any(one.method == "POST" and one.path.endswith("/conversations") for one in served.world.market.routes):
+        known["conversation"] = id_in(await ann.post("/conversations", **{dialect.name("participantId"): bob.id}))
+        message = await ann.post(f"/conversations/{known['conversation']}/messages", content="x")
+        known["message"] = id_in(message)
     routes = [one for one in served.world.market.routes if not (one.is_at_root or one.path.endswith(LEFT_OUT))]
 
     @generated(max_examples=150, suppress_health_check=list(HealthCheck))

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import asyncpg
 import msgspec
 import pytest
 from aiohttp import DummyCookieJar
@@ -15,7 +16,7 @@ from config.settings import Settings
 from core.market.market import Marketplace
 from marketplaces import onswift
 from tests import bazaar
-from tests.bazaar.people import BazaarApi, with_bazaar
+from tests.bazaar.people import FIRST_ID, BazaarApi, with_bazaar
 from tests.bazaar.story import MATRIX as BAZAAR_MATRIX
 from tests.bazaar.story import tell as tell_of_bazaar
 from tests.contract.story import tell_story
@@ -74,9 +75,18 @@ async def serve(world: World, settings: Settings) -> AsyncIterator[Served]:
         if world.has_tables_of_tests:
             patch.setitem(marketplaces.ALL, world.market.name, world.market)
             await with_bazaar(settings)
+        if world.market.dialect.bigint_ids:
+            await with_large_ids(settings, world.market.name)
         settings = msgspec.structs.replace(settings, marketplaces=(world.market.name,))
         async with (
             open_environment(settings, world.market.name) as env,
             serving(env, DummyCookieJar(), world.api) as api,
         ):
             yield Served(world, api, env)
+
+
+async def with_large_ids(settings: Settings, market: str) -> None:
+    """Let a marketplace's next bigint be a large one: nothing else in an answer looks like it."""
+    connection = await asyncpg.connect(settings.database_url)
+    await connection.execute("select setval($1::text::regclass, $2, false)", f"{market}.ids", FIRST_ID)
+    await connection.close()

@@ -120,6 +120,13 @@ async def test_pages_have_the_names_of_the_dialect_and_go_on_where_they_ended(ap
     assert (await ann.get("/listings", per_page=0)).fields == ["per_page"]
 
 
+async def test_an_error_names_what_the_call_takes_also_where_a_list_has_no_pages(api: BazaarApi) -> None:
+    ann, bob = await api.signed_up("seller"), await api.signed_up("buyer")
+    id = (await bob.post("/conversations", participant_id=ann.id)).body["data"]["id"]
+    assert (await ann.get(f"/conversations/{id}/messages", limit=0)).fields == ["limit"]
+    assert (await ann.get("/conversations", per_page=0)).fields == ["per_page"]
+
+
 async def test_errors_are_flat_and_name_the_request(api: BazaarApi) -> None:
     reply = await api.anyone.call("GET", "/auth/me", headers={"X-Correlation-Id": "trace-1"})
     assert (reply.status, reply.code) == (401, "AUTH_001")

@@ -11,6 +11,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from core.base import clock
 from core.base.events import Event
 from core.base.ids import uuid7
+from core.chat import conversations
 from core.work import outbox
 from core.work.context import Ctx
 from core.work.jobs import NotifyMembers
@@ -57,6 +58,21 @@ async def test_of_a_unit_that_fails_nothing_is_kept_and_nothing_told(env: Enviro
         work.emit([ann.user.id], Waved("right"))
     assert await ann.heard.next("waved") == {"hand": "right"}
     for table in ("notifications", "audit_log", "outbox"):
+        assert await env.resources.db.fetchval(f"select count(*) from {table}") == 0, table
+
+
+async def test_what_is_called_with_the_context_of_a_unit_fails_with_it(env: Environment, ann: Chatter) -> None:
+    bob, _ = await env.person("Bob")
+
+    async def fail(ctx: Ctx) -> None:
+        async with unit_of_work(ctx) as work:
+            _, created = await conversations.create_pair(work.ctx, bob.id)
+            assert created
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail(env.ctx(ann.user))
+    for table in ("conversations", "outbox"):
         assert await env.resources.db.fetchval(f"select count(*) from {table}") == 0, table
 
 

@@ -65,6 +65,20 @@ def test_names_and_ids_are_translated_wherever_they_are_and_data_stays() -> None
     assert turned(SNAKE, Outer, THEIRS, incoming=True) == OURS
 
 
+class Spelled(msgspec.Struct, rename="camel"):
+    is_a_member: bool = False
+    x_y_z: int = 0
+
+
+def test_names_come_back_as_they_are_in_python_also_with_words_of_one_letter() -> None:
+    assert turned(SNAKE, Spelled, msgspec.to_builtins(Spelled()), incoming=False) == msgspec.structs.asdict(Spelled())
+    assert turned(SNAKE, Spelled, {"x_y_z": 1}, incoming=True) == {"xYZ": 1}
+
+
+def test_only_names_of_fields_are_reworded() -> None:
+    assert SNAKE.worded("`GET` of `nextCursor`, `nextA.isAB`") == "`GET` of `next_cursor`, `next_a.is_a_b`"
+
+
 def test_core_s_own_names_are_unknown_to_clients_of_others() -> None:
     assert turned(SNAKE, Outer, {"ownerId": "1", "owner_id": "2"}, incoming=True) == {"ownerId": str(TWO)}
 

@@ -1,0 +1,128 @@
+"""Mistakes in a marketplace's manifest are said in words before anything is served."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from api.manifest import problems
+from core.market.dialect import Dialect, Pages
+from core.market.error_forms import FLAT
+from core.market.market import PUBLIC, Marketplace, Route, at_root, get, patch, post
+from core.market.personal_data import CORE
+from core.work.context import Ctx
+from core.work.notices import Notice
+from core.work.policy import Policy
+from tests.contract.worlds import WORLDS, World
+from tests.policies import with_policy
+
+ROLES = frozenset({"guest"})
+POLICY = Policy(name="inn", title="Inn", roles=ROLES, personal_data=CORE)
+
+
+class Body(msgspec.Struct): ...
+
+
+async def fine(_ctx: Ctx, room_id: UUID) -> None:
+    """Take a room"""
+
+
+async def without_docstring(_ctx: Ctx) -> None: ...
+
+
+async def with_both(_ctx: Ctx, body: Body, raw: Body) -> None:
+    """Take too much"""
+
+
+async def with_a_list(_ctx: Ctx, body: list[int], query: dict[str, str]) -> None:
+    """Take what is no struct"""
+
+
+async def untyped(_ctx, room_id):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
+    """Say nothing"""
+
+
+def of(*routes: Route, policy: Policy = POLICY, **fields: object) -> list[str]:
+    return problems(replace(Marketplace(policy, routes), **fields))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("world", WORLDS, ids=str)
+def test_nothing_is_wrong_with_those_that_are_served(world: World) -> None:
+    assert problems(world.market) == []
+
+
+@pytest.mark.parametrize(
+    ("route", "said"),
+    [
+        (get("/rooms", fine, ROLES), ["the handler takes 'room_id', which no part of the path is called"]),
+        (
+            get("/rooms/{id}", fine, ROLES),
+            [
+                "the path names {id}, but the handler takes no 'id'",
+                "the handler takes 'room_id', which no part of the path is called",
+            ],
+        ),
+        (
+            get("/", without_docstring, ROLES),
+            ["the handler has no docstring, whose first line is the call's summary"],
+        ),
+        (post("/", with_both, ROLES), ["the handler takes both 'body' and 'raw'"]),
+        (post("/", with_a_list, ROLES), ["'query' must be a struct", "'body' must be a struct"]),
+        (
+            get("/{room_id}", untyped, ROLES),
+            ["'room_id' has no type", "the handler does not say what it returns"],
+        ),
+        (
+            get("/{roomId}", fine, frozenset({"gest"})),
+            ["is for the role 'gest', but the policy has only guest"],
+        ),
+        (get("/{roomId}", fine, frozenset()), ["is for no role at all; PUBLIC is for calls without a login"]),
+        (get("{roomId}/", fine, PUBLIC), ["the path must begin with / and not end with it"]),
+    ],
+)
+def test_a_row_that_cannot_be_served_is_named_with_the_reason(route: Route, said: list[str]) -> None:
+    row = f"{route.method} {route.path} ({route.handler.__module__}.{route.handler.__name__})"
+    assert of(route) == [f"{row}: {one}" for one in said]
+
+
+def test_two_rows_for_one_call_are_named_and_one_path_is_written_in_one_way() -> None:
+    rows = (get("/a/{roomId}", fine, ROLES), get("/a/{roomId}", fine, ROLES), patch("/a/{room_id}", fine, ROLES))
+    same, other = of(*rows)
+    assert "has the method and path of GET /a/{roomId}" in same
+    assert "the same path is written /a/{roomId} in another row" in other
+    assert of(rows[0], at_root(rows[0])) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"name": "Inn"}, "name 'Inn': must be"),
+        ({"name": "ops"}, "name 'ops': the paths under /ops are taken"),
+        ({"personal_data": CORE[1:]}, "personal_data: lacks sessions of core"),
+        ({"personal_data": (*CORE, CORE[0])}, "personal_data: two entries are called 'sessions'"),
+        ({"notices": (Notice("a", "", ""), Notice("a", "", ""))}, "notices: two have the type 'a'"),
+        ({"still_so": {"b": None}}, "still_so: no notice has the type 'b'"),
+    ],
+)
+def test_a_policy_with_a_mistake_says_which(changes: dict[str, object], said: str) -> None:
+    (problem,) = problems(with_policy(Marketplace(POLICY, ()), **changes))
+    assert problem.startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: Dialect(errors=replace(FLAT, codes={"UNAUTHORISED": "A1"})), "there is no error 'UNAUTHORISED'"),
+        (lambda: Dialect(errors=replace(FLAT, statuses={"TEAPOT": 418})), "there is no error 'TEAPOT'"),
+        (lambda: Dialect(pages=Pages(names={"size": "per_page"})), "pages have no field 'size'"),
+    ],
+)
+def test_a_dialect_renames_only_what_exists(make: Callable[[], Dialect], said: str) -> None:
+    (problem,) = of(dialect=make())
+    assert problem.startswith(f"dialect: {said}")
+
+
+def test_prefixes_begin_with_a_slash_and_end_without() -> None:
+    assert [one[:16] for one in of(prefixes=("", "/api", "api", "/v1/"))] == ["prefix 'api': mu", "prefix '/v1/': m"]
