@@ -161,7 +161,7 @@ async def test_no_notification_is_stored_for_who_is_being_erased(api: Api, env: 
     ann = await api.signed_up()
     group = await group_of(await api.signed_up("talent", "Bob"), ann)
 
-    async def insert() -> notices.Told:
+    async def insert() -> notices.Stored:
         async with transaction(env.resources.db) as db:
             return await notices.insert(
                 db, uuid7, REVIEW_RECEIVED, [UUID(ann.id)], None, {"creator": "Bob", "rating": 5}
@@ -172,7 +172,7 @@ async def test_no_notification_is_stored_for_who_is_being_erased(api: Api, env: 
         await db.execute("update users set deleted_at = now() where id = $1", UUID(ann.id))
         storing = tasks.create_task(insert())
         await blocked(env)
-    assert storing.result() == notices.Told([], [])
+    assert storing.result() == notices.Stored([], [])
     assert group
     assert await env.resources.db.fetchval("select count(*) from notifications") == 0
 
