@@ -55,7 +55,7 @@ class Hub:
             settings.redis_urls,
             resources.metrics,
             lambda delivery: receiver.deliver(delivery),
-            lambda: receiver.mend_all(),
+            lambda: receiver.resync_all(),
         )
         log = MessageLog(resources.db)
         rooms = self._rooms = Rooms(resources.db, log, self._bus, outbox)

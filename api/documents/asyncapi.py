@@ -14,7 +14,7 @@ Payload = type[msgspec.Struct]
 ABOUT = """Socket.IO 5 over Engine.IO 4, in the namespace `/`; WebSocket or long-polling. The name of a message is the name of
 the event, its payload is the first and only argument. A refused connection gets a CONNECT_ERROR whose `data` is an
 ErrorAnswer."""
-# The one message whose payload is no object: the official clients look for a string.
+# The only message whose payload is not an object: the official clients expect a string.
 OFFSET = {
     "name": "offset",
     "payload": {"type": "string"},
@@ -25,9 +25,9 @@ OFFSET = {
 def document(market: Marketplace) -> Json:
     """Describe every event of the core and of a marketplace, in both directions."""
     sent = ANSWERS | {one.event: one.answer for one in market.events}
-    told = server_events(market)
+    served = server_events(market)
     acks: list[Payload] = list(dict.fromkeys([*sent.values(), ErrorAnswer]))
-    _, schemas = schemas_of([*sent, *told, *acks])
+    _, schemas = schemas_of([*sent, *served, *acks])
     return {
         "asyncapi": "3.0.0",
         "info": {"title": f"{market.title} events", "version": "1.0", "description": ABOUT},
@@ -37,7 +37,7 @@ def document(market: Marketplace) -> Json:
             "socket": {
                 "address": "/",
                 "description": "The namespace.",
-                "messages": {name: _reference("messages", name) for name in [*_names(sent), *_names(told), "Offset"]},
+                "messages": {name: _reference("messages", name) for name in [*_names(sent), *_names(served), "Offset"]},
             },
             "acks": {
                 "address": None,
@@ -47,13 +47,13 @@ def document(market: Marketplace) -> Json:
         },
         "operations": {
             **{kind.__name__: _receive(kind, answer) for kind, answer in sent.items()},
-            **{kind.__name__: _operation("send", kind.__name__) for kind in told},
+            **{kind.__name__: _operation("send", kind.__name__) for kind in served},
             "Offset": _operation("send", "Offset"),
         },
         "components": {
             "messages": {
                 **{kind.__name__: _message(kind, kind.name) for kind in sent},
-                **{kind.__name__: _message(kind, kind.name) for kind in told},
+                **{kind.__name__: _message(kind, kind.name) for kind in served},
                 **{_ack(kind): _message(kind, "ack") for kind in acks},
                 "Offset": OFFSET,
             },

@@ -17,7 +17,7 @@ MAX_ERROR = 1000
 
 
 class DeadJob(msgspec.Struct, frozen=True, rename="camel"):
-    """A dead job. `arguments` are JSON; a job whose arguments are secret has none, and cannot be retried."""
+    """A job that is dead. `arguments` are JSON; there are none if they held a secret, and then it cannot be retried."""
 
     id: UUID
     name: str

@@ -37,7 +37,7 @@ class Recent:
             self._forget(*self._order.popleft())
 
     def since(self, conversation: bytes, version: int, until: int) -> list[Message] | None:
-        """Return the messages after `version` up to `until`, if there was nothing else and all are here."""
+        """Return the messages after `version` up to `until`, if all are cached and nothing else happened."""
         frames = self._frames.get(conversation, {})
         wanted = range(version + 1, until + 1)
         if len(wanted) > len(frames) or not all(place in frames for place in wanted):
@@ -48,7 +48,7 @@ class Recent:
             return None
 
     def drop(self, conversation: bytes) -> None:
-        """Forget the frames of a conversation. Their capacity is free once they would have been evicted."""
+        """Drop the frames of a conversation. Their capacity is freed when they would have been evicted."""
         self._frames.pop(conversation, None)
 
     def _message(self, frames: dict[int, bytes | Message], place: int) -> Message:

@@ -1,4 +1,4 @@
-"""How every process publishes: the hub itself, REST and workers. Implements core/base/publisher.py.
+"""The publisher of every process (hub, REST, workers). Implements core/base/publisher.py.
 
 Nothing is published that is not committed.
 """
@@ -87,7 +87,7 @@ class Publisher:
         self._change(conversation_id.bytes, version, encode(event), author, flags)
 
     def signal(self, conversation_id: UUID, event: ConversationTyping | ConversationRead) -> None:
-        """Publish to a conversation who types or how far someone has read; dropped while the journal is behind."""
+        """Publish typing or a read position to a conversation; dropped while the journal is behind."""
         if self._is_busy():
             return
         position = event.last_read_seq if isinstance(event, ConversationRead) else 0
@@ -105,14 +105,14 @@ class Publisher:
             self._emit(user, frame, unless_joined)
 
     def emit_encoded(self, user_ids: Sequence[UUID], name: str, payload: bytes) -> None:
-        """Send an event that is JSON already to all sockets of these users."""
+        """Send an event that is encoded as JSON to all sockets of these users."""
         frame = packets.event_raw(name, payload)
         flags = USER_CHANGED if name == UserUpdated.name else 0
         for user_id in user_ids:
             self._emit(user_id.bytes, frame, NOBODY, flags)
 
     def send_presence(self, user: bytes, frames: bytes) -> None:
-        """Send a user who came and went; dropped while the journal is behind."""
+        """Send a user changes of presence; dropped while the journal is behind."""
         if not self._is_busy():
             self._emit(user, frames, NOBODY)
 
@@ -126,11 +126,11 @@ class Publisher:
         for id in conversation_ids:
             if self._local:
                 self._local.forget(id.bytes)
-            self._bus.publish(conversation_channel(id.bytes), Kind.MEND, flags=FORGOTTEN)
+            self._bus.publish(conversation_channel(id.bytes), Kind.RESYNC, flags=FORGOTTEN)
 
-    def mend(self, conversation_id: UUID) -> None:
-        """Have all hubs compare a conversation with the database."""
-        self._mend(conversation_id.bytes)
+    def resync(self, conversation_id: UUID) -> None:
+        """Make all hubs compare a conversation with the database."""
+        self._resync(conversation_id.bytes)
 
     def end_sessions(self, session_ids: Sequence[UUID]) -> None:
         """Close the sockets of logins that have ended."""
@@ -155,17 +155,17 @@ class Publisher:
 
     def _committed(self, draft: Draft, stored: Stored) -> None:
         if stored.duplicate:
-            self._mend(draft.conversation_id.bytes)
+            self._resync(draft.conversation_id.bytes)
             return
         event = MessageReceived(as_message(draft, stored), draft.conversation_id)
         self._change(draft.conversation_id.bytes, stored.version, encode(event), draft.sender.id.bytes, 0)
         self._unnotified.add(draft.conversation_id)
 
-    def _mend(self, conversation: bytes) -> None:
-        """Have all hubs resync: a duplicate may mean that its first hub crashed after the commit."""
-        self._bus.publish(conversation_channel(conversation), Kind.MEND)
+    def _resync(self, conversation: bytes) -> None:
+        """Make all hubs resync. For duplicates: the first hub may have crashed after the commit, before it published."""
+        self._bus.publish(conversation_channel(conversation), Kind.RESYNC)
         if self._local:
-            self._local.mend(conversation)
+            self._local.resync(conversation)
 
     def _change(self, conversation: bytes, version: int, frame: bytes, author: bytes, flags: int) -> None:
         # The bus first, so that it is written first at the end of the turn: no ack goes out for a message that is not published.

@@ -23,7 +23,7 @@ from api.ops.structs import (
     Trace,
     UserPage,
 )
-from api.ops.tracing import has_told, trace_member
+from api.ops.tracing import has_delivered, trace_member
 from core import reports
 from core.accounts import emails
 from core.base import errors
@@ -148,7 +148,7 @@ async def trace(ctx: OperatorCtx, message_id: UUID, query: OneMember) -> Trace:
         message,
         message.changed_at,
         conversation,
-        [HubTrace(hub, has_told(room, message), room) for hub, room in rooms.items()],
+        [HubTrace(hub, has_delivered(room, message), room) for hub, room in rooms.items()],
         [trace_member(member, message, rooms, heard_all=answers.heard_all) for member in members],
         answers.unheard,
         answers.heard_all,

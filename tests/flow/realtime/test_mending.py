@@ -95,8 +95,8 @@ async def test_whichever_bus_server_was_lost_for_a_moment_all_hubs_are_told_to_l
         for shard in speaker._shards:
             shard._publisher.drop()
             async with asyncio.timeout(PATIENCE):
-                mend = await heard.get()
-            assert (mend.kind, mend.key) == (Kind.MEND, b"")
+                resync = await heard.get()
+            assert (resync.kind, resync.key) == (Kind.RESYNC, b"")
         await speaker.stop()
         await hub.stop()
 
