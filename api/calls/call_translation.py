@@ -1,4 +1,4 @@
-"""A call as the clients of its marketplace see it: what it takes and gives, translated where the dialect is not core's."""
+"""Translates the input and output of a call between core's format and the dialect of its marketplace."""
 
 from dataclasses import replace
 from shutil import copyfileobj
@@ -13,12 +13,12 @@ from core.market.dialect import is_page
 from core.market.market import Marketplace
 from core.market.translation import Translation, on_bytes
 
-# Of a file: what stands before its data, and where that begins.
+# Of a JSON file: the fields before its data, and the start of the data.
 MOST_FIELDS: Final = 4096
 DATA: Final = b',"data":'
 
 
-class Look:
+class CallTranslation:
     """The translations of one call."""
 
     def __init__(self, market: Marketplace, signature: Signature) -> None:
@@ -27,40 +27,40 @@ class Look:
         self._name = market.dialect.name
         self._parts = {part.name: taken.of(part.type) for part in signature.path}
         self._query = taken.of(signature.query) if signature.query else None
-        # Of a change also what cannot be changed, for fixed.py to say so.
+        # For a change also the read-only fields, so that fixed.py can report them.
         self._body = taken.of_struct(signature.body, signature.answer) if signature.body else None
         self._answer = given.of(signature.answer) if signature.answer else None
         self._data = "" if signature.answer is None or is_page(names_of(signature.answer)) else market.dialect.data
 
     def part(self, name: str, text: str) -> str:
-        """Take a part of the path."""
+        """Translate a path parameter."""
         turn = self._parts[name]
         return str(turn(text)) if turn else text
 
     def query(self, values: dict[str, object]) -> dict[str, object]:
-        """Take the parameters of a query."""
+        """Translate the query parameters."""
         return _mapping(self._query(values)) if self._query else values
 
     def query_name(self, name: str) -> str:
-        """Return what clients call a list in the query."""
+        """Return the clients' name of a list in the query."""
         return self._name(name)
 
     def form(self, texts: dict[str, object]) -> dict[str, object]:
-        """Take the texts of a form."""
+        """Translate the texts of a form."""
         return _mapping(self._body(texts)) if self._body else texts
 
     def body(self, raw: bytes) -> bytes:
-        """Take a body."""
+        """Translate a body."""
         return on_bytes(self._body, raw) if self._body else raw
 
     def answer(self, answer: Answer[bytes]) -> Answer[bytes]:
-        """Give an answer."""
+        """Translate an answer."""
         if not answer.body or answer.media_type != JSON or not (self._answer or self._data):
             return answer
         return replace(answer, body=on_bytes(self._shown, answer.body))
 
     def file(self, file: IO[bytes]) -> IO[bytes]:
-        """Give an answer that is JSON in a file: its first fields are translated, the data after them stays."""
+        """Translate an answer in a JSON file: the leading fields only, not the data."""
         first, data, rest = file.read(MOST_FIELDS).partition(DATA)
         fields = on_bytes(self._answer, first + b"}")[:-1] if data and self._answer else first
         before, after = (msgspec.json.encode({self._data: 0})[:-2], b"}") if self._data else (b"", b"")
@@ -77,9 +77,9 @@ class Look:
         return {self._data: shown} if self._data else shown
 
 
-def look_of(market: Marketplace, signature: Signature) -> Look | None:
-    """Return the translations of a call; None: all is as core has it, and costs nothing."""
-    return Look(market, signature) if market.dialect.translates else None
+def call_translation(market: Marketplace, signature: Signature) -> CallTranslation | None:
+    """Return the translations of a call; None if nothing needs translation."""
+    return CallTranslation(market, signature) if market.dialect.translates else None
 
 
 def _mapping(value: object) -> dict[str, object]:
