@@ -54,7 +54,7 @@ MOVES: dict[str, tuple[DeliverableStatus, DeliverableStatus]] = {
     "approve": ("pending", "approved"),
     "request_revision": ("pending", "revision"),
     "resubmit": ("revision", "pending"),
-    "mend": ("pending", "pending"),  # submitted again because a file of it was rejected
+    "replace_files": ("pending", "pending"),  # submitted again after a file was rejected
 }
 MOST_REVISIONS = 3
 

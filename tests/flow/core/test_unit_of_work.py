@@ -60,7 +60,7 @@ async def test_of_a_unit_that_fails_nothing_is_kept_and_nothing_told(env: Enviro
         assert await env.resources.db.fetchval(f"select count(*) from {table}") == 0, table
 
 
-async def test_a_process_that_dies_between_commit_and_telling_loses_nothing(
+async def test_a_process_that_dies_between_commit_and_publishing_loses_nothing(
     env: Environment, ann: Chatter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def dies(*_: object) -> None:
@@ -89,7 +89,7 @@ async def test_effects_of_a_newer_version_are_left_to_it_and_hold_up_no_others(e
     assert await waiting(env) == 1
 
 
-async def test_a_unit_within_a_unit_is_told_with_the_outer_one(env: Environment, ann: Chatter) -> None:
+async def test_a_nested_unit_of_work_performs_its_effects_with_the_outer_one(env: Environment, ann: Chatter) -> None:
     ctx = env.ctx(ann.user)
     async with unit_of_work(ctx) as outer:
         inner_ctx = Ctx(ctx.resources, ctx.publisher, ctx.policy, "test", caller=ann.user, work=outer)
@@ -100,7 +100,7 @@ async def test_a_unit_within_a_unit_is_told_with_the_outer_one(env: Environment,
     assert await ann.heard.next("waved") == {"hand": "left"}
 
 
-async def test_a_notice_is_stored_and_told_but_not_to_whoever_caused_it(env: Environment, ann: Chatter) -> None:
+async def test_a_notice_is_stored_and_sent_except_to_the_user_who_caused_it(env: Environment, ann: Chatter) -> None:
     bob, _ = await env.person("Bob")
     entity = UUID(int=7)
     async with unit_of_work(env.ctx(bob)) as work:

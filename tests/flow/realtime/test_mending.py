@@ -200,9 +200,7 @@ async def read_marks(reader: asyncio.StreamReader, until: str) -> list[str]:
     return marks
 
 
-async def test_a_message_whose_hub_died_before_it_said_so_is_told_when_its_send_is_repeated(
-    env: Environment, hub: str
-) -> None:
+async def test_a_repeated_send_delivers_a_message_whose_hub_died_before_publishing(env: Environment, hub: str) -> None:
     ann = await (await env.chatter("Ann", hub)).connect()
     bob = await (await env.chatter("Bob", await env.hub())).connect()
     room = await env.group(ann.user, bob.user)
