@@ -1,6 +1,6 @@
-"""The access log: a line for each request, but of an address no more than its budget; what is left out is counted.
+"""The access log: a line for each request, within a rate per address; omitted lines are counted.
 
-A line holds no query and no header, and of the path nothing that a client has made up.
+A line holds no query, no headers, and no part of the path that a client made up.
 """
 
 import logging
@@ -17,17 +17,17 @@ from core.platform.observability.metrics import Metrics
 from realtime.operations.probes import PROBES
 
 LINES: Final = Rate("access lines", 1200, 60)  # of an address and process
-OMISSIONS: Final = Rate("lines of omissions", 1, 60)  # of a network: how many were left out since the last one
+OMISSIONS: Final = Rate("lines of omissions", 1, 60)  # of a network: each counts the lines omitted since the last one
 MOST_NETWORKS: Final = 1_000
 KNOWN_PARTS = web.AppKey("known_parts", frozenset[str])
 AN_ID: Final = re.compile(r"[0-9a-f]{8}[0-9a-f-]{8,28}")
-A_NUMBER: Final = re.compile(r"[1-9][0-9]{0,18}")  # an id only where an id is expected: elsewhere it may be a code
+A_NUMBER: Final = re.compile(r"[1-9][0-9]{0,18}")  # an id only where the route has one: elsewhere it may be a code
 
 log = logging.getLogger("api.access")
 
 
 class _Omitted(Bucket):
-    """When the next line about a network may come, and how many it will tell of."""
+    """The time of the next line on omissions of a network, and how many lines were omitted."""
 
     __slots__ = ("count",)
 
@@ -48,7 +48,7 @@ class AccessLog:
         metrics.count("greenroom_access_lines_omitted", what, lambda: self._omitted)
 
     def note(self, request: web.Request, address: str, status: int, seconds: float) -> None:
-        """Write the line of a request; probes that go well are of interest to nobody."""
+        """Write the line of a request, except successful probes."""
         level = logging.DEBUG if status < 500 and _resource(request) in PROBES else logging.INFO
         if not log.isEnabledFor(level):
             return
@@ -68,13 +68,13 @@ class AccessLog:
 
 
 async def learn_parts(app: web.Application) -> None:
-    """Note what the paths of an application are made of; on startup, when it has all its routes."""
+    """Collect the fixed parts of an application's paths; on startup, when all routes are known."""
     parts = (part for resource in app.router.resources() for part in resource.canonical.split("/"))
     app[KNOWN_PARTS] = frozenset(part for part in parts if "{" not in part)
 
 
 def shown_path(request: web.Request) -> str:
-    """Return a request's path for the log: its ids, but no token, no name of a file, nothing else that a client has written."""
+    """Return a request's path for the log: with ids, but without tokens, file names and other text from the client."""
     path = _resource(request)
     if not path:
         known = request.app.get(KNOWN_PARTS, frozenset())
@@ -87,6 +87,6 @@ def shown_path(request: web.Request) -> str:
 
 
 def _resource(request: web.Request) -> str:
-    """Return the path of a request's route; "" if nothing is there."""
+    """Return the path of a request's route; "" if there is none."""
     resource = request.match_info.route.resource
     return resource.canonical if resource else ""

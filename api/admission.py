@@ -1,7 +1,7 @@
-"""Requests of one address to this process, counted before any work: before a token is verified or the database asked.
+"""Limits requests per address and process, before any work: before a token is verified or the database is asked.
 
-A request of an authenticated user is counted for the user instead (core/work/rate_limits.py) and given back to the address, which
-many may share. All others stay counted: pages, files, public calls, and failures such as wrong tokens and ended sessions.
+A request of an authenticated user is charged to the user instead (core/work/rate_limits.py) and given back to the address, which
+many users may share. All others stay charged: pages, files, public calls, and failures such as wrong tokens and ended sessions.
 """
 
 import time
@@ -30,7 +30,7 @@ REQUESTS = Rate("requests", 1200, 60)  # of one address and process
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """One request that was counted; `give_back` undoes that and is called once at most."""
+    """A counted request; `give_back` undoes the counting and is called at most once."""
 
     give_back: Callable[[], None]
 
@@ -48,9 +48,9 @@ class Admission:
         self._guarded: frozenset[web.AbstractResource] = frozenset()
 
     def guard(self, resources: Iterable[web.AbstractResource], later: Container[str] = ()) -> None:
-        """Count requests for these and for unknown paths; health, operators and the engine have limits of their own.
+        """Count requests to these routes and to unknown paths; probes, operators and the engine have their own limits.
 
-        `later`: paths of calls that count themselves, once they have read the token in their body.
+        `later`: paths of calls that are counted only after reading the token in their body.
         """
         self._guarded = frozenset(resource for resource in resources if resource.canonical not in later)
 
@@ -64,7 +64,7 @@ class Admission:
             except AppError as error:
                 forms = request.app.get(FORMS)
                 response = answer(error, writer=forms.of(request.path) if forms else CORE)
-                response.force_close()  # with all that the client has sent ahead
+                response.force_close()  # and discard pipelined requests
                 return response
             return await handler(request)
 
@@ -79,8 +79,8 @@ class Admission:
     def take(self, address: str, shown: Shown = NOTHING) -> Admitted:
         """Count one request; raise RateLimitedError.
 
-        When an address has nothing left, a request with a token that we have signed is counted for that and its user, so that
-        strangers at the same address do not lock users out. This does not need the database.
+        If the rate of the address is used up, a request with a token that we signed is charged to the token and its user, so that
+        strangers at the same address cannot lock users out. This does not need the database.
         """
         now = time.monotonic()
         if self._settings.rate_limits == "off" or (wait := self._addresses.take(address, now)) <= 0:
@@ -92,14 +92,14 @@ class Admission:
         raise RateLimitedError(ceil(wait))
 
     def under_way(self, request: web.Request) -> AbstractAsyncContextManager[Place | None]:
-        """Count a call for its address as long as it is under way, or for its user if others there have all that it may have."""
+        """Count a concurrent call for its address while it runs, or for its user if the address has no place left."""
         if self._settings.rate_limits == "off":
             return nullcontext()
         client = subject(request[ADDRESS])
         return self._lanes.under_way((self._lanes.is_full(client) and self.user_of(request)) or client)
 
     def user_of(self, request: web.BaseRequest) -> str:
-        """Return the user whose token a request shows, if we have signed it; else ""."""
+        """Return the user of a request's token if we signed it; else ""."""
         holder = holder_of(self._keys, shown_by(request))
         return holder[-1][0] if holder else ""
 
@@ -109,6 +109,6 @@ ADMISSION = web.AppKey("admission", Admission)
 
 
 def address_of(request: web.Request, proxies: tuple[str, ...]) -> str:
-    """Return where a request comes from."""
+    """Return the client's address."""
     lines = request.headers.getall("X-Forwarded-For", None)
     return client_address(request.remote or "", None if lines is None else ",".join(lines), proxies)

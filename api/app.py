@@ -28,7 +28,7 @@ MAX_BODY = 256 * 1024
 def build_app(
     settings: Settings, resources: Resources, publisher: Publisher, hubs: AdminClient | None = None
 ) -> web.Application:
-    """Put the application together; it opens nothing and closes nothing. Without `hubs` there is no console."""
+    """Build the application from opened resources. Without `hubs` there is no console."""
     admission = Admission(resources)
     app = web.Application(
         middlewares=[
@@ -40,7 +40,7 @@ def build_app(
             refuse_encoded,
         ],
         client_max_size=MAX_BODY,
-        handler_args={"auto_decompress": False},  # or aiohttp has decompressed some before refuse_encoded is asked
+        handler_args={"auto_decompress": False},  # otherwise aiohttp decompresses some before refuse_encoded runs
     )
     app.on_response_prepare.append(add_headers)
     app.on_startup.append(learn_parts)
@@ -81,11 +81,11 @@ def _routes(mount: str, market: Marketplace, resources: Resources, publisher: Pu
         for route in market.routes
         for endpoint in (Endpoint(market, route, resources, publisher).__call__,)
         for path in _paths(mount, market, route)
-        if path not in probes.PATHS  # which are those of the process
+        if path not in probes.PATHS  # the probes of the process have their own
     ]
     return [*calls, *Blobs(market, resources).routes(mount)]
 
 
 def _paths(mount: str, market: Marketplace, route: Route) -> list[str]:
-    """Return where a call is, for a marketplace whose paths begin at `mount`."""
+    """Return the paths of a call, for a marketplace mounted at `mount`."""
     return [mount + prefix + route.path for prefix in ([""] if route.is_at_root else market.prefixes)]

@@ -1,4 +1,4 @@
-"""Who is calling: the Bearer token or the cookie, the live session behind it, and the role that a route asks for."""
+"""Authenticates users: Bearer token or cookie, the session that it belongs to, and the role that a route requires."""
 
 from aiohttp import web
 

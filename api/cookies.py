@@ -1,9 +1,9 @@
-"""Tokens in cookies, for web pages that want no script to hold them: asked for with `X-Token-Transport: cookie`, or what a
-marketplace does unless it is asked for the `body`.
+"""Tokens in cookies, which scripts of web pages cannot read. Clients ask for them with `X-Token-Transport: cookie`; in some
+marketplaces they are the default, unless a client asks for `body`.
 
-Browsers send cookies with what other sites make them send, too. So a client with a cookie alone must bring, with all
-but reads, the token of his session in a header, which is in a cookie as well ("signed double submit"). Getting tokens, and
-refreshing by the cookie, needs the header above: another site cannot set it, unless it is in the list of CORS origins.
+Browsers also send cookies with forged cross-site requests (CSRF). So a request that is authenticated by a cookie alone and is
+not a read must carry the session's CSRF token in a header; it is in a cookie as well ("signed double submit"). Getting tokens and
+refreshing by cookie requires the header above, which other sites cannot set unless they are listed as CORS origins.
 """
 
 import hmac
@@ -31,14 +31,14 @@ SAFE = (hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS)
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """What a request shows of who sends it."""
+    """The credentials of a request."""
 
     token: str
     is_cookie: bool
 
 
 class Cookies:
-    """The cookies of one marketplace. Browsers hold the prefixes to: Secure, of this host, and (`__Host-`) of all its paths."""
+    """The cookies of one marketplace. The prefixes make browsers require Secure, and for `__Host-` this host and all paths."""
 
     def __init__(self, market: Marketplace, resources: Resources) -> None:
         secure = resources.settings.public_url.startswith("https:")
@@ -51,9 +51,9 @@ class Cookies:
         self._usual = market.dialect.keeps_cookies
 
     def wanted(self, request: web.Request) -> bool:
-        """Say whether a client wants its tokens in cookies: it says so, or its marketplace does.
+        """Return whether a client wants its tokens in cookies, by its header or by the default of the marketplace.
 
-        In the latter case its body says that it is JSON, which no other site can send without being asked for its origin.
+        In the latter case the body must be JSON, which another site cannot send without a CORS preflight.
         """
         asked = request.headers.get(TRANSPORT, "").lower()
         return asked == "cookie" or (self._usual and asked != "body" and request.content_type == JSON)
@@ -65,11 +65,11 @@ class Cookies:
         return Credential(request.cookies.get(self._access, ""), is_cookie=True)
 
     def device(self, request: web.Request) -> str:
-        """Return the token that shows that this browser or app was logged in before; see core/accounts/known_devices.py."""
+        """Return the device token of a browser or app that was logged in before; see core/accounts/known_devices.py."""
         return request.headers.get(DEVICE) or request.cookies.get(self._device, "")
 
     def check_csrf(self, request: web.Request, session_id: UUID) -> None:
-        """Raise CSRF_TOKEN_INVALID unless a request that changes something brings the token of its session."""
+        """Raise CSRF_TOKEN_INVALID unless a request that changes something carries the CSRF token of its session."""
         if request.method in SAFE:
             return
         given, cookie = request.headers.get(CSRF, ""), request.cookies.get(self._csrf, "")
@@ -78,18 +78,18 @@ class Cookies:
             raise errors.CSRF_TOKEN_INVALID.error()
 
     def with_refresh_token(self, request: web.Request, raw: bytes, field: str) -> bytes:
-        """Return a body with the refresh token of the cookie, if it has none and the client keeps it there."""
+        """Add the refresh token from the cookie to a body that has none."""
         token = request.cookies.get(self._refresh)
         if not token or not self.wanted(request):
             return raw
         try:
             fields = msgspec.json.decode(raw or b"{}", type=dict[str, msgspec.Raw])
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return raw  # the code that decodes it says what is wrong
+            return raw  # its decoder reports the error
         return msgspec.json.encode({field: token} | fields)
 
     def give(self, request: web.Request, response: web.Response, result: object) -> None:
-        """Put what a client gets into its cookies: tokens, if it wants them there, and those against forged requests."""
+        """Set a client's cookies: its tokens, if it wants them there, and the CSRF token."""
         if isinstance(result, CsrfToken):
             self._set(response, self._csrf, result.csrf_token, script=True)
         elif isinstance(result, Answer) and result.device_of:
@@ -108,13 +108,13 @@ class Cookies:
                 )
 
     def take(self, request: web.Request, response: web.Response) -> None:
-        """Take a client's cookies away: its login is over."""
+        """Delete a client's cookies after the end of its session."""
         for name, path in ((self._access, "/"), (self._csrf, "/"), (self._refresh, _folder(request))):
             if name in request.cookies:
                 response.del_cookie(name, path=path, secure=self._secure, samesite="Strict")
 
     def _give_device(self, request: web.Request, response: web.Response, user_id: UUID) -> None:
-        """Note on a device that a user was logged in there: in a cookie, or in the header where the client uses that."""
+        """Give a client its device token: in a cookie, or in the header if the client uses that."""
         token = known_devices.renewed(self._keys, self.device(request), user_id)
         if DEVICE in request.headers:
             response.headers[DEVICE] = token
@@ -139,7 +139,7 @@ class Cookies:
 
 
 def shown_by(request: web.BaseRequest) -> Shown:
-    """Return the tokens of a request, of any marketplace, but for those in its body."""
+    """Return the tokens of a request, of any marketplace, except those in its body."""
     of = {name.rpartition("-")[2]: value for name, value in request.cookies.items()}
     device = request.headers.get(DEVICE) or of.get("device", "")
     return Shown(bearer_token(request) or of.get("access", ""), of.get("refresh", ""), device)
@@ -152,12 +152,12 @@ def bearer_token(request: web.BaseRequest) -> str:
 
 
 def without_tokens(result: Tokens) -> dict[str, object]:
-    """Return what else an answer holds."""
+    """Return an answer without its tokens."""
     hidden = {field.encode_name for field in msgspec.structs.fields(Tokens)}
     fields: dict[str, object] = msgspec.to_builtins(result)
     return {name: value for name, value in fields.items() if name not in hidden}
 
 
 def _folder(request: web.Request) -> str:
-    """Return where the calls beside this one are: the refresh token goes there and nowhere else."""
+    """Return the path of the folder of this call: the cookie of the refresh token is limited to it."""
     return request.path.rpartition("/")[0] or "/"

@@ -1,4 +1,4 @@
-"""Errors as responses, in the form of the marketplace that was asked."""
+"""Errors as responses, in the format of the marketplace."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,14 +14,14 @@ CORE = ErrorWriter(DEFAULT, "")
 
 
 class ErrorForms:
-    """Who writes the errors of which paths; `at_root`: of a marketplace that has the host for itself."""
+    """The error writers by path prefix; `at_root`: the writer of a marketplace that serves the root of the host."""
 
     def __init__(self, mounted: Mapping[str, Marketplace], at_root: Marketplace | None) -> None:
         self._mounted = {f"{prefix}/": _writer(market) for prefix, market in mounted.items()}
         self._at_root = _writer(at_root) if at_root else CORE
 
     def of(self, path: str) -> ErrorWriter:
-        """Return who writes the errors of a path."""
+        """Return the error writer of a path."""
         return next((one for prefix, one in self._mounted.items() if path.startswith(prefix)), self._at_root)
 
 

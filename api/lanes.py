@@ -1,6 +1,6 @@
-"""How many calls of one client are under way: beyond that its next ones wait, so that it does not hold the whole database pool.
+"""Limits the concurrent calls of one client, so that it cannot hold the whole database pool. Further calls wait.
 
-A call waits for as long as calls have, and not behind those that are slow to send their bodies: they step aside meanwhile.
+A call waits at most for its deadline. Calls that are receiving a body give up their place meanwhile, and block no others.
 """
 
 import asyncio
@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
-SHARE: Final = 3  # of the connections to the database: one client's calls get one of so many
+SHARE: Final = 3  # one client may use 1/SHARE of the connections to the database
 
 
 class Lane:
-    """The calls of one client; `calls` also counts those that wait, or have stepped aside."""
+    """The calls of one client; `calls` includes those that wait or have given up their place."""
 
     __slots__ = ("calls", "free")
 
@@ -31,19 +31,19 @@ class Place:
         self._is_held = False
 
     async def take(self) -> None:
-        """Wait for it."""
+        """Wait for the place."""
         await self._free.acquire()
         self._is_held = True
 
     def leave(self) -> None:
-        """Let the next call have it."""
+        """Give the place to the next call."""
         if self._is_held:
             self._is_held = False
             self._free.release()
 
     @asynccontextmanager
     async def left(self) -> AsyncIterator[None]:
-        """Let others have it for as long as the block runs, then wait for it again."""
+        """Give up the place while the block runs, then wait for it again."""
         self.leave()
         yield
         await self.take()
@@ -63,7 +63,7 @@ class Lanes:
 
     @asynccontextmanager
     async def under_way(self, client: str) -> AsyncIterator[Place]:
-        """Count a call of a client for as long as the block runs, which begins late if it has too many."""
+        """Count a call of a client while the block runs; waits first if the client has too many."""
         lane = self._lanes.setdefault(client, Lane(self._most))
         lane.calls += 1
         place = Place(lane.free)

@@ -1,4 +1,4 @@
-"""What every request passes: its id, one line in the log, errors in one form, CORS, security headers."""
+"""The middlewares of all requests: request id, access log, errors in one format, CORS, security headers."""
 
 import logging
 import re
@@ -21,10 +21,10 @@ from core.platform.observability import logs, tracing
 from core.platform.observability.logs import Origin
 from core.platform.observability.metrics import Metrics
 
-ADDRESS = web.RequestKey("address", str)  # where a request comes from
+ADDRESS = web.RequestKey("address", str)  # the client's address
 REQUEST_ID = web.RequestKey("request_id", str)
-ID_HEADER = web.RequestKey("id_header", str)  # in which it came, and goes back
-ROUTE = web.RequestKey("route", str)  # of a call of a marketplace: its row in the table
+ID_HEADER = web.RequestKey("id_header", str)  # the header in which the request id came and is returned
+ROUTE = web.RequestKey("route", str)  # the route of a marketplace's call
 ID_HEADERS = ("X-Request-Id", "X-Correlation-Id")
 GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 OF_STATUS = {
@@ -34,7 +34,7 @@ OF_STATUS = {
     415: errors.UNSUPPORTED_MEDIA_TYPE,
 }
 NO_STORE = "no-store"
-REVALIDATED = "private, no-cache"  # kept by the client alone, who asks each time whether it still holds
+REVALIDATED = "private, no-cache"  # cached by the client only, and revalidated each time
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -42,7 +42,7 @@ SECURITY_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Strict-Transport-Security": "max-age=31536000",
-    hdrs.CACHE_CONTROL: NO_STORE,  # what says nothing else may be personal
+    hdrs.CACHE_CONTROL: NO_STORE,  # the default, because an answer may be personal
 }
 PREFLIGHT = {
     hdrs.ACCESS_CONTROL_ALLOW_METHODS: "GET, POST, PUT, PATCH, DELETE",
@@ -56,13 +56,11 @@ PREFLIGHT = {
 UNAVAILABLE: tuple[type[Exception], ...] = (*UNAVAILABLE_ERRORS, RedisError)
 
 log = logging.getLogger("api.access")
-_outages = Buckets(
-    Rate("lines of an outage", 20, 60)
-)  # by kind of error: the requests that it fails have a line each as well
+_outages = Buckets(Rate("lines of an outage", 20, 60))  # by type of error: each failed request has its own line besides
 
 
 def observe(metrics: Metrics, lines: AccessLog) -> Middleware:
-    """Give each request an id, time it, and write its line."""
+    """Give each request an id, time it, and log it."""
 
     @web.middleware
     async def observed(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -88,7 +86,7 @@ def observe(metrics: Metrics, lines: AccessLog) -> Middleware:
 
 
 def _take_id(request: web.Request) -> str:
-    """Return the id that a client has given to its request, or a new one."""
+    """Return the request id sent by the client, or a new one."""
     header = next((name for name in ID_HEADERS if name in request.headers), ID_HEADERS[0])
     given = request.headers.get(header, "")
     request[ID_HEADER] = header
@@ -97,14 +95,14 @@ def _take_id(request: web.Request) -> str:
 
 
 def _name(request: web.Request) -> str:
-    """Name a call by its route: paths hold ids."""
+    """Name a call by its route, because paths hold ids."""
     resource = request.match_info.route.resource
     return f"{request.method} {resource.canonical if resource else ''}".strip()
 
 
 @web.middleware
 async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer every failure in the form that its marketplace has."""
+    """Answer every failure in the error format of its marketplace."""
     try:
         return await handler(request)
     except web.HTTPException as error:
@@ -116,7 +114,7 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
     except AppError as error:
         return _refuse(request, error)
     except UNAVAILABLE as error:
-        # Who has hung up may be what failed, and needs no answer.
+        # The failure may be that the client has disconnected: then no answer is needed.
         if request.transport is not None and _outages.take(type(error).__name__, time.monotonic()) <= 0:
             log.warning("%s %s is not possible right now: %r", request.method, shown_path(request), error)
         return _refuse(request, errors.UNAVAILABLE.error())
@@ -127,19 +125,19 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
 
 @web.middleware
 async def refuse_encoded(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Take no compressed bodies: a few kilobytes of one become as much work as its sender likes."""
+    """Refuse compressed bodies: a few kilobytes can expand to any amount of work."""
     check_not_encoded(request.headers.get(hdrs.CONTENT_ENCODING, ""))
     return await handler(request)
 
 
 def check_not_encoded(encoding: str) -> None:
-    """Raise UNSUPPORTED_MEDIA_TYPE unless a body, or a part of one, comes as it is; `encoding` is its Content-Encoding."""
+    """Raise UNSUPPORTED_MEDIA_TYPE if a body, or a part of one, is compressed; `encoding` is its Content-Encoding."""
     if encoding.strip().lower() not in ("", "identity"):
         raise errors.UNSUPPORTED_MEDIA_TYPE.error("Send the body as it is, without a Content-Encoding")
 
 
 def cors(origins: Sequence[str]) -> Middleware:
-    """Let web pages of other origins call."""
+    """Add CORS headers for web pages of other origins."""
 
     @web.middleware
     async def allow_origins(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -160,11 +158,11 @@ def cors(origins: Sequence[str]) -> Middleware:
 
 
 def preflight(origins: Sequence[str]) -> Middleware:
-    """Answer what browsers ask before they call; a request like all others, counted and logged."""
+    """Answer CORS preflight requests, which are counted and logged like all others."""
 
     @web.middleware
     async def answer_preflight(request: web.Request, handler: Handler) -> web.StreamResponse:
-        # A route that takes OPTIONS itself (the engine's) answers its own.
+        # A route that handles OPTIONS itself (the engine's) answers its own preflights.
         is_preflight = request.method == hdrs.METH_OPTIONS and request.match_info.http_exception
         if is_preflight and is_listed(request.headers.get(hdrs.ORIGIN, ""), origins):
             return web.Response(status=204, headers=PREFLIGHT)
@@ -174,10 +172,10 @@ def preflight(origins: Sequence[str]) -> Middleware:
 
 
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
-    """Add the headers that every answer carries; a signal, because streams send their headers early."""
-    if id := request.get(REQUEST_ID):  # what is refused at once gets none
+    """Add the headers of every answer. It is a signal, because streams send their headers early."""
+    if id := request.get(REQUEST_ID):  # requests refused before the middlewares have none
         response.headers[request[ID_HEADER]] = id
-    response.headers.popall(hdrs.SERVER, None)  # aiohttp tells its version
+    response.headers.popall(hdrs.SERVER, None)  # it would reveal aiohttp's version
     for name, value in SECURITY_HEADERS.items():
         response.headers.setdefault(name, value)
 

@@ -1,4 +1,4 @@
-"""The page that people open: the files of web/, and the Socket.IO client from node_modules."""
+"""Serves the web page: the files of web/, and the Socket.IO client from node_modules."""
 
 import re
 from pathlib import Path
@@ -18,7 +18,7 @@ HEADERS = {
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
         " manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
-    "Cache-Control": "no-cache",  # ask each time whether it changed: names carry no version
+    "Cache-Control": "no-cache",  # revalidate each time: file names have no version
 }
 
 

@@ -1,7 +1,7 @@
-"""What a call without a login is charged to: the token that it shows, if we have signed it; else its address.
+"""Chooses what a call without a login is charged to: the token that it presents, if we have signed it; else its address.
 
-So a flood from an address, such as an office's, keeps nobody there from refreshing, or from logging in on a device that was
-logged in before. No database is asked: what has ended counts too, but only for itself, and for an eighth of its user at the most.
+So a flood from a shared address, such as an office's, does not keep its users from refreshing, or from logging in on a known
+device. The database is not asked, so tokens of ended sessions count too, but each only against its own rate and its user's.
 """
 
 from typing import Final, NamedTuple
@@ -10,11 +10,11 @@ from core.base.errors import AppError
 from core.limits.budget import Nested
 from core.platform.tokens import KeyRing
 
-OF_USER: Final = 8  # times as much as one token of a user may do, all of them may
+OF_USER: Final = 8  # all tokens of a user together have this many times the rate of one
 
 
 class Shown(NamedTuple):
-    """The tokens of a request, not verified; "" where it has none."""
+    """The tokens of a request, not verified; "" for those that are missing."""
 
     access: str = ""
     refresh: str = ""
@@ -25,7 +25,7 @@ NOTHING: Final = Shown()
 
 
 def holder_of(keys: KeyRing, shown: Shown) -> Nested:
-    """Return the subjects of the first token that is ours and valid: the token, and its user; none if there is no such token."""
+    """Return the subjects of the first valid token that we signed (the token, and its user); empty if there is none."""
     return _of_refresh(keys, shown.refresh) or _of_access(keys, shown.access) or _of_device(keys, shown.device)
 
 

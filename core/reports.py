@@ -114,7 +114,7 @@ RESOLVE = Scalar(
     update reports set resolved_at = $2, resolved_by = $3, note = $4 where id = $1 and resolved_at is null
     returning id""",
 )
-# Those made before a moment ($1), so many at most ($2), the oldest first.
+# Reports made before a time ($1), at most $2, oldest first.
 FORGET = Run(
     """
     delete from reports where id in (
@@ -124,7 +124,7 @@ FORGET = Run(
 PERSONAL_DATA = PersonalData(
     "reports",
     frozenset({"reports"}),
-    # Those that others have made of her would tell who they are.
+    # Reports about the user are not exported: they would reveal the reporters.
     rows_of(
         """
         select id, user_id, conversation_id, message_id, reason, text, created_at from reports

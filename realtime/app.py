@@ -54,7 +54,7 @@ class Hub:
             settings.redis_urls,
             resources.metrics,
             lambda delivery: receiver.deliver(delivery),
-            lambda: receiver.mend_all(),
+            lambda: receiver.resync_all(),
         )
         log, encoders = MessageLog(resources.db), Encoders(markets)
         rooms = self._rooms = Rooms(resources.db, log, self._bus, outbox, encoders)

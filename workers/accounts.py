@@ -16,7 +16,7 @@ from marketplaces import policy_of
 
 
 class Code(msgspec.Struct, frozen=True):
-    """A mailed code: for how long it is good, the page that takes it, and the mail around it."""
+    """A mailed code: its lifetime, the page that takes it, and the text of the mail."""
 
     lifetime: timedelta
     page: str
@@ -78,7 +78,7 @@ If it was you, there is nothing to do. If not, ask for a new password now (\"For
 
 
 async def mail_code(resources: Resources, job: MailCode) -> None:
-    """Mail a code to the user of an address, if there is one who can use it."""
+    """Mail a code to the user with this address, if there is one who can use it."""
     user = await USER_BY_EMAIL(resources.db, job.market, emails.canonical(job.email))
     if user and not (job.purpose == VERIFY and user.is_verified):
         await _send_code(resources, user, job.purpose)
@@ -92,7 +92,7 @@ async def mail_verification(resources: Resources, job: MailVerification) -> None
 
 
 async def mail_alert(resources: Resources, job: MailAlert) -> None:
-    """Mail a user what was done to the account, unless it has been deleted."""
+    """Mail a user about an event on the account, unless it has been deleted."""
     user = await USER_BY_ID(resources.db, UUID(job.user_id))
     if user is None:
         return
@@ -108,7 +108,7 @@ async def _send_code(resources: Resources, user: Known, purpose: str) -> None:
     code, policy, token = CODES[purpose], policy_of(user.market), secrets.token_urlsafe(32)
     link = policy.link_of(resources.settings.public_url, code.page, token)
     text = code.text.format(title=policy.title, link=link, token=token)
-    # Queued before the commit: if Redis is away, nothing is stored, and the job is retried.
+    # Queued before the commit: if Redis is unreachable, nothing is stored, and the job is retried.
     async with transaction(resources.db) as db:
         await INSERT_ONE_TIME_TOKEN(db, digest(token), user.id, purpose, clock.now() + code.lifetime)
         await resources.jobs.enqueue(MailUser(str(user.id), code.subject.format(title=policy.title), text))

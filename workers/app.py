@@ -269,7 +269,7 @@ class Worker:
         await erasure.again(self._resources)
 
     async def _tidy_files(self) -> None:
-        with contextlib.suppress(AppError):  # the storage is away, which has been logged
+        with contextlib.suppress(AppError):  # the storage is unreachable, which has been logged
             await tidy_files(self._resources)
 
     async def _count(self) -> None:

@@ -70,7 +70,7 @@ async def mail_email_change(resources: Resources, job: MailEmailChange) -> None:
     if job.about == "done":
         await _mail_done(resources, job)
         return
-    # Queued before the commit: if Redis is away, nothing is stored, and the job is retried.
+    # Queued before the commit: if Redis is unreachable, nothing is stored, and the job is retried.
     async with transaction(resources.db) as db:
         if change := await HOLD_PENDING(db, UUID(job.change_id), clock.now()):
             for mail in await _questions(resources, db, job, change):

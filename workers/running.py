@@ -59,7 +59,7 @@ class Functions(dict[str, Function | CronJob]):
 
 
 def periodic(resources: Resources, name: str, run: Callable[[], Awaitable[None]]) -> WorkerCoroutine:
-    """Return what arq calls for a periodic task: a failure is logged, and the next run makes up for it."""
+    """Wrap a periodic task for arq: a failure is logged, and the next run does the work."""
 
     async def attempt(ctx: ArqContext, *_: object, **__: object) -> None:  # noqa: ARG001 - arq names it
         outcome, id = "failed", str(uuid7())

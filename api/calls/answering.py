@@ -1,4 +1,4 @@
-"""From what a handler returns to the response: its status, its bytes, its tag, and what the caller may still do."""
+"""Turns the result of a handler into the response: status, body, entity tag, and rate limit headers."""
 
 import msgspec
 from aiohttp import hdrs, web
@@ -10,7 +10,7 @@ from core.work.rate_limits import Allowance
 
 
 def encoded(result: object, status: int) -> Answer[bytes]:
-    """Return what a handler has returned as bytes; `status` is the usual one of its route."""
+    """Encode the result of a handler; `status` is the usual one of its route."""
     if result is None:
         return Answer(204, b"")
     answer = result if isinstance(result, Answer) else Answer(0, result)
@@ -22,10 +22,10 @@ def encoded(result: object, status: int) -> Answer[bytes]:
 
 
 def answered(request: web.Request, answer: Answer[bytes], *, is_shared: bool = False) -> web.Response:
-    """Return an answer with its tag, or 304 if the copy of the client is current. `is_shared`: others get the same."""
+    """Return an answer with its tag, or 304 if the client's copy is current. `is_shared`: many clients get the same bytes."""
     if answer.status == 204:
         return web.Response(status=204)
-    if answer.status == 304:  # the handler knows without making the answer
+    if answer.status == 304:  # the handler knew it without building the answer
         return web.Response(status=304, headers={hdrs.ETAG: answer.etag})
     if answer.location and not answer.body:
         return web.Response(status=answer.status, headers={hdrs.LOCATION: answer.location})
@@ -34,16 +34,16 @@ def answered(request: web.Request, answer: Answer[bytes], *, is_shared: bool = F
         headers[hdrs.LOCATION] = answer.location
     if request.method == hdrs.METH_GET or etag:
         headers[hdrs.ETAG] = etag = etag or body_tag(answer.body)
-    # Only of what was answered byte by byte: names and the states of files change without a new version.
+    # A tag of the bytes themselves: names and states of files change without a new version.
     is_of_body = request.method == hdrs.METH_GET and not answer.etag
     if is_of_body and matches(request.headers.get(hdrs.IF_NONE_MATCH, ""), etag):
         return web.Response(status=304, headers={hdrs.ETAG: etag})
-    body = Pieces(answer.body) if is_shared else answer.body  # one's own bytes are kept anyway, and count as unread
+    body = Pieces(answer.body) if is_shared else answer.body  # unshared bytes are in memory anyway, and count as unread
     return web.Response(body=body, status=answer.status, headers=headers)
 
 
 def rate_headers(allowance: Allowance) -> dict[str, str]:
-    """Return the headers that say how many calls the caller has left."""
+    """Return the headers with the caller's remaining calls."""
     rate = allowance.rate
     return {
         "RateLimit-Policy": f'"{rate.name}";q={rate.count};w={rate.seconds}',

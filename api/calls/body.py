@@ -1,4 +1,4 @@
-"""Bodies of calls, read with a turn for others after each piece: also one that came all at once, in very many small chunks."""
+"""Reads bodies, yielding to the event loop after each piece, even if all of it is buffered in many small chunks."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,10 +10,10 @@ from aiohttp.http_exceptions import HttpProcessingError
 from api.lanes import Place
 from core.base import errors
 
-BODY_SECONDS = 10.0  # for all of it; the work begins after that
-RAW = web.RequestKey("raw", bytes)  # of a call that had to be read before it was admitted
+BODY_SECONDS = 10.0  # to receive the whole body, before the call begins
+RAW = web.RequestKey("raw", bytes)  # the body of a call that had to be read before admission
 PLACE = web.RequestKey("place", Place)
-# What aiohttp raises at a body that breaks off, or is not what its head says.
+# What aiohttp raises for a body that is truncated or contradicts its headers.
 BROKEN = (HttpProcessingError, RuntimeError, EOFError)
 
 
@@ -53,12 +53,12 @@ async def _read(request: web.Request, most: int) -> bytes:
     except BROKEN:
         raise errors.MALFORMED_REQUEST.error("The body is not whole") from None
     finally:
-        body.clear()  # an exception keeps what a client that has gone has sent, until the garbage collector comes
+        body.clear()  # the traceback of an exception would keep the bytes of a disconnected client until garbage collection
         piece = b""
 
 
 async def read_aside(request: web.Request, most: int = 0) -> bytes:
-    """Read a body; while it is still to come, others have the place of the call."""
+    """Read a body; the call gives up its place in the lane while it waits for the client."""
     place = request.get(PLACE)
     if place is None or request.content.is_eof():
         return await read_body(request, most)
@@ -68,7 +68,7 @@ async def read_aside(request: web.Request, most: int = 0) -> bytes:
 
 @asynccontextmanager
 async def stopped(deadline: asyncio.Timeout) -> AsyncIterator[None]:
-    """Stop the time of a call while its client has to send the body: that has a deadline of its own."""
+    """Pause the deadline of a call while the client sends the body, which has its own deadline."""
     loop, when = asyncio.get_running_loop(), deadline.when()
     assert when is not None  # noqa: S101 - a call has one
     left = when - loop.time()

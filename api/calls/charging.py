@@ -1,4 +1,4 @@
-"""Whom a call is charged to: its user, the token that it shows, or its address; and what it weighs."""
+"""Charges a call to its user, to the token that it presents, or to its address; and charges its weight."""
 
 from contextlib import suppress
 
@@ -15,7 +15,7 @@ from core.work import rate_limits as limits
 from core.work.context import Ctx
 from core.work.rate_limits import Allowance
 
-# Of the body of a call that is admitted once it has been read.
+# The largest body of a call whose token is in the body, and which is admitted after reading it.
 MOST_REFRESH = 8 * 1024
 
 
@@ -40,16 +40,16 @@ class Charging:
         return await limits.take(ctx, rate, ctx.remote)
 
     async def take_failure(self, ctx: Ctx) -> None:
-        """Count a call whose credential is not valid like a public one of its address; raises RATE_LIMITED."""
+        """Count a call with an invalid credential as a public call of its address; raises RATE_LIMITED."""
         await limits.take(ctx, self._market.policy.per_address, ctx.remote)
 
     async def weigh(self, ctx: Ctx, body: object) -> None:
-        """Count what the call does to others; raises RATE_LIMITED."""
+        """Charge the weight of the call (its effect on others) to the caller's `messages`; raises RATE_LIMITED."""
         if weight := self._route.weight:
             await limits.take(ctx, self._market.policy.messages, str(ctx.user.id), weight.base, weight.rest(body))
 
     async def _shown(self, request: web.Request, ctx: Ctx) -> Shown:
-        """Return the tokens of a call; where one is in the body, that is read, and the call admitted only then."""
+        """Return the tokens of a call. If one is in the body, read the body first, and admit the call after that."""
         if not self._counts_later:
             return Shown(ctx.access_token, device=ctx.device)
         admission, refresh = request.app[ADMISSION], ""
@@ -59,7 +59,7 @@ class Charging:
             admission.take(ctx.remote)
             await limits.take(ctx, self._market.policy.per_address_changes, ctx.remote)
             raise
-        with suppress(AppError):  # which is answered when it has been counted
+        with suppress(AppError):  # reported after the call has been counted
             body = self._arguments.body(request, self._arguments.ours(raw))
             refresh = getattr(body, "refresh_token", "")
         shown = Shown(ctx.access_token, refresh, ctx.device)
@@ -68,5 +68,5 @@ class Charging:
 
 
 def counts_later(route: Route) -> bool:
-    """Whether a call counts for the token in its body, so that it is limited once that has been read."""
+    """Whether a call is charged to a token in its body, so that it is limited only after reading it."""
     return route.who is PUBLIC and bool(signature_of(route).refresh_token)

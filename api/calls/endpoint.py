@@ -1,4 +1,4 @@
-"""A row of a marketplace's table becomes an aiohttp handler: authenticate, limit, decode, call, encode."""
+"""Turns a route of a marketplace into an aiohttp handler: authenticate, limit, decode, call, encode."""
 
 import asyncio
 from contextlib import nullcontext
@@ -11,9 +11,9 @@ from api.auth import caller
 from api.calls.answering import answered, encoded, rate_headers
 from api.calls.arguments import Arguments
 from api.calls.body import PLACE, RAW, read_aside, stopped
+from api.calls.call_translation import call_translation
 from api.calls.charging import Charging
 from api.calls.fixed import Fixed
-from api.calls.look import look_of
 from api.calls.signature import signature_of
 from api.cookies import Cookies, without_tokens
 from api.files import multipart
@@ -28,9 +28,9 @@ from core.platform.observability import logs
 from core.work import idempotency
 from core.work.context import Ctx, Resources
 
-# Longer than any call takes that still has a chance: its client has a database that hangs, not one that is slow.
+# Longer than any successful call: past this, the database hangs rather than being slow.
 CALL_SECONDS = 10.0
-# Files may come over slow lines.
+# Files may be uploaded over slow connections.
 UPLOAD_SECONDS = 1800.0
 
 
@@ -44,10 +44,10 @@ class Endpoint:
         self._publisher = publisher.of(market.name)
         self._signature = signature_of(route)
         self._cookies = Cookies(market, resources)
-        self._look = look_of(market, self._signature)
-        self._arguments = Arguments(market.policy, self._signature, self._look, self._cookies)
+        self._translation = call_translation(market, self._signature)
+        self._arguments = Arguments(market.policy, self._signature, self._translation, self._cookies)
         self._charging = Charging(market, route, self._arguments)
-        # What needs a login is personal. Clients may still ask with If-None-Match about what they keep themselves.
+        # Answers to authenticated calls are personal. Clients may still revalidate their own copy with If-None-Match.
         self._may_be_kept = (route.method, route.who) == ("GET", PUBLIC) and self._signature.answer is not CsrfToken
         self._fixed = Fixed(market, route)
 
@@ -68,7 +68,7 @@ class Endpoint:
             try:
                 response = await (self._answer_files if brings_files else self._answer)(request, ctx, deadline)
             except AppError as error:
-                raise (self._look.error(error) if self._look else error) from error.__cause__
+                raise (self._translation.error(error) if self._translation else error) from error.__cause__
         response.headers.update(rate_headers(allowance))
         response.headers[hdrs.CACHE_CONTROL] = REVALIDATED if self._may_be_kept else NO_STORE
         return response
@@ -101,7 +101,7 @@ class Endpoint:
             return await self._call_once(request, ctx, arguments, content)
         result = await self._route.handler(ctx, **arguments)
         if isinstance(result, JsonFile):
-            file = await asyncio.to_thread(self._look.file, result.file) if self._look else result.file
+            file = await asyncio.to_thread(self._translation.file, result.file) if self._translation else result.file
             return web.Response(body=file, content_type=JSON)
         shown = without_tokens(result) if isinstance(result, Tokens) and self._cookies.wanted(request) else result
         is_shared = isinstance(result, Answer) and isinstance(result.body, Text)
@@ -154,4 +154,4 @@ class Endpoint:
         return encoded(result, self._route.statuses[0])
 
     def _shown(self, answer: Answer[bytes]) -> Answer[bytes]:
-        return self._look.answer(answer) if self._look else answer
+        return self._translation.answer(answer) if self._translation else answer

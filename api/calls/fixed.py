@@ -1,4 +1,4 @@
-"""Fields that exist and that a change does not take: another value is refused, what was read may be sent back as it is."""
+"""Read-only fields in changes: a different value is refused, but the value that was read may be sent back."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,13 +13,13 @@ from core.base.errors import Detail
 from core.market.market import Marketplace, Route
 from core.work.context import Ctx
 
-# What clients keep of a time: JavaScript's dates have milliseconds, and send another spelling of the zone.
+# Times are compared in milliseconds, since JavaScript's dates keep no more, and write the zone differently.
 _PRECISION = timedelta(milliseconds=1)
 _fields_of = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 class Fixed:
-    """The fields of what a change answers with that the change does not take; `reads` is the call that reads it."""
+    """The read-only fields of a change: those in its answer but not in its body. `reads` is the call that reads the entity."""
 
     def __init__(self, market: Marketplace, route: Route) -> None:
         signature = signature_of(route)
@@ -29,7 +29,7 @@ class Fixed:
         self._read = next((one.handler for one in same if signature_of(one).query is signature.query), None)
 
     async def check(self, ctx: Ctx, place: Mapping[str, object], body: bytes) -> None:
-        """Raise FIELD_NOT_CHANGEABLE that names each of them that a decoded body would change; `place` is what the path says."""
+        """Raise FIELD_NOT_CHANGEABLE naming each read-only field that a body would change; `place`: the path parameters."""
         if not self._names or not self._names.intersection(sent := _fields_of(body)):
             return
         now = await self._now(ctx, place)

@@ -1,4 +1,4 @@
-"""Large answers are written in pieces, as their clients take them."""
+"""Writes large answers in pieces, as fast as their clients read."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -10,9 +10,9 @@ AT_ONCE: Final = 64 * 1024  # bytes
 
 
 class Pieces(Payload):
-    """A body that many answers share: none has a copy.
+    """A body shared by many answers without copies.
 
-    `held`: what one that is not taken counts as, since it may be the last one that needs this body.
+    `held`: the bytes that an unread answer counts as, since it may be the last one that keeps the body in memory.
     """
 
     _value: bytes

@@ -1,4 +1,4 @@
-"""Reads from a handler's signature what a call takes and gives. Routing, decoding and OpenAPI all follow from it."""
+"""Derives the input and output of a call from its handler's signature. Routing, decoding and OpenAPI are based on it."""
 
 import re
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _PARAMETER = re.compile(r"{(\w+)}")
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A part of the path: `name` as in the path, `argument` as the handler takes it."""
+    """A path parameter: `name` in the path, `argument` of the handler."""
 
     name: str
     argument: str
@@ -69,7 +69,7 @@ def _answer(returned: object) -> object | None:
 
 
 def names_of(*kinds: object) -> frozenset[str]:
-    """Return what the fields of a struct, or of one among others, are called in JSON."""
+    """Return the JSON names of the fields of a struct, or of the structs in a union."""
     parts = [*kinds, *(part for kind in kinds for part in get_args(kind))]
     found = [kind for kind in parts if isinstance(kind, type) and issubclass(kind, msgspec.Struct)]
     return frozenset(field.encode_name for kind in found for field in msgspec.structs.fields(kind))
@@ -83,7 +83,7 @@ def _lists(query: type[msgspec.Struct] | None) -> frozenset[str]:
 
 
 def _refresh_token(body: object) -> str:
-    """Return what a body calls the refresh token in it."""
+    """Return the name of the field of a body that holds the refresh token."""
     structs = [kind for kind in (body, *get_args(body)) if isinstance(kind, type) and issubclass(kind, msgspec.Struct)]
     names = {field.name: field.encode_name for kind in structs for field in msgspec.structs.fields(kind)}
     return names.get("refresh_token", "")

@@ -1,4 +1,4 @@
-"""A marketplace's events become its AsyncAPI 3.0 document: what clients send and get as acks, what the server sends."""
+"""Builds the AsyncAPI 3.0 document of a marketplace: events from clients, their acks, and events from the server."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -196,7 +196,7 @@ def _ack(kind: Payload) -> str:
 
 
 def _said_of(kind: Payload) -> Mapping[str, str]:
-    # A struct without a docstring has that of its base.
+    # A struct without a docstring inherits that of its base.
     said = kind.__doc__ if kind.__doc__ != kind.__base__.__doc__ else None
     return {"summary": said.partition("\n")[0]} if said else {}
 

@@ -1,4 +1,4 @@
-"""JSON Schemas as the clients of a marketplace know what they describe: with its names and ids."""
+"""Translates JSON Schemas into the dialect of a marketplace: names and ids."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -7,7 +7,7 @@ from api.documents.schemas import Json
 from core.base.ids import MOST_BIGINT
 from core.market.dialect import Dialect
 
-# A list of schemas each, but for the last two.
+# Each holds a list of schemas, except the last two.
 _WITHIN: Final = ("anyOf", "oneOf", "allOf", "prefixItems", "items", "additionalProperties")
 _BIGINT: Final = {
     "type": "string",
@@ -36,7 +36,7 @@ def translated(dialect: Dialect, schema: Json) -> Json:
 
 
 def wrapped(dialect: Dialect, schema: Json) -> Json:
-    """Return the schema of an answer that stands in what holds each answer, if anything does."""
+    """Return the schema of an answer inside the dialect's wrapper, if it has one."""
     if not dialect.data:
         return schema
     return {"type": "object", "properties": {dialect.data: schema}, "required": [dialect.data]}

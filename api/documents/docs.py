@@ -1,4 +1,4 @@
-"""A marketplace's OpenAPI document, and the page to browse it: Swagger UI from node_modules, so it works offline."""
+"""Serves a marketplace's OpenAPI document and Swagger UI, from node_modules so that it works offline."""
 
 from functools import cache
 from pathlib import Path
@@ -17,7 +17,7 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self';"
     " base-uri 'none'; frame-ancestors 'none'"
 )
-CACHE = {"Cache-Control": "no-cache"}  # the same for everybody, until the next release
+CACHE = {"Cache-Control": "no-cache"}  # the same for all clients until the next release
 PAGE = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">

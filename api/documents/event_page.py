@@ -1,4 +1,4 @@
-"""Writes docs/events.md from the types: realtime/wire.py, core/base/events.py, core/files/events.py and those of marketplaces."""
+"""Generates docs/events.md from realtime/wire.py, core/base/events.py, core/files/events.py and marketplaces' events."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,7 +19,7 @@ Generated from the types by `make docs`: every event that clients send and recei
 `/api/asyncapi.json` of each server. A `?` marks a field that may be left out."""
 CLIENT = "| event | payload | ack | what it does |\n|---|---|---|---|"
 SERVER = "| event | payload | when, and to whom |\n|---|---|---|"
-ACK = re.compile(r"\s*Answer[^:.]*: [^.]*\.")  # the column beside it says so, from the type
+ACK = re.compile(r"\s*Answer[^:.]*: [^.]*\.")  # left out: the next column has it, from the type
 
 
 def events_page(markets: Iterable[Marketplace]) -> str:
@@ -68,7 +68,7 @@ def _when(kind: type[Event]) -> str:
 
 
 def _about(kind: Payload) -> str:
-    # A struct without a docstring has that of its base.
+    # A struct without a docstring inherits that of its base.
     text = kind.__doc__ if kind.__doc__ != kind.__base__.__doc__ else None
     return " ".join(cleandoc(text or "").split()).replace("|", "\\|")
 

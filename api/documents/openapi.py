@@ -1,4 +1,4 @@
-"""A marketplace's table becomes its OpenAPI 3.1 document."""
+"""Builds the OpenAPI 3.1 document of a marketplace from its routes."""
 
 import re
 from collections import Counter
@@ -21,7 +21,7 @@ FORM = "multipart/form-data"
 
 
 def document(market: Marketplace, server: str) -> Json:
-    """Describe every call of a marketplace; `server` is where its paths begin."""
+    """Describe every call of a marketplace; `server` is the base of its paths."""
     signatures = [signature_of(route) for route in market.routes]
     types = [kind for one in signatures for kind in (one.body, one.answer) if kind and not _is_text(kind)]
     schemas, components = schemas_of([*types, market.dialect.errors.kind])
@@ -88,7 +88,7 @@ def _security(dialect: Dialect) -> list[Json]:
 def _add_form(
     operation: Json, dialect: Dialect, route: Route, signature: Signature, components: dict[str, Json]
 ) -> None:
-    """Describe a call that may also come as a form: its parts are the body's fields, with files instead of addresses."""
+    """Describe a call that also accepts a form: its parts are the fields of the body, with files instead of addresses."""
     (struct,) = {*(get_args(signature.body) or (signature.body,))} - {type(None)}
     body = components[struct.__name__]
     file: Json = {"type": "string", "format": "binary"}

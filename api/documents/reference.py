@@ -1,4 +1,4 @@
-"""Writes the generated pages of docs/ anew: `python -m api.reference`. A test holds them equal to what is generated."""
+"""Generates pages of docs/: `python -m api.documents.reference`. A test checks that they are up to date."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -36,7 +36,7 @@ def error_page() -> str:
 
 
 def _all_errors() -> list[ErrorCode]:
-    """Return the core's errors and those that only a marketplace has, by status."""
+    """Return the errors of core and those specific to marketplaces, by status."""
     known = dict(errors.TABLE)
     for market in (*marketplaces.ALL.values(), OPS):
         known |= {error.code: error for route in market.routes for error in route.errors}

@@ -1,4 +1,4 @@
-"""Files themselves: put and got by signed links, and by their own addresses. S3 is behind it, or one redirect away."""
+"""Uploads and downloads of files, by signed links and by permanent addresses; proxied from S3, or redirected to it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -34,19 +34,19 @@ from core.market.market import Marketplace
 from core.work.context import Resources
 
 CHUNK = 256 * 1024
-# Both ends of a transfer may be slow, but not silent.
+# Both ends of a transfer may be slow, but must make progress.
 TIMEOUT = ClientTimeout(total=1800, sock_connect=3, sock_read=60)
-STALL_SECONDS = 120.0  # in which a client must have read the next chunk
+STALL_SECONDS = 120.0  # for a client to read the next chunk
 PUBLIC_SECONDS = 3600
 PASSED_ON = (hdrs.CONTENT_LENGTH, hdrs.CONTENT_RANGE, hdrs.ACCEPT_RANGES, hdrs.LAST_MODIFIED)
-# What someone uploaded runs nowhere, not even as what it says it is.
+# Uploaded content must never be executed or sniffed by a browser.
 SANDBOX = "sandbox; default-src 'none'"
 S3 = web.AppKey("s3", ClientSession)
 
 
 async def session(app: web.Application) -> AsyncIterator[None]:
-    """Keep the connections to S3 for as long as the application lives."""
-    # Nobody waits for a connection that somebody else's slow transfer holds: transfers.py bounds how many there are.
+    """Keep the connections to S3 open for the lifetime of the application."""
+    # No limit here, so that no transfer waits for another's slow one: transfers.py bounds their number.
     async with ClientSession(timeout=TIMEOUT, auto_decompress=False, connector=TCPConnector(limit=0)) as app[S3]:
         yield
 
@@ -103,14 +103,14 @@ class Blobs:
             raise (errors.FILE_ALREADY_UPLOADED if now else errors.FILE_NOT_FOUND).error()
 
     async def _get_by_link(self, request: web.Request) -> web.StreamResponse:
-        """Give a file to who has a link, and may still read it."""
+        """Send a file to a client with a link whose user may still read it."""
         request[ROUTE] = DOWNLOAD_PATH
         link = await opened(self._resources, request.match_info["token"], "download")
         kept = SHOWN_SECONDS if link.is_shown else 0
         return await self._give(request, link.file_id, link.user_id, link.variant, kept)
 
     async def _get_by_name(self, request: web.Request) -> web.StreamResponse:
-        """Give a file by its own address: to everybody if it is public, else to who is logged in and may read it."""
+        """Send a file by its permanent address: to everybody if it is public, else to logged-in users who may read it."""
         request[ROUTE] = FILE_PATH
         user = await self._reader(request)
         variant: Variant = "thumbnail" if request.query.get("variant") == "thumbnail" else "original"
@@ -121,7 +121,7 @@ class Blobs:
         return await self._give(request, file_id, user, variant)
 
     async def _reader(self, request: web.Request) -> UUID | None:
-        """Return who reads, None for anybody: so is who has only an old cookie, which browsers send to public files too."""
+        """Return the reader; None: anonymous, also with an outdated cookie, since browsers send those for public files too."""
         try:
             return (await caller(request, self._cookies, self._resources, self._market.name, self._roles)).id
         except AppError:
@@ -132,7 +132,7 @@ class Blobs:
     async def _give(
         self, request: web.Request, file_id: UUID, user_id: UUID | None, variant: Variant, kept: int = 0
     ) -> web.StreamResponse:
-        """Give a file to a user; `kept` says for how many seconds the user's browser may keep one that is private."""
+        """Send a file to a user; `kept`: for how many seconds a browser may cache a private one."""
         resources = self._resources
         file = await readable(resources.db, self._market.policy, file_id, user_id)
         purpose = purpose_named(self._market.policy, file.purpose)
@@ -164,7 +164,7 @@ async def _pass_through(request: web.Request, url: str, headers: dict[str, str])
             if answer.status not in (200, 206, 416):
                 raise errors.UNAVAILABLE.error("The file could not be read")
             headers |= {name: answer.headers[name] for name in PASSED_ON if name in answer.headers}
-            # rclone says 200 to a part, too.
+            # rclone answers 200 to range requests, too.
             status = 206 if answer.status == 200 and hdrs.CONTENT_RANGE in headers else answer.status
             return await _stream(request, answer, web.StreamResponse(status=status, headers=headers))
     except (ClientError, TimeoutError, OSError) as error:
@@ -178,14 +178,14 @@ async def _stream(request: web.Request, answer: ClientResponse, response: web.St
             async with asyncio.timeout(STALL_SECONDS):
                 await response.write(chunk)
     except (ClientError, TimeoutError, OSError):
-        # Half of a file must not look like a whole one; an answer that has begun cannot become an error.
+        # A truncated file must not look complete, and it is too late for an error status: cut the connection.
         if request.transport:
             request.transport.abort()
     return response
 
 
 def _check_is(file: File, request: web.Request) -> None:
-    """Raise VALIDATION_ERROR unless a request says that it brings the file that was announced."""
+    """Raise VALIDATION_ERROR unless type and size in the headers are those of the announced file."""
     if request.content_length != file.size:
         raise errors.invalid("Content-Length", f"Must be {file.size}, as announced")
     said = canonical(request.headers.get(hdrs.CONTENT_TYPE, ""), extension_of(file.file_name))

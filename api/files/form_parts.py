@@ -1,4 +1,4 @@
-"""The parts of a form as they come in: texts are kept, files go to disk."""
+"""Receives the parts of a form: texts stay in memory, files go to disk."""
 
 import hashlib
 from collections.abc import Callable
@@ -24,7 +24,7 @@ MAX_TEXT = 128 * 1024  # bytes of all texts of a call together
 
 @dataclass
 class Form:
-    """What a multipart call holds: its texts by name, its files with the parts that they came in, a digest of all."""
+    """The content of a multipart call: texts by name, files with their parts, and a digest of everything."""
 
     texts: dict[str, str] = field(default_factory=dict)
     files: list[tuple[FilePart, NewUpload, IO[bytes]]] = field(default_factory=list)
@@ -32,7 +32,7 @@ class Form:
 
 
 class FormReader:
-    """Takes the parts of a call, one after the other, as the parser tells of them."""
+    """Receives the parts of a call from the parser, one after the other."""
 
     def __init__(self, ctx: Ctx, market: Marketplace, route: Route, stack: ExitStack) -> None:
         self.form = Form()
@@ -44,7 +44,7 @@ class FormReader:
         self._texts = 0  # bytes of all
 
     async def take(self, event: MultipartSegment | bytes | None) -> None:
-        """Take the head of a part, some of what is in it, or its end."""
+        """Handle the head of a part, a piece of its content, or its end."""
         if isinstance(event, MultipartSegment):
             self._part = await self._begin(event)
         elif event and self._part:
@@ -56,7 +56,7 @@ class FormReader:
             self._part = None
 
     async def _begin(self, head: MultipartSegment) -> "_TextPart | _FilePart | None":
-        """Return what takes a part: it is a text unless it has a file name and the route knows what for."""
+        """Return the receiver of a part: a text, unless it has a file name and a purpose in the route."""
         _check_plain(head)
         name = head.name or ""
         known = self._parts.get(name.removesuffix("[]"))
@@ -64,14 +64,14 @@ class FormReader:
             self._count_text(len(name))
             return _TextPart(name)
         if not head.filename:
-            return None  # a form whose field for a file was left empty sends an empty name
+            return None  # browsers send an empty name for a file field that is empty
         return await self._begin_file(known, head.filename, head.content_type or "")
 
     async def _begin_file(self, known: FilePart, filename: str, said: str) -> "_FilePart":
         most = MAX_FILES if known.many else 1
         if sum(1 for other, _, _ in self.form.files if other is known) >= most:
             raise errors.invalid(known.name, f"At most {most}")
-        name = PurePosixPath(filename.replace("\\", "/")).name  # some browsers tell the whole path
+        name = PurePosixPath(filename.replace("\\", "/")).name  # some browsers send the whole path
         new = with_type(NewUpload(name, 1, said, known.purpose))
         self._check(known, new)
         await count(self._ctx)
@@ -109,7 +109,7 @@ class FormReader:
 
 
 class _TextPart:
-    """A text that is coming in."""
+    """A text that is being received."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -121,7 +121,7 @@ class _TextPart:
 
 
 class _FilePart:
-    """A file that is coming in; `check` raises as soon as it is certain that it will not be taken."""
+    """A file that is being received; `check` raises as soon as it is certain to be refused."""
 
     def __init__(
         self, known: FilePart, new: NewUpload, content: IO[bytes], check: Callable[[FilePart, NewUpload], None]
@@ -135,18 +135,18 @@ class _FilePart:
     def write(self, chunk: bytes) -> None:
         """Take some of it."""
         self.new = msgspec.structs.replace(self.new, file_size=self.new.file_size + len(chunk))
-        self._check(self.known, self.new)  # before more of it is read
+        self._check(self.known, self.new)  # before reading more of it
         self.sha.update(chunk)
         self.content.write(chunk)
 
     def end(self) -> None:
-        """All of it has come."""
+        """Finish the file: all of it has been received."""
         self._check(self.known, self.new)
         self.content.seek(0)
 
 
 def _check_plain(head: MultipartSegment) -> None:
-    """Raise MALFORMED_REQUEST, UNSUPPORTED_MEDIA_TYPE unless a part has a name and comes as it is."""
+    """Raise MALFORMED_REQUEST, UNSUPPORTED_MEDIA_TYPE unless a part has a name and no encoding."""
     if not head.name:
         raise errors.MALFORMED_REQUEST.error("Each part of a form has a name and no parts of its own")
     if head.header("Content-Transfer-Encoding", "binary").strip().lower() not in ("binary", "8bit", "7bit"):

@@ -1,7 +1,7 @@
-"""Calls that bring files: multipart/form-data, read piece by piece. Files wait on disk until all of the call is known.
+"""Calls with files: multipart/form-data, read piece by piece. Files wait on disk until the whole call is received.
 
-One call must not hold up the others, so all of it is bounded before it is parsed: its bytes, its parts (also empty ones and those
-that nobody asked for), the headers of each, and what is parsed in one turn of the loop.
+A call must not delay others, so everything is bounded before it is parsed: its bytes, its parts (including empty and unknown
+ones), the headers of each, and what is parsed in one turn of the loop.
 """
 
 import asyncio
@@ -25,9 +25,9 @@ from core.work.context import Ctx
 
 MAX_PARTS = 50
 MAX_HEADERS = 8  # of a part; RFC 7578 knows three
-MAX_HEADER = 4096  # bytes of a line: the name of a file, percent-encoded, fits in
+MAX_HEADER = 4096  # bytes of a line: enough for a percent-encoded file name
 CHUNK = 64 * 1024  # bytes that are parsed in one turn of the loop
-FORM_SECONDS = 1200.0  # for all of a form: files may come over slow lines
+FORM_SECONDS = 1200.0  # for a whole form: files may come over slow connections
 LINE_END = b"\r\n"
 MALFORMED = (MultipartError, UnicodeDecodeError, *BROKEN)
 
@@ -51,7 +51,7 @@ async def reading(request: web.Request, ctx: Ctx, market: Marketplace, route: Ro
 
 
 def most_bytes(market: Marketplace, route: Route) -> int:
-    """Return how long a multipart call of a route may be: its largest files, its texts, and what is around them."""
+    """Return the largest size of a multipart call of a route: its files, its texts, and their framing."""
     files = (_largest(market, part) * (MAX_FILES if part.many else 1) for part in route.uploads)
     return sum(files) + MAX_TEXT + MAX_PARTS * MAX_HEADER
 
@@ -68,30 +68,32 @@ def _parser(request: web.Request) -> PushMultipartParser:
         max_header_size=MAX_HEADER,
         max_header_count=MAX_HEADERS,
         max_segment_count=MAX_PARTS,
-        strict=True,  # what comes before the first part is not read through, and no header has many lines
+        strict=True,  # no preamble before the first part, and no folded headers
     )
 
 
 class _Bytes:
-    """Counts what comes in of a call."""
+    """Counts the received bytes of a call."""
 
     def __init__(self, most: int, route: Route) -> None:
         self._left = most
-        self._too_large = route.uploads[0].too_large  # what the document says of a file: it is why a form is too long
+        self._too_large = route.uploads[
+            0
+        ].too_large  # the route's error for a large file, the likely reason for a large form
 
     def check(self, size: int) -> None:
-        """Raise the route's error if so many more are too many."""
+        """Raise the route's error if this many more bytes would be too many."""
         if size > self._left:
             raise self._too_large.error()
 
     def count(self, size: int) -> None:
-        """Count what has come; raises the route's error."""
+        """Count received bytes; raises the route's error."""
         self.check(size)
         self._left -= size
 
 
 async def _read(request: web.Request, parser: PushMultipartParser, reader: FormReader, bytes: _Bytes) -> None:
-    """Parse the body, a chunk in each turn of the loop: others have theirs in between, also when all of it is there already."""
+    """Parse the body, one chunk per turn of the loop, so that others run in between even if all of it is buffered."""
     bytes.check(request.content_length or 0)
     held = b""
     while chunk := await request.content.read(CHUNK):
@@ -113,7 +115,7 @@ async def _take(parser: PushMultipartParser, reader: FormReader, chunk: bytes) -
 
 @asynccontextmanager
 async def uploading(ctx: Ctx, form: Form, arguments: Arguments) -> AsyncIterator[object]:
-    """Upload the files of a call and yield its body with their addresses; what is not attached in the block is forgotten."""
+    """Upload the files of a call and yield its body with their addresses; files not attached in the block are deleted."""
     files = [(part, new_file(ctx, new), content) for part, new, content in form.files]
     values = _values(ctx, arguments.ours_of_form(form.texts), files)
     decoded = arguments.shape.convert(values) if arguments.shape else None

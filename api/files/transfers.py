@@ -1,6 +1,6 @@
-"""Bounds the transfers of files: how many an address or a user has at once, and how slowly a client may read.
+"""Limits file transfers: the number per address and per user, and how slowly a client may read.
 
-Each holds a connection to the storage. The oldest of too many is closed: an honest transfer is over before that.
+Each holds a connection to the storage. If there are too many, the oldest is closed: an honest one has ended by then.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ MAX_UPLOADS: Final = 20  # of a user, by upload links; an office shares an addre
 
 
 class Transfer:
-    """One that runs; closing its connection ends it."""
+    """A running transfer; closing its connection ends it."""
 
     def __init__(self, transfers: "Transfers", request: web.Request, uploader: UUID | None) -> None:
         self._transfers = transfers
@@ -37,7 +37,7 @@ class Transfer:
 
 
 class Transfers:
-    """Those of one process."""
+    """The transfers of one process."""
 
     def __init__(self, resources: Resources) -> None:
         self._settings = resources.settings
@@ -47,7 +47,7 @@ class Transfers:
 
     @contextmanager
     def count(self, request: web.Request, uploader: UUID | None = None) -> Iterator[None]:
-        """Count one for as long as the block runs; `uploader`: whose upload it is."""
+        """Count a transfer while the block runs; `uploader`: the user of an upload."""
         transfer = Transfer(self, request, uploader)
         if self._settings.rate_limits != "off":
             self._of_address.enter(self._addresses(transfer), transfer)
@@ -58,7 +58,7 @@ class Transfers:
             self._leave(transfer)
 
     def refuse(self, transfer: Transfer) -> None:
-        """Count one no longer, because others need its place."""
+        """Stop counting a transfer, because newer ones need its place."""
         self._leave(transfer)
         self._offenders.limited("transfers", subject(transfer.address))
 

@@ -1,4 +1,4 @@
-"""A row of the operators' table becomes an aiohttp handler, as those of the marketplaces do, but for who may call."""
+"""Turns a route of operators into an aiohttp handler: as for marketplaces, but with the operators' authentication."""
 
 from dataclasses import fields
 

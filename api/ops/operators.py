@@ -19,20 +19,20 @@ from core.work.context import Ctx
 from realtime.operations.admin_client import AdminClient
 
 GUESSES = Rate("operator_guesses", 10, 60)  # of one address
-# Of one operator at one thing: an open page of the console asks again every few seconds.
+# One entry per operator and subject in this time: an open page of the console polls every few seconds.
 LOOKS = Rate("looks", 1, 600)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorCtx(Ctx):
-    """One call of an operator: a user of no marketplace, so `caller` is nobody."""
+    """One call of an operator, who is not a user of a marketplace: `caller` is None."""
 
     hubs: AdminClient
     looks: Buckets
     operator: str = ""
 
     async def record_look(self, action: str, entity_id: UUID | None, **facts: object) -> None:
-        """Write to the audit log what the operator is about to be shown of somebody, unless that was a few minutes ago."""
+        """Record in the audit log what the operator is about to see of a user, unless recorded a few minutes ago."""
         now = time.monotonic()
         bucket = self.looks.of(f"{self.operator} {action} {entity_id} {facts}", now)
         if bucket.wait(now) <= 0:
@@ -49,13 +49,13 @@ class Operators:
         self._names = [(name, _hashed(secret)) for name, secret in pairs]
 
     async def authenticate(self, request: web.Request, ctx: Ctx) -> str:
-        """Return the operator's name; raises UNAUTHORIZED, or RATE_LIMITED after ten wrong secrets of an address a minute."""
+        """Return the operator's name; raises UNAUTHORIZED, or RATE_LIMITED after ten wrong secrets per address and minute."""
         secret = bearer_token(request)
         known = [name for name, hashed in self._names if hmac.compare_digest(hashed, _hashed(secret))]
         if secret and known:
             return known[0]
-        # Only what was wrong counts: others behind the same address must not keep an operator out.
-        request.app[ADMISSION].take(ctx.remote)  # before Redis is asked
+        # Only wrong secrets count: others behind the same address must not lock an operator out.
+        request.app[ADMISSION].take(ctx.remote)  # before a request to Redis
         await limits.take(ctx, GUESSES, ctx.remote)
         raise errors.UNAUTHORIZED.error("This is no operator's token")
 

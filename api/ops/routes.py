@@ -32,7 +32,7 @@ ROUTES = (
     post("/ops/jobs/retry", handlers.retry_jobs, OPERATOR),
     post("/ops/jobs/drop", handlers.drop_jobs, OPERATOR),
 )
-# In the form of a marketplace, so that calls and documents are made as theirs are.
+# A marketplace in form, so that calls and documents are built in the same way.
 OPS = Marketplace(
     Policy(
         name="ops",

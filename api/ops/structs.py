@@ -1,4 +1,4 @@
-"""What the calls of operators take and give."""
+"""Input and output of the operators' calls."""
 
 from datetime import datetime
 from typing import Annotated, Literal

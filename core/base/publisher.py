@@ -67,7 +67,7 @@ class Publisher(Protocol):
         """Discard cached recent messages of these conversations: someone's name in them has been erased."""
         ...
 
-    def mend(self, conversation_id: UUID) -> None:
+    def resync(self, conversation_id: UUID) -> None:
         """Have all hubs compare a conversation with the database."""
         ...
 

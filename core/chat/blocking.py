@@ -87,7 +87,7 @@ SEEN = Many(
 PERSONAL_DATA = PersonalData(
     "blocks",
     frozenset({"blocks"}),
-    # By whom she is blocked is theirs to know.
+    # Blocks by others are not exported: they are the others' data.
     rows_of("select blocked_id, created_at from blocks where user_id = $1 order by created_at"),
     last=(Run("delete from blocks where user_id = $1 or blocked_id = $1"),),
 )
@@ -125,7 +125,7 @@ async def block(ctx: Ctx, user_id: UUID) -> None:
             listener = user_id if seen.user_id == ctx.user.id else ctx.user.id
             work.emit([listener], UserOffline(seen.user_id, seen.at))
         await _say(ctx, work, user_id, is_blocked=True)
-    _tell(ctx, pair)
+    _reload_rooms(ctx, pair)
 
 
 async def unblock(ctx: Ctx, user_id: UUID) -> None:
@@ -137,7 +137,7 @@ async def unblock(ctx: Ctx, user_id: UUID) -> None:
             return
         pair = await _set_pair(ctx, work, user_id)
         await _say(ctx, work, user_id, is_blocked=False)
-    _tell(ctx, pair)
+    _reload_rooms(ctx, pair)
 
 
 async def _set_pair(ctx: Ctx, work: UnitOfWork, user_id: UUID) -> UUID | None:
@@ -149,7 +149,7 @@ async def _say(ctx: Ctx, work: UnitOfWork, user_id: UUID, *, is_blocked: bool) -
     work.emit([ctx.user.id], UserBlocked(user_id, is_blocked))
 
 
-def _tell(ctx: Ctx, pair: UUID | None) -> None:
+def _reload_rooms(ctx: Ctx, pair: UUID | None) -> None:
     """Make all hubs reload the state. If this is lost, only typing leaks until the sweep of the rooms notices it."""
     if pair:
-        ctx.publisher.mend(pair)
+        ctx.publisher.resync(pair)

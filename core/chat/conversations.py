@@ -128,7 +128,7 @@ PAIR_BY_KEY = Scalar(UUID, "select id from conversations where market = $1 and p
 CLOSE = Scalar(
     datetime, "update conversations set closed_at = $2 where id = $1 and closed_at is null returning closed_at"
 )
-# Conversations (c) that a user ($1) was in and that nobody can read any more, because nobody is left in them.
+# Conversations (c) of which a user ($1) was a member and that have no members left, so that nobody can read them.
 LEFT_BY_ALL = """
     members d join conversations c on c.id = d.conversation_id and not exists (
         select from members o join users u on u.id = o.user_id and u.deleted_at is null

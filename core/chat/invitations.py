@@ -155,7 +155,7 @@ PERSONAL_DATA = PersonalData(
         from invitations where user_id = $1 or invited_by = $1 order by id"""
     ),
     last=(
-        # Those whom she has invited are told by her name.
+        # The notifications of users whom the erased user has invited contain the name.
         Run(
             """
             delete from notifications n using invitations i
@@ -207,7 +207,7 @@ async def invite(
         if counted:
             await _check_day(ctx, len(strangers))
         new = await INVITE(work.db, [ctx.new_id() for _ in strangers], strangers, id, ctx.user.id, now)
-        await _tell_invited(ctx, work, id, title, new)
+        await _notify_invited(ctx, work, id, title, new)
         invited |= {row.user_id for row in new}
     return [user_id for user_id in user_ids if user_id in invited]
 
@@ -227,7 +227,7 @@ async def accept(ctx: Ctx, id: UUID) -> Conversation:
             await require_space(work, asked.conversation_id)
             inviter = await INVITER(work.db, asked.invited_by)
             await notes.say_joined(ctx, work, asked.conversation_id, added, inviter)
-            await _tell_answer(work, asked.conversation_id, [answered])
+            await _publish_answer(work, asked.conversation_id, [answered])
         elif not await _is_member(ctx, work, asked):
             raise errors.INVITATION_NOT_FOUND.error()
     return await conversations.get(ctx, asked.conversation_id)
@@ -237,7 +237,7 @@ async def decline(ctx: Ctx, id: UUID) -> None:
     """Decline an invitation of the caller; a repeat changes nothing. Raises INVITATION_NOT_FOUND."""
     async with unit_of_work(ctx) as work:
         if answered := await ANSWER(work.db, "declined", clock.now(), id, ctx.user.id):
-            await _tell_answer(work, answered.conversation_id, [answered])
+            await _publish_answer(work, answered.conversation_id, [answered])
             return
         asked = await OF_USER(work.db, id, ctx.user.id)
         if asked is None or asked.answer != "declined":
@@ -246,27 +246,27 @@ async def decline(ctx: Ctx, id: UUID) -> None:
 
 async def added(work: UnitOfWork, id: UUID, user_ids: Sequence[UUID]) -> None:
     """Close the invitations of users who have been added to the group by somebody who knows them."""
-    await _tell_answer(work, id, await ANSWER_OF_USERS(work.db, "accepted", clock.now(), id, list(user_ids)))
+    await _publish_answer(work, id, await ANSWER_OF_USERS(work.db, "accepted", clock.now(), id, list(user_ids)))
 
 
 async def withdraw(work: UnitOfWork, id: UUID, user_id: UUID, invited_by: UUID | None) -> bool:
     """Withdraw the open invitation of a user to a group, if there is one: by this inviter, or by anybody."""
     withdrawn = await WITHDRAW(work.db, "withdrawn", clock.now(), id, user_id, invited_by)
     if withdrawn:
-        await _tell_withdrawn(work, id, [withdrawn])
+        await _publish_withdrawal(work, id, [withdrawn])
     return withdrawn is not None
 
 
 async def withdraw_all(work: UnitOfWork, id: UUID, invited_by: UUID) -> None:
     """Withdraw all open invitations by a former member of the group."""
-    await _tell_withdrawn(work, id, await WITHDRAW_OF_INVITER(work.db, "withdrawn", clock.now(), id, invited_by))
+    await _publish_withdrawal(work, id, await WITHDRAW_OF_INVITER(work.db, "withdrawn", clock.now(), id, invited_by))
 
 
 async def withdraw_between(work: UnitOfWork, invited_by: UUID, user_id: UUID) -> None:
     """Withdraw all open invitations of one user by another, to any group."""
     withdrawn = await WITHDRAW_BETWEEN(work.db, "withdrawn", clock.now(), invited_by, user_id)
     for row in withdrawn:
-        await _tell_withdrawn(work, row.conversation_id, [row])
+        await _publish_withdrawal(work, row.conversation_id, [row])
 
 
 async def require_space(work: UnitOfWork, id: UUID) -> None:
@@ -290,7 +290,7 @@ async def _is_member(ctx: Ctx, work: UnitOfWork, asked: Asked) -> bool:
     return standing is not None and standing.role is not None
 
 
-async def _tell_invited(ctx: Ctx, work: UnitOfWork, id: UUID, title: str, new: Sequence[Asked]) -> None:
+async def _notify_invited(ctx: Ctx, work: UnitOfWork, id: UUID, title: str, new: Sequence[Asked]) -> None:
     users = [row.user_id for row in new]
     await FORGET_NOTICES(work.db, users, id)
     await work.notify(INVITATION_RECEIVED, users, id, inviter=ctx.user.person, group=title)
@@ -299,13 +299,13 @@ async def _tell_invited(ctx: Ctx, work: UnitOfWork, id: UUID, title: str, new: S
         work.emit([row.user_id], InvitationReceived(views[row.id]))
 
 
-async def _tell_answer(work: UnitOfWork, id: UUID, answered: Sequence[Asked]) -> None:
+async def _publish_answer(work: UnitOfWork, id: UUID, answered: Sequence[Asked]) -> None:
     await READ_NOTICES(work.db, [row.user_id for row in answered], id, clock.now())
     for row in answered:
         work.emit([row.invited_by, row.user_id], _answered(row))
 
 
-async def _tell_withdrawn(work: UnitOfWork, id: UUID, withdrawn: Sequence[Asked]) -> None:
+async def _publish_withdrawal(work: UnitOfWork, id: UUID, withdrawn: Sequence[Asked]) -> None:
     await FORGET_NOTICES(work.db, [row.user_id for row in withdrawn], id)
     for row in withdrawn:
         work.emit([row.user_id], _answered(row))

@@ -1,4 +1,4 @@
-"""Who is in a conversation: changed under its lock, and asked before anything is done in it."""
+"""Membership of conversations: changed under the conversation's lock, and checked before every action in it."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -17,7 +17,7 @@ class MemberId(msgspec.Struct, frozen=True):
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """Where a user stands with a conversation that exists; one with a subject is that of core/chat/subjects.py."""
+    """A user's membership of an existing conversation. Conversations with a subject: see core/chat/subjects.py."""
 
     kind: str
     role: str | None
@@ -35,7 +35,7 @@ STANDING = One(
 )
 # Members, versions and invitations of a conversation are changed under its lock.
 LOCK = Scalar(UUID, "select id from conversations where id = $1 for no key update")
-# $5 is the user who does it: she takes part, the others have only been put into it so far. What was said before is not unread.
+# $5 is the user who adds them and counts as taking part; the others do so once they act. Earlier messages are not unread.
 ADD_MEMBERS = Many(
     Person,
     """
@@ -51,7 +51,7 @@ ADD_MEMBERS = Many(
     )
     select u.id, u.name, u.avatar_url from added join users u on u.id = added.user_id""",
 )
-# $3: whether she leaves by choice.
+# $3: whether the user leaves by choice.
 REMOVE_MEMBER = One(
     Person,
     """
@@ -86,7 +86,7 @@ async def require_member(ctx: Ctx, id: UUID, db: Db | None = None) -> Standing:
 
 
 async def require_open(ctx: Ctx, id: UUID) -> None:
-    """Raise as require_member, and CONVERSATION_CLOSED or USER_UNREACHABLE where nothing is said any more."""
+    """Raise as require_member, and CONVERSATION_CLOSED or USER_UNREACHABLE if no more messages are accepted."""
     standing = await require_member(ctx, id)
     if standing.closed_at:
         raise errors.CONVERSATION_CLOSED.error()

@@ -1,4 +1,4 @@
-"""The notes that the log of a conversation makes itself: who came, who left, and that it is closed."""
+"""System messages in a conversation: who joined, who left, and that it is closed."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -14,8 +14,8 @@ from core.text.wording import worded
 from core.work.context import Ctx
 from core.work.unit_of_work import UnitOfWork
 
-NAMED = 3  # of those who came, at most
-# What the log's own notes say in `body`, where nobody is named.
+NAMED = 3  # users named in a note, at most
+# The `body` of system messages, which contains no names.
 MEMBERS_HAVE_CHANGED = "Members changed"
 
 
@@ -40,7 +40,7 @@ APPEND_SYSTEM_MESSAGE = Run(
         (conversation_id, seq, version, changed_at, id, sender_id, kind, body, created_at, wording, people)
     values ($1, $2, $3, $7, $4, $5, 'system', $6, $7, $8, $9)"""
 )
-# Those ($3) whom the note $2 lets in have read it, and who has caused it ($4), if she has read what came before it.
+# Marks the note $2 as read for users $3, who join with it, and for its author $4 if they had read everything before it.
 READ_NOTE = Run(
     """
     update members set last_read_seq = $2, last_read_at = clock_timestamp()
@@ -52,16 +52,16 @@ READ_NOTE = Run(
 async def say_joined(
     ctx: Ctx, work: UnitOfWork, id: UUID, people: Sequence[Person], inviter: Person | None = None
 ) -> None:
-    """Tell a group, and these people, that the caller has added them, or has joined it herself.
+    """Log that the caller has added these users to a group, or has joined it, and publish their membership.
 
-    Who has invited her is the sender of that note, so that it is not unread for him.
+    The inviter is the sender of the note about a user who accepts, so that it is not unread for the inviter.
     """
     if people:
         if people[0].id == ctx.user.id:
             await log(work, id, inviter or ctx.user.person, "{person} joined", people, person=ctx.user.person)
         else:
             await _added(work, id, ctx.user.person, people)
-        _tell(work, id, people, is_member=True)
+        _publish_membership(work, id, people, is_member=True)
 
 
 async def _added(work: UnitOfWork, id: UUID, actor: Person, people: Sequence[Person]) -> None:
@@ -72,13 +72,13 @@ async def _added(work: UnitOfWork, id: UUID, actor: Person, people: Sequence[Per
 
 
 async def say_left(ctx: Ctx, work: UnitOfWork, id: UUID, person: Person) -> None:
-    """Tell a group, and someone who is out of it, that she has left or was removed by the caller."""
+    """Log that a user has left a group or was removed by the caller, and publish it."""
     template = "{actor} left" if person.id == ctx.user.id else "{actor} removed {person}"
     await log(work, id, ctx.user.person, template, person=person)
-    _tell(work, id, [person], is_member=False)
+    _publish_membership(work, id, [person], is_member=False)
 
 
-def _tell(work: UnitOfWork, id: UUID, people: Sequence[Person], *, is_member: bool) -> None:
+def _publish_membership(work: UnitOfWork, id: UUID, people: Sequence[Person], *, is_member: bool) -> None:
     for person in people:
         work.emit([person.id], MembersChanged(id, person.id, is_member))
 
@@ -86,7 +86,7 @@ def _tell(work: UnitOfWork, id: UUID, people: Sequence[Person], *, is_member: bo
 async def log(
     work: UnitOfWork, id: UUID, actor: Person, template: str, joining: Sequence[Person] = (), **people: Person
 ) -> None:
-    """Add a note of an actor's, in which `template` names people; those who are `joining` have read it."""
+    """Add a system message by an actor; `template` names people. It counts as read for those who are `joining`."""
     text = worded(template, {"actor": actor, **people})
     place = found(await NEXT_PLACE(work.db, id), errors.CONVERSATION_NOT_FOUND.error())
     notice = Message(work.new_id(), id, place.seq, place.version, actor, text.text(), place.at, kind="system")

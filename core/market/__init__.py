@@ -1,1 +1,1 @@
-"""What a marketplace is made of, and the calls that are nobody's own."""
+"""The parts of a marketplace, and the endpoints that all marketplaces can share."""

@@ -1,7 +1,7 @@
-"""How a marketplace looks to its clients, as a value: its errors, names, ids and pages. The default is how core has them.
+"""The dialect of a marketplace, as a value: how errors, names, ids and pages look to its clients. The default is core's format.
 
-Core's structs, errors and ids are the same for all. What leaves and what comes is translated at the edge, as JSON and by its
-types (translation.py); where a dialect changes nothing, nothing is done.
+Core's structs, errors and ids are the same for all marketplaces. JSON is translated at the edge in both directions, guided by
+the types (translation.py); parts that a dialect does not change are not translated.
 """
 
 import re
@@ -19,9 +19,9 @@ _QUOTED: Final = re.compile(r"`[a-z][\w.]*`")  # not "`GET`"
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """What lists that come page by page are called: `items` the list (""; as its struct calls it), `about` core's `pagination`.
+    """The names in paginated answers: `items` is the list ("": as in its struct), `about` core's `pagination`.
 
-    `names`: the fields of that, and of the query that asks for a page, by core's names.
+    `names`: clients' names for the fields of `pagination` and of the query for a page, by core's names.
     """
 
     items: str = ""
@@ -31,7 +31,7 @@ class Pages:
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How one marketplace looks.
+    """The dialect of one marketplace.
 
     `snake_case`: names of fields are so, instead of in camelCase.
     `bigint_ids`: ids are bigints that leave as decimal strings; the schema of the marketplace has a sequence `ids`.
@@ -51,19 +51,19 @@ class Dialect:
 
     @property
     def translates(self) -> bool:
-        """Whether what goes in and out is not as core has it."""
+        """Whether JSON differs from core's format, so that it must be translated."""
         return self.snake_case or self.bigint_ids or bool(self.data) or self.pages != Pages()
 
     def name(self, name: str) -> str:
-        """Return what clients call a field, also one within others ("items.fileUrl")."""
+        """Return the clients' name of a field, also of a nested one ("items.fileUrl")."""
         return _CAPITAL.sub(lambda capital: f"_{capital[0].lower()}", name) if self.snake_case else name
 
     def worded(self, text: str) -> str:
-        """Return a text for clients with the names of fields, which stand in backticks, as they know them."""
+        """Return a text for clients, with field names (in backticks) replaced by those of the dialect."""
         return _QUOTED.sub(lambda quoted: self.name(quoted[0]), text)
 
     def names(self, fields: Mapping[str, bool]) -> dict[str, str]:
-        """Return what clients call the fields of a struct; `fields`: by core's names, whether each is a list."""
+        """Return the clients' names for the fields of a struct; `fields`: by core's names, whether each is a list."""
         names = {name: self.name(name) for name in fields}
         if is_page(fields):
             names["pagination"] = self.pages.about
@@ -80,7 +80,7 @@ class Dialect:
 
 
 def is_page(fields: Container[str]) -> bool:
-    """Say whether a struct with these fields, by core's names, is a page of a list."""
+    """Return whether a struct with these fields, by core's names, is a page of a list."""
     return "pagination" in fields
 
 

@@ -1,4 +1,4 @@
-"""The forms in which marketplaces tell their clients of errors, with codes and statuses of their own; and writing one."""
+"""The formats of errors in the dialects of marketplaces, with their own codes and statuses."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from core.base.errors import AppError, Detail, ErrorAnswer, ErrorCode
 
 
 class FlatError(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """An error without an envelope, and which request it answers."""
+    """An error without an envelope, with the time and the id of the request."""
 
     code: str
     message: str
@@ -41,7 +41,7 @@ class ErrorForm:
     statuses: Mapping[str, int] = field(default_factory=dict)
 
     def own(self, kind: ErrorCode) -> ErrorCode:
-        """Return an error with the code and status that clients know."""
+        """Return an error with the code and status of the dialect."""
         code, status = self.codes.get(kind.code, kind.code), self.statuses.get(kind.code, kind.status)
         return msgspec.structs.replace(kind, code=code, status=status)
 

@@ -1,4 +1,4 @@
-"""What a marketplace is made of: plain data that api, hub and workers read. Knows nothing of HTTP servers."""
+"""The parts of a marketplace, as plain data that api, hub and workers read. Independent of HTTP servers."""
 
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
@@ -13,16 +13,16 @@ from core.market.traits import Handler, traits_of
 from core.work.context import Ctx
 from core.work.policy import Policy
 
-Roles = frozenset[str]  # in the marketplace's own words: the core does not know them
+Roles = frozenset[str]  # names chosen by the marketplace: core does not interpret them
 
-PUBLIC = None  # instead of Roles: who is not logged in may call, too
+PUBLIC = None  # instead of Roles: no authentication required
 
 
 @dataclass(frozen=True, slots=True)
 class FilePart:
-    """Files in a multipart call: each part of this name is uploaded for a purpose, its address goes to a field of `body`.
+    """Files in a multipart call: each part with this name is uploaded for a purpose, and its address becomes a field of `body`.
 
-    `too_large`: what the call answers to a file that is. Documents differ in that.
+    `too_large`: the error for a file that is too large, which differs between marketplaces.
     """
 
     name: str
@@ -36,15 +36,15 @@ class FilePart:
 class Route:
     """One row of a marketplace's table of calls.
 
-    `path` names its parameters as clients see them, `handler` takes them in snake_case, after the Ctx; besides these it may
-    take `body` (a struct, from JSON) or `raw` (a RawBody), and `query` (a struct, from the query string). It returns a struct,
-    a Text, a JsonFile, None (204) or an Answer.
+    `path` has the names of parameters that clients see; `handler` takes them in snake_case, after the Ctx. It may also take
+    `body` (a struct, from JSON) or `raw` (a RawBody), and `query` (a struct, from the query string). It returns a struct, a Text,
+    a JsonFile, None (204) or an Answer.
     `is_at_root`: the path begins at the root of the host, not behind the marketplace's prefixes.
-    `uploads`: the call may also come as multipart/form-data, whose other parts are the fields of `body`.
-    `ends_login`: after it the caller is logged in no more.
-    `weight`: what the call costs of the caller's `messages`, which her sockets pay from too; see core/limits/weights.py.
-    `searches_messages`: what markets do not have whose messages are sealed.
-    `keeps_answer`: repeated with its Idempotency-Key, the call is not done again; see core/work/idempotency.py.
+    `uploads`: the call may also be multipart/form-data, whose other parts are the fields of `body`.
+    `ends_login`: the call ends the caller's session.
+    `weight`: the cost of the call in the caller's `messages` rate, which sockets share; see core/limits/weights.py.
+    `searches_messages`: left out in markets with sealed messages.
+    `keeps_answer`: a repeat with the same Idempotency-Key gets the stored answer; see core/work/idempotency.py.
     """
 
     method: str
@@ -63,7 +63,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class SocketEvent:
-    """One row of a marketplace's table of events from clients: `handler` takes the Ctx and the event, and gives the answer."""
+    """One row of a marketplace's table of events from clients: `handler` takes the Ctx and the event, and returns the ack."""
 
     event: type[ClientEvent]
     answer: type[msgspec.Struct]
@@ -72,7 +72,7 @@ class SocketEvent:
 
 @dataclass(frozen=True, slots=True)
 class PeriodicTask:
-    """What the workers do by themselves at some minutes of each hour, and when they start. Harmless to repeat."""
+    """A task that the workers run at given minutes of each hour, and when they start. It is idempotent."""
 
     name: str
     minutes: frozenset[int]
@@ -81,9 +81,9 @@ class PeriodicTask:
 
 @dataclass(frozen=True, slots=True)
 class Marketplace:
-    """The manifest: its rules, its tables, what its workers do by the clock, and how it looks.
+    """The manifest of a marketplace: policy, routes, events, periodic tasks and dialect.
 
-    `prefixes`: where the paths of its routes begin, behind each of which all of them are.
+    `prefixes`: path prefixes; all routes are served under each of them.
     """
 
     policy: Policy
@@ -135,17 +135,17 @@ def post(
     uploads: tuple[FilePart, ...] = (),
     weight: Weight | None = None,
 ) -> Route:
-    """Do something that is no creation, or that is safe to repeat by itself; the first status is the usual one."""
+    """Do something other than a creation, or something idempotent by itself; the first status is the usual one."""
     return _route("POST", path, handler, who, errors, statuses, uploads, weight)
 
 
 def put(path: str, handler: Handler, who: Roles | None, *errors: ErrorCode, weight: Weight | None = None) -> Route:
-    """Change; calling it twice is harmless."""
+    """Change, idempotently."""
     return _route("PUT", path, handler, who, errors, (200,), (), weight)
 
 
 def patch(path: str, handler: Handler, who: Roles | None, *errors: ErrorCode, weight: Weight | None = None) -> Route:
-    """Change what is given, where a marketplace has this verb for it."""
+    """Change only the fields that are given, in marketplaces that use this verb."""
     return _route("PATCH", path, handler, who, errors, (200,), (), weight)
 
 
@@ -162,7 +162,7 @@ def delete(
     also: tuple[int, ...] = (),
     weight: Weight | None = None,
 ) -> Route:
-    """Take away; `also` with what status if there is something to say of it."""
+    """Delete; `also`: further statuses, of answers with a body."""
     return _route("DELETE", path, handler, who, errors, (204, *also), (), weight)
 
 
@@ -176,7 +176,7 @@ def _route(
     uploads: tuple[FilePart, ...] = (),
     weight: Weight | None = None,
 ) -> Route:
-    """Return a row, with what its handler says of itself."""
+    """Return a row, including the traits declared at its handler."""
     known = traits_of(handler)
     return Route(
         method,

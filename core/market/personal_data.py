@@ -1,7 +1,7 @@
-"""The registry of personal data: what each module of core has registered. A marketplace adds what its own tables know.
+"""The registry of personal data: the entries of all modules of core. A marketplace adds entries for its own tables.
 
-Who is gone stays as a row without anything personal, under the name DELETED_NAME, so that what others have (conversations,
-projects) stays whole.
+The row of an erased user stays, with the name DELETED_NAME and nothing personal, so that references from others' data
+(conversations, projects) stay valid.
 """
 
 from core import reports, reviews

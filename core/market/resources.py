@@ -32,7 +32,7 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(open_telemetry(settings))
         db = await stack.enter_async_context(await open_pool(settings))
-        # A Redis that is connected but deaf must not hold up what can do without it.
+        # A Redis that does not reply must not block calls that can do without it.
         redis = await stack.enter_async_context(
             Redis.from_pool(
                 redis_pool(settings.redis_urls[0], socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS)

@@ -1,4 +1,4 @@
-"""What is true of a call of core wherever a marketplace has it: said once, beside its handler, and not in each table."""
+"""Traits of core's calls, which hold in every marketplace: declared once, beside the handler, instead of in each table."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ H = TypeVar("H", bound=Handler)
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """The errors that only this call has, the statuses of its answers if they are not those of its verb; else as in Route."""
+    """The errors specific to a call, and its statuses if they are not those of its verb; the other fields are as in Route."""
 
     errors: tuple[ErrorCode, ...] = ()
     statuses: tuple[int, ...] = ()
@@ -33,7 +33,7 @@ def call(
     ends_login: bool = False,
     searches_messages: bool = False,
 ) -> Callable[[H], H]:
-    """Say what is true of a handler; it stays the function that it is."""
+    """Declare the traits of a handler; the function itself is not changed."""
 
     def said(handler: H) -> H:
         _traits[handler] = Traits(errors, statuses, weight, ends_login, searches_messages)
@@ -43,7 +43,7 @@ def call(
 
 
 def like(known: Handler) -> Callable[[H], H]:
-    """Say that what is true of a handler is true of another one, which calls it and answers in a marketplace's own way."""
+    """Give a marketplace's handler the traits of the core handler that it wraps."""
 
     def said(handler: H) -> H:
         _traits[handler] = traits_of(known)
@@ -53,5 +53,5 @@ def like(known: Handler) -> Callable[[H], H]:
 
 
 def traits_of(handler: Handler) -> Traits:
-    """Return what a handler says of itself."""
+    """Return the traits declared for a handler."""
     return _traits.get(handler, NONE)

@@ -1,6 +1,6 @@
-"""A dialect at work: JSON of core's types becomes that of a marketplace's clients, and theirs becomes ours.
+"""Translates JSON between core's format and the dialect of a marketplace, in both directions.
 
-Made once for each type, as functions over what JSON decodes to. Keys of dicts are data, and stay.
+The translators are built once per type, as functions on decoded JSON. Keys of dicts are data, and are not translated.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,11 +17,11 @@ Turn: TypeAlias = Callable[[object], object]
 
 
 class Fields(dict[str, tuple[str, Turn | None]]):
-    """The fields of a struct by the names that come: the names that leave, and what translates their values."""
+    """The fields of a struct by their names in the input: the names in the output, and the translators of their values."""
 
 
 class Translation:
-    """Translates what one marketplace's calls and events take (`incoming`), or what they give."""
+    """The translators of one marketplace, for input (`incoming`) or for output."""
 
     def __init__(self, dialect: Dialect, market: str, *, incoming: bool) -> None:
         self._dialect = dialect
@@ -31,11 +31,11 @@ class Translation:
         self._structs: dict[type, Fields] = {}
 
     def of(self, kind: object) -> Turn | None:
-        """Return what translates values of a type; None: they are the same on both sides."""
+        """Return the translator of a type; None: its values are the same on both sides."""
         return self._turn(inspect.type_info(kind)) if self._dialect.translates else None
 
     def of_struct(self, *kinds: object) -> Turn:
-        """Return likewise what translates a struct with the fields of several; what two have is the first one's."""
+        """Return the translator of a struct that has the fields of several; the first one wins."""
         fields = Fields()
         for struct in reversed([one for kind in kinds for one in _structs(inspect.type_info(kind))]):
             fields |= self._fields(struct)
@@ -62,7 +62,7 @@ class Translation:
         if kind.cls in self._structs:
             return self._structs[kind.cls]
         names = self._dialect.names({field.encode_name: _is_list(field.type) for field in kind.fields})
-        fields = self._structs[kind.cls] = Fields()  # a struct may be in itself
+        fields = self._structs[kind.cls] = Fields()  # before its fields: a struct may contain itself
         for field in kind.fields:
             ours, theirs = field.encode_name, names[field.encode_name]
             read, written = (theirs, ours) if self._incoming else (ours, theirs)
@@ -85,7 +85,7 @@ def _is_list(kind: inspect.Type) -> bool:
     return isinstance(kind.type if isinstance(kind, inspect.Metadata) else kind, inspect.ListType)
 
 
-# Each of these leaves alone what is of another kind: null, and what is wrong and will be refused.
+# Each of these returns values of other types unchanged: null, and invalid input, which validation rejects later.
 
 
 def _text(turn: Callable[[str], str]) -> Turn:
@@ -133,7 +133,7 @@ def _by(turn: Turn | None, value: object) -> object:
 
 
 def on_bytes(turn: Turn, raw: bytes) -> bytes:
-    """Translate JSON as bytes; what is none stays as it is, for what reads it to say so."""
+    """Translate JSON bytes; invalid JSON is returned unchanged, and its decoder reports it."""
     try:
         return msgspec.json.encode(turn(msgspec.json.decode(raw))) if raw else raw
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -141,7 +141,7 @@ def on_bytes(turn: Turn, raw: bytes) -> bytes:
 
 
 class ErrorWriter:
-    """Writes errors as the clients of a marketplace know them."""
+    """Writes errors in the dialect of a marketplace."""
 
     def __init__(self, dialect: Dialect, market: str) -> None:
         self._dialect = dialect

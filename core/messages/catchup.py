@@ -1,4 +1,4 @@
-"""What clients and hubs have missed of many conversations at once: changes since a version, and the newest messages."""
+"""Queries for clients and hubs that catch up on many conversations: changes since a version, and the newest messages."""
 
 import msgspec
 
@@ -11,7 +11,7 @@ class Place(msgspec.Struct, frozen=True):
     version: int
 
 
-# What changed in conversations $1 after versions $2 up to versions $3, each at most $4; `place` says for which.
+# Changes in conversations $1 after versions $2 up to versions $3, at most $4 each; `place` is the index of the conversation.
 CHANGES = Many(
     PlacedMessageRow,
     f"""
@@ -24,13 +24,13 @@ _OCTETS = "octet_length({0}.content) + octet_length({0}.reactions::text)"
 
 
 def _begun_within(octets: str, order: str, page: str) -> str:
-    """Return the SQL of those messages of a page in front of which there are at most so many octets."""
+    """Return the SQL of the messages of a page that start within its first `octets`."""
     return f"""
         select * from (select q.*, sum({_OCTETS.format("q")}) over (order by {order}) as octets from ({page}) q) s
         where s.octets - ({_OCTETS.format("s")}) <= {octets}"""  # noqa: S608 - no input in it
 
 
-# Likewise, of each at most $5 octets and what goes beyond that.
+# The same, at most $5 octets each; the message that crosses the limit is included.
 CHANGES_WITHIN = Many(
     SizedMessageRow,
     f"""
@@ -45,7 +45,7 @@ CHANGES_WITHIN = Many(
         )
     }) n order by c.place, n.version""",  # noqa: S608 - no input in it
 )
-# The last $3 messages of conversations $1 up to seqs $2, oldest first, within octets likewise ($4).
+# The last $3 messages of conversations $1 up to seqs $2, oldest first, within $4 octets in the same way.
 NEWEST = Many(
     SizedMessageRow,
     f"""
@@ -60,7 +60,7 @@ NEWEST = Many(
         )
     }) n order by c.place, n.seq""",  # noqa: S608 - no input in it
 )
-# Where conversations $1 stood at moments $2.
+# The versions of conversations $1 at times $2.
 STOOD_AT = Many(
     Place,
     """

@@ -1,7 +1,7 @@
-"""A change of a message that is in the log: its text is edited or deleted, a reaction is added or taken back.
+"""Changes of stored messages: an edit, a deletion, a reaction that is added or removed.
 
-It is two statements in one transaction: membership.LOCK, and then one that sees all that earlier holders of the lock have
-committed. What makes no difference takes no version and writes nothing, also if two do the same at once.
+Each is two statements in one transaction: membership.LOCK, then one that sees everything committed by earlier holders of the
+lock. A change without a difference takes no version and writes nothing, even if two clients make it concurrently.
 """
 
 import msgspec
@@ -11,7 +11,7 @@ from core.platform.db import Connection, One, found
 
 
 class Change(msgspec.Struct, frozen=True):
-    """Where a message stands after a change, and whether that made a difference."""
+    """The state of a message after a change, and whether the change made a difference."""
 
     seq: int
     version: int
@@ -19,10 +19,10 @@ class Change(msgspec.Struct, frozen=True):
 
 
 def change_of(kept: str, differs: str, follows: str, sets: str = "") -> One[Change]:
-    """Declare a change. Parameters: conversation ($1), message ($2), who changes it ($3), its text or emoji ($4), mentions ($5).
+    """Declare a change. Parameters: conversation ($1), message ($2), its author ($3), text or emoji ($4), mentions ($5).
 
-    `kept`: which messages can be changed so. `differs`: whether it makes a difference to `t`, the message. `follows`: what else
-    is written, from `t` and the next version `n`. `sets`: columns of the message, besides its version.
+    `kept`: which messages can be changed this way. `differs`: whether it changes the message, `t`. `follows`: further writes,
+    from `t` and the next version `n`. `sets`: columns of the message to set, besides its version.
     """
     return One(
         Change,
@@ -47,5 +47,5 @@ def change_of(kept: str, differs: str, follows: str, sets: str = "") -> One[Chan
 
 
 async def make(db: Connection, change: One[Change], *args: object) -> Change:
-    """Make a change, under the lock: the next version if it makes a difference; raises MESSAGE_NOT_FOUND."""
+    """Make a change under the lock, with the next version if it makes a difference; raises MESSAGE_NOT_FOUND."""
     return found(await change(db, *args), errors.MESSAGE_NOT_FOUND.error())

@@ -20,7 +20,7 @@ from core.work.unit_of_work import unit_of_work
 
 
 class Author(msgspec.Struct, frozen=True):
-    """What decides who may change a message."""
+    """The columns that decide who may change a message."""
 
     sender_id: UUID
     kind: str
@@ -32,7 +32,7 @@ _MENTIONED = (
     "array(select g.user_id from mentions g where g.conversation_id = t.conversation_id and g.seq = t.seq order by 1)"
 )
 _AFTER = "array(select distinct u from unnest($5::uuid[]) u order by u)"
-# `mentioned` is for append_messages, which compares a repeat with what was sent first; no ids, which would have to be erased.
+# `mentioned` lets append_messages compare a repeat with the original; it holds no ids, which would have to be erased.
 _KEEP_TEXT = f"""kept as (
             insert into message_edits (conversation_id, seq, version, body, replaced_by, mentioned)
             select t.conversation_id, t.seq, t.version, t.body, $3, sha256(array_to_string({_MENTIONED}, ',')::bytea)
@@ -46,7 +46,7 @@ _MENTION = """mentioned as (
             select t.conversation_id, t.seq, u.id from t cross join n cross join unnest($5::uuid[]) as u (id)
             on conflict do nothing
         )"""
-# Without mentions (null) they stay.
+# null: mentions stay as they are.
 EDIT = change_of(
     "deleted_at is null",
     f"t.body <> $4 or $5::uuid[] is not null and {_MENTIONED} <> {_AFTER}",
@@ -59,7 +59,7 @@ DELETE = change_of(
     ", ".join((_KEEP_TEXT, _UNMENTION.format(""))),
     "body = '', deleted_at = n.at,",
 )
-# Earlier texts from before a moment ($1), so many at most ($2).
+# Earlier texts replaced before a time ($1), at most $2.
 FORGET_EARLIER_TEXTS = Run(
     """
     delete from message_edits where (conversation_id, seq, version) in (
@@ -71,9 +71,9 @@ FORGET_EARLIER_TEXTS = Run(
 async def edit(
     ctx: Ctx, conversation_id: UUID, id: UUID, content: str, mentioned: Sequence[UUID] | UnsetType = UNSET
 ) -> Message:
-    """Change the text of one's own message, and whom it mentions; what is the same changes nothing.
+    """Change the text and mentions of the caller's message; without a difference it stays as it is.
 
-    Earlier texts are kept for moderators, for a while. New mentions are notified, those that are gone no more.
+    Earlier texts are kept for moderators, for a while. New mentions are notified; unread notifications of removed ones go.
     """
     content = checked_content(content)
     await require_open(ctx, conversation_id)
@@ -87,7 +87,7 @@ async def edit(
         change = await changes.make(work.db, EDIT, conversation_id, id, ctx.user.id, content, given)
         place = mentions.Place(conversation_id, id, change.seq)
         await mentions.take_back(work, place, before - after)
-        await mentions.tell(work, place, ctx.user.id, after - before)
+        await mentions.notify(work, place, ctx.user.id, after - before)
     message = await history.get(ctx, conversation_id, id)
     if change.differs:
         ctx.publisher.changed(conversation_id, change.version, MessageEdited(message, conversation_id))
@@ -96,7 +96,7 @@ async def edit(
 
 
 async def delete(ctx: Ctx, conversation_id: UUID, id: UUID) -> MessageDeleted:
-    """Delete one's own message: it keeps its row and numbers, not its text and mentions. Deleting again changes nothing."""
+    """Delete the caller's message: the row and its numbers stay, text and mentions go. A repeat changes nothing."""
     await _require_author(ctx, conversation_id, id, deleted=True)
     async with unit_of_work(ctx) as work:
         await LOCK(work.db, conversation_id)

@@ -20,9 +20,9 @@ async def page(ctx: Ctx, conversation_id: UUID, before: UUID | None, limit: int)
     if before:
         last = await _seq_of(ctx.db, conversation_id, before)
         rows = await ctx.resources.late_reads(lambda db: PAGE_BEFORE(db, conversation_id, last, limit + 1))
-        if len(rows) < min(limit + 1, last - 1):  # seqs are dense: what is missing has not reached the replica
+        if len(rows) < min(limit + 1, last - 1):  # seqs are dense: a gap means that the replica is behind
             rows = await PAGE_BEFORE(ctx.db, conversation_id, last, limit + 1)
-    else:  # what the caller has just sent must be in it
+    else:  # the page must include what the caller has just sent
         rows = await PAGE_BEFORE(ctx.db, conversation_id, 2**62, limit + 1)
     return [as_message(row) for row in reversed(rows[:limit])], len(rows) > limit
 

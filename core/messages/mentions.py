@@ -1,7 +1,7 @@
-"""Mentions that an edit adds or takes back: who is notified of them, and who is no more. Called under the conversation's lock.
+"""Notifications of mentions that an edit adds or removes. Called under the conversation's lock.
 
-Who has not read so far is told by the notification of the conversation, as if the message were new. Who has read past it would
-not see that again: she gets one of the message itself.
+Users who have not read the message get it with the folded notification of the conversation, as for a new message. Users who
+have read past it would not see it there, so they get a notification of the message itself.
 """
 
 from collections.abc import Collection
@@ -19,7 +19,7 @@ from core.work.unit_of_work import UnitOfWork
 
 
 class Place(msgspec.Struct, frozen=True):
-    """A message and where it stands."""
+    """A message and its position."""
 
     conversation_id: UUID
     id: UUID
@@ -30,8 +30,8 @@ class Mentioned(msgspec.Struct, frozen=True):
     user_id: UUID
 
 
-class Told(msgspec.Struct, frozen=True):
-    """A user who is newly mentioned. `notification_id`: that tells her of it; None: the next fold will."""
+class Notified(msgspec.Struct, frozen=True):
+    """A newly mentioned user. `notification_id`: of the notification of the message; None: the next fold includes it."""
 
     user_id: UUID
     notification_id: UUID | None
@@ -44,10 +44,10 @@ OF_MESSAGE = Many(
     select t.user_id from messages m join mentions t on t.conversation_id = m.conversation_id and t.seq = m.seq
     where m.conversation_id = $1 and m.id = $2""",
 )
-# Of message $2 with seq $3 of conversation $1 by $4: users $6, and what their notifications would be called ($5). The same
-# preferences as in notifications.FOLD_MESSAGES, and its order of locks. What is quiet for a user she is not told.
-TELL = Many(
-    Told,
+# For message $2 with seq $3 of conversation $1 by $4: users $6, and ids for their notifications ($5). Preferences and lock
+# order are those of notifications.FOLD_MESSAGES. Muted and blocked messages cause no notification.
+NOTIFY = Many(
+    Notified,
     """
     with added as materialized (
         select a.id, s.user_id, coalesce(w.in_app, true) as in_app,
@@ -83,8 +83,8 @@ TELL = Many(
     from added a left join stored n using (user_id) left join folded f using (user_id)
     where not a.has_read or n.id is not null""",
 )
-# Of the message with seq $2 of conversation $1, for users $3 whom it mentions no more. In a small conversation the message itself
-# is told; in a larger one only what mentions them: see notifications.FOLD_MESSAGES.
+# For users $3 who are no longer mentioned by the message with seq $2 of conversation $1. A small conversation still notifies
+# them of the message; a larger one notifies of mentions only: see notifications.FOLD_MESSAGES.
 TAKE_BACK = Many(
     Mentioned,
     f"""
@@ -116,26 +116,26 @@ TAKE_BACK = Many(
 
 
 async def of(db: Db, conversation_id: UUID, id: UUID) -> set[UUID]:
-    """Return whom a message mentions."""
+    """Return the users that a message mentions."""
     return {row.user_id for row in await OF_MESSAGE(db, conversation_id, id)}
 
 
-async def tell(work: UnitOfWork, place: Place, author_id: UUID, user_ids: Collection[UUID]) -> None:
-    """Notify users whom a message mentions from now on, as of a new one."""
+async def notify(work: UnitOfWork, place: Place, author_id: UUID, user_ids: Collection[UUID]) -> None:
+    """Notify users whom an edited message now mentions, as of a new message."""
     if not user_ids:
         return
     ids = [work.new_id() for _ in user_ids]
-    told = await TELL(work.db, place.conversation_id, place.id, place.seq, author_id, ids, list(user_ids))
-    known = {row.notification_id: row.goes_out for row in told if row.notification_id}
+    notified = await NOTIFY(work.db, place.conversation_id, place.id, place.seq, author_id, ids, list(user_ids))
+    known = {row.notification_id: row.goes_out for row in notified if row.notification_id}
     for view in await VIEWS(work.db, list(known)):
         work.emit([view.user_id], announcement(view))
     if going_out := [str(id) for id, goes_out in known.items() if goes_out]:
         work.enqueue(SendOut(going_out, MESSAGE_RECEIVED.email, MESSAGE_RECEIVED.push))
-    if len(known) < len(told):
+    if len(known) < len(notified):
         work.enqueue(NotifyMembers([str(place.conversation_id)]))
 
 
 async def take_back(work: UnitOfWork, place: Place, user_ids: Collection[UUID]) -> None:
-    """Take back what users have not read yet of a message that mentions them no more."""
+    """Remove the unread notifications of users whom a message no longer mentions."""
     if user_ids and (gone := await TAKE_BACK(work.db, place.conversation_id, place.seq, list(user_ids))):
         work.emit([row.user_id for row in gone], NotificationChanged(conversation_id=place.conversation_id))

@@ -1,4 +1,4 @@
-"""What is known of users in what was said: messages, their earlier texts, mentions and reactions."""
+"""The personal data in messages, their earlier texts, mentions and reactions."""
 
 from core.chat.conversations import LEFT_BY_ALL
 from core.chat.notes import MEMBERS_HAVE_CHANGED
@@ -37,7 +37,7 @@ PERSONAL_DATA = (
                     order by m.conversation_id, m.seq limit $2 for update of m skip locked
                 )"""
             ),
-            # What the version before this one writes names everybody who comes and goes.
+            # System messages written by the previous version contain the names of users who join and leave.
             Run(
                 f"""
                 update messages set body = '{MEMBERS_HAVE_CHANGED}' where (conversation_id, seq) in (

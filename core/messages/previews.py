@@ -1,4 +1,4 @@
-"""Previews of what a search has found: a part of the text around its first match, and where the matches are in it."""
+"""Previews of search results: the part of the text around the first match, and the positions of the matches in it."""
 
 import re
 from collections.abc import Sequence
@@ -10,8 +10,8 @@ from core.platform.db import Db, Many
 from core.text.wording import PREVIEW
 
 BEFORE: Final = 40  # characters ahead of the first match
-MOST_WORDS: Final = 2000  # of a page that are compared; what comes after them is not marked
-# What search_split takes for no part of a word, but for what belongs to C++, C# and .NET.
+MOST_WORDS: Final = 2000  # of a page that are compared; later ones are not marked
+# Characters that search_split treats as separators, except those in C++, C# and .NET.
 _WORD = re.compile(
     r"[^\s!\"$%&'()*,\-/:;<=>?@\[\\\]^_`{|}~\u00a0-\u00a9\u00ab-\u00b4\u00b6-\u00b9\u00bb-\u00bf\u00d7\u00f7\u060c\u061b\u061f"
     r"\u0964\u0965\u2010-\u2029\u2030-\u205e\u20a0-\u2bff\u2e00-\u2fff\u3000-\u3004\u3008-\u3020\u3030\ufe10-\ufe19\ufe30-\ufe6f"
@@ -27,14 +27,14 @@ class Match(msgspec.Struct, frozen=True):
 
 
 class Compared(msgspec.Struct, frozen=True):
-    """A word that matches: its normal form, and the first part of the query that is written within it, without spaces."""
+    """A matching word: its normal form, and the first part of the query that occurs within it, without spaces."""
 
     word: str
     normal: str
     within: str | None
 
 
-# Which of the words $1 the query $2 means; $3 is its search_keyed_query.
+# Those of the words $1 that match the query $2; $3 is its search_keyed_query.
 COMPARE = Many(
     Compared,
     """
@@ -62,7 +62,7 @@ def _spots(words: Sequence[tuple[int, str]], known: dict[str, Compared]) -> list
 def _spot(start: int, word: str, compared: Compared) -> Match:
     if compared.within and len(compared.normal) == len(
         word
-    ):  # else its parts are not where those of the normal form are
+    ):  # otherwise positions in the normal form are not those in the word
         return Match(start + compared.normal.index(compared.within), len(compared.within))
     return Match(start, len(word))
 

@@ -1,4 +1,4 @@
-"""Reactions: an emoji that a member gives a message, or takes back."""
+"""Reactions: emojis that members add to a message or remove."""
 
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from core.messages.rows import UNSELECTED
 from core.platform.db import transaction
 from core.work.context import Ctx
 
-MAX_REACTIONS = 50  # different ones, of a message
+MAX_REACTIONS = 50  # different emojis on one message
 
 _REACTION = f"""where r.conversation_id = t.conversation_id and r.seq = t.seq and r.user_id = $3
             and {UNSELECTED.format("r.emoji")} = {UNSELECTED.format("$4")}"""
@@ -31,9 +31,9 @@ UNREACT = change_of(
 
 
 async def react(ctx: Ctx, conversation_id: UUID, id: UUID, emoji: str, *, added: bool) -> MessageReacted:
-    """Add or take back the caller's reaction, one emoji; doing it twice changes nothing.
+    """Add or remove the caller's reaction, one emoji; a repeat changes nothing.
 
-    What was given before only emoji were taken can be taken back.
+    Stored reactions that are not emojis (from before only emojis were accepted) can still be removed.
     """
     spelled = emojis.spelled(emoji)
     if "\0" in emoji or (added and not spelled):

@@ -1,4 +1,4 @@
-"""How far members have read: a position for each, which only moves forward."""
+"""Read positions: one per member, which only moves forward."""
 
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from core.work.context import Ctx
 
 
 class ReadMark(msgspec.Struct, frozen=True):
-    """What became of one asked-for read position; no `last_read_seq`: not a member. `moved`: it was behind before."""
+    """The result of one requested read position. Without `last_read_seq`: not a member. `moved`: whether it changed."""
 
     conversation_id: UUID
     user_id: UUID
@@ -25,8 +25,8 @@ class ReadMark(msgspec.Struct, frozen=True):
 
 MARK_READ = Many(
     ReadMark,
-    # Members are only changed under their conversation's lock, and those are taken in id order: no deadlock with sends. What
-    # would move no position takes no lock either.
+    # Members are only changed under their conversation's lock, and locks are taken in id order, so there is no deadlock with
+    # sends. A request that would move no position takes no lock.
     """
     with asked as (
         select a.*, m.seq
@@ -61,7 +61,7 @@ MARK_READ = Many(
 
 
 async def mark_read(ctx: Ctx, conversation_id: UUID, message_id: UUID) -> int:
-    """Move the caller's read position up to a message, never back; return where it is now."""
+    """Move the caller's read position forward to a message, never back; return the new position."""
     await require_member(ctx, conversation_id)
     (mark,) = await MARK_READ(ctx.db, [conversation_id], [ctx.user.id], [message_id])
     seq = position(mark)

@@ -1,4 +1,4 @@
-"""Messages as the database has them, and as clients see them."""
+"""Messages as stored, and as shown to clients."""
 
 from datetime import datetime
 from uuid import UUID
@@ -36,13 +36,13 @@ class PlacedMessageRow(MessageRow, frozen=True):
 
 
 class SizedMessageRow(MessageRow, frozen=True):
-    """A message of several pages, and how large it and those before it in its page are together."""
+    """A message of one of several pages, with the total size of its page up to and including it."""
 
     octets: int
     place: int
 
 
-# Stored before there was one spelling of each emoji, or by a version that still runs beside this one: same without selectors.
+# Old rows, and those of an earlier version still running, may spell one emoji in several ways: compare without selectors.
 UNSELECTED = "translate({}, e'\\ufe0e\\ufe0f', '')"
 _REACTIONS = f"""coalesce((
         select jsonb_agg(
@@ -69,7 +69,7 @@ SHOWN = f"""
 
 
 def as_message(row: MessageRow) -> Message:
-    """Turn a row of the log into what clients see."""
+    """Turn a row of the log into the message that clients see."""
     return Message(
         id=row.id,
         conversation_id=row.conversation_id,

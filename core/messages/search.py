@@ -1,6 +1,6 @@
-"""The search of members in their own messages: one index for all conversations, which the workers fill (docs/search.md).
+"""Search of members in their own messages, with one index for all conversations that workers fill (docs/search.md).
 
-A message is found about a second after it was sent. What is found is read, and previewed, as it is now.
+A message can be found about a second after it was sent. Results show the current text of the message.
 """
 
 from collections.abc import Sequence
@@ -20,10 +20,10 @@ from core.messages.rows import SHOWN, MessageRow, as_message
 from core.platform.db import Db, Many, One, Pool, QueryCanceled, Scalar, transaction
 from core.work.context import Ctx
 
-MOST_MILLISECONDS: Final = 1500  # a search that takes longer is given up
-AT_ONCE: Final = 100  # messages of a conversation in one transaction: edits of these wait for it
-PAGE: Final = 1000  # conversations that are looked at for what is missing
-MOST_SECONDS: Final = 20.0  # a minute that a worker spends on it
+MOST_MILLISECONDS: Final = 1500  # a search that takes longer is cancelled
+AT_ONCE: Final = 100  # messages of a conversation per transaction, because edits of them wait for it
+PAGE: Final = 1000  # conversations checked for missing words at a time
+MOST_SECONDS: Final = 20.0  # of each minute, that a worker spends on it
 START: Final = UUID(int=0)
 
 
@@ -42,7 +42,7 @@ class Behind(msgspec.Struct, frozen=True):
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """A page of conversations: its last one, and those whose words are not all stored."""
+    """A page of conversations: the last one, and those with messages that are not indexed."""
 
     last: UUID | None
     behind: list[UUID]
@@ -50,8 +50,8 @@ class Standing(msgspec.Struct, frozen=True):
 
 ASKED = Scalar(str, "select search_keyed_query($1)")
 LIMIT_TIME = Scalar(str, "select set_config('statement_timeout', $1, true)")
-# For user $1 in conversation $2, or all of hers (null): $3 is search_keyed_query, then a position and how many. Each conversation
-# is looked up in the index by itself, and gives as many as are shown at most.
+# For user $1 in conversation $2, or all of the user's (null): $3 is search_keyed_query, then a position and a limit. Each
+# conversation is looked up in the index separately, and returns at most as many as are shown.
 FIND = Many(
     MessageRow,
     f"""
@@ -70,8 +70,8 @@ FIND = Many(
     {SHOWN} join found f on f.conversation_id = m.conversation_id and f.message_id = m.id
     where m.deleted_at is null order by m.created_at desc, m.id desc""",  # noqa: S608 - no input in it
 )
-# Of conversations $1 in markets $2 the next $3 messages each (seqs are dense); gives those that may have more. By the lock an
-# edit comes before it or after it: so no words stay of a text that is gone.
+# Indexes the next $3 messages of each of conversations $1 in markets $2 (seqs are dense); returns conversations that may have
+# more. The lock orders it before or after each edit, so no words of a replaced text stay.
 STORE = Many(
     Behind,
     """
@@ -145,14 +145,14 @@ async def find(ctx: Ctx, text: str, conversation_id: UUID | None, query: AfterQu
 
 
 async def store_words(db: Pool, markets: Sequence[str], conversation_ids: Sequence[UUID]) -> None:
-    """Store the words of what is new in these conversations; repeats change nothing."""
+    """Index the words of new messages in these conversations; a repeat changes nothing."""
     waiting = list(conversation_ids)
     while waiting:
         waiting = [row.id for row in await STORE(db, waiting, list(markets), AT_ONCE)]
 
 
 async def store_missing(db: Pool, markets: Sequence[str], after: UUID) -> UUID:
-    """Look through the conversations after one, for some seconds, and store words that are missing; return how far it came."""
+    """Index missing words in the conversations after one, for some seconds; return the last conversation done."""
     until = monotonic() + MOST_SECONDS
     while monotonic() < until:
         page = await MISSING(db, list(markets), after, PAGE)

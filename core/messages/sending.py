@@ -1,7 +1,7 @@
-"""Sending a message: what it may be, who may send it and mention whom, and that a repeat is the first one.
+"""Sending a message: validation, permission to send and to mention, and idempotent repeats.
 
-Sockets and calls send alike. They differ in where they look members up (a hub knows those of its rooms) and in who waits for the
-log: a call for its answer, a hub for the next batch. What either pays for it is taken before: see core/limits/weights.py.
+Sockets and REST calls share it. They differ in the source of members (a hub has those of its rooms in memory) and in waiting: a
+call waits for its own append, a hub for the next batch. Rate limits are charged before: see core/limits/weights.py.
 """
 
 from collections.abc import Callable, Sequence
@@ -34,7 +34,7 @@ class NewMessage(msgspec.Struct, frozen=True, rename="camel"):
 
 
 def checked_content(content: str) -> str:
-    """Return a text as it is stored; raises EMPTY_MESSAGE, MESSAGE_TOO_LONG, VALIDATION_ERROR for what Postgres cannot store."""
+    """Return a text as it is stored; raises EMPTY_MESSAGE, MESSAGE_TOO_LONG, VALIDATION_ERROR (Postgres cannot store it)."""
     if len(content) > MAX_CHARACTERS:
         raise errors.MESSAGE_TOO_LONG.error()
     try:
@@ -57,9 +57,9 @@ def draft_of(
     mentions: Sequence[UUID],
     client_id: Callable[[], str | None],
 ) -> Draft:
-    """Return a message of a member's as the log takes it, its text from `checked_content`; raises VALIDATION_ERROR.
+    """Return a member's message as a draft for the log, its text from `checked_content`; raises VALIDATION_ERROR.
 
-    `client_id` is asked for once it is sure that the message is sent: a hub notes what it has sent.
+    `client_id` is called after validation only, because a hub records the ids that it has sent.
     """
     mentioned = tuple(dict.fromkeys(mentions)) if mentions else ()
     if not all(map(is_member, mentioned)):
@@ -68,7 +68,7 @@ def draft_of(
 
 
 async def send(ctx: Ctx, conversation_id: UUID, new: NewMessage) -> tuple[Message, bool]:
-    """Send a message of the caller's; return it, or the first one with its `client_id`, and whether it is that.
+    """Send the caller's message; return it and False, or the earlier one with the same `client_id` and True.
 
     Raises EMPTY_MESSAGE, MESSAGE_TOO_LONG, VALIDATION_ERROR, CONVERSATION_NOT_FOUND, NOT_A_MEMBER, IDEMPOTENCY_KEY_REUSED, and
     what the log refuses: MESSAGE_NOT_FOUND, CONVERSATION_CLOSED, USER_UNREACHABLE.
@@ -90,7 +90,7 @@ async def send(ctx: Ctx, conversation_id: UUID, new: NewMessage) -> tuple[Messag
 
 
 async def _append_once(ctx: Ctx, draft: Draft, new: NewMessage) -> tuple[Message, bool]:
-    """Send a message whose key was not used for anything else. No transaction waits for the log, which needs a connection too."""
+    """Send a message and claim its key. No transaction is open while it waits for the log, which needs a connection too."""
     call = (b"message", draft.conversation_id.bytes, msgspec.json.encode(new))
     await idempotency.claim(ctx, call)
     try:

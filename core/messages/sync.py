@@ -1,7 +1,7 @@
-"""What has a user missed? All changes in all of her conversations since a moment, in pages, with no window: the log is the truth.
+"""Sync: all changes in all conversations of a user since a time, in pages. There is no retention limit: it reads the log.
 
-A cursor names a moment, and while one answer's pages last also the place in it. Changes from a little before the moment come
-again, because what was being committed then may have become visible after it: clients that merge by id and version lose nothing.
+A cursor holds the time, and between the pages of one answer also the position. Changes from shortly before the time are sent
+again, because a transaction may have become visible only after it; clients merge by id and version.
 """
 
 from collections.abc import Sequence
@@ -18,10 +18,10 @@ from core.messages.rows import as_message
 from core.platform.db import Db, Many
 from core.work.context import Ctx
 
-OVERLAP = timedelta(seconds=15)  # longer than any commit takes: a batch that needs 10 s is given up
+OVERLAP = timedelta(seconds=15)  # longer than any commit takes: a batch is cancelled after 10 s
 CONVERSATIONS = 50
 MESSAGES = 100
-# Of the texts of an answer: what is behind them comes with `complete: false`. One conversation alone may have more.
+# The size of all texts in an answer: further conversations get `complete: false`. A single conversation may exceed it.
 MAX_OCTETS = 2_000_000
 
 
@@ -59,7 +59,7 @@ class Changes(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Cursor(msgspec.Struct, frozen=True, array_like=True):
-    """`since`: the moment asked for; `until`: when that was asked; `after`: the last conversation of the page before."""
+    """`since`: the requested time; `until`: when it was requested; `after`: the last conversation of the previous page."""
 
     since: datetime
     until: datetime
@@ -87,7 +87,7 @@ class SizeRow(msgspec.Struct, frozen=True):
     octets: int
 
 
-# `since`: the version at the moment. Walking back from the newest version reads only what is answered anyway.
+# `since`: the version at that time. Walking back from the newest version reads only rows that are part of the answer.
 CHANGED = Many(
     ChangedRow,
     f"""
@@ -101,7 +101,7 @@ CHANGED = Many(
         and case when s.left_at is null then greatest(c.changed_at, s.last_read_at, s.joined_at) else s.left_at end >= $2
     order by c.id limit $4""",  # noqa: S608 - no input in it
 )
-# How long the texts are that changed in conversations $1 after versions $2 up to versions $3, of $4 messages at most.
+# The size of the texts that changed in conversations $1 after versions $2 up to versions $3, of at most $4 messages.
 SIZES = Many(
     SizeRow,
     """
@@ -123,7 +123,7 @@ CHANGED_POSITIONS = Many(
 
 
 async def changes(ctx: Ctx, cursor: str | None) -> Changes:
-    """Return a page of what the caller has missed; without a cursor, the one to begin with."""
+    """Return a page of the changes that the caller has missed; without a cursor, only a cursor to start with."""
     now = clock.now()
     if cursor is None:
         return Changes([], encode(Cursor(now, now)), has_more=False)
@@ -136,12 +136,12 @@ async def changes(ctx: Ctx, cursor: str | None) -> Changes:
 
 
 def encode(cursor: Cursor) -> str:
-    """Return a cursor as clients keep it."""
+    """Encode a cursor for clients."""
     return cursors.encode(cursor)
 
 
 def decode(text: str) -> Cursor:
-    """Return the cursor; raises VALIDATION_ERROR."""
+    """Decode a client's cursor; raises VALIDATION_ERROR."""
     cursor = cursors.decode(text, Cursor)
     try:
         return Cursor(cursor.since.astimezone(UTC), cursor.until.astimezone(UTC), cursor.after)
@@ -162,7 +162,7 @@ async def _filled(db: Db, rows: Sequence[ChangedRow], moment: datetime) -> list[
 
 
 async def _fitting(db: Db, rows: Sequence[ChangedRow]) -> list[ChangedRow]:
-    """Return the first conversations whose texts fit into an answer."""
+    """Return the leading conversations whose texts fit into an answer."""
     octets = 0
     fitting: list[ChangedRow] = []
     for row, size in zip(rows, await SIZES(db, *_ranges(rows), MESSAGES + 1), strict=True):
@@ -178,7 +178,7 @@ def _ranges(rows: Sequence[ChangedRow]) -> tuple[list[UUID], list[int], list[int
 
 
 def _changes(row: ChangedRow, found: list[Message] | None, positions: list[ReadPosition]) -> ConversationChanges:
-    """Make the changes of a conversation; `found`: None if they do not fit into the answer."""
+    """Build the changes of a conversation; `found` is None if they do not fit into the answer."""
     messages = found or []
     complete = len(messages) <= MESSAGES and (found is not None or not row.is_member)
     return ConversationChanges(

@@ -1,6 +1,6 @@
 """Delivers notifications by mail and to devices: each once, to users who have enabled the channel and have not read it.
 
-Both conditions and the text are read again at each try, because a mail server may have been away for a while.
+Both conditions and the text are read again at each try, because a mail server may have been unreachable for a while.
 """
 
 from collections.abc import Sequence

@@ -23,7 +23,7 @@ MESSAGE_RECEIVED = Notice("message_received", "New message", "{sender}: {preview
 
 
 class Page(msgspec.Struct, frozen=True):
-    """Some notifications, how many of the user's are unread, and where these are among all."""
+    """A page of notifications, the user's number of unread ones, and the position of the page."""
 
     notifications: list[NotificationView]
     unread: int
@@ -91,14 +91,15 @@ MARK_ALL_READ = Run(
         select id from notifications where user_id = $1 and read_at is null for update skip locked
     )"""
 )
-# Of what they have not read, deleted messages and those of their own count for nothing. In conversations of more than 100 only
-# those are told whom one of the last 1000 messages mentions; earlier ones they were told of when those were new. Unless the
-# market has bigints, the id is a UUIDv7 (48 bits of milliseconds, version 7) like those made in Python; naming the member beside
-# it makes one for each. No lock:
-# two folds at once insert in the same order, and the later state wins. Who wants none in her list has one all the same, that her
-# list of conversations is told by; defaults: MESSAGE_RECEIVED. A mail has told her what she had not read then: another one may
-# once she has read that. What it says is no column: see said.py. What is quiet for her is not pushed, and what was pushed before
-# it is not pushed again.
+# - Unread are messages after the read position, except deleted ones and the member's own.
+# - In conversations of more than 100, only members mentioned in one of the last 1000 messages are notified.
+# - The id is a UUIDv7 (48 bits of milliseconds, version 7) as in Python, or the market's bigint. The lateral join refers to the
+#   member so that Postgres evaluates it per row.
+# - No lock: concurrent folds insert in the same order, and the later state wins.
+# - A row is stored even if in-app is off, because it drives `conversation:updated`. For the defaults see MESSAGE_RECEIVED.
+# - After a mail, the next one is sent only once the member has read the messages that the mail was about.
+# - The text is no column: see said.py.
+# - A muted message causes no push, and marks the row as pushed so that earlier messages are not pushed again.
 FOLD_MESSAGES = Many(
     Folded,
     f"""
@@ -176,7 +177,7 @@ FOLD_MESSAGES = Many(
     from folded f join unread r using (conversation_id, user_id)
     left join notification_preferences w on w.user_id = f.user_id and w.type = 'message_received'""",  # noqa: S608 - no input in it
 )
-# Ids are UUIDv7: from the first of a moment ($1) on is since that moment ($2). Those that hold a bigint tell no time.
+# Ids are UUIDv7, so `id >= $1` (the first id of time $2) finds messages since $2. Ids made from bigints hold no time.
 WRITTEN_SINCE = Many(
     Written,
     f"""
@@ -199,7 +200,7 @@ PERSONAL_DATA = PersonalData(
                 select id from notifications where user_id = $1 order by id limit $2 for update skip locked
             )"""
         ),
-        # What the version before this one has stored for others names her.
+        # Notifications of others, stored by the previous version, may contain the user's name.
         Run(
             """
             update notifications set message = 'New message' where id in (

@@ -1,7 +1,7 @@
-"""Erasing a user. What opens anything or shows who she was goes in the transaction of her call.
+"""Erasing a user. Credentials and everything that identifies the user are erased in the transaction of the call.
 
-All that may be much, or holds what others wait for, follows in a job, a little at a time. All of it may be done again: the worker
-does it right after the commit, and again for an hour, because a call of hers that was under way may have stored something.
+Statements on many rows, or on rows that others lock, follow in a job, in small batches. All statements are idempotent: the worker
+runs them after the commit and repeats them for an hour, because a concurrent call of the user may have stored something.
 """
 
 import time
@@ -27,7 +27,7 @@ from core.work.unit_of_work import unit_of_work
 BATCH = 500
 GROUPS = 50
 FILES = 20
-# For how long one job begins batches: what is left is the next one's, so that others have their turn.
+# For how long one job starts new batches. The next job continues, so that other jobs run in between.
 SECONDS = 10.0
 AGAIN = timedelta(hours=1)
 
@@ -46,8 +46,8 @@ LOCK_OUT = Scalar(UUID, "select id from users where id = $1 for update")
 ERASED_IN = Scalar(str, "select market from users where id = $1 and deleted_at is not null")
 ERASED_SINCE = Many(Erased, "select id from users where deleted_at >= $1")
 CONVERSATIONS_OF = Many(Erased, "select conversation_id as id from members where user_id = $1")
-# What others were answered in the last day and may ask for again, page by page: answers that name the user $1, and those that
-# the version before has kept, which does not note whom they name.
+# Stored answers to other users' calls of the last day, page by page: those that name user $1, and those of the previous
+# version, which did not store whom they name.
 ANSWERS_THAT_NAME = Many(
     KeptAnswer,
     """
@@ -58,14 +58,14 @@ REWRITE_ANSWER = Run("update idempotency_keys set body = $3 where user_id = $1 a
 
 
 async def erase(ctx: Ctx) -> None:
-    """Delete the caller: what is hers alone goes, what others have too keeps no name; her sessions end at once."""
+    """Delete the caller: own data is deleted, shared data loses the name, and all sessions end."""
     user_id = ctx.user.id
     async with unit_of_work(ctx) as work:
         await sessions.end_all(work, user_id, "account deleted")
         await work.record("user.delete", user_id)
         await files.detach(work, user_id)
         await _run(work.db, user_id, (statement for one in ctx.policy.personal_data for statement in one.erase))
-        # Waits for all who are storing something of hers at this moment, and lets nobody begin. Taken after all other locks.
+        # Waits for all transactions that are storing data of the user, and blocks new ones. Taken after all other locks.
         await LOCK_OUT(work.db, user_id)
         await erase_at_once(work.db, ctx.policy, user_id)
         work.enqueue(FinishErasure(str(user_id)))
@@ -82,7 +82,7 @@ async def _run(db: Connection, user_id: UUID, statements: Iterable[Run]) -> None
 
 
 async def finish(ctx: Ctx, user_id: UUID) -> bool:
-    """Erase what is left of a user whose account is deleted; return whether that was all. Raises UNAVAILABLE: try again."""
+    """Erase the remaining data of a deleted account; return whether it is complete. Raises UNAVAILABLE: try again."""
     async with transaction(ctx.resources.db) as db:
         await erase_at_once(db, ctx.policy, user_id)
     is_all = await _in_batches(ctx, user_id)
@@ -93,7 +93,7 @@ async def finish(ctx: Ctx, user_id: UUID) -> bool:
 
 
 async def again(resources: Resources) -> None:
-    """Have it done again for all who were erased within the hour; raises redis.RedisError."""
+    """Queue the erasure again for all accounts deleted within the last hour; raises redis.RedisError."""
     for one in await ERASED_SINCE(resources.db, clock.now() - AGAIN):
         await resources.jobs.enqueue(FinishErasure(str(one.id)))
 

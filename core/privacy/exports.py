@@ -1,6 +1,6 @@
-"""Writes what is known of a user to a file, some rows at a time: however much it is, nobody waits, and memory holds little.
+"""Exports the personal data of a user to a temporary file, some rows at a time, so that memory stays bounded.
 
-A file, and not the answer itself as it comes: a client that reads slowly would keep a connection of the database.
+It is a file, not a streamed answer: a client that reads slowly would otherwise hold a connection of the database.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from core.platform.db import Connection, Pool, Texts, transaction
 from core.work.context import Ctx
 
 ROWS_AT_ONCE = 50
-# In one process: each has a connection of the database for as long as it is being written.
+# In one process: each holds a connection of the database while it is written.
 EXPORTS_AT_ONCE = 2
 
 _writing = asyncio.Semaphore(EXPORTS_AT_ONCE)
@@ -34,13 +34,13 @@ class Export(msgspec.Struct, frozen=True, rename="camel"):
 
 
 async def export(ctx: Ctx) -> IO[bytes]:
-    """Return a file with everything that is known of the caller (Export); raises UNAVAILABLE."""
+    """Return a file with all personal data of the caller (Export); raises UNAVAILABLE."""
     parts = [(one.name, one.export) for one in ctx.policy.personal_data if one.export]
     return await write_export(ctx.resources.db, ctx.user.id, clock.now(), parts)
 
 
 async def write_export(db: Pool, user_id: UUID, at: datetime, parts: Iterable[tuple[str, Texts]]) -> IO[bytes]:
-    """Return a file with `{userId, exportedAt, data}` in JSON, to be read; raises UNAVAILABLE when others are being written.
+    """Return a file with `{userId, exportedAt, data}` in JSON, at its start; raises UNAVAILABLE if too many are being written.
 
     `data` holds each part's rows by its name; a part is a query on the user's id for rows as JSON objects.
     """
@@ -74,7 +74,7 @@ async def _write(
 
 
 def _named(row: str) -> bytes:
-    """Return a row with names and times as in all other answers."""
+    """Return a row with names and times in the format of all answers."""
     return msgspec.json.encode({_camel(name): _written(name, value) for name, value in _decode(row).items()})
 
 

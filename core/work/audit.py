@@ -44,7 +44,7 @@ async def record(
 ) -> None:
     """Write that the caller did `action` ("project.delete") to an entity; facts are JSON and hold no secrets.
 
-    `actor_id`: who did it, where there is no caller yet (a login).
+    `actor_id`: the user who did it, if there is no caller yet (a login).
     """
     actor = ctx.caller.id if ctx.caller else actor_id
     id, now = uuid7(), clock.now()

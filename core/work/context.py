@@ -1,4 +1,4 @@
-"""What a handler is given: the opened resources of the process, and who is asking."""
+"""The context of a call: the resources of the process, and the caller."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -26,14 +26,14 @@ from core.work.policy import Policy
 
 
 class Transaction(Protocol):
-    """What a context needs of the unit of work that it belongs to: see unit_of_work.py."""
+    """The part of a unit of work that a context uses: see unit_of_work.py."""
 
     db: Connection
 
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What a process has open for as long as it lives."""
+    """Connections and clients that a process opens at its start and closes at its end."""
 
     settings: Settings
     db: Pool
@@ -54,7 +54,7 @@ class Resources:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Who is asking, as the access token and the live session say."""
+    """The caller, as given by the access token and the session."""
 
     id: UUID
     market: str
@@ -69,8 +69,8 @@ class Ctx:
     """One request, socket event or job: its resources, its marketplace's policy, its user (None: anonymous), where it comes from.
 
     `device` is the token by which a browser or app shows that it was logged in before: see known_devices.py.
-    `access_token` is what the request shows, right or wrong: `caller` is who it turned out to be.
-    `work` is the transaction that all of it happens in, if that was opened before the handler: see idempotency.py.
+    `access_token` is the token of the request, valid or not; `caller` is its user if it is valid.
+    `work` is the transaction of the whole call, if it was opened before the handler: see idempotency.py.
     """
 
     resources: Resources
@@ -93,7 +93,7 @@ class Ctx:
 
     @property
     def db(self) -> Db:
-        """Where to read."""
+        """The database to read from."""
         return self.work.db if self.work else self.resources.db
 
     @property

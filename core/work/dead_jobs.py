@@ -1,4 +1,4 @@
-"""Jobs that failed in all their tries: kept until someone has them tried again, or drops them."""
+"""Jobs that failed in all their tries: kept until an operator retries or drops them."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -46,7 +46,7 @@ DROP = Many(DeadJob, f"delete from dead_jobs where id = any ($1::uuid[]) and ret
 FORGET = Run(
     "delete from dead_jobs where id in (select id from dead_jobs where failed_at < $1 order by failed_at limit $2)"
 )
-# Whose call a job followed from it does not say, but the id that a client has chosen for the call may. Ours are UUIDs.
+# A job does not name the user whose call caused it, but a request id chosen by a client might. Only our own (UUIDs) are kept.
 FORGET_CHOSEN_IDS = Run(
     """
     update dead_jobs set request_id = ''
@@ -60,20 +60,20 @@ PERSONAL_DATA = PersonalData(
         select id, name, arguments, failed_at from dead_jobs
         where name = 'MailAlert' and position($1::uuid::text in arguments) > 0 order by failed_at"""
     ),
-    # From where somebody has logged in. Of a user's other jobs only ids are kept, or nothing.
+    # Its arguments hold the place of a login. Other jobs of a user hold ids at most.
     (Run("delete from dead_jobs where name = 'MailAlert' and position($1::uuid::text in arguments) > 0"),),
 )
 
 
 async def mark_dead(db: Pool, name: str, arguments: str | None, error: str, tries: int, request_id: str) -> None:
     """Keep a job that has failed for good."""
-    # Postgres stores no U+0000, not even one that is part of an error's message.
+    # Postgres cannot store U+0000, which an error's message may contain.
     reason = error.replace("\0", "")[:MAX_ERROR]
     await INSERT(db, uuid7(), name, arguments, reason, tries, request_id, clock.now())
 
 
 async def retry(db: Db, ids: Sequence[UUID]) -> list[DeadJob]:
-    """Have these jobs tried again by the workers, within seconds; return which they are."""
+    """Queue these jobs again, within seconds; return those that were dead."""
     async with transaction(db) as connection:
         jobs = await TAKE(connection, list(ids), clock.now())
         effects = [Enqueue(job.name, msgspec.Raw((job.arguments or "").encode()), job.request_id) for job in jobs]

@@ -1,4 +1,4 @@
-"""Entity tags (RFC 9110): the version of what was read, by which a change can say what it is based on."""
+"""Entity tags (RFC 9110): the version of an entity, which a client sends back with a change that is based on it."""
 
 import hashlib
 
@@ -12,7 +12,7 @@ def version_tag(version: int) -> str:
 
 
 def has_it(ctx: Ctx, tag: str) -> bool:
-    """Say whether the caller has the version with this tag already: 304 is all there is to answer."""
+    """Return whether the caller's copy has this tag, so that the answer is 304."""
     return bool(ctx.if_none_match) and matches(ctx.if_none_match, tag)
 
 
@@ -22,13 +22,13 @@ def body_tag(body: bytes) -> str:
 
 
 def check_if_match(ctx: Ctx, tag: str) -> None:
-    """Raise PRECONDITION_FAILED if the caller wants to change another version than the one with this tag."""
+    """Raise PRECONDITION_FAILED if the caller's change is based on a version without this tag."""
     if ctx.if_match and not matches(ctx.if_match, tag):
         raise errors.PRECONDITION_FAILED.error()
 
 
 def matches(header: str, tag: str) -> bool:
-    """Say whether `If-Match` or `If-None-Match` names a tag. A weak tag counts: our bodies are equal byte by byte."""
+    """Return whether `If-Match` or `If-None-Match` names a tag. Weak tags match too: equal versions have equal bytes."""
     return (
         header.strip() == "*" or tag in header
     )  # the tag's quotes stand in no other; a list of thousands is not taken apart

@@ -1,7 +1,7 @@
-"""Idempotency keys: a call repeated with its key does nothing again and gets the first answer.
+"""Idempotency keys: a call that is repeated with its key has no further effect and gets the first answer.
 
-The key is claimed and the answer stored in the transaction of the call itself, so that neither exists without the other. A
-repeat that comes while the first is running waits for it. A call that fails leaves nothing: its repeat is a first try.
+The key is claimed and the answer stored in the transaction of the call, so that neither exists without the other. A repeat
+that arrives while the first call is running waits for it. A failed call stores nothing, so its repeat runs again.
 """
 
 import hashlib
@@ -65,9 +65,9 @@ PERSONAL_DATA = PersonalData(
 
 
 async def claim(ctx: Ctx, call: tuple[bytes, ...]) -> None:
-    """Take a user's key for a call that repeats safely by itself; raises IDEMPOTENCY_KEY_REUSED if it was for another one.
+    """Claim a user's key for a call that is idempotent by itself; raises IDEMPOTENCY_KEY_REUSED if another call used it.
 
-    Committed before the call is done: give the key back with `release` if that fails.
+    The claim is committed before the call runs: `release` the key if the call fails.
     """
     fingerprints = _fingerprint(call), _meaning(call)
     if not await CLAIM(ctx.db, ctx.user.id, _key(ctx), *fingerprints, clock.now()):
@@ -75,7 +75,7 @@ async def claim(ctx: Ctx, call: tuple[bytes, ...]) -> None:
 
 
 async def release(ctx: Ctx, call: tuple[bytes, ...]) -> None:
-    """Give a key back: its call has failed, so whatever comes with it next is a first try."""
+    """Release a key whose call has failed, so that the next call with it runs."""
     await RELEASE(ctx.db, ctx.user.id, ctx.idempotency_key, _fingerprint(call), _meaning(call))
 
 
@@ -84,7 +84,7 @@ async def once(
 ) -> tuple[Answer[bytes], bool]:
     """Do a user's call at most once for its key; return the answer, and whether it is that of an earlier call.
 
-    `call` is what makes it this call and no other; its body comes last.
+    `call` identifies the call; its last item is the body.
     Raises IDEMPOTENCY_KEY_REUSED for another call with the same key.
     """
     key, fingerprints = _key(ctx), (_fingerprint(call), _meaning(call))
@@ -105,7 +105,7 @@ def _key(ctx: Ctx) -> str:
 
 
 async def _kept(ctx: Ctx, fingerprint: bytes, meaning: bytes) -> KeptAnswer:
-    """Return what is kept for the caller's key; raises IDEMPOTENCY_KEY_REUSED if that was another call."""
+    """Return what is stored for the caller's key; raises IDEMPOTENCY_KEY_REUSED if another call used it."""
     kept = found(await KEPT_ANSWER(ctx.db, ctx.user.id, ctx.idempotency_key), errors.UNAVAILABLE.error())
     if kept.fingerprint != fingerprint and kept.meaning != meaning:
         raise errors.IDEMPOTENCY_KEY_REUSED.error()
@@ -121,8 +121,8 @@ def _fingerprint(call: tuple[bytes, ...]) -> bytes:
 
 
 def _meaning(call: tuple[bytes, ...]) -> bytes:
-    """The fingerprint of a call whatever the order of its JSON's fields: some clients write them in another one each time."""
+    """The fingerprint of a call. It ignores the order of JSON fields, which some clients vary from call to call."""
     *where, body = call
-    with suppress(msgspec.DecodeError, RecursionError):  # of files it is a digest
+    with suppress(msgspec.DecodeError, RecursionError):  # the body of an upload is a digest
         body = msgspec.json.encode(msgspec.json.decode(body), order="deterministic")
     return _fingerprint((*where, body))

@@ -18,18 +18,18 @@ from core.platform.redis_pool import redis_pool
 # How long a job waits for a worker; arq would forget it after a day.
 KEPT = timedelta(days=30)
 CONNECT_SECONDS = 1.0
-# A Redis that is connected but deaf holds nobody up: what was committed is queued later.
+# A Redis that does not reply must not block calls: the outbox queues their jobs later.
 ENQUEUE_SECONDS = 2.0
 
 
 class Job(msgspec.Struct, frozen=True):
     """A job's arguments; its class name is the name of the function in workers/ that runs it."""
 
-    is_secret: ClassVar[bool] = False  # whether its arguments may be stored nowhere but in the queue
+    is_secret: ClassVar[bool] = False  # whether its arguments must not be stored outside the queue
 
 
 class SendMail(Job, frozen=True):
-    """Send one mail to an address over SMTP; users get theirs by MailUser, so that no address waits in the queue."""
+    """Send one mail to an address over SMTP. For users there is MailUser, which keeps their addresses out of the queue."""
 
     is_secret = True  # mails carry codes
 
@@ -39,7 +39,7 @@ class SendMail(Job, frozen=True):
 
 
 class MailUser(Job, frozen=True):
-    """Send one mail to a user, at the address that she has by then; to nobody if the account is erased."""
+    """Send one mail to a user's address at the time of sending; none if the account is erased."""
 
     is_secret = True
 
@@ -49,7 +49,7 @@ class MailUser(Job, frozen=True):
 
 
 class MailCode(Job, frozen=True):
-    """Mail a code to the account with this address, if there is one; the caller does not learn whether there is."""
+    """Mail a code to the account with this address, if there is one; the caller does not learn whether it exists."""
 
     is_secret = True  # an address
 
@@ -59,19 +59,19 @@ class MailCode(Job, frozen=True):
 
 
 class MailVerification(Job, frozen=True):
-    """Mail a new user the code that verifies her address."""
+    """Mail a new user the code that verifies their address."""
 
     user_id: str
 
 
 class FinishErasure(Job, frozen=True):
-    """Erase the rest of what is known of a user whose account is deleted."""
+    """Erase the remaining personal data of a user whose account is deleted."""
 
     user_id: str
 
 
 class MailAlert(Job, frozen=True):
-    """Tell a user of something done to her account: what (a key of workers/accounts.py), when, and roughly from where."""
+    """Mail a user about an event on their account: what (a key of workers/accounts.py), when, and roughly from where."""
 
     user_id: str
     about: Literal["login", "password changed", "password reset"]
@@ -81,7 +81,7 @@ class MailAlert(Job, frozen=True):
 
 
 class MailEmailChange(Job, frozen=True):
-    """Mail about a change of e-mail, and from where that was: `asked`, codes to both addresses; `done`, to the old one."""
+    """Mail about a change of e-mail and its origin: `asked`: codes to both addresses; `done`: to the old address."""
 
     change_id: str
     about: Literal["asked", "done"]
@@ -91,7 +91,7 @@ class MailEmailChange(Job, frozen=True):
 
 
 class MailAddress(Job, frozen=True):
-    """Send one mail to an address of a change of e-mail; to nobody if that was cancelled or the account is erased."""
+    """Send one mail to an address of a change of e-mail; none if the change was cancelled or the account is erased."""
 
     is_secret = True
 
@@ -108,19 +108,19 @@ class CheckFile(Job, frozen=True):
 
 
 class NotifyMembers(Job, frozen=True):
-    """Tell the members of these conversations, who have not read on, that there are new messages."""
+    """Notify members of these conversations of messages that they have not read."""
 
     conversation_ids: list[str]
 
 
 class StoreWords(Job, frozen=True):
-    """Store the words of new messages of these conversations, by which they are searched."""
+    """Index the words of new messages of these conversations for search."""
 
     conversation_ids: list[str]
 
 
 class SendOut(Job, frozen=True):
-    """Send these notifications by mail and to devices; `email` and `push`: whether who has not chosen gets them there."""
+    """Send these notifications by mail and to devices; `email` and `push`: the defaults for users without a preference."""
 
     notification_ids: list[str]
     email: bool
@@ -128,7 +128,7 @@ class SendOut(Job, frozen=True):
 
 
 class MailNotification(Job, frozen=True):
-    """Mail a notification to its user; `claimed_at`: by which claim, None from a version that did not say."""
+    """Mail a notification to its user; `claimed_at`: the time of its claim, None in jobs of an earlier version."""
 
     notification_id: str
     claimed_at: datetime | None = None
@@ -142,11 +142,11 @@ class PushNotification(Job, frozen=True):
 
 
 class PermanentError(Exception):
-    """Raised by a job that no further try can mend: it is dead at once."""
+    """Raised by a job that no retry can help: it is marked dead immediately."""
 
 
 class BusyError(Exception):
-    """Raised by a job that cannot begin now: it comes back after some seconds, and this was no try."""
+    """Raised by a job that cannot start now: it is deferred by some seconds, which does not count as a try."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"not now: again in {seconds:.1f} s")
@@ -154,25 +154,25 @@ class BusyError(Exception):
 
 
 class Jobs:
-    """The queue. A job may run more than once: make it harmless."""
+    """The queue. A job may run more than once, so it must be idempotent."""
 
     def __init__(self, redis: ArqRedis) -> None:
         self._redis = redis
 
     async def enqueue(self, job: Job) -> None:
-        """Queue a job; raises redis.RedisError or TimeoutError when Redis is away."""
+        """Queue a job; raises redis.RedisError or TimeoutError if Redis is unreachable."""
         await self._enqueue(type(job).__name__, msgspec.to_builtins(job), logs.request_id())
 
     async def enqueue_encoded(self, name: str, arguments: bytes, request_id: str) -> None:
-        """Queue a job whose arguments are JSON already."""
+        """Queue a job whose arguments are encoded as JSON."""
         await self._enqueue(name, msgspec.json.decode(arguments), request_id)
 
     async def ping(self) -> None:
-        """Raise redis.RedisError when the queue does not answer."""
+        """Check that the queue replies; raises redis.RedisError if not."""
         await self._redis.ping()
 
     async def waiting(self) -> int:
-        """Return how many jobs are due and not done, those that run included; raises redis.RedisError."""
+        """Return how many jobs are due or running; raises redis.RedisError."""
         due: int = await self._redis.zcount(default_queue_name, "-inf", time.time() * 1000)
         return due
 
@@ -182,7 +182,7 @@ class Jobs:
 
 
 def queue(settings: Settings) -> ArqRedis:
-    """Return arq's client, not connected yet: arq's own `create_pool` would wait for a Redis that is away."""
+    """Return arq's client, not connected yet: arq's own `create_pool` would wait for an unreachable Redis."""
     url = settings.jobs_redis_url or settings.redis_urls[0]
     redis = ArqRedis(
         redis_pool(url, socket_connect_timeout=CONNECT_SECONDS),

@@ -1,4 +1,4 @@
-"""People in the answers that are kept for repeats of a call: who is named in one, and the answer without a name."""
+"""Users named in stored answers (see idempotency.py): finds them, and removes their names."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -7,17 +7,17 @@ from uuid import UUID
 import msgspec
 
 DELETED_NAME = "Deleted user"
-# What answers tell of a person beside her id, and what they tell of one whose account is deleted.
+# Fields of answers that describe a user besides the id, and their values once the account is deleted.
 ERASED = {"name": DELETED_NAME, "avatarUrl": None}
 
 
 def named_in(body: bytes) -> list[UUID]:
-    """Return the ids of all that an answer names."""
+    """Return the ids of all users named in an answer."""
     return sorted(set(_named(msgspec.json.decode(body)))) if body else []
 
 
 def without_name(body: bytes, user_id: UUID) -> bytes:
-    """Return an answer in which a user has no name and no picture, wherever she stands in it."""
+    """Return an answer without the name and picture of a user, at every depth."""
     return msgspec.json.encode(_erased(msgspec.json.decode(body), str(user_id))) if body else body
 
 
@@ -41,7 +41,7 @@ def _named(value: object) -> Iterator[UUID]:
         case dict():
             if ERASED.keys() & value.keys():
                 for id in _ids(value):
-                    with suppress(ValueError):  # what is no person may have an id of another form
+                    with suppress(ValueError):  # other objects may have ids of another form
                         yield UUID(id)
             yield from _named(list(value.values()))
 

@@ -1,4 +1,4 @@
-"""Notices: what users are notified of, as data of the marketplace, and storing one in the transaction that causes it."""
+"""Notices: a marketplace's kinds of notifications, as data; and storing one in the transaction that causes it."""
 
 from collections.abc import Callable, Sequence
 from uuid import UUID
@@ -14,7 +14,7 @@ from core.text.wording import worded
 class Notice(msgspec.Struct, frozen=True):
     """A kind of notification. `title` and `message` are templates as for str.format, `entity_type` says what `entity_id` is.
 
-    A `message` may name people, by the names that they have when it is read; a `title` may not.
+    A `message` may name people; their names are filled in when it is read. A `title` may not.
 
     `in_app`, `email` and `push`: whether users who have not chosen otherwise get it in their list, by mail, on their devices.
     """
@@ -35,8 +35,8 @@ class Notified(msgspec.Struct, frozen=True):
     goes_out: bool
 
 
-class Told(msgspec.Struct, frozen=True):
-    """What follows from a notice: an event for each user who has it in her list, and the notifications that go out."""
+class Stored(msgspec.Struct, frozen=True):
+    """The result of a notice: an event for each user who has it in their list, and the notifications to mail or push."""
 
     events: list[tuple[UUID, NotificationNew]]
     going_out: list[UUID]
@@ -72,8 +72,8 @@ async def insert(
     user_ids: Sequence[UUID],
     entity_id: UUID | None,
     values: dict[str, object],
-) -> Told:
-    """Store a notification for each of these users who wants it somewhere."""
+) -> Stored:
+    """Store a notification for each of these users who has enabled a channel for it."""
     title, text = notice.title.format(**values), worded(notice.message, values)
     people = list(dict.fromkeys(user_ids))
     ids, now = [new_id() for _ in people], clock.now()
@@ -87,7 +87,7 @@ async def insert(
         shown = (notice.type, title, text.text(), entity_type, entity_id)
         return NotificationNew(NotificationView(id, *shown, is_read=False, created_at=now))
 
-    return Told(
+    return Stored(
         [(row.user_id, event(row.id)) for row in rows if row.in_app],
         [row.id for row in rows if row.goes_out],
     )

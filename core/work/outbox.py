@@ -44,7 +44,7 @@ class Enqueue(msgspec.Struct, frozen=True, tag="enqueue"):
 
 
 class EndSessions(msgspec.Struct, frozen=True, tag="end_sessions"):
-    """The sockets of sessions that have ended are to be closed."""
+    """Close the sockets of sessions that have ended."""
 
     ids: list[UUID]
 
@@ -71,12 +71,12 @@ def event_effect(market: str, user_ids: Sequence[UUID], event: Event) -> Emit:
 
 
 def job_effect(job: Job) -> Enqueue:
-    """Return the effect that has a job done."""
+    """Return the effect that queues a job."""
     return Enqueue(type(job).__name__, msgspec.Raw(msgspec.json.encode(job)), logs.request_id())
 
 
 async def store(db: Connection, effects: Sequence[Effect]) -> UUID:
-    """Keep effects with the transaction that causes them."""
+    """Store effects in the transaction that causes them."""
     id = uuid7()
     await INSERT(db, id, msgspec.json.encode(effects).decode(), clock.now())
     return id
@@ -100,11 +100,11 @@ async def forget(db: Pool, id: UUID) -> None:
 
 
 async def relay(resources: Resources, publisher: Publisher) -> int:
-    """Perform effects that nobody has performed in time, and return how many transactions that was.
+    """Perform overdue effects (their process has crashed); return the number of transactions that they belong to.
 
-    Effects that this version does not know are left to workers of the version that stored them: they block no others.
+    Effects that this version does not know are left to workers of the version that stored them, and do not block others.
     """
-    told: list[UUID] = []
+    done: list[UUID] = []
     async with transaction(resources.db) as db:
         for kept in await OVERDUE_EFFECTS(db, clock.now() - OVERDUE):
             try:
@@ -113,6 +113,6 @@ async def relay(resources: Resources, publisher: Publisher) -> int:
                 log.warning("the effects of %s are left to another version: %s", kept.id, error)
                 continue
             await perform(effects, publisher, resources.jobs)
-            told.append(kept.id)
-        await DELETE(db, told)
-    return len(told)
+            done.append(kept.id)
+        await DELETE(db, done)
+    return len(done)

@@ -1,7 +1,7 @@
-"""What is known of a user, as a registry that every module joins: she can have all of it, and have it erased.
+"""Personal data: each module registers how the data of a user in its tables is exported and erased.
 
-Each table that names users is in one entry; a test holds that. An entry stands beside the module whose tables it is about, and
-core/market/personal_data.py puts them together.
+Each table that names users has exactly one entry (a test checks it). An entry stands beside the module that owns the tables;
+core/market/personal_data.py collects them.
 """
 
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ from core.platform.db import Run, Texts
 
 @dataclass(frozen=True, slots=True)
 class PersonalData:
-    """What some tables know of users.
+    """The personal data in some tables.
 
-    `export` is made by `rows_of`, `erase` are statements on a user's id ($1). `later` are those for what may be much: they erase
-    so many rows ($2) at most, and run until they find less. `last` is as `erase`, but once nobody is storing anything of hers:
-    for rows that others lock after hers of `users`. `kept` says why something stays and what.
+    `export` is made by `rows_of`; `erase` are statements on a user's id ($1). `later` are those for many rows: each erases at
+    most $2, and repeats until it finds fewer. `last` is like `erase`, but runs when no transaction is storing the user's data
+    any more: for rows that others lock after the user's row. `kept` says what is not erased, and why.
     """
 
     name: str
@@ -28,5 +28,5 @@ class PersonalData:
 
 
 def rows_of(select: str) -> Texts:
-    """Declare a query for a user's rows ($1: her id) as JSON."""
+    """Declare a query for a user's rows ($1: the user's id) as JSON."""
     return Texts(f"select row_to_json(r)::text from ({select}) r")  # noqa: S608

@@ -1,6 +1,6 @@
-"""The policy of a marketplace: what core's own functions, jobs and the hub must know of it, as one frozen value.
+"""The policy of a marketplace: all that core's functions, jobs and the hub need to know of it, as one frozen value.
 
-It imports nothing above this floor. Figures that a marketplace does not name are the ones given here.
+It imports nothing above this floor. The defaults of all figures are here.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -18,38 +18,38 @@ from core.text.texts import UnfitError
 from core.work.notices import Notice
 from core.work.personal_data import PersonalData
 
-# Which of these users a user works with, so that one may put the other into a group.
+# Returns those of these users who work with a user, and whom the user may add to a group without an invitation.
 Acquainted: TypeAlias = Callable[[Db, UUID, Sequence[UUID]], Awaitable[set[UUID]]]
 # Whether users of these two roles may have a conversation of two.
 MayConverse: TypeAlias = Callable[[str, str], bool]
 
 
 async def nobody(_db: Db, _user_id: UUID, _others: Sequence[UUID]) -> set[UUID]:
-    """Say that nobody works with anybody."""
+    """Return no users: the default of a marketplace in which users do not work with each other."""
     return set()
 
 
 def anybody(_role: str, _other: str) -> bool:
-    """Say that users of all roles may have a conversation of two."""
+    """Allow conversations of two between all roles."""
     return True
 
 
 class FilePurpose(Protocol):
-    """What files are for, by its name. All of it is `Purpose` of core/files/kinds/purposes.py, which stands above this floor."""
+    """The name of a purpose of files. The rest is in `Purpose` of core/files/kinds/purposes.py, above this floor."""
 
     @property
     def name(self) -> str: ...
 
 
 class PasswordRules(msgspec.Struct, frozen=True):
-    """What a password needs. `kinds`: at least one character of each, by its name."""
+    """The rules for passwords. `kinds`: sets of characters by name; a password needs at least one of each."""
 
     min_length: int = 8
     max_length: int = 128
     kinds: dict[str, Callable[[str], bool]] = {}
 
     def problems(self, field: str, password: str) -> list[Detail]:
-        """Return what a password lacks."""
+        """Return the rules that a password does not meet."""
         problems = []
         if not self.min_length <= len(password) <= self.max_length:
             problems.append(Detail(field, f"Must have {self.min_length} to {self.max_length} characters"))
@@ -64,8 +64,8 @@ class PasswordRules(msgspec.Struct, frozen=True):
 
 
 class LoginRates(msgspec.Struct, frozen=True):
-    """How many failed logins may come from an address; for an account, from all addresses that its owner has not used; and
-    for an account from one device on which it was logged in before, which counts for neither.
+    """Limits on failed logins: per address; per account, from all addresses that its owner has not used; and per account and
+    known device, whose failures do not count towards the other two.
     """
 
     address: Rate = Window("login", count=5, seconds=15 * 60)
@@ -74,13 +74,13 @@ class LoginRates(msgspec.Struct, frozen=True):
 
 
 class MailRates(msgspec.Struct, frozen=True):
-    """How many mails of a kind the clients of one address may have sent, and how many one mailbox gets."""
+    """Limits on mails of one kind: those requested from one address, and those sent to one mailbox."""
 
     address: Rate
     mailbox: Rate
 
 
-# Mails that the clients of one address have sent to any mailbox: as many as may sign up there.
+# Mails requested from one address, to any mailbox: as many as sign-ups are allowed there.
 MAILS = Rate("mails", count=100, seconds=60 * 60)
 
 
@@ -92,14 +92,14 @@ def mails(kind: str) -> MailRates:
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """The rules of one marketplace.
 
-    Calls are limited by `per_user`; those without a login by `per_holder` if they show a token of ours (api/shown.py), else for
-    their address: by `per_address` what is read and calls whose token is not valid, by `per_address_changes` all else.
-    What sends something to others pays from `messages`, by weights (core/limits/weights.py).
+    Calls with a login are limited by `per_user`; without one by `per_holder` if they present a token of ours (api/shown.py), else
+    by address: reads and calls with an invalid token by `per_address`, all others by `per_address_changes`.
+    Calls that send something to others are charged to `messages`, by weights (core/limits/weights.py).
 
-    `welcome` has a bucket of its own: otherwise the mails that are left to ask for would tell that somebody has just signed up.
-    `still_so`, by type of notification: whether it is still true for the entity ($1) and the user ($2) that it names. Asked when
-    a mail or push leaves.
-    `seals_messages`: the words of messages are stored nowhere beside them, so there is no search in them.
+    `welcome` has its own bucket: in a shared one, the remaining allowance would reveal that somebody has just signed up.
+    `still_so`, by type of notification: a query whether it still applies to the entity ($1) and the user ($2). Run when a mail
+    or push is sent.
+    `seals_messages`: no index of the words of messages is stored, so they cannot be searched.
     """
 
     name: str
@@ -116,7 +116,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     notices: tuple[Notice, ...] = ()
     still_so: Mapping[str, Scalar[bool]] = msgspec.field(default_factory=dict[str, Scalar[bool]])
     personal_data: tuple[PersonalData, ...] = ()
-    feed_path: str = "/api/calendar.ics"  # of the calls for calendar programs
+    feed_path: str = "/api/calendar.ics"  # of the feed for calendar programs
     code_link: str = "{url}/#{page}={code}"  # where a mailed code leads: a page of the site at `url`
     seals_messages: bool = False
 

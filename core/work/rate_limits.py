@@ -1,4 +1,4 @@
-"""Rate limits of calls: whose bucket, and the error when it is empty. Where the buckets are: core/limits/shared_limits.py."""
+"""Rate limits of calls: chooses the bucket, raises when it is empty. The buckets are in core/limits/shared_limits.py."""
 
 from collections.abc import Sequence
 from math import ceil
@@ -16,7 +16,7 @@ Subject: TypeAlias = str | Nested
 
 
 class Allowance(msgspec.Struct, frozen=True):
-    """What is left of a rate, and in how many seconds all of it is back."""
+    """The remaining allowance of a rate, and the seconds until it is full again."""
 
     rate: Rate
     remaining: int
@@ -24,7 +24,7 @@ class Allowance(msgspec.Struct, frozen=True):
 
 
 class RateLimitedError(AppError):
-    """RATE_LIMITED, with the seconds after which one more is allowed."""
+    """RATE_LIMITED, with the seconds until one more is allowed."""
 
     retry_after: int
 
@@ -34,7 +34,7 @@ class RateLimitedError(AppError):
 
 
 async def take(ctx: Ctx, rate: Rate, subject: Subject, cost: float = 1.0, more: float = 0.0) -> Allowance:
-    """Take `cost` from the subject's bucket, and `more` even if it is not there; raise RateLimitedError when `cost` is not.
+    """Take `cost` and `more` from the subject's bucket, which `more` may overdraw; raise RateLimitedError if `cost` is not there.
 
     The subject `ctx.remote` is its IPv4 address, or the /64 of its IPv6 address within its /48.
     """
@@ -47,12 +47,12 @@ async def take(ctx: Ctx, rate: Rate, subject: Subject, cost: float = 1.0, more: 
 
 
 async def take_all(ctx: Ctx, *counted: tuple[Rate, Subject]) -> None:
-    """Take one from each of these buckets; raise RateLimitedError, and take nothing, when one of them is empty."""
+    """Take one from each of these buckets; if one is empty, take nothing and raise RateLimitedError."""
     await _take(ctx, [demand for rate, subject in counted for demand in _demands(ctx, rate, subject)])
 
 
 async def give_back(ctx: Ctx, *counted: tuple[Rate, Subject]) -> None:
-    """Put back what `take_all` took: it turned out not to count. Of a Window the latest that was taken."""
+    """Put back what `take_all` took for a call that does not count after all; in a Window, the latest entry."""
     await _take(ctx, [demand for rate, subject in counted for demand in _demands(ctx, rate, subject, -1.0)])
 
 
@@ -61,14 +61,14 @@ def _demands(ctx: Ctx, rate: Rate, subject: Subject, cost: float = 1.0, more: fl
         subject = address.subjects(ctx.remote)
     nested: Nested = ((subject, 1),) if isinstance(subject, str) else subject
     *within, (widest, factor) = nested
-    # Who is within a user whose limits are raised may do more as well.
+    # A user's raised limits also apply to subjects within the user.
     raised = 1 if isinstance(rate, Window) else ctx.resources.limits.factor(widest)
     demands = [Demand(ctx.policy.name, rate.times(most * raised), name, cost, more) for name, most in within]
     return [*demands, Demand(ctx.policy.name, rate.times(factor), widest, cost, more)]
 
 
 async def _take(ctx: Ctx, demands: Sequence[Demand]) -> Sequence[Verdict]:
-    """Return the verdicts, none if limits are off; raise for the one that has to wait longest."""
+    """Return the verdicts, none if limits are off; raise for the one with the longest wait."""
     resources = ctx.resources
     if resources.settings.rate_limits == "off":
         return ()
@@ -76,9 +76,8 @@ async def _take(ctx: Ctx, demands: Sequence[Demand]) -> Sequence[Verdict]:
     longest, refused = max(zip(verdicts, demands, strict=True), key=lambda pair: pair[0].wait)
     if longest.wait > 0:
         name = refused.rate.name
-        widest = [one.subject for one in demands if one.rate.name == name][
-            -1
-        ]  # of a token its user, whom one can look up
+        # For a token, log its user, who can be looked up.
+        widest = [one.subject for one in demands if one.rate.name == name][-1]
         resources.offenders.limited(name, widest)
         raise RateLimitedError(ceil(longest.wait))
     return verdicts

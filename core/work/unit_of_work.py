@@ -1,4 +1,4 @@
-"""A unit of work: one transaction and all that follows from it. What it tells is committed with it and told after its commit."""
+"""A unit of work: one transaction and its effects (events, jobs), which are stored with it and performed after its commit."""
 
 import logging
 from collections.abc import AsyncIterator, Sequence
@@ -42,39 +42,39 @@ class UnitOfWork:
         self._effects.append(outbox.event_effect(self._ctx.policy.name, user_ids, event))
 
     def enqueue(self, job: Job) -> None:
-        """Have a job done, after the commit."""
+        """Queue a job, after the commit."""
         self._effects.append(outbox.job_effect(job))
 
     def end_sessions(self, session_ids: Sequence[UUID]) -> None:
         """Close the sockets of sessions that this unit ends, after the commit."""
-        # First of all: a job that cannot be queued keeps what comes after it waiting for the workers.
+        # First: if a job cannot be queued, all effects after it wait for the workers.
         if session_ids:
             self._effects.insert(0, outbox.EndSessions(list(session_ids)))
 
     def changed(self, conversation_id: UUID, version: int, event: Event) -> None:
-        """Tell a conversation of its change, after the commit. Not kept: what is lost of it hubs read from the log."""
+        """Publish a change of a conversation, after the commit. Not in the outbox: hubs read lost changes from the log."""
         self._changes.append((conversation_id, version, event))
 
     async def notify(self, notice: Notice, user_ids: Sequence[UUID], entity_id: UUID | None, **values: object) -> None:
-        """Notify these users, but never the caller of what she did herself; `values` fill the notice's templates."""
+        """Notify these users, except the caller; `values` fill the notice's templates."""
         others = [id for id in user_ids if self._ctx.caller is None or id != self._ctx.caller.id]
-        told = await notices.insert(self.db, self.new_id, notice, others, entity_id, values)
-        for user_id, event in told.events:
+        stored = await notices.insert(self.db, self.new_id, notice, others, entity_id, values)
+        for user_id, event in stored.events:
             self.emit([user_id], event)
-        if told.going_out:
-            self.enqueue(SendOut([str(id) for id in told.going_out], notice.email, notice.push))
+        if stored.going_out:
+            self.enqueue(SendOut([str(id) for id in stored.going_out], notice.email, notice.push))
 
     async def record(self, action: str, entity_id: UUID | None, by: UUID | None = None, **facts: object) -> None:
         """Write to the audit log that the caller, or `by` where there is none, did `action` ("project.delete") to an entity."""
         await audit.record(self._ctx, self.db, action, entity_id, facts, by)
 
     async def keep(self) -> None:
-        """Store what is to be told with the transaction."""
+        """Store the effects in the outbox, within the transaction."""
         if self._effects:
             self._kept = await outbox.store(self.db, self._effects)
 
-    async def tell(self) -> None:
-        """Tell it: the transaction is committed. What fails now the workers tell later."""
+    async def perform(self) -> None:
+        """Perform the effects after the commit. Workers perform later what fails now."""
         ctx = self._ctx
         for change in self._changes:
             ctx.publisher.changed(*change)
@@ -84,7 +84,7 @@ class UnitOfWork:
             await outbox.perform(self._effects, ctx.publisher, ctx.resources.jobs)
             await outbox.forget(ctx.resources.db, self._kept)
         except (*REDIS_AWAY, *UNAVAILABLE_ERRORS) as error:
-            log.warning("what was committed is told later: %r", error)
+            log.warning("effects of a committed transaction are performed later: %r", error)
 
 
 @asynccontextmanager
@@ -98,4 +98,4 @@ async def unit_of_work(ctx: Ctx) -> AsyncIterator[UnitOfWork]:
         work = UnitOfWork(ctx, db)
         yield work
         await work.keep()
-    await work.tell()
+    await work.perform()

@@ -1,4 +1,4 @@
-"""Who may do what with a project and all that belongs to it."""
+"""Access control for projects and everything in them."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -20,7 +20,7 @@ async def project_seen(ctx: Ctx, project_id: UUID) -> Standing:
 
 async def project_shared(ctx: Ctx, db: Db, project_id: UUID) -> Standing:
     """Lock a project that the caller may see until the commit; raises PROJECT_NOT_FOUND, FORBIDDEN."""
-    # Who is in the team is read after the lock: what is read with it is as old as the wait for it.
+    # The team is read after the lock: data read by the locking statement itself is as old as its wait.
     await queries.LOCKED_STANDING(db, project_id, ctx.user.id)
     return _seen(ctx, await queries.STANDING(db, project_id, ctx.user.id))
 
@@ -34,12 +34,12 @@ async def project_owned(ctx: Ctx, db: Db, project_id: UUID, to_do: str) -> Stand
 
 
 async def people(db: Db, project: Standing) -> list[UUID]:
-    """Return who hears of what happens in a project: its creator and its team."""
+    """Return the users who get the events of a project: its creator and its team."""
     return [project.creator_id, *(row.id for row in await queries.TEAMS(db, [project.id]))]
 
 
 async def acquainted(db: Db, user_id: UUID, others: Sequence[UUID]) -> set[UUID]:
-    """Return which of these users work on a project with a user: its creator, and who of its team has taken part."""
+    """Return which of these users work on a project with a user: its creator, and team members who have taken part."""
     return {row.user_id for row in await queries.COLLEAGUES(db, user_id, list(others))}
 
 
@@ -51,7 +51,7 @@ async def check_assignee(db: Db, project_id: UUID, user_id: UUID) -> None:
 
 
 async def deliverable_seen(ctx: Ctx, db: Db, id: UUID) -> DeliverableRow:
-    """Return a deliverable that the caller may see: who submitted it and is in the team, or the project's creator.
+    """Return a deliverable that the caller may see: as its submitter while in the team, or as the project's creator.
 
     Raises DELIVERABLE_NOT_FOUND, FORBIDDEN.
     """

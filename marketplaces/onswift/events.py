@@ -1,4 +1,4 @@
-"""The events that only OnSwift has; those of messages and notifications are the core's."""
+"""OnSwift's own events; those of messages and notifications are in core."""
 
 from uuid import UUID
 

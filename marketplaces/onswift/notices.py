@@ -1,7 +1,7 @@
-"""What OnSwift's users are notified of.
+"""OnSwift's notifications.
 
-The document has eight types ("Notification"). Any other is off until a user asks for it in her preferences: clients of the
-document do not know it.
+The API document has eight types ("Notification"). Other types are off until a user enables them in the preferences, because
+clients written after the document do not know them.
 """
 
 from collections.abc import Mapping
@@ -43,7 +43,7 @@ REVISION_REQUESTED = Notice(
     "deliverable",
     email=True,
 )
-# To the project's creator; who has submitted it gets FILE_REJECTED.
+# For the project's creator; the submitter gets FILE_REJECTED.
 DELIVERABLE_FILE_REJECTED = Notice(
     "deliverable_file_rejected",
     "Deliverable File Not Accepted",
@@ -92,7 +92,7 @@ ALL = (
     FILE_REJECTED,
 )
 
-# A mail that has waited says nothing of what is gone by then, or of what is not its user's any more. A review stays one.
+# Checked when a delayed mail is sent: the entity may be gone, or no longer concern the user. Reviews need no check.
 STILL_SO: Mapping[str, Scalar[bool]] = {
     PROJECT_STATUS_CHANGED.type: projects.IS_SEEN_BY,
     TEAM_LEFT.type: projects.IS_SEEN_BY,

@@ -1,4 +1,4 @@
-"""OnSwift's policy: its names, its figures ("Rate Limiting"), and what of its own core must know."""
+"""OnSwift's policy: its names, its limits ("Rate Limiting"), and the hooks that core needs."""
 
 from core.limits.budget import Rate, Window
 from core.market.personal_data import CORE

@@ -1,4 +1,4 @@
-"""What OnSwift's files are for ("File Type Whitelist", "File Size Limits")."""
+"""The purposes of OnSwift's files ("File Type Whitelist", "File Size Limits")."""
 
 from uuid import UUID
 
@@ -12,12 +12,12 @@ ARCHIVES = ("application/zip", "application/x-rar-compressed")
 
 
 async def may_read_deliverable(db: Db, user_id: UUID, file: File) -> bool:
-    """Say whether a user sees the deliverable of a file: the creator of its project, or its submitter while in the team."""
+    """Return whether a user may see the deliverable of a file: the project's creator, or the submitter while in the team."""
     return await deliverables.IS_SEEN_BY(db, file.entity_id, user_id) or False
 
 
 async def may_read_sample(db: Db, user_id: UUID, file: File) -> bool:
-    """Say whether a user sees the project of a sample: its creator and its team do."""
+    """Return whether a user may see the project of a sample: its creator and its team may."""
     return await samples.IS_SEEN_BY(db, file.entity_id, user_id) or False
 
 
@@ -25,7 +25,7 @@ AVATAR = Purpose(
     name=avatars.PURPOSE,
     kinds=kinds(5 * MB, *IMAGES),
     may_read=None,
-    # Shown small, to everybody, and often: so it may cost less than what is handed in.
+    # Shown to everybody, small and often, so the limits are lower than for deliverables.
     images=ImageLimits(
         min_side=32,
         max_side=8192,
@@ -48,7 +48,7 @@ DELIVERABLE = Purpose(
     rejected=file_rejected,
     is_shared=True,
 )
-# The document gives no sizes for samples: those of deliverables.
+# The API document gives no sizes for samples; these are those of deliverables.
 SAMPLE = Purpose(
     name="sample",
     kinds=(*kinds(50 * MB, *IMAGES, "application/pdf"), *kinds(100 * MB, "video/mp4")),

@@ -25,7 +25,7 @@ TALENT: Literal["talent"] = "talent"
 CREATORS, TALENTS = frozenset({CREATOR}), frozenset({TALENT})
 ROLES = CREATORS | TALENTS
 
-# The fields that make a profile complete; each counts the same.
+# The fields of a complete profile, with equal weight.
 PROFILE_FIELDS: dict[str, tuple[str, ...]] = {
     CREATOR: ("name", "avatar_url", "company_name", "linkedin_url"),
     TALENT: (
@@ -42,35 +42,35 @@ PROFILE_FIELDS: dict[str, tuple[str, ...]] = {
 }
 
 
-# Where the work on a task goes; its creator alone may send it back.
+# The order of a task's statuses; only the creator may move a task back.
 FORWARD: dict[Status, frozenset[Status]] = {
     "planning": frozenset({"in-progress", "completed"}),
     "in-progress": frozenset({"completed"}),
     "completed": frozenset(),
 }
 
-# What is done with a deliverable: the status that it takes, and the one that it gives.
+# The actions on a deliverable: the status before, and the one after.
 MOVES: dict[str, tuple[DeliverableStatus, DeliverableStatus]] = {
     "approve": ("pending", "approved"),
     "request_revision": ("pending", "revision"),
     "resubmit": ("revision", "pending"),
-    "mend": ("pending", "pending"),  # submitted again because a file of it was rejected
+    "replace_files": ("pending", "pending"),  # submitted again after a file was rejected
 }
 MOST_REVISIONS = 3
 
-# Lists that the document gives as a whole; the errors TEAM_FULL and TOO_MANY_SAMPLES name them.
+# Sizes of lists without pages in the API; the errors TEAM_FULL and TOO_MANY_SAMPLES name them.
 MOST_IN_TEAM = MOST_SAMPLES = 100
-# Until who has left a team by choice may be added to it again; the error HAS_LEFT_TEAM names it.
+# After leaving a team by choice, until the user may be added to it again; the error HAS_LEFT_TEAM names it.
 PAUSE_AFTER_LEAVING = PAUSE_AFTER_DECLINE
-# Of tasks, and of projects; and the texts of the tasks.
+# The most tasks, and projects, and the size of the tasks' texts.
 MOST_IN_CALENDAR, MOST_CALENDAR_OCTETS = 500, 2_000_000
 FEED = "/api/calendar.ics"
-# The feed has the deadlines next to today, and the beginnings of their descriptions.
+# The feed holds the deadlines closest to today, with shortened descriptions.
 FEED_PAST, FEED_AHEAD = timedelta(days=30), timedelta(days=365)
 MOST_IN_FEED, FEED_DESCRIPTION = 1000, 500
 CALENDAR_PAST, CALENDAR_DAYS, MOST_CALENDAR_DAYS = timedelta(days=30), timedelta(days=120), timedelta(days=366)
 
-# The fields of a profile that everybody has, and those that only a role has.
+# The profile fields of all users, and those of one role.
 FIELDS_OF_ALL = frozenset(
     {"name", "avatar_url", "linkedin_url", "twitter_url", "instagram_url", "youtube_url", "github_url"}
 )
@@ -80,18 +80,18 @@ FIELDS_OF: dict[str, frozenset[str]] = {
 }
 # A search looks at the best SEARCH_BLOCK matches and sorts those by relevance; later pages look at more blocks.
 SEARCH_BLOCK = 200
-# From here on a page costs as much as many others: all matches before it are passed.
+# The position from which a page costs as much as many others, because all matches before it are skipped.
 DEEP_SEARCH = 5_000
 DEEP_PAGES = Rate("deep-pages", count=20, seconds=60)
 
 
 def search_depth(end: int) -> int:
-    """Return how many matches to look at for a page that ends at `end`, and to know whether there are more."""
+    """Return how many matches to examine for a page that ends at `end`, and to know whether there are more."""
     return (end // SEARCH_BLOCK + 1) * SEARCH_BLOCK
 
 
 def check_profile(role: str, change: ProfileChange) -> None:
-    """Raise VALIDATION_ERROR that names each field that is not the role's."""
+    """Raise VALIDATION_ERROR naming each field that the role does not have."""
     values = given(change)
     names = {field.name: field.encode_name for field in msgspec.structs.fields(ProfileChange)}
     foreign = [name for name in values if values[name] and name not in FIELDS_OF[role] and name not in FIELDS_OF_ALL]
@@ -107,7 +107,7 @@ def check_future(field: str, day: date, today: date) -> None:
 
 
 def check_task_change(change: TaskChange, status: Status, *, creates: bool, assigned: bool) -> None:
-    """Raise FORBIDDEN unless a creator, or the assignee of a task in a status, may change it so."""
+    """Raise FORBIDDEN unless the creator, or the assignee of a task in this status, may make the change."""
     if creates:
         return
     if not assigned or given(change).keys() - {"status"}:
@@ -117,7 +117,7 @@ def check_task_change(change: TaskChange, status: Status, *, creates: bool, assi
 
 
 def next_status(action: str, status: DeliverableStatus, revisions: int) -> DeliverableStatus:
-    """Return what an action makes of a deliverable; raises MAX_REVISIONS, WRONG_STATUS."""
+    """Return the status of a deliverable after an action; raises MAX_REVISIONS, WRONG_STATUS."""
     if action == "request_revision" and revisions == MOST_REVISIONS:
         raise MAX_REVISIONS.error()
     before, after = MOVES[action]
@@ -127,7 +127,7 @@ def next_status(action: str, status: DeliverableStatus, revisions: int) -> Deliv
 
 
 def check_sample(sample: NewSample) -> None:
-    """Raise VALIDATION_ERROR unless a sample has what its type needs, and not what the other one does."""
+    """Raise VALIDATION_ERROR unless a sample has the fields of its type, and none of the other type."""
     own, other = ("url", "fileUrl") if sample.type == "link" else ("fileUrl", "url")
     values = {"url": sample.url, "fileUrl": sample.file_url}
     problems = [] if values[own] else [errors.Detail(own, "Required")]
@@ -140,7 +140,7 @@ def check_sample(sample: NewSample) -> None:
 
 
 def calendar_range(first: date | None, last: date | None, today: date) -> tuple[date, date]:
-    """Return the days of a calendar, the missing ends filled in; raises VALIDATION_ERROR."""
+    """Return the first and last day of a calendar, with defaults for missing ones; raises VALIDATION_ERROR."""
     try:
         first = first or (last - CALENDAR_DAYS if last else today - CALENDAR_PAST)
         last = last or first + CALENDAR_DAYS
@@ -153,16 +153,16 @@ def calendar_range(first: date | None, last: date | None, today: date) -> tuple[
 
 
 def subject(project_id: UUID) -> Subject:
-    """Return what the conversation of a project's people is about."""
+    """Return the subject of a project's conversation."""
     return Subject("project", project_id)
 
 
 def may_converse(role: str, other: str) -> bool:
-    """Say whether two roles may have a conversation of two: one creator and one talent."""
+    """Return whether two roles may have a conversation of two: one creator and one talent."""
     return {role, other} == ROLES
 
 
 def profile_completion(role: str, profile: object) -> int:
-    """Return how many percent of its fields a profile has."""
+    """Return the percentage of a profile's fields that are filled in."""
     fields = PROFILE_FIELDS[role]
     return 100 * sum(bool(getattr(profile, field)) for field in fields) // len(fields)

@@ -1,4 +1,4 @@
-"""The bus: finished frames between processes over Redis pub/sub. It may lose them: the log is the truth, and hubs compare.
+"""The bus: finished frames between processes over Redis pub/sub. It may lose frames; hubs recover them from the log.
 
 A payload is one frame behind a header of 34 bytes, so that a receiving hub parses no JSON: kind (1 byte), origin (8: the
 process that sent it), subject (16: an id), number (8), flags (1); what they mean depends on the kind, see `Kind`.
@@ -45,15 +45,15 @@ class Kind(enum.IntEnum):
     EMIT = 2  # to a user; subject: skip sockets that have joined this conversation, or none
     SESSION_ENDED = 3  # subject: the session
     BEACON = 4
-    MEND = 5  # compare the conversation with the log; key empty: all conversations, and the logins of all sockets
+    RESYNC = 5  # compare the conversation with the log; key empty: all conversations, and the logins of all sockets
     ADMIN_REQUEST = 6  # subject: who asks (8 bytes), number of the request (8); frame: JSON, see admin_protocol.py
     ADMIN_REPLY = 7  # subject: that of the request; frame: JSON
 
 
-TYPES = 1  # the flag of a signal: its user is typing; without it, and with position 0, no longer
-MEMBERS_CHANGED = 1  # the flag of a change after which members must be loaded anew
-FORGOTTEN = 1  # the flag of a mend before which the frames that are kept of the conversation must be dropped
-USER_CHANGED = 1  # the flag of an event after which its user must be loaded anew
+TYPES = 1  # the flag of a signal: its user is typing; without it and with position 0: has stopped typing
+MEMBERS_CHANGED = 1  # the flag of a change: reload the members
+FORGOTTEN = 1  # the flag of a resync: drop the cached frames of the conversation first
+USER_CHANGED = 1  # the flag of an event: reload its user
 
 
 class Delivery(msgspec.Struct, frozen=True):
@@ -173,8 +173,8 @@ class Bus:
         return max(self._shards, key=lambda shard: zlib.crc32(channel, shard.salt) * MIXER & 0xFFFFFFFF)
 
     def _may_have_lost(self) -> None:
-        """Have every hub compare with the log: what was published on a broken connection may be lost."""
-        self.publish(EVERYBODY, Kind.MEND)
+        """Make every hub resync with the log: frames published on a broken connection may be lost."""
+        self.publish(EVERYBODY, Kind.RESYNC)
 
     def _received(self, channel: bytes, payload: bytes) -> None:
         if payload[1:9] == self.origin:

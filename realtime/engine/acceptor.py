@@ -1,4 +1,4 @@
-"""Which session a request belongs to, and how a new one begins: by polling, or on a WebSocket."""
+"""Finds the session of a request, or opens a new one, by polling or on a WebSocket."""
 
 import asyncio
 import random
@@ -80,11 +80,11 @@ class Acceptor:
         return None
 
     def is_late(self, client: Client, request: Request, buckets: NestedBuckets) -> bool:
-        """Pay for a request for a WebSocket; True if its client, or its session, asks too much."""
+        """Charge a request for a WebSocket; True if its client, or its session, exceeds the rate."""
         return self.engine.guard.is_late(client, buckets, lambda: self._member(request.parameters().get("sid", "")))
 
     def _member(self, sid: str) -> str:
-        """The id of a session that a namespace has let in: it pays for itself what strangers at its address have used up."""
+        """The id of an accepted session, which is charged itself if strangers have used up the rate of its address."""
         session = self.engine.sessions.get(sid)
         return sid if session is not None and session.is_let_in else ""
 
@@ -92,9 +92,9 @@ class Acceptor:
         engine = self.engine
         session = engine.sessions.get(sid)
         if session is None and request.method == "GET" and not request.key:
-            session = engine.partings.get(sid)
+            session = engine.unfetched.get(sid)
         if session is None:
-            # While it sends clients away, those whose address leads here are on another hub: 503 has nginx ask that.
+            # While this hub drains, the session may be on another one: 503 makes nginx try that.
             raise Refused(SESSION_UNKNOWN, 503 if engine.refuses_new else 400)
         if not request.key and session.transport.name != transport:
             raise Refused(BAD_REQUEST)
@@ -135,7 +135,7 @@ class Acceptor:
     def _begin(self, session: Session) -> None:
         engine = self.engine
         engine.sessions[session.sid] = session
-        # Spread, or all clients of a restarted hub are pinged in the same tick for ever.
+        # Random, or all clients of a restarted hub would be pinged in the same tick forever.
         engine.wheel.schedule(session, engine.config.ping_interval * random.uniform(0.5, 0.9))  # noqa: S311
         session.layer = self._layer(session)
         engine.guard.strangers.enter(session.stranger, session)

@@ -12,20 +12,20 @@ from core.limits.budget import Nested, Rate
 TRAFFIC: Final = Rate("traffic", 400, 4)
 # Refusals answer what no well-behaved client sends often: unknown events, requests that fail.
 REFUSALS: Final = Rate("refusals", 60, 60)
-# What an address may ask: a new connection, a request and the opening of a WebSocket take one each, and the framing of chunks as
-# much as of the connection's budget. An office whose hub was restarted is back within a second.
+# Requests of an address: a new connection, a request and the opening of a WebSocket cost one each; the framing of chunks costs as
+# much as in the connection's budget. After a restart of its hub, an office reconnects within a second.
 TRAFFIC_OF_ADDRESS: Final = Rate("traffic", 1000, 5)
-# Requests of an address for health, readiness and metrics, whatever else it asks.
+# Requests of an address for health, readiness and metrics, besides all others.
 PROBES: Final = Rate("probes", 100, 10)
-LATE: Final = 1.0  # seconds by which what an address asks beyond that is served later
+LATE: Final = 1.0  # seconds by which requests beyond the rate are delayed
 MAX_LATE: Final = 500  # of an address: one more, and the one that has waited longest is refused
-# Bounds per address. One more evicts the oldest: an honest client is past this stage at once, so those that only hold places go.
+# Bounds per address. One more evicts the oldest: honest clients pass these stages quickly, so idle ones are evicted.
 MAX_HEADS: Final = 500  # connections that have not sent their first request yet
 MAX_STRANGERS: Final = 1000  # sessions that no namespace has let in yet
 MAX_KEPT: Final = 500  # HTTP connections; the least recently used one is evicted
 # Bytes of messages and bodies that have begun; beyond, the connection that holds most is closed.
 MAX_HELD: Final = 8 * 1024 * 1024
-# Bytes of answers that clients of an address do not take, beyond what each connection may always have waiting; the same.
+# Bytes of answers that clients of an address do not read, beyond the allowance of each connection; likewise.
 MAX_UNREAD: Final = 16 * 1024 * 1024
 
 

@@ -24,7 +24,7 @@ from realtime.engine.limits.guard import Client, Guard
 RECEIVED: Final = 128 * 1024
 
 _END: Final = b"\r\n\r\n"
-_METHOD: Final = re.compile(rb"(?:\r?\n)*(?:[A-Z-]{0,20}\Z|[A-Z-]{1,20} )")  # HTTP begins so; TLS and others do not
+_METHOD: Final = re.compile(rb"(?:\r?\n)*(?:[A-Z-]{0,20}\Z|[A-Z-]{1,20} )")  # how HTTP begins, unlike TLS and others
 
 
 async def open_door(
@@ -77,12 +77,12 @@ class Door(asyncio.Protocol):
         self._end = 0  # of the head, once it is whole
         self._request: Request | None = None  # that is for the engine
         self._refusal = b""
-        self._client = Client("", ())  # whose connection it is
+        self._client = Client("", ())  # the client of the connection
         self._queued: QueuedRequest | None = None  # where it waits to be handed on, or refused
         self.slot = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Wait for a head, for a limited time, and of a limited number of connections."""
+        """Wait for a head, for a limited time; the number of waiting connections is limited."""
         self._transport = cast("asyncio.Transport", transport)
         peer = transport.get_extra_info("peername")
         address, guard = peer[0] if peer else "", self._guard
@@ -150,7 +150,7 @@ class Door(asyncio.Protocol):
         self._wait(client, is_late, self._to_engine if self._request else self._to_http)
 
     def _wait(self, client: Client, is_late: bool, go: Callable[[], None]) -> None:
-        """Go on now, in a later turn, or late; meanwhile nothing is read, but a closed connection is noticed."""
+        """Continue now, in a later turn, or delayed; meanwhile nothing is read, but a disconnect is noticed."""
 
         def come(ok: bool) -> None:
             if self._queued:
@@ -193,7 +193,7 @@ class Door(asyncio.Protocol):
         protocol.data_received(self._head)
 
     def _refuse(self, answer: bytes) -> None:
-        """Refuse, late if that is too frequent."""
+        """Refuse, delayed if that is too frequent."""
         self._settle()
         self._refusal, self._head = answer, b""  # free its memory
         client, acceptor, request = self._client, self._acceptor, self._request

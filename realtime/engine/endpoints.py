@@ -103,7 +103,7 @@ async def _poll(request: web.Request, polling: Polling) -> web.Response:
     await polling.pay(1.0)
     if not await polling.ready():
         raise Refused(BAD_REQUEST)
-    if request.transport is None:  # it hung up while it waited, and would lose these packets
+    if request.transport is None:  # it disconnected while it waited, and would lose these packets
         polling.session.close(TRANSPORT_ERROR)
     return _text(polling.take())
 

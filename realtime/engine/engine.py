@@ -14,15 +14,15 @@ STOP_TIME: Final = 2.0  # seconds that peers have to hang up when the process st
 
 
 class Engine:
-    """What each session of the process holds on to; `Acceptor` opens them."""
+    """The shared state of all sessions of a process; `Acceptor` opens them."""
 
     def __init__(self, config: Config) -> None:
         self.config = config
         self.sessions: dict[str, Session] = {}
-        self.partings: dict[str, Session] = {}  # closed ones whose clients have yet to fetch the last words
+        self.unfetched: dict[str, Session] = {}  # closed sessions whose clients have not fetched the last packets
         self.slow: set[Session] = set()  # those that are behind
         self.closes = dict.fromkeys(CLOSE_CODES, 0)  # how often we have closed a WebSocket, by code
-        self.refusing = False  # new sessions, though it goes on with those that it has
+        self.refusing = False  # refuses new sessions; existing ones continue
         self.outbox = Outbox()
         self.guard = Guard(config)
         self.turns = self.guard.turns
@@ -31,11 +31,11 @@ class Engine:
         self._all_left: asyncio.Event | None = None  # exists from `stop` on
 
     def start(self) -> None:
-        """Begin to measure time, on the running loop."""
+        """Start the timing wheel, on the running loop."""
         self.wheel.start()
 
     async def stop(self) -> None:
-        """Refuse new sessions, close all others, and return when the peers have hung up or their time is over."""
+        """Refuse new sessions, close all others, and return when the peers have disconnected or after STOP_TIME."""
         self._all_left = asyncio.Event()
         for session in list(self.sessions.values()):
             session.close(SHUTTING_DOWN, GOING_AWAY)
@@ -50,7 +50,7 @@ class Engine:
         return self.refusing or self._all_left is not None
 
     def count_close(self, code: int) -> None:
-        """Count a WebSocket that we close, not its client."""
+        """Count a WebSocket that is closed by us, not by its client."""
         self.closes[code] = self.closes.get(code, 0) + 1
 
     def leaving(self, websocket: asyncio.BaseProtocol) -> None:

@@ -10,7 +10,7 @@ _log = logging.getLogger(__name__)
 
 
 class Writable(Protocol):
-    """Who is written to: a `Session`."""
+    """The target of writes: a `Session`."""
 
     behind: bool
 

@@ -136,7 +136,7 @@ class Session:
         self.engine.outbox.add(self, text_frame(b"4" + packet))
 
     def send_binary(self, message: bytes) -> None:
-        """Send an Engine.IO binary message likewise."""
+        """Send an Engine.IO binary message, in one write with all of this loop turn."""
         self.engine.outbox.add(self, binary_frame(message))
 
     def close(self, reason: str, code: int = NORMAL, why: str = "") -> None:

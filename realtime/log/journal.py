@@ -1,4 +1,4 @@
-"""The journal: the only writer of messages. An answer means committed.
+"""The journal: the only writer of messages. It replies after the commit.
 
 Order: messages are stored one batch after the other, so those of one process are numbered in the order of `append`. Across
 processes the conversation's row lock decides, and commit order is seq order.
@@ -49,7 +49,7 @@ class Journal:
         self.committed = 0
         self._waiting_characters = 0
         self._committed = committed
-        # One batch at a time: two in parallel committed no more messages a second, and each took twice as long.
+        # One batch at a time: two in parallel committed no more messages per second, and each took twice as long.
         self._batch: Batch[Draft, Stored] = Batch(self._store)
 
     def append(self, draft: Draft, done: Callable[[Stored | errors.AppError], None]) -> None:
@@ -63,7 +63,7 @@ class Journal:
         return await self._batch.ask(draft)
 
     def waiting(self) -> int:
-        """Return how many drafts are not answered yet."""
+        """Return how many drafts have no reply yet."""
         return len(self._batch)
 
     async def drained(self) -> None:

@@ -46,7 +46,7 @@ class Recent:
             return None
 
     def drop(self, conversation: bytes) -> None:
-        """Forget the frames of a conversation. Their capacity is free once they would have been evicted."""
+        """Drop the frames of a conversation. Their capacity is freed when they would have been evicted."""
         self._frames.pop(conversation, None)
 
     def _forget(self, conversation: bytes, version: int, size: int) -> None:

@@ -51,7 +51,7 @@ class KnownHubs(msgspec.Struct, frozen=True):
 class Replies(msgspec.Struct, frozen=True):
     """What hubs have replied, by their ids, and those that should have and did not.
 
-    `heard_all`: no hub is missing; without it nobody can be called offline. It may be unknown which hubs there are.
+    `heard_all`: all hubs have replied, so a user without sockets is offline. False also if the set of hubs is unknown.
     """
 
     seen: Mapping[str, Seen]
@@ -82,13 +82,13 @@ class AdminClient:
     async def hub_statuses(self) -> list[HubStatus]:
         """Return the status of each hub, also of those that fell silent within the last minute; raises what Redis raises."""
         statuses = await read_hubs(self._redis)
-        # None at all: that is a Redis which has just started, and gets a heartbeat of each hub within two seconds.
+        # No hubs at all: Redis has just started, and gets a heartbeat from each hub within two seconds.
         alive = {one.id for one in statuses if not one.is_silent}
         self._known = KnownHubs({one.id for one in statuses}, alive) if statuses else None
         return statuses
 
     async def ask(self, request: AdminRequest, *hubs: str) -> Replies:
-        """Return what hubs reply within half a second; `hubs`: whom it is for, else all: those alive are waited for."""
+        """Return the replies of these hubs (by default, of all that are alive) within half a second."""
         number = self._bus.origin + os.urandom(8)
         gathering = self._gatherings[number] = Gathering()
         self._bus.publish_everywhere(ADMIN_REQUESTS, Kind.ADMIN_REQUEST, _encode(request), number)
@@ -103,7 +103,7 @@ class AdminClient:
         return Replies(gathering.seen, unheard, heard_all=known is not None and not unheard)
 
     async def _known_hubs(self) -> KnownHubs | None:
-        """Return which hubs there are; those known before while Redis is away, None if that was never known."""
+        """Return the known hubs; while Redis is unreachable those known before, or None if there are none."""
         with suppress(*REDIS_AWAY):
             await self.hub_statuses()
         return self._known
@@ -115,7 +115,7 @@ class AdminClient:
 
 @asynccontextmanager
 async def open_admin_client(settings: Settings, resources: Resources) -> AsyncIterator[AdminClient | None]:
-    """Open the client that the console asks through; None when there are no operators."""
+    """Open the client for the console; None if there are no operators."""
     if not settings.operator_tokens:
         yield None
         return

@@ -1,4 +1,4 @@
-"""The hub's side of the admin protocol: it looks at its own rooms and sockets, and replies over the bus."""
+"""The hub's side of the admin protocol: reads the state of its rooms and sockets, and replies over the bus."""
 
 from collections import deque
 from collections.abc import Callable
@@ -45,7 +45,7 @@ class AdminResponder:
         self._replied: deque[bytes] = deque(maxlen=MOST_AT_ONCE)
 
     def received(self, delivery: Delivery) -> None:
-        """Reply to a request, unless it is for another hub; once, though it comes over every Redis server."""
+        """Reply to a request for this hub, once, although it arrives over every Redis server."""
         if delivery.subject in self._replied:
             return
         self._replied.append(delivery.subject)

@@ -40,7 +40,7 @@ def identity(id: str, port: int) -> Identity:
 
 
 class PerSecond:
-    """How fast a counter grows, a second, between two readings."""
+    """The growth of a counter per second, between two readings."""
 
     def __init__(self, read: Callable[[], float]) -> None:
         self._read = read
@@ -56,7 +56,7 @@ class PerSecond:
 
 
 class Mean:
-    """The mean of what a histogram observed between two readings."""
+    """The mean of a histogram's observations between two readings."""
 
     def __init__(self, histogram: Histogram) -> None:
         self._histogram = histogram
@@ -74,7 +74,7 @@ class Mean:
 
 
 class Heartbeat:
-    """Writes what `take` says of this process, given which of the `checks` of `/readyz` failed the last time."""
+    """Writes the status returned by `take`, which gets the names of the `checks` of `/readyz` that failed last time."""
 
     def __init__(
         self, key: str, id: str, redis: Redis, checks: Mapping[str, Check], take: Callable[[dict[str, str]], Status]
@@ -89,7 +89,7 @@ class Heartbeat:
         self._beating = Periodic(self._beat, HEARTBEAT_SECONDS)
 
     async def start(self) -> None:
-        """Write the first status, and go on."""
+        """Write the first status, then one every two seconds."""
         await self._beat()
         self._checking.start()
         self._beating.start()

@@ -9,7 +9,7 @@ PERIOD_SECONDS = 0.5
 
 
 class LoopLag:
-    """Measures by how much a call comes later than it should."""
+    """Measures by how much a scheduled call is late."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics

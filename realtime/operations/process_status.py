@@ -86,7 +86,7 @@ async def read_hubs(redis: Redis) -> list[HubStatus]:
 
 
 async def read_processes(redis: Redis) -> list[ProcessStatus]:
-    """Return the status of each api and worker, likewise."""
+    """Return the status of each api and worker, by name, and forget those that have been silent for a minute."""
     return await _read(redis, PROCESSES_KEY, ProcessStatus)
 
 

@@ -1,4 +1,4 @@
-"""How every process publishes: the hub itself, REST and workers. Implements core/base/publisher.py.
+"""The publisher of every process (hub, REST, workers). Implements core/base/publisher.py.
 
 Nothing is published that is not committed.
 """
@@ -91,7 +91,7 @@ class _Publisher:
         self._change(conversation_id.bytes, version, self._encoder.event(event), author, flags)
 
     def signal(self, conversation_id: UUID, event: ConversationTyping | ConversationRead) -> None:
-        """Publish to a conversation who types or how far someone has read; dropped while the journal is behind."""
+        """Publish typing or a read position to a conversation; dropped while the journal is behind."""
         if self._is_busy():
             return
         position = event.last_read_seq if isinstance(event, ConversationRead) else 0
@@ -116,7 +116,7 @@ class _Publisher:
             self._emit(user_id.bytes, frame, NOBODY, flags)
 
     def send_presence(self, user: bytes, frames: bytes) -> None:
-        """Send a user who came and went; dropped while the journal is behind."""
+        """Send a user changes of presence; dropped while the journal is behind."""
         if not self._is_busy():
             self._emit(user, frames, NOBODY)
 
@@ -130,11 +130,11 @@ class _Publisher:
         for id in conversation_ids:
             if self._local:
                 self._local.forget(id.bytes)
-            self._bus.publish(conversation_channel(id.bytes), Kind.MEND, flags=FORGOTTEN)
+            self._bus.publish(conversation_channel(id.bytes), Kind.RESYNC, flags=FORGOTTEN)
 
-    def mend(self, conversation_id: UUID) -> None:
-        """Have all hubs compare a conversation with the database."""
-        self._mend(conversation_id.bytes)
+    def resync(self, conversation_id: UUID) -> None:
+        """Make all hubs compare a conversation with the database."""
+        self._resync(conversation_id.bytes)
 
     def end_sessions(self, session_ids: Sequence[UUID]) -> None:
         """Close the sockets of logins that have ended."""
@@ -149,18 +149,18 @@ class _Publisher:
 
     def _committed(self, draft: Draft, stored: Stored) -> None:
         if stored.duplicate:
-            self._mend(draft.conversation_id.bytes)
+            self._resync(draft.conversation_id.bytes)
             return
         event = MessageReceived(as_message(draft, stored), draft.conversation_id)
         frame = self._encoder.event(event)
         self._change(draft.conversation_id.bytes, stored.version, frame, draft.sender.id.bytes, 0)
         self.unnotified.add(draft.conversation_id)
 
-    def _mend(self, conversation: bytes) -> None:
-        """Have all hubs resync: a duplicate may mean that its first hub crashed after the commit."""
-        self._bus.publish(conversation_channel(conversation), Kind.MEND)
+    def _resync(self, conversation: bytes) -> None:
+        """Make all hubs resync. For duplicates: the first hub may have crashed after the commit, before it published."""
+        self._bus.publish(conversation_channel(conversation), Kind.RESYNC)
         if self._local:
-            self._local.mend(conversation)
+            self._local.resync(conversation)
 
     def _change(self, conversation: bytes, version: int, frame: bytes, author: bytes, flags: int) -> None:
         # The bus first, so that it is written first at the end of the turn: no ack goes out for a message that is not published.

@@ -38,10 +38,10 @@ class BusReceiver:
                 self.emit(delivery.key, delivery.frame, delivery.subject, delivery.flags)
             case Kind.SESSION_ENDED:
                 self.end_session(delivery.subject)
-            case Kind.MEND:
+            case Kind.RESYNC:
                 if delivery.flags & FORGOTTEN:
                     self.forget(delivery.key)
-                self.mend(delivery.key)
+                self.resync(delivery.key)
             case Kind.ADMIN_REQUEST:
                 self._admin_request(delivery)
 
@@ -54,17 +54,17 @@ class BusReceiver:
             self._rooms.members_changed(conversation)
 
     def forget(self, conversation: bytes) -> None:
-        """Drop the frames that are kept of a conversation."""
+        """Drop the cached frames of a conversation."""
         self._rooms.drop_recent(conversation)
 
-    def mend(self, conversation: bytes) -> None:
-        """Compare a conversation with the log, or all that is here if none is named."""
+    def resync(self, conversation: bytes) -> None:
+        """Compare a conversation with the log; without a key, all conversations of this hub."""
         if conversation:
             self._rooms.mend(conversation)
         else:
-            self.mend_all()
+            self.resync_all()
 
-    def mend_all(self) -> None:
+    def resync_all(self) -> None:
         """Compare everything with the database: events may have been lost in either direction."""
         self._rooms.mend_all()
         self._recheck_logins()

@@ -123,7 +123,7 @@ FIGURES: dict[str, Sequence[float]] = {
     "bytes after our close frame": [websocket.GRACE],
     "a search in one's own messages": [message_search.MOST_MILLISECONDS],
     "all of a body": [body.BODY_SECONDS, multipart.FORM_SECONDS / MINUTE, polling.POST_TIME],
-    "a message of a client that is in no namespace yet": [sockets.MAX_KNOCK],
+    "a message of a client that is in no namespace yet": [sockets.MAX_CONNECT_BYTES],
     "framing of a body's chunks": [connection.FRAMING, connection.PIECE],
     "traffic of an address": refilled(config.TRAFFIC_OF_ADDRESS),
     "probes of an address": refilled(config.PROBES),

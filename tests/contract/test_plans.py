@@ -138,7 +138,7 @@ HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
     (history.BY_ID, (CONVERSATION, MESSAGE), {"messages_id"}),
     (mentions.OF_MESSAGE, (CONVERSATION, MESSAGE), {"messages_id", "mentions_pkey"}),
     (
-        mentions.TELL,
+        mentions.NOTIFY,
         (CONVERSATION, UUID(int=3), 3, UUID(int=2), [UUID(int=4)], [USER]),
         {"members_pkey", "notifications_told", "devices_user"},
     ),

@@ -1,4 +1,4 @@
-"""What operators change. All of it is in the audit log, with the operator's name."""
+"""Changes by operators. All are recorded in the audit log, with the operator's name."""
 
 from uuid import UUID
 

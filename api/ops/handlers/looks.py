@@ -23,7 +23,7 @@ from api.ops.structs import (
     Trace,
     UserPage,
 )
-from api.ops.tracing import has_told, trace_member
+from api.ops.tracing import has_delivered, trace_member
 from core import reports
 from core.accounts import emails
 from core.base import errors
@@ -71,8 +71,8 @@ async def list_reports(ctx: OperatorCtx, query: ReportQuery) -> ReportList:
 
 async def search(ctx: OperatorCtx, query: Search) -> Found:
     """Find users by id, e-mail address, or words of their names and addresses, a conversation or a message by id."""
-    found = await _found(ctx, query.q.replace("\0", "").strip())  # U+0000 Postgres stores nowhere
-    if found.users:  # what was asked for may name somebody, so it is not kept
+    found = await _found(ctx, query.q.replace("\0", "").strip())  # Postgres cannot store U+0000
+    if found.users:  # the query may contain a name, so it is not recorded
         await ctx.record_look("user.search", None, users=[str(user.id) for user in found.users])
     return found
 
@@ -141,14 +141,14 @@ async def trace(ctx: OperatorCtx, message_id: UUID, query: OneMember) -> Trace:
     members = await inspection.MEMBERS(ctx.db, message.conversation_id, query.user_id, MOST_MEMBERS)
     ids = [member.id for member in members]
     answers = await ctx.hubs.ask(SeeRoom(message.conversation_id, ids, message.version))
-    # Read after the hubs were asked: what has been told since then is told, not late.
+    # Read after the hubs have replied: a message delivered in between then counts as delivered, not as late.
     conversation = found(await inspection.CONVERSATION(ctx.db, message.conversation_id), missing)
     rooms = _rooms(answers)
     return Trace(
         message,
         message.changed_at,
         conversation,
-        [HubTrace(hub, has_told(room, message), room) for hub, room in rooms.items()],
+        [HubTrace(hub, has_delivered(room, message), room) for hub, room in rooms.items()],
         [trace_member(member, message, rooms, heard_all=answers.heard_all) for member in members],
         answers.unheard,
         answers.heard_all,

@@ -106,9 +106,9 @@ async def resubmit_deliverable(ctx: Ctx, deliverable_id: UUID, body: Resubmissio
         if before.submitted_by_id != ctx.user.id:
             raise errors.FORBIDDEN.error("Only the submitter can resubmit")
         # What cannot be approved need not be sent back first.
-        is_mended = before.status == "pending" and change.file_urls is not UNSET
-        is_mended = is_mended and await has_rejected(ctx, work.db, before.id)
-        after = _moved(ctx, before, "mend" if is_mended else "resubmit")
+        replaces_files = before.status == "pending" and change.file_urls is not UNSET
+        replaces_files = replaces_files and await has_rejected(ctx, work.db, before.id)
+        after = _moved(ctx, before, "replace_files" if replaces_files else "resubmit")
         if change.file_urls is not UNSET:
             await files.detach(work, before.id)
             await _attach(ctx, work, change.file_urls, before.project_id, before.task_id, before.id)

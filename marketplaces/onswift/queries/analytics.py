@@ -81,8 +81,8 @@ TEAM_OF_CREATOR = Many(
     join users u on u.id = t.assignee_id
     group by u.id order by count(*) desc, u.id limit $2""",  # noqa: S608
 )
-# Of a project that a talent has left what she completed there counts, and not what she could complete no more. What she handed
-# in counts as it was then: only what is pending can change without her.
+# For projects that a talent has left, only completed tasks count, not open ones. Deliverables count with their status at that
+# time: only pending ones can change after the talent has left.
 OF_TALENT = One(
     WorkRow,
     f"""

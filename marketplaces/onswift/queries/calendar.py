@@ -1,4 +1,4 @@
-"""What of a user's own is due in some days; see queries/tasks.py for what is her own."""
+"""The user's tasks and projects that are due on some days; queries/tasks.py defines which tasks are the user's."""
 
 from datetime import date, datetime
 from uuid import UUID
@@ -12,7 +12,7 @@ from marketplaces.onswift.structs.projects import Status
 
 
 class DueTask(TaskRow, frozen=True):
-    """A task, and how long the descriptions are of all that come up to it."""
+    """A task, with the total size of the descriptions up to and including it."""
 
     octets: int
 
@@ -30,7 +30,7 @@ class DueRow(msgspec.Struct, frozen=True):
 
 
 class FeedVersion(msgspec.Struct, frozen=True):
-    """What changes when a feed does."""
+    """A value that changes whenever the feed does."""
 
     count: int
     changed_at: datetime | None
@@ -49,7 +49,7 @@ TASKS = Many(
     ) d
     where d.octets - octet_length(d.description) <= $5 order by d.due_date, d.id limit $6 + 1""",  # noqa: S608
 )
-# A user's own projects ($1): those that she has created, and those in whose team she is.
+# The projects of user $1: created by the user, or with the user in the team.
 _OWN_PROJECTS = """(
         select p.* from onswift.projects p where p.creator_id = $1
         union all

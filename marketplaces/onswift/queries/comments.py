@@ -9,7 +9,7 @@ from core.platform.db import Many, Run, Scalar
 
 
 class Place(msgspec.Struct, frozen=True, array_like=True):
-    """The place of a comment among those of its task."""
+    """The position of a comment among those of its task."""
 
     id: UUID
 

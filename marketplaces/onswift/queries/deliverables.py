@@ -1,4 +1,4 @@
-"""Deliverables. Talents who have left the team of a project see none of their own there any more."""
+"""Deliverables. Talents who have left the team of a project can no longer see their own there."""
 
 from datetime import datetime
 from uuid import UUID
@@ -11,7 +11,7 @@ from marketplaces.onswift.structs.deliverables import DeliverableStatus
 
 
 class DeliverableRow(msgspec.Struct, frozen=True):
-    """A deliverable, and what rights to it depend on: who created its project, and whether the submitter is in the team."""
+    """A deliverable, with the facts that access depends on: the project's creator, and whether the submitter is in the team."""
 
     id: UUID
     project_id: UUID
@@ -82,7 +82,7 @@ LIST_OF_SUBMITTER = Many(
 )
 COUNT_OF_SUBMITTER = Scalar(int, f"{_COUNTED} where d.submitted_by_id = $1 and {_IN_TEAM} and {_FILTERED}")
 DELIVERABLE = One(DeliverableRow, f"{_DELIVERABLES} where d.id = $1")
-# Whatever changes a deliverable locks its project first: so the team, the task and the status stay as they are read then.
+# Every change of a deliverable locks its project first, so that team, task and status cannot change until the commit.
 LOCK_PROJECT = Scalar(
     UUID,
     """
@@ -110,7 +110,7 @@ UPDATE = Run(
         approved_by_id = $7, approved_at = $8, updated_at = $9, version = version + 1
     where id = $1"""
 )
-# An approval that came before a file was checked is taken back with that file.
+# A rejected file revokes an approval that was given before the check.
 TAKE_BACK = Scalar(
     int,
     """

@@ -33,7 +33,7 @@ class TeamRow(msgspec.Struct, frozen=True):
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """A project as far as rights go, and whether a user is in its team."""
+    """The facts of a project that access depends on, and whether a user is in its team."""
 
     id: UUID
     name: str
@@ -85,7 +85,7 @@ IS_SEEN_BY = Scalar(
     bool,
     f"select {SEES} from onswift.projects p where p.id = $1 and p.deleted_at is null",  # noqa: S608
 )
-# Locked, so that what depends on it (who is in the team, that it exists) stays so until the commit.
+# Locked, so that its existence and its team cannot change until the commit.
 _STANDING = """
     select p.id, p.name, p.creator_id, p.status, exists (
         select from onswift.project_team m where m.project_id = p.id and m.user_id = $2 and m.removed_at is null
@@ -112,8 +112,8 @@ TEAMS = Many(
     from onswift.project_team m join users u on u.id = m.user_id
     where m.project_id = any ($1::uuid[]) and m.removed_at is null order by m.joined_at, u.id""",
 )
-# Who of users $2 works on a project with user $1: its creator, and those of the team who have handed something in or written a
-# comment. A creator puts anybody into a team: that makes nobody known. (Who has written in its conversation: groups.KNOWN.)
+# Those of users $2 who work on a project with user $1: its creator, and team members who have submitted a deliverable or written
+# a comment. Being in a team is not enough, since creators can add anybody. (For messages in its conversation: groups.KNOWN.)
 COLLEAGUES = Many(
     Colleague,
     """
@@ -150,13 +150,13 @@ ADD_MEMBER = One(
         where m.removed_at is not null
     returning id, project_id, user_id, role, joined_at""",
 )
-# $4: whether she leaves by choice.
+# $4: whether the talent leaves by choice.
 REMOVE_MEMBER = Run(
     """
     update onswift.project_team set removed_at = $3, left_by_choice = $4
     where project_id = $1 and user_id = $2 and removed_at is null"""
 )
-# Whether user $2 has left by choice since $3, and was not added again.
+# Whether user $2 has left by choice since $3 and was not added again.
 HAS_LEFT = Scalar(
     bool,
     """

@@ -1,4 +1,4 @@
-"""Tasks whose assignee is to be reminded."""
+"""Due reminders of assignees about their tasks."""
 
 from datetime import date
 from uuid import UUID
@@ -16,7 +16,7 @@ class Reminded(msgspec.Struct, frozen=True):
     due_date: date
 
 
-# Marked as they are taken: what another worker holds, or somebody changes at this moment, is left for the next time.
+# Marked as they are taken. Rows locked by another worker or by a change are left for the next run.
 TAKE = Many(
     Reminded,
     """

@@ -1,10 +1,10 @@
-"""What a review depends on."""
+"""The conditions for a review."""
 
 from uuid import UUID
 
 from core.platform.db import Scalar
 
-# Locked, so that it is still completed at the commit. Who was removed from the team keeps the row, and has worked on it, too.
+# Locked, so that it is still completed at the commit. Former team members keep their row, so they count as well.
 COMPLETED_TOGETHER = Scalar(
     UUID,
     """

@@ -1,4 +1,4 @@
-"""Tasks. Callers see those of their own projects: created by them, or with them in the team."""
+"""Tasks. Callers see those of projects that they created or whose team they are in."""
 
 from datetime import date, datetime
 from uuid import UUID
@@ -12,7 +12,7 @@ from marketplaces.onswift.structs.tasks import Sort, Unassigned
 
 
 class Place(msgspec.Struct, frozen=True, array_like=True):
-    """The place of a task in a list of this order."""
+    """The position of a task in a list of this order."""
 
     sort: Sort
     id: UUID
@@ -23,7 +23,7 @@ class Place(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def values(self) -> tuple[object, ...]:
-        """What the queries take."""
+        """Return the parameters for the queries."""
         return self.id, self.due_date, self.created_at, self.name, self.status
 
 
@@ -47,7 +47,7 @@ COLUMNS = """t.id, t.project_id, p.name as project_name, t.name, t.description, 
         u.id as assignee_id, u.name as assignee_name, u.avatar_url as assignee_avatar,
         t.due_date, t.created_at, t.updated_at, t.completed_at"""
 _TASKS = "onswift.tasks t join onswift.projects p on p.id = t.project_id left join users u on u.id = t.assignee_id"
-# A user's own tasks ($1): all of the projects that she has created, and those that are assigned to her.
+# The tasks of user $1: all tasks of projects created by the user, and tasks assigned to the user.
 OWN = """(
         select t.* from onswift.projects p join onswift.tasks t on t.project_id = p.id
         where p.creator_id = $1 and p.deleted_at is null
@@ -72,7 +72,7 @@ COUNT_OF_PROJECT = Scalar(int, f"select count(*) from onswift.tasks t where {_OF
 _FILTERED = """($2::text is null or t.status = $2) and ($3::uuid is null or t.assignee_id = $3)
     and ($4::uuid is null or t.project_id = $4)"""
 _BY_STATUS = "array_position(array['planning', 'in-progress', 'completed'], {}.status)"
-# What the list is sorted by, and whether in descending order; `{0}` is a task, or the place of one.
+# The sort key of the list, and whether it is descending; `{0}` is a task, or the position of one.
 _ORDERS: dict[Sort, tuple[tuple[str, ...], bool]] = {
     "dueDate": (("{0}.due_date", "{0}.id"), False),
     "-dueDate": (("{0}.due_date", "{0}.id"), True),
@@ -86,7 +86,7 @@ _ORDERS: dict[Sort, tuple[tuple[str, ...], bool]] = {
 
 
 def _sorted_by(keys: tuple[str, ...], *, descending: bool) -> Many[TaskRow]:
-    """Declare the list of a user's tasks in an order, after a place ($7 to $11: Place.values; null: from the first on)."""
+    """Declare the list of a user's tasks in an order, after a position ($7 to $11: Place.values; null: from the start)."""
     of_task, of_place = (", ".join(key.format(one) for key in keys) for one in ("t", "a"))
     order = ", ".join(key.format("t") + (" desc" if descending else "") for key in keys)
     return Many(
@@ -124,7 +124,7 @@ INSERT = Run(
     insert into onswift.tasks (id, project_id, name, description, assignee_id, due_date, created_at, updated_at)
     values ($1, $2, $3, $4, $5, $6, $7, $7)"""
 )
-# Who gets a task or a new day for it is reminded anew.
+# A new assignee or due date resets the reminder.
 UPDATE = Run(
     """
     update onswift.tasks set name = $2, description = $3, status = $4, assignee_id = $5, due_date = $6, updated_at = $7,
@@ -132,7 +132,7 @@ UPDATE = Run(
         reminded_at = case when assignee_id = $5 and due_date = $6 then reminded_at end
     where id = $1"""
 )
-# Who is out of the team has nothing to do there any more; what is completed stays hers.
+# Unassigns the open tasks of a user who has left the team; completed ones stay.
 UNASSIGN = Many(
     Unassigned,
     """

@@ -34,7 +34,7 @@ class Profile(msgspec.Struct, frozen=True):
 
 
 class Found(msgspec.Struct, frozen=True):
-    """A page of a search, and how many matches there are up to the depth that was looked at."""
+    """A page of a search, and the number of matches within the examined depth."""
 
     ids: list[UUID]
     total: int

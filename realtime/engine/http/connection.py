@@ -1,4 +1,4 @@
-"""How aiohttp reads a connection here: piece by piece, from a budget, with deadlines for heads and bodies."""
+"""Reads a connection for aiohttp: in pieces, within a budget, with deadlines for heads and bodies."""
 
 import asyncio
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from realtime.engine.limits.budget import KNOWN, NEW, PARSE, SLICE, Budget
 from realtime.engine.limits.guard import Client, Guard
 
 MAX_HEAD: Final = 16 * 1024  # bytes
-# Parsed requests of a connection that may wait to be served; what comes after them is not parsed yet.
+# Parsed requests of a connection that may wait to be served; later ones are not parsed yet.
 PIPELINED: Final = 2
 # Of a body, parsed in one turn: at most twice as many bytes, and a fourth as many chunks.
 READ_BYTES: Final = 32 * 1024
@@ -25,12 +25,12 @@ READ_BYTES: Final = 32 * 1024
 BODY_PIECE: Final = 64 * 1024
 PIECE: Final = 1024
 FRAMING: Final = 16.0  # bytes of the framing of chunks that cost a unit
-BODY_HELD: Final = 256 * 1024  # bytes; no more of a body counts as held: large ones go to the disk
+BODY_HELD: Final = 256 * 1024  # bytes; at most this much of a body counts as held, since large ones go to disk
 HEAD_TIME: Final = 10.0  # seconds from the first byte of a head to its last
 BODY_TIME: Final = 20.0  # seconds in which a body must ...
 BODY_LEAST: Final = 2048  # ... come on by so many bytes, as long as we take it
 ANSWER_WATER: Final = 64 * 1024  # bytes of an answer that may wait for the client while more of it is made
-ANSWER_HELD: Final = 4 * 1024 * 1024  # bytes; no more of one counts as unread: exports and feeds may be larger
+ANSWER_HELD: Final = 4 * 1024 * 1024  # bytes; at most this much of an answer counts as unread (exports may be larger)
 IDLE_TIME: Final = 75.0  # seconds between two requests; longer than proxies keep a connection, so that they close it
 
 
@@ -70,13 +70,13 @@ class Connection(web.RequestHandler):
             max_line_size=MAX_HEAD,
             max_field_size=MAX_HEAD,
             read_bufsize=READ_BYTES,
-            auto_decompress=False,  # a kilobyte would become a megabyte before anybody could object
+            auto_decompress=False,  # otherwise a kilobyte could become a megabyte before any check
         )
         self._max_msg_queue_size, self._msg_queue_resume_size = PIPELINED, PIPELINED - 1
         self.access_logger, self._logging_enabled = None, False
         self._guard = guard
         self._budget: Budget
-        self._newest: StreamReader = EMPTY_PAYLOAD  # the body of the request that came last
+        self._newest: StreamReader = EMPTY_PAYLOAD  # the body of the latest request
         self._head = 0  # bytes of a head that is not whole yet
         self._progress = 0  # bytes that came since the wheel was asked
         self._held = False  # not read: the budget is used up
@@ -120,14 +120,14 @@ class Connection(web.RequestHandler):
             transport.abort()  # or the waiting bytes would be kept until the client reads them
 
     def _leave(self) -> None:
-        """Release its places at once, or other connections of its address would be closed instead."""
+        """Release its places immediately, or other connections of its address would be closed instead."""
         self._rest = b""
         self._guard.kept.leave(self._peer.subjects, self)
         self._guard.held.put(self._client.subjects, self, 0)
         self._guard.unread.put(self._peer.subjects, self, 0)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        if self._manager is not None:  # else it was lost before: a WebSocket has its connection now
+        if self._manager is not None:  # otherwise it was lost before: its connection belongs to a WebSocket now
             self._guard.shares.leave(self._peer.subjects)
         self._guard.wheel.cancel(self)
         self._leave()
@@ -161,11 +161,11 @@ class Connection(web.RequestHandler):
         if self._may_parse():
             self._step()
         else:
-            self._resume_transport_reading()  # in turn with all others that have something to parse
+            self._resume_transport_reading()  # in turn with all other connections that have data to parse
 
     @property
     def takes_more(self) -> bool:
-        """Whether nothing is in the way of reading."""
+        """Whether the connection may be read now."""
         return self.transport is not None and not self._is_paused
 
     def _may_parse(self) -> bool:
@@ -212,7 +212,7 @@ class Connection(web.RequestHandler):
         self._watch()
 
     def _know(self, headers: Mapping[str, str]) -> None:
-        """Note whose limits the request of a parsed head counts for."""
+        """Determine the client that the request of a parsed head is charged to."""
         if self._is_proxy:
             self._guard.held.put(self._client.subjects, self, 0)
             self._client = self._client_of(headers)
@@ -229,7 +229,7 @@ class Connection(web.RequestHandler):
             self._guard.held.put(self._client.subjects, self, body + len(self._rest))
 
     def _pay(self, requests: int, framing: float) -> None:
-        """Pay from the budget of the connection; framing also from that of the address, as requests do when they are served."""
+        """Charge the budget of the connection; framing also that of the address, which requests are charged to when served."""
         budget = self._budget
         budget.credit -= requests + framing
         wait = budget.refill() if budget.credit < 0.0 else 0.0
@@ -246,7 +246,7 @@ class Connection(web.RequestHandler):
         self._resume_transport_reading()
 
     def resume_reading(self, resume_parser: bool = True) -> None:
-        """Parse what is here already in the next turn of the loop: aiohttp would parse and read all of it within this one."""
+        """Parse buffered data in the next turn of the loop: aiohttp would parse and read all of it in this one."""
         if not (self._reading_paused and resume_parser):
             super().resume_reading(resume_parser)
         elif not self._parses_on:
@@ -263,7 +263,7 @@ class Connection(web.RequestHandler):
         super()._pause_transport_reading()
 
     def _resume_transport_reading(self) -> None:
-        """Read on, when nothing is in the way and all that has come is parsed."""
+        """Resume reading, if it is allowed and all received data is parsed."""
         if self._is_paused:
             return
         if not self._rest:
@@ -302,11 +302,11 @@ class Connection(web.RequestHandler):
         return self._sender or (KNOWN if self._request_count > 1 else NEW)
 
     def unparsed(self) -> bytes:
-        """Return what has come behind all that is parsed."""
+        """Return received data that is not parsed."""
         return self._rest[self._at :]
 
     def _end(self, fault: Fault) -> None:
-        """Close the connection, with an answer where none has begun."""
+        """Close the connection, with an error response if none has begun."""
         request, transport = self._current_request, self.transport
         begun = self._waiter is None if request is None else request.writer.output_size > 0
         if transport is not None and not begun:

@@ -1,4 +1,4 @@
-"""What a request must have to open a session, to go on with one, or to become a WebSocket."""
+"""Validates requests that open a session, continue one, or upgrade to a WebSocket."""
 
 import re
 from base64 import b64decode, b64encode
@@ -40,7 +40,7 @@ _SINGLE: Final = frozenset(
 class Refused(Exception):  # noqa: N818 - named for what happened
     """The engine does not serve this request; `error` is Engine.IO's (code, message), `status` the HTTP one."""
 
-    headers: Mapping[str, str] = MappingProxyType({})  # of the answer
+    headers: Mapping[str, str] = MappingProxyType({})  # of the response
 
     def __init__(self, error: tuple[int, str], status: int = 400) -> None:
         super().__init__(error[1])
@@ -119,7 +119,7 @@ def bad_upgrade(headers: Mapping[str, str]) -> "Refused":
 def switching_protocols(key: str, protocol: str = "") -> bytes:
     """The whole answer to a request for a WebSocket. Compression is never agreed: frames are shared by many.
 
-    Who offers protocols hears the first one back, whatever it is, as from Node's server: browsers give up without an answer.
+    If the client offers subprotocols, the first is selected, as by Node's server: browsers fail without a selection.
     """
     accept = b64encode(sha1(key.encode() + _WEBSOCKET_GUID, usedforsecurity=False).digest())
     chosen = f"Sec-WebSocket-Protocol: {protocol}\r\n" if protocol else ""
@@ -127,13 +127,13 @@ def switching_protocols(key: str, protocol: str = "") -> bytes:
 
 
 def _offered(protocols: str) -> str:
-    """The first of the protocols that are offered, "" if it is none."""
+    """The first of the offered subprotocols, "" if there are none."""
     first = protocols.partition(",")[0].strip()
     return first if _TOKEN.fullmatch(first) else ""
 
 
 def read_upgrade(head: bytes, remote: str, paths: Collection[str]) -> Request | None:
-    """The request in a head, if it is a plain one for a WebSocket on one of `paths`; None leaves it to aiohttp."""
+    """The request in a head, if it is a simple one for a WebSocket on one of `paths`; None leaves it to aiohttp."""
     lines = head.decode("latin-1").split("\r\n")
     method, _, rest = lines[0].partition(" ")
     target, _, version = rest.partition(" ")

@@ -1,7 +1,7 @@
 """Reads connections into one shared buffer, a bounded number of bytes in a loop turn.
 
-Without it the loop reads up to 256 KB of each connection before anything else runs: with some hundred clients that push, tens of
-milliseconds and as many megabytes in one turn.
+Without it the loop reads up to 256 KB of each connection before anything else runs: with a few hundred busy clients, tens of
+milliseconds and tens of megabytes in one turn.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Responses of aiohttp in the envelope of our errors."""
+"""aiohttp responses in our error envelope."""
 
 from aiohttp import hdrs, web
 
@@ -11,12 +11,12 @@ def in_our_form(error: web.HTTPError) -> web.Response:
     if "Allow" in error.headers:
         response.headers["Allow"] = error.headers["Allow"]
     if error.status == 417:
-        response.force_close()  # its body may come or not
+        response.force_close()  # its body may not have been received
     return response
 
 
 def too_many() -> web.Response:
-    """Return the answer to a request of an address that asks too much."""
+    """Return the answer to a request of an address that exceeds its rate."""
     response = response_of(TOO_MANY)
     response.headers["Retry-After"] = "1"
     response.force_close()
@@ -24,7 +24,7 @@ def too_many() -> web.Response:
 
 
 class _Anonymous(web.Response):
-    """A response that does not name aiohttp's version; no application is there yet to take it out."""
+    """A response without aiohttp's version, which at this stage no application would remove."""
 
     async def _prepare_headers(self) -> None:
         await super()._prepare_headers()

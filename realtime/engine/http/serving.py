@@ -1,4 +1,4 @@
-"""How aiohttp serves the requests of a connection here: within the rate of their address, and with our errors."""
+"""Serves the requests of a connection with aiohttp: within the rate of their address, and with our errors."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -24,7 +24,7 @@ _GONE: Final = (HttpProcessingError, RequestPayloadError, ConnectionError)
 class Http(Connection):
     """Serves a connection with aiohttp.
 
-    Requests beyond the rate of their address are served late (guard.py): behind our proxies, the address that they forward.
+    Requests beyond the rate of their address are delayed (guard.py); behind our proxies it is the forwarded address.
     """
 
     __slots__ = ("_handle", "_queued")
@@ -40,7 +40,7 @@ class Http(Connection):
             self._queued.crowded_out()
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Handle a request, late if its address exceeds its rate; refusals are delayed too where they are frequent."""
+        """Handle a request, delayed if its address exceeds its rate; frequent refusals are delayed too."""
         client = self._client_of(request.headers) if self._is_proxy else self._peer
         is_late = bool(client.subjects) and self._asks_too_much(request, client)
         if (is_late or not self._guard.turns.pass_by(SERVE, self.turn)) and not await self._wait(
@@ -87,7 +87,7 @@ class Http(Connection):
             self._queued = None
 
     def _make_error_handler(self, err_info: _ErrInfo) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
-        """Refuse what could not be parsed, late if that is too frequent."""
+        """Refuse an unparsable request, delayed if that is too frequent."""
         handle = super()._make_error_handler(err_info)
 
         async def refuse(request: web.BaseRequest) -> web.StreamResponse:
@@ -97,7 +97,7 @@ class Http(Connection):
         return refuse
 
     def log_exception(self, *args: object, **kw: object) -> None:
-        """Log what failed, but not that aiohttp cannot read on from a connection that we have closed."""
+        """Log an exception, except aiohttp's failures to read from a connection that we have closed."""
         if not self._force_close:
             super().log_exception(*args, **kw)
 
@@ -108,7 +108,7 @@ class Http(Connection):
         exc: BaseException | None = None,
         message: str | None = None,  # noqa: ARG002 - holds what the client sent
     ) -> NoReturn:
-        """Answer what no handler has answered, and close. Only our own failures are logged: others show what the client sent."""
+        """Answer a request that failed outside a handler, and close. Client errors are not logged: they hold client data."""
         fault = INTERNAL
         if isinstance(exc, _GONE) or status == BAD_REQUEST.status:
             fault = HEADERS_TOO_LARGE if _is_too_large(exc) else BAD_REQUEST
@@ -122,7 +122,7 @@ class Http(Connection):
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
-        """Answer in our form what aiohttp refuses by itself, such as unknown paths: its own form repeats the request."""
+        """Replace aiohttp's own error responses, such as for unknown paths: they repeat parts of the request."""
         ours = in_our_form(resp) if isinstance(resp, web.HTTPError) else resp
         self._answer = getattr(getattr(ours, "body", None), "held", 0)
         try:
@@ -132,7 +132,7 @@ class Http(Connection):
 
 
 def _lists_too_much(request: web.BaseRequest) -> bool:
-    """Whether a header has so many items that they may not be looked at."""
+    """Whether a header has too many items to be parsed."""
     headers = request.headers
     return any(name in headers and headers[name].count(between) > most for name, between, most in MOST_ITEMS)
 

@@ -1,4 +1,4 @@
-"""How much work one client may cause: in one loop turn, in the long run, and by refusals.
+"""Bounds the work that one client may cause: per loop turn, over time, and by refusals.
 
 A `Budget` belongs to a connection and is checked before anything is parsed. A client that has used it up is not read until it
 is refilled, so that TCP slows the sender down; one that is refused too often is disconnected. `Turns` bounds the work of all
@@ -17,9 +17,9 @@ from realtime.engine.config import Config
 # A frame, a packet of a payload or a request costs one unit, and one more for each UNIT bytes.
 UNIT: Final = 4096  # bytes
 SEGMENT: Final = 1 / 16  # units for a piece of a frame: 1 MB over Ethernet makes 700 of them
-AT_ONCE: Final = 16.0  # units that are taken from the bucket at once, so that most frames cost one comparison
+AT_ONCE: Final = 16.0  # units that are taken from the bucket together, so that most frames cost one comparison
 
-CONNECT_REFUSED: Final = 10.0  # refusals that a refused CONNECT counts for: six at once, then one in ten seconds
+CONNECT_REFUSED: Final = 10.0  # refusals that a refused CONNECT counts as: a burst of six, then one in ten seconds
 
 # Of a loop turn, in units. An event takes 20 to 100 us, so one connection holds the loop for less than a millisecond, and
 # all that have more to be worked off for some three.
@@ -36,11 +36,11 @@ READ_OF_TURN: Final = 512 * 1024
 LITTLE: Final = 4096
 AT_MOST: Final = 64 * 1024
 
-# Queues of senders that we do not know, see `Turns`.
+# Queues of unknown senders, see `Turns`.
 NEW: Final = ""
 KNOWN: Final = "known"  # has been served before
 
-# Pings in a row that may stay unanswered because we did not read: after that the client counts as gone.
+# Consecutive pings that may stay unanswered because we did not read; after that the client counts as disconnected.
 EXCUSES: Final = 5
 
 
@@ -85,7 +85,7 @@ class Budget:
         return traffic.wait(now, batch)
 
     def hold(self, seconds: float) -> None:
-        """Note that the client is not read for so long."""
+        """Record that the client is not read for this time."""
         self._held, self._held_until = True, monotonic() + seconds
         if not self._slowed:
             self._slowed = True
@@ -99,18 +99,18 @@ class Budget:
         return False
 
     def excuses_silence(self) -> bool:
-        """Whether a pong may be missing because we did not read since the ping, or since the last time we asked."""
+        """Whether a pong may be missing because we did not read since the ping, or since the last call of this."""
         held, self._held = self._held, monotonic() < self._held_until
         self._excuses += 1
         return held and self._excuses <= EXCUSES
 
     def heard_pong(self) -> None:
-        """The client is there."""
+        """Record a pong: the client is connected."""
         self._held, self._excuses = False, 0
 
 
 class Worker(Protocol):
-    """Has more to do than a turn allows."""
+    """A party with more work than one turn allows."""
 
     def work(self) -> float:
         """Do at most a slice, and return the units that it took."""
@@ -151,7 +151,7 @@ class Turns:
         return True
 
     def read(self, size: int) -> None:
-        """Note that so many bytes were read: when they are too many, there is little room left in this turn."""
+        """Record bytes read in this turn; after too many, `room` becomes small for the rest of it."""
         self._bytes -= size
         if self._bytes <= 0:
             self.room = self._little

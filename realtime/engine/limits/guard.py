@@ -18,15 +18,15 @@ from realtime.engine.limits.budget import Turns
 from realtime.engine.wheel import Wheel
 
 LEAST_HELD: Final = 4096  # bytes of one connection that are not worth counting
-# What the connections of an address may have waiting before they are behind: one as much as is good, very many little each.
+# Unread bytes that the connections of an address may have before they are behind: the more connections, the fewer each.
 WATER: Final = 8 * 1024 * 1024  # bytes of the first of them together
 LEAST_WATER: Final = 16 * 1024  # bytes of one
-REMEMBERED: Final = 4096  # addresses that are not parsed again whenever something is counted for them
+REMEMBERED: Final = 4096  # addresses whose parsed form is cached
 TICKS: Final = 32  # of the wheel, within the shorter of the heartbeat's two delays
 
 
 class Held:
-    """The bytes of unfinished messages and bodies of each subject, at most `most` times its factor: beyond, the largest goes."""
+    """The bytes of unfinished messages and bodies per subject, at most `most` times its factor; beyond, the largest is closed."""
 
     __slots__ = ("_most", "_of")
 
@@ -35,7 +35,7 @@ class Held:
         self._of: dict[str, _Sizes] = {}
 
     def put(self, subjects: Nested, guest: Guest, size: int) -> None:
-        """Note what one holds now."""
+        """Set the number of bytes that a guest holds now."""
         for subject, factor in subjects:
             sizes = self._of.get(subject)
             if sizes is None:
@@ -53,7 +53,7 @@ class Held:
 
 
 class _Sizes:
-    """What each guest of a subject holds, and the sum."""
+    """The bytes held by each guest of a subject, and their sum."""
 
     __slots__ = ("of", "total")
 
@@ -68,7 +68,7 @@ class _Sizes:
 
 
 class Shares:
-    """How many bytes may wait for each connection of a subject: the more there are, the fewer for the next."""
+    """How many bytes may wait for each connection of a subject: each further connection gets less."""
 
     __slots__ = ("_counts",)
 
@@ -100,7 +100,7 @@ def _unknown(_request: web.BaseRequest) -> str:
 
 
 class Client(NamedTuple):
-    """Whose limits a request counts for; without subjects it counts for none."""
+    """The client that a request is charged to; without subjects it is not charged."""
 
     address: str
     subjects: Nested
@@ -109,8 +109,8 @@ class Client(NamedTuple):
 class Guard:
     """The bounds of one process.
 
-    `session_of` and `user_of` return which session that was let in, or whose valid token, a request shows; "" if it shows none.
-    The engine and the application put theirs here.
+    `session_of` and `user_of` return the accepted session of a request, or the user of its valid token; "" if it has none. The
+    engine and the application set them.
     """
 
     def __init__(self, config: Config) -> None:
@@ -132,7 +132,7 @@ class Guard:
         self._subjects = lru_cache(REMEMBERED)(self._work_out_subjects)
 
     def subjects(self, address: str) -> Nested:
-        """Return what an address is counted as; nothing if it is not counted."""
+        """Return the subjects that an address is charged to; none if it is not limited."""
         return self._subjects(address)
 
     def _work_out_subjects(self, address: str) -> Nested:
@@ -140,15 +140,15 @@ class Guard:
         return () if not address or not config.rates or config.trusted(address) else config.subjects(address)
 
     def count_connection(self, client: Client) -> None:
-        """Pay for a new connection, which costs work even if it is closed at once."""
+        """Charge a new connection, which costs work even if it is closed immediately."""
         self.traffic.take(client.subjects, monotonic())
 
     def let_in(self, subjects: Nested) -> None:
-        """Give back what a session has paid for its opening: users do not use up what their address may ask."""
+        """Refund the cost of opening a session, so that users do not use up the rate of their address."""
         self.traffic.charge(subjects, monotonic(), -1.0)
 
     def client(self, peer: str, forwarded: str | None) -> Client:
-        """Return whose limits a request counts for: behind our proxies the address that they forward; none if that is invalid."""
+        """Return the client to charge: behind our proxies, the forwarded address; without subjects if that is invalid."""
         try:
             address = self.config.address(peer, forwarded)
         except ValueError:
@@ -156,13 +156,13 @@ class Guard:
         return Client(address, self.subjects(address))
 
     def sender(self, request: web.BaseRequest) -> str:
-        """Return the sender who pays for a request whose address has used up its rate."""
+        """Return the sender to charge for a request whose address has used up its rate."""
         return self.session_of(request) or self.user_of(request)
 
     def is_late(
         self, client: Client, buckets: NestedBuckets, known: Callable[[], str] = _nobody, cost: float = 1.0
     ) -> bool:
-        """Pay for a request; True if it exceeds the rate. A `known` sender pays itself when its address has nothing left."""
+        """Charge a request; True if it exceeds the rate. A `known` sender is charged itself if its address has nothing left."""
         now = monotonic()
         if buckets.take(client.subjects, now, cost) <= 0.0:
             return False

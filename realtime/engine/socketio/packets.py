@@ -1,7 +1,7 @@
 """Socket.IO 5 packets: encoded into finished frames, decoded from text.
 
 `<type>[<attachments>-][<namespace>,][<id>][<JSON>]`, inside an Engine.IO message (a leading 4), one WebSocket frame each.
-Blanks around JSON mean nothing: websocat and others send whole lines, with their ends.
+Blanks around JSON are ignored: websocat and others send whole lines, including line ends.
 """
 
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ class MalformedPacket(Exception):  # noqa: N818 - named for what happened
 
 
 class Packet(msgspec.Struct, gc=False):
-    """A decoded packet; `payload` is JSON text, not yet looked at ("" if there is none)."""
+    """A decoded packet; `payload` is JSON text, not yet decoded ("" if there is none)."""
 
     type: int
     namespace: str
@@ -90,7 +90,7 @@ def event_name(payload: str) -> str:
 
 
 def _spelled_name(payload: str) -> str:
-    """The name by real JSON decoding: it has escapes, or blanks around it."""
+    """The name, decoded as JSON because it has escapes, or blanks around it."""
     try:
         return _decode_string(_decode_array(payload)[0])
     except (*_BAD_JSON, IndexError):

@@ -1,7 +1,7 @@
-"""Clients that are set to another parser than Socket.IO's default one: they are refused in words that they can read.
+"""Refuses clients with a custom Socket.IO parser, in the format of that parser.
 
-`socket.io-msgpack-parser` sends each packet as a map in a binary message, those made as Socket.IO's guide shows it as a JSON
-object. Without an answer in the same form such a client shows nothing, and connects again and again.
+`socket.io-msgpack-parser` sends each packet as a map in a binary message; parsers written after Socket.IO's guide send a JSON
+object. Without a reply in its format, such a client shows no error and reconnects forever.
 """
 
 from typing import Final
@@ -15,7 +15,7 @@ MESSAGE: Final = "This server speaks Socket.IO's default parser: remove the `par
 
 
 class _Packet(msgspec.Struct):
-    """What all of them say of a packet."""
+    """The fields of a packet that all parsers have."""
 
     type: int
     nsp: str
@@ -34,7 +34,7 @@ _to_json = msgspec.json.Encoder().encode
 
 
 def refusal(message: str | bytes) -> bytes | None:
-    """The frame that refuses a packet of another parser; None if it is of none that we know."""
+    """The frame that refuses a packet of a custom parser; None if the parser is unknown."""
     try:
         packet = _from_msgpack(message) if isinstance(message, bytes) else _from_json(message)
     except (msgspec.DecodeError, RecursionError):

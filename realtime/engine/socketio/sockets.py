@@ -1,4 +1,4 @@
-"""Socket.IO on a session: namespaces, and in each that the client joins a `Socket` of the application."""
+"""Socket.IO on a session: its namespaces, with a `Socket` of the application for each one that the client joins."""
 
 import logging
 import secrets
@@ -21,7 +21,7 @@ from realtime.engine.socketio.packets import (
 from realtime.engine.transports.frames import POLICY_VIOLATION, PROTOCOL_ERROR, TOO_BIG, UNSUPPORTED
 from realtime.engine.transports.websocket import UNFINISHED
 
-MAX_KNOCK: Final = 16 * 1024  # bytes of a message of a client that is in no namespace yet: room for its token
+MAX_CONNECT_BYTES: Final = 16 * 1024  # bytes of a message of a client that is in no namespace yet: room for its token
 MAX_NAMESPACES: Final = 16  # of one client
 MAX_ATTACHMENTS: Final = 32  # of one packet; their bytes together are bound by max_payload
 CLIENT_LEFT, SERVER_LEFT = "client namespace disconnect", "server namespace disconnect"
@@ -124,7 +124,7 @@ class SocketIO:
         self._gathering: tuple[Packet, list[bytes]] | None = None
         self._gathered = 0  # bytes of a packet that lacks attachments
         self.slot = 0
-        session.max_payload = min(MAX_KNOCK, session.max_payload)
+        session.max_payload = min(MAX_CONNECT_BYTES, session.max_payload)
         session.engine.wheel.schedule(self, session.engine.config.connect_timeout)
 
     def due(self) -> None:

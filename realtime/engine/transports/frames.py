@@ -27,7 +27,7 @@ _SHORT_TEXT = [bytes((FIN | TEXT, size)) for size in range(126)]
 
 
 class BrokenFrame(Exception):  # noqa: N818 - named for what happened, not for being an exception
-    """The peer broke the WebSocket protocol; `code` is the close code that says how, `why` says it in words."""
+    """The peer violated the WebSocket protocol; `code` is the close code, `why` the reason in words."""
 
     def __init__(self, code: int, why: str) -> None:
         super().__init__(why)

@@ -21,7 +21,7 @@ from realtime.engine.session import (
 )
 from realtime.engine.socketio.packets import BLANK
 from realtime.engine.transports.frames import TEXT, unwrap
-from realtime.engine.transports.websocket import FAREWELL, HIGH_WATER, OVERFLOW
+from realtime.engine.transports.websocket import CLOSE_TIME, HIGH_WATER, OVERFLOW
 
 POST_TIME: Final = 60.0  # seconds for all of a payload; without a pong the session ends before
 # Official clients send all they have in one payload of up to max_payload bytes, but never thousands of packets.
@@ -80,7 +80,7 @@ class Polling:
         self.session = session
         self.posting = False
         self.slot = 0
-        self.upgrading = False  # polls are answered at once, so that the client can stop polling
+        self.upgrading = False  # polls are answered immediately, so that the client can stop polling
         self.ended = ""  # why, once polling is over ...
         self.why = ""  # ... and in words for a developer
         self._frames: list[bytes] = []
@@ -136,10 +136,10 @@ class Polling:
         self.why = why
         self._end(reason)
         if reason not in _ABRUPT and (self._frames or self._waiter is None):
-            self.session.engine.partings[self.session.sid] = self.session
-            self.session.engine.wheel.schedule(self, FAREWELL)
+            self.session.engine.unfetched[self.session.sid] = self.session
+            self.session.engine.wheel.schedule(self, CLOSE_TIME)
         elif self._waiter is None:
-            self._forget()  # nobody can fetch it any more
+            self._forget()  # it cannot be fetched any more
         self._answer()
 
     def _end(self, reason: str) -> None:
@@ -151,11 +151,11 @@ class Polling:
     def due(self) -> None:
         """The client has fetched the end, or its time for that is over."""
         self.session.engine.wheel.cancel(self)
-        self.session.engine.partings.pop(self.session.sid, None)
+        self.session.engine.unfetched.pop(self.session.sid, None)
         self._forget()
 
     def upgrade(self) -> None:
-        """Answer the poll that waits, and others at once."""
+        """Answer the waiting poll now, and later ones immediately."""
         self.upgrading = True
         self._answer()
 

@@ -72,7 +72,7 @@ class Probe:
         """Do nothing: only the answer to the probe is ever written."""
 
     def catch_up(self) -> None:
-        """Do nothing, likewise."""
+        """Do nothing: see `fall_behind`."""
 
     def close(self, reason: str, code: int, why: str = "") -> None:
         """Withdraw the offer; the session continues to poll."""

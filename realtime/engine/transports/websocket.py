@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 # Bytes that may wait for a client before it is behind; fewer if its address has very many connections.
 HIGH_WATER: Final = 256 * 1024
 OVERFLOW: Final = 16 * HIGH_WATER  # bytes that may wait for a client that is behind
-FAREWELL: Final = 5.0  # seconds that a peer has to read our close frame and hang up
+CLOSE_TIME: Final = 5.0  # seconds that a peer has to read our close frame and hang up
 GRACE: Final = 64 * 1024  # bytes that it may still send then; the rest is not read
 UNFINISHED: Final = "This address has begun more than it may without finishing it"
 
@@ -136,7 +136,7 @@ class WebSocket(asyncio.Protocol):
 
     @property
     def takes_more(self) -> bool:
-        """Whether nothing is in the way of reading; once closing, whether the peer has not sent too much more."""
+        """Whether the peer may be read now; once closing, whether it is still within GRACE."""
         return self._need >= 0 if self.closing else not self._paused
 
     def _between_messages(self) -> bool:
@@ -229,7 +229,7 @@ class WebSocket(asyncio.Protocol):
             self.transport.abort()  # or the waiting bytes would be kept for all of the closing handshake
 
     def _go_on(self, *, is_more: bool) -> None:
-        """Read on, or process the tail in a later turn, or when there is credit again."""
+        """Resume reading, or process the tail in a later turn or when there is credit again."""
         wait = self.budget.refill() if self.budget.credit < (1.0 if is_more else 0.0) else 0.0
         if wait > 0.0:
             self.budget.hold(wait)
@@ -308,7 +308,7 @@ class WebSocket(asyncio.Protocol):
             with suppress(OSError):  # reset by the peer; the loop has not reported it yet
                 self.transport.write_eof()
             self.transport.resume_reading()  # to see the peer hang up
-            self.engine.wheel.schedule(self, FAREWELL)
+            self.engine.wheel.schedule(self, CLOSE_TIME)
             self.engine.leaving(self)
 
     def _closing_frame(self, reason: str, code: int, why: str) -> bytes:

@@ -148,7 +148,7 @@ async def test_a_key_ends_some_day_and_not_before_it_begins(env: Environment, us
     assert await code_of(made(env, user, expires_at=clock.now() + lifetime)) == "VALIDATION_ERROR"
 
 
-async def test_a_user_has_so_many_keys_however_many_she_makes_at_once(env: Environment, user: User) -> None:
+async def test_concurrent_creations_do_not_exceed_the_limit_of_api_keys(env: Environment, user: User) -> None:
     rules = replace(RULES, most=3)
     outcomes = await asyncio.gather(*(made(env, user, rules=rules) for _ in range(6)), return_exceptions=True)
     assert sum(isinstance(one, NewApiKey) for one in outcomes) == 3

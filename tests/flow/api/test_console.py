@@ -184,7 +184,7 @@ async def test_a_trace_says_why_somebody_did_not_get_it(
     assert states(await trace(operator, sent, userId=str(uuid4()))) == {}
 
 
-async def test_a_trace_shows_who_does_not_read_and_up_to_where_she_was_told(
+async def test_a_trace_shows_slow_members_and_the_last_message_delivered_to_them(
     operator: Caller, env: Environment, hub: str
 ) -> None:
     ann = await (await env.chatter("Ann", hub)).connect()

@@ -39,7 +39,7 @@ async def pair(api: Api) -> Pair:
     return Pair(creator, talent, await api.signed_up("talent", "Eve"), reply.body["id"])
 
 
-async def test_a_conversation_is_created_once_whoever_asks(api: Api) -> None:
+async def test_a_pair_has_one_conversation_whichever_user_creates_it(api: Api) -> None:
     ann, bob = await api.signed_up("creator", "Ann"), await api.signed_up("talent", "Bob")
     created = await ann.post("/conversations", participantId=bob.id)
     assert created.status == 201

@@ -76,7 +76,7 @@ async def test_what_is_not_there_and_what_is_not_done_is_an_error_of_the_same_fo
     assert {"GET", "POST"} <= {method.strip() for method in wrong.headers["Allow"].split(",")}
 
 
-async def test_a_bug_is_an_internal_error_that_tells_nothing(
+async def test_a_bug_is_an_internal_error_without_details(
     api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def broken(*_: object) -> None:
@@ -225,7 +225,7 @@ async def test_without_redis_calls_are_answered_and_a_mail_is_not_promised(
     assert await env.resources.db.fetchval(sql, RESET) == 0, "nothing is stored that was not mailed"
 
 
-async def test_a_database_that_is_away_is_a_503_and_comes_back(settings: Settings, servers_folder: Path) -> None:
+async def test_calls_get_503_while_the_database_is_down_and_recover(settings: Settings, servers_folder: Path) -> None:
     folder = servers_folder / "mortal"
     async with AsyncExitStack() as stack:
         with embedded_postgres(folder, fsync=False) as server:

@@ -74,7 +74,7 @@ async def test_a_hub_that_postgres_does_not_answer_says_so_and_its_heartbeat_is_
     await listed(operator, lambda seen: not missing(seen))
 
 
-async def test_a_check_that_cannot_be_cancelled_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_check_that_cannot_be_cancelled_blocks_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("realtime.operations.probes.CHECK_SECONDS", 0.05)
     end = asyncio.Event()
 

@@ -61,7 +61,7 @@ async def test_a_repeat_is_one_whatever_the_order_of_its_fields_and_its_blanks(a
     assert await count(env) == 1
 
 
-async def test_a_call_that_was_refused_can_be_mended_and_repeated_with_its_key(api: Api, env: Environment) -> None:
+async def test_a_refused_call_can_be_corrected_and_repeated_with_its_key(api: Api, env: Environment) -> None:
     ann = await api.signed_up()
     assert (await create(ann, "1", dueDate="1999-12-31")).status == 400
     assert (await create(ann, "1")).status == 201

@@ -78,7 +78,7 @@ async def test_of_two_signups_at_once_with_one_address_one_wins(api: Api) -> Non
     assert sorted(reply.status for reply in replies) == [201, 409, 409, 409]
 
 
-async def test_a_bad_signup_is_told_which_field_is_wrong(api: Api) -> None:
+async def test_an_invalid_signup_gets_an_error_for_each_wrong_field(api: Api) -> None:
     good = {"email": "ann@example.com", "password": PASSWORD, "name": "Ann", "userType": "creator"}
     for field, value in BAD_SIGNUPS:
         reply = await api.anyone.post("/auth/signup", **(good | {field: value}))
@@ -86,7 +86,7 @@ async def test_a_bad_signup_is_told_which_field_is_wrong(api: Api) -> None:
     assert (await api.log_in("ann@example.com")).status == 401, "nobody was signed up"
 
 
-async def test_all_that_is_wrong_with_a_signup_is_told_at_once(api: Api) -> None:
+async def test_all_problems_of_a_signup_are_reported_together(api: Api) -> None:
     reply = await api.anyone.post("/auth/signup", email="x", password="short", name="", userType="creator")
     assert set(reply.fields) == {"email", "password", "name"}
 

@@ -205,7 +205,7 @@ async def test_where_one_of_two_limits_refuses_the_other_is_not_charged(ctx: Ctx
     assert [one.left for one in ctx.resources.limits._take_here(here)] == [7, 0]
 
 
-async def test_a_64_whose_48_is_refused_is_not_charged_either(ctx: Ctx) -> None:
+async def test_a_request_refused_for_its_48_is_not_charged_to_its_64(ctx: Ctx) -> None:
     for net in range(8):
         for _ in range(3):
             await take_there(ctx, f"2001:db8:1:{net}::1")

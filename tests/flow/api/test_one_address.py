@@ -129,7 +129,7 @@ async def test_a_known_device_is_limited_by_itself(api: Api) -> None:
     assert (await log_in(api, bob.email, his)).status == 200
 
 
-async def test_a_token_that_is_not_ours_or_has_expired_vouches_for_nobody(api: Api, env: Environment) -> None:
+async def test_a_foreign_or_expired_token_does_not_replace_the_address(api: Api, env: Environment) -> None:
     ann = await api.signed_up()
     forged = KeyRing(msgspec.structs.replace(env.settings, jwt_keys=("one:" + "x" * 32,)))
     foreign = [
@@ -140,7 +140,7 @@ async def test_a_token_that_is_not_ours_or_has_expired_vouches_for_nobody(api: A
         assert (await api.anyone.post("/auth/refresh", refreshToken=token)).status == 429, token
 
 
-async def test_a_body_that_is_read_before_its_call_is_admitted_is_a_short_one_and_counts_all_the_same(api: Api) -> None:
+async def test_a_body_read_before_admission_must_be_short_and_is_charged(api: Api) -> None:
     statuses = [(await api.anyone.post("/auth/refresh", refreshToken="x" * 9000)).status for _ in range(MOST + 1)]
     assert statuses == [413] * MOST + [429]
 

@@ -91,7 +91,7 @@ async def test_nothing_is_shown_that_could_not_be_recorded_and_the_next_look_is(
     assert [action for action, _, _ in await audited(env)] == ["user.look"]
 
 
-async def test_a_silent_hub_is_not_told_to_drain_and_nothing_is_said_to_have_happened(
+async def test_draining_a_silent_hub_is_refused_with_an_error(
     operator: Caller, env: Environment, hub: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await env.hubs[0]._heartbeat._beating.stop()

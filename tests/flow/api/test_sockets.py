@@ -19,7 +19,9 @@ async def two(env: Environment, hub: str) -> tuple[Chatter, Chatter]:
     return await ann.connect(), await bob.connect()
 
 
-async def test_a_message_over_rest_and_its_changes_are_heard(api: Api, two: tuple[Chatter, Chatter]) -> None:
+async def test_a_message_over_rest_and_its_changes_are_delivered_to_sockets(
+    api: Api, two: tuple[Chatter, Chatter]
+) -> None:
     ann, bob = two
     rest = caller_of(api, ann)
     conversation = (await rest.post("/conversations", participantId=str(bob.user.id))).body["id"]

@@ -26,7 +26,7 @@ def passage(env: Environment, traced: Any, place: int) -> dict[str, Any]:
     return dict(found)
 
 
-async def test_a_trace_tells_when_a_message_came_to_each_hub_and_was_written_to_how_many(
+async def test_a_trace_shows_when_each_hub_received_a_message_and_how_many_sockets_got_it(
     operator: Caller, env: Environment, two_hubs: tuple[str, str]
 ) -> None:
     ann = await (await env.chatter("Ann", two_hubs[0])).connect()
@@ -51,7 +51,7 @@ async def test_a_trace_tells_when_a_message_came_to_each_hub_and_was_written_to_
     assert traced["committedAt"] <= passage(env, traced, 1)["arrivedAt"]
 
 
-async def test_a_trace_tells_what_the_bus_lost(operator: Caller, env: Environment, two_hubs: tuple[str, str]) -> None:
+async def test_a_trace_shows_what_the_bus_lost(operator: Caller, env: Environment, two_hubs: tuple[str, str]) -> None:
     ann = await (await env.chatter("Ann", two_hubs[0])).connect()
     bob = await (await env.chatter("Bob", two_hubs[1])).connect()
     room = await env.group(ann.user, bob.user)

@@ -55,7 +55,7 @@ def test_rooms_and_hubs_that_were_not_put_in_have_cost_what_is_said_of_them(memb
     assert f"| {members} | {hubs} | {said:.0f} | {was:.0f} | {said / was - 1:+.0%} |" in PAGE
 
 
-def test_a_room_of_a_size_that_was_not_put_in_has_cost_no_more_than_is_said_of_it() -> None:
+def test_the_predicted_cost_of_a_room_size_that_was_not_measured_is_an_upper_bound() -> None:
     four, ten = (
         values(f"1,000 msg/s into rooms of {size}", "hubs' CPU per message, microseconds")[0] for size in (4, 10)
     )

@@ -107,7 +107,7 @@ async def test_no_hub_outlives_the_process_that_watches_over_it(hubs: Running) -
         wait_for_end(pid)
 
 
-def test_a_port_that_is_taken_is_told_before_any_hub_starts(settings: Settings, port: int) -> None:
+def test_a_port_in_use_is_reported_before_any_hub_starts(settings: Settings, port: int) -> None:
     with socket.create_server(("127.0.0.1", port + 1)):
         done = greenroom("hub", "--processes", "2", "--port", str(port), **environ(settings))
     assert done.returncode == 1

@@ -70,7 +70,7 @@ def mean(found: Picture) -> tuple[int, ...]:
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "L", "LA", "1", "I;16"])
-async def test_a_png_stands_upright_whoever_looks_at_it(orientation: int, mode: str) -> None:
+async def test_a_png_keeps_its_orientation(orientation: int, mode: str) -> None:
     meant = ImageOps.exif_transpose(decoded(encoded(marked(mode), exif=exif(orientation))))
     found, clean = await examined(encoded(marked(mode), exif=exif(orientation)))
     shown = decoded(clean)
@@ -119,7 +119,7 @@ async def test_a_large_png_is_not_drawn_anew_but_says_which_way_up_it_is(
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-async def test_a_jpeg_is_upright_to_all_who_look_for_it_and_so_is_its_thumbnail(orientation: int) -> None:
+async def test_a_jpeg_and_its_thumbnail_keep_their_orientation(orientation: int) -> None:
     taken = encoded(marked(), "JPEG", quality=95, exif=exif(orientation))
     found, clean = await examined(taken, "image/jpeg")
     meant = ImageOps.exif_transpose(decoded(taken))

@@ -171,7 +171,7 @@ async def test_nothing_leaves_a_process_that_is_not_set_to_tell(settings: Settin
     assert (watchers.spans, watchers.events) == ([], [])
 
 
-async def test_a_collector_that_is_away_holds_up_nothing_for_long(settings: Settings, free_port: int) -> None:
+async def test_an_unreachable_collector_delays_nothing_for_long(settings: Settings, free_port: int) -> None:
     nowhere = f"http://127.0.0.1:{free_port}"
     logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
     lonely = msgspec.structs.replace(settings, otlp_endpoint=nowhere, sentry_dsn=f"http://key@127.0.0.1:{free_port}/1")

@@ -76,7 +76,7 @@ async def test_what_is_called_with_the_context_of_a_unit_fails_with_it(env: Envi
         assert await env.resources.db.fetchval(f"select count(*) from {table}") == 0, table
 
 
-async def test_a_process_that_dies_between_commit_and_telling_loses_nothing(
+async def test_a_process_that_dies_between_commit_and_publishing_loses_nothing(
     env: Environment, ann: Chatter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def dies(*_: object) -> None:
@@ -105,7 +105,7 @@ async def test_effects_of_a_newer_version_are_left_to_it_and_hold_up_no_others(e
     assert await waiting(env) == 1
 
 
-async def test_a_unit_within_a_unit_is_told_with_the_outer_one(env: Environment, ann: Chatter) -> None:
+async def test_a_nested_unit_of_work_performs_its_effects_with_the_outer_one(env: Environment, ann: Chatter) -> None:
     ctx = env.ctx(ann.user)
     async with unit_of_work(ctx) as outer:
         inner_ctx = Ctx(ctx.resources, ctx.publisher, ctx.policy, "test", caller=ann.user, work=outer)
@@ -116,7 +116,7 @@ async def test_a_unit_within_a_unit_is_told_with_the_outer_one(env: Environment,
     assert await ann.heard.next("waved") == {"hand": "left"}
 
 
-async def test_a_notice_is_stored_and_told_but_not_to_whoever_caused_it(env: Environment, ann: Chatter) -> None:
+async def test_a_notice_is_stored_and_sent_except_to_the_user_who_caused_it(env: Environment, ann: Chatter) -> None:
     bob, _ = await env.person("Bob")
     entity = UUID(int=7)
     async with unit_of_work(env.ctx(bob)) as work:

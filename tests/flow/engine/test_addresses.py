@@ -125,7 +125,7 @@ async def test_a_probe_is_answered_whatever_its_address_asks_and_a_flood_of_prob
     assert limited == [("traffic", "127.0.0.1"), ("probes", "127.0.0.1")]
 
 
-async def test_a_user_with_a_valid_token_pays_herself_and_only_so_much(limited: list[tuple[str, str]]) -> None:
+async def test_a_valid_token_is_charged_itself_up_to_its_own_limit(limited: list[tuple[str, str]]) -> None:
     spent = {"address_traffic": Rate("traffic", 2, 1000), "late": NEVER}
     async with door(config(limited, **spent)) as served, connected(served.port) as flood:
         flood.send(ask("/hello") * 2)

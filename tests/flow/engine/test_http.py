@@ -237,7 +237,7 @@ async def test_a_body_drop_by_drop_is_given_up(port: Port, raw: Raw) -> None:
     assert await answer(raw) == told(faults.TOO_SLOW)
 
 
-async def test_a_body_that_nobody_wants_is_not_waited_for(port: Port, raw: Raw) -> None:
+async def test_a_refused_call_does_not_wait_for_its_body(port: Port, raw: Raw) -> None:
     raw.send(b"POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n")
     assert (await raw.head()).startswith(b"HTTP/1.1 404 ")
     await wait_on(port, 30)

@@ -83,7 +83,7 @@ async def close_code(raw: Raw) -> int:
     return int.from_bytes(frame[1][:2])
 
 
-async def test_a_flood_is_slowed_down_and_every_packet_heard(limited: list[tuple[str, str]]) -> None:
+async def test_a_flood_is_slowed_down_without_losing_packets(limited: list[tuple[str, str]]) -> None:
     story = Story()
     async with (
         serving(config(limited, traffic=Rate("traffic", 30, 1)), recorder(story)) as served,

@@ -148,7 +148,7 @@ async def test_the_last_words_wait_for_a_client_that_does_not_poll_just_now(
     for expected in ("4bye", "1"):
         async with http.get(url(served, session)) as answer:
             assert await answer.text() == expected
-    assert served.engine.partings == {}
+    assert served.engine.unfetched == {}
 
 
 @pytest.mark.parametrize("said", [b"restarting", b""])
@@ -162,7 +162,7 @@ async def test_a_server_that_stops_forgets_the_session_after_the_last_words(
         assert await answer.text() == (f"4{said.decode()}" if said else "6")
     async with http.get(url(served, session)) as answer:
         assert answer.status == 400, "no close packet, after which a Python client does not come back"
-    assert served.engine.partings == {}
+    assert served.engine.unfetched == {}
 
 
 async def test_the_last_words_do_not_wait_for_ever(

@@ -59,7 +59,7 @@ async def test_the_auth_is_handed_over_unread(raw: Raw, story: Story) -> None:
     assert cast("Teller", socket).namespace == "/a"
 
 
-async def test_a_refused_client_hears_why_and_may_try_again(raw: Raw, story: Story) -> None:
+async def test_a_refused_client_gets_the_reason_and_may_try_again(raw: Raw, story: Story) -> None:
     socket = await knock(raw, story)
     socket.refuse("no", {"code": "unauthorized"})
     assert await raw.packet() == '44{"message":"no","data":{"code":"unauthorized"}}'

@@ -177,9 +177,7 @@ async def test_a_feed_that_has_not_changed_is_not_built_again_for_programs_that_
     assert built == [3, 4]
 
 
-async def test_a_feed_is_built_once_for_all_who_ask_at_the_same_time(
-    busy: People, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_concurrent_reads_build_a_feed_once(busy: People, monkeypatch: pytest.MonkeyPatch) -> None:
     built = count_of_builds(monkeypatch)
     url = (await busy.talent.post("/calendar/feed")).body["url"]
     turn, asked, version = asyncio.Event(), asyncio.Semaphore(0), queries.VERSION

@@ -158,11 +158,11 @@ async def test_an_invitation_that_is_being_made_is_erased_with_its_user_and_hold
     assert await env.resources.db.fetchval("select count(*) from invitations") == 0
 
 
-async def test_no_notification_is_stored_for_who_is_being_erased(api: Api, env: Environment) -> None:
+async def test_no_notification_is_stored_for_a_user_during_erasure(api: Api, env: Environment) -> None:
     ann = await api.signed_up()
     group = await group_of(await api.signed_up("talent", "Bob"), ann)
 
-    async def insert() -> notices.Told:
+    async def insert() -> notices.Stored:
         async with transaction(env.resources.db) as db:
             return await notices.insert(
                 db, uuid7, REVIEW_RECEIVED, [UUID(ann.id)], None, {"creator": "Bob", "rating": 5}
@@ -173,12 +173,12 @@ async def test_no_notification_is_stored_for_who_is_being_erased(api: Api, env: 
         await db.execute("update users set deleted_at = now() where id = $1", UUID(ann.id))
         storing = tasks.create_task(insert())
         await blocked(env)
-    assert storing.result() == notices.Told([], [])
+    assert storing.result() == notices.Stored([], [])
     assert group
     assert await env.resources.db.fetchval("select count(*) from notifications") == 0
 
 
-async def test_who_is_erased_is_told_of_no_message(api: Api, env: Environment) -> None:
+async def test_an_erased_user_is_not_notified_of_messages(api: Api, env: Environment) -> None:
     ann, bob = await api.signed_up(), await api.signed_up("talent", "Bob")
     pair = (await bob.post("/conversations", participantId=ann.id)).body["id"]
     await delete(env, ann)
@@ -389,7 +389,7 @@ async def test_files_are_renamed_although_the_storage_was_away_in_between(
     assert not any("bob-smith" in key for key in await objects(env))
 
 
-async def test_a_mail_that_waits_is_not_sent_to_who_is_erased(
+async def test_a_delayed_mail_is_not_sent_to_an_erased_user(
     api: Api, env: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[str] = []

@@ -13,7 +13,7 @@ from tests.flow.onswift.test_tasks import task_of
 PROFILE = {"professionalTitle": "Editor", "linkedinUrl": "https://linkedin.com/in/bob", "hourlyRate": 20}
 
 
-async def test_all_that_is_wrong_is_told_at_once_and_nothing_changes(api: Api) -> None:
+async def test_all_problems_are_reported_together_and_nothing_changes(api: Api) -> None:
     bob = await api.signed_up("talent", "Bob")
     before = (await bob.get("/users/me")).body
     refused = await bob.put(
@@ -104,6 +104,6 @@ async def test_names_are_one_visible_line_wherever_they_are_given(api: Api, env:
     assert (await api.anyone.post("/auth/signup", name=spoofed, **more)).body["user"]["name"] == "Ann"
 
 
-async def test_a_password_and_the_rest_of_a_signup_are_told_together(api: Api) -> None:
+async def test_problems_of_password_and_fields_are_reported_together(api: Api) -> None:
     refused = await api.anyone.post("/auth/signup", email="nobody", password="short", name="")
     assert set(refused.fields) == {"email", "password", "name", "userType"}

@@ -136,7 +136,7 @@ async def test_an_uploaded_file_becomes_the_avatar_and_null_takes_it_away(api: A
     assert (await bob.put("/users/me", avatarUrl=url)).status == 400, "it was taken off and is deleted"
 
 
-async def test_a_new_name_is_told_to_ones_own_sockets_and_carried_by_what_one_says_next(
+async def test_a_new_name_is_sent_to_the_users_sockets_and_used_in_later_messages(
     api: Api, env: Environment, two_hubs: tuple[str, str]
 ) -> None:
     eve, bob = await env.chatter("Eve", two_hubs[0]), await env.chatter("Bob", two_hubs[1], "talent")

@@ -199,7 +199,7 @@ async def test_the_export_of_who_has_left_names_no_conversation_by_what_it_is_ca
     assert (len(export["data"]["conversations"]), LATER in str(export)) == (1, False)
 
 
-async def test_a_talent_who_has_left_learns_nothing_of_what_became_of_her_work(people: People) -> None:
+async def test_a_talent_who_has_left_sees_no_later_changes_of_their_work(people: People) -> None:
     desk = await desk_of(people)
     before, after = [await desk.submitted() for _ in range(2)]
     await desk.revise(before)

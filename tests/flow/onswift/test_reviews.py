@@ -73,7 +73,7 @@ async def test_ratings_add_up_to_an_average_with_one_decimal_and_a_distribution(
     assert await stored_rating(env, done.talent) == (17, 4)
 
 
-async def test_a_changed_or_deleted_review_counts_no_more_as_it_was(done: People, env: Environment) -> None:
+async def test_a_changed_or_deleted_review_updates_the_summary(done: People, env: Environment) -> None:
     path = f"/reviews/{(await review(done)).body['id']}"
     changed = await done.creator.put(path, rating=2)
     assert (changed.status, changed.body["rating"], changed.body["text"]) == (200, 2, "Great")

@@ -29,7 +29,7 @@ async def leave(people: People) -> None:
     assert (await people.talent.delete(f"{people.path}/team/me")).status == 204
 
 
-async def test_a_stranger_is_in_the_team_at_once_and_hears_of_no_group(
+async def test_a_stranger_joins_the_team_immediately_and_is_not_added_to_its_group(
     env: Environment, hub: str, people: People
 ) -> None:
     """As OnSwift's document has it: no consent is asked for the place itself."""

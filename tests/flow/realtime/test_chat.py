@@ -10,7 +10,7 @@ from tests.flow.conftest import Environment, over_markets, without_limits
 pytestmark = over_markets
 
 
-async def test_a_message_is_acked_after_commit_and_told_to_every_member_on_every_hub(
+async def test_a_message_is_acked_after_its_commit_and_delivered_on_every_hub(
     env: Environment, two_hubs: tuple[str, str]
 ) -> None:
     ann = await (await env.chatter("Ann", two_hubs[0])).connect()
@@ -153,7 +153,7 @@ async def test_who_is_not_a_member_can_neither_send_nor_join_nor_read_nor_type(e
     assert not eve.heard.all("message:received")
 
 
-async def test_a_sender_over_the_limit_is_told_so_and_stays_connected(env: Environment, hub: str) -> None:
+async def test_a_sender_over_the_limit_gets_an_error_and_stays_connected(env: Environment, hub: str) -> None:
     ann = await (await env.chatter("Ann", hub)).connect()
     room = await env.group(ann.user)
 

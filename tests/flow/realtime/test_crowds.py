@@ -42,7 +42,7 @@ def unread(env: Environment) -> list[int]:
     return [one.transport.transport.get_write_buffer_size() for one in behind if isinstance(one.transport, WebSocket)]
 
 
-async def test_a_hundred_clients_that_never_read_cost_a_bounded_amount_each_and_nobody_notices(
+async def test_a_hundred_clients_that_never_read_cost_bounded_memory_and_do_not_delay_others(
     env: Environment,
 ) -> None:
     url = await env.hub(without_limits(env.settings))

@@ -53,7 +53,7 @@ async def test_an_edit_of_the_last_message_is_in_the_list_of_who_has_not_joined(
     assert (await devices.outside.heard.next("notification:changed"))["conversationId"] == str(devices.room)
 
 
-async def test_a_deletion_lowers_what_is_unread_in_the_list_of_who_has_not_joined(devices: Devices) -> None:
+async def test_a_deletion_lowers_the_unread_count_of_members_who_have_not_joined(devices: Devices) -> None:
     await devices.said("one")
     one = devices.sent["id"]
     assert (await devices.said("two"))["unreadCount"] == 2

@@ -64,7 +64,7 @@ async def test_a_login_that_ends_while_a_hub_cannot_hear_has_no_sockets_there_on
     assert bob.socket.connected
 
 
-async def test_a_login_whose_end_is_told_into_a_dead_connection_has_no_sockets_once_there_is_another(
+async def test_a_logout_lost_on_a_dead_connection_closes_the_sockets_after_the_reconnect(
     env: Environment, hub: str
 ) -> None:
     settings, proxy = await behind_proxy(env)
@@ -81,7 +81,7 @@ async def test_a_login_whose_end_is_told_into_a_dead_connection_has_no_sockets_o
     assert bob.socket.connected
 
 
-async def test_a_login_whose_end_nobody_tells_has_no_sockets_after_the_next_sweep(
+async def test_a_lost_logout_event_is_found_by_the_next_sweep(
     env: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logins, "SWEEP_SECONDS", 0.1)
@@ -150,7 +150,7 @@ async def two_sockets(env: Environment, two_hubs: tuple[str, str]) -> tuple[Chat
     return first, await second.connect()
 
 
-async def test_a_login_whose_process_dies_after_the_commit_has_no_sockets_once_the_workers_have_looked(
+async def test_a_logout_whose_process_dies_after_the_commit_is_performed_by_the_workers(
     env: Environment, two_hubs: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sockets = await two_sockets(env, two_hubs)

@@ -95,8 +95,8 @@ async def test_whichever_bus_server_was_lost_for_a_moment_all_hubs_are_told_to_l
         for shard in speaker._shards:
             shard._publisher.drop()
             async with asyncio.timeout(PATIENCE):
-                mend = await heard.get()
-            assert (mend.kind, mend.key) == (Kind.MEND, b"")
+                resync = await heard.get()
+            assert (resync.kind, resync.key) == (Kind.RESYNC, b"")
         await speaker.stop()
         await hub.stop()
 
@@ -200,9 +200,7 @@ async def read_marks(reader: asyncio.StreamReader, until: str) -> list[str]:
     return marks
 
 
-async def test_a_message_whose_hub_died_before_it_said_so_is_told_when_its_send_is_repeated(
-    env: Environment, hub: str
-) -> None:
+async def test_a_repeated_send_delivers_a_message_whose_hub_died_before_publishing(env: Environment, hub: str) -> None:
     ann = await (await env.chatter("Ann", hub)).connect()
     bob = await (await env.chatter("Bob", await env.hub())).connect()
     room = await env.group(ann.user, bob.user)

@@ -40,7 +40,7 @@ async def test_metrics_tell_what_the_hub_does(env: Environment, hub: str) -> Non
     assert sum(closes.values()) == 0, "from the start, so that the first is an increase"
 
 
-async def test_a_hub_that_goes_down_tells_everybody_and_keeps_what_was_sent(env: Environment) -> None:
+async def test_a_stopping_hub_notifies_all_clients_and_keeps_sent_messages(env: Environment) -> None:
     async with serve_hub(without_limits(env.settings)) as (_, url):
         people = [await (await env.chatter(f"P{i}", url)).connect() for i in range(3)]
         room = await env.group(*[person.user for person in people])

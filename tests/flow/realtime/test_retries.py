@@ -280,7 +280,7 @@ async def test_a_message_waits_for_the_database(
     assert await stored(env) == ["Hi"]
 
 
-async def test_a_client_that_repeats_is_told_that_a_message_is_refused_and_sends_it_again(
+async def test_a_client_with_retries_gets_a_temporary_refusal_and_sends_the_message_again(
     env: Environment, hub: str, scripts: list[Script], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(later, "WAITS", (1.0, 0.0))
@@ -295,9 +295,7 @@ async def test_a_client_that_repeats_is_told_that_a_message_is_refused_and_sends
     assert await stored(env) == ["Hi"]
 
 
-async def test_a_refusal_that_is_final_is_heard_also_with_retries(
-    env: Environment, hub: str, scripts: list[Script]
-) -> None:
+async def test_a_final_refusal_is_reported_also_with_retries(env: Environment, hub: str, scripts: list[Script]) -> None:
     _, token = await env.person("Ann")
     bob, _ = await env.person("Bob")
     room = await env.group(bob)

@@ -198,7 +198,7 @@ async def test_what_is_not_what_it_says_is_rejected(
     assert why in await reason(env, id)
 
 
-async def test_a_picture_that_costs_too_much_is_rejected_told_and_counted(
+async def test_a_picture_too_costly_to_decode_is_rejected_reported_and_counted(
     api: Api, env: Environment, hub: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limits = msgspec.structs.replace(DELIVERABLE.images, cpu_seconds=0.01)
@@ -282,7 +282,7 @@ async def test_an_avatar_of_wrong_size_is_rejected(api: Api, env: Environment) -
         assert "each side must have 32 to 8192" in await reason(env, uploaded["fileId"])
 
 
-async def test_a_picture_tells_no_more_where_it_was_taken(api: Api, env: Environment) -> None:
+async def test_the_location_is_removed_from_pictures(api: Api, env: Environment) -> None:
     exif = Image.Exif()
     exif[0x010E], exif[0x0112] = "52.5200N 13.4050E", 6
     told = image("JPEG", (90, 30), exif=exif) + b"PK\x03\x04 a zip behind it"

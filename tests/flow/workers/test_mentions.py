@@ -151,7 +151,7 @@ async def test_in_a_crowd_what_was_sent_with_a_mention_goes_with_it_unless_anoth
 
 
 @pytest.mark.parametrize("talk", [3], indirect=True)
-async def test_among_a_few_a_message_is_told_with_and_without_a_mention(talk: Talk) -> None:
+async def test_in_a_small_conversation_members_are_notified_with_and_without_a_mention(talk: Talk) -> None:
     stored = await talk.say("Bob?", talk.bob)
     await talk.edit(stored, "well?")
     assert await talk.shown(talk.bob) == ["Ann: well?"]

@@ -183,7 +183,7 @@ async def test_in_a_group_of_more_than_a_hundred_only_those_are_told_whom_an_unr
     assert recorder.notified() == [bob.id]
 
 
-async def test_a_member_who_left_and_a_deleted_text_are_not_told(env: Environment, recorder: Recorder) -> None:
+async def test_former_members_and_deleted_texts_are_not_notified(env: Environment, recorder: Recorder) -> None:
     (ann, _), (bob, _), (eve, _) = [await env.person(name) for name in ("Ann", "Bob", "Eve")]
     group = await env.group(ann, bob, eve)
     stored = await say(env, ann, group, "a secret")

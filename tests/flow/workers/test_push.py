@@ -208,7 +208,7 @@ async def test_a_device_is_silent_when_its_session_has_ended(
     assert await devices.of_user(env.ctx(ann)) == []
 
 
-async def test_a_token_goes_with_whoever_has_logged_in_on_the_device(
+async def test_a_push_token_moves_to_the_latest_user_of_the_device(
     env: Environment, firebase: Firebase, worker: Worker
 ) -> None:
     (ann, _), (bob, _) = await env.person("Ann"), await env.person("Bob")
@@ -242,7 +242,9 @@ async def test_no_more_than_the_newest_devices_of_a_user_are_kept(env: Environme
 
 
 @pytest.mark.parametrize("content", [None, "{}", "no json", '{"private_key": 1}'])
-async def test_a_wrong_file_of_a_service_account_is_told(env: Environment, tmp_path: Path, content: str | None) -> None:
+async def test_an_invalid_service_account_file_is_reported(
+    env: Environment, tmp_path: Path, content: str | None
+) -> None:
     path = tmp_path / "wrong.json"
     if content is not None:
         path.write_text(content)

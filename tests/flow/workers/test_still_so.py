@@ -41,7 +41,7 @@ async def rename(ann: Caller, project: str, task: str, _bob: str) -> Reply:
     [(delete_task, 0), (remove, 0), (delete_project, 0), (complete, 0), (rename, 1)],
     ids=["deleted", "removed", "project deleted", "completed", "renamed"],
 )
-async def test_a_mail_of_a_task_leaves_only_to_who_still_has_it(
+async def test_a_task_is_mailed_only_while_its_user_is_still_the_assignee(
     api: Api,
     env: Environment,
     mailbox: Mailbox,

@@ -11,7 +11,7 @@ from tests.flow.workers.test_notifications import Recorder
 from workers.app import open_worker
 
 
-async def test_a_worker_that_starts_tells_what_was_written_while_there_was_none(
+async def test_a_starting_worker_notifies_of_messages_sent_while_there_was_none(
     env: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (ann, _), (bob, _) = await env.person("Ann"), await env.person("Bob")

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from api.ops.structs import Delivery
-from api.ops.tracing import has_told, trace_member
+from api.ops.tracing import has_delivered, trace_member
 from core.base.ids import uuid7
 from core.operations.inspection import MemberFound, MessageFound
 from realtime.operations.admin_protocol import MemberSeen, RoomSeen
@@ -64,6 +64,6 @@ def test_nobody_is_offline_on_hubs_that_did_not_answer() -> None:
 
 
 def test_a_room_has_told_a_message_when_it_has_told_its_last_change() -> None:
-    assert has_told(RoomSeen(awake=True, flushed_version=9), MESSAGE)
-    assert not has_told(RoomSeen(awake=True, flushed_version=8), MESSAGE)
-    assert not has_told(RoomSeen(awake=False), MESSAGE)
+    assert has_delivered(RoomSeen(awake=True, flushed_version=9), MESSAGE)
+    assert not has_delivered(RoomSeen(awake=True, flushed_version=8), MESSAGE)
+    assert not has_delivered(RoomSeen(awake=False), MESSAGE)

@@ -13,7 +13,7 @@ from realtime.engine.engine import Engine
 from realtime.engine.http.queued_request import QueuedRequest
 from realtime.engine.limits.budget import EXCUSES, KNOWN, NEW, SERVE, SLICE, TURN, UNIT, Budget, Turns
 from realtime.engine.limits.guard import LEAST_HELD, LEAST_WATER, WATER, Client, Guard, Held, Shares
-from realtime.engine.transports.websocket import FAREWELL, GRACE
+from realtime.engine.transports.websocket import CLOSE_TIME, GRACE
 from tests.flow.engine.serving import client_frame, text
 from tests.unit.engine.clock import HandLoop, by_hand
 from tests.unit.engine.listener import connect
@@ -207,7 +207,7 @@ def test_who_goes_on_sending_after_the_goodbye_is_not_read_and_hung_up_on_later(
         spared = wire.is_reading()
         websocket.data_received(b"x")
         assert (spared, wire.is_reading(), wire.aborted) == (True, False, False)
-        for _ in range(round(FAREWELL / websocket.engine.wheel.tick)):
+        for _ in range(round(CLOSE_TIME / websocket.engine.wheel.tick)):
             websocket.engine.wheel.turn()
         assert wire.aborted
         assert listener.heard == []

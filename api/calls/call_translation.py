@@ -1,4 +1,4 @@
-"""A call as the clients of its marketplace see it: what it takes and gives, translated where the dialect is not core's."""
+"""Translates the input and output of a call between core's format and the dialect of its marketplace."""
 
 from dataclasses import replace
 from shutil import copyfileobj
@@ -15,12 +15,12 @@ from core.market.dialect import is_page
 from core.market.market import Marketplace
 from core.market.translation import Translation, on_bytes
 
-# Of a file: what stands before its data, and where that begins.
+# Of a JSON file: the fields before its data, and the start of the data.
 MOST_FIELDS: Final = 4096
 DATA: Final = b',"data":'
 
 
-class Look:
+class CallTranslation:
     """The translations of one call."""
 
     def __init__(self, market: Marketplace, signature: Signature) -> None:
@@ -37,16 +37,16 @@ class Look:
         self._data = "" if signature.answer is None or is_page(names_of(signature.answer)) else market.dialect.data
 
     def part(self, name: str, text: str) -> str:
-        """Take a part of the path."""
+        """Translate a path parameter."""
         turn = self._parts[name]
         return str(turn(text)) if turn else text
 
     def query(self, values: dict[str, object]) -> dict[str, object]:
-        """Take the parameters of a query."""
+        """Translate the query parameters."""
         return _mapping(self._query(values)) if self._query else values
 
     def query_name(self, name: str) -> str:
-        """Return what clients call a list in the query."""
+        """Return the clients' name of a list in the query."""
         return self._name(name)
 
     def error(self, error: AppError) -> AppError:
@@ -57,15 +57,15 @@ class Look:
         return error.kind.error(error.message, details)
 
     def form(self, texts: dict[str, object]) -> dict[str, object]:
-        """Take the texts of a form."""
+        """Translate the texts of a form."""
         return _mapping(self._body(texts)) if self._body else texts
 
     def body(self, raw: bytes) -> bytes:
-        """Take a body."""
+        """Translate a body."""
         return on_bytes(self._body, raw) if self._body else raw
 
     def answer(self, answer: Answer[bytes]) -> Answer[bytes]:
-        """Give an answer."""
+        """Translate an answer."""
         if not answer.body or answer.media_type != JSON or not (self._answer or self._data):
             return answer
         return replace(answer, body=on_bytes(self._shown, answer.body))
@@ -90,9 +90,9 @@ class Look:
         return {self._data: shown} if self._data else shown
 
 
-def look_of(market: Marketplace, signature: Signature) -> Look | None:
-    """Return the translations of a call; None: all is as core has it, and costs nothing."""
-    return Look(market, signature) if market.dialect.translates else None
+def call_translation(market: Marketplace, signature: Signature) -> CallTranslation | None:
+    """Return the translations of a call; None if nothing needs translation."""
+    return CallTranslation(market, signature) if market.dialect.translates else None
 
 
 def _mapping(value: object) -> dict[str, object]:
