@@ -16,6 +16,12 @@ END_ONE_TIME_TOKENS = Run(
 )
 # A change of e-mail that is not done yet. Before the codes: those of one that is being mailed are ended, too.
 END_EMAIL_CHANGES = Run("delete from email_changes where user_id = $1 and changed_at is null")
+# What was sent to her phone, for her or for whoever has the number.
+END_ONE_TIME_CODES = Run(
+    """
+    delete from one_time_codes where user_id = $1 or user_id is null and purpose = 'phone login'
+        and (market, subject) = (select market, phone from users where id = $1)"""
+)
 
 END_FEEDS = Run("delete from feeds where user_id = $1")
 FORGET_KNOWN_DEVICES = Run("update users set devices_forgotten_at = now() where id = $1")
@@ -29,7 +35,7 @@ END_UNUSED_UPLOADS = Run(
 # Each takes the ids of sessions that have ended ($1). Links to files carry their session and need no statement.
 OF_SESSIONS: tuple[Run, ...] = (END_DEVICES, END_UNUSED_UPLOADS)
 # Each takes the id of a user ($1) whose sessions, all or all but one, have ended.
-OF_USER: tuple[Run, ...] = (END_FEEDS, FORGET_KNOWN_DEVICES, END_EMAIL_CHANGES, END_ONE_TIME_TOKENS)
+OF_USER: tuple[Run, ...] = (END_FEEDS, FORGET_KNOWN_DEVICES, END_EMAIL_CHANGES, END_ONE_TIME_TOKENS, END_ONE_TIME_CODES)
 
 
 async def end_of_sessions(db: Connection, session_ids: Sequence[UUID]) -> None:

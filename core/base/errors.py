@@ -48,6 +48,7 @@ HEIC_NOT_SUPPORTED = ErrorCode(
     "HEIC pictures are not accepted here: send a JPEG (iPhone: Camera, Formats, Most Compatible)",
 )
 INVALID_VERIFICATION_TOKEN = ErrorCode("INVALID_VERIFICATION_TOKEN", 400, "Invalid or expired token")
+INVALID_CODE = ErrorCode("INVALID_CODE", 400, "This code is wrong, was used, or is too old: ask for a new one")
 INVALID_RESET_TOKEN = ErrorCode("INVALID_RESET_TOKEN", 400, "Invalid or expired token")
 UNKNOWN_EVENT = ErrorCode("UNKNOWN_EVENT", 400, "There is no such event")
 UNAUTHORIZED = ErrorCode("UNAUTHORIZED", 401, "Not authenticated")
@@ -56,6 +57,9 @@ SESSION_ENDED = ErrorCode("SESSION_ENDED", 401, "This session has ended: log in 
 INVALID_CREDENTIALS = ErrorCode("INVALID_CREDENTIALS", 401, "Invalid credentials")
 INVALID_REFRESH_TOKEN = ErrorCode("INVALID_REFRESH_TOKEN", 401, "Invalid or expired refresh token")
 FORBIDDEN = ErrorCode("FORBIDDEN", 403, "Not authorized")
+ACCOUNT_PENDING = ErrorCode("ACCOUNT_PENDING", 403, "This account is not active yet")
+ACCOUNT_SUSPENDED = ErrorCode("ACCOUNT_SUSPENDED", 403, "This account is suspended")
+ACCOUNT_BANNED = ErrorCode("ACCOUNT_BANNED", 403, "This account is banned")
 CSRF_TOKEN_INVALID = ErrorCode("CSRF_TOKEN_INVALID", 403, "Send the session's CSRF token as X-CSRF-Token")
 REAUTHENTICATION_REQUIRED = ErrorCode(
     "REAUTHENTICATION_REQUIRED", 403, "Send your password as `password`, or log in again"
@@ -78,6 +82,11 @@ FILE_REJECTED = ErrorCode("FILE_REJECTED", 404, "The file was not accepted and h
 METHOD_NOT_ALLOWED = ErrorCode("METHOD_NOT_ALLOWED", 405, "Method not allowed")
 REQUEST_TIMEOUT = ErrorCode("REQUEST_TIMEOUT", 408, "The request did not come in time", retryable=True)
 EMAIL_EXISTS = ErrorCode("EMAIL_EXISTS", 409, "An account with this email exists")
+PHONE_EXISTS = ErrorCode("PHONE_EXISTS", 409, "An account with this phone number exists")
+SIGN_UP_REQUIRED = ErrorCode("SIGN_UP_REQUIRED", 409, "There is no account with this phone number yet: sign up with it")
+STATUS_NOT_POSSIBLE = ErrorCode(
+    "STATUS_NOT_POSSIBLE", 409, "The account cannot get this status from the one that it has"
+)
 CONVERSATION_CLOSED = ErrorCode("CONVERSATION_CLOSED", 409, "The conversation is closed: it can be read, no more")
 GROUP_FULL = ErrorCode("GROUP_FULL", 409, "The group has as many members as it can have")
 HUB_SILENT = ErrorCode("HUB_SILENT", 409, "The hub is silent: nobody can tell it anything right now", retryable=True)
