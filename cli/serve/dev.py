@@ -34,7 +34,9 @@ WATCH_SECONDS = 0.5
 def run_dev(settings: Settings) -> None:
     """Run everything until a signal; what was stored is there again the next time."""
     # Pages that are being developed are served by another port of this machine.
-    settings = msgspec.structs.replace(settings, cors_origins=(*settings.cors_origins, LOOPBACK))
+    settings = msgspec.structs.replace(
+        settings, cors_origins=(*settings.cors_origins, LOOPBACK), sms=settings.sms or "print"
+    )
     with own_servers(settings, step) as (completed, servers):
         run(partial(_run, completed, servers))
 

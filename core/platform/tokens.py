@@ -33,7 +33,7 @@ class Access(msgspec.Struct, frozen=True, rename="camel"):
     """Claims of an access token (OnSwift: "userId, email, userType, iat, exp"; market, session and id are ours)."""
 
     user_id: UUID
-    email: str
+    email: str | None
     user_type: str
     market: str
     session_id: UUID

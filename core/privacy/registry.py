@@ -99,6 +99,9 @@ _UNREAD = """
         where o.conversation_id = d.conversation_id and o.left_at is null
     ) and d.user_id = $1"""
 
+# Codes that were sent to a user ($1), or to her number.
+_PHONE_CODES = "user_id = $1 or (market, subject) = (select market, phone from users where id = $1)"
+
 CORE = (
     PersonalData(
         "sessions",
@@ -132,6 +135,12 @@ CORE = (
             from api_keys where user_id = $1 order by id"""
         ),
         (Run("delete from api_keys where user_id = $1"),),
+    ),
+    PersonalData(
+        "phone codes",
+        frozenset({"one_time_codes"}),
+        rows_of(f"select purpose, subject as phone, expires_at, tries from one_time_codes where {_PHONE_CODES}"),  # noqa: S608
+        (Run(f"delete from one_time_codes where {_PHONE_CODES}"),),  # noqa: S608
     ),
     PersonalData(
         "email changes",
@@ -361,9 +370,11 @@ CORE = (
         "audit log",
         frozenset({"audit_log"}),
         rows_of(
+            # Of what operators did about her account what they did and why, not who and from where.
             """
-            select action, entity_id, facts, request_id, remote as ip, recorded_at from audit_log where actor_id = $1
-            order by recorded_at"""
+            select action, entity_id, facts - 'operator' as facts, case when actor_id = $1 then request_id end as request_id,
+                case when actor_id = $1 then remote end as ip, recorded_at
+            from audit_log where actor_id = $1 or entity_id = $1 and action = 'user.set_status' order by recorded_at"""
         ),
         later=(
             Run(
@@ -371,6 +382,13 @@ CORE = (
                 update audit_log set remote = '', request_id = '', facts = '{}' where id in (
                     select id from audit_log
                     where actor_id = $1 and (remote <> '' or request_id <> '' or facts <> '{}') limit $2
+                )"""
+            ),
+            Run(
+                """
+                update audit_log set facts = facts - 'reason' where id in (
+                    select id from audit_log
+                    where entity_id = $1 and action = 'user.set_status' and facts ? 'reason' limit $2
                 )"""
             ),
         ),
@@ -421,14 +439,16 @@ CORE = (
         frozenset({"users", "user_search"}),
         rows_of(
             """
-            select id, email, name, role, avatar_url, created_at, updated_at, last_seen_at, email_verified_at
+            select id, email, phone, name, role, avatar_url, created_at, updated_at, last_seen_at, email_verified_at,
+                phone_verified_at, status, status_until
             from users where id = $1"""
         ),
         (
             Run(
                 f"""
                 update users set email = '', password_hash = '', name = '{DELETED_NAME}', avatar_url = null,
-                    last_seen_at = null, email_verified_at = null, updated_at = coalesce(deleted_at, now()),
+                    last_seen_at = null, email_verified_at = null, phone = null, phone_verified_at = null,
+                    status = 'active', status_until = null, updated_at = coalesce(deleted_at, now()),
                     deleted_at = coalesce(deleted_at, now())
                 where id = $1"""  # noqa: S608
             ),

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from core.accounts.status.states import Status
 from core.limits.budget import Rate, Window
 
 # A class or an event behind one address gets through.
@@ -22,6 +23,7 @@ class OAuthRules:
     page: str = "/"
     # What newcomers may sign up as; nothing: only those log in who have linked the provider before.
     roles: frozenset[str] = frozenset()
+    status: Status = "active"  # of a new account
     # Whether a provider that hosts an address logs in to the account that has it, if that is verified; else its user links it.
     links_by_email: bool = True
     # Of an address: logins that are begun, and those that come back and fail.
