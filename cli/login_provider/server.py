@@ -24,6 +24,7 @@ class LoginProvider:
         self.answering.set()
         self.answers: dict[str, Callable[[], web.Response]] = {}
         self.calls: list[str] = []
+        self.asked = asyncio.Event()  # set at the first call
 
     def routes(self) -> list[web.RouteDef]:
         """Return the calls."""
@@ -48,6 +49,7 @@ class LoginProvider:
     def _call(self, do: Handler) -> Handler:
         async def answer(request: web.Request) -> web.StreamResponse:
             self.calls.append(request.path)
+            self.asked.set()
             await self.answering.wait()
             if prepared := self.answers.get(request.path):
                 return prepared()

@@ -4,7 +4,7 @@ A host is named as `name` or `name:port`. Only https, but for 127.0.0.1, where s
 """
 
 import re
-from asyncio import Lock
+from asyncio import CancelledError, Lock
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -90,6 +90,9 @@ class Outgoing:
             fetched = await self.get(url, hosts)
         except OutgoingError:
             return  # the copy has to do
+        except CancelledError:
+            kept.tried_at = float("-inf")  # its client has gone, which says nothing of the server
+            raise
         if fetched.status == 200:
             kept.body, kept.fetched_at = fetched.body, now
             kept.fresh_until = now + min(max(fetched.max_age, LEAST_FRESH), MOST_FRESH)

@@ -172,12 +172,15 @@ async def unlink(ctx: Ctx, provider: str) -> None:
 async def _user_of(
     ctx: Ctx, work: UnitOfWork, profile: Profile, role: str, rules: OAuthRules, joined: Joined | None
 ) -> UUID:
-    known = await USER_OF(work.db, ctx.market, profile.provider, profile.subject, clock.now())
-    if known:
+    asked = (ctx.market, profile.provider, profile.subject, clock.now())
+    if known := await USER_OF(work.db, *asked):
         return known
     email = emails.trimmed(profile.email or "")
     owner = await OWNER(work.db, ctx.market, emails.canonical(email)) if email else None
     if owner:
+        # Now that she is locked: another login may have stored both since we looked.
+        if known := await USER_OF(work.db, *asked):
+            return known
         if not (owner.is_verified and profile.hosts_email and rules.links_by_email):
             raise errors.EMAIL_EXISTS.error(
                 "An account with this email exists: log in to it, and link the provider there"

@@ -45,11 +45,15 @@ class Site:
 
     def routes(self) -> list[web.RouteDef]:
         return [
+            web.get("/", self._page),
             web.get("/oauth/{provider}", self._begin),
             web.get("/api/auth/oauth/{provider}/callback", self._query),
             web.post("/api/auth/oauth/{provider}/callback", self._form),
             web.post("/api/auth/redeem", self._redeem),
         ]
+
+    async def _page(self, _request: web.Request) -> web.StreamResponse:
+        return web.Response(text="<!doctype html><title>The page</title>", content_type="text/html")
 
     async def _begin(self, request: web.Request) -> web.StreamResponse:
         query, secret = request.query, request.cookies.get(COOKIE, "")

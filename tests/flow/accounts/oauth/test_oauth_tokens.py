@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -18,15 +19,17 @@ from joserfc import jwt
 from joserfc.jwk import OctKey, RSAKey
 
 from cli.login_provider.people import PEOPLE
-from core.accounts.oauth import flows, login
+from core.accounts.oauth import flows, links, login
 from core.accounts.oauth.providers import DISCOVERY
 from core.accounts.sessions import Account
 from core.base import clock, errors
 from core.base.errors import AppError
 from core.limits.budget import Window
 from core.platform import outgoing
+from core.platform.db import Connection
 from core.work.unit_of_work import UnitOfWork
 from tests.flow.accounts.oauth.site import Browser, Site
+from tests.flow.conftest import PATIENCE
 
 ADA = PEOPLE["ada"]
 INVALID, AWAY = "OAUTH_TOKEN_INVALID", "PROVIDER_UNAVAILABLE"
@@ -268,6 +271,34 @@ async def test_tokens_that_name_unknown_keys_do_not_have_the_keys_fetched_each_t
 async def test_many_logins_at_once_read_each_document_once(site: Site) -> None:
     assert await asyncio.gather(*(by_app(site) for _ in range(10))) == [""] * 10
     assert [site.provider.calls.count(f"/google{path}") for path in (DISCOVERY, "/keys")] == [1, 1]
+
+
+async def test_a_client_that_hangs_up_does_not_keep_others_from_the_provider(site: Site) -> None:
+    site.provider.answering.clear()
+    impatient = asyncio.create_task(by_app(site))
+    async with asyncio.timeout(PATIENCE):
+        await site.provider.asked.wait()
+    impatient.cancel()
+    site.provider.answering.set()
+    assert await by_app(site) == ""
+
+
+async def test_a_login_that_another_one_overtakes_finds_what_that_has_stored(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look, looks = links.USER_OF, 0
+
+    async def overtaken(db: Connection, *asked: object) -> UUID | None:
+        nonlocal looks
+        looks += 1
+        if looks == 1:
+            assert await by_app(site) == ""
+            return None
+        return await look(db, *asked)
+
+    monkeypatch.setattr(links, "USER_OF", overtaken)
+    assert await by_app(site) == ""
+    assert await site.env.resources.db.fetchval("select count(*) from users") == 1
 
 
 async def test_the_keys_that_we_have_serve_while_the_provider_is_away(
