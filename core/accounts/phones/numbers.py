@@ -8,6 +8,7 @@ from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberTyp
 
 from core.accounts.phones.rules import OtpRules
 from core.base import errors
+from core.platform.tokens import KeyRing
 
 MAX_GIVEN: Final = 64
 BLOCK_DIGITS: Final = 4
@@ -25,6 +26,11 @@ class Number(msgspec.Struct, frozen=True):
     def block(self) -> str:
         """The ten thousand numbers around it."""
         return self.e164[:-BLOCK_DIGITS]
+
+
+def subject(keys: KeyRing, number: str) -> str:
+    """Return what limits know a number or a block by, in Redis and in the log: by a plain hash it could be found out."""
+    return keys.derive(f"phone\n{number}".encode())[0]
 
 
 def parsed(given: str, region: str | None) -> Number | None:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from core.accounts.phones.numbers import Number, checked
+from core.accounts.phones.numbers import Number, checked, subject
 from core.accounts.phones.rules import RESENDS, OtpRules
 from core.work import rate_limits as limits
 from core.work.context import Ctx
@@ -36,6 +36,7 @@ async def send_confirmation(ctx: Ctx, phone: str, rules: OtpRules) -> None:
 
 async def _take(ctx: Ctx, number: Number, rules: OtpRules) -> None:
     """Count a code for all whom it counts for, or for nobody; raises RATE_LIMITED."""
-    of_number = [(rate, number.e164) for rate in (*RESENDS, rules.number)]
-    of_others = [(rules.block, number.block), (rules.address, ctx.remote), (rules.country, str(number.country))]
+    itself, block = (subject(ctx.resources.keys, one) for one in (number.e164, number.block))
+    of_number = [(rate, itself) for rate in (*RESENDS, rules.number)]
+    of_others = [(rules.block, block), (rules.address, ctx.remote), (rules.country, str(number.country))]
     await limits.take_all(ctx, *of_number, *of_others)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from hashlib import sha256
 
 import pytest
 
@@ -56,6 +57,18 @@ async def test_a_code_that_is_refused_counts_for_nobody(phones: Phones) -> None:
     await refused(phones, PHONE, rules)
     await phones.code(OTHER_PHONE, rules)
     assert await refused(phones, FAR_AWAY, rules) > 3000
+
+
+async def test_limits_know_a_number_by_nothing_from_which_it_can_be_found_out(
+    phones: Phones, env: Environment, caplog: pytest.LogCaptureFixture
+) -> None:
+    await phones.code()
+    await refused(phones, PHONE, RULES)
+    keys = str(await env.resources.redis.keys("limit:*"))
+    assert "otp-number" in keys
+    assert "otp-resend-1" in caplog.text
+    guess = sha256(PHONE.encode()).hexdigest()
+    assert [one for one in (PHONE, guess[:8]) if one in keys + caplog.text] == []
 
 
 @pytest.mark.parametrize("phone", ["", "12", "+966512345678", "+18005550199", "+12025550101 ext 5", "1" * 1000])

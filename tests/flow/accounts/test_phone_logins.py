@@ -171,9 +171,18 @@ async def test_a_number_that_is_signed_up_and_confirmed_at_once_is_one_accounts(
         ctx, hers = await asked(phones, user)
         code = await phones.code()
         await phones.rest()
-        await asyncio.gather(phones.log_in(code), confirm(ctx, PHONE, hers, RULES), return_exceptions=True)
+        answers = await asyncio.gather(phones.log_in(code), confirm(ctx, PHONE, hers, RULES), return_exceptions=True)
+        errors = [one.kind.code if isinstance(one, AppError) else one for one in answers if isinstance(one, Exception)]
+        assert errors in ([], ["PHONE_EXISTS"]), "one of them had it first; none: who has it was logged in"
         assert [phone for phone, _ in await phones.users()].count(PHONE) == 1
         await env.resources.db.execute("update users set phone = null")
+
+
+async def test_a_number_that_two_confirm_at_once_is_one_accounts(phones: Phones, env: Environment) -> None:
+    calls = [await asked(phones, (await env.person(name))[0]) for name in ("Bob", "Eve")]
+    answers = await asyncio.gather(*(confirm(ctx, PHONE, code, RULES) for ctx, code in calls), return_exceptions=True)
+    assert [one.kind.code for one in answers if isinstance(one, AppError)] == ["PHONE_EXISTS"]
+    assert sorted(phone or "" for phone, _ in await phones.users()) == ["", PHONE]
 
 
 async def test_a_suspended_user_is_told_so_with_the_right_code_only(phones: Phones, env: Environment) -> None:

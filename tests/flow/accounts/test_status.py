@@ -11,10 +11,13 @@ from core.accounts.status.changes import set_status
 from core.accounts.status.states import Status
 from core.base import clock
 from core.base.errors import AppError
+from core.limits.budget import Rate
 from core.work.context import Ctx
+from realtime import limits
 from tests.flow.api.conftest import PASSWORD, Api, Caller, audited
 from tests.flow.conftest import Chatter, Environment
 from tests.flow.realtime.test_connect import refused
+from tests.flow.realtime.test_limits import refusal
 
 WRONG = "Wrong-horse-7"
 
@@ -84,6 +87,15 @@ async def test_a_status_that_was_set_in_the_database_counts_as_well(api: Api, en
     assert (await ann.get("/users/me")).code == "ACCOUNT_BANNED"
     told: Any = await refused(hub, {"token": token})
     assert told["data"]["error"]["code"] == "ACCOUNT_BANNED"
+
+
+async def test_a_banned_users_sockets_do_not_ask_the_database_for_ever(
+    env: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "FAILED_CONNECTS", Rate("failed-connects", 3, 6000))
+    ann = await env.chatter("Ann", await env.hub())
+    await env.resources.db.execute("update users set status = 'banned'")
+    assert [await refusal(ann) for _ in range(6)] == ["ACCOUNT_BANNED"] * 3 + ["RATE_LIMITED"] * 3
 
 
 async def test_a_suspension_with_an_end_says_when_and_ends_by_itself(api: Api, env: Environment) -> None:
