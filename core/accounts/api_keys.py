@@ -18,6 +18,7 @@ from uuid import UUID
 import msgspec
 
 from core.accounts import logins, sessions
+from core.accounts.status.states import IS_ACTIVE
 from core.base import clock, errors
 from core.base.ids import uuid7
 from core.base.people import Person
@@ -81,7 +82,7 @@ class KeyRow(msgspec.Struct, frozen=True):
     user_id: UUID
     name: str
     avatar_url: str | None
-    email: str
+    email: str | None
     role: str
 
 
@@ -114,10 +115,11 @@ LOCK_LIVE = One(
 )
 LIVE_KEY = One(
     KeyRow,
-    """
-    select k.id, k.hash, k.scopes, k.last_used_at, u.id as user_id, u.name, u.avatar_url, coalesce(u.email, '') as email, u.role
+    f"""
+    select k.id, k.hash, k.scopes, k.last_used_at, u.id as user_id, u.name, u.avatar_url, u.email, u.role
     from api_keys k join users u on u.id = k.user_id
-    where k.prefix = $1 and k.market = $2 and k.revoked_at is null and k.expires_at > $3 and u.deleted_at is null""",
+    where k.prefix = $1 and k.market = $2 and k.revoked_at is null and k.expires_at > $3
+        and u.deleted_at is null and {IS_ACTIVE}""",  # noqa: S608
 )
 NOTE_USE = Run("update api_keys set last_used_at = $2 where id = $1 and (last_used_at is null or last_used_at <= $3)")
 SUPERSEDE = Run("update api_keys set successor_id = $2, expires_at = least(expires_at, $3) where id = $1")

@@ -33,8 +33,8 @@ class NewAccount(msgspec.Struct, frozen=True):
 INSERT_USER = Scalar(
     UUID,
     """
-    insert into users (id, market, email, password_hash, name, role, created_at, updated_at)
-    values ($1, $2, $3, $4, $5, $6, $7, $7)
+    insert into users (id, market, email, password_hash, name, role, created_at, updated_at, status)
+    values ($1, $2, $3, $4, $5, $6, $7, $7, $8)
     on conflict do nothing returning id""",
 )
 
@@ -70,7 +70,8 @@ async def _hash(ctx: Ctx, new: NewAccount) -> str:
 
 
 async def _create(ctx: Ctx, db: Connection, new: NewAccount, password_hash: str) -> Account:
-    id = await INSERT_USER(db, ctx.new_id(), ctx.policy.name, new.email, password_hash, new.name, new.role, clock.now())
+    row = (new.email, password_hash, new.name, new.role, clock.now(), ctx.policy.initial_status)
+    id = await INSERT_USER(db, ctx.new_id(), ctx.policy.name, *row)
     if id is None:
         raise _email_exists()
     return Account(id, new.email, new.name, new.role)

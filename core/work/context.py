@@ -59,7 +59,7 @@ class User:
     id: UUID
     market: str
     role: str
-    email: str
+    email: str | None
     session_id: UUID
     person: Person
 

@@ -15,6 +15,7 @@ from core.limits.budget import Rate, Window
 from core.platform.db import Db, Scalar
 from core.platform.tokens import ACCESS_LIFETIME
 from core.text.texts import UnfitError
+from core.work.account_rules import Status
 from core.work.notices import Notice
 from core.work.personal_data import PersonalData
 
@@ -106,6 +107,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     roles: frozenset[str] = frozenset()
     passwords: PasswordRules = PasswordRules()
+    initial_status: Status = "active"  # of who signs up with an e-mail address
     access_lifetime: timedelta = ACCESS_LIFETIME
     issuer: str = ""  # of access tokens: their `iss`, if any
     audience: str = ""  # likewise `aud`

@@ -7,7 +7,8 @@ from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 
-from core.accounts.identity import INSERT_ONE_TIME_TOKEN, RESET, VERIFY, digest
+from core.accounts.identity import RESET, VERIFY
+from core.accounts.one_time import tokens
 from core.base.clock import now
 from core.base.ids import BigintIds
 from tests.contract.story.matrix import EVERYBODY, ONE_ROLE, OWN, THEIRS
@@ -72,7 +73,7 @@ async def _tell_of_accounts(story: Story) -> None:
     await story.make(anyone, "POST", "/auth/forgot-password", email=email)
     user_id, expires = IDS.taken(body["user"]["id"]), now() + timedelta(hours=1)
     for purpose in (RESET, VERIFY):
-        await INSERT_ONE_TIME_TOKEN(story.env.resources.db, digest("t" + purpose[0]), user_id, purpose, expires)
+        await tokens.INSERT(story.env.resources.db, tokens.digest("t" + purpose[0]), user_id, purpose, expires)
     await story.call(anyone, "GET", "/auth/verify-email/{token}", "t" + VERIFY[0], allow_redirects=False)
     path = "/auth/reset-password/{token}"
     await story.make(anyone, "POST", path, "t" + RESET[0], new_password=PASSWORD)

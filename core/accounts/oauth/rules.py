@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from core.limits.budget import Rate, Window
+from core.work.account_rules import Status
 
 # A class or an event behind one address gets through.
 BEGINS = Rate("oauth-begin", 200, 60 * 60)
@@ -22,6 +23,7 @@ class OAuthRules:
     page: str = "/"
     # What newcomers may sign up as; nothing: only those log in who have linked the provider before.
     roles: frozenset[str] = frozenset()
+    status: Status = "active"  # of a new account
     # Whether a provider that hosts an address logs in to the account that has it, if that is verified; else its user links it.
     links_by_email: bool = True
     # Of an address: logins that are begun, and those that come back and fail.

@@ -234,6 +234,14 @@ async def test_each_key_has_its_own_limit(env: Environment, user: User) -> None:
     await calls(env, two.key, rules)
 
 
+async def test_no_key_calls_as_a_user_who_is_suspended(env: Environment, user: User) -> None:
+    key = await made(env, user)
+    await env.resources.db.execute("update users set status = 'suspended'")
+    assert await code_of(calls(env, key.key)) == "UNAUTHORIZED"
+    await env.resources.db.execute("update users set status = 'active'")
+    await calls(env, key.key)
+
+
 async def test_keys_end_with_all_logins_and_with_their_user(env: Environment, user: User) -> None:
     key = await made(env, user)
     async with unit_of_work(env.ctx(user)) as work:
