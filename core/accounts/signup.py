@@ -9,6 +9,7 @@ import msgspec
 from core.accounts import emails, sessions, verification
 from core.accounts.identity import USER_BY_EMAIL
 from core.accounts.sessions import Account, Tokens
+from core.accounts.status.states import refusal
 from core.base import clock, errors
 from core.base.errors import Detail
 from core.platform.db import Connection, Scalar
@@ -40,7 +41,10 @@ INSERT_USER = Scalar(
 
 
 async def sign_up(ctx: Ctx, new: NewAccount, rest: Rest | None = None) -> tuple[Account, Tokens]:
-    """Create an account and log its user in; raises VALIDATION_ERROR, RATE_LIMITED, EMAIL_EXISTS."""
+    """Create an account and log its user in.
+
+    Raises VALIDATION_ERROR, RATE_LIMITED, EMAIL_EXISTS; and ACCOUNT_PENDING once an account is stored that must be approved.
+    """
     new = _checked(ctx, new)
     password_hash = await _hash(ctx, new)  # before the transaction: it takes long
     is_mailed = await verification.may_welcome(ctx, new.email)
@@ -50,7 +54,10 @@ async def sign_up(ctx: Ctx, new: NewAccount, rest: Rest | None = None) -> tuple[
             await rest(work.db, account.id)
         if is_mailed:
             work.enqueue(MailVerification(str(account.id)))
-        return account, await sessions.start(ctx, work.db, account)
+        refused = refusal(ctx.policy.initial_status, None)
+        if refused is None:
+            return account, await sessions.start(ctx, work.db, account)
+    raise refused
 
 
 def _checked(ctx: Ctx, new: NewAccount) -> NewAccount:

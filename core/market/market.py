@@ -44,6 +44,7 @@ class Route:
     `ends_login`: after it the caller is logged in no more.
     `weight`: what the call costs of the caller's `messages`, which her sockets pay from too; see core/limits/weights.py.
     `searches_messages`: what markets do not have whose messages are sealed.
+    `scope`: programs may make the call with an API key that is for this; "": nobody may with a key.
     `keeps_answer`: repeated with its Idempotency-Key, the call is not done again; see core/work/idempotency.py.
     """
 
@@ -59,6 +60,7 @@ class Route:
     weight: Weight | None = None
     searches_messages: bool = False
     is_at_root: bool = False
+    scope: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +154,11 @@ def patch(path: str, handler: Handler, who: Roles | None, *errors: ErrorCode, we
 def at_root(route: Route) -> Route:
     """Return the route of a call whose path begins at the root of the host."""
     return replace(route, is_at_root=True)
+
+
+def by_key(route: Route, scope: str) -> Route:
+    """Return the route of a call that programs may make, too, with an API key for this scope."""
+    return replace(route, scope=scope)
 
 
 def delete(

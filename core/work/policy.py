@@ -15,7 +15,7 @@ from core.limits.budget import Rate, Window
 from core.platform.db import Db, Scalar
 from core.platform.tokens import ACCESS_LIFETIME
 from core.text.texts import UnfitError
-from core.work.account_rules import Status
+from core.work.account_rules import ApiKeyRules, OAuthRules, OtpRules, Status
 from core.work.notices import Notice
 from core.work.personal_data import PersonalData
 
@@ -108,6 +108,9 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     roles: frozenset[str] = frozenset()
     passwords: PasswordRules = PasswordRules()
     initial_status: Status = "active"  # of who signs up with an e-mail address
+    otp: OtpRules | None = None
+    oauth: OAuthRules | None = None
+    api_keys: ApiKeyRules | None = None
     access_lifetime: timedelta = ACCESS_LIFETIME
     issuer: str = ""  # of access tokens: their `iss`, if any
     audience: str = ""  # likewise `aud`

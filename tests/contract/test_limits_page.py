@@ -12,10 +12,10 @@ from api.files import blobs, multipart, transfers
 from api.ops import operators, routes
 from core import reports
 from core.accounts import alerts
-from core.accounts.phones import rules as phones
 from core.chat import blocking, invitations
 from core.limits.budget import Rate
 from core.messages import search as message_search
+from core.work import account_rules as phones
 from core.work.policy import MAILS
 from marketplaces.onswift.policy import POLICY
 from realtime.engine import config, door

@@ -11,6 +11,7 @@ from aiohttp import DummyCookieJar
 
 import marketplaces
 from api.documents.openapi import document
+from cli.login_provider import login_provider
 from config.settings import Settings
 from core.market.market import Marketplace
 from marketplaces import onswift
@@ -69,6 +70,9 @@ async def serve(world: World, settings: Settings) -> AsyncIterator[Served]:
         if world.market.name not in marketplaces.ALL:
             patch.setitem(marketplaces.ALL, world.market.name, world.market)
             await with_bazaar(settings)
-        settings = msgspec.structs.replace(settings, marketplaces=(world.market.name,))
-        async with open_environment(settings) as env, serving(env, DummyCookieJar(), world.api) as api:
-            yield Served(world, api, env)
+        async with login_provider() as provider:
+            settings = msgspec.structs.replace(
+                settings, marketplaces=(world.market.name,), oauth_local_url=provider.url
+            )
+            async with open_environment(settings) as env, serving(env, DummyCookieJar(), world.api) as api:
+                yield Served(world, api, env)

@@ -13,7 +13,6 @@ import msgspec
 
 from core.accounts import emails, logins, sessions
 from core.accounts.oauth.profile import Profile, storable_name
-from core.accounts.oauth.rules import OAuthRules
 from core.accounts.one_time import tokens
 from core.accounts.sessions import Account
 from core.base import clock, errors
@@ -21,7 +20,7 @@ from core.base.ids import uuid7
 from core.platform.db import Many, One, Run, Scalar, UniqueViolation
 from core.platform.passwords import NO_PASSWORD
 from core.work import rate_limits as limits
-from core.work.account_rules import Status
+from core.work.account_rules import OAuthRules, Status
 from core.work.context import Ctx
 from core.work.personal_data import PersonalData, rows_of
 from core.work.unit_of_work import UnitOfWork, unit_of_work
@@ -215,7 +214,9 @@ async def _sign_up(
     ctx: Ctx, work: UnitOfWork, profile: Profile, email: str | None, role: str, status: Status
 ) -> Account:
     name = storable_name(profile.name)
-    user_id = await INSERT_USER(work.db, uuid7(), ctx.policy.name, email, name, role, clock.now(), NO_PASSWORD, status)
+    user_id = await INSERT_USER(
+        work.db, ctx.new_id(), ctx.policy.name, email, name, role, clock.now(), NO_PASSWORD, status
+    )
     if user_id is None:
         raise _RacedError
     await work.record("user.sign_up", user_id, by=user_id, provider=profile.provider)

@@ -20,13 +20,13 @@ from core.accounts.oauth.flows import Flow
 from core.accounts.oauth.links import LOGIN, Joined
 from core.accounts.oauth.profile import Asked, Profile, Provider
 from core.accounts.oauth.providers import providers_of
-from core.accounts.oauth.rules import OAuthRules
 from core.accounts.one_time import tokens
 from core.accounts.sessions import Account, Tokens
 from core.base import clock, errors
 from core.base.errors import AppError
 from core.platform.db import One
 from core.work import rate_limits as limits
+from core.work.account_rules import OAuthRules
 from core.work.context import Ctx, User
 from core.work.unit_of_work import unit_of_work
 

@@ -14,15 +14,14 @@ from core.accounts.one_time import codes
 from core.accounts.one_time.codes import Use
 from core.accounts.phones import accounts
 from core.accounts.phones.numbers import checked, subject
-from core.accounts.phones.rules import OtpRules
 from core.accounts.phones.sending import CONFIRM, LOGIN
 from core.accounts.sessions import Account, Tokens
 from core.accounts.status.states import STATES
 from core.base import clock, errors
 from core.base.events import UserUpdated
-from core.base.ids import uuid7
 from core.platform.db import UniqueViolation
 from core.platform.passwords import NO_PASSWORD
+from core.work.account_rules import OtpRules
 from core.work.context import Ctx
 from core.work.unit_of_work import UnitOfWork, unit_of_work
 
@@ -120,7 +119,7 @@ async def _sign_up(
     if new is None:
         raise errors.SIGN_UP_REQUIRED.error()
     stored = (number, clock.now(), NO_PASSWORD, new.name, new.role, rules.status)
-    id = await accounts.INSERT(work.db, uuid7(), ctx.policy.name, *stored)
+    id = await accounts.INSERT(work.db, ctx.new_id(), ctx.policy.name, *stored)
     if id is None:  # it became an account's a moment ago, to which the code logs in now
         raise errors.PHONE_EXISTS.error()
     account = Account(id, None, new.name, new.role)

@@ -6,9 +6,9 @@ import msgspec
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType
 
-from core.accounts.phones.rules import OtpRules
 from core.base import errors
 from core.platform.tokens import KeyRing
+from core.work.account_rules import OtpRules
 
 MAX_GIVEN: Final = 64
 BLOCK_DIGITS: Final = 4

@@ -3,8 +3,8 @@
 from typing import Final
 
 from core.accounts.phones.numbers import Number, checked, subject
-from core.accounts.phones.rules import RESENDS, OtpRules
 from core.work import rate_limits as limits
+from core.work.account_rules import RESENDS, OtpRules
 from core.work.context import Ctx
 from core.work.jobs import TextCode
 

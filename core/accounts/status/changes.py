@@ -11,6 +11,7 @@ from core.work.account_rules import Status
 from core.work.context import Ctx
 from core.work.unit_of_work import unit_of_work
 
+MARKET_OF = Scalar(str, "select market from users where id = $1 and deleted_at is null")
 LOCK = Scalar(UUID, "select id from users where id = $1 and market = $2 and deleted_at is null for no key update")
 SET = Run("update users set status = $2, status_until = $3 where id = $1")
 

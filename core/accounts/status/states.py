@@ -39,7 +39,7 @@ STATUS = f"""
     case when u.status_until > now() then u.status_until end as status_until"""
 
 
-class Standing(msgspec.Struct, frozen=True):
+class Standing(msgspec.Struct, frozen=True, rename="camel"):
     """The status of an account at this moment, and when it ends."""
 
     status: Status

@@ -11,8 +11,8 @@ import pytest
 
 from config.settings import Settings
 from core.accounts.phones.logins import NewPerson, PhoneLogin, log_in
-from core.accounts.phones.rules import OtpRules
 from core.accounts.phones.sending import send_code
+from core.work.account_rules import OtpRules
 from core.work.context import Ctx
 from marketplaces import onswift
 from tests.flow.api.conftest import api as api

@@ -10,13 +10,14 @@ import msgspec
 import pytest
 
 from core.accounts import api_keys, sessions
-from core.accounts.api_keys import ApiKeyRules, KeyCaller, NewApiKey
+from core.accounts.api_keys import KeyCaller, NewApiKey
 from core.base import clock
 from core.base.errors import AppError
 from core.base.ids import uuid7
 from core.limits.budget import Rate
 from core.operations.tidy import tidy
 from core.privacy import erasure, exports
+from core.work.account_rules import ApiKeyRules
 from core.work.context import Ctx, User
 from core.work.policy import Policy
 from core.work.unit_of_work import unit_of_work

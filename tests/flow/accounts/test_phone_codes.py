@@ -7,11 +7,11 @@ from hashlib import sha256
 import pytest
 
 from core.accounts.one_time import codes
-from core.accounts.phones.rules import OtpRules
 from core.accounts.phones.sending import LOGIN, send_code
 from core.base import clock
 from core.base.errors import AppError
 from core.limits.budget import Rate, Window
+from core.work.account_rules import OtpRules
 from core.work.jobs import SendText, TextCode
 from core.work.rate_limits import RateLimitedError
 from tests.flow.accounts.conftest import OTHER_PHONE, PHONE, RULES, Phones, Texts
