@@ -20,6 +20,8 @@ language sql volatile strict as $$
     select bigint_id(market, nextval(to_regclass(quote_ident(market) || '.ids')))
 $$;
 
+-- email or phone (E.164) is null where somebody has none. What no password fits is in password_hash where there is no password.
+-- status_until: when a suspension ends by itself; null: when somebody ends it.
 create table users (
     id uuid primary key,
     market text not null,
@@ -33,10 +35,16 @@ create table users (
     last_seen_at timestamptz,
     deleted_at timestamptz,
     email_verified_at timestamptz,
-    devices_forgotten_at timestamptz
+    devices_forgotten_at timestamptz,
+    status text not null default 'active' check (status in ('active', 'pending', 'suspended', 'banned')),
+    status_until timestamptz check (status_until is null or status = 'suspended'),
+    phone text,
+    phone_verified_at timestamptz
 );
 -- identity.USER_BY_EMAIL; and one account per address, in the form of core/accounts/emails.py
 create unique index users_email_canonical on users (market, lower(email collate "C")) where deleted_at is null;
+-- phones.accounts.BY_PHONE; and one account per number
+create unique index users_phone on users (market, phone) where phone is not null and deleted_at is null;
 -- For the version before 0013, which names it.
 create unique index users_email on users (market, lower(email)) where deleted_at is null;
 -- For the version before 0036, whose operators find users by it.
@@ -115,10 +123,27 @@ create table one_time_tokens (
     expires_at timestamptz not null,
     used_at timestamptz
 );
--- identity.VOID_ONE_TIME_TOKENS
+-- one_time.tokens.VOID
 create index one_time_tokens_user on one_time_tokens (user_id, purpose) where used_at is null;
 -- export and erasure: the used ones too
 create index one_time_tokens_owner on one_time_tokens (user_id);
+
+-- Short codes that people type, of which only a keyed hash is stored: one for each purpose, subject (a phone number) and user. user_id
+-- is null where a code is for whoever has the number. tries: how many codes were typed; after a few it is of no use.
+create table one_time_codes (
+    market text not null,
+    purpose text not null,
+    subject text not null,
+    user_id uuid references users on delete cascade,
+    hash bytea not null,
+    tries int not null default 0,
+    expires_at timestamptz not null,
+    unique nulls not distinct (market, purpose, subject, user_id)
+);
+-- export and erasure; the cascade from users
+create index one_time_codes_user on one_time_codes (user_id) where user_id is not null;
+-- tidy
+create index one_time_codes_expires on one_time_codes (expires_at);
 
 -- A change of e-mail, of which a user has one pending at a time. Its codes are in one_time_tokens. Once done (changed_at) it is kept for
 -- the mail to the old address. session_id: the login that asked for it, which goes on after it.

@@ -1,12 +1,17 @@
-"""Authenticates users: Bearer token or cookie, the session that it belongs to, and the role that a route requires."""
+"""Authenticates users: Bearer token or cookie, the session that it belongs to, and the role that a route requires.
 
-from aiohttp import web
+A call with a scope takes an API key as well.
+"""
+
+from aiohttp import hdrs, web
 
 from api.cookies import Cookies
-from core.accounts import logins
+from core.accounts import api_keys, logins
 from core.base import errors
-from core.market.market import Roles
-from core.work.context import Resources, User
+from core.market.market import Roles, Route
+from core.work.context import Ctx, Resources, User
+
+KEY = "X-API-Key"
 
 
 async def caller(request: web.Request, cookies: Cookies, resources: Resources, market: str, who: Roles) -> User:
@@ -17,6 +22,27 @@ async def caller(request: web.Request, cookies: Cookies, resources: Resources, m
     user = await logins.authenticate(resources, market, credential.token)
     if credential.is_cookie:
         cookies.check_csrf(request, user.session_id)
+    _check_role(user, who)
+    return user
+
+
+async def key_holder(request: web.Request, ctx: Ctx, route: Route) -> User | None:
+    """Return the user of the API key that a request shows; None if it shows none, or the call takes none.
+
+    Raises UNAUTHORIZED, FORBIDDEN, RATE_LIMITED.
+    """
+    rules = ctx.policy.api_keys
+    if not (rules and route.scope and route.who):
+        return None
+    key = api_keys.shown(request.headers.get(hdrs.AUTHORIZATION, ""), request.headers.get(KEY, ""))
+    if not key:
+        return None
+    by = await api_keys.authenticate(ctx, key, rules)
+    by.require(route.scope)
+    _check_role(by.user, route.who)
+    return by.user
+
+
+def _check_role(user: User, who: Roles) -> None:
     if user.role not in who:
         raise errors.FORBIDDEN.error(f"Only {' and '.join(f'{role}s' for role in sorted(who))} can do this")
-    return user

@@ -19,7 +19,7 @@ from core.accounts import csrf, known_devices
 from core.accounts.csrf import CsrfToken
 from core.accounts.sessions import Tokens
 from core.base import errors
-from core.base.answers import JSON, Answer
+from core.base.answers import JSON, Answer, FlowCookie
 from core.market.market import Marketplace
 from core.work.context import Resources
 
@@ -45,6 +45,7 @@ class Cookies:
         host, anywhere = ("__Host-", "__Secure-") if secure else ("", "")
         self._access, self._csrf = f"{host}{market.name}-access", f"{host}{market.name}-csrf"
         self._refresh, self._device = f"{anywhere}{market.name}-refresh", f"{anywhere}{market.name}-device"
+        self._flow = f"{host}{market.name}-oauth"
         self._keys = resources.keys
         self._secure = secure
         self._lifetime = market.policy.refresh_lifetime
@@ -67,6 +68,10 @@ class Cookies:
     def device(self, request: web.Request) -> str:
         """Return the device token of a browser or app that was logged in before; see core/accounts/known_devices.py."""
         return request.headers.get(DEVICE) or request.cookies.get(self._device, "")
+
+    def flow_secret(self, request: web.Request) -> str:
+        """Return the secret of a browser that logs in by a provider; "" if it has none."""
+        return request.cookies.get(self._flow, "")
 
     def check_csrf(self, request: web.Request, session_id: UUID) -> None:
         """Raise CSRF_TOKEN_INVALID unless a request that changes something carries the CSRF token of its session."""
@@ -94,6 +99,8 @@ class Cookies:
             self._set(response, self._csrf, result.csrf_token, script=True)
         elif isinstance(result, Answer) and result.device_of:
             self._give_device(request, response, result.device_of)
+        elif isinstance(result, Answer) and result.flow:
+            self._give_flow(response, result.flow)
         elif isinstance(result, Tokens):
             access = self._keys.access(result.access_token)
             self._give_device(request, response, access.user_id)
@@ -120,6 +127,17 @@ class Cookies:
             response.headers[DEVICE] = token
         else:
             self._set(response, self._device, token, path=_folder(request), age=known_devices.LIFETIME)
+
+    def _give_flow(self, response: web.Response, flow: FlowCookie) -> None:
+        # Sent along when the provider sends the browser back, which is another site: not Strict.
+        response.set_cookie(
+            self._flow,
+            flow.secret,
+            max_age=flow.max_age,
+            httponly=True,
+            secure=self._secure,
+            samesite=flow.same_site,
+        )
 
     def _set(
         self,

@@ -154,6 +154,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     mail_from: Annotated[str, Meta(pattern=r"@", description="Sender of mails, as mail programs show it")] = (
         "Greenroom <no-reply@localhost>"
     )
+    sms: Annotated[
+        Literal["", "print"],
+        Meta(
+            description="Who sends text messages: print (they are printed, what `greenroom dev` does); empty: nobody, and nobody"
+            " logs in by phone"
+        ),
+    ] = ""
     fcm_credentials: Annotated[
         str,
         Meta(

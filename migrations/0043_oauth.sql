@@ -10,17 +10,3 @@ create table oauth_accounts (
     unique (market, provider, subject),
     unique (user_id, provider)
 );
--- People whose provider proves no address have none.
-alter table users alter column email drop not null;
-
-create or replace function index_user() returns trigger language plpgsql as $$
-begin
-    if new.deleted_at is null then
-        insert into user_search (user_id, words)
-        values (new.id, search_name(new.name) || search_name(coalesce(new.email, '')))
-        on conflict (user_id) do update set words = excluded.words;
-    else
-        delete from user_search where user_id = new.id;
-    end if;
-    return null;
-end $$;

@@ -3,7 +3,8 @@ import { Failure, unreachable } from "./api.js";
 
 const ANSWER_MS = 10_000;
 const RENEWABLE = new Set(["TOKEN_EXPIRED", "UNAUTHORIZED", "SESSION_ENDED"]);
-const OVER = new Set(["INVALID_REFRESH_TOKEN", "SESSION_ENDED"]);
+const SHUT = ["ACCOUNT_PENDING", "ACCOUNT_SUSPENDED", "ACCOUNT_BANNED"];
+const OVER = new Set(["INVALID_REFRESH_TOKEN", "SESSION_ENDED", ...SHUT]);
 
 export class Connection {
   #socket;
@@ -89,7 +90,9 @@ export class Connection {
   async #refused(error) {
     this.listener.offline();
     if (this.#socket.active) return; // the library retries by itself
-    if (!RENEWABLE.has(error.data?.error?.code)) return this.#retryLater();
+    const code = error.data?.error?.code;
+    if (SHUT.includes(code)) return this.listener.ended();
+    if (!RENEWABLE.has(code)) return this.#retryLater();
     try {
       await this.api.renew(this.token);
       this.#retryLater();

@@ -1,17 +1,17 @@
 """Mails about accounts: codes to enter, and reports of changes."""
 
-import secrets
 from datetime import timedelta
 from uuid import UUID
 
 import msgspec
 
 from core.accounts import emails
-from core.accounts.identity import INSERT_ONE_TIME_TOKEN, RESET, USER_BY_EMAIL, USER_BY_ID, VERIFY, Known, digest
+from core.accounts.identity import RESET, USER_BY_EMAIL, USER_BY_ID, VERIFY, Known
+from core.accounts.one_time import tokens
 from core.base import clock
 from core.platform.db import transaction
 from core.work.context import Resources
-from core.work.jobs import MailAlert, MailCode, MailUser, MailVerification
+from core.work.jobs import About, MailAlert, MailCode, MailUser, MailVerification
 from marketplaces import policy_of
 
 
@@ -56,7 +56,7 @@ If you have no account there, do nothing: someone has mistyped an address.
 """,
     ),
 }
-ALERTS = {
+ALERTS: dict[About, tuple[str, str]] = {
     "login": ("New login at {title}", "Somebody, hopefully you, has logged in to your account at {title}."),
     "password changed": (
         "Your password at {title} was changed",
@@ -65,6 +65,10 @@ ALERTS = {
     "password reset": (
         "Your password at {title} was changed",
         "The password of your account at {title} was set anew, with a code that was mailed to you.",
+    ),
+    "phone confirmed": (
+        "A phone number of your account at {title}",
+        "Your account at {title} has a phone number now, or another one, and whoever has that phone can log in with it.",
     ),
 }
 ALERT_TEXT = """{what}
@@ -105,10 +109,10 @@ async def mail_alert(resources: Resources, job: MailAlert) -> None:
 
 
 async def _send_code(resources: Resources, user: Known, purpose: str) -> None:
-    code, policy, token = CODES[purpose], policy_of(user.market), secrets.token_urlsafe(32)
-    link = policy.link_of(resources.settings.public_url, code.page, token)
-    text = code.text.format(title=policy.title, link=link, token=token)
+    code, policy = CODES[purpose], policy_of(user.market)
     # Queued before the commit: if Redis is unreachable, nothing is stored, and the job is retried.
     async with transaction(resources.db) as db:
-        await INSERT_ONE_TIME_TOKEN(db, digest(token), user.id, purpose, clock.now() + code.lifetime)
+        token = await tokens.issue(db, user.id, purpose, clock.now() + code.lifetime)
+        link = policy.link_of(resources.settings.public_url, code.page, token)
+        text = code.text.format(title=policy.title, link=link, token=token)
         await resources.jobs.enqueue(MailUser(str(user.id), code.subject.format(title=policy.title), text))

@@ -51,7 +51,9 @@ from core.work.jobs import (
     PushNotification,
     SendMail,
     SendOut,
+    SendText,
     StoreWords,
+    TextCode,
     queue,
 )
 from core.work.outbox import relay
@@ -63,8 +65,10 @@ from workers.erasure import finish_erasure
 from workers.files import FileChecks
 from workers.mail import mail_user, send_mail
 from workers.notifications import mail_notification, push_notification
+from workers.phones import send_text, text_code
 from workers.push import PushProvider, open_push
 from workers.running import JOB_SECONDS, Functions, periodic
+from workers.sms import SmsSender, open_sms
 
 STOP_SECONDS = 3.0
 RECONNECT_SECONDS = 1.0
@@ -81,12 +85,18 @@ class Worker:
     """Runs jobs until it is stopped; `wait` never returns, but raises the error that ended it."""
 
     def __init__(
-        self, settings: Settings, resources: Resources, publisher: Publisher, push_provider: PushProvider
+        self,
+        settings: Settings,
+        resources: Resources,
+        publisher: Publisher,
+        push_provider: PushProvider,
+        sms: SmsSender,
     ) -> None:
         self._settings = settings
         self._resources = resources
         self._publisher = publisher
         self._push_provider = push_provider
+        self._sms = sms
         self._files = FileChecks(resources, publisher)
         self._swept = clock.now() - FIRST_SWEEP
         markets = marketplaces.configured(settings.marketplaces)
@@ -178,6 +188,8 @@ class Worker:
         functions.add(MailAlert, partial(mail_alert, self._resources))
         functions.add(MailEmailChange, partial(mail_email_change, self._resources))
         functions.add(MailAddress, partial(mail_address, self._settings, self._resources.db))
+        functions.add(TextCode, partial(text_code, self._resources))
+        functions.add(SendText, partial(send_text, self._sms))
         functions.add(FinishErasure, self._finish_erasure)
         functions.add(CheckFile, self._check_file)
         functions.add(NotifyMembers, self._notify_members)
@@ -290,8 +302,8 @@ async def _finish(arq: ArqWorker) -> None:
 @asynccontextmanager
 async def open_worker(settings: Settings, resources: Resources, publisher: Publisher) -> AsyncIterator[Worker]:
     """Run a worker in this loop for the duration of the block; raises SettingsError."""
-    async with open_push(settings) as push_provider:
-        worker = Worker(settings, resources, publisher, push_provider)
+    async with open_push(settings) as push_provider, open_sms(settings) as sms:
+        worker = Worker(settings, resources, publisher, push_provider, sms)
         worker.start()
         try:
             yield worker

@@ -1,12 +1,12 @@
 """Mails about a change of e-mail: to both addresses when it is requested, and to the old one when it is done."""
 
-import secrets
 from uuid import UUID
 
 from config.settings import Settings
 from core.accounts import emails
-from core.accounts.email_changes import ADDRESS, CANCEL, HOLD_PENDING, MARKET_OF, NEW, OLD, Pending, Purpose
-from core.accounts.identity import INSERT_ONE_TIME_TOKEN, USER_BY_EMAIL, digest
+from core.accounts.email_changes import ADDRESS, CANCEL, HOLD_PENDING, MARKET_OF, NEW, OLD, PURPOSES, Pending, Purpose
+from core.accounts.identity import USER_BY_EMAIL
+from core.accounts.one_time import tokens
 from core.base import clock
 from core.platform.db import Connection, Pool, transaction
 from core.work.context import Resources
@@ -83,29 +83,33 @@ async def mail_address(settings: Settings, db: Pool, mail: MailAddress) -> None:
         await send_mail(settings, SendMail(address, mail.subject, mail.text))
 
 
-async def _questions(
-    resources: Resources, db: Connection, job: MailEmailChange, change: Pending
-) -> tuple[MailAddress, MailAddress]:
-    """Store new codes and return the mails with them for both addresses."""
+async def _questions(resources: Resources, db: Connection, job: MailEmailChange, change: Pending) -> list[MailAddress]:
+    """Return the mails that ask both addresses, or the new one where there is no other, once their codes are stored."""
     url, policy = resources.settings.public_url, policy_of(change.market)
     title = policy.title
     is_taken = await USER_BY_EMAIL(db, change.market, emails.canonical(change.new_email))
-    codes = {purpose: secrets.token_urlsafe(32) for purpose in PAGES if not (is_taken and purpose == NEW)}
-    for purpose, token in codes.items():
-        await INSERT_ONE_TIME_TOKEN(db, digest(token), change.user_id, purpose, change.expires_at)
+    is_asked = {OLD: bool(change.old_email), CANCEL: bool(change.old_email), NEW: not is_taken}
+    codes = {
+        purpose: await tokens.issue(db, change.user_id, purpose, change.expires_at)
+        for purpose in PURPOSES
+        if is_asked[purpose]
+    }
     links = {purpose: policy.link_of(url, PAGES[purpose], token) for purpose, token in codes.items()}
-    to_old = TO_OLD.format(
-        title=title, email=change.new_email, at=job.at, device=job.device, network=job.network or "unknown",
-        until=change.expires_at, confirm=codes[OLD], confirm_link=links[OLD], cancel=codes[CANCEL],
-        cancel_link=links[CANCEL],
-    )  # fmt: skip
+    subject = ASKED.format(title=title)
     to_new = (
         TO_TAKEN.format(title=title, link=url)
         if is_taken
         else TO_NEW.format(title=title, until=change.expires_at, confirm=codes[NEW], confirm_link=links[NEW])
     )
-    subject = ASKED.format(title=title)
-    return MailAddress(job.change_id, "old", subject, to_old), MailAddress(job.change_id, "new", subject, to_new)
+    mails = [MailAddress(job.change_id, "new", subject, to_new)]
+    if change.old_email:
+        to_old = TO_OLD.format(
+            title=title, email=change.new_email, at=job.at, device=job.device, network=job.network or "unknown",
+            until=change.expires_at, confirm=codes[OLD], confirm_link=links[OLD], cancel=codes[CANCEL],
+            cancel_link=links[CANCEL],
+        )  # fmt: skip
+        mails.insert(0, MailAddress(job.change_id, "old", subject, to_old))
+    return mails
 
 
 async def _mail_done(resources: Resources, job: MailEmailChange) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from aiohttp import hdrs, web
 
 from api.admission import ADMISSION, ADMITTED
-from api.auth import caller
+from api.auth import caller, key_holder
 from api.calls.answering import answered, encoded, rate_headers
 from api.calls.arguments import Arguments
 from api.calls.body import PLACE, RAW, read_aside, stopped
@@ -133,6 +133,7 @@ class Endpoint:
             remote=request[ADDRESS],
             user_agent=request.headers.get("User-Agent", ""),
             device=self._cookies.device(request),
+            flow_secret=self._cookies.flow_secret(request),
             access_token=self._cookies.credential(request).token,
             idempotency_key=request.headers.get("Idempotency-Key", ""),
             if_match=request.headers.get(hdrs.IF_MATCH, ""),
@@ -144,7 +145,9 @@ class Endpoint:
         if not self._route.who:
             return ctx
         try:
-            user = await caller(request, self._cookies, self._resources, self._market.name, self._route.who)
+            user = await key_holder(request, ctx, self._route) or await caller(
+                request, self._cookies, self._resources, self._market.name, self._route.who
+            )
         except AppError:
             await self._charging.take_failure(ctx)
             raise

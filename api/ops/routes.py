@@ -23,6 +23,13 @@ ROUTES = (
     post("/ops/hubs/{hubId}/undrain", handlers.undrain, OPERATOR, errors.HUB_NOT_FOUND, errors.HUB_SILENT),
     get("/ops/search", handlers.search, OPERATOR),
     get("/ops/users/{userId}", handlers.get_user, OPERATOR, errors.USER_NOT_FOUND),
+    post(
+        "/ops/users/{userId}/status",
+        handlers.set_status,
+        OPERATOR,
+        errors.USER_NOT_FOUND,
+        errors.STATUS_NOT_POSSIBLE,
+    ),
     post("/ops/sessions/{sessionId}/end", handlers.end_session, OPERATOR, errors.SESSION_NOT_FOUND),
     get("/ops/conversations/{conversationId}", handlers.get_conversation, OPERATOR, errors.CONVERSATION_NOT_FOUND),
     get("/ops/messages/{messageId}/trace", handlers.trace, OPERATOR, errors.MESSAGE_NOT_FOUND),

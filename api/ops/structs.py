@@ -16,7 +16,8 @@ from core.operations.inspection import (
     UserFound,
 )
 from core.reports import Reported, Status
-from core.text.fields import Description
+from core.text.fields import Description, Line
+from core.work.account_rules import Status as AccountStatus
 from core.work.dead_jobs import DeadJob
 from realtime.operations.admin_protocol import RoomSeen, SocketSeen
 from realtime.operations.process_status import HubStatus, ProcessStatus
@@ -190,6 +191,14 @@ class JobsDone(msgspec.Struct, frozen=True):
     """Those that it was done to; the others are not dead any more, or cannot be retried."""
 
     ids: list[UUID]
+
+
+class StatusChange(msgspec.Struct, frozen=True):
+    """What an account becomes, why, and until when: only a suspension ends by itself."""
+
+    status: AccountStatus
+    reason: Line
+    until: datetime | None = None
 
 
 class SessionEnded(msgspec.Struct, frozen=True, rename="camel"):

@@ -34,7 +34,9 @@ WATCH_SECONDS = 0.5
 def run_dev(settings: Settings) -> None:
     """Run everything until a signal; stored data is kept for the next run."""
     # Frontends in development are served from another local port.
-    settings = msgspec.structs.replace(settings, cors_origins=(*settings.cors_origins, LOOPBACK))
+    settings = msgspec.structs.replace(
+        settings, cors_origins=(*settings.cors_origins, LOOPBACK), sms=settings.sms or "print"
+    )
     with embedded_servers(settings, step) as (completed, servers):
         run(partial(_run, completed, servers))
 

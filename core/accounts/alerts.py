@@ -1,6 +1,5 @@
 """Mails that tell users what was done to their accounts: so they notice what they have not done themselves."""
 
-from typing import Literal
 from uuid import UUID
 
 from core.accounts import emails
@@ -9,10 +8,10 @@ from core.limits.address import masked
 from core.limits.budget import Rate
 from core.work import rate_limits as limits
 from core.work.context import Ctx
-from core.work.jobs import MailAlert
+from core.work.jobs import About, MailAlert
 from core.work.rate_limits import RateLimitedError
 
-# How many of each kind one mailbox gets. Two kinds, so that logins do not use up what tells of a new password.
+# How many of each kind one mailbox gets. Two kinds, so that logins do not use up what tells of a new password or number.
 LOGINS = Rate("alert-login", count=5, seconds=24 * 60 * 60)
 PASSWORDS = Rate("alert-password", count=5, seconds=24 * 60 * 60)
 
@@ -23,10 +22,10 @@ SYSTEMS = {
 }  # fmt: skip
 
 
-async def alert(
-    ctx: Ctx, user_id: UUID, email: str, about: Literal["login", "password changed", "password reset"]
-) -> MailAlert | None:
-    """Return the job that tells a user of it, to be queued with what is done; None: her mailbox has had enough."""
+async def alert(ctx: Ctx, user_id: UUID, email: str | None, about: About) -> MailAlert | None:
+    """Return the job that tells a user of it, to be queued with what is done; None: her mailbox has had enough, or is none."""
+    if email is None:
+        return None
     try:
         await limits.take(ctx, LOGINS if about == "login" else PASSWORDS, emails.canonical(email) or "")
     except RateLimitedError:

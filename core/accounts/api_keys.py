@@ -9,7 +9,6 @@ import re
 import secrets
 import string
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
@@ -18,12 +17,12 @@ from uuid import UUID
 import msgspec
 
 from core.accounts import logins, sessions
+from core.accounts.status.states import IS_ACTIVE
 from core.base import clock, errors
-from core.base.ids import uuid7
 from core.base.people import Person
-from core.limits.budget import Rate
 from core.platform.db import Connection, Many, One, Run, Scalar, found
 from core.work import rate_limits as limits
+from core.work.account_rules import ApiKeyRules
 from core.work.context import Ctx, User
 from core.work.personal_data import PersonalData, rows_of
 from core.work.unit_of_work import unit_of_work
@@ -34,20 +33,6 @@ SECRET_LETTERS: Final = 40  # 206 bits: nobody guesses it, so a quick hash is en
 USED_EVERY: Final = timedelta(minutes=1)  # the last use is written no more often
 KEPT: Final = timedelta(days=90)  # after it has ended, for the list and the questions that come later
 _KEY: Final = re.compile(rf"([a-z][a-z0-9]{{0,15}}_[a-z0-9]{{{PREFIX_LETTERS}}})_[a-z0-9]{{{SECRET_LETTERS}}}")
-
-CALLS = Rate("api-key", 600, 60)
-
-
-@dataclass(frozen=True, slots=True)
-class ApiKeyRules:
-    """What a marketplace says about keys. `calls` is of one key."""
-
-    prefix: str
-    scopes: frozenset[str]
-    most: int = 20  # of a user
-    longest: timedelta = timedelta(days=365)
-    overlap: timedelta = timedelta(days=1)  # for which a rotated key goes on, unless less is asked for
-    calls: Rate = CALLS
 
 
 class ApiKeyView(msgspec.Struct, frozen=True, rename="camel"):
@@ -81,7 +66,7 @@ class KeyRow(msgspec.Struct, frozen=True):
     user_id: UUID
     name: str
     avatar_url: str | None
-    email: str
+    email: str | None
     role: str
 
 
@@ -114,10 +99,11 @@ LOCK_LIVE = One(
 )
 LIVE_KEY = One(
     KeyRow,
-    """
-    select k.id, k.hash, k.scopes, k.last_used_at, u.id as user_id, u.name, u.avatar_url, coalesce(u.email, '') as email, u.role
+    f"""
+    select k.id, k.hash, k.scopes, k.last_used_at, u.id as user_id, u.name, u.avatar_url, u.email, u.role
     from api_keys k join users u on u.id = k.user_id
-    where k.prefix = $1 and k.market = $2 and k.revoked_at is null and k.expires_at > $3 and u.deleted_at is null""",
+    where k.prefix = $1 and k.market = $2 and k.revoked_at is null and k.expires_at > $3
+        and u.deleted_at is null and {IS_ACTIVE}""",  # noqa: S608
 )
 NOTE_USE = Run("update api_keys set last_used_at = $2 where id = $1 and (last_used_at is null or last_used_at <= $3)")
 SUPERSEDE = Run("update api_keys set successor_id = $2, expires_at = least(expires_at, $3) where id = $1")
@@ -239,7 +225,7 @@ async def _lock(ctx: Ctx, db: Connection) -> None:
 async def _insert(
     ctx: Ctx, db: Connection, name: str, scopes: list[str], expires_at: datetime, rules: ApiKeyRules
 ) -> NewApiKey:
-    id, now = uuid7(), clock.now()
+    id, now = ctx.new_id(), clock.now()
     prefix = f"{rules.prefix}_{_random(PREFIX_LETTERS)}"
     key = f"{prefix}_{_random(SECRET_LETTERS)}"
     await INSERT(db, id, ctx.policy.name, ctx.user.id, name, prefix, _digest(key), scopes, now, expires_at)

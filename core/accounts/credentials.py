@@ -16,6 +16,12 @@ END_ONE_TIME_TOKENS = Run(
 )
 # A change of e-mail that is not done yet. Before the codes: those of one that is being mailed are ended, too.
 END_EMAIL_CHANGES = Run("delete from email_changes where user_id = $1 and changed_at is null")
+# What was sent to her phone, for her or for whoever has the number.
+END_ONE_TIME_CODES = Run(
+    """
+    delete from one_time_codes where user_id = $1 or user_id is null and purpose = 'phone login'
+        and (market, subject) = (select market, phone from users where id = $1)"""
+)
 
 END_API_KEYS = Run("update api_keys set revoked_at = now() where user_id = $1 and revoked_at is null")
 END_FEEDS = Run("delete from feeds where user_id = $1")
@@ -35,6 +41,7 @@ OF_USER: tuple[Run, ...] = (
     FORGET_KNOWN_DEVICES,
     END_EMAIL_CHANGES,
     END_ONE_TIME_TOKENS,
+    END_ONE_TIME_CODES,
     END_API_KEYS,
 )
 

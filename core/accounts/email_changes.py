@@ -1,8 +1,9 @@
 """Change of e-mail: asked for by its user, and done when both mailboxes have confirmed it, in any order.
 
-The answer is the same whether or not the new address has an account; only that mailbox gets a mail that says so. The codes are
-one-time tokens: one for each mailbox, and one by which the old one cancels what its user has not asked for. What ends all logins
-cancels a change that is pending, and a change that is done ends all logins but the one that asked for it.
+Where there is no address yet, the new one alone confirms. The answer is the same whether or not the new address has an account;
+only that mailbox gets a mail that says so. The codes are one-time tokens: one for each mailbox, and one by which the old one
+cancels what its user has not asked for. What ends all logins cancels a change that is pending, and a change that is done ends all
+logins but the one that asked for it.
 """
 
 from datetime import datetime, timedelta
@@ -16,7 +17,7 @@ from core.accounts.alerts import described
 from core.accounts.attempts import attempt
 from core.accounts.credentials import END_EMAIL_CHANGES
 from core.accounts.emails import take_mail
-from core.accounts.identity import CODE_OWNER, USE_ONE_TIME_TOKEN, digest
+from core.accounts.one_time import tokens
 from core.base import clock, errors
 from core.base.events import UserUpdated
 from core.base.ids import uuid7
@@ -39,7 +40,7 @@ KEPT = timedelta(days=7)
 
 
 class Pending(msgspec.Struct, frozen=True):
-    """A change that is asked for."""
+    """A change that is asked for. `old_email`: empty where there was none."""
 
     user_id: UUID
     market: str
@@ -59,8 +60,9 @@ class Confirmed(msgspec.Struct, frozen=True):
 
 INSERT = Run(
     """
-    insert into email_changes (id, user_id, session_id, old_email, new_email, asked_at, expires_at)
-    select $1, id, $3, email, $4, $5, $6 from users where id = $2"""
+    insert into email_changes (id, user_id, session_id, old_email, new_email, asked_at, expires_at, old_confirmed_at)
+    select $1, id, $3, coalesce(email, ''), $4, $5, $6, case when email is null then $5::timestamptz end
+    from users where id = $2"""
 )
 # Holds the change until its codes are stored: what cancels it meanwhile ends these, too.
 HOLD_PENDING = One(
@@ -96,11 +98,6 @@ SET_EMAIL = One(
     Person,
     "update users set email = $2, email_verified_at = $3, updated_at = $3 where id = $1 returning id, name, avatar_url",
 )
-VOID_CODES = Run(
-    """
-    update one_time_tokens set used_at = $2
-    where user_id = $1 and used_at is null and purpose = any ($3::text[])"""
-)
 FORGET = Run(
     """
     delete from email_changes where id in (
@@ -124,9 +121,10 @@ async def ask(ctx: Ctx, new_email: str) -> None:
 
     Raises VALIDATION_ERROR, RATE_LIMITED. What it does is the same whether there is an account with that address or not.
     """
-    if emails.canonical(new_email) == emails.canonical(ctx.user.email):
+    old_emails = [ctx.user.email] if ctx.user.email else []
+    if emails.canonical(new_email) in map(emails.canonical, old_emails):
         raise errors.invalid("newEmail", "This is your address already")
-    await take_mail(ctx, new_email, ctx.policy.email_change, ctx.user.email)
+    await take_mail(ctx, new_email, ctx.policy.email_change, *old_emails)
     id, now = uuid7(), clock.now()
     async with unit_of_work(ctx) as work:
         await sessions.LOCK_USER(work.db, ctx.user.id)
@@ -170,11 +168,11 @@ async def cancel_own(ctx: Ctx) -> None:
 
 async def _use_code(ctx: Ctx, db: Connection, token: str, *purposes: Purpose) -> tuple[UUID, Purpose]:
     """Use a code for one of these up, lock its user, and return both; raises INVALID_VERIFICATION_TOKEN."""
-    hash, now = digest(token), clock.now()
+    hash, now = tokens.digest(token), clock.now()
     for purpose in purposes:
-        if owner := await CODE_OWNER(db, hash, purpose, ctx.policy.name, now):
+        if owner := await tokens.OWNER(db, hash, purpose, ctx.policy.name, now):
             await sessions.LOCK_USER(db, owner.id)
-            if await USE_ONE_TIME_TOKEN(db, hash, purpose, ctx.policy.name, now):
+            if await tokens.USE(db, hash, purpose, ctx.policy.name, now):
                 return owner.id, purpose
     raise _invalid()
 
@@ -195,7 +193,7 @@ async def _finish(ctx: Ctx, work: UnitOfWork, user_id: UUID, change: Confirmed) 
 async def _cancel(work: UnitOfWork, user_id: UUID) -> None:
     """Delete what a user, who is locked, has asked for, and end its codes."""
     if await END_EMAIL_CHANGES(work.db, user_id):
-        await VOID_CODES(work.db, user_id, clock.now(), PURPOSES)
+        await tokens.VOID(work.db, user_id, PURPOSES, clock.now())
         await work.record("user.cancel_email_change", user_id, by=user_id)
 
 

@@ -1,6 +1,5 @@
 """Accounts: logging in, and a new password by mail. What a password needs, and how often, is in the policy."""
 
-import hashlib
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -11,10 +10,12 @@ from core.accounts import emails, known_devices, sessions
 from core.accounts.alerts import alert
 from core.accounts.attempts import attempt
 from core.accounts.emails import take_mail
+from core.accounts.one_time import tokens
 from core.accounts.sessions import Account, Tokens
 from core.base import clock, errors
 from core.base.errors import Detail
 from core.limits.budget import Rate
+from core.platform import passwords
 from core.platform.db import One, Run, Scalar
 from core.platform.tokens import Device
 from core.work.context import Ctx
@@ -33,7 +34,7 @@ _WRONG_PASSWORD = Detail("password", "Wrong password")
 class Known(msgspec.Struct, frozen=True):
     id: UUID
     market: str
-    email: str
+    email: str | None
     name: str
     role: str
     is_verified: bool
@@ -43,7 +44,7 @@ class LoginRow(msgspec.Struct, frozen=True):
     """Who logs in, and whether she has from this address (`is_familiar`), by the same browser or app there (`is_usual`)."""
 
     id: UUID
-    email: str
+    email: str | None
     name: str
     role: str
     password_hash: str
@@ -52,58 +53,28 @@ class LoginRow(msgspec.Struct, frozen=True):
     is_usual: bool
 
 
-class CodeOwner(msgspec.Struct, frozen=True):
-    id: UUID
-    email: str
-
-
 _KNOWN = "select id, market, email, name, role, email_verified_at is not null as is_verified from users"
 # $2 of these is an address in its canonical form.
 _OF_EMAIL = 'market = $1 and lower(email collate "C") = $2 and deleted_at is null'
 USER_BY_EMAIL = One(Known, f"{_KNOWN} where {_OF_EMAIL}")
 USER_BY_ID = One(Known, f"{_KNOWN} where id = $1 and deleted_at is null")
-# One statement, whether there is such an account or not.
-LOGIN_BY_EMAIL = One(
-    LoginRow,
-    f"""
+# $3 and $4: the address and the browser or app that it comes from.
+LOGIN = """
     select id, email, name, role, password_hash, devices_forgotten_at,
         before.is_usual is not null as is_familiar, coalesce(before.is_usual, false) as is_usual
     from users u left join lateral (
         select bool_or(user_agent = $4) as is_usual from (
             select user_agent from sessions where user_id = u.id and remote = $3 limit 100
         ) s
-    ) before on true where {_OF_EMAIL}""",  # noqa: S608
-)
+    ) before on true"""
+# One statement, whether there is such an account or not.
+LOGIN_BY_EMAIL = One(LoginRow, f"{LOGIN} where {_OF_EMAIL}")
 SESSION_BEGAN = Scalar(datetime, "select created_at from sessions where id = $1")
 PASSWORD_IS_STILL = Scalar(bool, "select password_hash = $2 from users where id = $1 and deleted_at is null for share")
 ADDRESS = Scalar(str, "select email from users where id = $1 and deleted_at is null")
 ROLE_OF = Scalar(str, "select role from users where id = $1 and market = $2 and deleted_at is null")
-INSERT_ONE_TIME_TOKEN = Run("insert into one_time_tokens (hash, user_id, purpose, expires_at) values ($1, $2, $3, $4)")
-CODE_OWNER = One(
-    CodeOwner,
-    """
-    select u.id, u.email from one_time_tokens t join users u on u.id = t.user_id
-    where t.hash = $1 and t.purpose = $2 and t.used_at is null and t.expires_at > $4
-        and u.market = $3 and u.deleted_at is null""",
-)
-USE_ONE_TIME_TOKEN = Scalar(
-    UUID,
-    """
-    update one_time_tokens t set used_at = $4 from users u
-    where t.hash = $1 and t.purpose = $2 and t.used_at is null and t.expires_at > $4
-        and u.id = t.user_id and u.market = $3 and u.deleted_at is null
-    returning t.user_id""",
-)
-VOID_ONE_TIME_TOKENS = Run(
-    "update one_time_tokens set used_at = $3 where user_id = $1 and purpose = $2 and used_at is null"
-)
-FORGET_ONE_TIME_TOKENS = Run(
-    """
-    delete from one_time_tokens where hash in (
-        select hash from one_time_tokens where expires_at < $1 order by expires_at limit $2 for update skip locked
-    )"""
-)
 PASSWORD_HASH = Scalar(str, "select password_hash from users where id = $1 and deleted_at is null")
+REHASH = Run("update users set password_hash = $3 where id = $1 and password_hash = $2")
 REPLACE_PASSWORD = Run("update users set password_hash = $3, updated_at = $4 where id = $1 and password_hash = $2")
 SET_PASSWORD = Run("update users set password_hash = $2, updated_at = $3 where id = $1")
 CODES = PersonalData(
@@ -117,14 +88,16 @@ ACCOUNT = PersonalData(
     frozenset({"users", "user_search"}),
     rows_of(
         """
-        select id, email, name, role, avatar_url, created_at, updated_at, last_seen_at, email_verified_at
+        select id, email, phone, name, role, avatar_url, created_at, updated_at, last_seen_at, email_verified_at,
+            phone_verified_at, status, status_until
         from users where id = $1"""
     ),
     (
         Run(
             f"""
             update users set email = '', password_hash = '', name = '{DELETED_NAME}', avatar_url = null,
-                last_seen_at = null, email_verified_at = null, updated_at = coalesce(deleted_at, now()),
+                last_seen_at = null, email_verified_at = null, phone = null, phone_verified_at = null,
+                status = 'active', status_until = null, updated_at = coalesce(deleted_at, now()),
                 deleted_at = coalesce(deleted_at, now())
             where id = $1"""  # noqa: S608
         ),
@@ -134,7 +107,7 @@ ACCOUNT = PersonalData(
 
 
 async def login(ctx: Ctx, email: str, password: str) -> tuple[Account, Tokens]:
-    """Open a session; raises INVALID_CREDENTIALS, or RATE_LIMITED after too many failures.
+    """Open a session; raises INVALID_CREDENTIALS, RATE_LIMITED after too many failures, and as `sessions.start` does.
 
     Strangers who guess from many addresses are stopped by the account's limit. Its owner is not: it does not count on a device,
     or at an address, where she has logged in before.
@@ -150,6 +123,7 @@ async def login(ctx: Ctx, email: str, password: str) -> tuple[Account, Tokens]:
         turn = f"device {known.device}" if known else ctx.remote
         if not await ctx.resources.passwords.verify_login(stored, password, turn) or row is None:
             raise errors.INVALID_CREDENTIALS.error()
+        row = await _rehashed(ctx, row, password, turn)
     return await _open_session(ctx, row, is_new_device=not known and not row.is_usual)
 
 
@@ -160,6 +134,22 @@ def _counted(ctx: Ctx, address: str | None, row: LoginRow | None, device: Device
         return [(rates.device, f"{row.id}:{device.device}")]
     is_account_counted = address and not (row and row.is_familiar)
     return [(rates.address, ctx.remote), *([(rates.account, str(address))] if is_account_counted else [])]
+
+
+async def _rehashed(ctx: Ctx, row: LoginRow, password: str, turn: str) -> LoginRow:
+    """Replace a hash that was made elsewhere, whose password this is, by one of ours; if that must wait, at another login."""
+    if not passwords.is_foreign(row.password_hash):
+        return row
+    try:
+        ours = await ctx.resources.passwords.hash(password, turn)
+    except errors.AppError:
+        return row
+    if not await REHASH(ctx.db, row.id, row.password_hash, ours):
+        # Another login of hers was faster, or there is a new password.
+        ours = await PASSWORD_HASH(ctx.db, row.id) or passwords.NO_PASSWORD
+        if not await ctx.resources.passwords.verify_login(ours, password, turn):
+            raise errors.INVALID_CREDENTIALS.error()
+    return msgspec.structs.replace(row, password_hash=ours)
 
 
 async def _open_session(ctx: Ctx, row: LoginRow, *, is_new_device: bool) -> tuple[Account, Tokens]:
@@ -208,7 +198,7 @@ async def reset_password(ctx: Ctx, token: str, password: str) -> UUID:
     if problems := ctx.policy.passwords.problems("newPassword", password):
         raise errors.VALIDATION_ERROR.error(details=problems)
     async with attempt(ctx, (ctx.policy.codes, ctx.remote)):
-        owner = await CODE_OWNER(ctx.db, digest(token), RESET, ctx.policy.name, clock.now())
+        owner = await tokens.OWNER(ctx.db, tokens.digest(token), RESET, ctx.policy.name, clock.now())
         if owner is None:
             raise errors.INVALID_RESET_TOKEN.error()
     password_hash = await ctx.resources.passwords.hash(password, ctx.remote)
@@ -216,7 +206,7 @@ async def reset_password(ctx: Ctx, token: str, password: str) -> UUID:
     now = clock.now()
     async with unit_of_work(ctx) as work:
         await sessions.LOCK_USER(work.db, owner.id)
-        if await USE_ONE_TIME_TOKEN(work.db, digest(token), RESET, ctx.policy.name, now) is None:
+        if await tokens.USE(work.db, tokens.digest(token), RESET, ctx.policy.name, now) is None:
             raise errors.INVALID_RESET_TOKEN.error()
         await SET_PASSWORD(work.db, owner.id, password_hash, now)
         await work.record("user.reset_password", owner.id, by=owner.id)
@@ -250,11 +240,6 @@ async def _verify_own(ctx: Ctx, password: str, wrong: errors.AppError) -> str | 
         if not await ctx.resources.passwords.verify(stored, password, str(ctx.user.id)):
             raise wrong
     return stored
-
-
-def digest(token: str) -> bytes:
-    """Return what is stored of a mailed code."""
-    return hashlib.sha256(token.encode()).digest()
 
 
 def _wrong_password() -> errors.AppError:

@@ -13,10 +13,12 @@ import msgspec
 from msgspec import UNSET
 
 from core.accounts import credentials
+from core.accounts.status.states import IS_ACTIVE, STATUS, refusal, refusal_of
 from core.base import clock, errors
 from core.base.ids import uuid7
 from core.platform.db import Connection, Many, One, Run, Scalar, found
 from core.platform.tokens import Access, Refresh, expiry
+from core.work.account_rules import Status
 from core.work.context import Ctx
 from core.work.personal_data import PersonalData, rows_of
 from core.work.unit_of_work import UnitOfWork, unit_of_work
@@ -29,7 +31,7 @@ class Account(msgspec.Struct, frozen=True):
     """Who logs in."""
 
     id: UUID
-    email: str
+    email: str | None
     name: str
     role: str
 
@@ -58,16 +60,23 @@ class RefreshRow(msgspec.Struct, frozen=True):
     successor_id: UUID | None
     ended_at: datetime | None
     id: UUID
-    email: str
+    email: str | None
     name: str
     role: str
+    status: Status
+    status_until: datetime | None
 
 
 class Ended(msgspec.Struct, frozen=True):
     id: UUID
 
 
-INSERT_SESSION = Run("insert into sessions (id, user_id, user_agent, remote, created_at) values ($1, $2, $3, $4, $5)")
+# Only for who may use her account. Holds her row: a change of her status ends this session, or comes before it.
+INSERT_SESSION = Run(
+    f"""
+    insert into sessions (id, user_id, user_agent, remote, created_at)
+    select $1, u.id, $3, $4, $5 from users u where u.id = $2 and u.deleted_at is null and {IS_ACTIVE} for share"""  # noqa: S608
+)
 INSERT_REFRESH_TOKEN = Run("insert into refresh_tokens (id, session_id, issued_at) values ($1, $2, $3)")
 USE_REFRESH_TOKEN = Run("update refresh_tokens set used_at = $2, successor_id = $3 where id = $1")
 # Whatever locks more than one of them: a user, then her sessions, then what these have made.
@@ -79,10 +88,10 @@ LOCK_SESSION_OF_TOKEN = Scalar(
 )
 REFRESH_TOKEN = One(
     RefreshRow,
-    """
-    select r.session_id, r.used_at, r.successor_id, s.ended_at, u.id, u.email, u.name, u.role
+    f"""
+    select r.session_id, r.used_at, r.successor_id, s.ended_at, u.id, u.email, u.name, u.role, {STATUS}
     from refresh_tokens r join sessions s on s.id = r.session_id join users u on u.id = s.user_id
-    where r.id = $1 and u.market = $2 and u.deleted_at is null""",
+    where r.id = $1 and u.market = $2 and u.deleted_at is null""",  # noqa: S608
 )
 SESSION_OF_REFRESH_TOKEN = Scalar(
     UUID,
@@ -149,22 +158,25 @@ PERSONAL_DATA = PersonalData(
 
 
 async def start(ctx: Ctx, db: Connection, account: Account) -> Tokens:
-    """Open a session."""
+    """Open a session; raises ACCOUNT_PENDING, ACCOUNT_SUSPENDED, ACCOUNT_BANNED."""
     now = clock.now()
     session_id, token_id = ctx.new_id(), uuid7()
-    await INSERT_SESSION(db, session_id, account.id, storable(ctx.user_agent), ctx.remote, now)
+    if not await INSERT_SESSION(db, session_id, account.id, storable(ctx.user_agent), ctx.remote, now):
+        raise await refusal_of(db, account.id)
     await INSERT_REFRESH_TOKEN(db, token_id, session_id, now)
     return _sign(ctx, account, session_id, token_id, now)
 
 
 async def refresh(ctx: Ctx, token: str) -> Tokens:
-    """Replace a refresh token; raises INVALID_REFRESH_TOKEN, after ending the session if it was stolen."""
+    """Replace a refresh token; raises INVALID_REFRESH_TOKEN, after ending the session if it was stolen, and as `start` does."""
     claims = ctx.resources.keys.refresh(token)
     now = clock.now()
     async with unit_of_work(ctx) as work:
         db, unknown = work.db, errors.INVALID_REFRESH_TOKEN.error()
         await LOCK_SESSION_OF_TOKEN(db, claims.token_id)
         row = found(await REFRESH_TOKEN(db, claims.token_id, ctx.policy.name), unknown)
+        if refused := refusal(row.status, row.status_until):
+            raise refused
         if row.ended_at:
             raise unknown
         account = Account(row.id, row.email, row.name, row.role)
@@ -192,13 +204,19 @@ async def end(work: UnitOfWork, session_id: UUID, user_id: UUID | None, reason: 
     return owner_id
 
 
-async def end_all(work: UnitOfWork, user_id: UUID, reason: str, keep: UUID | None = None) -> None:
-    """End all sessions of a user, but for `keep`, with their sockets and all else that opens something for her."""
+async def end_all(
+    work: UnitOfWork, user_id: UUID, reason: str, keep: UUID | None = None, *, by_user: bool = True
+) -> None:
+    """End all sessions of a user, but for `keep`, with their sockets and all else that opens something for her.
+
+    `by_user`: whether she has caused it herself, which the audit log says.
+    """
     await LOCK_USER(work.db, user_id)
     ended = [session.id for session in await END_OF_USER(work.db, user_id, keep, clock.now(), reason)]
     await credentials.end_of_sessions(work.db, ended)
     await credentials.end_of_user(work.db, user_id)
-    await work.record("session.end_all", user_id, user_id, reason=reason, sessions=[str(id) for id in ended])
+    sessions = [str(id) for id in ended]
+    await work.record("session.end_all", user_id, user_id if by_user else None, reason=reason, sessions=sessions)
     work.end_sessions(ended)
 
 

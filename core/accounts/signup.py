@@ -9,6 +9,7 @@ import msgspec
 from core.accounts import emails, sessions, verification
 from core.accounts.identity import USER_BY_EMAIL
 from core.accounts.sessions import Account, Tokens
+from core.accounts.status.states import refusal
 from core.base import clock, errors
 from core.base.errors import Detail
 from core.platform.db import Connection, Scalar
@@ -33,14 +34,17 @@ class NewAccount(msgspec.Struct, frozen=True):
 INSERT_USER = Scalar(
     UUID,
     """
-    insert into users (id, market, email, password_hash, name, role, created_at, updated_at)
-    values ($1, $2, $3, $4, $5, $6, $7, $7)
+    insert into users (id, market, email, password_hash, name, role, created_at, updated_at, status)
+    values ($1, $2, $3, $4, $5, $6, $7, $7, $8)
     on conflict do nothing returning id""",
 )
 
 
 async def sign_up(ctx: Ctx, new: NewAccount, rest: Rest | None = None) -> tuple[Account, Tokens]:
-    """Create an account and log its user in; raises VALIDATION_ERROR, RATE_LIMITED, EMAIL_EXISTS."""
+    """Create an account and log its user in.
+
+    Raises VALIDATION_ERROR, RATE_LIMITED, EMAIL_EXISTS; and ACCOUNT_PENDING once an account is stored that must be approved.
+    """
     new = _checked(ctx, new)
     password_hash = await _hash(ctx, new)  # before the transaction: it takes long
     is_mailed = await verification.may_welcome(ctx, new.email)
@@ -50,7 +54,10 @@ async def sign_up(ctx: Ctx, new: NewAccount, rest: Rest | None = None) -> tuple[
             await rest(work.db, account.id)
         if is_mailed:
             work.enqueue(MailVerification(str(account.id)))
-        return account, await sessions.start(ctx, work.db, account)
+        refused = refusal(ctx.policy.initial_status, None)
+        if refused is None:
+            return account, await sessions.start(ctx, work.db, account)
+    raise refused
 
 
 def _checked(ctx: Ctx, new: NewAccount) -> NewAccount:
@@ -70,7 +77,8 @@ async def _hash(ctx: Ctx, new: NewAccount) -> str:
 
 
 async def _create(ctx: Ctx, db: Connection, new: NewAccount, password_hash: str) -> Account:
-    id = await INSERT_USER(db, ctx.new_id(), ctx.policy.name, new.email, password_hash, new.name, new.role, clock.now())
+    row = (new.email, password_hash, new.name, new.role, clock.now(), ctx.policy.initial_status)
+    id = await INSERT_USER(db, ctx.new_id(), ctx.policy.name, *row)
     if id is None:
         raise _email_exists()
     return Account(id, new.email, new.name, new.role)

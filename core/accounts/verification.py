@@ -3,7 +3,8 @@
 from core.accounts import emails, sessions
 from core.accounts.attempts import attempt
 from core.accounts.emails import take_mail
-from core.accounts.identity import CODE_OWNER, USE_ONE_TIME_TOKEN, VERIFY, VOID_ONE_TIME_TOKENS, digest
+from core.accounts.identity import VERIFY
+from core.accounts.one_time import tokens
 from core.base import clock, errors
 from core.platform.db import Run
 from core.work.context import Ctx
@@ -34,11 +35,11 @@ async def verify_email(ctx: Ctx, token: str) -> None:
     """Note that a mailed code has come back: the address is its user's; raises INVALID_VERIFICATION_TOKEN."""
     now = clock.now()
     async with attempt(ctx, (ctx.policy.codes, ctx.remote)), unit_of_work(ctx) as work:
-        if owner := await CODE_OWNER(work.db, digest(token), VERIFY, ctx.policy.name, now):
+        if owner := await tokens.OWNER(work.db, tokens.digest(token), VERIFY, ctx.policy.name, now):
             await sessions.LOCK_USER(work.db, owner.id)
-        user_id = await USE_ONE_TIME_TOKEN(work.db, digest(token), VERIFY, ctx.policy.name, now)
+        user_id = await tokens.USE(work.db, tokens.digest(token), VERIFY, ctx.policy.name, now)
         if user_id is None:
             raise errors.INVALID_VERIFICATION_TOKEN.error()
         await VERIFY_EMAIL(work.db, user_id, now)
-        await VOID_ONE_TIME_TOKENS(work.db, user_id, VERIFY, now)
+        await tokens.VOID(work.db, user_id, [VERIFY], now)
         await work.record("user.verify_email", user_id, by=user_id)

@@ -10,6 +10,15 @@ Body = TypeVar("Body")
 
 
 @dataclass(frozen=True, slots=True)
+class FlowCookie:
+    """The secret of a browser that logs in by a provider, and how its cookie is sent: see core/accounts/oauth/flows.py."""
+
+    secret: str
+    same_site: str
+    max_age: int
+
+
+@dataclass(frozen=True, slots=True)
 class Answer(Generic[Body]):
     """An answer with a status chosen by the handler among those of its route (0: the default), or with a version.
 
@@ -24,6 +33,7 @@ class Answer(Generic[Body]):
     media_type: str = JSON
     device_of: UUID | None = None
     location: str = ""
+    flow: FlowCookie | None = None
 
 
 @dataclass(frozen=True)

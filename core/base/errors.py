@@ -48,6 +48,7 @@ HEIC_NOT_SUPPORTED = ErrorCode(
     "HEIC pictures are not accepted here: send a JPEG (iPhone: Camera, Formats, Most Compatible)",
 )
 INVALID_VERIFICATION_TOKEN = ErrorCode("INVALID_VERIFICATION_TOKEN", 400, "Invalid or expired token")
+INVALID_CODE = ErrorCode("INVALID_CODE", 400, "This code is wrong, was used, or is too old: ask for a new one")
 INVALID_RESET_TOKEN = ErrorCode("INVALID_RESET_TOKEN", 400, "Invalid or expired token")
 OAUTH_STATE_INVALID = ErrorCode(
     "OAUTH_STATE_INVALID", 400, "This login has expired, was used before, or was begun in another browser: begin again"
@@ -61,6 +62,9 @@ INVALID_CREDENTIALS = ErrorCode("INVALID_CREDENTIALS", 401, "Invalid credentials
 INVALID_REFRESH_TOKEN = ErrorCode("INVALID_REFRESH_TOKEN", 401, "Invalid or expired refresh token")
 OAUTH_TOKEN_INVALID = ErrorCode("OAUTH_TOKEN_INVALID", 401, "The token of the provider is not valid")
 FORBIDDEN = ErrorCode("FORBIDDEN", 403, "Not authorized")
+ACCOUNT_PENDING = ErrorCode("ACCOUNT_PENDING", 403, "This account is not active yet")
+ACCOUNT_SUSPENDED = ErrorCode("ACCOUNT_SUSPENDED", 403, "This account is suspended")
+ACCOUNT_BANNED = ErrorCode("ACCOUNT_BANNED", 403, "This account is banned")
 CSRF_TOKEN_INVALID = ErrorCode("CSRF_TOKEN_INVALID", 403, "Send the session's CSRF token as X-CSRF-Token")
 REAUTHENTICATION_REQUIRED = ErrorCode(
     "REAUTHENTICATION_REQUIRED", 403, "Send your password as `password`, or log in again"
@@ -93,6 +97,11 @@ OAUTH_ALREADY_LINKED = ErrorCode(
 LAST_LOGIN_METHOD = ErrorCode("LAST_LOGIN_METHOD", 409, "This is your only way to log in: set a password first")
 API_KEY_ROTATED = ErrorCode("API_KEY_ROTATED", 409, "This API key was rotated already")
 TOO_MANY_API_KEYS = ErrorCode("TOO_MANY_API_KEYS", 409, "There are as many API keys as one user can have: revoke one")
+PHONE_EXISTS = ErrorCode("PHONE_EXISTS", 409, "An account with this phone number exists")
+SIGN_UP_REQUIRED = ErrorCode("SIGN_UP_REQUIRED", 409, "There is no account with this phone number yet: sign up with it")
+STATUS_NOT_POSSIBLE = ErrorCode(
+    "STATUS_NOT_POSSIBLE", 409, "The account cannot get this status from the one that it has"
+)
 CONVERSATION_CLOSED = ErrorCode("CONVERSATION_CLOSED", 409, "The conversation is closed: it can be read, no more")
 GROUP_FULL = ErrorCode("GROUP_FULL", 409, "The group has as many members as it can have")
 HUB_SILENT = ErrorCode("HUB_SILENT", 409, "The hub is silent: nobody can tell it anything right now", retryable=True)

@@ -44,6 +44,7 @@ class Route:
     `ends_login`: the call ends the caller's session.
     `weight`: the cost of the call in the caller's `messages` rate, which sockets share; see core/limits/weights.py.
     `searches_messages`: left out in markets with sealed messages.
+    `scope`: API keys with this scope may make the call; "": none may.
     `keeps_answer`: a repeat with the same Idempotency-Key gets the stored answer; see core/work/idempotency.py.
     """
 
@@ -59,6 +60,7 @@ class Route:
     weight: Weight | None = None
     searches_messages: bool = False
     is_at_root: bool = False
+    scope: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +154,11 @@ def patch(path: str, handler: Handler, who: Roles | None, *errors: ErrorCode, we
 def at_root(route: Route) -> Route:
     """Return the route of a call whose path begins at the root of the host."""
     return replace(route, is_at_root=True)
+
+
+def by_key(route: Route, scope: str) -> Route:
+    """Return the route of a call that programs may make, too, with an API key for this scope."""
+    return replace(route, scope=scope)
 
 
 def delete(

@@ -7,6 +7,7 @@ The row of an erased user stays, with the name DELETED_NAME and nothing personal
 from core import reports, reviews
 from core.accounts import api_keys, email_changes, identity, sessions
 from core.accounts.oauth import links
+from core.accounts.one_time import codes
 from core.calendars import feeds
 from core.chat import blocking, conversations, invitations, mutes
 from core.files import table as files
@@ -20,6 +21,7 @@ CORE: tuple[PersonalData, ...] = (
     identity.CODES,
     links.PERSONAL_DATA,
     api_keys.PERSONAL_DATA,
+    codes.PERSONAL_DATA,
     email_changes.PERSONAL_DATA,
     idempotency.PERSONAL_DATA,
     devices.PERSONAL_DATA,

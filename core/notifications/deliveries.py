@@ -62,7 +62,7 @@ CLAIM = Many(
     Claimed,
     f"""
     with wanted as (
-        select n.id, n.mailed_at is null and coalesce(p.email, $2) as mail,
+        select n.id, n.mailed_at is null and u.email is not null and coalesce(p.email, $2) as mail,
             n.pushed_at is null and coalesce(p.push, $3) as push
         from notifications n {SAID}
         join users u on u.id = n.user_id and u.deleted_at is null
@@ -85,7 +85,8 @@ MAIL = One(
     from notifications n {SAID}
     join users u on u.id = n.user_id and u.deleted_at is null
     left join notification_preferences p on p.user_id = n.user_id and p.type = n.type
-    where n.id = $1 and ($2::timestamptz is null or n.mailed_at = $2) and {_IS_NEWS} and coalesce(p.email, true)""",  # noqa: S608
+    where n.id = $1 and ($2::timestamptz is null or n.mailed_at = $2) and {_IS_NEWS} and u.email is not null
+        and coalesce(p.email, true)""",  # noqa: S608
 )
 # Nothing was left to send: the next message is mailed again.
 UNCLAIM_MAIL = Run("update notifications set mailed_at = null where id = $1 and mailed_at = $2")

@@ -15,7 +15,7 @@ class UserFound(msgspec.Struct, frozen=True, rename="camel"):
     market: str
     role: str
     name: str
-    email: str
+    email: str | None
     created_at: datetime
     last_seen_at: datetime | None
     deleted_at: datetime | None

@@ -3,8 +3,9 @@
 from datetime import timedelta
 
 from core import reports
-from core.accounts import api_keys, email_changes, identity, sessions
+from core.accounts import api_keys, email_changes, sessions
 from core.accounts.oauth import flows
+from core.accounts.one_time import codes, tokens
 from core.base import clock
 from core.calendars import feeds
 from core.chat import invitations, mutes
@@ -20,7 +21,8 @@ EARLIER_TEXTS = timedelta(days=30)  # unless the settings say otherwise
 # Each statement deletes rows older than a time ($1), at most $2, and returns their number. That of feeds hashes instead.
 OLD: tuple[tuple[Run | Scalar[int], timedelta], ...] = (
     (idempotency.FORGET, idempotency.KEPT),
-    (identity.FORGET_ONE_TIME_TOKENS, timedelta(0)),
+    (tokens.FORGET, timedelta(0)),
+    (codes.FORGET, timedelta(0)),
     (email_changes.FORGET, email_changes.KEPT),
     (flows.FORGET, timedelta(0)),
     (api_keys.FORGET, api_keys.KEPT),

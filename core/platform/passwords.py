@@ -1,4 +1,4 @@
-"""Passwords: argon2id, in dedicated threads with short queues.
+"""Passwords: argon2id, in dedicated threads with short queues; bcrypt hashes that were made elsewhere are verified, too.
 
 Each hash takes a core for some 50 ms and 32 MiB, so few run at once. Clients take turns, and so do logins and everything
 else: neither a client nor a wave of sign-ups prevents others from logging in. When the queue is full, the answer is
@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from itertools import cycle
 from typing import Final, TypeVar
 
+import bcrypt
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
@@ -23,6 +24,12 @@ from core.platform.observability.metrics import Metrics
 HASHER = PasswordHasher(time_cost=2, memory_cost=32 * 1024, parallelism=1)
 # Verified when the account does not exist, so that the answer takes as long as for a wrong password.
 _NOBODY = HASHER.hash("nobody's password")
+# Stored of an account without a password: no hash, so no password fits it. An empty text the version before takes for _NOBODY.
+NO_PASSWORD: Final = "!"  # noqa: S105
+
+BCRYPT: Final = ("$2a$", "$2b$", "$2y$")
+BCRYPT_BYTES: Final = 72  # that bcrypt looks at, of those that hashed more of them none said so
+MOST_BCRYPT_ROUNDS: Final = 15  # as a power of two: some seconds of a core, more than any site has used
 
 # Half of the cores, two at most: the rest is for other requests.
 WIDTH: Final = max(1, min(2, (os.cpu_count() or 1) // 2))
@@ -98,9 +105,27 @@ def hash_password(password: str) -> str:
 
 def verify_password(stored: str | None, password: str) -> bool:
     """Return whether the password is right; without a stored hash it never is, after the same time."""
+    if stored and is_foreign(stored):
+        return _fits_bcrypt(stored, password)
+    ours = stored if stored != NO_PASSWORD else None
     try:
-        return HASHER.verify(stored or _NOBODY, password) and stored is not None
+        return HASHER.verify(ours or _NOBODY, password) and bool(ours)
     except (VerificationError, InvalidHashError):
+        return False
+
+
+def is_foreign(stored: str) -> bool:
+    """Say whether a hash was made elsewhere, and is to be replaced by one of ours once its password is known."""
+    return stored.startswith(BCRYPT)
+
+
+def _fits_bcrypt(stored: str, password: str) -> bool:
+    # Elsewhere the rest of a long password was cut off without a word, which our version of the library refuses to do.
+    try:
+        if int(stored[4:6]) > MOST_BCRYPT_ROUNDS:
+            return False
+        return bcrypt.checkpw(password.encode()[:BCRYPT_BYTES], stored.encode())
+    except ValueError:  # it is no hash
         return False
 
 

@@ -37,7 +37,7 @@ class Access(msgspec.Struct, frozen=True, rename="camel"):
     """
 
     user_id: UUID
-    email: str
+    email: str | None
     user_type: str
     market: str
     session_id: UUID

@@ -17,9 +17,11 @@ PERSONAL_DATA = PersonalData(
     "audit log",
     frozenset({"audit_log"}),
     rows_of(
+        # Of what operators did about her account what they did and why, not who and from where.
         """
-        select action, entity_id, facts, request_id, remote as ip, recorded_at from audit_log where actor_id = $1
-        order by recorded_at"""
+        select action, entity_id, facts - 'operator' as facts, case when actor_id = $1 then request_id end as request_id,
+            case when actor_id = $1 then remote end as ip, recorded_at
+        from audit_log where actor_id = $1 or entity_id = $1 and action = 'user.set_status' order by recorded_at"""
     ),
     later=(
         Run(
@@ -27,6 +29,13 @@ PERSONAL_DATA = PersonalData(
             update audit_log set remote = '', request_id = '', facts = '{}' where id in (
                 select id from audit_log
                 where actor_id = $1 and (remote <> '' or request_id <> '' or facts <> '{}') limit $2
+            )"""
+        ),
+        Run(
+            """
+            update audit_log set facts = facts - 'reason' where id in (
+                select id from audit_log
+                where entity_id = $1 and action = 'user.set_status' and facts ? 'reason' limit $2
             )"""
         ),
     ),

@@ -59,7 +59,7 @@ class User:
     id: UUID
     market: str
     role: str
-    email: str
+    email: str | None
     session_id: UUID
     person: Person
 
@@ -69,6 +69,7 @@ class Ctx:
     """One request, socket event or job: its resources, its marketplace's policy, its user (None: anonymous), where it comes from.
 
     `device` is the token by which a browser or app shows that it was logged in before: see known_devices.py.
+    `flow_secret` is that of a browser which logs in by a provider: see core/accounts/oauth/flows.py.
     `access_token` is the token of the request, valid or not; `caller` is its user if it is valid.
     `work` is the transaction of the whole call, if it was opened before the handler: see idempotency.py.
     """
@@ -80,6 +81,7 @@ class Ctx:
     remote: str = ""
     user_agent: str = ""
     device: str = ""
+    flow_secret: str = ""
     access_token: str = ""
     caller: User | None = None
     idempotency_key: str = ""

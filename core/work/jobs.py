@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, TypeAlias
 
 import msgspec
 from arq.connections import ArqRedis
@@ -20,6 +20,10 @@ KEPT = timedelta(days=30)
 CONNECT_SECONDS = 1.0
 # A Redis that does not reply must not block calls: the outbox queues their jobs later.
 ENQUEUE_SECONDS = 2.0
+
+
+# What is done to an account and told its user.
+About: TypeAlias = Literal["login", "password changed", "password reset", "phone confirmed"]
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -64,6 +68,31 @@ class MailVerification(Job, frozen=True):
     user_id: str
 
 
+class TextCode(Job, frozen=True):
+    """Send a code to a phone: to that of an account, or `to_anybody`; the caller does not learn whether there is one.
+
+    `user_id`: the user who wants the number to be hers.
+    """
+
+    is_secret = True  # a number
+
+    market: str
+    phone: str
+    purpose: str
+    to_anybody: bool
+    user_id: str | None = None
+
+
+class SendText(Job, frozen=True):
+    """Send a text message, unless it is too late for it."""
+
+    is_secret = True
+
+    phone: str
+    text: str
+    until: datetime
+
+
 class FinishErasure(Job, frozen=True):
     """Erase the remaining personal data of a user whose account is deleted."""
 
@@ -74,7 +103,7 @@ class MailAlert(Job, frozen=True):
     """Mail a user about an event on their account: what (a key of workers/accounts.py), when, and roughly from where."""
 
     user_id: str
-    about: Literal["login", "password changed", "password reset"]
+    about: About
     at: datetime
     device: str
     network: str

@@ -15,6 +15,7 @@ from core.limits.budget import Rate, Window
 from core.platform.db import Db, Scalar
 from core.platform.tokens import ACCESS_LIFETIME, REFRESH_LIFETIME
 from core.text.texts import UnfitError
+from core.work.account_rules import ApiKeyRules, OAuthRules, OtpRules, Status
 from core.work.notices import Notice
 from core.work.personal_data import PersonalData
 
@@ -106,6 +107,10 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     roles: frozenset[str] = frozenset()
     passwords: PasswordRules = PasswordRules()
+    initial_status: Status = "active"  # of who signs up with an e-mail address
+    otp: OtpRules | None = None
+    oauth: OAuthRules | None = None
+    api_keys: ApiKeyRules | None = None
     access_lifetime: timedelta = ACCESS_LIFETIME
     refresh_lifetime: timedelta = REFRESH_LIFETIME  # a session ends that has not been used for so long
     issuer: str = ""  # of access tokens: their `iss`, if any

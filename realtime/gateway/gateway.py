@@ -127,7 +127,7 @@ class Gateway:
             raise
 
     def _looked_up(self, client: Client, given: Auth, claims: Access, login: Login | errors.AppError) -> None:
-        if not isinstance(login, errors.AppError) or login.kind != errors.SESSION_ENDED:
+        if not isinstance(login, errors.AppError) or login.kind.retryable:
             self.limiter.looked_up(claims)
         if client.gone:
             return

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
-from core.accounts.logins import LIVE_SESSIONS, Login
+from core.accounts.logins import LIVE_SESSIONS, Login, refusals
 from core.base import errors
 from core.platform.db import UNAVAILABLE_ERRORS, Pool
 from realtime.concurrency.batch import Batch
@@ -59,8 +59,9 @@ class Logins:
 
     async def _look_up(self, session_ids: Sequence[UUID]) -> Sequence[Login | errors.AppError]:
         logins = {login.session_id: login for login in await LIVE_SESSIONS(self._db, session_ids)}
-        ended = errors.SESSION_ENDED.error()
-        return [logins.get(session_id, ended) for session_id in session_ids]
+        missing = [session_id for session_id in session_ids if session_id not in logins]
+        ended = dict(zip(missing, await refusals(self._db, missing), strict=True)) if missing else {}
+        return [logins.get(session_id) or ended[session_id] for session_id in session_ids]
 
     async def _sweep(self) -> None:
         while not self._is_over:

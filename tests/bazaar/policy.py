@@ -7,6 +7,7 @@ from core.limits.budget import Rate, Window
 from core.market.personal_data import CORE
 from core.notifications.notifications import MESSAGE_RECEIVED
 from core.platform.db import Run
+from core.work.account_rules import ApiKeyRules, OAuthRules, OtpRules
 from core.work.notices import Notice
 from core.work.personal_data import PersonalData, rows_of
 from core.work.policy import LoginRates, PasswordRules, Policy
@@ -36,6 +37,11 @@ POLICY = Policy(
     issuer="https://bazaar.example",
     audience="bazaar-app",
     may_converse=lambda role, other: role != other,
+    otp=OtpRules(calling_codes=frozenset({1}), region="US"),
+    oauth=OAuthRules(
+        frozenset({"google", "apple"}), callback="/bazaar/api/v1/auth/oauth/{provider}/callback", roles=BUYERS
+    ),
+    api_keys=ApiKeyRules("baz", frozenset({"listings"})),
     notices=(MESSAGE_RECEIVED, LISTING_SOLD),
     personal_data=(LISTINGS, *CORE),
 )

@@ -1,7 +1,8 @@
 """The table of the bazaar's calls."""
 
 from core.market.endpoints import auth, conversations, health, messages, notifications, safety, users
-from core.market.market import PUBLIC, FilePart, Route, at_root, create, delete, get, patch, post
+from core.market.endpoints.accounts import api_keys, oauth, phones
+from core.market.market import PUBLIC, FilePart, Route, at_root, by_key, create, delete, get, patch, post
 from tests.bazaar import handlers
 from tests.bazaar.policy import ROLES, SELLERS
 
@@ -24,8 +25,23 @@ ROUTES: tuple[Route, ...] = (
     patch("/auth/me", handlers.update_me, ROLES),
     delete("/auth/me", users.delete_me, ROLES),
     get("/auth/me/export", users.export_me, ROLES),
+    post("/auth/otp/send", phones.send_code, PUBLIC),
+    post("/auth/otp/verify", phones.log_in, PUBLIC),
+    post("/auth/phone", phones.ask_phone_change, ROLES),
+    post("/auth/phone/confirm", phones.confirm_phone, ROLES),
+    get("/auth/oauth/{provider}", oauth.begin, PUBLIC),
+    get("/auth/oauth/{provider}/callback", oauth.come_back, PUBLIC),
+    post("/auth/oauth/{provider}/callback", oauth.come_back_by_form, PUBLIC),
+    post("/auth/oauth/redeem", oauth.redeem, PUBLIC),
+    post("/auth/oauth/{provider}/link", oauth.begin_link, ROLES),
+    get("/auth/providers", oauth.list_links, ROLES),
+    delete("/auth/providers/{provider}", oauth.unlink, ROLES),
+    get("/auth/api-keys", api_keys.list_keys, ROLES),
+    post("/auth/api-keys", api_keys.create, ROLES),
+    post("/auth/api-keys/{key_id}/rotate", api_keys.rotate, ROLES),
+    delete("/auth/api-keys/{key_id}", api_keys.revoke, ROLES),
     post("/users/{user_id}/report", safety.report_user, ROLES),
-    get("/listings", handlers.list_listings, ROLES),
+    by_key(get("/listings", handlers.list_listings, ROLES), "listings"),
     create("/listings", handlers.create_listing, SELLERS),
     get("/listings/{listing_id}", handlers.get_listing, ROLES),
     patch("/listings/{listing_id}", handlers.update_listing, SELLERS),

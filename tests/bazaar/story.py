@@ -6,10 +6,17 @@ from collections.abc import Callable
 from datetime import timedelta
 from hashlib import sha256
 from typing import Any
+from uuid import UUID
 
-from core.accounts.identity import INSERT_ONE_TIME_TOKEN, RESET, VERIFY, digest
+from core.accounts.identity import RESET, VERIFY
+from core.accounts.oauth import flows, links
+from core.accounts.one_time import codes, tokens
+from core.accounts.one_time.codes import Use
+from core.accounts.phones import sending
+from core.accounts.verification import VERIFY_EMAIL
 from core.base.clock import now
-from core.base.ids import BigintIds
+from core.base.ids import BigintIds, uuid7
+from core.platform.db import transaction
 from tests.contract.story.matrix import EVERYBODY, ONE_ROLE, OWN, THEIRS
 from tests.contract.story.telling import Story
 from tests.flow.api.conftest import PASSWORD, Api, Caller
@@ -20,6 +27,8 @@ CONVERSATION = "/conversations/{conversation_id}"
 MESSAGE = CONVERSATION + "/messages/{message_id}"
 LISTING = "/listings/{listing_id}"
 IDS = BigintIds("bazaar")
+# Of the range that films use.
+PHONE, OTHER_PHONE = "+12025550101", "+12025550102"
 
 MATRIX: dict[tuple[str, str], str] = {
     ("POST", "/auth/logout"): OWN,
@@ -29,6 +38,15 @@ MATRIX: dict[tuple[str, str], str] = {
     ("PATCH", "/auth/me"): OWN,
     ("DELETE", "/auth/me"): OWN,
     ("GET", "/auth/me/export"): OWN,
+    ("POST", "/auth/phone"): OWN,
+    ("POST", "/auth/phone/confirm"): OWN,
+    ("POST", "/auth/oauth/{provider}/link"): OWN,
+    ("GET", "/auth/providers"): OWN,
+    ("DELETE", "/auth/providers/{provider}"): OWN,
+    ("GET", "/auth/api-keys"): OWN,
+    ("POST", "/auth/api-keys"): OWN,
+    ("POST", "/auth/api-keys/{key_id}/rotate"): THEIRS,
+    ("DELETE", "/auth/api-keys/{key_id}"): THEIRS,
     ("POST", "/users/{user_id}/report"): EVERYBODY,
     ("GET", "/listings"): EVERYBODY,
     ("POST", "/listings"): ONE_ROLE,
@@ -56,6 +74,9 @@ async def tell(api: Api, env: Environment, make: Callable[..., Story] = Story) -
     story = make(api, env, ann, bob, await api.signed_up("buyer", "Eve"))
     env.resources.limits._raised = {one: 10 for person in (ann, bob) for one in (str(IDS.taken(person.id)),)}
     await _tell_of_accounts(story)
+    await _tell_of_phones(story)
+    await _tell_of_providers(story)
+    await _tell_of_keys(story)
     await _tell_of_listings(story)
     await _tell_of_messages(story)
     root = Caller(api.client, "/bazaar")
@@ -74,7 +95,7 @@ async def _tell_of_accounts(story: Story) -> None:
     await story.make(anyone, "POST", "/auth/forgot-password", email=email)
     user_id, expires = IDS.taken(body["user"]["id"]), now() + timedelta(hours=1)
     for purpose in (RESET, VERIFY):
-        await INSERT_ONE_TIME_TOKEN(story.env.resources.db, digest("t" + purpose[0]), user_id, purpose, expires)
+        await tokens.INSERT(story.env.resources.db, tokens.digest("t" + purpose[0]), user_id, purpose, expires)
     await story.call(anyone, "GET", "/auth/verify-email/{token}", "t" + VERIFY[0], allow_redirects=False)
     path = "/auth/reset-password/{token}"
     await story.make(anyone, "POST", path, "t" + RESET[0], new_password=PASSWORD)
@@ -89,6 +110,42 @@ async def _tell_of_accounts(story: Story) -> None:
     await story.make(someone, "POST", "/auth/logout")
     someone = api.logged_in(await api.log_in(email))
     await story.make(someone, "DELETE", "/auth/me")
+
+
+async def _tell_of_phones(story: Story) -> None:
+    resources, anyone, ann = story.env.resources, story.api.anyone, story.ann
+    await story.make(anyone, "POST", "/auth/otp/send", phone=PHONE)
+    new = {"phone": PHONE, "name": "Pam", "user_type": "buyer"}
+    async with transaction(resources.db) as db:
+        code = await codes.issue(resources.keys, db, Use("bazaar", sending.LOGIN, PHONE))
+        confirm = Use("bazaar", sending.CONFIRM, OTHER_PHONE, UUID(IDS.taken(ann.id)))
+        other = await codes.issue(resources.keys, db, confirm)
+    await story.make(anyone, "POST", "/auth/otp/verify", code=code, **new)
+    await story.make(ann, "POST", "/auth/phone", phone=OTHER_PHONE)
+    await story.make(ann, "POST", "/auth/phone/confirm", phone=OTHER_PHONE, code=other)
+
+
+async def _tell_of_providers(story: Story) -> None:
+    db, anyone, ann, path = story.env.resources.db, story.api.anyone, story.ann, "/auth/oauth/{provider}"
+    await story.call(anyone, "GET", path, "google", allow_redirects=False)
+    await story.call(anyone, "GET", path + "/callback", "google", allow_redirects=False)
+    await story.call(anyone, "POST", path + "/callback", "apple", data={"state": "x"}, allow_redirects=False)
+    user_id, expires = IDS.taken(ann.id), now() + timedelta(minutes=1)
+    await tokens.INSERT(db, flows.code_hash("code", ""), user_id, links.LOGIN, expires)
+    await story.make(anyone, "POST", "/auth/oauth/redeem", code="code")
+    await VERIFY_EMAIL(db, user_id, now())
+    await story.make(ann, "POST", path + "/link", "google", page="/")
+    await links.INSERT_LINK(db, uuid7(), "bazaar", "google", "1", user_id, now(), None)
+    await story.make(ann, "GET", "/auth/providers")
+    await story.make(ann, "DELETE", "/auth/providers/{provider}", "google")
+
+
+async def _tell_of_keys(story: Story) -> None:
+    ann, path = story.ann, "/auth/api-keys"
+    made = await story.make(ann, "POST", path, name="A program", scopes=["listings"])
+    await story.make(ann, "GET", path)
+    next_one = await story.make(ann, "POST", path + "/{key_id}/rotate", made["data"]["api_key"]["id"])
+    await story.make(ann, "DELETE", path + "/{key_id}", next_one["data"]["api_key"]["id"])
 
 
 async def _tell_of_listings(story: Story) -> None:

@@ -17,7 +17,7 @@ Cents = Annotated[int, Meta(ge=0, le=10**9)]
 
 class Me(msgspec.Struct, frozen=True, rename="camel"):
     id: UUID
-    email: str
+    email: str | None
     name: str
     user_type: str
 

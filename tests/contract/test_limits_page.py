@@ -15,6 +15,7 @@ from core.accounts import alerts
 from core.chat import blocking, invitations
 from core.limits.budget import Rate
 from core.messages import search as message_search
+from core.work import account_rules as phones
 from core.work.policy import MAILS
 from marketplaces.onswift.policy import POLICY
 from realtime.engine import config, door
@@ -92,6 +93,12 @@ FIGURES: dict[str, Sequence[float]] = {
         }
     ],
     "`alert-login`, `alert-password`": [*{*counts(DAY, alerts.LOGINS, alerts.PASSWORDS)}],
+    "`otp-resend-1` to `otp-resend-4`": [figure for one in phones.RESENDS for figure in (one.count, one.seconds)],
+    "`otp-number`, `otp-wrong`": counts(DAY, phones.OtpRules.number, phones.OtpRules.wrong_of_number),
+    "`otp-block`, `otp-address`, `otp-country`": counts(
+        HOUR, phones.OtpRules.block, phones.OtpRules.address, phones.OtpRules.country
+    ),
+    "`otp-wrong-address`": window(phones.OtpRules.wrong_of_address),
     "`uploads`, `export`": counts(HOUR, POLICY.uploads, POLICY.exports),
     "`invitations`": [invitations.INVITATIONS.count, 1, round(invitations.INVITATIONS.interval / MINUTE)],
     "`blocks`": [blocking.BLOCKS.count, 1, round(blocking.BLOCKS.interval)],

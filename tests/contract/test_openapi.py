@@ -82,7 +82,7 @@ def test_the_document_is_well_formed(world: World) -> None:
             declared = {one["name"] for one in operation["parameters"] if one["in"] == "path"}
             assert declared == set(re.findall(r"{(\w+)}", path))
             assert operation["summary"]
-            assert set(operation["responses"]) & {"200", "201", "204", "302"}
+            assert set(operation["responses"]) & {"200", "201", "204", "302", "303"}
 
 
 @each_world
@@ -90,7 +90,7 @@ def test_a_route_answers_without_a_body_exactly_when_its_handler_returns_nothing
     for route in world.market.routes:
         operation = world.document["paths"][route.path][route.method.lower()]
         for status in route.statuses:
-            assert ("content" in operation["responses"][str(status)]) == (status not in (204, 302)), route.path
+            assert ("content" in operation["responses"][str(status)]) == (status not in (204, 302, 303)), route.path
 
 
 @each_world

@@ -12,6 +12,7 @@ import pytest
 from cli.embedded.process import Server
 from core import reports, reviews
 from core.accounts import credentials, email_changes, identity, logins, sessions
+from core.accounts.phones import accounts
 from core.base.clock import now
 from core.base.ids import uuid7
 from core.chat import blocking, blocks, conversations, groups, invitations, membership, mutes, rooms
@@ -196,6 +197,9 @@ HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
     (credentials.END_DEVICES, ([USER],), {"devices_session"}),
     (credentials.END_ONE_TIME_TOKENS, (USER,), set()),  # either index by user
     (credentials.END_EMAIL_CHANGES, (USER,), set()),  # likewise
+    (accounts.LOCK_BY_PHONE, ("onswift", "+12025550101"), {"users_phone"}),
+    (accounts.LOGIN_BY_PHONE, ("onswift", "+12025550101", "127.0.0.1", ""), {"users_phone", "sessions_familiar"}),
+    (logins.REFUSED_SESSIONS, ([USER],), {"sessions_pkey", "users_pkey"}),
     (email_changes.FORGET, (MOMENT, 100), {"email_changes_expired"}),
     (users.PROFILE, (USER,), {"users_pkey"}),
     (files.OF_OWNER, (USER, 20), {"files_owner"}),

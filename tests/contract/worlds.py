@@ -12,6 +12,7 @@ from aiohttp import DummyCookieJar
 
 import marketplaces
 from api.documents.openapi import document
+from cli.login_provider import login_provider
 from config.settings import Settings
 from core.market.market import Marketplace
 from marketplaces import onswift
@@ -77,12 +78,15 @@ async def serve(world: World, settings: Settings) -> AsyncIterator[Served]:
             await with_bazaar(settings)
         if world.market.dialect.bigint_ids:
             await with_large_ids(settings, world.market.name)
-        settings = msgspec.structs.replace(settings, marketplaces=(world.market.name,))
-        async with (
-            open_environment(settings, world.market.name) as env,
-            serving(env, DummyCookieJar(), world.api) as api,
-        ):
-            yield Served(world, api, env)
+        async with login_provider() as provider:
+            settings = msgspec.structs.replace(
+                settings, marketplaces=(world.market.name,), oauth_local_url=provider.url
+            )
+            async with (
+                open_environment(settings, world.market.name) as env,
+                serving(env, DummyCookieJar(), world.api) as api,
+            ):
+                yield Served(world, api, env)
 
 
 async def with_large_ids(settings: Settings, market: str) -> None:

@@ -33,7 +33,7 @@ function draw(results, { users, conversation, message }) {
   if (found.length === 1) return location.replace(`#/${found[0]}`);
   const columns = [
     ["Name", ({ id, name }) => to(`users/${id}`, name)],
-    ["E-mail", ({ email }) => email, "wide"],
+    ["E-mail", ({ email }) => email ?? "", "wide"],
     ["Role", ({ market, role }) => `${role}, ${market}`],
     ["Last seen", ({ lastSeenAt, deletedAt }) => (deletedAt ? badge("Deleted", "bad") : moment(lastSeenAt))],
   ];

@@ -20,7 +20,7 @@ function drawUser(node, page, problem, again) {
     ...[
       el("h1", user.name, " ", presence(sockets, heardAll)),
       facts([
-        ["E-mail", user.email],
+        ["E-mail", user.email ?? ""],
         ["Role", `${user.role}, ${user.market}`],
         ["Last seen", sockets.length ? "now" : moment(user.lastSeenAt)],
         ["Signed up", moment(user.createdAt)],

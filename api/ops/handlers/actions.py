@@ -1,17 +1,23 @@
 """Changes by operators. All are recorded in the audit log, with the operator's name."""
 
+from dataclasses import replace
 from uuid import UUID
 
 from api.ops.operators import OperatorCtx
-from api.ops.structs import Drained, JobIds, JobList, JobsDone, Resolution, SessionEnded
+from api.ops.structs import Drained, JobIds, JobList, JobsDone, Resolution, SessionEnded, StatusChange
 from core import reports
 from core.accounts import sessions
+from core.accounts.status import changes
+from core.accounts.status.changes import MARKET_OF
+from core.accounts.status.states import OF_USER, Standing
 from core.base import clock, errors
+from core.platform.db import found
 from core.reports import Reported
 from core.text.fields import Short
 from core.work import dead_jobs
 from core.work.dead_jobs import DeadJob
 from core.work.unit_of_work import UnitOfWork, unit_of_work
+from marketplaces import policy_of
 from realtime.operations.admin_protocol import SetDrain
 
 MOST_JOBS = 200
@@ -23,6 +29,17 @@ async def end_session(ctx: OperatorCtx, session_id: UUID) -> SessionEnded:
         if not await sessions.end(work, session_id, None, "ended by an operator", operator=ctx.operator):
             raise errors.SESSION_NOT_FOUND.error()
     return SessionEnded(clock.now())
+
+
+async def set_status(ctx: OperatorCtx, user_id: UUID, body: StatusChange) -> Standing:
+    """Suspend, ban or approve a user, or take that back: all sessions of an account that may not be used end at once."""
+    market = await MARKET_OF(ctx.db, user_id)
+    if market is None:
+        raise errors.USER_NOT_FOUND.error()
+    await changes.set_status(
+        replace(ctx, policy=policy_of(market)), user_id, body.status, body.reason, body.until, operator=ctx.operator
+    )
+    return found(await OF_USER(ctx.db, user_id), errors.USER_NOT_FOUND.error())
 
 
 async def drain(ctx: OperatorCtx, hub_id: Short) -> Drained:

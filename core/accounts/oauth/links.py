@@ -12,14 +12,15 @@ from uuid import UUID
 import msgspec
 
 from core.accounts import emails, logins, sessions
-from core.accounts.identity import INSERT_ONE_TIME_TOKEN, VOID_ONE_TIME_TOKENS
 from core.accounts.oauth.profile import Profile, storable_name
-from core.accounts.oauth.rules import OAuthRules
+from core.accounts.one_time import tokens
 from core.accounts.sessions import Account
 from core.base import clock, errors
 from core.base.ids import uuid7
 from core.platform.db import Many, One, Run, Scalar, UniqueViolation
+from core.platform.passwords import NO_PASSWORD
 from core.work import rate_limits as limits
+from core.work.account_rules import OAuthRules, Status
 from core.work.context import Ctx
 from core.work.personal_data import PersonalData, rows_of
 from core.work.unit_of_work import UnitOfWork, unit_of_work
@@ -50,6 +51,7 @@ class Ways(msgspec.Struct, frozen=True):
     """By what a user can log in."""
 
     has_password: bool
+    has_phone: bool
     links: int
 
 
@@ -75,12 +77,11 @@ OWNER = One(
 IS_PROVEN = Scalar(
     bool, "select email is null or email_verified_at is not null from users where id = $1 and deleted_at is null"
 )
-# "!" is no hash, so no password fits it.
 INSERT_USER = Scalar(
     UUID,
     """
-    insert into users (id, market, email, password_hash, name, role, created_at, updated_at, email_verified_at)
-    values ($1, $2, $3::text, '!', $4, $5, $6, $6, case when $3 is not null then $6::timestamptz end)
+    insert into users (id, market, email, password_hash, name, role, created_at, updated_at, status, email_verified_at)
+    values ($1, $2, $3::text, $7, $4, $5, $6, $6, $8, case when $3 is not null then $6::timestamptz end)
     on conflict do nothing returning id""",
 )
 INSERT_LINK = Run(
@@ -95,7 +96,8 @@ LIST_OF_USER = Many(
 WAYS = One(
     Ways,
     """
-    select password_hash not in ('', '!') as has_password, (select count(*) from oauth_accounts where user_id = u.id) as links
+    select password_hash not in ('', $2) as has_password, phone_verified_at is not null as has_phone,
+        (select count(*) from oauth_accounts where user_id = u.id) as links
     from users u where id = $1""",
 )
 UNLINK = Run("delete from oauth_accounts where user_id = $1 and provider = $2")
@@ -125,7 +127,7 @@ async def user_of(
             async with unit_of_work(ctx) as work:
                 user_id = await _user_of(ctx, work, profile, role, rules, joined)
                 if code_hash:
-                    await INSERT_ONE_TIME_TOKEN(work.db, code_hash, user_id, LOGIN, clock.now() + CODE_LIFETIME)
+                    await tokens.INSERT(work.db, code_hash, user_id, LOGIN, clock.now() + CODE_LIFETIME)
                 return user_id
         except _RacedError:
             continue
@@ -168,10 +170,10 @@ async def unlink(ctx: Ctx, provider: str) -> None:
         await sessions.LOCK_USER(work.db, ctx.user.id)
         if not await UNLINK(work.db, ctx.user.id, provider):
             raise errors.OAUTH_NOT_LINKED.error()
-        ways = await WAYS(work.db, ctx.user.id)
-        if not ways or not (ways.has_password or ways.links):
+        ways = await WAYS(work.db, ctx.user.id, NO_PASSWORD)
+        if not ways or not (ways.has_password or ways.has_phone or ways.links):
             raise errors.LAST_LOGIN_METHOD.error()
-        await VOID_ONE_TIME_TOKENS(work.db, ctx.user.id, LOGIN, clock.now())
+        await tokens.VOID(work.db, ctx.user.id, [LOGIN], clock.now())
         await work.record("oauth.unlink", ctx.user.id, provider=provider)
 
 
@@ -194,7 +196,7 @@ async def _user_of(
         return await _link_by_email(ctx, work, profile, owner.id)
     if role not in rules.roles:
         raise errors.OAUTH_NO_ACCOUNT.error()
-    account = await _sign_up(ctx, work, profile, email, role)
+    account = await _sign_up(ctx, work, profile, email, role, rules.status)
     if joined:
         await joined(work, account)
     return account.id
@@ -208,14 +210,18 @@ async def _link_by_email(ctx: Ctx, work: UnitOfWork, profile: Profile, user_id: 
     return user_id
 
 
-async def _sign_up(ctx: Ctx, work: UnitOfWork, profile: Profile, email: str | None, role: str) -> Account:
+async def _sign_up(
+    ctx: Ctx, work: UnitOfWork, profile: Profile, email: str | None, role: str, status: Status
+) -> Account:
     name = storable_name(profile.name)
-    user_id = await INSERT_USER(work.db, uuid7(), ctx.policy.name, email, name, role, clock.now())
+    user_id = await INSERT_USER(
+        work.db, ctx.new_id(), ctx.policy.name, email, name, role, clock.now(), NO_PASSWORD, status
+    )
     if user_id is None:
         raise _RacedError
     await work.record("user.sign_up", user_id, by=user_id, provider=profile.provider)
     await _insert(ctx, work, profile, user_id, used=True)
-    return Account(user_id, email or "", name, role)
+    return Account(user_id, email, name, role)
 
 
 async def _insert(ctx: Ctx, work: UnitOfWork, profile: Profile, user_id: UUID, *, used: bool) -> None:

@@ -15,18 +15,18 @@ import msgspec
 from core.accounts import known_devices, sessions
 from core.accounts.alerts import alert
 from core.accounts.attempts import attempt
-from core.accounts.identity import CODE_OWNER, USE_ONE_TIME_TOKEN
 from core.accounts.oauth import flows, links
 from core.accounts.oauth.flows import Flow
 from core.accounts.oauth.links import LOGIN, Joined
 from core.accounts.oauth.profile import Asked, Profile, Provider
 from core.accounts.oauth.providers import providers_of
-from core.accounts.oauth.rules import OAuthRules
+from core.accounts.one_time import tokens
 from core.accounts.sessions import Account, Tokens
 from core.base import clock, errors
 from core.base.errors import AppError
 from core.platform.db import One
 from core.work import rate_limits as limits
+from core.work.account_rules import OAuthRules
 from core.work.context import Ctx, User
 from core.work.unit_of_work import unit_of_work
 
@@ -57,7 +57,7 @@ class LoginRow(msgspec.Struct, frozen=True):
     """Who logs in, whether she ever has before, and whether by the same browser or app at this address (`is_usual`)."""
 
     id: UUID
-    email: str
+    email: str | None
     name: str
     role: str
     devices_forgotten_at: datetime | None
@@ -68,7 +68,7 @@ class LoginRow(msgspec.Struct, frozen=True):
 LOGIN_OF = One(
     LoginRow,
     """
-    select id, coalesce(email, '') as email, name, role, devices_forgotten_at,
+    select id, email, name, role, devices_forgotten_at,
         exists (select from sessions where user_id = u.id) as has_been_here,
         exists (
             select from (select user_agent from sessions where user_id = u.id and remote = $2 limit 100) s
@@ -119,10 +119,13 @@ async def finish(
 
 
 async def redeem(ctx: Ctx, code: str, secret: str, rules: OAuthRules) -> tuple[Account, Tokens]:
-    """Open a session for the code that a browser ended with; raises OAUTH_STATE_INVALID, RATE_LIMITED."""
+    """Open a session for the code that a browser ended with.
+
+    Raises OAUTH_STATE_INVALID, RATE_LIMITED, and as `sessions.start` does.
+    """
     hash = flows.code_hash(code, secret)
     async with attempt(ctx, (rules.failures, ctx.remote)):
-        owner = await CODE_OWNER(ctx.db, hash, LOGIN, ctx.policy.name, clock.now())
+        owner = await tokens.OWNER(ctx.db, hash, LOGIN, ctx.policy.name, clock.now())
         if owner is None:
             raise errors.OAUTH_STATE_INVALID.error()
         return await _open_session(ctx, owner.id, hash)
@@ -146,7 +149,7 @@ async def log_in_by_token(
 ) -> tuple[Account, Tokens]:
     """Open a session for a token that an app has got from a provider; `given_name` is what Apple's SDK says beside it, once.
 
-    Raises NOT_FOUND, OAUTH_STATE_INVALID, OAUTH_TOKEN_INVALID, PROVIDER_UNAVAILABLE, and as links.user_of.
+    Raises NOT_FOUND, OAUTH_STATE_INVALID, OAUTH_TOKEN_INVALID, PROVIDER_UNAVAILABLE, and as links.user_of and sessions.start.
     """
     provider = _provider(ctx, name, rules)
     async with attempt(ctx, (rules.failures, ctx.remote)):
@@ -218,13 +221,13 @@ async def _open_session(ctx: Ctx, user_id: UUID, code_hash: bytes | None = None)
     if row is None:
         raise gone
     is_new = row.has_been_here and not row.is_usual and not _is_known(ctx, row)
-    mail = await alert(ctx, row.id, row.email, "login") if is_new and row.email else None
+    mail = await alert(ctx, row.id, row.email, "login") if is_new else None
     account = Account(row.id, row.email, row.name, row.role)
     async with unit_of_work(ctx) as work:
         # All that ends logins locks the user first: it ends this one, or has ended the code.
         if await sessions.LOCK_USER(work.db, row.id) is None:
             raise gone
-        if code_hash and not await USE_ONE_TIME_TOKEN(work.db, code_hash, LOGIN, ctx.policy.name, clock.now()):
+        if code_hash and not await tokens.USE(work.db, code_hash, LOGIN, ctx.policy.name, clock.now()):
             raise gone
         if mail:
             work.enqueue(mail)

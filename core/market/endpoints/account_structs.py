@@ -96,5 +96,5 @@ class LoggedIn(Tokens, frozen=True, rename="camel"):
 
 def logged_in(account: Account, tokens: Tokens) -> LoggedIn:
     """Return the answer to a login."""
-    user = UserView(account.id, account.email, account.name, account.role)
+    user = UserView(account.id, account.email or "", account.name, account.role)
     return LoggedIn(tokens.access_token, tokens.refresh_token, user)

@@ -4,7 +4,8 @@ from datetime import timedelta
 from uuid import UUID
 
 from core.accounts.email_changes import CANCEL, NEW, OLD
-from core.accounts.identity import INSERT_ONE_TIME_TOKEN, RESET, VERIFY, digest
+from core.accounts.identity import RESET, VERIFY
+from core.accounts.one_time import tokens
 from core.base.clock import now
 from tests.contract.story.telling import Story
 from tests.flow.api.conftest import PASSWORD, Caller
@@ -20,7 +21,7 @@ async def tell(story: Story) -> None:
     await story.make(anyone, "POST", "/api/auth/forgot-password", email=email)
     expires, user_id = now() + timedelta(hours=1), UUID(body["user"]["id"])
     for purpose in (RESET, VERIFY):
-        await INSERT_ONE_TIME_TOKEN(story.env.resources.db, digest(purpose), user_id, purpose, expires)
+        await tokens.INSERT(story.env.resources.db, tokens.digest(purpose), user_id, purpose, expires)
     await story.make(anyone, "POST", "/api/auth/reset-password", token=RESET, newPassword=PASSWORD)
     await story.make(anyone, "POST", "/api/auth/resend-verification", email=email)
     await story.make(anyone, "POST", "/api/auth/verify-email", token=VERIFY)
@@ -46,6 +47,6 @@ async def change_email(story: Story, ann: Caller) -> None:
         await story.make(ann, "POST", path, newEmail="newer@example.com")
         expires = now() + timedelta(hours=1)
         for purpose in purposes:
-            await INSERT_ONE_TIME_TOKEN(story.env.resources.db, digest(purpose), UUID(ann.id), purpose, expires)
+            await tokens.INSERT(story.env.resources.db, tokens.digest(purpose), UUID(ann.id), purpose, expires)
             last = "cancel" if purpose == CANCEL else "confirm"
             await story.make(story.api.anyone, "POST", f"{path}/{last}", token=purpose)

@@ -10,13 +10,14 @@ import msgspec
 import pytest
 
 from core.accounts import api_keys, sessions
-from core.accounts.api_keys import ApiKeyRules, KeyCaller, NewApiKey
+from core.accounts.api_keys import KeyCaller, NewApiKey
 from core.base import clock
 from core.base.errors import AppError
 from core.base.ids import uuid7
 from core.limits.budget import Rate
 from core.operations.tidy import tidy
 from core.privacy import erasure, exports
+from core.work.account_rules import ApiKeyRules
 from core.work.context import Ctx, User
 from core.work.policy import Policy
 from core.work.unit_of_work import unit_of_work
@@ -232,6 +233,14 @@ async def test_each_key_has_its_own_limit(env: Environment, user: User) -> None:
         await calls(env, one.key, rules)
     assert await code_of(calls(env, one.key, rules)) == "RATE_LIMITED"
     await calls(env, two.key, rules)
+
+
+async def test_no_key_calls_as_a_user_who_is_suspended(env: Environment, user: User) -> None:
+    key = await made(env, user)
+    await env.resources.db.execute("update users set status = 'suspended'")
+    assert await code_of(calls(env, key.key)) == "UNAUTHORIZED"
+    await env.resources.db.execute("update users set status = 'active'")
+    await calls(env, key.key)
 
 
 async def test_keys_end_with_all_logins_and_with_their_user(env: Environment, user: User) -> None:

@@ -14,7 +14,8 @@ from aiohttp import CookieJar, DummyCookieJar
 import marketplaces
 from api.documents.openapi import document
 from config.settings import Settings
-from core.accounts.identity import INSERT_ONE_TIME_TOKEN, VERIFY, digest
+from core.accounts.identity import VERIFY
+from core.accounts.one_time import tokens
 from core.base.clock import now
 from core.base.ids import BigintIds
 from core.market.dialect import Dialect
@@ -264,7 +265,7 @@ async def test_tokens_are_in_cookies_unless_the_body_is_asked_for(env: Environme
 async def test_a_token_may_be_in_the_path_and_an_answer_may_be_a_redirect(api: BazaarApi, env: Environment) -> None:
     ann = await api.signed_up("seller")
     user_id = UUID(IDS.taken(ann.id))
-    await INSERT_ONE_TIME_TOKEN(env.resources.db, digest("code"), user_id, VERIFY, now() + timedelta(hours=1))
+    await tokens.INSERT(env.resources.db, tokens.digest("code"), user_id, VERIFY, now() + timedelta(hours=1))
     reply = await api.anyone.call("GET", "/auth/verify-email/code", allow_redirects=False)
     assert (reply.status, reply.body) == (302, None)
     assert reply.headers["Location"] == f"{env.settings.public_url}/verified"

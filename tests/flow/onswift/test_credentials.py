@@ -14,7 +14,8 @@ import pytest
 
 from core.accounts import logins
 from core.accounts.email_changes import NEW, OLD
-from core.accounts.identity import INSERT_ONE_TIME_TOKEN, RESET, VERIFY, digest
+from core.accounts.identity import RESET, VERIFY
+from core.accounts.one_time import tokens
 from core.base import clock, errors
 from core.calendars import feeds
 from core.files.links import LIFETIME
@@ -106,7 +107,7 @@ async def mailed(env: Environment, caller: Caller, purpose: str) -> str:
     """Return a code as if it had come by mail."""
     code = secrets.token_urlsafe()
     in_an_hour = clock.now() + timedelta(hours=1)
-    await INSERT_ONE_TIME_TOKEN(env.resources.db, digest(code), UUID(caller.id), purpose, in_an_hour)
+    await tokens.INSERT(env.resources.db, tokens.digest(code), UUID(caller.id), purpose, in_an_hour)
     return code
 
 
@@ -272,7 +273,7 @@ async def test_the_address_of_a_feed_is_shown_again_but_the_table_opens_nothing(
     assert (await ann.there.caller.get("/calendar/feed")).body == {"url": ann.feed}
     (row,) = await ann.env.resources.db.fetch("select * from feeds")
     token = urlsplit(ann.feed).query.removeprefix("token=")
-    assert row["hash"] == digest(token)
+    assert row["hash"] == tokens.digest(token)
     assert row["token"] is None
     assert token not in str(dict(row))
     for value in (row["hash"].hex(), row["nonce"].hex(), str(row["user_id"])):

@@ -7,7 +7,8 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from core.accounts.identity import INSERT_ONE_TIME_TOKEN, RESET, digest
+from core.accounts.identity import RESET
+from core.accounts.one_time import tokens
 from core.base.clock import now
 from core.limits.budget import Rate
 from marketplaces.onswift.policy import POLICY
@@ -157,7 +158,7 @@ async def test_the_owner_of_an_account_that_strangers_guess_at_gets_in_anywhere_
         assert (await api.log_in(ann.email, "Wrong-1-pass")).status == 401
     monkeypatch.setattr("api.admission.client_address", lambda *_: "9.9.9.9")
     assert (await api.log_in(ann.email)).status == 429
-    await INSERT_ONE_TIME_TOKEN(env.resources.db, digest("code"), UUID(ann.id), RESET, now() + timedelta(hours=1))
+    await tokens.INSERT(env.resources.db, tokens.digest("code"), UUID(ann.id), RESET, now() + timedelta(hours=1))
     body = {"token": "code", "newPassword": NEW_PASSWORD}
     reply = await api.anyone.call("POST", "/auth/reset-password", json=body, headers={"X-Device-Token": "new"})
     assert reply.status == 200

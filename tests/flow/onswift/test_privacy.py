@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from asyncpg import DivisionByZeroError
 
-from core.accounts.identity import INSERT_ONE_TIME_TOKEN
+from core.accounts.one_time import tokens
 from core.base import clock
 from core.platform.db import Query, Texts
 from core.privacy import exports
@@ -52,7 +52,7 @@ async def story(api: Api, env: Environment) -> Story:
     for subject, author in ((bob, story.ann), (story.eve, bob)):
         await env.resources.db.execute(sql, UUID(int=int(UUID(subject.id)) ^ 1), subject.id, author.id, "Good Zyxwvut")
     await env.resources.db.execute("insert into ratings values ($1, 5, 1)", bob.id)
-    await INSERT_ONE_TIME_TOKEN(env.resources.db, b"code", UUID(bob.id), "reset", (await now(env)))
+    await tokens.INSERT(env.resources.db, b"code", UUID(bob.id), "reset", (await now(env)))
     group = {"title": "Two", "participantIds": [story.eve.id]}
     kept = await bob.call("POST", "/conversations/groups", json=group, headers={"Idempotency-Key": "once"})
     assert kept.status == 201, kept.body

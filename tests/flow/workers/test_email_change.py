@@ -12,7 +12,8 @@ import pytest
 
 from core.accounts import email_changes, logins, sessions
 from core.accounts.email_changes import CANCEL, NEW, OLD
-from core.accounts.identity import INSERT_ONE_TIME_TOKEN, RESET, digest
+from core.accounts.identity import RESET
+from core.accounts.one_time import tokens
 from core.base import clock
 from core.limits.budget import Rate
 from core.platform.db import transaction
@@ -305,8 +306,8 @@ async def mail_codes(env: Environment, caller: Caller, mark: str = "") -> None:
     """Store the codes of a pending change as if they had come by mail."""
     in_an_hour = clock.now() + timedelta(hours=1)
     for purpose in (OLD, NEW, CANCEL):
-        code = digest(purpose + mark)
-        await INSERT_ONE_TIME_TOKEN(env.resources.db, code, UUID(caller.id), purpose, in_an_hour)
+        code = tokens.digest(purpose + mark)
+        await tokens.INSERT(env.resources.db, code, UUID(caller.id), purpose, in_an_hour)
 
 
 @pytest.fixture
@@ -358,7 +359,7 @@ async def change_password(_api: Api, _house: Environment, ann: Caller) -> None:
 
 async def reset_password(api: Api, env: Environment, ann: Caller) -> None:
     expires = clock.now() + timedelta(hours=1)
-    await INSERT_ONE_TIME_TOKEN(env.resources.db, digest(RESET), UUID(ann.id), RESET, expires)
+    await tokens.INSERT(env.resources.db, tokens.digest(RESET), UUID(ann.id), RESET, expires)
     assert (await api.anyone.post("/auth/reset-password", token=RESET, newPassword=NEW_PASSWORD)).status == 200
 
 
@@ -404,7 +405,7 @@ async def test_codes_that_are_being_mailed_end_with_a_change_that_is_cancelled(a
         assert await email_changes.HOLD_PENDING(db, id, clock.now())
         cancelling = tasks.create_task(ann.delete(PATH))
         await blocked(env)
-        await INSERT_ONE_TIME_TOKEN(db, digest(OLD), UUID(ann.id), OLD, clock.now() + timedelta(hours=1))
+        await tokens.INSERT(db, tokens.digest(OLD), UUID(ann.id), OLD, clock.now() + timedelta(hours=1))
     assert cancelling.result().status == 204
     assert await env.resources.db.fetchval("select count(*) from one_time_tokens where used_at is null") == 0
 

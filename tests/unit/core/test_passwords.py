@@ -5,13 +5,23 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 
+import bcrypt
 import pytest
 from argon2 import Type, extract_parameters
 
 from core.base.errors import AppError
 from core.platform import passwords
 from core.platform.observability.metrics import Metrics
-from core.platform.passwords import Passwords, hash_password, open_passwords, verify_password
+from core.platform.passwords import (
+    BCRYPT,
+    MOST_BCRYPT_ROUNDS,
+    NO_PASSWORD,
+    Passwords,
+    hash_password,
+    is_foreign,
+    open_passwords,
+    verify_password,
+)
 
 
 def test_a_stored_password_costs_whoever_guesses_at_least_what_owasp_asks() -> None:
@@ -32,6 +42,28 @@ def test_a_password_fits_its_own_hash_only() -> None:
     assert not verify_password(stored, "correct-horse-7")
     assert not verify_password(None, "Correct-horse-7")
     assert not verify_password("", "")
+
+
+def test_nothing_fits_what_is_stored_where_there_is_no_password() -> None:
+    for nothing in (None, "", NO_PASSWORD):
+        assert not verify_password(nothing, "nobody's password")
+        assert not verify_password(nothing, NO_PASSWORD)
+
+
+@pytest.mark.parametrize("prefix", BCRYPT)
+def test_a_bcrypt_hash_fits_its_password_up_to_the_72nd_byte(prefix: str) -> None:
+    long = "é" * 36
+    stored = prefix + bcrypt.hashpw(long.encode(), bcrypt.gensalt(4)).decode()[4:]
+    assert is_foreign(stored)
+    assert verify_password(stored, long)
+    assert verify_password(stored, f"{long} and more")
+    assert not verify_password(stored, long[:-1])
+
+
+def test_what_only_looks_like_a_bcrypt_hash_fits_nothing_and_takes_no_time() -> None:
+    whole = bcrypt.hashpw(b"x", bcrypt.gensalt(4)).decode()
+    for stored in ("$2b$", "$2b$04$short", "$2b$xx$" + whole[7:], f"$2b${MOST_BCRYPT_ROUNDS + 1}${whole[7:]}"):
+        assert not verify_password(stored, "x")
 
 
 @dataclass

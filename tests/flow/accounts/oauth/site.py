@@ -18,8 +18,8 @@ from cli.login_provider.server import LoginProvider
 from core.accounts import logins
 from core.accounts.oauth import links, login
 from core.accounts.oauth.login import Callback
-from core.accounts.oauth.rules import OAuthRules
 from core.base.errors import AppError
+from core.work.account_rules import OAuthRules
 from core.work.context import Ctx, User
 from marketplaces import onswift
 from tests.flow.conftest import Environment

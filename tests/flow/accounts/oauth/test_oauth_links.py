@@ -157,6 +157,20 @@ async def test_nobody_unlinks_her_last_way_in(site: Site, browser: Browser) -> N
     assert len(await providers_of(site, user.id)) == 1
 
 
+async def test_a_confirmed_phone_number_is_a_way_in(site: Site, browser: Browser) -> None:
+    user = await user_of(site, await browser.log_in("facebook", "ada"))
+    await site.env.resources.db.execute("update users set phone = '+966512345678', phone_verified_at = now()")
+    await links.unlink(site.ctx(user), "facebook")
+    assert await providers_of(site, user.id) == []
+
+
+async def test_who_is_suspended_gets_in_by_no_provider(site: Site, browser: Browser) -> None:
+    await browser.log_in("google", "ada")
+    await site.env.resources.db.execute("update users set status = 'suspended'")
+    code = (await browser.end("google", "ada"))["oauth"]
+    assert await browser.redeem(code) == {"code": "ACCOUNT_SUSPENDED"}
+
+
 async def test_who_has_a_password_unlinks_all_and_the_provider_gets_nobody_in_any_more(
     site: Site, browser: Browser, other_browser: Browser
 ) -> None:

@@ -8,7 +8,8 @@ from uuid import UUID
 from aiohttp import FormData
 
 from core.accounts.email_changes import CANCEL, NEW, OLD
-from core.accounts.identity import INSERT_ONE_TIME_TOKEN, RESET, VERIFY, digest
+from core.accounts.identity import RESET, VERIFY
+from core.accounts.one_time import tokens
 from core.base.clock import now
 from tests.flow.api.conftest import PASSWORD, Api
 from tests.flow.conftest import Environment
@@ -54,7 +55,7 @@ async def signed_up(api: Api, env: Environment, record: Record, role: str, prefi
 async def mailed(walker: Walker, user_id: str, purpose: str) -> str:
     """Return a code as if it had come by mail."""
     code, expires = purpose + walker.marks.prefix, now() + timedelta(hours=1)
-    await INSERT_ONE_TIME_TOKEN(walker.env.resources.db, digest(code), UUID(user_id), purpose, expires)
+    await tokens.INSERT(walker.env.resources.db, tokens.digest(code), UUID(user_id), purpose, expires)
     return code
 
 

@@ -1,0 +1,137 @@
+"""Codes that come back from a phone: they log in, sign up, or make a number the user's."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+from uuid import UUID
+
+import msgspec
+
+from core.accounts import known_devices, logins, sessions
+from core.accounts.alerts import alert
+from core.accounts.attempts import attempt
+from core.accounts.identity import LoginRow
+from core.accounts.one_time import codes
+from core.accounts.one_time.codes import Use
+from core.accounts.phones import accounts
+from core.accounts.phones.numbers import checked, subject
+from core.accounts.phones.sending import CONFIRM, LOGIN
+from core.accounts.sessions import Account, Tokens
+from core.accounts.status.states import STATES
+from core.base import clock, errors
+from core.base.events import UserUpdated
+from core.platform.db import UniqueViolation
+from core.platform.passwords import NO_PASSWORD
+from core.work.account_rules import OtpRules
+from core.work.context import Ctx
+from core.work.unit_of_work import UnitOfWork, unit_of_work
+
+# Stores what a marketplace keeps of a new user beside her account, in the same transaction.
+Joined: TypeAlias = Callable[[UnitOfWork, Account], Awaitable[None]]
+
+
+class NewPerson(msgspec.Struct, frozen=True):
+    """Who signs up with a number. The name is a core.text.fields.Name."""
+
+    name: str
+    role: str
+
+
+class PhoneLogin(msgspec.Struct, frozen=True):
+    """Who has logged in. `tokens`: None for a new account that has to be approved first."""
+
+    account: Account
+    tokens: Tokens | None
+    is_new: bool
+
+
+async def log_in(
+    ctx: Ctx, phone: str, code: str, rules: OtpRules, new: NewPerson | None = None, joined: Joined | None = None
+) -> PhoneLogin:
+    """Open a session with a code that was sent; for a number without an account, sign up as `new`.
+
+    Raises VALIDATION_ERROR, INVALID_CODE, RATE_LIMITED after too many wrong ones, and as `sessions.start` does. Without `new`
+    also SIGN_UP_REQUIRED, after which the code is still good.
+    """
+    number = checked(phone, rules).e164
+    use = Use(ctx.policy.name, LOGIN, number)
+    hash = await _checked(ctx, use, code, rules)
+    asked = (ctx.policy.name, number, ctx.remote, sessions.storable(ctx.user_agent))
+    known = await accounts.LOGIN_BY_PHONE(ctx.db, *asked)
+    mail = await alert(ctx, known.id, known.email, "login") if known and _is_new_device(ctx, known) else None
+    async with unit_of_work(ctx) as work:
+        await accounts.LOCK_BY_PHONE(work.db, ctx.policy.name, number)
+        await codes.consume(work.db, use, hash)
+        row = await accounts.LOGIN_BY_PHONE(work.db, *asked)
+        if row is None:
+            return await _sign_up(ctx, work, number, rules, new, joined)
+        await accounts.VERIFY(work.db, row.id, clock.now())
+        account = Account(row.id, row.email, row.name, row.role)
+        tokens = await sessions.start(ctx, work.db, account)
+        if mail and known and known.id == row.id:
+            work.enqueue(mail)
+        await work.record("user.login", row.id, by=row.id, new_device=_is_new_device(ctx, row), method="phone")
+        return PhoneLogin(account, tokens, is_new=False)
+
+
+async def confirm(ctx: Ctx, phone: str, code: str, rules: OtpRules) -> None:
+    """Make a number the caller's with the code that was sent to it; where it replaces another one, end all her other sessions.
+
+    Not in a transaction of the caller's: a wrong code counts although the call fails.
+    Raises VALIDATION_ERROR, INVALID_CODE, RATE_LIMITED after too many wrong ones, PHONE_EXISTS, SESSION_ENDED.
+    """
+    number = checked(phone, rules).e164
+    use = Use(ctx.policy.name, CONFIRM, number, ctx.user.id)
+    hash = await _checked(ctx, use, code, rules)
+    mail = await alert(ctx, ctx.user.id, ctx.user.email, "phone confirmed")
+    async with unit_of_work(ctx) as work:
+        await sessions.LOCK_USER(work.db, ctx.user.id)
+        # All logins may have ended since the caller showed hers.
+        if await logins.HOLD(work.db, ctx.user.session_id) is None:
+            raise errors.SESSION_ENDED.error()
+        await codes.consume(work.db, use, hash)
+        before = await accounts.PHONE_OF(work.db, ctx.user.id)
+        await _set_phone(work, ctx.user.id, number)
+        await work.record("user.confirm_phone", ctx.user.id, replaced=before not in (None, number))
+        work.emit([ctx.user.id], UserUpdated(ctx.user.person))
+        if mail:
+            work.enqueue(mail)
+        if before not in (None, number):
+            await sessions.end_all(work, ctx.user.id, "phone changed", keep=ctx.user.session_id)
+
+
+async def _checked(ctx: Ctx, use: Use, code: str, rules: OtpRules) -> bytes:
+    """Return the hash of the code, if it is the one that was sent; raises INVALID_CODE, RATE_LIMITED."""
+    number = subject(ctx.resources.keys, use.subject)
+    async with attempt(ctx, (rules.wrong_of_address, ctx.remote), (rules.wrong_of_number, number)):
+        return await codes.check(ctx, use, code)
+
+
+def _is_new_device(ctx: Ctx, row: LoginRow) -> bool:
+    device = ctx.resources.keys.device(ctx.device)
+    return not row.is_usual and not known_devices.is_known(device, row.id, row.devices_forgotten_at)
+
+
+async def _sign_up(
+    ctx: Ctx, work: UnitOfWork, number: str, rules: OtpRules, new: NewPerson | None, joined: Joined | None
+) -> PhoneLogin:
+    if not rules.signs_up:
+        raise errors.INVALID_CODE.error()
+    if new is None:
+        raise errors.SIGN_UP_REQUIRED.error()
+    stored = (number, clock.now(), NO_PASSWORD, new.name, new.role, rules.status)
+    id = await accounts.INSERT(work.db, ctx.new_id(), ctx.policy.name, *stored)
+    if id is None:  # it became an account's a moment ago, to which the code logs in now
+        raise errors.PHONE_EXISTS.error()
+    account = Account(id, None, new.name, new.role)
+    if joined:
+        await joined(work, account)
+    await work.record("user.sign_up", id, by=id, method="phone")
+    is_open = STATES[rules.status].refusal is None
+    return PhoneLogin(account, await sessions.start(ctx, work.db, account) if is_open else None, is_new=True)
+
+
+async def _set_phone(work: UnitOfWork, user_id: UUID, number: str) -> None:
+    try:
+        await accounts.SET_PHONE(work.db, user_id, number, clock.now())
+    except UniqueViolation:
+        raise errors.PHONE_EXISTS.error() from None

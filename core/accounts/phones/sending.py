@@ -1,0 +1,42 @@
+"""Codes on their way to a phone: asked for within limits, and sent by a job, whether there is an account or not."""
+
+from typing import Final
+
+from core.accounts.phones.numbers import Number, checked, subject
+from core.work import rate_limits as limits
+from core.work.account_rules import RESENDS, OtpRules
+from core.work.context import Ctx
+from core.work.jobs import TextCode
+
+LOGIN: Final = "phone login"
+CONFIRM: Final = "phone confirmation"
+
+
+async def send_code(ctx: Ctx, phone: str, rules: OtpRules) -> None:
+    """Have a code sent that logs in or signs up; neither answer nor time tell whether there is an account.
+
+    Raises VALIDATION_ERROR, and RATE_LIMITED with the seconds until this number gets the next code.
+    """
+    number = checked(phone, rules)
+    await _take(ctx, number, rules)
+    await ctx.resources.jobs.enqueue(TextCode(ctx.policy.name, number.e164, LOGIN, to_anybody=rules.signs_up))
+
+
+async def send_confirmation(ctx: Ctx, phone: str, rules: OtpRules) -> None:
+    """Have a code sent that makes a number the caller's; raises as `send_code` does.
+
+    Also to a number that has another account: only whoever has it learns that.
+    """
+    number = checked(phone, rules)
+    await _take(ctx, number, rules)
+    await ctx.resources.jobs.enqueue(
+        TextCode(ctx.policy.name, number.e164, CONFIRM, to_anybody=True, user_id=str(ctx.user.id))
+    )
+
+
+async def _take(ctx: Ctx, number: Number, rules: OtpRules) -> None:
+    """Count a code for all whom it counts for, or for nobody; raises RATE_LIMITED."""
+    itself, block = (subject(ctx.resources.keys, one) for one in (number.e164, number.block))
+    of_number = [(rate, itself) for rate in (*RESENDS, rules.number)]
+    of_others = [(rules.block, block), (rules.address, ctx.remote), (rules.country, str(number.country))]
+    await limits.take_all(ctx, *of_number, *of_others)

@@ -1,0 +1,113 @@
+"""Somebody with a phone: numbers that are nobody's, and the text messages that a real worker sends to them."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import msgspec
+import pytest
+
+from config.settings import Settings
+from core.accounts.phones.logins import NewPerson, PhoneLogin, log_in
+from core.accounts.phones.sending import send_code
+from core.work.account_rules import OtpRules
+from core.work.context import Ctx
+from marketplaces import onswift
+from tests.flow.api.conftest import api as api
+from tests.flow.api.conftest import generous as generous
+from tests.flow.conftest import PATIENCE, Environment
+from tests.flow.workers.conftest import Mailbox
+from tests.flow.workers.conftest import mailbox as mailbox
+from workers import sms
+from workers.app import Worker, open_worker
+
+# Of the range that films use.
+PHONE, OTHER_PHONE = "+12025550101", "+12025550102"
+RULES = OtpRules(calling_codes=frozenset({1}), region="US")
+ANN = NewPerson("Ann", "talent")
+
+
+class Text(NamedTuple):
+    """A text message, and the code in it."""
+
+    to: str
+    code: str
+
+
+@dataclass
+class Texts:
+    """The messages that were sent."""
+
+    sent: asyncio.Queue[Text] = field(default_factory=asyncio.Queue)
+
+    async def send(self, _sender: sms.Printer, to: str, text: str) -> None:
+        self.sent.put_nowait(Text(to, re.findall(r"\b\d{6}\b", text)[0]))
+
+    async def next(self) -> Text:
+        """Return the next message."""
+        async with asyncio.timeout(PATIENCE):
+            return await self.sent.get()
+
+
+@pytest.fixture
+def settings(settings: Settings, mailbox: Mailbox) -> Settings:
+    return msgspec.structs.replace(settings, sms="print", smtp_url=mailbox.url)
+
+
+@pytest.fixture
+def texts(monkeypatch: pytest.MonkeyPatch) -> Texts:
+    """Return what takes the place of the printing."""
+    texts = Texts()
+    monkeypatch.setattr(sms.Printer, "send", lambda sender, to, text: texts.send(sender, to, text))
+    return texts
+
+
+@pytest.fixture
+async def worker(env: Environment, texts: Texts) -> AsyncIterator[Worker]:
+    async with open_worker(env.settings, env.resources, env.publisher) as worker:
+        yield worker
+
+
+@dataclass
+class Phones:
+    """Phones whose messages are read."""
+
+    env: Environment
+    texts: Texts
+
+    def anyone(self, remote: str = "192.0.2.1") -> Ctx:
+        """Return the call of somebody without a login."""
+        return Ctx(self.env.resources, self.env.publisher, onswift.MARKETPLACE.policy, "test", remote)
+
+    async def code(self, phone: str = PHONE, rules: OtpRules = RULES) -> str:
+        """Have a code sent, and return it."""
+        await send_code(self.anyone(), phone, rules)
+        text = await self.texts.next()
+        assert text.to == phone
+        return text.code
+
+    async def log_in(self, code: str, new: NewPerson | None = ANN, phone: str = PHONE) -> PhoneLogin:
+        return await log_in(self.anyone(), phone, code, RULES, new)
+
+    async def signed_up(self, phone: str = PHONE) -> PhoneLogin:
+        """Return someone new, who may ask for the next code at once."""
+        login = await self.log_in(await self.code(phone), phone=phone)
+        await self.rest()
+        return login
+
+    async def rest(self) -> None:
+        """Let so much time pass that nobody has to wait for anything."""
+        if limits := await self.env.resources.redis.keys("limit:*"):
+            await self.env.resources.redis.delete(*limits)
+
+    async def users(self) -> list[tuple[str | None, str]]:
+        """Return the numbers and names of all users."""
+        rows = await self.env.resources.db.fetch("select phone, name from users where deleted_at is null order by id")
+        return [(row["phone"], row["name"]) for row in rows]
+
+
+@pytest.fixture
+def phones(env: Environment, texts: Texts, worker: Worker) -> Phones:
+    return Phones(env, texts)

@@ -1,0 +1,111 @@
+"""Codes on their way to phones: how many, to whom, and what the answer gives away."""
+
+from dataclasses import replace
+from datetime import timedelta
+from hashlib import sha256
+
+import pytest
+
+from core.accounts.one_time import codes
+from core.accounts.phones.sending import LOGIN, send_code
+from core.base import clock
+from core.base.errors import AppError
+from core.limits.budget import Rate, Window
+from core.work.account_rules import OtpRules
+from core.work.jobs import SendText, TextCode
+from core.work.rate_limits import RateLimitedError
+from tests.flow.accounts.conftest import OTHER_PHONE, PHONE, RULES, Phones, Texts
+from tests.flow.conftest import Environment
+from workers.phones import send_text, text_code
+from workers.sms import Printer
+
+FAR_AWAY = "+14155550101"  # of another ten thousand numbers
+
+
+async def refused(phones: Phones, phone: str, rules: OtpRules, remote: str = "192.0.2.1") -> float:
+    """Return after how many seconds the number gets a code."""
+    with pytest.raises(RateLimitedError) as error:
+        await send_code(phones.anyone(remote), phone, rules)
+    return error.value.retry_after
+
+
+async def test_a_number_gets_its_next_code_after_a_minute_from_wherever_it_is_asked_for(phones: Phones) -> None:
+    await phones.code()
+    assert 50 <= await refused(phones, PHONE, RULES) <= 60
+    assert 50 <= await refused(phones, "(202) 555-0101", RULES, "198.51.100.7") <= 60
+    assert await phones.code(OTHER_PHONE)
+
+
+@pytest.mark.parametrize(
+    ("rules", "other"),
+    [
+        (replace(RULES, address=Rate("otp-address", 1, 3600)), FAR_AWAY),
+        (replace(RULES, block=Rate("otp-block", 1, 3600)), OTHER_PHONE),
+        (replace(RULES, country=Rate("otp-country", 1, 3600)), FAR_AWAY),
+    ],
+)
+async def test_an_address_a_block_of_numbers_and_a_country_have_their_budgets(
+    phones: Phones, rules: OtpRules, other: str
+) -> None:
+    await phones.code(rules=rules)
+    assert await refused(phones, other, rules) > 3000
+
+
+async def test_a_code_that_is_refused_counts_for_nobody(phones: Phones) -> None:
+    rules = replace(RULES, country=Window("otp-country", 2, 3600))
+    await phones.code(rules=rules)
+    await refused(phones, PHONE, rules)
+    await phones.code(OTHER_PHONE, rules)
+    assert await refused(phones, FAR_AWAY, rules) > 3000
+
+
+async def test_limits_know_a_number_by_nothing_from_which_it_can_be_found_out(
+    phones: Phones, env: Environment, caplog: pytest.LogCaptureFixture
+) -> None:
+    await phones.code()
+    await refused(phones, PHONE, RULES)
+    keys = str(await env.resources.redis.keys("limit:*"))
+    assert "otp-number" in keys
+    assert "otp-resend-1" in caplog.text
+    guess = sha256(PHONE.encode()).hexdigest()
+    assert [one for one in (PHONE, guess[:8]) if one in keys + caplog.text] == []
+
+
+@pytest.mark.parametrize("phone", ["", "12", "+966512345678", "+18005550199", "+12025550101 ext 5", "1" * 1000])
+async def test_a_number_that_is_none_or_not_served_is_told_so_and_counts_for_nobody(phones: Phones, phone: str) -> None:
+    rules = replace(RULES, address=Window("otp-address", 1, 3600))
+    with pytest.raises(AppError) as error:
+        await send_code(phones.anyone(), phone, rules)
+    assert error.value.kind.code == "VALIDATION_ERROR"
+    assert await phones.code(rules=rules)
+
+
+async def test_without_sign_ups_a_number_without_an_account_is_answered_the_same_and_gets_nothing(
+    phones: Phones, env: Environment
+) -> None:
+    rules = replace(RULES, signs_up=False)
+    await phones.signed_up()
+    await send_code(phones.anyone(), OTHER_PHONE, rules)
+    assert await phones.code(rules=rules)
+    await text_code(env.resources, TextCode("onswift", OTHER_PHONE, LOGIN, to_anybody=False))
+    assert await env.resources.db.fetchval("select count(*) from one_time_codes where subject = $1", OTHER_PHONE) == 0
+    assert phones.texts.sent.empty()
+
+
+async def test_a_text_that_comes_too_late_is_not_sent(texts: Texts) -> None:
+    for late, count in ((timedelta(minutes=-1), 0), (timedelta(minutes=1), 1)):
+        await send_text(Printer(), SendText(PHONE, "123456", clock.now() + late))
+        assert texts.sent.qsize() == count
+
+
+async def test_the_sender_of_developers_prints_the_message(capsys: pytest.CaptureFixture[str]) -> None:
+    await Printer().send(PHONE, "123456 is your code")
+    assert f"text message to {PHONE}\n123456 is your code\n" in capsys.readouterr().out
+
+
+async def test_codes_that_expired_are_forgotten_by_the_tidying(phones: Phones, env: Environment) -> None:
+    await phones.code()
+    await codes.FORGET(env.resources.db, clock.now(), 10)
+    assert await env.resources.db.fetchval("select count(*) from one_time_codes") == 1
+    await codes.FORGET(env.resources.db, clock.now() + codes.LIFETIME, 10)
+    assert await env.resources.db.fetchval("select count(*) from one_time_codes") == 0
