@@ -14,13 +14,14 @@ from uuid import UUID
 import msgspec
 from aiohttp import hdrs, web
 
+from api.calls.signature import signature_of
 from api.shown import Shown
 from core.accounts import csrf, known_devices
 from core.accounts.csrf import CsrfToken
 from core.accounts.sessions import Tokens
 from core.base import errors
 from core.base.answers import JSON, Answer, FlowCookie
-from core.market.market import Marketplace
+from core.market.market import PUBLIC, Marketplace
 from core.platform.tokens import REFRESH_LIFETIME
 from core.work.context import Resources
 
@@ -50,6 +51,7 @@ class Cookies:
         self._keys = resources.keys
         self._secure = secure
         self._usual = market.dialect.keeps_cookies
+        self._refreshes = _folder_of_refresh(market)
 
     def wanted(self, request: web.Request) -> bool:
         """Say whether a client wants its tokens in cookies: it says so, or its marketplace does.
@@ -106,12 +108,12 @@ class Cookies:
             self._give_device(request, response, access.user_id)
             if self.wanted(request):
                 self._set(response, self._access, result.access_token)
-                self._set(response, self._refresh, result.refresh_token, path=_folder(request))
+                self._set(response, self._refresh, result.refresh_token, path=self._folder(request))
                 self._set(response, self._csrf, csrf.issue(self._keys, access.session_id).csrf_token, script=True)
 
     def take(self, request: web.Request, response: web.Response) -> None:
         """Take a client's cookies away: its login is over."""
-        for name, path in ((self._access, "/"), (self._csrf, "/"), (self._refresh, _folder(request))):
+        for name, path in ((self._access, "/"), (self._csrf, "/"), (self._refresh, self._folder(request))):
             if name in request.cookies:
                 response.del_cookie(name, path=path, secure=self._secure, samesite="Strict")
 
@@ -121,7 +123,12 @@ class Cookies:
         if DEVICE in request.headers:
             response.headers[DEVICE] = token
         else:
-            self._set(response, self._device, token, path=_folder(request), age=known_devices.LIFETIME)
+            self._set(response, self._device, token, path=self._folder(request), age=known_devices.LIFETIME)
+
+    def _folder(self, request: web.Request) -> str:
+        """Return where the calls of a login are: the refresh token goes there, also from a folder in it, and nowhere else."""
+        before, folder, _ = request.path.partition(f"{self._refreshes}/") if self._refreshes else ("", "", "")
+        return (before + folder if folder else request.path.rpartition("/")[0]).rstrip("/") or "/"
 
     def _give_flow(self, response: web.Response, flow: FlowCookie) -> None:
         # Sent along when the provider sends the browser back, which is another site: not Strict.
@@ -171,6 +178,7 @@ def without_tokens(result: Tokens) -> dict[str, object]:
     return {name: value for name, value in fields.items() if name not in hidden}
 
 
-def _folder(request: web.Request) -> str:
-    """Return where the calls beside this one are: the refresh token goes there and nowhere else."""
-    return request.path.rpartition("/")[0] or "/"
+def _folder_of_refresh(market: Marketplace) -> str:
+    """Return where the call is that takes a refresh token; "" if there is none."""
+    paths = (one.path for one in market.routes if one.who is PUBLIC and signature_of(one).refresh_token)
+    return next(paths, "").rpartition("/")[0]
