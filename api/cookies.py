@@ -14,13 +14,14 @@ from uuid import UUID
 import msgspec
 from aiohttp import hdrs, web
 
+from api.calls.signature import signature_of
 from api.shown import Shown
 from core.accounts import csrf, known_devices
 from core.accounts.csrf import CsrfToken
 from core.accounts.sessions import Tokens
 from core.base import errors
 from core.base.answers import JSON, Answer, FlowCookie
-from core.market.market import Marketplace
+from core.market.market import PUBLIC, Marketplace
 from core.work.context import Resources
 
 TRANSPORT = "X-Token-Transport"
@@ -50,6 +51,7 @@ class Cookies:
         self._secure = secure
         self._lifetime = market.policy.refresh_lifetime
         self._usual = market.dialect.keeps_cookies
+        self._refreshes = _folder_of_refresh(market)
 
     def wanted(self, request: web.Request) -> bool:
         """Return whether a client wants its tokens in cookies, by its header or by the default of the marketplace.
@@ -106,7 +108,7 @@ class Cookies:
             self._give_device(request, response, access.user_id)
             if self.wanted(request):
                 self._set(response, self._access, result.access_token)
-                self._set(response, self._refresh, result.refresh_token, path=_folder(request))
+                self._set(response, self._refresh, result.refresh_token, path=self._folder(request))
                 self._set(
                     response,
                     self._csrf,
@@ -116,7 +118,7 @@ class Cookies:
 
     def take(self, request: web.Request, response: web.Response) -> None:
         """Delete a client's cookies after the end of its session."""
-        for name, path in ((self._access, "/"), (self._csrf, "/"), (self._refresh, _folder(request))):
+        for name, path in ((self._access, "/"), (self._csrf, "/"), (self._refresh, self._folder(request))):
             if name in request.cookies:
                 response.del_cookie(name, path=path, secure=self._secure, samesite="Strict")
 
@@ -126,7 +128,12 @@ class Cookies:
         if DEVICE in request.headers:
             response.headers[DEVICE] = token
         else:
-            self._set(response, self._device, token, path=_folder(request), age=known_devices.LIFETIME)
+            self._set(response, self._device, token, path=self._folder(request), age=known_devices.LIFETIME)
+
+    def _folder(self, request: web.Request) -> str:
+        """Return where the calls of a login are: the refresh token goes there, also from a folder in it, and nowhere else."""
+        before, folder, _ = request.path.partition(f"{self._refreshes}/") if self._refreshes else ("", "", "")
+        return (before + folder if folder else request.path.rpartition("/")[0]).rstrip("/") or "/"
 
     def _give_flow(self, response: web.Response, flow: FlowCookie) -> None:
         # Sent along when the provider sends the browser back, which is another site: not Strict.
@@ -176,6 +183,7 @@ def without_tokens(result: Tokens) -> dict[str, object]:
     return {name: value for name, value in fields.items() if name not in hidden}
 
 
-def _folder(request: web.Request) -> str:
-    """Return the path of the folder of this call: the cookie of the refresh token is limited to it."""
-    return request.path.rpartition("/")[0] or "/"
+def _folder_of_refresh(market: Marketplace) -> str:
+    """Return where the call is that takes a refresh token; "" if there is none."""
+    paths = (one.path for one in market.routes if one.who is PUBLIC and signature_of(one).refresh_token)
+    return next(paths, "").rpartition("/")[0]

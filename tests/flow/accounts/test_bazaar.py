@@ -129,6 +129,19 @@ async def test_another_browser_gets_no_tokens_for_a_code(api: BazaarApi, env: En
         assert "data" in await visitor.redeem(code)
 
 
+async def test_a_page_that_keeps_its_tokens_in_cookies_refreshes_after_a_login_by_a_provider(
+    api: BazaarApi, env: Environment
+) -> None:
+    auth = f"{env.settings.public_url}/bazaar{PREFIX}/auth"
+    async with visiting(env) as visitor:
+        code = (await visitor.end("google", "ada", "buyer"))["oauth"]
+        answers = []
+        for path, body in (("/oauth/redeem", {"code": code}), ("/refresh", {})):
+            async with visitor.http.post(auth + path, json=body) as response:
+                answers.append((response.status, "token" in await response.text()))
+    assert answers == [(200, False), (200, False)]
+
+
 async def test_a_program_calls_with_a_key_what_the_key_is_for(api: BazaarApi) -> None:
     ann = await api.signed_up()
     made = await ann.post("/auth/api-keys", name="A program", scopes=["listings"])
