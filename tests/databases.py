@@ -8,6 +8,8 @@ from threading import Thread
 
 import asyncpg
 
+from tests.bazaar.database import SCHEMA
+
 NAME = "tests"  # of the connection that empties the shared one, in pg_stat_activity
 
 # A deletion costs a test a few milliseconds, where a copy of the template takes a hundred. Its dead rows make the tables grow,
@@ -45,7 +47,10 @@ create event trigger refuse_drop on sql_drop execute function refuse_ddl()"""
 
 
 class Shared:
-    """A database that is emptied again and again, over a connection that outlives the loops of the tests."""
+    """A database that is emptied again and again, over a connection that outlives the loops of the tests.
+
+    It has the tables of the marketplace of the tests as well.
+    """
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -53,6 +58,7 @@ class Shared:
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._loop.run_forever, name="shared database", daemon=True)
         self._thread.start()
+        self._begun(self._execute(SCHEMA)).result()
         self._begun(self._execute(GUARD)).result()
 
     async def empty(self) -> None:

@@ -9,11 +9,15 @@ from config.settings import Settings
 
 # JavaScript's numbers hold no id of these tests.
 FIRST_ID: Final = 2**53 + 1
+SCHEMA: Final = (Path(__file__).parent / "schema.sql").read_text()
 
 
 async def with_bazaar(settings: Settings) -> None:
-    """Give a database the bazaar's tables."""
+    """Give a database the bazaar's tables, unless it has them, and let the next id be FIRST_ID."""
     connection = await asyncpg.connect(settings.database_url)
-    await connection.execute((Path(__file__).parent / "schema.sql").read_text())
-    await connection.execute(f"alter sequence bazaar.ids restart with {FIRST_ID}")
-    await connection.close()
+    try:
+        if not await connection.fetchval("select to_regnamespace('bazaar') is not null"):
+            await connection.execute(SCHEMA)
+        await connection.execute("select setval('bazaar.ids', $1, false)", FIRST_ID)
+    finally:
+        await connection.close()

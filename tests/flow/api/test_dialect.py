@@ -33,12 +33,6 @@ LAMP = {"title": "Lamp", "price_cents": 1200}
 
 
 @pytest.fixture
-def database_url(fresh_database_url: str) -> str:
-    """Return the address of a database that gets the bazaar's tables, too."""
-    return fresh_database_url
-
-
-@pytest.fixture
 async def both(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Environment]:
     """Return an environment that serves OnSwift and the bazaar."""
     monkeypatch.setitem(marketplaces.ALL, "bazaar", bazaar.MARKETPLACE)
