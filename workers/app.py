@@ -275,8 +275,8 @@ class Worker:
         await relay(self._resources, self._publisher)
 
     async def _tidy(self) -> None:
-        markets = marketplaces.configured(self._settings.marketplaces)
-        sessions_last = max(market.policy.refresh_lifetime for market in markets)
+        # Also of marketplaces that other workers serve: they share the tables.
+        sessions_last = max(market.policy.refresh_lifetime for market in marketplaces.ALL.values())
         await tidy(self._resources.db, timedelta(days=self._settings.edits_retention_days), sessions_last)
         await erasure.again(self._resources)
 

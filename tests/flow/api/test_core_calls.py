@@ -50,7 +50,8 @@ async def test_a_policy_decides_who_signs_up_and_what_a_password_needs(env: Envi
     async with serving(env) as api:
         body = {"email": "ann@example.com", "password": "sho", "name": "Ann", "userType": "guest"}
         assert (await api.anyone.post("/join", **body)).fields == ["password"]
-        assert (await api.anyone.post("/join", **body | {"userType": "creator"})).fields == ["userType"]
+        wrong = await api.anyone.post("/join", **body | {"userType": "creator"})
+        assert wrong.fields == ["password", "userType"], "both at once"
         assert (await joined(api, "guest")).access_token
 
 

@@ -103,6 +103,13 @@ async def test_sessions_are_forgotten_a_month_after_they_ended_or_lapsed(attic: 
     assert len(await attic.all("id", "refresh_tokens")) == 2
 
 
+async def test_sessions_are_kept_for_as_long_as_the_marketplace_with_the_longest_says(attic: Attic) -> None:
+    await attic.session(days_ago(70), days_ago(61))
+    used = await attic.session(days_ago(70), days_ago(59))
+    await tidy.tidy(attic.db, sessions_last=timedelta(days=60))
+    assert await attic.all("id", "sessions") == {used}
+
+
 async def test_a_session_that_is_being_refreshed_is_left_to_the_next_run_and_neither_waits_for_the_other(
     attic: Attic,
 ) -> None:
