@@ -17,6 +17,12 @@ IDS = BigintIds("souk")
 
 
 @pytest.fixture
+def database_url(fresh_database_url: str) -> str:
+    """Return the address of a database that gets a sequence."""
+    return fresh_database_url
+
+
+@pytest.fixture
 async def db(settings: Settings) -> AsyncIterator[Pool]:
     """Return a database with one marketplace that has bigints."""
     async with await open_pool(settings) as db:
