@@ -13,7 +13,7 @@ from core.accounts.identity import LoginRow
 from core.accounts.one_time import codes
 from core.accounts.one_time.codes import Use
 from core.accounts.phones import accounts
-from core.accounts.phones.numbers import checked, subject
+from core.accounts.phones.numbers import checked
 from core.accounts.phones.rules import OtpRules
 from core.accounts.phones.sending import CONFIRM, LOGIN
 from core.accounts.sessions import Account, Tokens
@@ -102,8 +102,7 @@ async def confirm(ctx: Ctx, phone: str, code: str, rules: OtpRules) -> None:
 
 async def _checked(ctx: Ctx, use: Use, code: str, rules: OtpRules) -> bytes:
     """Return the hash of the code, if it is the one that was sent; raises INVALID_CODE, RATE_LIMITED."""
-    number = subject(ctx.resources.keys, use.subject)
-    async with attempt(ctx, (rules.wrong_of_address, ctx.remote), (rules.wrong_of_number, number)):
+    async with attempt(ctx, (rules.wrong_of_address, ctx.remote)):
         return await codes.check(ctx, use, code)
 
 
