@@ -25,7 +25,8 @@ class OtpRules:
     `calling_codes`: the countries that are served (966: Saudi Arabia); `region`: of numbers that are typed without one (SA).
     `signs_up`: whether somebody without an account gets a code, and a new account has which `status`. How many codes one number
     gets (besides the waits between them), the ten thousand numbers that differ in their last four digits only, the clients of one
-    address, a country; how many wrong codes for one number, and from one address.
+    address, a country; how many wrong codes may come from one address. For one number the tries of
+    its codes are few enough, so nobody locks its owner out.
     """
 
     calling_codes: frozenset[int]
@@ -36,7 +37,6 @@ class OtpRules:
     block: Rate = field(default=Rate("otp-block", count=30, seconds=HOUR))
     address: Rate = field(default=Rate("otp-address", count=50, seconds=HOUR))
     country: Rate = field(default=Rate("otp-country", count=1000, seconds=HOUR))
-    wrong_of_number: Window = field(default=Window("otp-wrong", count=20, seconds=DAY))
     wrong_of_address: Window = field(default=Window("otp-wrong-address", count=20, seconds=15 * MINUTE))
 
 

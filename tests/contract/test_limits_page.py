@@ -94,7 +94,7 @@ FIGURES: dict[str, Sequence[float]] = {
     ],
     "`alert-login`, `alert-password`": [*{*counts(DAY, alerts.LOGINS, alerts.PASSWORDS)}],
     "`otp-resend-1` to `otp-resend-4`": [figure for one in phones.RESENDS for figure in (one.count, one.seconds)],
-    "`otp-number`, `otp-wrong`": counts(DAY, phones.OtpRules.number, phones.OtpRules.wrong_of_number),
+    "`otp-number`": counts(DAY, phones.OtpRules.number),
     "`otp-block`, `otp-address`, `otp-country`": counts(
         HOUR, phones.OtpRules.block, phones.OtpRules.address, phones.OtpRules.country
     ),

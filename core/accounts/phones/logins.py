@@ -13,7 +13,7 @@ from core.accounts.identity import LoginRow
 from core.accounts.one_time import codes
 from core.accounts.one_time.codes import Use
 from core.accounts.phones import accounts
-from core.accounts.phones.numbers import checked, subject
+from core.accounts.phones.numbers import checked
 from core.accounts.phones.sending import CONFIRM, LOGIN
 from core.accounts.sessions import Account, Tokens
 from core.accounts.status.states import STATES
@@ -64,13 +64,9 @@ async def log_in(
         row = await accounts.LOGIN_BY_PHONE(work.db, *asked)
         if row is None:
             return await _sign_up(ctx, work, number, rules, new, joined)
-        await accounts.VERIFY(work.db, row.id, clock.now())
-        account = Account(row.id, row.email, row.name, row.role)
-        tokens = await sessions.start(ctx, work.db, account)
         if mail and known and known.id == row.id:
             work.enqueue(mail)
-        await work.record("user.login", row.id, by=row.id, new_device=_is_new_device(ctx, row), method="phone")
-        return PhoneLogin(account, tokens, is_new=False)
+        return await _open_session(ctx, work, row)
 
 
 async def confirm(ctx: Ctx, phone: str, code: str, rules: OtpRules) -> None:
@@ -101,14 +97,21 @@ async def confirm(ctx: Ctx, phone: str, code: str, rules: OtpRules) -> None:
 
 async def _checked(ctx: Ctx, use: Use, code: str, rules: OtpRules) -> bytes:
     """Return the hash of the code, if it is the one that was sent; raises INVALID_CODE, RATE_LIMITED."""
-    number = subject(ctx.resources.keys, use.subject)
-    async with attempt(ctx, (rules.wrong_of_address, ctx.remote), (rules.wrong_of_number, number)):
+    async with attempt(ctx, (rules.wrong_of_address, ctx.remote)):
         return await codes.check(ctx, use, code)
 
 
 def _is_new_device(ctx: Ctx, row: LoginRow) -> bool:
     device = ctx.resources.keys.device(ctx.device)
     return not row.is_usual and not known_devices.is_known(device, row.id, row.devices_forgotten_at)
+
+
+async def _open_session(ctx: Ctx, work: UnitOfWork, row: LoginRow) -> PhoneLogin:
+    await accounts.VERIFY(work.db, row.id, clock.now())
+    account = Account(row.id, row.email, row.name, row.role)
+    tokens = await sessions.start(ctx, work.db, account)
+    await work.record("user.login", row.id, by=row.id, new_device=_is_new_device(ctx, row), method="phone")
+    return PhoneLogin(account, tokens, is_new=False)
 
 
 async def _sign_up(

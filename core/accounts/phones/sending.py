@@ -1,7 +1,10 @@
 """Codes on their way to a phone: asked for within limits, and sent by a job, whether there is an account or not."""
 
 from typing import Final
+from uuid import UUID
 
+from core.accounts import known_devices
+from core.accounts.phones.accounts import LOGIN_BY_PHONE
 from core.accounts.phones.numbers import Number, checked, subject
 from core.work import rate_limits as limits
 from core.work.account_rules import RESENDS, OtpRules
@@ -36,7 +39,19 @@ async def send_confirmation(ctx: Ctx, phone: str, rules: OtpRules) -> None:
 
 async def _take(ctx: Ctx, number: Number, rules: OtpRules) -> None:
     """Count a code for all whom it counts for, or for nobody; raises RATE_LIMITED."""
-    itself, block = (subject(ctx.resources.keys, one) for one in (number.e164, number.block))
+    keys = ctx.resources.keys
+    itself, block = subject(keys, number.e164), subject(keys, number.block)
+    # Where its owner has logged in before, codes count apart: strangers cannot use up hers.
+    if known := await _known_device(ctx, number):
+        itself = f"{itself} {known}"
     of_number = [(rate, itself) for rate in (*RESENDS, rules.number)]
     of_others = [(rules.block, block), (rules.address, ctx.remote), (rules.country, str(number.country))]
     await limits.take_all(ctx, *of_number, *of_others)
+
+
+async def _known_device(ctx: Ctx, number: Number) -> UUID | None:
+    """Return the device that asks, if whoever has the number was logged in there."""
+    device = ctx.resources.keys.device(ctx.device)
+    row = await LOGIN_BY_PHONE(ctx.db, ctx.policy.name, number.e164, ctx.remote, "")
+    is_known = device and row and known_devices.is_known(device, row.id, row.devices_forgotten_at)
+    return device.device if device and is_known else None

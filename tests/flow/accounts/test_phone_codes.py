@@ -6,10 +6,12 @@ from hashlib import sha256
 
 import pytest
 
+from core.accounts import known_devices
 from core.accounts.one_time import codes
 from core.accounts.phones.sending import LOGIN, send_code
 from core.base import clock
 from core.base.errors import AppError
+from core.base.ids import uuid7
 from core.limits.budget import Rate, Window
 from core.work.account_rules import OtpRules
 from core.work.jobs import SendText, TextCode
@@ -49,6 +51,22 @@ async def test_an_address_a_block_of_numbers_and_a_country_have_their_budgets(
 ) -> None:
     await phones.code(rules=rules)
     assert await refused(phones, other, rules) > 3000
+
+
+async def test_strangers_do_not_use_up_the_codes_of_a_device_on_which_the_number_was_logged_in(
+    phones: Phones, env: Environment
+) -> None:
+    login = await phones.signed_up()
+    await phones.code()
+    await refused(phones, PHONE, RULES)
+    keys = env.resources.keys
+    for user_id, gets_one in ((login.account.id, True), (uuid7(), False)):
+        ctx = replace(phones.anyone(), device=known_devices.renewed(keys, "", user_id))
+        if gets_one:
+            await send_code(ctx, PHONE, RULES)
+            assert (await phones.texts.next()).to == PHONE
+        with pytest.raises(RateLimitedError):
+            await send_code(ctx, PHONE, RULES)
 
 
 async def test_a_code_that_is_refused_counts_for_nobody(phones: Phones) -> None:
