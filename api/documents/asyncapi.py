@@ -51,7 +51,7 @@ def document(market: Marketplace) -> Json:
     events = server_events(market)
     taken = [*ANSWERS, *(one.event for one in market.events)]
     sent = [said for kind in taken for said in _said(sockets, kind, kind.name, sockets.taken(kind.name))]
-    told = [said for kind in events for said in _said(sockets, kind, kind.name, sockets.given(kind.name))]
+    emitted = [said for kind in events for said in _said(sockets, kind, kind.name, sockets.given(kind.name))]
     acks: list[Payload] = list(dict.fromkeys([*answers.values(), error]))
     _, schemas = schemas_of([*answers, *events, *acks])
     shown = {name: translated(dialect, schema) for name, schema in schemas.items()}
@@ -74,7 +74,7 @@ def document(market: Marketplace) -> Json:
                     "messages": {
                         key: _reference("messages", key)
                         for key in [
-                            *(said.key for said in [*sent, *told] if said.channel == _channel(sockets, namespace)),
+                            *(said.key for said in [*sent, *emitted] if said.channel == _channel(sockets, namespace)),
                             *(["Offset"] if namespace == sockets.main else []),
                         ]
                     },
@@ -89,12 +89,12 @@ def document(market: Marketplace) -> Json:
         },
         "operations": {
             **{said.key: _receive(said, answers[said.kind], error) for said in sent},
-            **{said.key: _operation("send", said.key, said.channel) for said in told},
+            **{said.key: _operation("send", said.key, said.channel) for said in emitted},
             "Offset": _operation("send", "Offset", MAIN),
         },
         "components": {
             "messages": {
-                **{said.key: _spelled(said, dialect, schemas) for said in [*sent, *told]},
+                **{said.key: _spelled(said, dialect, schemas) for said in [*sent, *emitted]},
                 **{_ack(kind): _message(kind, "ack") for kind in acks},
                 "Offset": OFFSET,
             },

@@ -79,7 +79,7 @@ def neighbours(env: Environment, seconds: float) -> list[Line]:
     run(_fill_calendar(crowd))
     lines: list[Line] = []
     for attackers in (
-        Attackers("nobody else"),
+        Attackers("no attacker"),
         *(Attackers(_name(one), (one,)) for one in WITHOUT_LOGIN),
         *(Attackers(_name(one), (one,), with_login=True) for one in WITH_LOGIN),
         Attackers("ten at once", TEN_WITHOUT_LOGIN),

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 
+import asyncpg
 import msgspec
 import pytest
 
@@ -32,3 +33,11 @@ async def served(world: World, world_settings: Settings, light_passwords: None) 
     """Return a marketplace that is being served."""
     async with serve(world, world_settings) as served:
         yield served
+
+
+@pytest.fixture
+async def connection(filled: str) -> AsyncIterator[asyncpg.Connection]:
+    """Return a connection to the database that a file of tests has filled."""
+    connection = await asyncpg.connect(filled)
+    yield connection
+    await connection.close()

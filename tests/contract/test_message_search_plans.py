@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
@@ -48,14 +48,6 @@ def filled(postgres: Server) -> Iterator[str]:
     with cloned(postgres.url, "filled") as url:
         run(execute(url, FILL))
         yield url
-
-
-@pytest.fixture
-async def connection(filled: str) -> AsyncIterator[asyncpg.Connection]:
-    """Return a connection to a database with messages."""
-    connection = await asyncpg.connect(filled)
-    yield connection
-    await connection.close()
 
 
 async def explained(connection: asyncpg.Connection, sql: str, *args: object) -> list[dict[str, Any]]:

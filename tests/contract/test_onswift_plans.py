@@ -12,7 +12,6 @@ from core.chat import subjects
 from core.platform.db import Query
 from marketplaces.onswift.queries import calendar, comments, reminders, tasks
 from tests.contract.test_plans import USER, plan_of
-from tests.contract.test_plans import connection as connection
 from tests.contract.test_plans import filled as filled
 
 FILL = """

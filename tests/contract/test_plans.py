@@ -1,7 +1,7 @@
 """The hot queries use their index, on tables with enough rows for Postgres to mean it."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -109,14 +109,6 @@ def filled(postgres: Server) -> Iterator[str]:
     with cloned(postgres.url, "filled") as url:
         run(execute(url, FILL))
         yield url
-
-
-@pytest.fixture
-async def connection(filled: str) -> AsyncIterator[asyncpg.Connection]:
-    """Return a connection to a database with rows."""
-    connection = await asyncpg.connect(filled)
-    yield connection
-    await connection.close()
 
 
 def steps(plan: dict[str, Any]) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """The search for talents goes by its indexes, whatever is asked for: on enough talents for Postgres to mean it."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from uuid import UUID
 
 import asyncpg
@@ -37,14 +37,6 @@ def filled(postgres: Server) -> Iterator[str]:
     with cloned(postgres.url, "filled") as url:
         run(fill(url, TALENT_COUNT))
         yield url
-
-
-@pytest.fixture
-async def connection(filled: str) -> AsyncIterator[asyncpg.Connection]:
-    """Return a connection to a database with talents."""
-    connection = await asyncpg.connect(filled)
-    yield connection
-    await connection.close()
 
 
 async def asked_by_some(connection: asyncpg.Connection) -> list[tuple[str, Asked, list[UUID]]]:
