@@ -34,6 +34,10 @@ end $$"""
 
 # Whatever changes the schema would change it for all tests that follow.
 GUARD = """
+create function refuse_change() returns trigger language plpgsql as $$ begin
+    raise 'tests share this database: ask for `fresh_database_url` to change its migrations';
+end $$;
+create trigger refuse_change before insert or update or delete on schema_migrations execute function refuse_change();
 create function refuse_ddl() returns event_trigger language plpgsql as $$ begin
     if tg_event = 'sql_drop' then
         perform from pg_event_trigger_dropped_objects() where not is_temporary;

@@ -11,6 +11,7 @@ import pytest
 
 from cli.embedded.postgres import embedded_postgres
 from config.settings import Settings
+from tests.databases import execute
 from tests.flow.cli.commands import ROOT, greenroom
 
 JWT_KEYS = "test:a-secret-of-tests-that-is-long-enough"
@@ -105,10 +106,9 @@ async def test_a_database_that_was_not_migrated(environ: dict[str, str], folder:
         assert greenroom("migrate", **environ).stdout == "nothing to do: the database is up to date\n"
 
 
-async def test_a_migration_that_was_changed(environ: dict[str, str]) -> None:
-    connection = await asyncpg.connect(environ["DATABASE_URL"])
-    await connection.execute("update schema_migrations set checksum = 'another' where name = '0001_core'")
-    await connection.close()
+async def test_a_migration_that_was_changed(environ: dict[str, str], fresh_database_url: str) -> None:
+    environ["DATABASE_URL"] = fresh_database_url
+    await execute(fresh_database_url, "update schema_migrations set checksum = 'another' where name = '0001_core'")
     assert_refused(greenroom("migrate", **environ), "0001_core.sql was changed")
 
 

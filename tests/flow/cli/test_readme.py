@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from config.settings import Settings
+from tests.chaos.stage import free_port
 from tests.flow.cli.commands import ACCOUNT, ROOT, Running, call, port_of, running
 
 NODE = shutil.which("node") or shutil.which("node", path=str(Path(sys.executable).parent)) or "node"
@@ -41,7 +42,8 @@ def run(script: str, *, folder: Path = ROOT) -> subprocess.CompletedProcess[str]
     ours = script.replace(".venv/bin/greenroom", f"{sys.executable} -m cli")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("GREENROOM_")}
     environ = inherited | {"PYTHONPATH": str(ROOT)}
-    command = ["bash", "-euo", "pipefail", "-c", ours]
+    # Processes that a failing script leaves behind would work on the data of the tests that follow.
+    command = ["bash", "-euo", "pipefail", "-c", f"trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n{ours}"]
     return subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, timeout=90, check=False)
 
 
@@ -53,7 +55,7 @@ def on(settings: Settings, script: str) -> str:
         "http://s3:9000 GREENROOM_S3_KEY=greenroom GREENROOM_S3_SECRET=secret": (
             f"{settings.s3_url} GREENROOM_S3_KEY={settings.s3_key} GREENROOM_S3_SECRET={settings.s3_secret}"
         ),
-        **{str(8000 + place): str(settings.port + place) for place in (1, 2, 3)},
+        **{str(8000 + place): str(free_port()) for place in (1, 2, 3)},
     }
     for printed, own in places.items():
         assert printed in script, f"the README does not print {printed} any more"
