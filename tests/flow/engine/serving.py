@@ -52,7 +52,7 @@ async def serving(
     acceptor = Acceptor(engine, layer)
     app = web.Application()
     app.add_routes([*endpoints.routes(acceptor), web.get("/hello", hello), *routes])
-    runner = web.AppRunner(app)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)  # nobody waits for requests that a test lets wait for ever
     await runner.setup()
     assert runner.server is not None
     engine.start()
