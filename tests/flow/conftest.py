@@ -40,6 +40,8 @@ MARKETS = [with_policy(onswift.MARKETPLACE, messages=Rate("messages", 30, 60))]
 BAZAAR = [with_policy(bazaar.MARKETPLACE, messages=Rate("messages", 30, 60))]
 # For tests of what all marketplaces do: they run over OnSwift, and over the one that differs from it in all respects.
 over_markets = pytest.mark.parametrize("env", ["onswift", "bazaar"], indirect=True)
+# For what OnSwift does not have, or does as all do.
+at_bazaar = pytest.mark.parametrize("env", ["bazaar"], indirect=True)
 
 
 @dataclass

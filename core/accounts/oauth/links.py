@@ -20,7 +20,7 @@ from core.base.ids import uuid7
 from core.platform.db import Many, One, Run, Scalar, UniqueViolation
 from core.platform.passwords import NO_PASSWORD
 from core.work import rate_limits as limits
-from core.work.account_rules import OAuthRules, Status
+from core.work.account_rules import Status, required
 from core.work.context import Ctx
 from core.work.personal_data import PersonalData, rows_of
 from core.work.unit_of_work import UnitOfWork, unit_of_work
@@ -111,21 +111,20 @@ PERSONAL_DATA = PersonalData(
 )
 
 
-async def user_of(
-    ctx: Ctx, profile: Profile, role: str, rules: OAuthRules, joined: Joined | None = None, code_hash: bytes = b""
-) -> UUID:
+async def user_of(ctx: Ctx, profile: Profile, role: str, joined: Joined | None = None, code_hash: bytes = b"") -> UUID:
     """Return whose account it is, linked or made now if need be.
 
     `code_hash` is stored as that of a code by which she logs in, so that unlinking the provider ends the code as well.
     Raises EMAIL_EXISTS if an account has the address that must link the provider itself, OAUTH_NO_ACCOUNT if there is none and
     no role to sign up as, RATE_LIMITED after too many sign-ups.
     """
+    rules = required(ctx.policy.oauth)
     if not await IS_LINKED(ctx.db, ctx.policy.name, profile.provider, profile.subject) and role in rules.roles:
         await limits.take(ctx, rules.sign_ups, ctx.remote)
     for _ in range(2):
         try:
             async with unit_of_work(ctx) as work:
-                user_id = await _user_of(ctx, work, profile, role, rules, joined)
+                user_id = await _user_of(ctx, work, profile, role, joined)
                 if code_hash:
                     await tokens.INSERT(work.db, code_hash, user_id, LOGIN, clock.now() + CODE_LIFETIME)
                 return user_id
@@ -177,9 +176,8 @@ async def unlink(ctx: Ctx, provider: str) -> None:
         await work.record("oauth.unlink", ctx.user.id, provider=provider)
 
 
-async def _user_of(
-    ctx: Ctx, work: UnitOfWork, profile: Profile, role: str, rules: OAuthRules, joined: Joined | None
-) -> UUID:
+async def _user_of(ctx: Ctx, work: UnitOfWork, profile: Profile, role: str, joined: Joined | None) -> UUID:
+    rules = required(ctx.policy.oauth)
     asked = (ctx.policy.name, profile.provider, profile.subject, clock.now())
     if known := await USER_OF(work.db, *asked):
         return known

@@ -21,7 +21,7 @@ from core.base import clock, errors
 from core.base.events import UserUpdated
 from core.platform.db import UniqueViolation
 from core.platform.passwords import NO_PASSWORD
-from core.work.account_rules import OtpRules
+from core.work.account_rules import required
 from core.work.context import Ctx
 from core.work.unit_of_work import UnitOfWork, unit_of_work
 
@@ -45,16 +45,16 @@ class PhoneLogin(msgspec.Struct, frozen=True):
 
 
 async def log_in(
-    ctx: Ctx, phone: str, code: str, rules: OtpRules, new: NewPerson | None = None, joined: Joined | None = None
+    ctx: Ctx, phone: str, code: str, new: NewPerson | None = None, joined: Joined | None = None
 ) -> PhoneLogin:
     """Open a session with a code that was sent; for a number without an account, sign up as `new`.
 
     Raises VALIDATION_ERROR, INVALID_CODE, RATE_LIMITED after too many wrong ones, and as `sessions.start` does. Without `new`
     also SIGN_UP_REQUIRED, after which the code is still good.
     """
-    number = checked(phone, rules).e164
+    number = checked(phone, required(ctx.policy.otp)).e164
     use = Use(ctx.policy.name, LOGIN, number)
-    hash = await _checked(ctx, use, code, rules)
+    hash = await _checked(ctx, use, code)
     asked = (ctx.policy.name, number, ctx.remote, sessions.storable(ctx.user_agent))
     known = await accounts.LOGIN_BY_PHONE(ctx.db, *asked)
     mail = await alert(ctx, known.id, known.email, "login") if known and _is_new_device(ctx, known) else None
@@ -63,21 +63,21 @@ async def log_in(
         await codes.consume(work.db, use, hash)
         row = await accounts.LOGIN_BY_PHONE(work.db, *asked)
         if row is None:
-            return await _sign_up(ctx, work, number, rules, new, joined)
+            return await _sign_up(ctx, work, number, new, joined)
         if mail and known and known.id == row.id:
             work.enqueue(mail)
         return await _open_session(ctx, work, row)
 
 
-async def confirm(ctx: Ctx, phone: str, code: str, rules: OtpRules) -> None:
+async def confirm(ctx: Ctx, phone: str, code: str) -> None:
     """Make a number the caller's with the code that was sent to it; where it replaces another one, end all her other sessions.
 
     Not in a transaction of the caller's: a wrong code counts although the call fails.
     Raises VALIDATION_ERROR, INVALID_CODE, RATE_LIMITED after too many wrong ones, PHONE_EXISTS, SESSION_ENDED.
     """
-    number = checked(phone, rules).e164
+    number = checked(phone, required(ctx.policy.otp)).e164
     use = Use(ctx.policy.name, CONFIRM, number, ctx.user.id)
-    hash = await _checked(ctx, use, code, rules)
+    hash = await _checked(ctx, use, code)
     mail = await alert(ctx, ctx.user.id, ctx.user.email, "phone confirmed")
     async with unit_of_work(ctx) as work:
         await sessions.LOCK_USER(work.db, ctx.user.id)
@@ -95,9 +95,9 @@ async def confirm(ctx: Ctx, phone: str, code: str, rules: OtpRules) -> None:
             await sessions.end_all(work, ctx.user.id, "phone changed", keep=ctx.user.session_id)
 
 
-async def _checked(ctx: Ctx, use: Use, code: str, rules: OtpRules) -> bytes:
+async def _checked(ctx: Ctx, use: Use, code: str) -> bytes:
     """Return the hash of the code, if it is the one that was sent; raises INVALID_CODE, RATE_LIMITED."""
-    async with attempt(ctx, (rules.wrong_of_address, ctx.remote)):
+    async with attempt(ctx, (required(ctx.policy.otp).wrong_of_address, ctx.remote)):
         return await codes.check(ctx, use, code)
 
 
@@ -114,9 +114,8 @@ async def _open_session(ctx: Ctx, work: UnitOfWork, row: LoginRow) -> PhoneLogin
     return PhoneLogin(account, tokens, is_new=False)
 
 
-async def _sign_up(
-    ctx: Ctx, work: UnitOfWork, number: str, rules: OtpRules, new: NewPerson | None, joined: Joined | None
-) -> PhoneLogin:
+async def _sign_up(ctx: Ctx, work: UnitOfWork, number: str, new: NewPerson | None, joined: Joined | None) -> PhoneLogin:
+    rules = required(ctx.policy.otp)
     if not rules.signs_up:
         raise errors.INVALID_CODE.error()
     if new is None:

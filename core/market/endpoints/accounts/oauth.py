@@ -24,7 +24,6 @@ from core.base.errors import (
 from core.market.endpoints.account_structs import LoggedIn, logged_in
 from core.market.traits import call
 from core.text.fields import Short
-from core.work.account_rules import OAuthRules
 from core.work.context import Ctx
 
 FORM_FIELDS = 20  # of which a provider posts four
@@ -74,39 +73,39 @@ class CameBack(msgspec.Struct, frozen=True):
     error: Error = ""
 
 
-@call(NOT_FOUND, PROVIDER_UNAVAILABLE, statuses=(303,))
+@call(NOT_FOUND, PROVIDER_UNAVAILABLE, statuses=(303,), needs="oauth")
 async def begin(ctx: Ctx, provider: ProviderName, query: BeginQuery) -> Answer[None]:
     """Send a browser to a provider, to log in by it"""
-    begun = await login.begin(ctx, provider, _rules(ctx), role=query.user_type, page=query.page, secret=ctx.flow_secret)
+    begun = await login.begin(ctx, provider, role=query.user_type, page=query.page, secret=ctx.flow_secret)
     return Answer(303, None, location=begun.url, flow=_cookie(begun))
 
 
-@call(NOT_FOUND, PROVIDER_UNAVAILABLE, REAUTHENTICATION_REQUIRED, EMAIL_NOT_VERIFIED)
+@call(NOT_FOUND, PROVIDER_UNAVAILABLE, REAUTHENTICATION_REQUIRED, EMAIL_NOT_VERIFIED, needs="oauth")
 async def begin_link(ctx: Ctx, provider: ProviderName, body: BeginLink) -> Answer[LinkBegun]:
     """Begin to link a provider to the user; her browser must go to the address in the answer"""
     await identity.require_recent_login(ctx, body.password)
-    begun = await login.begin_link(ctx, provider, _rules(ctx), page=body.page, secret=ctx.flow_secret)
+    begun = await login.begin_link(ctx, provider, page=body.page, secret=ctx.flow_secret)
     return Answer(0, LinkBegun(begun.url), flow=_cookie(begun))
 
 
-@call(NOT_FOUND, statuses=(303,))
+@call(NOT_FOUND, statuses=(303,), needs="oauth")
 async def come_back(ctx: Ctx, provider: ProviderName, query: CameBack) -> Answer[None]:
     """Take a browser that comes back from a provider, and send it to the page"""
     callback = Callback(query.state, query.code, query.error)
-    return Answer(303, None, location=await login.finish(ctx, provider, callback, ctx.flow_secret, _rules(ctx)))
+    return Answer(303, None, location=await login.finish(ctx, provider, callback, ctx.flow_secret))
 
 
-@call(NOT_FOUND, statuses=(303,))
+@call(NOT_FOUND, statuses=(303,), needs="oauth")
 async def come_back_by_form(ctx: Ctx, provider: ProviderName, raw: RawBody) -> Answer[None]:
     """Take a browser that comes back from a provider which has it post a form, and send it to the page"""
-    back = await login.finish(ctx, provider, _callback(raw), ctx.flow_secret, _rules(ctx))
+    back = await login.finish(ctx, provider, _callback(raw), ctx.flow_secret)
     return Answer(303, None, location=back)
 
 
-@call(OAUTH_STATE_INVALID)
+@call(OAUTH_STATE_INVALID, needs="oauth")
 async def redeem(ctx: Ctx, body: LoginCode) -> LoggedIn:
     """Exchange the code that a browser ended with for tokens; only that browser can"""
-    return logged_in(*await login.redeem(ctx, body.code, ctx.flow_secret, _rules(ctx)))
+    return logged_in(*await login.redeem(ctx, body.code, ctx.flow_secret))
 
 
 async def list_links(ctx: Ctx) -> Links:
@@ -118,12 +117,6 @@ async def list_links(ctx: Ctx) -> Links:
 async def unlink(ctx: Ctx, provider: ProviderName) -> None:
     """Unlink a provider, if there is another way to log in"""
     await links.unlink(ctx, provider)
-
-
-def _rules(ctx: Ctx) -> OAuthRules:
-    if ctx.policy.oauth is None:
-        raise NOT_FOUND.error()
-    return ctx.policy.oauth
 
 
 def _cookie(begun: Begun) -> FlowCookie:
