@@ -54,13 +54,16 @@ async def reset_password(ctx: Ctx, token: LinkToken, body: ResetPassword) -> Ans
 
 async def get_me(ctx: Ctx) -> Me:
     """Get who is logged in"""
-    return Me(ctx.user.id, ctx.user.email, ctx.user.person.name, ctx.user.role)
+    motto = await queries.MOTTO(ctx.db, ctx.user.id)
+    return Me(ctx.user.id, ctx.user.email, ctx.user.person.name, ctx.user.role, motto or "")
 
 
 async def update_me(ctx: Ctx, body: MyChange) -> Me:
-    """Change one's name"""
+    """Change one's name and motto"""
     me = changed(await get_me(ctx), body)
-    await queries.RENAME(ctx.db, me.id, me.name)
+    async with unit_of_work(ctx) as work:
+        await queries.RENAME(work.db, me.id, me.name)
+        await queries.SET_MOTTO(work.db, me.id, me.motto)
     return me
 
 

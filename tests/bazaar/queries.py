@@ -1,4 +1,4 @@
-"""The SQL of the bazaar's own table."""
+"""The SQL of the bazaar's own tables."""
 
 from datetime import datetime
 from uuid import UUID
@@ -39,3 +39,6 @@ UPDATE = Run("update bazaar.listings set title = $2, price_cents = $3, descripti
 SELL = Scalar(UUID, "update bazaar.listings set sold_at = $2 where id = $1 and sold_at is null returning id")
 DELETE = Run("delete from bazaar.listings where id = $1")
 RENAME = Run("update users set name = $2 where id = $1")
+JOIN = Run("insert into bazaar.members (user_id) values ($1)")
+MOTTO = Scalar(str, "select motto from bazaar.members where user_id = $1")
+SET_MOTTO = Run("update bazaar.members set motto = $2 where user_id = $1")

@@ -14,6 +14,7 @@ import pytest
 import socketio
 from aiohttp import web
 
+from cli.login_provider.server import LoginProvider
 from config.settings import Settings
 from core.base.clock import now
 from core.base.ids import uuid7
@@ -138,6 +139,7 @@ class Environment:
     stack: AsyncExitStack
     hubs: list[Hub] = field(default_factory=list)
     market: str = "onswift"
+    provider: LoginProvider | None = None  # where people log in, if the test has one
 
     async def hub(self, settings: Settings | None = None, markets: Sequence[Marketplace] = ()) -> str:
         """Open another hub and return its address."""

@@ -17,7 +17,7 @@ from core.accounts.alerts import alert
 from core.accounts.attempts import attempt
 from core.accounts.oauth import flows, links
 from core.accounts.oauth.flows import Flow
-from core.accounts.oauth.links import LOGIN, Joined
+from core.accounts.oauth.links import LOGIN
 from core.accounts.oauth.profile import Asked, Profile, Provider
 from core.accounts.oauth.providers import providers_of
 from core.accounts.one_time import tokens
@@ -98,7 +98,7 @@ async def begin_link(ctx: Ctx, name: str, *, page: str = "", secret: str = "") -
     return await _begin(ctx, name, secret, page, user=ctx.user)
 
 
-async def finish(ctx: Ctx, name: str, callback: Callback, secret: str, joined: Joined | None = None) -> str:
+async def finish(ctx: Ctx, name: str, callback: Callback, secret: str) -> str:
     """Return where a browser goes that comes back from a provider: to the page, with one of these in the fragment.
 
     `oauth=CODE` for `redeem`, `oauth-linked=PROVIDER`, or `oauth-error=` and the code of an error. Raises NOT_FOUND.
@@ -111,7 +111,7 @@ async def finish(ctx: Ctx, name: str, callback: Callback, secret: str, joined: J
             page = flow.page
             await flows.use(ctx.db, flow.id)
             profile = await _profile(ctx, provider, callback, flow, secret)
-            return _landing(ctx, page, await _arrived(ctx, flow, profile, secret, joined))
+            return _landing(ctx, page, await _arrived(ctx, flow, profile, secret))
     except AppError as error:
         return _landing(ctx, page, f"oauth-error={error.kind.code}")
 
@@ -139,7 +139,6 @@ async def log_in_by_token(
     name: str,
     token: str,
     nonce: str,
-    joined: Joined | None = None,
     *,
     role: str = "",
     given_name: str = "",
@@ -155,7 +154,7 @@ async def log_in_by_token(
         await flows.use(ctx.db, id)
     if not profile.name:
         profile = msgspec.structs.replace(profile, name=given_name)
-    user_id = await links.user_of(ctx, profile, role, joined)
+    user_id = await links.user_of(ctx, profile, role)
     return await _open_session(ctx, user_id)
 
 
@@ -199,13 +198,13 @@ async def _profile(ctx: Ctx, provider: Provider, callback: Callback, flow: Flow,
     return await provider.by_code(ctx.resources.outgoing, callback.code, asked, callback.user)
 
 
-async def _arrived(ctx: Ctx, flow: Flow, profile: Profile, secret: str, joined: Joined | None) -> str:
+async def _arrived(ctx: Ctx, flow: Flow, profile: Profile, secret: str) -> str:
     """Link the provider, or make the code for whose account it is; return the fragment that says so."""
     if flow.user_id and flow.session_id:
         await links.link(ctx, profile, flow.user_id, flow.session_id)
         return f"oauth-linked={flow.provider}"
     code = secrets.token_urlsafe(32)
-    await links.user_of(ctx, profile, flow.role, joined, flows.code_hash(code, secret))
+    await links.user_of(ctx, profile, flow.role, flows.code_hash(code, secret))
     return f"oauth={code}"
 
 

@@ -20,6 +20,7 @@ from core.work.unit_of_work import unit_of_work
 from tests.flow.accounts.conftest import ANN, OTHER_PHONE, PHONE, Phones
 from tests.flow.api.conftest import audited
 from tests.flow.conftest import Environment, at_bazaar
+from tests.policies import ChangePolicy
 
 pytestmark = at_bazaar
 
@@ -194,8 +195,10 @@ async def test_a_suspended_user_is_told_so_with_the_right_code_only(phones: Phon
     assert await code_of(phones.log_in(code)) == "ACCOUNT_SUSPENDED"
 
 
-async def test_where_accounts_begin_as_pending_a_sign_up_gets_an_account_and_no_login(phones: Phones) -> None:
-    phones.rules = replace(phones.rules, status="pending")
+async def test_where_accounts_begin_as_pending_a_sign_up_gets_an_account_and_no_login(
+    phones: Phones, change_policy: ChangePolicy
+) -> None:
+    change_policy(initial_status="pending")
     login = await log_in(phones.anyone(), PHONE, await phones.code(), ANN)
     assert (login.is_new, login.tokens) == (True, None)
     await phones.rest()
@@ -203,12 +206,12 @@ async def test_where_accounts_begin_as_pending_a_sign_up_gets_an_account_and_no_
 
 
 async def test_what_a_marketplace_stores_of_a_new_user_is_stored_with_the_account_or_neither_is(phones: Phones) -> None:
-    async def fail(_work: object, _account: object) -> None:
+    async def fail(_db: object, _user_id: object, _role: object) -> None:
         raise RuntimeError
 
-    code = await phones.code()
+    code, ctx = await phones.code(), phones.anyone()
     with pytest.raises(RuntimeError):
-        await log_in(phones.anyone(), PHONE, code, ANN, fail)
+        await log_in(replace(ctx, policy=msgspec.structs.replace(ctx.policy, joined=fail)), PHONE, code, ANN)
     assert await phones.users() == []
     assert (await phones.log_in(code)).is_new
 

@@ -1,4 +1,7 @@
-"""Logins by a provider: browsers go there and come back, and the page that they end on exchanges a code for tokens."""
+"""Logins by a provider: browsers go there and come back, and the page that they end on exchanges a code for tokens.
+
+An app asks its SDK for a token, with a nonce from here, and logs in with that.
+"""
 
 from typing import Annotated
 from urllib.parse import parse_qsl
@@ -8,16 +11,20 @@ from msgspec import Meta
 
 from core.accounts import identity
 from core.accounts.oauth import links, login
+from core.accounts.oauth.flows import LIFETIME
 from core.accounts.oauth.links import LinkView
 from core.accounts.oauth.login import Begun, Callback
 from core.base.answers import Answer, FlowCookie, RawBody
 from core.base.errors import (
+    EMAIL_EXISTS,
     EMAIL_NOT_VERIFIED,
     LAST_LOGIN_METHOD,
     MALFORMED_REQUEST,
     NOT_FOUND,
+    OAUTH_NO_ACCOUNT,
     OAUTH_NOT_LINKED,
     OAUTH_STATE_INVALID,
+    OAUTH_TOKEN_INVALID,
     PROVIDER_UNAVAILABLE,
     REAUTHENTICATION_REQUIRED,
 )
@@ -59,6 +66,26 @@ class LoginCode(msgspec.Struct, frozen=True):
     """The code in the fragment of the page that the browser ended on."""
 
     code: Short
+
+
+class AppNonce(msgspec.Struct, frozen=True, rename="camel"):
+    """A nonce, and for how many seconds it is good."""
+
+    nonce: str
+    expires_in: int
+
+
+class AppToken(msgspec.Struct, frozen=True, rename="camel"):
+    """What the provider's SDK gave an app for a nonce of ours: an ID token, or an access token of Facebook.
+
+    `userType`: what somebody new signs up as; without it only those log in who have an account. `name`: the SDK of Apple says
+    it beside the token, the first time.
+    """
+
+    token: Annotated[str, Meta(max_length=8192)]
+    nonce: Short
+    user_type: ProviderName = ""
+    name: Short = ""
 
 
 class Links(msgspec.Struct, frozen=True):
@@ -106,6 +133,29 @@ async def come_back_by_form(ctx: Ctx, provider: ProviderName, raw: RawBody) -> A
 async def redeem(ctx: Ctx, body: LoginCode) -> LoggedIn:
     """Exchange the code that a browser ended with for tokens; only that browser can"""
     return logged_in(*await login.redeem(ctx, body.code, ctx.flow_secret))
+
+
+@call(needs="oauth")
+async def give_nonce(ctx: Ctx) -> AppNonce:
+    """Get a nonce with which an app asks the SDK of a provider for a token; it is good for one login"""
+    return AppNonce(login.new_nonce(ctx), int(LIFETIME.total_seconds()))
+
+
+@call(
+    NOT_FOUND,
+    OAUTH_STATE_INVALID,
+    OAUTH_TOKEN_INVALID,
+    OAUTH_NO_ACCOUNT,
+    EMAIL_EXISTS,
+    PROVIDER_UNAVAILABLE,
+    needs="oauth",
+)
+async def log_in_by_token(ctx: Ctx, provider: ProviderName, body: AppToken) -> LoggedIn:
+    """Log in with the token that the SDK of a provider has given an app, or sign up with it"""
+    token, nonce = body.token, body.nonce
+    return logged_in(
+        *await login.log_in_by_token(ctx, provider, token, nonce, role=body.user_type, given_name=body.name)
+    )
 
 
 async def list_links(ctx: Ctx) -> Links:
