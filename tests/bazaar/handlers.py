@@ -101,7 +101,7 @@ async def delete_listing(ctx: Ctx, listing_id: UUID) -> None:
     async with unit_of_work(ctx) as work:
         listing = await _own(ctx, listing_id)
         await files.detach(work, listing.id)
-        await queries.DELETE(work.db, listing.id)
+        await queries.DELETE(work.db, listing.id, clock.now())
 
 
 @call(LISTING_NOT_FOUND)
