@@ -14,6 +14,7 @@ from core.base.errors import ErrorCode
 from core.base.ids import BigintIds
 from core.base.paging import CursorQuery, Position, cursor_pagination, page_of
 from core.base.people import Person
+from core.files import avatars
 from core.market.endpoints import account_structs, auth
 from core.market.endpoints.account_structs import Done
 from core.market.traits import call, like
@@ -62,7 +63,7 @@ async def update_me(ctx: Ctx, body: MyChange) -> Me:
     """Change one's name and motto"""
     me = changed(await get_me(ctx), body)
     async with unit_of_work(ctx) as work:
-        await queries.RENAME(work.db, me.id, me.name)
+        await avatars.change_person(ctx, work, name=me.name)
         await queries.SET_MOTTO(work.db, me.id, me.motto)
     return me
 

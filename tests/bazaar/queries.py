@@ -41,7 +41,6 @@ SELL = Scalar(
     "update bazaar.listings set sold_at = $2 where id = $1 and sold_at is null returning id",
 )
 DELETE = Run("update bazaar.listings set deleted_at = $2 where id = $1 and deleted_at is null")
-RENAME = Run("update users set name = $2 where id = $1")
 JOIN = Run("insert into bazaar.members (user_id) values ($1)")
 MOTTO = Scalar(str, "select motto from bazaar.members where user_id = $1")
 SET_MOTTO = Run("update bazaar.members set motto = $2 where user_id = $1")
