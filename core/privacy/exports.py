@@ -28,7 +28,7 @@ _decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 class Export(msgspec.Struct, frozen=True, rename="camel"):
-    """Everything of a user's: rows, by what they are about, with the names of columns in the clients' form."""
+    """Everything of a user's: rows, by what they are about, with the names that the database has for them in camelCase."""
 
     user_id: UUID
     exported_at: datetime

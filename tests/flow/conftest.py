@@ -42,7 +42,7 @@ BAZAAR = [with_policy(bazaar.MARKETPLACE, messages=Rate("messages", 30, 60))]
 # For tests of what all marketplaces do: they run over OnSwift, and over the one that differs from it in all respects.
 over_markets = pytest.mark.parametrize("env", ["onswift", "bazaar"], indirect=True)
 # For what OnSwift does not have, or does as all do.
-at_bazaar = pytest.mark.parametrize("env", ["bazaar"], indirect=True)
+at_bazaar = pytest.mark.market("bazaar")
 
 
 @dataclass
@@ -227,8 +227,9 @@ def change_policy() -> Iterator[ChangePolicy]:
 async def env(
     request: pytest.FixtureRequest, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Environment]:
-    """Return a env without hubs: of OnSwift, if the test does not say `over_markets`."""
-    market: str = getattr(request, "param", "onswift")
+    """Return an environment without hubs: of OnSwift, unless the test is marked `over_markets` or `at_bazaar`."""
+    mark = request.node.get_closest_marker("market")
+    market: str = getattr(request, "param", mark.args[0] if mark else "onswift")
     if market == "bazaar":
         await with_bazaar(settings)
         monkeypatch.setitem(ALL, market, bazaar.MARKETPLACE)

@@ -35,7 +35,7 @@ from core.work.context import Ctx
 
 FORM_FIELDS = 20  # of which a provider posts four
 # All of a query together must fit into the line of a request.
-ProviderName = Annotated[str, Meta(max_length=32)]
+Word = Annotated[str, Meta(max_length=32, pattern=r"^[\w.-]*$", extra={"words": "Must be one word"})]
 Page = Annotated[str, Meta(max_length=400)]
 State = Annotated[str, Meta(max_length=2048, pattern=r"^[A-Za-z0-9._~-]*$")]
 Code = Annotated[str, Meta(max_length=1800, pattern=r"^[!-~]*$")]
@@ -45,7 +45,7 @@ Error = Annotated[str, Meta(max_length=64)]
 class BeginQuery(msgspec.Struct, frozen=True, rename="camel"):
     """What somebody new signs up as (without it only those log in who have an account), and the page that she ends on."""
 
-    user_type: ProviderName = ""
+    user_type: Word = ""
     page: Page = ""
 
 
@@ -84,7 +84,7 @@ class AppToken(msgspec.Struct, frozen=True, rename="camel"):
 
     token: Annotated[str, Meta(max_length=8192)]
     nonce: Short
-    user_type: ProviderName = ""
+    user_type: Word = ""
     name: Short = ""
 
 
@@ -101,14 +101,14 @@ class CameBack(msgspec.Struct, frozen=True):
 
 
 @call(NOT_FOUND, PROVIDER_UNAVAILABLE, statuses=(303,), needs="oauth")
-async def begin(ctx: Ctx, provider: ProviderName, query: BeginQuery) -> Answer[None]:
+async def begin(ctx: Ctx, provider: Word, query: BeginQuery) -> Answer[None]:
     """Send a browser to a provider, to log in by it"""
     begun = await login.begin(ctx, provider, role=query.user_type, page=query.page, secret=ctx.flow_secret)
     return Answer(303, None, location=begun.url, flow=_cookie(begun))
 
 
 @call(NOT_FOUND, PROVIDER_UNAVAILABLE, REAUTHENTICATION_REQUIRED, EMAIL_NOT_VERIFIED, needs="oauth")
-async def begin_link(ctx: Ctx, provider: ProviderName, body: BeginLink) -> Answer[LinkBegun]:
+async def begin_link(ctx: Ctx, provider: Word, body: BeginLink) -> Answer[LinkBegun]:
     """Begin to link a provider to the user; her browser must go to the address in the answer"""
     await identity.require_recent_login(ctx, body.password)
     begun = await login.begin_link(ctx, provider, page=body.page, secret=ctx.flow_secret)
@@ -116,14 +116,14 @@ async def begin_link(ctx: Ctx, provider: ProviderName, body: BeginLink) -> Answe
 
 
 @call(NOT_FOUND, statuses=(303,), needs="oauth")
-async def come_back(ctx: Ctx, provider: ProviderName, query: CameBack) -> Answer[None]:
+async def come_back(ctx: Ctx, provider: Word, query: CameBack) -> Answer[None]:
     """Take a browser that comes back from a provider, and send it to the page"""
     callback = Callback(query.state, query.code, query.error)
     return Answer(303, None, location=await login.finish(ctx, provider, callback, ctx.flow_secret))
 
 
 @call(NOT_FOUND, statuses=(303,), needs="oauth")
-async def come_back_by_form(ctx: Ctx, provider: ProviderName, raw: RawBody) -> Answer[None]:
+async def come_back_by_form(ctx: Ctx, provider: Word, raw: RawBody) -> Answer[None]:
     """Take a browser that comes back from a provider which has it post a form, and send it to the page"""
     back = await login.finish(ctx, provider, _callback(raw), ctx.flow_secret)
     return Answer(303, None, location=back)
@@ -150,7 +150,7 @@ async def give_nonce(ctx: Ctx) -> AppNonce:
     PROVIDER_UNAVAILABLE,
     needs="oauth",
 )
-async def log_in_by_token(ctx: Ctx, provider: ProviderName, body: AppToken) -> LoggedIn:
+async def log_in_by_token(ctx: Ctx, provider: Word, body: AppToken) -> LoggedIn:
     """Log in with the token that the SDK of a provider has given an app, or sign up with it"""
     token, nonce = body.token, body.nonce
     return logged_in(
@@ -164,7 +164,7 @@ async def list_links(ctx: Ctx) -> Links:
 
 
 @call(OAUTH_NOT_LINKED, LAST_LOGIN_METHOD)
-async def unlink(ctx: Ctx, provider: ProviderName) -> None:
+async def unlink(ctx: Ctx, provider: Word) -> None:
     """Unlink a provider, if there is another way to log in"""
     await links.unlink(ctx, provider)
 
