@@ -14,6 +14,7 @@ from core.base.errors import TABLE
 from core.base.paging import CursorPagination, CursorQuery
 from core.market.market import Marketplace, Route
 from core.market.personal_data import CORE
+from core.market.traits import traits_of
 from core.work.policy import Policy
 
 # What the paths of a process begin with already.
@@ -27,6 +28,7 @@ def problems(market: Marketplace) -> list[str]:
     """Return what is wrong with a manifest, one line each."""
     return [
         *_of_policy(market.policy),
+        *_of_accounts(market.policy),
         *_of_dialect(market),
         *(
             f"prefix {one!r}: must be empty, or begin with / and not end with it"
@@ -55,6 +57,11 @@ def _of_policy(policy: Policy) -> Iterator[str]:
         yield f"still_so: no notice has the type {name!r}"
 
 
+def _of_accounts(policy: Policy) -> Iterator[str]:
+    for role in sorted((policy.oauth.roles if policy.oauth else frozenset[str]()) - policy.roles):
+        yield f"oauth: the policy has no role {role!r}"
+
+
 def _of_dialect(market: Marketplace) -> Iterator[str]:
     form, known = market.dialect.errors, set(TABLE)
     known |= {error.code for route in market.routes for error in route.errors}
@@ -75,6 +82,7 @@ def _of_route(policy: Policy, route: Route) -> Iterator[str]:
             yield "is for no role at all; PUBLIC is for calls without a login"
         for role in sorted(route.who - policy.roles):
             yield f"is for the role {role!r}, but the policy has only {', '.join(sorted(policy.roles)) or 'none'}"
+    yield from _of_needs(policy, route)
     taken = list(inspect.signature(route.handler).parameters)[1:]
     parts = arguments_of(route.path)
     for name, argument in parts.items():
@@ -84,6 +92,13 @@ def _of_route(policy: Policy, route: Route) -> Iterator[str]:
         if argument not in {*GIVEN, *parts.values()}:
             yield f"the handler takes {argument!r}, which no part of the path is called"
     yield from _of_types(route, taken)
+
+
+def _of_needs(policy: Policy, route: Route) -> Iterator[str]:
+    if (needs := traits_of(route.handler).needs) and getattr(policy, needs) is None:
+        yield f"needs {needs!r}, which the policy does not have"
+    if route.scope and route.scope not in (policy.api_keys.scopes if policy.api_keys else ()):
+        yield f"is for API keys with the scope {route.scope!r}, which the policy's 'api_keys' do not have"
 
 
 def _of_types(route: Route, taken: list[str]) -> Iterator[str]:

@@ -101,7 +101,9 @@ class Endpoint:
             return await self._call_once(request, ctx, arguments, content)
         result = await self._route.handler(ctx, **arguments)
         if isinstance(result, JsonFile):
-            file = await asyncio.to_thread(self._translation.file, result.file) if self._translation else result.file
+            file = await result.write(self._market.dialect.name)
+            if self._translation:
+                file = await asyncio.to_thread(self._translation.file, file)
             return web.Response(body=file, content_type=JSON)
         shown = without_tokens(result) if isinstance(result, Tokens) and self._cookies.wanted(request) else result
         is_shared = isinstance(result, Answer) and isinstance(result.body, Text)

@@ -8,6 +8,7 @@ from typing import TypeGuard, get_args
 
 import msgspec
 
+from api.auth import KEY
 from api.calls.signature import CHANGES, Signature, names_of, signature_of
 from api.documents.dialect_schemas import translated, wrapped
 from api.documents.schemas import REF, Json, schemas_of
@@ -50,12 +51,17 @@ def document(market: Marketplace, server: str) -> Json:
 
 
 def _security_schemes(market: Marketplace) -> Json:
-    bearer = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
-    if not market.dialect.keeps_cookies:
-        return {"bearer": bearer}
-    description = f"`__Host-{market.name}-access` where it comes over HTTPS; with changes `X-CSRF-Token` comes, too."
-    cookie = {"type": "apiKey", "in": "cookie", "name": f"{market.name}-access", "description": description}
-    return {"bearer": bearer, "cookie": cookie}
+    schemes: Json = {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
+    if market.dialect.keeps_cookies:
+        description = (
+            f"`__Host-{market.name}-access` where it comes over HTTPS; with changes `X-CSRF-Token` comes, too."
+        )
+        cookie = {"type": "apiKey", "in": "cookie", "name": f"{market.name}-access", "description": description}
+        schemes["cookie"] = cookie
+    if any(route.scope for route in market.routes):
+        description = "An API key of the scope that the call names; also taken as `Authorization: Bearer`."
+        schemes["apiKey"] = {"type": "apiKey", "in": "header", "name": KEY, "description": description}
+    return schemes
 
 
 def _servers(urls: Iterable[str]) -> Json:
@@ -70,7 +76,7 @@ def _operation(dialect: Dialect, route: Route, signature: Signature, schema_of: 
         "tags": [area],
         "parameters": [*_path_parameters(dialect, signature), *_query_parameters(dialect, signature)],
         "responses": _successes(dialect, route, signature, schema_of) | _failures(dialect, _errors(route, signature)),
-        "security": _security(dialect) if route.who else [],
+        "security": _security(dialect, route),
     }
     if signature.body:
         content = {JSON: {"schema": schema_of[str(signature.body)]}}
@@ -80,9 +86,13 @@ def _operation(dialect: Dialect, route: Route, signature: Signature, schema_of: 
     return operation
 
 
-def _security(dialect: Dialect) -> list[Json]:
-    """Return what a login may be shown with, one of them."""
-    return [{"bearer": []}, {"cookie": []}] if dialect.keeps_cookies else [{"bearer": []}]
+def _security(dialect: Dialect, route: Route) -> list[Json]:
+    """Return what shows who calls, one of them; of an API key also its scope."""
+    if not route.who:
+        return []
+    cookie: list[Json] = [{"cookie": []}] if dialect.keeps_cookies else []
+    key: list[Json] = [{"apiKey": [route.scope]}] if route.scope else []
+    return [{"bearer": []}, *cookie, *key]
 
 
 def _add_form(

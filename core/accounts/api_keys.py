@@ -22,7 +22,7 @@ from core.base import clock, errors
 from core.base.people import Person
 from core.platform.db import Connection, Many, One, Run, Scalar, found
 from core.work import rate_limits as limits
-from core.work.account_rules import ApiKeyRules
+from core.work.account_rules import required
 from core.work.context import Ctx, User
 from core.work.personal_data import PersonalData, rows_of
 from core.work.unit_of_work import unit_of_work
@@ -125,14 +125,12 @@ PERSONAL_DATA = PersonalData(
 )
 
 
-async def create(
-    ctx: Ctx, name: str, scopes: Collection[str], rules: ApiKeyRules, expires_at: datetime | None = None
-) -> NewApiKey:
+async def create(ctx: Ctx, name: str, scopes: Collection[str], expires_at: datetime | None = None) -> NewApiKey:
     """Make a key of the caller, whose login must be a recent one: see identity.require_recent_login. `name` is a fields.Name.
 
     Raises VALIDATION_ERROR, SESSION_ENDED, TOO_MANY_API_KEYS.
     """
-    now = clock.now()
+    rules, now = required(ctx.policy.api_keys), clock.now()
     expires_at = expires_at or now + rules.longest
     if not scopes or not rules.scopes.issuperset(scopes):
         raise errors.invalid("scopes", f"Must be some of {', '.join(sorted(rules.scopes))}")
@@ -142,7 +140,7 @@ async def create(
         await _lock(ctx, work.db)
         if (await LIVE_OF_USER(work.db, ctx.user.id, now) or 0) >= rules.most:
             raise errors.TOO_MANY_API_KEYS.error()
-        made = await _insert(ctx, work.db, name, sorted(set(scopes)), expires_at, rules)
+        made = await _insert(ctx, work.db, name, sorted(set(scopes)), expires_at)
         await work.record("api_key.create", made.api_key.id, scopes=made.api_key.scopes)
     return made
 
@@ -152,12 +150,12 @@ async def list_of_user(ctx: Ctx) -> list[ApiKeyView]:
     return await LIST_OF_USER(ctx.db, ctx.user.id)
 
 
-async def rotate(ctx: Ctx, key_id: UUID, rules: ApiKeyRules, overlap: timedelta | None = None) -> NewApiKey:
+async def rotate(ctx: Ctx, key_id: UUID, overlap: timedelta | None = None) -> NewApiKey:
     """Make a successor of one of the caller's keys, which goes on for `overlap` (at most the marketplace's).
 
     The successor lasts as long as the key was meant to when it was made. Raises API_KEY_NOT_FOUND, API_KEY_ROTATED.
     """
-    now = clock.now()
+    rules, now = required(ctx.policy.api_keys), clock.now()
     ends_at = now + min(max(rules.overlap if overlap is None else overlap, timedelta(0)), rules.overlap)
     async with unit_of_work(ctx) as work:
         await _lock(ctx, work.db)
@@ -166,7 +164,7 @@ async def rotate(ctx: Ctx, key_id: UUID, rules: ApiKeyRules, overlap: timedelta 
             raise errors.API_KEY_ROTATED.error()
         lifetime = min(old.expires_at - old.created_at, rules.longest)
         scopes = [scope for scope in old.scopes if scope in rules.scopes]
-        made = await _insert(ctx, work.db, old.name, scopes, now + lifetime, rules)
+        made = await _insert(ctx, work.db, old.name, scopes, now + lifetime)
         await SUPERSEDE(work.db, old.id, made.api_key.id, ends_at)
         await work.record("api_key.rotate", old.id, successor=str(made.api_key.id))
     return made
@@ -189,13 +187,13 @@ def shown(authorization: str, x_api_key: str) -> str:
     return token.strip() if scheme.lower() == "bearer" and _KEY.fullmatch(token.strip()) else ""
 
 
-async def authenticate(ctx: Ctx, key: str, rules: ApiKeyRules) -> KeyCaller:
+async def authenticate(ctx: Ctx, key: str) -> KeyCaller:
     """Return who calls with a key, and count the call.
 
     Raises RATE_LIMITED, and UNAUTHORIZED, the same for all that is wrong with a key. Wrong ones count where wrong tokens do.
     """
     row = await _live(ctx, key)
-    await limits.take(ctx, rules.calls, f"api key {row.id}")
+    await limits.take(ctx, required(ctx.policy.api_keys).calls, f"api key {row.id}")
     now = clock.now()
     if row.last_used_at is None or row.last_used_at <= now - USED_EVERY:
         await NOTE_USE(ctx.resources.db, row.id, now, now - USED_EVERY)
@@ -222,11 +220,9 @@ async def _lock(ctx: Ctx, db: Connection) -> None:
         raise errors.SESSION_ENDED.error()
 
 
-async def _insert(
-    ctx: Ctx, db: Connection, name: str, scopes: list[str], expires_at: datetime, rules: ApiKeyRules
-) -> NewApiKey:
+async def _insert(ctx: Ctx, db: Connection, name: str, scopes: list[str], expires_at: datetime) -> NewApiKey:
     id, now = ctx.new_id(), clock.now()
-    prefix = f"{rules.prefix}_{_random(PREFIX_LETTERS)}"
+    prefix = f"{required(ctx.policy.api_keys).prefix}_{_random(PREFIX_LETTERS)}"
     key = f"{prefix}_{_random(SECRET_LETTERS)}"
     await INSERT(db, id, ctx.policy.name, ctx.user.id, name, prefix, _digest(key), scopes, now, expires_at)
     return NewApiKey(key, ApiKeyView(id, name, prefix, scopes, now, expires_at, None, None, None))

@@ -13,12 +13,13 @@ from core.accounts.status.states import refusal
 from core.base import clock, errors
 from core.base.errors import Detail
 from core.platform.db import Connection, Scalar
+from core.platform.passwords import NO_PASSWORD
 from core.work import rate_limits as limits
 from core.work.context import Ctx
 from core.work.jobs import MailVerification
 from core.work.unit_of_work import unit_of_work
 
-# Stores what else a marketplace takes of a new user, in the transaction that stores her account.
+# Stores what else the call brings of a new user, in the transaction that stores the account, after `Policy.joined`.
 Rest: TypeAlias = Callable[[Connection, UUID], Awaitable[None]]
 
 
@@ -34,8 +35,10 @@ class NewAccount(msgspec.Struct, frozen=True):
 INSERT_USER = Scalar(
     UUID,
     """
-    insert into users (id, market, email, password_hash, name, role, created_at, updated_at, status)
-    values ($1, $2, $3, $4, $5, $6, $7, $7, $8)
+    insert into users (
+        id, market, status, name, role, email, email_verified_at, phone, phone_verified_at, password_hash, created_at, updated_at
+    )
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)
     on conflict do nothing returning id""",
 )
 
@@ -49,7 +52,9 @@ async def sign_up(ctx: Ctx, new: NewAccount, rest: Rest | None = None) -> tuple[
     password_hash = await _hash(ctx, new)  # before the transaction: it takes long
     is_mailed = await verification.may_welcome(ctx, new.email)
     async with unit_of_work(ctx) as work:
-        account = await _create(ctx, work.db, new, password_hash)
+        account = await make_account(ctx, work.db, new.name, new.role, email=new.email, password_hash=password_hash)
+        if account is None:
+            raise _email_exists()
         if rest:
             await rest(work.db, account.id)
         if is_mailed:
@@ -58,6 +63,33 @@ async def sign_up(ctx: Ctx, new: NewAccount, rest: Rest | None = None) -> tuple[
         if refused is None:
             return account, await sessions.start(ctx, work.db, account)
     raise refused
+
+
+async def make_account(
+    ctx: Ctx,
+    db: Connection,
+    name: str,
+    role: str,
+    *,
+    email: str | None = None,
+    phone: str | None = None,
+    is_proven: bool = False,
+    password_hash: str = NO_PASSWORD,
+) -> Account | None:
+    """Store a new account, with what its marketplace keeps beside it; None: the address or the number has an account.
+
+    `is_proven`: address and number are known to be the user's.
+    """
+    policy, now = ctx.policy, clock.now()
+    proofs = [now if given and is_proven else None for given in (email, phone)]
+    reached = (email, proofs[0], phone, proofs[1])
+    id = await INSERT_USER(
+        db, ctx.new_id(), policy.name, policy.initial_status, name, role, *reached, password_hash, now
+    )
+    if id is None:
+        return None
+    await policy.joined(db, id, role)
+    return Account(id, email, name, role)
 
 
 def _checked(ctx: Ctx, new: NewAccount) -> NewAccount:
@@ -74,14 +106,6 @@ async def _hash(ctx: Ctx, new: NewAccount) -> str:
     if await USER_BY_EMAIL(ctx.db, ctx.policy.name, emails.canonical(new.email)):
         raise _email_exists()
     return await ctx.resources.passwords.hash(new.password, ctx.remote)
-
-
-async def _create(ctx: Ctx, db: Connection, new: NewAccount, password_hash: str) -> Account:
-    row = (new.email, password_hash, new.name, new.role, clock.now(), ctx.policy.initial_status)
-    id = await INSERT_USER(db, ctx.new_id(), ctx.policy.name, *row)
-    if id is None:
-        raise _email_exists()
-    return Account(id, new.email, new.name, new.role)
 
 
 def _email_exists() -> errors.AppError:

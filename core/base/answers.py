@@ -1,6 +1,6 @@
 """What a handler may return besides a struct or None, and what it may be given instead of one."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import IO, ClassVar, Generic, TypeVar
 from uuid import UUID
@@ -46,9 +46,12 @@ class Text:
 
 @dataclass(frozen=True)
 class JsonFile(Generic[Body]):
-    """An answer that is already JSON, in a file that is read from its beginning and closed; Body is the type of the JSON."""
+    """An answer that is JSON in a file, which is read from its beginning and closed; Body is the type of the JSON.
 
-    file: IO[bytes]
+    `write` makes the file, given what the clients call a field.
+    """
+
+    write: Callable[[Callable[[str], str]], Awaitable[IO[bytes]]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,17 @@ H = TypeVar("H", bound=Handler)
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """The errors specific to a call, and its statuses if they are not those of its verb; the other fields are as in Route."""
+    """The errors specific to a call, and its statuses if they are not those of its verb; the other fields are as in Route.
+
+    `needs`: the field of the policy without which a market cannot have the call (api/manifest.py).
+    """
 
     errors: tuple[ErrorCode, ...] = ()
     statuses: tuple[int, ...] = ()
     weight: Weight | None = None
     ends_login: bool = False
     searches_messages: bool = False
+    needs: str = ""
 
 
 NONE = Traits()
@@ -32,11 +36,12 @@ def call(
     weight: Weight | None = None,
     ends_login: bool = False,
     searches_messages: bool = False,
+    needs: str = "",
 ) -> Callable[[H], H]:
     """Declare the traits of a handler; the function itself is not changed."""
 
     def said(handler: H) -> H:
-        _traits[handler] = Traits(errors, statuses, weight, ends_login, searches_messages)
+        _traits[handler] = Traits(errors, statuses, weight, ends_login, searches_messages, needs)
         return handler
 
     return said

@@ -4,11 +4,11 @@ It is a file, not a streamed answer: a client that reads slowly would otherwise 
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import cache
 from tempfile import TemporaryFile
-from typing import IO
+from typing import IO, TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -20,6 +20,8 @@ from core.work.context import Ctx
 ROWS_AT_ONCE = 50
 # In one process: each holds a connection of the database while it is written.
 EXPORTS_AT_ONCE = 2
+
+Named: TypeAlias = Callable[[str], str]
 
 _writing = asyncio.Semaphore(EXPORTS_AT_ONCE)
 _decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -33,13 +35,18 @@ class Export(msgspec.Struct, frozen=True, rename="camel"):
     data: dict[str, msgspec.Raw]
 
 
-async def export(ctx: Ctx) -> IO[bytes]:
-    """Return a file with all personal data of the caller (Export); raises UNAVAILABLE."""
+async def export(ctx: Ctx, name: Named = str) -> IO[bytes]:
+    """Return a file with all personal data of the caller (Export); raises UNAVAILABLE.
+
+    `name` returns what clients call a field of a row.
+    """
     parts = [(one.name, one.export) for one in ctx.policy.personal_data if one.export]
-    return await write_export(ctx.resources.db, ctx.user.id, clock.now(), parts)
+    return await write_export(ctx.resources.db, ctx.user.id, clock.now(), parts, name)
 
 
-async def write_export(db: Pool, user_id: UUID, at: datetime, parts: Iterable[tuple[str, Texts]]) -> IO[bytes]:
+async def write_export(
+    db: Pool, user_id: UUID, at: datetime, parts: Iterable[tuple[str, Texts]], name: Named = str
+) -> IO[bytes]:
     """Return a file with `{userId, exportedAt, data}` in JSON, at its start; raises UNAVAILABLE if too many are being written.
 
     `data` holds each part's rows by its name; a part is a query on the user's id for rows as JSON objects.
@@ -50,7 +57,7 @@ async def write_export(db: Pool, user_id: UUID, at: datetime, parts: Iterable[tu
         file = TemporaryFile()  # noqa: SIM115 - who reads it closes it
         try:
             async with transaction(db) as connection:
-                await _write(file, connection, user_id, at, parts)
+                await _write(file, connection, user_id, at, parts, name)
         except BaseException:
             file.close()
             raise
@@ -59,23 +66,29 @@ async def write_export(db: Pool, user_id: UUID, at: datetime, parts: Iterable[tu
 
 
 async def _write(
-    file: IO[bytes], connection: Connection, user_id: UUID, at: datetime, parts: Iterable[tuple[str, Texts]]
+    file: IO[bytes],
+    connection: Connection,
+    user_id: UUID,
+    at: datetime,
+    parts: Iterable[tuple[str, Texts]],
+    name: Named,
 ) -> None:
+    named = cache(lambda column: name(_camel(column)))
     head = msgspec.json.encode({"userId": user_id, "exportedAt": at})
     file.write(head[:-1] + b',"data":{')
-    for place, (name, rows) in enumerate(parts):
-        file.write(b"," * (place > 0) + msgspec.json.encode(name) + b":[")
+    for place, (about, rows) in enumerate(parts):
+        file.write(b"," * (place > 0) + msgspec.json.encode(about) + b":[")
         separator = b""
         async for some in rows(connection, user_id, at_once=ROWS_AT_ONCE):
-            file.write(separator + b",".join(map(_named, some)))
+            file.write(separator + b",".join(_shown(row, named) for row in some))
             separator = b","
         file.write(b"]")
     file.write(b"}}")
 
 
-def _named(row: str) -> bytes:
+def _shown(row: str, named: Named) -> bytes:
     """Return a row with names and times in the format of all answers."""
-    return msgspec.json.encode({_camel(name): _written(name, value) for name, value in _decode(row).items()})
+    return msgspec.json.encode({named(column): _written(column, value) for column, value in _decode(row).items()})
 
 
 def _written(name: str, value: msgspec.Raw) -> msgspec.Raw:
@@ -84,7 +97,6 @@ def _written(name: str, value: msgspec.Raw) -> msgspec.Raw:
     return msgspec.Raw(raw.removesuffix(b'+00:00"') + b'Z"') if is_time else value
 
 
-@cache
 def _camel(name: str) -> str:
     first, *others = name.split("_")
     return first + "".join(part.capitalize() for part in others)

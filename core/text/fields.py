@@ -3,6 +3,7 @@
 Every text and list is bounded here, before its content is processed; tests/contract/test_bounds.py checks all calls.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, TypeVar
 from uuid import UUID
 
@@ -67,6 +68,11 @@ def given(body: msgspec.Struct) -> dict[str, object]:
 def changed(row: Changed, body: msgspec.Struct) -> Changed:
     """Return a row with the fields of a partial update that were sent; the names of both are the same."""
     return msgspec.structs.replace(row, **given(body))
+
+
+def completion(row: object, fields: Sequence[str]) -> int:
+    """Return the percentage of these fields, with equal weight, that are filled in."""
+    return 100 * sum(bool(getattr(row, name)) for name in fields) // len(fields)
 
 
 def view_of(kind: type[View], row: object, **own: object) -> View:

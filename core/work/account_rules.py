@@ -3,11 +3,12 @@
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import accumulate
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, TypeVar
 
 from core.limits.budget import Rate, Window
 
 Status: TypeAlias = Literal["active", "pending", "suspended", "banned"]  # see core/accounts/status/states.py
+Rules = TypeVar("Rules")
 
 MINUTE: Final = 60
 HOUR: Final = 60 * MINUTE
@@ -23,7 +24,7 @@ class OtpRules:
     """Where codes are sent, and how many: each costs money, and who pumps messages shares what they cost (SMS pumping).
 
     `calling_codes`: the countries that are served (966: Saudi Arabia); `region`: of numbers that are typed without one (SA).
-    `signs_up`: whether somebody without an account gets a code, and a new account has which `status`. How many codes one number
+    `signs_up`: whether somebody without an account gets a code. How many codes one number
     gets (besides the waits between them), the ten thousand numbers that differ in their last four digits only, the clients of one
     address, a country; how many wrong codes may come from one address. For one number the tries of
     its codes are few enough, so nobody locks its owner out.
@@ -32,7 +33,6 @@ class OtpRules:
     calling_codes: frozenset[int]
     region: str | None = None
     signs_up: bool = True
-    status: Status = "active"
     number: Window = field(default=Window("otp-number", count=10, seconds=DAY))
     block: Rate = field(default=Rate("otp-block", count=30, seconds=HOUR))
     address: Rate = field(default=Rate("otp-address", count=50, seconds=HOUR))
@@ -58,7 +58,6 @@ class OAuthRules:
     page: str = "/"
     # What newcomers may sign up as; nothing: only those log in who have linked the provider before.
     roles: frozenset[str] = frozenset()
-    status: Status = "active"  # of a new account
     # Whether a provider that hosts an address logs in to the account that has it, if that is verified; else its user links it.
     links_by_email: bool = True
     # Of an address: logins that are begun, and those that come back and fail.
@@ -80,3 +79,10 @@ class ApiKeyRules:
     longest: timedelta = timedelta(days=365)
     overlap: timedelta = timedelta(days=1)  # for which a rotated key goes on, unless less is asked for
     calls: Rate = CALLS
+
+
+def required(rules: Rules | None) -> Rules:
+    """Return the rules of a capability; that a policy has those which its routes need is checked at start (api/manifest.py)."""
+    if rules is None:
+        raise RuntimeError("a call was made that needs rules which the policy does not have")
+    return rules

@@ -12,7 +12,7 @@ import msgspec
 
 from core.base.errors import Detail
 from core.limits.budget import Rate, Window
-from core.platform.db import Db, Scalar
+from core.platform.db import Connection, Db, Scalar
 from core.platform.tokens import ACCESS_LIFETIME, REFRESH_LIFETIME
 from core.text.texts import UnfitError
 from core.work.account_rules import ApiKeyRules, OAuthRules, OtpRules, Status
@@ -21,6 +21,8 @@ from core.work.personal_data import PersonalData
 
 # Returns those of these users who work with a user, and whom the user may add to a group without an invitation.
 Acquainted: TypeAlias = Callable[[Db, UUID, Sequence[UUID]], Awaitable[set[UUID]]]
+# Stores what a marketplace keeps of a new user (id, role) beside the account, in the transaction that stores the account.
+Joined: TypeAlias = Callable[[Connection, UUID, str], Awaitable[None]]
 # Whether users of these two roles may have a conversation of two.
 MayConverse: TypeAlias = Callable[[str, str], bool]
 
@@ -28,6 +30,10 @@ MayConverse: TypeAlias = Callable[[str, str], bool]
 async def nobody(_db: Db, _user_id: UUID, _others: Sequence[UUID]) -> set[UUID]:
     """Return no users: the default of a marketplace in which users do not work with each other."""
     return set()
+
+
+async def nothing(_db: Connection, _user_id: UUID, _role: str) -> None:
+    """Store nothing: the default of a marketplace that keeps nothing beside an account."""
 
 
 def anybody(_role: str, _other: str) -> bool:
@@ -107,7 +113,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     roles: frozenset[str] = frozenset()
     passwords: PasswordRules = PasswordRules()
-    initial_status: Status = "active"  # of who signs up with an e-mail address
+    initial_status: Status = "active"  # of a new account
+    joined: Joined = nothing  # called for each new account, whatever it is made with: an address, a phone, a provider
     otp: OtpRules | None = None
     oauth: OAuthRules | None = None
     api_keys: ApiKeyRules | None = None

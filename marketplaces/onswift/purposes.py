@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from core.files import MB, File, ImageLimits, Purpose, avatars, kinds
+from core.files import MB, File, Purpose, avatars, kinds
 from core.platform.db import Db
 from marketplaces.onswift.deliverables import file_rejected
 from marketplaces.onswift.queries import deliverables, samples
@@ -21,22 +21,7 @@ async def may_read_sample(db: Db, user_id: UUID, file: File) -> bool:
     return await samples.IS_SEEN_BY(db, file.entity_id, user_id) or False
 
 
-AVATAR = Purpose(
-    name=avatars.PURPOSE,
-    kinds=kinds(5 * MB, *IMAGES),
-    may_read=None,
-    # Shown to everybody, small and often, so the limits are lower than for deliverables.
-    images=ImageLimits(
-        min_side=32,
-        max_side=8192,
-        max_pixels=40_000_000,
-        max_layered_pixels=40_000_000,
-        max_frames=300,
-        max_moving_pixels=100_000_000,
-        cpu_seconds=4.0,
-    ),
-    rejected=avatars.take_off,
-)
+AVATAR = avatars.purpose(5 * MB, *IMAGES)
 
 DELIVERABLE = Purpose(
     name="deliverable",

@@ -160,9 +160,3 @@ def subject(project_id: UUID) -> Subject:
 def may_converse(role: str, other: str) -> bool:
     """Return whether two roles may have a conversation of two: one creator and one talent."""
     return {role, other} == ROLES
-
-
-def profile_completion(role: str, profile: object) -> int:
-    """Return the percentage of a profile's fields that are filled in."""
-    fields = PROFILE_FIELDS[role]
-    return 100 * sum(bool(getattr(profile, field)) for field in fields) // len(fields)

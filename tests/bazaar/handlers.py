@@ -14,6 +14,7 @@ from core.base.errors import ErrorCode
 from core.base.ids import BigintIds
 from core.base.paging import CursorQuery, Position, cursor_pagination, page_of
 from core.base.people import Person
+from core.files import avatars
 from core.market.endpoints import account_structs, auth
 from core.market.endpoints.account_structs import Done
 from core.market.traits import call, like
@@ -54,13 +55,16 @@ async def reset_password(ctx: Ctx, token: LinkToken, body: ResetPassword) -> Ans
 
 async def get_me(ctx: Ctx) -> Me:
     """Get who is logged in"""
-    return Me(ctx.user.id, ctx.user.email, ctx.user.person.name, ctx.user.role)
+    motto = await queries.MOTTO(ctx.db, ctx.user.id)
+    return Me(ctx.user.id, ctx.user.email, ctx.user.person.name, ctx.user.role, motto or "")
 
 
 async def update_me(ctx: Ctx, body: MyChange) -> Me:
-    """Change one's name"""
+    """Change one's name and motto"""
     me = changed(await get_me(ctx), body)
-    await queries.RENAME(ctx.db, me.id, me.name)
+    async with unit_of_work(ctx) as work:
+        await avatars.change_person(ctx, work, name=me.name)
+        await queries.SET_MOTTO(work.db, me.id, me.motto)
     return me
 
 
@@ -98,7 +102,7 @@ async def delete_listing(ctx: Ctx, listing_id: UUID) -> None:
     async with unit_of_work(ctx) as work:
         listing = await _own(ctx, listing_id)
         await files.detach(work, listing.id)
-        await queries.DELETE(work.db, listing.id)
+        await queries.DELETE(work.db, listing.id, clock.now())
 
 
 @call(LISTING_NOT_FOUND)

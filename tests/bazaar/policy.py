@@ -1,16 +1,18 @@
 """The bazaar's rules."""
 
 from datetime import timedelta
+from uuid import UUID
 
 from core.files import MB, Purpose, kinds
 from core.limits.budget import Rate, Window
 from core.market.personal_data import CORE
 from core.notifications.notifications import MESSAGE_RECEIVED
-from core.platform.db import Run
+from core.platform.db import Connection, Run
 from core.work.account_rules import ApiKeyRules, OAuthRules, OtpRules
 from core.work.notices import Notice
 from core.work.personal_data import PersonalData, rows_of
 from core.work.policy import LoginRates, PasswordRules, Policy
+from tests.bazaar import queries
 
 BUYERS, SELLERS = frozenset({"buyer"}), frozenset({"seller"})
 ROLES = BUYERS | SELLERS
@@ -21,7 +23,19 @@ LISTINGS = PersonalData(
     rows_of("select * from bazaar.listings where seller_id = $1 order by created_at"),
     (Run("delete from bazaar.listings where seller_id = $1"),),
 )
+MEMBERS = PersonalData(
+    "members",
+    frozenset({"bazaar.members"}),
+    rows_of("select * from bazaar.members where user_id = $1"),
+    (Run("delete from bazaar.members where user_id = $1"),),
+)
 PICTURE = Purpose("picture", kinds(1 * MB, "image/png"), may_read=None)
+
+
+async def joined(db: Connection, user_id: UUID, _role: str) -> None:
+    """Store what the bazaar keeps of a user beside the account."""
+    await queries.JOIN(db, user_id)
+
 
 POLICY = Policy(
     name="bazaar",
@@ -36,6 +50,7 @@ POLICY = Policy(
     passwords=PasswordRules(min_length=12),
     issuer="https://bazaar.example",
     audience="bazaar-app",
+    joined=joined,
     may_converse=lambda role, other: role != other,
     otp=OtpRules(calling_codes=frozenset({1}), region="US"),
     oauth=OAuthRules(
@@ -43,5 +58,5 @@ POLICY = Policy(
     ),
     api_keys=ApiKeyRules("baz", frozenset({"listings"})),
     notices=(MESSAGE_RECEIVED, LISTING_SOLD),
-    personal_data=(LISTINGS, *CORE),
+    personal_data=(LISTINGS, MEMBERS, *CORE),
 )

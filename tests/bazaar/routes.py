@@ -33,6 +33,8 @@ ROUTES: tuple[Route, ...] = (
     get("/auth/oauth/{provider}/callback", oauth.come_back, PUBLIC),
     post("/auth/oauth/{provider}/callback", oauth.come_back_by_form, PUBLIC),
     post("/auth/oauth/redeem", oauth.redeem, PUBLIC),
+    post("/auth/oauth/nonce", oauth.give_nonce, PUBLIC),
+    post("/auth/oauth/{provider}/token", oauth.log_in_by_token, PUBLIC),
     post("/auth/oauth/{provider}/link", oauth.begin_link, ROLES),
     get("/auth/providers", oauth.list_links, ROLES),
     delete("/auth/providers/{provider}", oauth.unlink, ROLES),

@@ -1,4 +1,4 @@
--- The bazaar's own table, and the sequence that its ids come from.
+-- The bazaar's own tables, and the sequence that its ids come from.
 create schema bazaar;
 create sequence bazaar.ids;
 create table bazaar.listings (
@@ -8,7 +8,13 @@ create table bazaar.listings (
     price_cents int not null,
     description text not null,
     created_at timestamptz not null,
-    sold_at timestamptz
+    sold_at timestamptz,
+    deleted_at timestamptz
 );
-create index listings_latest on bazaar.listings (created_at desc, id desc);
+create index listings_latest on bazaar.listings (created_at desc, id desc) where deleted_at is null;
 create index listings_seller on bazaar.listings (seller_id);
+-- What the bazaar keeps of a user beside the account.
+create table bazaar.members (
+    user_id uuid primary key references users on delete cascade,
+    motto text not null default ''
+);

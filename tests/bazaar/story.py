@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
+from cli.login_provider.people import PEOPLE
 from core.accounts.identity import RESET, VERIFY
 from core.accounts.oauth import flows, links
 from core.accounts.one_time import codes, tokens
@@ -133,6 +134,10 @@ async def _tell_of_providers(story: Story) -> None:
     user_id, expires = IDS.taken(ann.id), now() + timedelta(minutes=1)
     await tokens.INSERT(db, flows.code_hash("code", ""), user_id, links.LOGIN, expires)
     await story.make(anyone, "POST", "/auth/oauth/redeem", code="code")
+    nonce = (await story.make(anyone, "POST", "/auth/oauth/nonce"))["data"]["nonce"]
+    assert story.env.provider
+    token = story.env.provider.id_token("google", PEOPLE["ada"], nonce)
+    await story.make(anyone, "POST", path + "/token", "google", token=token, nonce=nonce, user_type="buyer")
     await VERIFY_EMAIL(db, user_id, now())
     await story.make(ann, "POST", path + "/link", "google", page="/")
     await links.INSERT_LINK(db, uuid7(), "bazaar", "google", "1", user_id, now(), None)

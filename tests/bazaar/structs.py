@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 from core.base.paging import CursorPagination
 from core.base.people import Person
 from core.files import FileView
-from core.text.fields import Description, Name, NewPassword, Short
+from core.text.fields import Description, Line, Name, NewPassword, Short
 
 Cents = Annotated[int, Meta(ge=0, le=10**9)]
 
@@ -20,10 +20,12 @@ class Me(msgspec.Struct, frozen=True, rename="camel"):
     email: str | None
     name: str
     user_type: str
+    motto: str
 
 
 class MyChange(msgspec.Struct, frozen=True):
     name: Name | UnsetType = UNSET
+    motto: Line | UnsetType = UNSET
 
 
 class ResetPassword(msgspec.Struct, frozen=True, rename="camel"):

@@ -86,6 +86,18 @@ def test_the_document_is_well_formed(world: World) -> None:
 
 
 @each_world
+def test_calls_that_take_api_keys_say_so_with_the_scope_and_no_others(world: World) -> None:
+    described = world.document
+    for route in world.market.routes:
+        security = described["paths"][route.path][route.method.lower()]["security"]
+        keys = [one["apiKey"] for one in security if "apiKey" in one]
+        assert keys == ([[route.scope]] if route.scope else []), route.path
+        assert {name for one in security for name in one} <= described["components"]["securitySchemes"].keys()
+    takes_keys = any(route.scope for route in world.market.routes)
+    assert ("apiKey" in described["components"]["securitySchemes"]) == takes_keys
+
+
+@each_world
 def test_a_route_answers_without_a_body_exactly_when_its_handler_returns_nothing(world: World) -> None:
     for route in world.market.routes:
         operation = world.document["paths"][route.path][route.method.lower()]

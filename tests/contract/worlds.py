@@ -86,6 +86,7 @@ async def serve(world: World, settings: Settings) -> AsyncIterator[Served]:
                 open_environment(settings, world.market.name) as env,
                 serving(env, DummyCookieJar(), world.api) as api,
             ):
+                env.provider = provider
                 yield Served(world, api, env)
 
 

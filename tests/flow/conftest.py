@@ -14,6 +14,7 @@ import pytest
 import socketio
 from aiohttp import web
 
+from cli.login_provider.server import LoginProvider
 from config.settings import Settings
 from core.base.clock import now
 from core.base.ids import uuid7
@@ -40,6 +41,8 @@ MARKETS = [with_policy(onswift.MARKETPLACE, messages=Rate("messages", 30, 60))]
 BAZAAR = [with_policy(bazaar.MARKETPLACE, messages=Rate("messages", 30, 60))]
 # For tests of what all marketplaces do: they run over OnSwift, and over the one that differs from it in all respects.
 over_markets = pytest.mark.parametrize("env", ["onswift", "bazaar"], indirect=True)
+# For what OnSwift does not have, or does as all do.
+at_bazaar = pytest.mark.market("bazaar")
 
 
 @dataclass
@@ -136,6 +139,7 @@ class Environment:
     stack: AsyncExitStack
     hubs: list[Hub] = field(default_factory=list)
     market: str = "onswift"
+    provider: LoginProvider | None = None  # where people log in, if the test has one
 
     async def hub(self, settings: Settings | None = None, markets: Sequence[Marketplace] = ()) -> str:
         """Open another hub and return its address."""
@@ -223,8 +227,9 @@ def change_policy() -> Iterator[ChangePolicy]:
 async def env(
     request: pytest.FixtureRequest, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Environment]:
-    """Return a env without hubs: of OnSwift, if the test does not say `over_markets`."""
-    market: str = getattr(request, "param", "onswift")
+    """Return an environment without hubs: of OnSwift, unless the test is marked `over_markets` or `at_bazaar`."""
+    mark = request.node.get_closest_marker("market")
+    market: str = getattr(request, "param", mark.args[0] if mark else "onswift")
     if market == "bazaar":
         await with_bazaar(settings)
         monkeypatch.setitem(ALL, market, bazaar.MARKETPLACE)

@@ -4,29 +4,24 @@ Nobody gets into an account by an address that somebody only says is hers. An ac
 stranger's who waits for its owner, so nothing is linked to it; and an address that the provider has not verified is not stored.
 """
 
-from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from typing import Final, TypeAlias
+from typing import Final
 from uuid import UUID
 
 import msgspec
 
-from core.accounts import emails, logins, sessions
+from core.accounts import emails, logins, sessions, signup
 from core.accounts.oauth.profile import Profile, storable_name
 from core.accounts.one_time import tokens
-from core.accounts.sessions import Account
 from core.base import clock, errors
 from core.base.ids import uuid7
 from core.platform.db import Many, One, Run, Scalar, UniqueViolation
 from core.platform.passwords import NO_PASSWORD
 from core.work import rate_limits as limits
-from core.work.account_rules import OAuthRules, Status
+from core.work.account_rules import required
 from core.work.context import Ctx
 from core.work.personal_data import PersonalData, rows_of
 from core.work.unit_of_work import UnitOfWork, unit_of_work
-
-# Stores what a marketplace keeps of a new user beside her account, in the same transaction.
-Joined: TypeAlias = Callable[[UnitOfWork, Account], Awaitable[None]]
 
 LOGIN: Final = "oauth login"  # the purpose of the codes that a page exchanges for tokens
 CODE_LIFETIME = timedelta(minutes=1)  # a page does so at once
@@ -77,13 +72,6 @@ OWNER = One(
 IS_PROVEN = Scalar(
     bool, "select email is null or email_verified_at is not null from users where id = $1 and deleted_at is null"
 )
-INSERT_USER = Scalar(
-    UUID,
-    """
-    insert into users (id, market, email, password_hash, name, role, created_at, updated_at, status, email_verified_at)
-    values ($1, $2, $3::text, $7, $4, $5, $6, $6, $8, case when $3 is not null then $6::timestamptz end)
-    on conflict do nothing returning id""",
-)
 INSERT_LINK = Run(
     """
     insert into oauth_accounts (id, market, provider, subject, user_id, linked_at, last_used_at)
@@ -111,21 +99,20 @@ PERSONAL_DATA = PersonalData(
 )
 
 
-async def user_of(
-    ctx: Ctx, profile: Profile, role: str, rules: OAuthRules, joined: Joined | None = None, code_hash: bytes = b""
-) -> UUID:
+async def user_of(ctx: Ctx, profile: Profile, role: str, code_hash: bytes = b"") -> UUID:
     """Return whose account it is, linked or made now if need be.
 
     `code_hash` is stored as that of a code by which she logs in, so that unlinking the provider ends the code as well.
     Raises EMAIL_EXISTS if an account has the address that must link the provider itself, OAUTH_NO_ACCOUNT if there is none and
     no role to sign up as, RATE_LIMITED after too many sign-ups.
     """
+    rules = required(ctx.policy.oauth)
     if not await IS_LINKED(ctx.db, ctx.policy.name, profile.provider, profile.subject) and role in rules.roles:
         await limits.take(ctx, rules.sign_ups, ctx.remote)
     for _ in range(2):
         try:
             async with unit_of_work(ctx) as work:
-                user_id = await _user_of(ctx, work, profile, role, rules, joined)
+                user_id = await _user_of(ctx, work, profile, role)
                 if code_hash:
                     await tokens.INSERT(work.db, code_hash, user_id, LOGIN, clock.now() + CODE_LIFETIME)
                 return user_id
@@ -177,9 +164,8 @@ async def unlink(ctx: Ctx, provider: str) -> None:
         await work.record("oauth.unlink", ctx.user.id, provider=provider)
 
 
-async def _user_of(
-    ctx: Ctx, work: UnitOfWork, profile: Profile, role: str, rules: OAuthRules, joined: Joined | None
-) -> UUID:
+async def _user_of(ctx: Ctx, work: UnitOfWork, profile: Profile, role: str) -> UUID:
+    rules = required(ctx.policy.oauth)
     asked = (ctx.policy.name, profile.provider, profile.subject, clock.now())
     if known := await USER_OF(work.db, *asked):
         return known
@@ -196,10 +182,7 @@ async def _user_of(
         return await _link_by_email(ctx, work, profile, owner.id)
     if role not in rules.roles:
         raise errors.OAUTH_NO_ACCOUNT.error()
-    account = await _sign_up(ctx, work, profile, email, role, rules.status)
-    if joined:
-        await joined(work, account)
-    return account.id
+    return await _sign_up(ctx, work, profile, email, role)
 
 
 async def _link_by_email(ctx: Ctx, work: UnitOfWork, profile: Profile, user_id: UUID) -> UUID:
@@ -210,18 +193,14 @@ async def _link_by_email(ctx: Ctx, work: UnitOfWork, profile: Profile, user_id: 
     return user_id
 
 
-async def _sign_up(
-    ctx: Ctx, work: UnitOfWork, profile: Profile, email: str | None, role: str, status: Status
-) -> Account:
+async def _sign_up(ctx: Ctx, work: UnitOfWork, profile: Profile, email: str | None, role: str) -> UUID:
     name = storable_name(profile.name)
-    user_id = await INSERT_USER(
-        work.db, ctx.new_id(), ctx.policy.name, email, name, role, clock.now(), NO_PASSWORD, status
-    )
-    if user_id is None:
+    account = await signup.make_account(ctx, work.db, name, role, email=email, is_proven=True)
+    if account is None:
         raise _RacedError
-    await work.record("user.sign_up", user_id, by=user_id, provider=profile.provider)
-    await _insert(ctx, work, profile, user_id, used=True)
-    return Account(user_id, email, name, role)
+    await work.record("user.sign_up", account.id, by=account.id, provider=profile.provider)
+    await _insert(ctx, work, profile, account.id, used=True)
+    return account.id
 
 
 async def _insert(ctx: Ctx, work: UnitOfWork, profile: Profile, user_id: UUID, *, used: bool) -> None:

@@ -17,7 +17,7 @@ from core.accounts.alerts import alert
 from core.accounts.attempts import attempt
 from core.accounts.oauth import flows, links
 from core.accounts.oauth.flows import Flow
-from core.accounts.oauth.links import LOGIN, Joined
+from core.accounts.oauth.links import LOGIN
 from core.accounts.oauth.profile import Asked, Profile, Provider
 from core.accounts.oauth.providers import providers_of
 from core.accounts.one_time import tokens
@@ -26,7 +26,7 @@ from core.base import clock, errors
 from core.base.errors import AppError
 from core.platform.db import One
 from core.work import rate_limits as limits
-from core.work.account_rules import OAuthRules
+from core.work.account_rules import OAuthRules, required
 from core.work.context import Ctx, User
 from core.work.unit_of_work import unit_of_work
 
@@ -78,53 +78,51 @@ LOGIN_OF = One(
 )
 
 
-async def begin(ctx: Ctx, name: str, rules: OAuthRules, *, role: str = "", page: str = "", secret: str = "") -> Begun:
+async def begin(ctx: Ctx, name: str, *, role: str = "", page: str = "", secret: str = "") -> Begun:
     """Begin a login in a browser; `secret` is that of its cookie, if it has one: of another tab, say.
 
     `role`: what she signs up as if she is new; "": not at all. `page`: the path of ours that she ends on.
     Raises NOT_FOUND, VALIDATION_ERROR, RATE_LIMITED, PROVIDER_UNAVAILABLE.
     """
-    if role and role not in rules.roles:
+    if role and role not in _rules(ctx).roles:
         raise errors.invalid("role", "Nobody signs up as this")
-    return await _begin(ctx, name, rules, secret, page, role=role)
+    return await _begin(ctx, name, secret, page, role=role)
 
 
-async def begin_link(ctx: Ctx, name: str, rules: OAuthRules, *, page: str = "", secret: str = "") -> Begun:
+async def begin_link(ctx: Ctx, name: str, *, page: str = "", secret: str = "") -> Begun:
     """Begin to link a provider to the caller, whose login must be a recent one: see identity.require_recent_login.
 
     Raises as `begin`, and EMAIL_NOT_VERIFIED.
     """
     await links.check_linkable(ctx)
-    return await _begin(ctx, name, rules, secret, page, user=ctx.user)
+    return await _begin(ctx, name, secret, page, user=ctx.user)
 
 
-async def finish(
-    ctx: Ctx, name: str, callback: Callback, secret: str, rules: OAuthRules, joined: Joined | None = None
-) -> str:
+async def finish(ctx: Ctx, name: str, callback: Callback, secret: str) -> str:
     """Return where a browser goes that comes back from a provider: to the page, with one of these in the fragment.
 
     `oauth=CODE` for `redeem`, `oauth-linked=PROVIDER`, or `oauth-error=` and the code of an error. Raises NOT_FOUND.
     """
-    provider = _provider(ctx, name, rules)
+    rules, provider = _rules(ctx), _provider(ctx, name)
     page = rules.page
     try:
         async with attempt(ctx, (rules.failures, ctx.remote)):
             flow = flows.read(ctx.resources.keys, callback.state, ctx.policy.name, name, secret)
             page = flow.page
             await flows.use(ctx.db, flow.id)
-            profile = await _profile(ctx, provider, callback, flow, secret, rules)
-            return _landing(ctx, page, await _arrived(ctx, flow, profile, secret, rules, joined))
+            profile = await _profile(ctx, provider, callback, flow, secret)
+            return _landing(ctx, page, await _arrived(ctx, flow, profile, secret))
     except AppError as error:
         return _landing(ctx, page, f"oauth-error={error.kind.code}")
 
 
-async def redeem(ctx: Ctx, code: str, secret: str, rules: OAuthRules) -> tuple[Account, Tokens]:
+async def redeem(ctx: Ctx, code: str, secret: str) -> tuple[Account, Tokens]:
     """Open a session for the code that a browser ended with.
 
     Raises OAUTH_STATE_INVALID, RATE_LIMITED, and as `sessions.start` does.
     """
     hash = flows.code_hash(code, secret)
-    async with attempt(ctx, (rules.failures, ctx.remote)):
+    async with attempt(ctx, (_rules(ctx).failures, ctx.remote)):
         owner = await tokens.OWNER(ctx.db, hash, LOGIN, ctx.policy.name, clock.now())
         if owner is None:
             raise errors.OAUTH_STATE_INVALID.error()
@@ -141,8 +139,6 @@ async def log_in_by_token(
     name: str,
     token: str,
     nonce: str,
-    rules: OAuthRules,
-    joined: Joined | None = None,
     *,
     role: str = "",
     given_name: str = "",
@@ -151,40 +147,42 @@ async def log_in_by_token(
 
     Raises NOT_FOUND, OAUTH_STATE_INVALID, OAUTH_TOKEN_INVALID, PROVIDER_UNAVAILABLE, and as links.user_of and sessions.start.
     """
-    provider = _provider(ctx, name, rules)
-    async with attempt(ctx, (rules.failures, ctx.remote)):
+    provider = _provider(ctx, name)
+    async with attempt(ctx, (_rules(ctx).failures, ctx.remote)):
         id, began_at = flows.read_nonce(ctx.resources.keys, nonce)
         profile = await provider.by_token(ctx.resources.outgoing, token, nonce, began_at)
         await flows.use(ctx.db, id)
     if not profile.name:
         profile = msgspec.structs.replace(profile, name=given_name)
-    user_id = await links.user_of(ctx, profile, role, rules, joined)
+    user_id = await links.user_of(ctx, profile, role)
     return await _open_session(ctx, user_id)
 
 
-def _provider(ctx: Ctx, name: str, rules: OAuthRules) -> Provider:
-    provider = providers_of(ctx.resources.settings).get(name) if name in rules.providers else None
+def _rules(ctx: Ctx) -> OAuthRules:
+    return required(ctx.policy.oauth)
+
+
+def _provider(ctx: Ctx, name: str) -> Provider:
+    provider = providers_of(ctx.resources.settings).get(name) if name in _rules(ctx).providers else None
     if provider is None:
         raise errors.NOT_FOUND.error()
     return provider
 
 
-async def _begin(
-    ctx: Ctx, name: str, rules: OAuthRules, secret: str, page: str, *, role: str = "", user: User | None = None
-) -> Begun:
-    provider = _provider(ctx, name, rules)
+async def _begin(ctx: Ctx, name: str, secret: str, page: str, *, role: str = "", user: User | None = None) -> Begun:
+    rules, provider = _rules(ctx), _provider(ctx, name)
     secret = secret if len(secret) == flows.SECRET_LETTERS else flows.new_secret()
     flow = flows.begun(ctx.policy.name, name, secret, _page(page, rules), role=role, user=user)
     await limits.take(ctx, rules.begins, ctx.remote)
-    url = await provider.authorize(ctx.resources.outgoing, _asked(ctx, flow, secret, rules))
+    url = await provider.authorize(ctx.resources.outgoing, _asked(ctx, flow, secret))
     is_posted = provider.posts_back and ctx.resources.settings.public_url.startswith("https:")
     return Begun(url, secret, "None" if is_posted else "Lax", int(flows.LIFETIME.total_seconds()))
 
 
-def _asked(ctx: Ctx, flow: Flow, secret: str, rules: OAuthRules) -> Asked:
+def _asked(ctx: Ctx, flow: Flow, secret: str) -> Asked:
     settings, keys = ctx.resources.settings, ctx.resources.keys
     return Asked(
-        redirect_uri=settings.public_url + rules.callback.format(provider=flow.provider),
+        redirect_uri=settings.public_url + _rules(ctx).callback.format(provider=flow.provider),
         state=flows.sign(keys, flow),
         nonce=flows.nonce(flow, secret),
         verifier=flows.verifier(flow, secret),
@@ -193,24 +191,20 @@ def _asked(ctx: Ctx, flow: Flow, secret: str, rules: OAuthRules) -> Asked:
     )
 
 
-async def _profile(
-    ctx: Ctx, provider: Provider, callback: Callback, flow: Flow, secret: str, rules: OAuthRules
-) -> Profile:
+async def _profile(ctx: Ctx, provider: Provider, callback: Callback, flow: Flow, secret: str) -> Profile:
     if callback.error or not 0 < len(callback.code) <= MOST_LETTERS:
         raise errors.OAUTH_DENIED.error()
-    asked = _asked(ctx, flow, secret, rules)
+    asked = _asked(ctx, flow, secret)
     return await provider.by_code(ctx.resources.outgoing, callback.code, asked, callback.user)
 
 
-async def _arrived(
-    ctx: Ctx, flow: Flow, profile: Profile, secret: str, rules: OAuthRules, joined: Joined | None
-) -> str:
+async def _arrived(ctx: Ctx, flow: Flow, profile: Profile, secret: str) -> str:
     """Link the provider, or make the code for whose account it is; return the fragment that says so."""
     if flow.user_id and flow.session_id:
         await links.link(ctx, profile, flow.user_id, flow.session_id)
         return f"oauth-linked={flow.provider}"
     code = secrets.token_urlsafe(32)
-    await links.user_of(ctx, profile, flow.role, rules, joined, flows.code_hash(code, secret))
+    await links.user_of(ctx, profile, flow.role, flows.code_hash(code, secret))
     return f"oauth={code}"
 
 

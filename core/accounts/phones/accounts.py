@@ -12,12 +12,5 @@ LOCK_BY_PHONE = Scalar(
     UUID, "select id from users where market = $1 and phone = $2 and deleted_at is null for no key update"
 )
 PHONE_OF = Scalar(str, "select phone from users where id = $1 and deleted_at is null")
-INSERT = Scalar(
-    UUID,
-    """
-    insert into users (id, market, phone, phone_verified_at, password_hash, name, role, status, created_at, updated_at)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $4, $4)
-    on conflict do nothing returning id""",
-)
 VERIFY = Run("update users set phone_verified_at = $2 where id = $1 and phone_verified_at is null")
 SET_PHONE = Run("update users set phone = $2, phone_verified_at = $3, updated_at = $3 where id = $1")

@@ -1,12 +1,10 @@
 """Codes that come back from a phone: they log in, sign up, or make a number the user's."""
 
-from collections.abc import Awaitable, Callable
-from typing import TypeAlias
 from uuid import UUID
 
 import msgspec
 
-from core.accounts import known_devices, logins, sessions
+from core.accounts import known_devices, logins, sessions, signup
 from core.accounts.alerts import alert
 from core.accounts.attempts import attempt
 from core.accounts.identity import LoginRow
@@ -20,13 +18,9 @@ from core.accounts.status.states import STATES
 from core.base import clock, errors
 from core.base.events import UserUpdated
 from core.platform.db import UniqueViolation
-from core.platform.passwords import NO_PASSWORD
-from core.work.account_rules import OtpRules
+from core.work.account_rules import required
 from core.work.context import Ctx
 from core.work.unit_of_work import UnitOfWork, unit_of_work
-
-# Stores what a marketplace keeps of a new user beside her account, in the same transaction.
-Joined: TypeAlias = Callable[[UnitOfWork, Account], Awaitable[None]]
 
 
 class NewPerson(msgspec.Struct, frozen=True):
@@ -44,17 +38,15 @@ class PhoneLogin(msgspec.Struct, frozen=True):
     is_new: bool
 
 
-async def log_in(
-    ctx: Ctx, phone: str, code: str, rules: OtpRules, new: NewPerson | None = None, joined: Joined | None = None
-) -> PhoneLogin:
+async def log_in(ctx: Ctx, phone: str, code: str, new: NewPerson | None = None) -> PhoneLogin:
     """Open a session with a code that was sent; for a number without an account, sign up as `new`.
 
     Raises VALIDATION_ERROR, INVALID_CODE, RATE_LIMITED after too many wrong ones, and as `sessions.start` does. Without `new`
     also SIGN_UP_REQUIRED, after which the code is still good.
     """
-    number = checked(phone, rules).e164
+    number = checked(phone, required(ctx.policy.otp)).e164
     use = Use(ctx.policy.name, LOGIN, number)
-    hash = await _checked(ctx, use, code, rules)
+    hash = await _checked(ctx, use, code)
     asked = (ctx.policy.name, number, ctx.remote, sessions.storable(ctx.user_agent))
     known = await accounts.LOGIN_BY_PHONE(ctx.db, *asked)
     mail = await alert(ctx, known.id, known.email, "login") if known and _is_new_device(ctx, known) else None
@@ -63,21 +55,21 @@ async def log_in(
         await codes.consume(work.db, use, hash)
         row = await accounts.LOGIN_BY_PHONE(work.db, *asked)
         if row is None:
-            return await _sign_up(ctx, work, number, rules, new, joined)
+            return await _sign_up(ctx, work, number, new)
         if mail and known and known.id == row.id:
             work.enqueue(mail)
         return await _open_session(ctx, work, row)
 
 
-async def confirm(ctx: Ctx, phone: str, code: str, rules: OtpRules) -> None:
+async def confirm(ctx: Ctx, phone: str, code: str) -> None:
     """Make a number the caller's with the code that was sent to it; where it replaces another one, end all her other sessions.
 
     Not in a transaction of the caller's: a wrong code counts although the call fails.
     Raises VALIDATION_ERROR, INVALID_CODE, RATE_LIMITED after too many wrong ones, PHONE_EXISTS, SESSION_ENDED.
     """
-    number = checked(phone, rules).e164
+    number = checked(phone, required(ctx.policy.otp)).e164
     use = Use(ctx.policy.name, CONFIRM, number, ctx.user.id)
-    hash = await _checked(ctx, use, code, rules)
+    hash = await _checked(ctx, use, code)
     mail = await alert(ctx, ctx.user.id, ctx.user.email, "phone confirmed")
     async with unit_of_work(ctx) as work:
         await sessions.LOCK_USER(work.db, ctx.user.id)
@@ -95,9 +87,9 @@ async def confirm(ctx: Ctx, phone: str, code: str, rules: OtpRules) -> None:
             await sessions.end_all(work, ctx.user.id, "phone changed", keep=ctx.user.session_id)
 
 
-async def _checked(ctx: Ctx, use: Use, code: str, rules: OtpRules) -> bytes:
+async def _checked(ctx: Ctx, use: Use, code: str) -> bytes:
     """Return the hash of the code, if it is the one that was sent; raises INVALID_CODE, RATE_LIMITED."""
-    async with attempt(ctx, (rules.wrong_of_address, ctx.remote)):
+    async with attempt(ctx, (required(ctx.policy.otp).wrong_of_address, ctx.remote)):
         return await codes.check(ctx, use, code)
 
 
@@ -114,22 +106,16 @@ async def _open_session(ctx: Ctx, work: UnitOfWork, row: LoginRow) -> PhoneLogin
     return PhoneLogin(account, tokens, is_new=False)
 
 
-async def _sign_up(
-    ctx: Ctx, work: UnitOfWork, number: str, rules: OtpRules, new: NewPerson | None, joined: Joined | None
-) -> PhoneLogin:
-    if not rules.signs_up:
+async def _sign_up(ctx: Ctx, work: UnitOfWork, number: str, new: NewPerson | None) -> PhoneLogin:
+    if not required(ctx.policy.otp).signs_up:
         raise errors.INVALID_CODE.error()
     if new is None:
         raise errors.SIGN_UP_REQUIRED.error()
-    stored = (number, clock.now(), NO_PASSWORD, new.name, new.role, rules.status)
-    id = await accounts.INSERT(work.db, ctx.new_id(), ctx.policy.name, *stored)
-    if id is None:  # it became an account's a moment ago, to which the code logs in now
+    account = await signup.make_account(ctx, work.db, new.name, new.role, phone=number, is_proven=True)
+    if account is None:  # the number became an account's a moment ago, to which the code logs in now
         raise errors.PHONE_EXISTS.error()
-    account = Account(id, None, new.name, new.role)
-    if joined:
-        await joined(work, account)
-    await work.record("user.sign_up", id, by=id, method="phone")
-    is_open = STATES[rules.status].refusal is None
+    await work.record("user.sign_up", account.id, by=account.id, method="phone")
+    is_open = STATES[ctx.policy.initial_status].refusal is None
     return PhoneLogin(account, await sessions.start(ctx, work.db, account) if is_open else None, is_new=True)
 
 

@@ -7,7 +7,7 @@ from core.accounts import known_devices
 from core.accounts.phones.accounts import LOGIN_BY_PHONE
 from core.accounts.phones.numbers import Number, checked, subject
 from core.work import rate_limits as limits
-from core.work.account_rules import RESENDS, OtpRules
+from core.work.account_rules import RESENDS, required
 from core.work.context import Ctx
 from core.work.jobs import TextCode
 
@@ -15,31 +15,32 @@ LOGIN: Final = "phone login"
 CONFIRM: Final = "phone confirmation"
 
 
-async def send_code(ctx: Ctx, phone: str, rules: OtpRules) -> None:
+async def send_code(ctx: Ctx, phone: str) -> None:
     """Have a code sent that logs in or signs up; neither answer nor time tell whether there is an account.
 
     Raises VALIDATION_ERROR, and RATE_LIMITED with the seconds until this number gets the next code.
     """
+    rules = required(ctx.policy.otp)
     number = checked(phone, rules)
-    await _take(ctx, number, rules)
+    await _take(ctx, number)
     await ctx.resources.jobs.enqueue(TextCode(ctx.policy.name, number.e164, LOGIN, to_anybody=rules.signs_up))
 
 
-async def send_confirmation(ctx: Ctx, phone: str, rules: OtpRules) -> None:
+async def send_confirmation(ctx: Ctx, phone: str) -> None:
     """Have a code sent that makes a number the caller's; raises as `send_code` does.
 
     Also to a number that has another account: only whoever has it learns that.
     """
-    number = checked(phone, rules)
-    await _take(ctx, number, rules)
+    number = checked(phone, required(ctx.policy.otp))
+    await _take(ctx, number)
     await ctx.resources.jobs.enqueue(
         TextCode(ctx.policy.name, number.e164, CONFIRM, to_anybody=True, user_id=str(ctx.user.id))
     )
 
 
-async def _take(ctx: Ctx, number: Number, rules: OtpRules) -> None:
+async def _take(ctx: Ctx, number: Number) -> None:
     """Count a code for all whom it counts for, or for nobody; raises RATE_LIMITED."""
-    keys = ctx.resources.keys
+    rules, keys = required(ctx.policy.otp), ctx.resources.keys
     itself, block = subject(keys, number.e164), subject(keys, number.block)
     # Where its owner has logged in before, codes count apart: strangers cannot use up hers.
     if known := await _known_device(ctx, number):

@@ -4,7 +4,6 @@ from uuid import UUID
 
 import msgspec
 
-from core.accounts import sessions
 from core.base.errors import (
     FILE_NOT_FOUND,
     FILE_NOT_READY,
@@ -56,5 +55,5 @@ async def set_avatar(ctx: Ctx, body: NewAvatar) -> Avatar:
     """Upload a profile picture; it is checked first, and the one before stays if it is not good"""
     await avatars.check(ctx, body.file_url)
     async with unit_of_work(ctx) as work:
-        await sessions.LOCK_USER(work.db, ctx.user.id)
-        return Avatar(await avatars.show(ctx, work, await avatars.put_on(ctx, work, body.file_url)))
+        person = await avatars.change_person(ctx, work, url=body.file_url)
+        return Avatar(person.avatar_url or "")

@@ -1,5 +1,7 @@
 """What users do with their own accounts, whatever a profile is."""
 
+from functools import partial
+
 from core.accounts import identity
 from core.base.answers import JsonFile
 from core.base.errors import REAUTHENTICATION_REQUIRED
@@ -24,4 +26,4 @@ async def delete_me(ctx: Ctx, body: Reauthentication | None = None) -> None:
 async def export_me(ctx: Ctx) -> JsonFile[Export]:
     """Get everything that is known of the current user"""
     await limits.take(ctx, ctx.policy.exports, str(ctx.user.id))
-    return JsonFile(await exports.export(ctx))
+    return JsonFile(partial(exports.export, ctx))

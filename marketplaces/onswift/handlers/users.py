@@ -4,20 +4,17 @@ from uuid import UUID
 
 import msgspec
 
-from core import files
 from core.accounts import identity, sessions
-from core.base import clock, errors
-from core.base.events import UserUpdated
+from core.base import errors
 from core.base.paging import pagination
-from core.base.people import Person
 from core.chat import blocks
 from core.files import avatars
 from core.market.traits import call
-from core.platform.db import Connection, found
-from core.text.fields import changed, view_of
+from core.platform.db import found
+from core.text.fields import changed, completion, view_of
 from core.work import rate_limits as limits
 from core.work.context import Ctx
-from core.work.unit_of_work import UnitOfWork, unit_of_work
+from core.work.unit_of_work import unit_of_work
 from marketplaces.onswift import rules
 from marketplaces.onswift.queries import users as queries
 from marketplaces.onswift.queries.users import Profile
@@ -49,11 +46,8 @@ async def update_me(ctx: Ctx, body: ProfileChange) -> Me:
         after = _tidied(changed(before, body))
         if after == before:
             return _me(before)
-        if after.avatar_url != before.avatar_url:
-            after = msgspec.structs.replace(after, avatar_url=await _avatar(ctx, work, after.avatar_url))
-        await _store(work.db, after)
-        if (after.name, after.avatar_url) != (before.name, before.avatar_url):
-            work.emit([after.id], UserUpdated(Person(after.id, after.name, after.avatar_url)))
+        await avatars.change_person(ctx, work, name=after.name, url=after.avatar_url)
+        await queries.UPDATE_PROFILE(work.db, after.id, *(getattr(after, name) for name in queries.PROFILE_COLUMNS))
         return _me(found(await queries.PROFILE(work.db, after.id), errors.USER_NOT_FOUND.error()))
 
 
@@ -108,16 +102,9 @@ async def list_skills(_ctx: Ctx) -> SkillList:
     return SkillList([Skill(name, category) for category, names in SKILLS.items() for name in names])
 
 
-async def _avatar(ctx: Ctx, work: UnitOfWork, url: str | None) -> str | None:
-    if url is not None:
-        return await avatars.put_on(ctx, work, url)
-    await files.detach(work, ctx.user.id)
-    return None
-
-
 def _me(profile: Profile) -> Me:
-    completion = rules.profile_completion(profile.role, profile)
-    return view_of(Me, profile, user_type=profile.role, profile_completion_percentage=completion)
+    percentage = completion(profile, rules.PROFILE_FIELDS[profile.role])
+    return view_of(Me, profile, user_type=profile.role, profile_completion_percentage=percentage)
 
 
 def _tidied(profile: Profile) -> Profile:
@@ -131,8 +118,3 @@ def _tidied(profile: Profile) -> Profile:
         skills=spelled(profile.skills or ()),
         portfolio_links=list(dict.fromkeys(profile.portfolio_links or ())),
     )
-
-
-async def _store(db: Connection, profile: Profile) -> None:
-    await queries.UPDATE_USER(db, profile.id, profile.name, profile.avatar_url, clock.now())
-    await queries.UPDATE_PROFILE(db, profile.id, *(getattr(profile, name) for name in queries.PROFILE_COLUMNS))

@@ -69,7 +69,6 @@ PROFILE = One(
     where u.id = $1 and u.deleted_at is null""",
 )
 INSERT_COMPANY = Run("insert into onswift.profiles (user_id, company_name) values ($1, $2)")
-UPDATE_USER = Run("update users set name = $2, avatar_url = $3, updated_at = $4 where id = $1")
 UPDATE_PROFILE = Run(
     f"""
     insert into onswift.profiles (user_id, {", ".join(PROFILE_COLUMNS)})

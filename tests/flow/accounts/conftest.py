@@ -12,9 +12,9 @@ import pytest
 from config.settings import Settings
 from core.accounts.phones.logins import NewPerson, PhoneLogin, log_in
 from core.accounts.phones.sending import send_code
-from core.work.account_rules import OtpRules
+from core.work.account_rules import OtpRules, required
 from core.work.context import Ctx
-from marketplaces import onswift
+from tests import bazaar
 from tests.flow.api.conftest import api as api
 from tests.flow.api.conftest import generous as generous
 from tests.flow.conftest import PATIENCE, Environment
@@ -25,8 +25,8 @@ from workers.app import Worker, open_worker
 
 # Of the range that films use.
 PHONE, OTHER_PHONE = "+12025550101", "+12025550102"
-RULES = OtpRules(calling_codes=frozenset({1}), region="US")
-ANN = NewPerson("Ann", "talent")
+RULES = required(bazaar.MARKETPLACE.policy.otp)
+ANN = NewPerson("Ann", "buyer")
 
 
 class Text(NamedTuple):
@@ -72,24 +72,26 @@ async def worker(env: Environment, texts: Texts) -> AsyncIterator[Worker]:
 
 @dataclass
 class Phones:
-    """Phones whose messages are read."""
+    """Phones whose messages are read, at the bazaar with these rules."""
 
     env: Environment
     texts: Texts
+    rules: OtpRules = RULES
 
     def anyone(self, remote: str = "192.0.2.1") -> Ctx:
         """Return the call of somebody without a login."""
-        return Ctx(self.env.resources, self.env.publisher, onswift.MARKETPLACE.policy, "test", remote)
+        policy = msgspec.structs.replace(bazaar.MARKETPLACE.policy, otp=self.rules)
+        return Ctx(self.env.resources, self.env.publisher, policy, "test", remote)
 
-    async def code(self, phone: str = PHONE, rules: OtpRules = RULES) -> str:
+    async def code(self, phone: str = PHONE) -> str:
         """Have a code sent, and return it."""
-        await send_code(self.anyone(), phone, rules)
+        await send_code(self.anyone(), phone)
         text = await self.texts.next()
         assert text.to == phone
         return text.code
 
     async def log_in(self, code: str, new: NewPerson | None = ANN, phone: str = PHONE) -> PhoneLogin:
-        return await log_in(self.anyone(), phone, code, RULES, new)
+        return await log_in(self.anyone(), phone, code, new)
 
     async def signed_up(self, phone: str = PHONE) -> PhoneLogin:
         """Return someone new, who may ask for the next code at once."""

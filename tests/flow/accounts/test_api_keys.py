@@ -21,17 +21,24 @@ from core.work.account_rules import ApiKeyRules
 from core.work.context import Ctx, User
 from core.work.policy import Policy
 from core.work.unit_of_work import unit_of_work
-from marketplaces import onswift
+from tests import bazaar
 from tests.flow.api.conftest import audited
-from tests.flow.conftest import Environment
+from tests.flow.conftest import Environment, at_bazaar
+from tests.policies import ChangePolicy
 
+pytestmark = at_bazaar
 RULES = ApiKeyRules("tal", frozenset({"read", "write"}))
 DAY = timedelta(days=1)
 
 
+@pytest.fixture(autouse=True)
+def with_rules(change_policy: ChangePolicy) -> None:
+    change_policy(api_keys=RULES)
+
+
 @pytest.fixture
 async def user(env: Environment) -> User:
-    user, _ = await env.person("Ann")
+    user, _ = await env.person("Ann", "seller")
     return user
 
 
@@ -47,16 +54,16 @@ def set_clock(monkeypatch: pytest.MonkeyPatch) -> Any:
     return later
 
 
-async def made(env: Environment, user: User, *scopes: str, rules: ApiKeyRules = RULES, **more: Any) -> NewApiKey:
-    return await api_keys.create(env.ctx(user), "A program", scopes or ("read",), rules, **more)
+async def made(env: Environment, user: User, *scopes: str, **more: Any) -> NewApiKey:
+    return await api_keys.create(env.ctx(user), "A program", scopes or ("read",), **more)
 
 
-def anyone(env: Environment, policy: Policy = onswift.MARKETPLACE.policy) -> Ctx:
-    return Ctx(env.resources, env.publisher, policy, "test", remote="192.0.2.1")
+def anyone(env: Environment, policy: Policy | None = None) -> Ctx:
+    return Ctx(env.resources, env.publisher, policy or bazaar.MARKETPLACE.policy, "test", remote="192.0.2.1")
 
 
-async def calls(env: Environment, key: str, rules: ApiKeyRules = RULES) -> KeyCaller:
-    return await api_keys.authenticate(anyone(env), key, rules)
+async def calls(env: Environment, key: str) -> KeyCaller:
+    return await api_keys.authenticate(anyone(env), key)
 
 
 async def code_of(call: Any) -> str:
@@ -68,7 +75,7 @@ async def code_of(call: Any) -> str:
 async def test_a_key_calls_as_its_user_within_its_scopes(env: Environment, user: User) -> None:
     key = await made(env, user, "read")
     caller = await calls(env, key.key)
-    assert (caller.user.id, caller.user.role, caller.user.person.name) == (user.id, "creator", "Ann")
+    assert (caller.user.id, caller.user.role, caller.user.person.name) == (user.id, "seller", "Ann")
     caller.require("read")
     with pytest.raises(AppError) as refused:
         caller.require("write")
@@ -122,7 +129,7 @@ async def test_a_key_is_of_one_marketplace(env: Environment, user: User) -> None
     assert (
         await code_of(
             api_keys.authenticate(
-                anyone(env, msgspec.structs.replace(onswift.MARKETPLACE.policy, name="elsewhere")), key, RULES
+                anyone(env, msgspec.structs.replace(bazaar.MARKETPLACE.policy, name="elsewhere")), key
             )
         )
         == "UNAUTHORIZED"
@@ -141,7 +148,7 @@ async def test_a_key_expires(env: Environment, user: User, set_clock: Any) -> No
 
 @pytest.mark.parametrize("scopes", [(), ("read", "admin")])
 async def test_scopes_are_those_of_the_marketplace(env: Environment, user: User, scopes: tuple[str, ...]) -> None:
-    assert await code_of(api_keys.create(env.ctx(user), "A program", scopes, RULES)) == "VALIDATION_ERROR"
+    assert await code_of(api_keys.create(env.ctx(user), "A program", scopes)) == "VALIDATION_ERROR"
 
 
 @pytest.mark.parametrize("lifetime", [timedelta(0), -DAY, RULES.longest + DAY])
@@ -149,25 +156,27 @@ async def test_a_key_ends_some_day_and_not_before_it_begins(env: Environment, us
     assert await code_of(made(env, user, expires_at=clock.now() + lifetime)) == "VALIDATION_ERROR"
 
 
-async def test_concurrent_creations_do_not_exceed_the_limit_of_api_keys(env: Environment, user: User) -> None:
-    rules = replace(RULES, most=3)
-    outcomes = await asyncio.gather(*(made(env, user, rules=rules) for _ in range(6)), return_exceptions=True)
+async def test_concurrent_creations_do_not_exceed_the_limit_of_api_keys(
+    env: Environment, user: User, change_policy: ChangePolicy
+) -> None:
+    change_policy(api_keys=replace(RULES, most=3))
+    outcomes = await asyncio.gather(*(made(env, user) for _ in range(6)), return_exceptions=True)
     assert sum(isinstance(one, NewApiKey) for one in outcomes) == 3
-    assert await code_of(made(env, user, rules=rules)) == "TOO_MANY_API_KEYS"
+    assert await code_of(made(env, user)) == "TOO_MANY_API_KEYS"
     keys = await api_keys.list_of_user(env.ctx(user))
     await api_keys.revoke(env.ctx(user), keys[0].id)
-    assert await made(env, user, rules=rules)
+    assert await made(env, user)
 
 
 async def test_a_revoked_key_ends_at_once_and_is_only_its_user_s_to_revoke(env: Environment, user: User) -> None:
     key, (other, _) = await made(env, user), await env.person("Bob")
     assert await code_of(api_keys.revoke(env.ctx(other), key.api_key.id)) == "API_KEY_NOT_FOUND"
-    assert await code_of(api_keys.rotate(env.ctx(other), key.api_key.id, RULES)) == "API_KEY_NOT_FOUND"
+    assert await code_of(api_keys.rotate(env.ctx(other), key.api_key.id)) == "API_KEY_NOT_FOUND"
     await calls(env, key.key)
     await api_keys.revoke(env.ctx(user), key.api_key.id)
     assert await code_of(calls(env, key.key)) == "UNAUTHORIZED"
     assert await code_of(api_keys.revoke(env.ctx(user), key.api_key.id)) == "API_KEY_NOT_FOUND"
-    assert await code_of(api_keys.rotate(env.ctx(user), key.api_key.id, RULES)) == "API_KEY_NOT_FOUND"
+    assert await code_of(api_keys.rotate(env.ctx(user), key.api_key.id)) == "API_KEY_NOT_FOUND"
 
 
 async def test_a_rotated_key_goes_on_beside_its_successor_for_the_overlap(
@@ -175,7 +184,7 @@ async def test_a_rotated_key_goes_on_beside_its_successor_for_the_overlap(
 ) -> None:
     old = await made(env, user, "read", "write", expires_at=clock.now() + 30 * DAY)
     set_clock(10 * DAY)
-    new = await api_keys.rotate(env.ctx(user), old.api_key.id, RULES, timedelta(hours=2))
+    new = await api_keys.rotate(env.ctx(user), old.api_key.id, timedelta(hours=2))
     assert (new.api_key.name, new.api_key.scopes) == ("A program", ["read", "write"])
     assert new.api_key.expires_at == clock.now() + 30 * DAY
     for key in (old, new):
@@ -190,7 +199,7 @@ async def test_an_overlap_is_at_most_the_marketplace_s(
     env: Environment, user: User, set_clock: Any, overlap: timedelta, goes_on: timedelta
 ) -> None:
     old = await made(env, user)
-    await api_keys.rotate(env.ctx(user), old.api_key.id, RULES, overlap)
+    await api_keys.rotate(env.ctx(user), old.api_key.id, overlap)
     if goes_on:
         await calls(env, old.key)
     set_clock(goes_on)
@@ -200,10 +209,10 @@ async def test_an_overlap_is_at_most_the_marketplace_s(
 async def test_a_key_is_rotated_once_even_at_the_same_moment(env: Environment, user: User) -> None:
     old = await made(env, user)
     outcomes = await asyncio.gather(
-        *(api_keys.rotate(env.ctx(user), old.api_key.id, RULES) for _ in range(4)), return_exceptions=True
+        *(api_keys.rotate(env.ctx(user), old.api_key.id) for _ in range(4)), return_exceptions=True
     )
     assert sum(isinstance(one, NewApiKey) for one in outcomes) == 1
-    assert await code_of(api_keys.rotate(env.ctx(user), old.api_key.id, RULES)) == "API_KEY_ROTATED"
+    assert await code_of(api_keys.rotate(env.ctx(user), old.api_key.id)) == "API_KEY_ROTATED"
 
 
 async def used_at(env: Environment, key: NewApiKey) -> datetime | None:
@@ -226,13 +235,13 @@ async def test_the_last_use_is_written_once_a_minute_at_the_most(env: Environmen
     assert await used_at(env, key) == began + timedelta(seconds=60)
 
 
-async def test_each_key_has_its_own_limit(env: Environment, user: User) -> None:
-    rules = replace(RULES, calls=Rate("api-key", 2, 3600))
+async def test_each_key_has_its_own_limit(env: Environment, user: User, change_policy: ChangePolicy) -> None:
+    change_policy(api_keys=replace(RULES, calls=Rate("api-key", 2, 3600)))
     one, two = await made(env, user), await made(env, user)
     for _ in range(2):
-        await calls(env, one.key, rules)
-    assert await code_of(calls(env, one.key, rules)) == "RATE_LIMITED"
-    await calls(env, two.key, rules)
+        await calls(env, one.key)
+    assert await code_of(calls(env, one.key)) == "RATE_LIMITED"
+    await calls(env, two.key)
 
 
 async def test_no_key_calls_as_a_user_who_is_suspended(env: Environment, user: User) -> None:
@@ -254,12 +263,12 @@ async def test_no_key_is_made_in_a_session_that_has_ended(env: Environment, user
     key = await made(env, user)
     await sessions.end_others(env.ctx(user))
     as_program = replace(env.ctx(user), caller=replace(user, session_id=key.api_key.id))
-    assert await code_of(api_keys.create(as_program, "A program", ["read"], RULES)) == "SESSION_ENDED"
+    assert await code_of(api_keys.create(as_program, "A program", ["read"])) == "SESSION_ENDED"
 
 
 async def test_what_is_done_to_keys_is_in_the_audit_log(env: Environment, user: User) -> None:
     key = await made(env, user, "read")
-    new = await api_keys.rotate(env.ctx(user), key.api_key.id, RULES)
+    new = await api_keys.rotate(env.ctx(user), key.api_key.id)
     await api_keys.revoke(env.ctx(user), new.api_key.id)
     assert await audited(env) == [
         ("api_key.create", key.api_key.id, {"scopes": ["read"]}),

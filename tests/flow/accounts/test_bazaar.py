@@ -14,6 +14,7 @@ from aiohttp.test_utils import TestClient, TestServer
 import marketplaces
 from api.app import build_app
 from cli.login_provider import login_provider
+from cli.login_provider.people import PEOPLE
 from cli.login_provider.server import LoginProvider
 from config.settings import Settings
 from core.accounts.status.changes import set_status
@@ -23,8 +24,9 @@ from tests import bazaar
 from tests.bazaar.people import BEARER, PREFIX, BazaarApi, with_bazaar
 from tests.flow.accounts.conftest import PHONE, Phones
 from tests.flow.accounts.oauth.site import Browser, Site
-from tests.flow.api.conftest import PASSWORD, Caller, operating
+from tests.flow.api.conftest import PASSWORD, Caller, Reply, operating
 from tests.flow.conftest import Environment, open_environment
+from tests.policies import ChangePolicy
 
 IDS = BigintIds("bazaar")
 
@@ -36,7 +38,8 @@ async def env(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
     await with_bazaar(settings)
     async with login_provider() as provider:
         settings = msgspec.structs.replace(settings, marketplaces=("bazaar",), oauth_local_url=provider.url)
-        async with open_environment(settings) as env:
+        async with open_environment(settings, "bazaar") as env:
+            env.provider = provider
             yield env
 
 
@@ -75,14 +78,16 @@ def operator(env: Environment) -> Ctx:
     return Ctx(env.resources, env.publisher, bazaar.MARKETPLACE.policy, "test")
 
 
+async def by_phone(api: BazaarApi, phones: Phones, **new: str) -> Reply:
+    """Log in with a code that was sent to PHONE."""
+    assert (await api.anyone.post("/auth/otp/send", phone=PHONE)).status == 200
+    code = (await phones.texts.next()).code
+    await phones.rest()
+    return await api.anyone.post("/auth/otp/verify", phone=PHONE, code=code, **new)
+
+
 async def test_a_phone_signs_up_with_its_code_and_logs_in_with_the_next(api: BazaarApi, phones: Phones) -> None:
-    caller, new = api.anyone, {"name": "Pam", "user_type": "buyer"}
-    logins = []
-    for more in (new, {}):
-        assert (await caller.post("/auth/otp/send", phone=PHONE)).status == 200
-        code = (await phones.texts.next()).code
-        logins.append(await caller.post("/auth/otp/verify", phone=PHONE, code=code, **more))
-        await phones.rest()
+    logins = [await by_phone(api, phones, **more) for more in ({"name": "Pam", "user_type": "buyer"}, {})]
     assert [one.status for one in logins] == [200, 200]
     first, again = (api.logged_in(one) for one in logins)
     assert first.id == again.id
@@ -108,6 +113,52 @@ async def test_an_operator_suspends_an_account_and_takes_that_back(api: BazaarAp
         assert (await olga.post(path, status="active", reason="a mistake")).status == 200
     again = api.logged_in(await api.log_in(ann.email))
     assert (await again.get("/auth/me")).status == 200
+
+
+async def by_app(api: BazaarApi, env: Environment, provider: str, person: str = "ada", **more: str) -> Reply:
+    """Log in as an app does."""
+    nonce = (await api.anyone.post("/auth/oauth/nonce")).body["data"]["nonce"]
+    assert env.provider
+    token = env.provider.id_token(provider, PEOPLE[person], nonce)
+    return await api.anyone.post(f"/auth/oauth/{provider}/token", token=token, nonce=nonce, **more)
+
+
+@pytest.mark.parametrize("provider", ["google", "apple"])
+async def test_an_app_signs_up_and_logs_in_by_a_token_of_a_provider(
+    api: BazaarApi, env: Environment, provider: str
+) -> None:
+    assert (await by_app(api, env, provider)).code == "OAUTH_NO_ACCOUNT"
+    first = api.logged_in(await by_app(api, env, provider, user_type="buyer", name="Ada Example"))
+    again = api.logged_in(await by_app(api, env, provider))
+    assert again.id == first.id
+    me = (await again.get("/auth/me")).body["data"]
+    assert (me["name"], me["user_type"]) == ("Ada Example", "buyer")
+
+
+async def test_a_token_of_an_app_is_good_once_and_with_its_own_nonce(api: BazaarApi, env: Environment) -> None:
+    assert env.provider
+    nonces = [(await api.anyone.post("/auth/oauth/nonce")).body["data"]["nonce"] for _ in range(2)]
+    token = env.provider.id_token("google", PEOPLE["ada"], nonces[0])
+    codes = [
+        (await api.anyone.post("/auth/oauth/google/token", token=token, nonce=nonce, user_type="buyer")).body.get(
+            "code"
+        )
+        for nonce in (nonces[1], nonces[0], nonces[0], "made-up")
+    ]
+    assert codes == ["OAUTH_TOKEN_INVALID", None, "OAUTH_STATE_INVALID", "OAUTH_STATE_INVALID"]
+
+
+async def test_whatever_an_account_is_made_with_it_has_what_the_market_keeps_beside_it(
+    api: BazaarApi, env: Environment, phones: Phones
+) -> None:
+    people = [await api.signed_up(), api.logged_in(await by_phone(api, phones, name="Pam", user_type="buyer"))]
+    people.append(api.logged_in(await by_app(api, env, "google", user_type="buyer")))
+    async with visiting(env) as visitor:
+        body = await visitor.log_in("google", "ben", "buyer")
+    people.append(replace(api.anyone, access_token=body["data"]["access_token"]))
+    for one in people:
+        assert (await one.call("PATCH", "/auth/me", json={"motto": "Buy low"})).status == 200
+        assert (await one.get("/auth/me")).body["data"]["motto"] == "Buy low"
 
 
 @pytest.mark.parametrize("provider", ["google", "apple"])
@@ -160,15 +211,46 @@ async def statuses(*programs: Caller) -> list[tuple[int, int]]:
 
 
 async def test_a_sign_up_that_must_be_approved_is_stored_and_logs_in_afterwards(
-    env: Environment, light_passwords: None, monkeypatch: pytest.MonkeyPatch
+    api: BazaarApi, env: Environment, change_policy: ChangePolicy
 ) -> None:
-    policy = msgspec.structs.replace(bazaar.MARKETPLACE.policy, initial_status="pending")
-    monkeypatch.setitem(marketplaces.ALL, "bazaar", replace(bazaar.MARKETPLACE, policy=policy))
-    async with TestClient(TestServer(build_app(env.settings, env.resources, env.publisher))) as client:
-        api, email = BazaarApi(client), "new@example.com"
-        new = {"email": email, "password": PASSWORD, "name": "New", "user_type": "buyer"}
-        reply = await api.anyone.post("/auth/register", **new)
+    change_policy(initial_status="pending")
+    email = "new@example.com"
+    new = {"email": email, "password": PASSWORD, "name": "New", "user_type": "buyer"}
+    reply = await api.anyone.post("/auth/register", **new)
+    assert (reply.status, reply.code) == (403, "ACCOUNT_PENDING")
+    await approve_all(env)
+    assert (await api.log_in(email)).status == 200
+
+
+async def test_a_sign_up_by_phone_that_must_be_approved_is_stored_and_logs_in_afterwards(
+    api: BazaarApi, env: Environment, phones: Phones, change_policy: ChangePolicy
+) -> None:
+    change_policy(initial_status="pending")
+    for new in ({"name": "Pam", "user_type": "buyer"}, {}):
+        reply = await by_phone(api, phones, **new)
         assert (reply.status, reply.code) == (403, "ACCOUNT_PENDING")
-        id = await env.resources.db.fetchval("select id from users where email = $1", email)
-        await set_status(operator(env), id, "active", "approved", operator="olga")
-        assert (await api.log_in(email)).status == 200
+    assert await phones.users() == [(PHONE, "Pam")]
+    await approve_all(env)
+    pam = api.logged_in(await by_phone(api, phones))
+    assert (await pam.get("/auth/me")).body["data"]["name"] == "Pam"
+
+
+async def test_a_sign_up_by_a_provider_that_must_be_approved_is_stored_and_logs_in_afterwards(
+    api: BazaarApi, env: Environment, change_policy: ChangePolicy
+) -> None:
+    change_policy(initial_status="pending")
+    for new in ({"user_type": "buyer"}, {}):
+        reply = await by_app(api, env, "google", **new)
+        assert (reply.status, reply.code) == (403, "ACCOUNT_PENDING")
+    async with visiting(env) as visitor:
+        assert (await visitor.log_in("google", "ada", ""))["code"] == "ACCOUNT_PENDING"
+    await approve_all(env)
+    assert (await by_app(api, env, "google")).status == 200
+
+
+async def approve_all(env: Environment) -> None:
+    """Have an operator approve all accounts."""
+    async with operating(env) as olga:
+        for row in await env.resources.db.fetch("select id from users"):
+            reply = await olga.post(f"/users/{row['id']}/status", status="active", reason="approved")
+            assert (reply.status, reply.body["status"]) == (200, "active")

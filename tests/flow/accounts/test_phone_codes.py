@@ -17,24 +17,25 @@ from core.work.account_rules import OtpRules
 from core.work.jobs import SendText, TextCode
 from core.work.rate_limits import RateLimitedError
 from tests.flow.accounts.conftest import OTHER_PHONE, PHONE, RULES, Phones, Texts
-from tests.flow.conftest import Environment
+from tests.flow.conftest import Environment, at_bazaar
 from workers.phones import send_text, text_code
 from workers.sms import Printer
 
+pytestmark = at_bazaar
 FAR_AWAY = "+14155550101"  # of another ten thousand numbers
 
 
-async def refused(phones: Phones, phone: str, rules: OtpRules, remote: str = "192.0.2.1") -> float:
+async def refused(phones: Phones, phone: str, remote: str = "192.0.2.1") -> float:
     """Return after how many seconds the number gets a code."""
     with pytest.raises(RateLimitedError) as error:
-        await send_code(phones.anyone(remote), phone, rules)
+        await send_code(phones.anyone(remote), phone)
     return error.value.retry_after
 
 
 async def test_a_number_gets_its_next_code_after_a_minute_from_wherever_it_is_asked_for(phones: Phones) -> None:
     await phones.code()
-    assert 50 <= await refused(phones, PHONE, RULES) <= 60
-    assert 50 <= await refused(phones, "(202) 555-0101", RULES, "198.51.100.7") <= 60
+    assert 50 <= await refused(phones, PHONE) <= 60
+    assert 50 <= await refused(phones, "(202) 555-0101", "198.51.100.7") <= 60
     assert await phones.code(OTHER_PHONE)
 
 
@@ -49,8 +50,9 @@ async def test_a_number_gets_its_next_code_after_a_minute_from_wherever_it_is_as
 async def test_an_address_a_block_of_numbers_and_a_country_have_their_budgets(
     phones: Phones, rules: OtpRules, other: str
 ) -> None:
-    await phones.code(rules=rules)
-    assert await refused(phones, other, rules) > 3000
+    phones.rules = rules
+    await phones.code()
+    assert await refused(phones, other) > 3000
 
 
 async def test_strangers_do_not_use_up_the_codes_of_a_device_on_which_the_number_was_logged_in(
@@ -58,30 +60,30 @@ async def test_strangers_do_not_use_up_the_codes_of_a_device_on_which_the_number
 ) -> None:
     login = await phones.signed_up()
     await phones.code()
-    await refused(phones, PHONE, RULES)
+    await refused(phones, PHONE)
     keys = env.resources.keys
     for user_id, gets_one in ((login.account.id, True), (uuid7(), False)):
         ctx = replace(phones.anyone(), device=known_devices.renewed(keys, "", user_id))
         if gets_one:
-            await send_code(ctx, PHONE, RULES)
+            await send_code(ctx, PHONE)
             assert (await phones.texts.next()).to == PHONE
         with pytest.raises(RateLimitedError):
-            await send_code(ctx, PHONE, RULES)
+            await send_code(ctx, PHONE)
 
 
 async def test_a_code_that_is_refused_counts_for_nobody(phones: Phones) -> None:
-    rules = replace(RULES, country=Window("otp-country", 2, 3600))
-    await phones.code(rules=rules)
-    await refused(phones, PHONE, rules)
-    await phones.code(OTHER_PHONE, rules)
-    assert await refused(phones, FAR_AWAY, rules) > 3000
+    phones.rules = replace(RULES, country=Window("otp-country", 2, 3600))
+    await phones.code()
+    await refused(phones, PHONE)
+    await phones.code(OTHER_PHONE)
+    assert await refused(phones, FAR_AWAY) > 3000
 
 
 async def test_limits_know_a_number_by_nothing_from_which_it_can_be_found_out(
     phones: Phones, env: Environment, caplog: pytest.LogCaptureFixture
 ) -> None:
     await phones.code()
-    await refused(phones, PHONE, RULES)
+    await refused(phones, PHONE)
     keys = str(await env.resources.redis.keys("limit:*"))
     assert "otp-number" in keys
     assert "otp-resend-1" in caplog.text
@@ -91,21 +93,21 @@ async def test_limits_know_a_number_by_nothing_from_which_it_can_be_found_out(
 
 @pytest.mark.parametrize("phone", ["", "12", "+966512345678", "+18005550199", "+12025550101 ext 5", "1" * 1000])
 async def test_a_number_that_is_none_or_not_served_is_told_so_and_counts_for_nobody(phones: Phones, phone: str) -> None:
-    rules = replace(RULES, address=Window("otp-address", 1, 3600))
+    phones.rules = replace(RULES, address=Window("otp-address", 1, 3600))
     with pytest.raises(AppError) as error:
-        await send_code(phones.anyone(), phone, rules)
+        await send_code(phones.anyone(), phone)
     assert error.value.kind.code == "VALIDATION_ERROR"
-    assert await phones.code(rules=rules)
+    assert await phones.code()
 
 
 async def test_without_sign_ups_a_number_without_an_account_is_answered_the_same_and_gets_nothing(
     phones: Phones, env: Environment
 ) -> None:
-    rules = replace(RULES, signs_up=False)
     await phones.signed_up()
-    await send_code(phones.anyone(), OTHER_PHONE, rules)
-    assert await phones.code(rules=rules)
-    await text_code(env.resources, TextCode("onswift", OTHER_PHONE, LOGIN, to_anybody=False))
+    phones.rules = replace(RULES, signs_up=False)
+    await send_code(phones.anyone(), OTHER_PHONE)
+    assert await phones.code()
+    await text_code(env.resources, TextCode("bazaar", OTHER_PHONE, LOGIN, to_anybody=False))
     assert await env.resources.db.fetchval("select count(*) from one_time_codes where subject = $1", OTHER_PHONE) == 0
     assert phones.texts.sent.empty()
 

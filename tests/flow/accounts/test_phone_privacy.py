@@ -8,9 +8,10 @@ from core.accounts.logins import authenticate
 from core.accounts.status.changes import set_status
 from core.privacy import erasure, exports
 from tests.flow.accounts.conftest import PHONE, Phones
-from tests.flow.conftest import Environment
+from tests.flow.conftest import Environment, at_bazaar
 from tests.flow.onswift.walk.marks import all_places
 
+pytestmark = at_bazaar
 REASON = "zq-reason"
 
 
@@ -25,7 +26,7 @@ async def test_the_number_is_in_the_export_and_after_the_erasure_nowhere(phones:
     login = await phones.log_in(await phones.code())
     await phones.rest()
     assert login.tokens
-    user = await authenticate(env.resources, "onswift", login.tokens.access_token)
+    user = await authenticate(env.resources, "bazaar", login.tokens.access_token)
     await set_status(phones.anyone(), user.id, "suspended", REASON, operator="olga")
     await set_status(phones.anyone(), user.id, "active", REASON, operator="olga")
     await phones.code()

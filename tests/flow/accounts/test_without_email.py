@@ -12,18 +12,20 @@ from core.notifications import deliveries
 from core.operations import inspection
 from core.work.context import Ctx
 from core.work.jobs import MailAlert, MailUser
-from tests.flow.accounts.conftest import PHONE, RULES, Phones
-from tests.flow.conftest import Environment
+from tests.flow.accounts.conftest import PHONE, Phones
+from tests.flow.conftest import Environment, at_bazaar
 from tests.flow.workers.conftest import Mailbox
 from workers.accounts import mail_alert
 from workers.mail import mail_user
+
+pytestmark = at_bazaar
 
 
 async def ann_of(phones: Phones) -> Ctx:
     """Return the call of somebody who has a number and no address."""
     login = await phones.signed_up()
     assert login.tokens
-    user = await authenticate(phones.env.resources, "onswift", login.tokens.access_token)
+    user = await authenticate(phones.env.resources, "bazaar", login.tokens.access_token)
     return replace(phones.anyone(), caller=user)
 
 
@@ -58,10 +60,10 @@ async def test_a_number_that_is_confirmed_is_told_to_the_mailbox_of_the_account(
 ) -> None:
     user, _ = await env.person("Bob")
     ctx = replace(phones.anyone(), caller=user)
-    await send_confirmation(ctx, PHONE, RULES)
-    await confirm(ctx, PHONE, (await phones.texts.next()).code, RULES)
+    await send_confirmation(ctx, PHONE)
+    await confirm(ctx, PHONE, (await phones.texts.next()).code)
     mail = await mailbox.next()
-    assert (mail["To"], mail["Subject"]) == (user.email, "A phone number of your account at OnSwift")
+    assert (mail["To"], mail["Subject"]) == (user.email, "A phone number of your account at Bazaar")
     assert PHONE not in mail.get_content()
 
 

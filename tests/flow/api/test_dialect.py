@@ -283,14 +283,32 @@ async def test_a_hook_gets_the_bytes_that_its_sender_has_signed(api: BazaarApi, 
     assert (notice["type"], notice["entity_id"]) == ("listing_sold", id)
 
 
-async def test_an_export_has_the_dialect_s_fields_and_ids_and_the_names_of_the_data_as_they_are(api: BazaarApi) -> None:
+async def test_an_export_has_the_dialect_s_fields_and_ids_also_in_its_rows(api: BazaarApi) -> None:
     ann = await api.signed_up("seller")
     id = await listed(ann)
     body = (await ann.get("/auth/me/export")).body["data"]
     assert body.keys() == {"user_id", "exported_at", "data"}
     assert body["user_id"] == ann.id
     (listing,) = body["data"]["listings"]
-    assert (listing["id"], listing["title"], listing["sellerId"]) == (id, "Lamp", ann.id)
+    assert (listing["id"], listing["title"], listing["seller_id"]) == (id, "Lamp", ann.id)
+    (account,) = body["data"]["account"]
+    assert "created_at" in account
+    assert [name for row in (listing, account) for name in row if not name.islower()] == []
+
+
+async def test_what_is_deleted_is_found_no_more_and_its_row_stays_until_its_user_goes(
+    api: BazaarApi, env: Environment
+) -> None:
+    ann = await api.signed_up("seller")
+    id, other = await listed(ann), await listed(ann)
+    assert [(await ann.delete(f"/listings/{id}")).status for _ in range(2)] == [204, 404]
+    assert (await ann.get(f"/listings/{id}")).code == "LISTING_NOT_FOUND"
+    page = (await ann.get("/listings")).body
+    assert ([one["id"] for one in page["data"]], page["meta"]["total_count"]) == ([other], 1)
+    count = "select count(*) from bazaar.listings where deleted_at is not null"
+    assert await env.resources.db.fetchval(count) == 1
+    assert (await ann.delete("/auth/me")).status == 204
+    assert await env.resources.db.fetchval("select count(*) from bazaar.listings") == 0
 
 
 async def test_messages_without_a_time_in_their_ids_are_found_by_it_and_notified_of(

@@ -9,9 +9,11 @@ import pytest
 
 from api.manifest import problems
 from core.market.dialect import Dialect, Pages
+from core.market.endpoints.accounts import api_keys, oauth, phones
 from core.market.error_forms import FLAT
-from core.market.market import PUBLIC, Marketplace, Route, at_root, get, patch, post
+from core.market.market import PUBLIC, Marketplace, Route, at_root, by_key, get, patch, post
 from core.market.personal_data import CORE
+from core.work.account_rules import ApiKeyRules, OAuthRules
 from core.work.context import Ctx
 from core.work.notices import Notice
 from core.work.policy import Policy
@@ -87,6 +89,30 @@ def test_a_row_that_cannot_be_served_is_named_with_the_reason(route: Route, said
     assert of(route) == [f"{row}: {one}" for one in said]
 
 
+@pytest.mark.parametrize(
+    ("route", "said"),
+    [
+        (post("/otp", phones.send_code, PUBLIC), "needs 'otp', which the policy does not have"),
+        (post("/redeem", oauth.redeem, PUBLIC), "needs 'oauth', which the policy does not have"),
+        (post("/keys", api_keys.create, ROLES), "needs 'api_keys', which the policy does not have"),
+        (
+            by_key(get("/{roomId}", fine, ROLES), "rooms"),
+            "is for API keys with the scope 'rooms', which the policy's 'api_keys' do not have",
+        ),
+    ],
+)
+def test_a_call_whose_rules_the_policy_lacks_is_named_with_them(route: Route, said: str) -> None:
+    (problem,) = of(route)
+    assert problem.endswith(f": {said}")
+
+
+def test_the_scope_of_a_call_is_one_of_the_policy_s() -> None:
+    policy = msgspec.structs.replace(POLICY, api_keys=ApiKeyRules("inn", frozenset({"rooms"})))
+    assert of(by_key(get("/{roomId}", fine, ROLES), "rooms"), policy=policy) == []
+    (problem,) = of(by_key(get("/{roomId}", fine, ROLES), "room"), policy=policy)
+    assert "the scope 'room'" in problem
+
+
 def test_two_rows_for_one_call_are_named_and_one_path_is_written_in_one_way() -> None:
     rows = (get("/a/{roomId}", fine, ROLES), get("/a/{roomId}", fine, ROLES), patch("/a/{room_id}", fine, ROLES))
     same, other = of(*rows)
@@ -104,6 +130,7 @@ def test_two_rows_for_one_call_are_named_and_one_path_is_written_in_one_way() ->
         ({"personal_data": (*CORE, CORE[0])}, "personal_data: two entries are called 'sessions'"),
         ({"notices": (Notice("a", "", ""), Notice("a", "", ""))}, "notices: two have the type 'a'"),
         ({"still_so": {"b": None}}, "still_so: no notice has the type 'b'"),
+        ({"oauth": OAuthRules(frozenset(), roles=frozenset({"gest"}))}, "oauth: the policy has no role 'gest'"),
     ],
 )
 def test_a_policy_with_a_mistake_says_which(changes: dict[str, object], said: str) -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from core.base.paging import PageQuery, pagination
+from core.text.fields import completion
 from marketplaces.onswift import rules
 from marketplaces.onswift.policy import PASSWORDS
 
@@ -36,9 +37,9 @@ def test_a_profile_is_complete_when_every_field_of_its_role_is_filled() -> None:
         name = "Ann"
         avatar_url = company_name = linkedin_url = None
 
-    assert rules.profile_completion("creator", Profile()) == 25
+    assert completion(Profile(), rules.PROFILE_FIELDS["creator"]) == 25
     Profile.avatar_url = Profile.company_name = Profile.linkedin_url = "x"  # type: ignore[assignment]
-    assert rules.profile_completion("creator", Profile()) == 100
+    assert completion(Profile(), rules.PROFILE_FIELDS["creator"]) == 100
 
 
 def test_pages_are_counted() -> None:

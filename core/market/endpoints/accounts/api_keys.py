@@ -12,13 +12,11 @@ from core.accounts.api_keys import ApiKeyView, NewApiKey
 from core.base.errors import (
     API_KEY_NOT_FOUND,
     API_KEY_ROTATED,
-    NOT_FOUND,
     REAUTHENTICATION_REQUIRED,
     TOO_MANY_API_KEYS,
 )
 from core.market.traits import call
 from core.text.fields import Name, Short
-from core.work.account_rules import ApiKeyRules
 from core.work.context import Ctx
 
 Scopes = Annotated[list[Annotated[str, Meta(max_length=64)]], Meta(min_length=1, max_length=20)]
@@ -37,11 +35,11 @@ class ApiKeys(msgspec.Struct, frozen=True, rename="camel"):
     api_keys: list[ApiKeyView]
 
 
-@call(REAUTHENTICATION_REQUIRED, TOO_MANY_API_KEYS, statuses=(201,))
+@call(REAUTHENTICATION_REQUIRED, TOO_MANY_API_KEYS, statuses=(201,), needs="api_keys")
 async def create(ctx: Ctx, body: CreateApiKey) -> NewApiKey:
     """Make an API key; it is shown this once"""
     await identity.require_recent_login(ctx, body.password)
-    return await api_keys.create(ctx, body.name, body.scopes, _rules(ctx), body.expires_at)
+    return await api_keys.create(ctx, body.name, body.scopes, body.expires_at)
 
 
 async def list_keys(ctx: Ctx) -> ApiKeys:
@@ -49,19 +47,13 @@ async def list_keys(ctx: Ctx) -> ApiKeys:
     return ApiKeys(await api_keys.list_of_user(ctx))
 
 
-@call(API_KEY_NOT_FOUND, API_KEY_ROTATED, statuses=(201,))
+@call(API_KEY_NOT_FOUND, API_KEY_ROTATED, statuses=(201,), needs="api_keys")
 async def rotate(ctx: Ctx, key_id: UUID) -> NewApiKey:
     """Make a successor of an API key, which goes on for a while"""
-    return await api_keys.rotate(ctx, key_id, _rules(ctx))
+    return await api_keys.rotate(ctx, key_id)
 
 
 @call(API_KEY_NOT_FOUND)
 async def revoke(ctx: Ctx, key_id: UUID) -> None:
     """End an API key at once"""
     await api_keys.revoke(ctx, key_id)
-
-
-def _rules(ctx: Ctx) -> ApiKeyRules:
-    if ctx.policy.api_keys is None:
-        raise NOT_FOUND.error()
-    return ctx.policy.api_keys

@@ -1,4 +1,7 @@
-"""Logins by a provider: browsers go there and come back, and the page that they end on exchanges a code for tokens."""
+"""Logins by a provider: browsers go there and come back, and the page that they end on exchanges a code for tokens.
+
+An app asks its SDK for a token, with a nonce from here, and logs in with that.
+"""
 
 from typing import Annotated
 from urllib.parse import parse_qsl
@@ -8,28 +11,31 @@ from msgspec import Meta
 
 from core.accounts import identity
 from core.accounts.oauth import links, login
+from core.accounts.oauth.flows import LIFETIME
 from core.accounts.oauth.links import LinkView
 from core.accounts.oauth.login import Begun, Callback
 from core.base.answers import Answer, FlowCookie, RawBody
 from core.base.errors import (
+    EMAIL_EXISTS,
     EMAIL_NOT_VERIFIED,
     LAST_LOGIN_METHOD,
     MALFORMED_REQUEST,
     NOT_FOUND,
+    OAUTH_NO_ACCOUNT,
     OAUTH_NOT_LINKED,
     OAUTH_STATE_INVALID,
+    OAUTH_TOKEN_INVALID,
     PROVIDER_UNAVAILABLE,
     REAUTHENTICATION_REQUIRED,
 )
 from core.market.endpoints.account_structs import LoggedIn, logged_in
 from core.market.traits import call
 from core.text.fields import Short
-from core.work.account_rules import OAuthRules
 from core.work.context import Ctx
 
 FORM_FIELDS = 20  # of which a provider posts four
 # All of a query together must fit into the line of a request.
-ProviderName = Annotated[str, Meta(max_length=32)]
+Word = Annotated[str, Meta(max_length=32, pattern=r"^[\w.-]*$", extra={"words": "Must be one word"})]
 Page = Annotated[str, Meta(max_length=400)]
 State = Annotated[str, Meta(max_length=2048, pattern=r"^[A-Za-z0-9._~-]*$")]
 Code = Annotated[str, Meta(max_length=1800, pattern=r"^[!-~]*$")]
@@ -39,7 +45,7 @@ Error = Annotated[str, Meta(max_length=64)]
 class BeginQuery(msgspec.Struct, frozen=True, rename="camel"):
     """What somebody new signs up as (without it only those log in who have an account), and the page that she ends on."""
 
-    user_type: ProviderName = ""
+    user_type: Word = ""
     page: Page = ""
 
 
@@ -62,6 +68,26 @@ class LoginCode(msgspec.Struct, frozen=True):
     code: Short
 
 
+class AppNonce(msgspec.Struct, frozen=True, rename="camel"):
+    """A nonce, and for how many seconds it is good."""
+
+    nonce: str
+    expires_in: int
+
+
+class AppToken(msgspec.Struct, frozen=True, rename="camel"):
+    """What the provider's SDK gave an app for a nonce of ours: an ID token, or an access token of Facebook.
+
+    `userType`: what somebody new signs up as; without it only those log in who have an account. `name`: the SDK of Apple says
+    it beside the token, the first time.
+    """
+
+    token: Annotated[str, Meta(max_length=8192)]
+    nonce: Short
+    user_type: Word = ""
+    name: Short = ""
+
+
 class Links(msgspec.Struct, frozen=True):
     providers: list[LinkView]
 
@@ -74,39 +100,62 @@ class CameBack(msgspec.Struct, frozen=True):
     error: Error = ""
 
 
-@call(NOT_FOUND, PROVIDER_UNAVAILABLE, statuses=(303,))
-async def begin(ctx: Ctx, provider: ProviderName, query: BeginQuery) -> Answer[None]:
+@call(NOT_FOUND, PROVIDER_UNAVAILABLE, statuses=(303,), needs="oauth")
+async def begin(ctx: Ctx, provider: Word, query: BeginQuery) -> Answer[None]:
     """Send a browser to a provider, to log in by it"""
-    begun = await login.begin(ctx, provider, _rules(ctx), role=query.user_type, page=query.page, secret=ctx.flow_secret)
+    begun = await login.begin(ctx, provider, role=query.user_type, page=query.page, secret=ctx.flow_secret)
     return Answer(303, None, location=begun.url, flow=_cookie(begun))
 
 
-@call(NOT_FOUND, PROVIDER_UNAVAILABLE, REAUTHENTICATION_REQUIRED, EMAIL_NOT_VERIFIED)
-async def begin_link(ctx: Ctx, provider: ProviderName, body: BeginLink) -> Answer[LinkBegun]:
+@call(NOT_FOUND, PROVIDER_UNAVAILABLE, REAUTHENTICATION_REQUIRED, EMAIL_NOT_VERIFIED, needs="oauth")
+async def begin_link(ctx: Ctx, provider: Word, body: BeginLink) -> Answer[LinkBegun]:
     """Begin to link a provider to the user; her browser must go to the address in the answer"""
     await identity.require_recent_login(ctx, body.password)
-    begun = await login.begin_link(ctx, provider, _rules(ctx), page=body.page, secret=ctx.flow_secret)
+    begun = await login.begin_link(ctx, provider, page=body.page, secret=ctx.flow_secret)
     return Answer(0, LinkBegun(begun.url), flow=_cookie(begun))
 
 
-@call(NOT_FOUND, statuses=(303,))
-async def come_back(ctx: Ctx, provider: ProviderName, query: CameBack) -> Answer[None]:
+@call(NOT_FOUND, statuses=(303,), needs="oauth")
+async def come_back(ctx: Ctx, provider: Word, query: CameBack) -> Answer[None]:
     """Take a browser that comes back from a provider, and send it to the page"""
     callback = Callback(query.state, query.code, query.error)
-    return Answer(303, None, location=await login.finish(ctx, provider, callback, ctx.flow_secret, _rules(ctx)))
+    return Answer(303, None, location=await login.finish(ctx, provider, callback, ctx.flow_secret))
 
 
-@call(NOT_FOUND, statuses=(303,))
-async def come_back_by_form(ctx: Ctx, provider: ProviderName, raw: RawBody) -> Answer[None]:
+@call(NOT_FOUND, statuses=(303,), needs="oauth")
+async def come_back_by_form(ctx: Ctx, provider: Word, raw: RawBody) -> Answer[None]:
     """Take a browser that comes back from a provider which has it post a form, and send it to the page"""
-    back = await login.finish(ctx, provider, _callback(raw), ctx.flow_secret, _rules(ctx))
+    back = await login.finish(ctx, provider, _callback(raw), ctx.flow_secret)
     return Answer(303, None, location=back)
 
 
-@call(OAUTH_STATE_INVALID)
+@call(OAUTH_STATE_INVALID, needs="oauth")
 async def redeem(ctx: Ctx, body: LoginCode) -> LoggedIn:
     """Exchange the code that a browser ended with for tokens; only that browser can"""
-    return logged_in(*await login.redeem(ctx, body.code, ctx.flow_secret, _rules(ctx)))
+    return logged_in(*await login.redeem(ctx, body.code, ctx.flow_secret))
+
+
+@call(needs="oauth")
+async def give_nonce(ctx: Ctx) -> AppNonce:
+    """Get a nonce with which an app asks the SDK of a provider for a token; it is good for one login"""
+    return AppNonce(login.new_nonce(ctx), int(LIFETIME.total_seconds()))
+
+
+@call(
+    NOT_FOUND,
+    OAUTH_STATE_INVALID,
+    OAUTH_TOKEN_INVALID,
+    OAUTH_NO_ACCOUNT,
+    EMAIL_EXISTS,
+    PROVIDER_UNAVAILABLE,
+    needs="oauth",
+)
+async def log_in_by_token(ctx: Ctx, provider: Word, body: AppToken) -> LoggedIn:
+    """Log in with the token that the SDK of a provider has given an app, or sign up with it"""
+    token, nonce = body.token, body.nonce
+    return logged_in(
+        *await login.log_in_by_token(ctx, provider, token, nonce, role=body.user_type, given_name=body.name)
+    )
 
 
 async def list_links(ctx: Ctx) -> Links:
@@ -115,15 +164,9 @@ async def list_links(ctx: Ctx) -> Links:
 
 
 @call(OAUTH_NOT_LINKED, LAST_LOGIN_METHOD)
-async def unlink(ctx: Ctx, provider: ProviderName) -> None:
+async def unlink(ctx: Ctx, provider: Word) -> None:
     """Unlink a provider, if there is another way to log in"""
     await links.unlink(ctx, provider)
-
-
-def _rules(ctx: Ctx) -> OAuthRules:
-    if ctx.policy.oauth is None:
-        raise NOT_FOUND.error()
-    return ctx.policy.oauth
 
 
 def _cookie(begun: Begun) -> FlowCookie:

@@ -8,7 +8,6 @@ from core.accounts.phones.logins import NewPerson
 from core.base.errors import (
     ACCOUNT_PENDING,
     INVALID_CODE,
-    NOT_FOUND,
     PHONE_EXISTS,
     REAUTHENTICATION_REQUIRED,
     SIGN_UP_REQUIRED,
@@ -17,7 +16,6 @@ from core.base.errors import (
 from core.market.endpoints.account_structs import Done, LoggedIn, logged_in
 from core.market.traits import call
 from core.text.fields import Name, Short
-from core.work.account_rules import OtpRules
 from core.work.context import Ctx
 
 
@@ -50,40 +48,35 @@ class PhoneCode(msgspec.Struct, frozen=True):
     code: Short
 
 
+@call(needs="otp")
 async def send_code(ctx: Ctx, body: Phone) -> Done:
     """Send a code to a phone that logs in, or signs up"""
-    await sending.send_code(ctx, body.phone, _rules(ctx))
+    await sending.send_code(ctx, body.phone)
     return Done("Code sent")
 
 
-@call(INVALID_CODE, SIGN_UP_REQUIRED, PHONE_EXISTS)
+@call(INVALID_CODE, SIGN_UP_REQUIRED, PHONE_EXISTS, needs="otp")
 async def log_in(ctx: Ctx, body: PhoneLogIn) -> LoggedIn:
     """Log in with the code that was sent to a phone, or sign up with it"""
-    login = await logins.log_in(ctx, body.phone, body.code, _rules(ctx), _new(ctx, body))
+    login = await logins.log_in(ctx, body.phone, body.code, _new(ctx, body))
     if login.tokens is None:
         raise ACCOUNT_PENDING.error()
     return logged_in(login.account, login.tokens)
 
 
-@call(REAUTHENTICATION_REQUIRED)
+@call(REAUTHENTICATION_REQUIRED, needs="otp")
 async def ask_phone_change(ctx: Ctx, body: ChangePhone) -> Done:
     """Send a code to a phone that makes its number the user's"""
     await identity.require_recent_login(ctx, body.password)
-    await sending.send_confirmation(ctx, body.phone, _rules(ctx))
+    await sending.send_confirmation(ctx, body.phone)
     return Done("Code sent")
 
 
-@call(INVALID_CODE, PHONE_EXISTS)
+@call(INVALID_CODE, PHONE_EXISTS, needs="otp")
 async def confirm_phone(ctx: Ctx, body: PhoneCode) -> Done:
     """Make a number the user's with the code that was sent to it; in place of another one it ends all other sessions"""
-    await logins.confirm(ctx, body.phone, body.code, _rules(ctx))
+    await logins.confirm(ctx, body.phone, body.code)
     return Done("Phone number confirmed")
-
-
-def _rules(ctx: Ctx) -> OtpRules:
-    if ctx.policy.otp is None:
-        raise NOT_FOUND.error()
-    return ctx.policy.otp
 
 
 def _new(ctx: Ctx, body: PhoneLogIn) -> NewPerson | None:

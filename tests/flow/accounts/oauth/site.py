@@ -21,12 +21,12 @@ from core.accounts.oauth.login import Callback
 from core.base.errors import AppError
 from core.work.account_rules import OAuthRules
 from core.work.context import Ctx, User
-from marketplaces import onswift
+from tests import bazaar
+from tests.bazaar.people import BEARER
 from tests.flow.conftest import Environment
 
-RULES = OAuthRules(frozenset({"google", "apple", "facebook"}), roles=frozenset({"creator", "talent"}))
-COOKIE = "onswift-oauth"
-ELSEWHERE = msgspec.structs.replace(onswift.MARKETPLACE.policy, name="elsewhere")
+RULES = OAuthRules(frozenset({"google", "apple", "facebook"}), roles=bazaar.MARKETPLACE.policy.roles)
+COOKIE = "bazaar-oauth"
 
 
 @dataclass
@@ -41,11 +41,10 @@ class Site:
     def url(self) -> str:
         return self.env.settings.public_url
 
-    def ctx(self, user: User | None = None, agent: str = "") -> Ctx:
+    def ctx(self, user: User | None = None, agent: str = "", market: str = "bazaar") -> Ctx:
         resources, publisher = self.env.resources, self.env.publisher
-        return Ctx(
-            resources, publisher, onswift.MARKETPLACE.policy, "test", remote="192.0.2.1", user_agent=agent, caller=user
-        )
+        policy = msgspec.structs.replace(bazaar.MARKETPLACE.policy, name=market, oauth=self.rules)
+        return Ctx(resources, publisher, policy, "test", remote="192.0.2.1", user_agent=agent, caller=user)
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -62,7 +61,7 @@ class Site:
     async def _begin(self, request: web.Request) -> web.StreamResponse:
         query, secret = request.query, request.cookies.get(COOKIE, "")
         name, role, page = request.match_info["provider"], query.get("role", ""), query.get("page", "")
-        begun = await login.begin(self.ctx(), name, self.rules, role=role, page=page, secret=secret)
+        begun = await login.begin(self.ctx(), name, role=role, page=page, secret=secret)
         return went(begun)
 
     async def _query(self, request: web.Request) -> web.StreamResponse:
@@ -73,12 +72,12 @@ class Site:
 
     async def _finish(self, request: web.Request, callback: Callback) -> web.StreamResponse:
         name, secret = request.match_info["provider"], request.cookies.get(COOKIE, "")
-        return to(await login.finish(self.ctx(), name, callback, secret, self.rules))
+        return to(await login.finish(self.ctx(), name, callback, secret))
 
     async def _redeem(self, request: web.Request) -> web.StreamResponse:
         code, secret = (await request.json())["code"], request.cookies.get(COOKIE, "")
-        account, tokens = await login.redeem(self.ctx(agent="Firefox/1"), code, secret, self.rules)
-        cookies = Cookies(onswift.MARKETPLACE, self.env.resources)
+        account, tokens = await login.redeem(self.ctx(agent="Firefox/1"), code, secret)
+        cookies = Cookies(bazaar.MARKETPLACE, self.env.resources)
         shown = without_tokens(tokens) if cookies.wanted(request) else msgspec.to_builtins(tokens)
         response = web.json_response({"id": str(account.id), "name": account.name, **shown})
         cookies.give(request, response, tokens)
@@ -122,7 +121,7 @@ class Browser:
     site: Site
     http: ClientSession
 
-    async def begin(self, provider: str, role: str = "creator", page: str = "") -> str:
+    async def begin(self, provider: str, role: str = "buyer", page: str = "") -> str:
         """Go to the provider's page, and return its address."""
         query = {"role": role, "page": page}
         async with self.http.get(f"{self.site.url}/oauth/{provider}", params=query) as response:
@@ -153,18 +152,18 @@ class Browser:
         name, _, value = end.fragment.partition("=")
         return {name: value, "path": end.path}
 
-    async def end(self, provider: str, person: str, role: str = "creator", **typed: str) -> dict[str, str]:
+    async def end(self, provider: str, person: str, role: str = "buyer", **typed: str) -> dict[str, str]:
         """Go all the way, and return the fragment."""
         return await self.come_back(await self.choose(await self.begin(provider, role), person, **typed))
 
     async def redeem(self, code: str, **headers: str) -> dict[str, Any]:
         """Exchange the code that one ended with."""
         url = f"{self.site.url}/api/auth/redeem"
-        async with self.http.post(url, json={"code": code}, headers=headers) as response:
+        async with self.http.post(url, json={"code": code}, headers=BEARER | headers) as response:
             answer: dict[str, Any] = await response.json()
             return answer
 
-    async def log_in(self, provider: str, person: str, role: str = "creator", **typed: str) -> dict[str, Any]:
+    async def log_in(self, provider: str, person: str, role: str = "buyer", **typed: str) -> dict[str, Any]:
         """Log in, and return what the page gets."""
         fragment = await self.end(provider, person, role, **typed)
         assert "oauth" in fragment, fragment
@@ -196,7 +195,7 @@ async def serving(env: Environment) -> AsyncIterator[Site]:
 
 async def user_of(site: Site, answer: dict[str, Any]) -> User:
     """Return the caller with the session that a login has opened."""
-    return await logins.authenticate(site.env.resources, "onswift", answer["accessToken"])
+    return await logins.authenticate(site.env.resources, "bazaar", answer["accessToken"])
 
 
 async def providers_of(site: Site, user_id: str | UUID) -> list[str]:

@@ -8,7 +8,9 @@ from playwright.async_api import async_playwright
 
 from tests.browser.conftest import ARGUMENTS, NAMES
 from tests.flow.accounts.oauth.site import Site
+from tests.flow.conftest import at_bazaar
 
+pytestmark = at_bazaar
 REDEEM = """
 async () => {
     const code = location.hash.replace("#oauth=", "");
@@ -25,7 +27,7 @@ async def test_a_browser_goes_to_the_provider_and_comes_back_logged_in(site: Sit
     async with async_playwright() as playwright:
         chromium = await playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         page = await chromium.new_page()
-        await page.goto(f"{site.url}/oauth/{provider}?role=creator")
+        await page.goto(f"{site.url}/oauth/{provider}?role=buyer")
         await page.get_by_role("button", name="Ada Example").click()
         await page.wait_for_url(f"{site.url}/#oauth=*")
         title, answer, cookies = await page.evaluate(REDEEM)

@@ -17,8 +17,10 @@ from core.platform.passwords import hash_password
 from core.privacy import erasure, exports
 from core.work.context import User
 from core.work.unit_of_work import unit_of_work
-from tests.flow.accounts.oauth.site import COOKIE, ELSEWHERE, Browser, Site, providers_of, user_of
+from tests.flow.accounts.oauth.site import COOKIE, Browser, Site, providers_of, user_of
+from tests.flow.conftest import at_bazaar
 
+pytestmark = at_bazaar
 EMAIL_EXISTS = {"oauth-error": "EMAIL_EXISTS", "path": "/"}
 
 
@@ -34,7 +36,7 @@ async def account(site: Site, email: str, *, verified: bool = True) -> User:
 
 async def link(site: Site, browser: Browser, user: User, provider: str, person: str) -> dict[str, str]:
     """Link a provider to a user who is logged in, in a browser; return the fragment."""
-    begun = await login.begin_link(site.ctx(user), provider, site.rules, page="/settings")
+    begun = await login.begin_link(site.ctx(user), provider, page="/settings")
     browser.http.cookie_jar.update_cookies({COOKIE: begun.secret}, URL(site.url))
     return await browser.come_back(await browser.choose(begun.url, person))
 
@@ -121,7 +123,7 @@ async def test_two_users_who_link_the_same_account_at_once_do_not_both_get_it(
     site: Site, browser: Browser, other_browser: Browser
 ) -> None:
     users = [await account(site, f"{name}@example.com") for name in ("ada", "bea")]
-    begun = [await login.begin_link(site.ctx(user), "google", site.rules) for user in users]
+    begun = [await login.begin_link(site.ctx(user), "google") for user in users]
     backs = []
     for one, own in zip(begun, (browser, other_browser), strict=True):
         own.http.cookie_jar.update_cookies({COOKIE: one.secret}, URL(site.url))
@@ -132,12 +134,12 @@ async def test_two_users_who_link_the_same_account_at_once_do_not_both_get_it(
 
 async def test_who_has_not_verified_her_address_links_nothing(site: Site, browser: Browser) -> None:
     user = await account(site, "ada@example.com", verified=False)
-    assert await code_of(login.begin_link(site.ctx(user), "google", site.rules)) == "EMAIL_NOT_VERIFIED"
+    assert await code_of(login.begin_link(site.ctx(user), "google")) == "EMAIL_NOT_VERIFIED"
 
 
 async def test_a_link_that_was_begun_ends_with_its_session(site: Site, browser: Browser) -> None:
     user = await account(site, "ada@example.com")
-    begun = await login.begin_link(site.ctx(user), "google", site.rules)
+    begun = await login.begin_link(site.ctx(user), "google")
     browser.http.cookie_jar.update_cookies({COOKIE: begun.secret}, URL(site.url))
     back = await browser.choose(begun.url, "ben")
     async with unit_of_work(site.ctx()) as work:
@@ -221,9 +223,9 @@ async def test_an_erased_user_is_unknown_to_the_provider_s_account_and_the_expor
 
 async def test_links_of_a_marketplace_are_unknown_in_another(site: Site, browser: Browser) -> None:
     await browser.log_in("google", "ada")
-    elsewhere = replace(site.ctx(), policy=ELSEWHERE)
-    begun = await login.begin(elsewhere, "google", site.rules)
+    elsewhere = site.ctx(market="elsewhere")
+    begun = await login.begin(elsewhere, "google")
     back = await browser.choose(begun.url, "ada")
     callback = login.Callback(back.fields["state"], back.fields["code"])
-    end = await login.finish(elsewhere, "google", callback, begun.secret, site.rules)
+    end = await login.finish(elsewhere, "google", callback, begun.secret)
     assert urlsplit(end).fragment == "oauth-error=OAUTH_NO_ACCOUNT"

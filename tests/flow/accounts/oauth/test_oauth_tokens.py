@@ -21,16 +21,15 @@ from joserfc.jwk import OctKey, RSAKey
 from cli.login_provider.people import PEOPLE
 from core.accounts.oauth import flows, links, login
 from core.accounts.oauth.providers import DISCOVERY
-from core.accounts.sessions import Account
 from core.base import clock, errors
 from core.base.errors import AppError
 from core.limits.budget import Window
 from core.platform import outgoing
 from core.platform.db import Connection
-from core.work.unit_of_work import UnitOfWork
 from tests.flow.accounts.oauth.site import Browser, Site
-from tests.flow.conftest import PATIENCE
+from tests.flow.conftest import PATIENCE, at_bazaar
 
+pytestmark = at_bazaar
 ADA = PEOPLE["ada"]
 INVALID, AWAY = "OAUTH_TOKEN_INVALID", "PROVIDER_UNAVAILABLE"
 
@@ -68,7 +67,7 @@ WRONG: dict[str, dict[str, object]] = {
 async def log_in(site: Site, token: str, nonce: str, provider: str = "google") -> str:
     """Log in by a token of an app, and return the error's code, or "" if there is none."""
     try:
-        await login.log_in_by_token(site.ctx(), provider, token, nonce, site.rules, role="creator", given_name="Ada")
+        await login.log_in_by_token(site.ctx(), provider, token, nonce, role="buyer", given_name="Ada")
     except AppError as error:
         return error.kind.code
     return ""
@@ -83,22 +82,24 @@ async def by_app(site: Site, provider: str = "google") -> str:
 async def test_what_a_marketplace_keeps_of_a_new_user_is_stored_with_her_or_she_is_not(site: Site) -> None:
     seen: list[str] = []
 
-    async def joined(_work: UnitOfWork, account: Account) -> None:
-        seen.append(f"{account.role} {account.name}")
+    async def joined(_db: Connection, _user_id: UUID, role: str) -> None:
+        seen.append(role)
         if len(seen) == 1:
             raise errors.EMAIL_EXISTS.error()
 
     async def log_in() -> None:
-        nonce = login.new_nonce(site.ctx())
+        ctx = site.ctx()
+        ctx = replace(ctx, policy=msgspec.structs.replace(ctx.policy, joined=joined))
+        nonce = login.new_nonce(ctx)
         token = site.provider.id_token("google", ADA, nonce)
-        await login.log_in_by_token(site.ctx(), "google", token, nonce, site.rules, joined, role="talent")
+        await login.log_in_by_token(ctx, "google", token, nonce, role="seller")
 
     with pytest.raises(AppError):
         await log_in()
     assert await site.env.resources.db.fetchval("select count(*) from users") == 0
     for _ in range(2):
         await log_in()
-    assert seen == ["talent Ada Example"] * 2
+    assert seen == ["seller"] * 2
 
 
 @pytest.mark.parametrize("provider", ["google", "apple", "facebook"])
@@ -107,7 +108,7 @@ async def test_an_app_logs_in_by_an_id_token(site: Site, provider: str) -> None:
     client_id = "local-web" if provider == "facebook" else "local-app"
     token = site.provider.id_token(provider, ADA, nonce, client_id)
     account, tokens = await login.log_in_by_token(
-        site.ctx(), provider, token, nonce, site.rules, role="creator", given_name="Ada Example"
+        site.ctx(), provider, token, nonce, role="buyer", given_name="Ada Example"
     )
     assert account.name == "Ada Example"
     assert tokens.access_token
@@ -368,7 +369,7 @@ async def test_discovery_leads_to_no_other_host(site: Site, field: str) -> None:
     }
     site.provider.answers[f"/google{DISCOVERY}"] = lambda: web.Response(body=msgspec.json.encode(document))
     with pytest.raises(AppError) as refused:
-        await login.begin(site.ctx(), "google", site.rules)
+        await login.begin(site.ctx(), "google")
     assert refused.value.kind.code == AWAY
 
 
