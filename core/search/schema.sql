@@ -205,9 +205,12 @@ language sql immutable strict parallel safe return (
     )
 )::tsquery;
 
--- What a query asks for: names as they were typed; all words, in names and texts; all of them with a slip in words of the name, and
--- with words as written, for the rank. All null: it has no words. The first 16 count.
-create function search_query(given text, out exact tsquery, out normal tsquery, out near tsquery)
+-- What a query asks for: names as they were typed; all words, in names and texts; the same with neighbours that others write as one
+-- word (null: it has one word); both of these; all words with a slip in those of the name, and with words as written, for the rank. All
+-- null: it has no words. The first 16 count. Joined words are asked apart, because an index skips most rows only if every word must be there.
+create function search_query(
+    given text, out exact tsquery, out apart tsquery, out joined tsquery, out normal tsquery, out near tsquery
+)
 language plpgsql immutable strict parallel safe set plan_cache_mode = force_generic_plan as $$
 declare
     words text[] := (string_to_array(search_normal(left(given, 400)), ' '))[:16];
@@ -222,6 +225,7 @@ declare
     telling text[] := '{}';
     near_telling text[] := '{}';
     silent text[] := '{}';
+    one_less tsquery;
 begin
     if words = '{}' then
         return;
@@ -254,18 +258,20 @@ begin
         telling := telling || places[i];
         near_telling := near_telling || concat_ws('|', in_name, in_text, '''' || nullif(word, stem) || '''', slips);
     end loop;
-    normal := search_all(telling, silent, texts);
+    apart := search_all(telling, silent, texts);
     near := search_all(near_telling, silent, texts);
-    for i in 1 .. cardinality(words) - 1 loop -- words that others write as one
+    for i in 1 .. cardinality(words) - 1 loop
         for more in 1 .. least(2, cardinality(words) - i) loop
             word := left(array_to_string(words[i:i + more], ''), 64);
             in_text := '|''*' || search_stem(word) || '''|''' || search_stem(word) || '''';
-            normal := normal || search_all(
+            one_less := search_all(
                 places[:i - 1] || (format('''@%s'':*', word) || coalesce(in_text, '')) || places[i + more + 1:], '{}', '{}'
             );
+            joined := coalesce(joined || one_less, one_less);
         end loop;
     end loop;
-    exact := (select string_agg(format('''=%s''', left(w, 64)), '&') from unnest(written) w)::tsquery && normal;
+    normal := coalesce(apart || joined, apart);
+    exact := (select string_agg(format('''=%s''', left(w, 64)), '&') from unnest(written) w)::tsquery && apart;
 end $$;
 
 -- What finds a text among those of one key, such as a conversation: its words as in search_text, each behind the key. So one index

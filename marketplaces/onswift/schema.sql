@@ -95,8 +95,8 @@ $$;
 -- Finds talents: `wanted` of them after the first `skipped`, and how many there are up to `depth`; none of `hidden`. Null, '' and
 -- '{}' mean: whatever.
 --
--- Names as they were typed come before all else that fits, and that before names with a slip (and, where nothing fits at all, with
--- several). Each kind is taken by rating and sorted by relevance in blocks of `block`, so that a page does not change when one looks
+-- Names as they were typed come before all else that fits, then what others write as one word, then names with a slip (and, where
+-- nothing fits at all, with several). Each kind is taken by rating and sorted by relevance in blocks of `block`, so that a page does not change when one looks
 -- deeper. A total of less than `depth` is all there are; onswift.count_talents counts the others.
 -- Planned anew for each call: what is not asked for falls out of the plan. The other settings tell the planner what its model of a
 -- scan that stops early leaves out: the rows of an order are scattered over the table.
@@ -109,7 +109,7 @@ set plan_cache_mode = force_custom_plan set random_page_cost = 1.5 set effective
 declare
     asked record;
     terms tsquery;
-    but tsquery; -- what an earlier kind has found
+    but tsquery; -- what earlier kinds have found
     page uuid[];
     passed int; -- whole blocks before the page
     matches int;
@@ -118,15 +118,16 @@ begin
     ids := '{}';
     total := 0;
     select * into asked from search_query(query);
-    for kind in 1 .. 3 loop
-        terms := case kind when 1 then asked.exact when 2 then asked.normal else asked.near end;
-        continue when terms is null and (query <> '' or kind > 1) or kind = 3 and (terms = but or total >= slips_below);
+    for kind in 1 .. 4 loop
+        terms := case kind when 1 then asked.exact when 2 then asked.apart when 3 then asked.joined else asked.near end;
+        but := case kind when 2 then asked.exact when 3 then asked.apart when 4 then asked.normal end;
+        continue when terms is null and (query <> '' or kind > 1) or kind = 4 and (terms = but or total >= slips_below);
         passed := greatest(skipped - total, 0) / block * block;
         with best as (
             select t.user_id, t.rating, t.rating_count, case when terms is not null then t.words end as words
             from onswift.matching_talents(terms, but, wanted_traits, min_rate, max_rate, min_rating, hidden) t
-            -- Slips are many words, each of which the planner takes for more common than it is; so it must not walk along the ratings.
-            order by case when kind = 3 then t.rating + 0::real else t.rating end desc, t.rating_count desc, t.user_id desc
+            -- Slips and joined words are many, each of which the planner takes for more common than it is; so it must not walk along the ratings.
+            order by case when kind > 2 then t.rating + 0::real else t.rating end desc, t.rating_count desc, t.user_id desc
             offset passed limit greatest(depth - total - passed, 0)
         ),
         placed as (
@@ -147,7 +148,6 @@ begin
         ids := ids || page;
         total := total + passed + matches;
         exit when total >= depth;
-        but := terms;
     end loop;
 
     if total = 0 and asked.normal is not null then

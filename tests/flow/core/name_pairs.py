@@ -102,6 +102,7 @@ ORDERS: list[tuple[str, list[str]]] = [
     ("علي", ["علي حسن", "على حسن"]),
     ("हिंदी", ["हिंदी मंच", "हिन्दी मंच"]),
     ("김민수", ["김민수", "김 민수", "김밍수"]),
+    ("Anna Lena", ["Anna Lena Roy", "Ánna Lena Roy", "Annalena Roy", "Anna Lenu Roy"]),
 ]
 # What is asked, and a title or a text of which it finds, or does not find, words.
 TEXTS: list[tuple[str, str]] = [

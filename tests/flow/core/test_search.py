@@ -57,7 +57,7 @@ async def test_words_of_a_title_are_found_as_one(db: asyncpg.Connection) -> None
 
 
 @pytest.mark.parametrize(("q", "names"), ORDERS)
-async def test_as_typed_comes_before_the_normal_form_and_that_before_a_slip(
+async def test_as_typed_comes_before_the_normal_form_then_joined_words_then_a_slip(
     db: asyncpg.Connection, q: str, names: list[str]
 ) -> None:
     insert = """
