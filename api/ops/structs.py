@@ -26,9 +26,10 @@ Delivery = Literal["read", "delivered", "behind", "pending", "not_joined", "offl
 
 
 class Operator(msgspec.Struct, frozen=True):
-    """Who asks."""
+    """Who asks, and what she may decide in the review queue: "market/kind"."""
 
     name: str
+    queues: list[str]
 
 
 class Hub(msgspec.Struct, frozen=True, rename="camel"):
@@ -160,11 +161,15 @@ class JobList(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class ReportQuery(msgspec.Struct, frozen=True, rename="camel"):
-    """`before`: the last report of the page before; `userId`: about this user alone; `status`: of this alone."""
+    """`before`: the last report of the page before; `userId`: about this user alone; `status`: of this alone.
+
+    `subjectId`: about this message, or about the user herself.
+    """
 
     before: UUID | None = None
     user_id: UUID | None = None
     status: Status | None = None
+    subject_id: UUID | None = None
     limit: Limit = 50
 
 
