@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from core.accounts.status.states import Standing
 from core.base.paging import Limit
 from core.operations.inspection import (
     ConversationFound,
@@ -79,10 +80,13 @@ class SocketOnHub(msgspec.Struct, frozen=True):
 class UserPage(msgspec.Struct, frozen=True, rename="camel"):
     """A user: her sessions, where their sockets are, her newest conversations.
 
+    `standing`: of her account, unless it is deleted; `nextStatuses`: what it may become.
     `unheard`: hubs that did not answer in time; without `heardAll` there may be others, and she may be connected to one.
     """
 
     user: UserFound
+    standing: Standing | None
+    next_statuses: list[AccountStatus]
     sessions: list[LoginRow]
     sockets: list[SocketOnHub]
     conversations: list[ConversationOfUser]

@@ -19,8 +19,8 @@ class ReviewTask(msgspec.Struct, frozen=True, rename="camel"):
     """A task: what is to be decided about a subject, and why. `facts` are `{name, value}`, for display.
 
     `state`: open, or the decision that was made last; without `decidedAt` it can still be decided. `version` counts changes of
-    the facts. `heldBy` is the name of its present holder, until `heldUntil`. `isMine`: the caller holds it; `isDecider`: the caller
-    has decided it; `isExcluded`: the caller must not. `appealOf`: the task whose decision is appealed.
+    the facts. `heldBy` is the name of its present holder, until `heldUntil`. `isMine`: the caller holds it; `isDecider`: the
+    caller has decided it; `isExcluded`: the caller must not. `appealOf`: the task whose decision is appealed.
     """
 
     id: UUID

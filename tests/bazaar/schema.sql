@@ -8,7 +8,8 @@ create table bazaar.listings (
     price_cents int not null,
     description text not null,
     created_at timestamptz not null,
-    sold_at timestamptz
+    sold_at timestamptz,
+    verdict text not null default '' -- of the review queue
 );
 create index listings_latest on bazaar.listings (created_at desc, id desc);
 create index listings_seller on bazaar.listings (seller_id);

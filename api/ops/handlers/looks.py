@@ -26,6 +26,7 @@ from api.ops.structs import (
 from api.ops.tracing import has_delivered, trace_member
 from core import reports
 from core.accounts import emails
+from core.accounts.status.states import OF_USER, STATES
 from core.base import errors
 from core.limits.away import REDIS_AWAY
 from core.market.endpoints import review
@@ -119,8 +120,11 @@ async def get_user(ctx: OperatorCtx, user_id: UUID) -> UserPage:
     user = found(await inspection.USER(ctx.db, user_id), errors.USER_NOT_FOUND.error())
     await ctx.record_look("user.look", user_id)
     answers = await ctx.hubs.ask(SeeUser(user_id))
+    standing = await OF_USER(ctx.db, user_id)
     return UserPage(
         user,
+        standing,
+        sorted(STATES[standing.status].next) if standing else [],
         await inspection.LOGINS(ctx.db, user_id, MOST_SESSIONS),
         [
             SocketOnHub(hub, one)
