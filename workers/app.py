@@ -35,6 +35,7 @@ from core.operations.tidy import tidy
 from core.platform.db import UNAVAILABLE_ERRORS
 from core.platform.observability import logs
 from core.privacy import erasure
+from core.review_queue.gauges import ReviewGauges
 from core.work import dead_jobs
 from core.work.context import Ctx, Resources
 from core.work.jobs import (
@@ -67,7 +68,6 @@ from workers.mail import mail_user, send_mail
 from workers.notifications import mail_notification, push_notification
 from workers.phones import send_text, text_code
 from workers.push import PushProvider, open_push
-from workers.review import ReviewGauges
 from workers.running import JOB_SECONDS, Functions, periodic
 from workers.sms import SmsSender, open_sms
 
