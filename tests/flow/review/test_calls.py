@@ -16,7 +16,7 @@ from tests.bazaar.story import pictures
 from tests.flow.api.conftest import SECRET, Caller, audited, operating
 from tests.flow.conftest import Environment
 from tests.flow.onswift.uploading import image
-from tests.flow.workers.test_files import checked
+from workers.files import FileChecks
 
 IDS = BigintIds("bazaar")
 
@@ -137,7 +137,8 @@ async def test_the_pictures_of_a_subject_are_shown_by_links_for_some_minutes(
     (task,) = (await operator.get("/review/tasks")).body["tasks"]
     path = f"/review/tasks/{task['id']}"
     assert (await operator.get(path)).body["pictures"] == [], "not before it was checked"
-    await checked(env)
+    file_id = UUID(IDS.taken(added.body["data"]["files"][0]["id"]))
+    await FileChecks(env.resources, env.publisher).check(file_id)
     (picture,) = (await operator.get(path)).body["pictures"]
     there = picture["url"].removeprefix(env.settings.public_url)
     async with api.client.get(there) as response:
