@@ -612,7 +612,7 @@ create index review_tasks_queue on review_tasks (priority desc, created_at, id) 
 -- table.HELD
 create index review_tasks_held on review_tasks (held_by) where held_by is not null;
 -- table.DECIDED, table.FORGET and the statistics
-create index review_tasks_decided on review_tasks (decided_at) where decided_at is not null;
+create index review_tasks_decided on review_tasks (decided_at desc, id) where decided_at is not null;
 -- table.OF_SUBJECT
 create index review_tasks_subject on review_tasks (market, subject_id);
 -- erasure: what is about a user

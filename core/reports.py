@@ -217,7 +217,7 @@ async def resolve(ctx: Ctx, reviewer: Reviewer, id: UUID, note: str) -> Reported
 async def _resolve_one(ctx: Ctx, reviewer: Reviewer, id: UUID, note: str) -> None:
     async with unit_of_work(ctx) as work:
         if await RESOLVE(work.db, id, clock.now(), reviewer.name, note):
-            await work.record("report.resolve", id, **reviewer.facts)
+            await work.record("report.resolve", id, None, **reviewer.facts)
 
 
 async def _resolve_all(work: UnitOfWork, task: ReviewTask, decision: Decision) -> None:
@@ -225,7 +225,7 @@ async def _resolve_all(work: UnitOfWork, task: ReviewTask, decision: Decision) -
     message = task.subject_id if task.subject_type == "message" else None
     by = decision.reviewer
     for report in await RESOLVE_ALL(work.db, task.user_id, message, clock.now(), by.name, decision.note):
-        await work.record("report.resolve", report.id, **by.facts)
+        await work.record("report.resolve", report.id, None, **by.facts)
 
 
 REVIEW: Final = ReviewKind(KIND, {OPEN: (RESOLVED, "dismiss")}, _resolve_all, is_evidence=True)

@@ -48,7 +48,7 @@ async def decide(
         await table.DECIDE(work.db, reviewer.id, task.id, name, note, name not in kind.decisions)
         await kind.decided(work, task, Decision(name, note, reviewer))
         facts = {"kind": kind.name, "subject": str(task.subject_id), "before": task.state, "decision": name}
-        await work.record("review.decide", task.id, **facts, **reviewer.facts)
+        await work.record("review.decide", task.id, None, **facts, **reviewer.facts)
         return found(await table.TASK(work.db, reviewer.id, task.id), errors.REVIEW_TASK_NOT_FOUND.error())
 
 

@@ -146,4 +146,4 @@ async def _now(work: UnitOfWork, reviewer: Reviewer, task_id: UUID) -> ReviewTas
 
 
 async def _record(work: UnitOfWork, action: str, reviewer: Reviewer, task: ReviewTask) -> None:
-    await work.record(action, task.id, kind=task.kind, subject=str(task.subject_id), **reviewer.facts)
+    await work.record(action, task.id, None, kind=task.kind, subject=str(task.subject_id), **reviewer.facts)

@@ -61,7 +61,8 @@ insert into review_tasks
      decided_by, decided_at, held_by, held_until)
 select gen_random_uuid(), 'onswift', 'report', 'user', gen_random_uuid(), pg_temp.id(n), 'x', '[]', n % 10, '{}', now(), now(),
     case when n % 4 = 0 then 'open' else 'dismiss' end, case when n % 4 <> 0 then 'operator:' || n % 9 end,
-    case when n % 4 <> 0 then now() end, case when n % 12 = 0 then 'operator:' || n % 9 end, case when n % 12 = 0 then now() end
+    case when n % 4 <> 0 then now() - n * interval '1 minute' end,
+    case when n % 12 = 0 then 'operator:' || n % 9 end, case when n % 12 = 0 then now() end
 from generate_series(1, 3000) n;
 insert into review_notes (id, task_id, written_by, text, created_at)
 select gen_random_uuid(), id, 'operator:x', 'x', now() from review_tasks;

@@ -30,7 +30,8 @@ async def tell(story: Story) -> None:
     for id in listings:
         await story.make(ann, "POST", "/listings/{listing_id}/submit", id)
     await story.call(mod, "GET", "/review/tasks", params={"kind": "listing"})
-    first = (await story.make(mod, "POST", "/review/tasks/next"))["data"]["task"]["id"]
+    taken = await story.call(mod, "POST", "/review/tasks/next", params={"kind": "listing"})
+    first = taken["data"]["task"]["id"]
     await story.make(mod, "GET", TASK, first)
     await story.make(mod, "POST", TASK + "/notes", first, text="Looks odd")
     await story.make(mod, "POST", TASK + "/release", first)
