@@ -3,6 +3,7 @@ create table review_tasks (
     id uuid primary key,
     market text not null,
     kind text not null,
+    queue text not null generated always as (market || '/' || kind) stored,
     subject_type text not null,
     subject_id uuid not null,
     user_id uuid references users on delete cascade,

@@ -60,7 +60,7 @@ UNDECIDED = Many(
         count(*) filter (where created_at <= now() - interval '1 day' and created_at > now() - interval '7 days') as within_week,
         count(*) filter (where created_at <= now() - interval '7 days') as older,
         count(*) filter (where due_at < now()) as late, min(created_at) as oldest_at
-    from review_tasks where decided_at is null and ($1::text[] is null or market || '/' || kind = any ($1))
+    from review_tasks where decided_at is null and ($1::text[] is null or queue = any ($1))
     group by market, kind order by market, kind""",
 )
 # Decided since $2.
@@ -70,14 +70,14 @@ DECIDED = Many(
     select market, kind, count(*) as decided,
         percentile_cont(0.5) within group (order by extract(epoch from decided_at - created_at)::float8) as median_seconds,
         count(*) filter (where decided_at > due_at) as late
-    from review_tasks where decided_at >= $2 and market || '/' || kind = any ($1::text[])
+    from review_tasks where decided_at >= $2 and queue = any ($1::text[])
     group by market, kind order by market, kind""",
 )
 DAYS = Many(
     ReviewerDay,
     """
     select (decided_at at time zone 'UTC')::date as day, reviewer_name(decided_by) as reviewer, count(*) as decided
-    from review_tasks where decided_at >= $2 and market || '/' || kind = any ($1::text[])
+    from review_tasks where decided_at >= $2 and queue = any ($1::text[])
     group by day, decided_by order by day desc, decided desc, reviewer limit $3""",
 )
 

@@ -70,13 +70,13 @@ TASK = One(ReviewTask, _TASK + " where t.id = $2")
 LOCKED = One(ReviewTask, _TASK + " where t.id = $2 for no key update of t")
 # Queues are "market/kind" ($2). Open ones (true), those that were put aside (false) or both; of one holder, if she is named.
 _UNDECIDED = """
-    where t.decided_at is null and t.market || '/' || t.kind = any ($2::text[]) and ($3::bool is null or (t.state = 'open') = $3)
+    where t.decided_at is null and t.queue = any ($2::text[]) and ($3::bool is null or (t.state = 'open') = $3)
         and (not $4::bool or t.held_by = $1 and t.held_until > now())"""
 UNDECIDED = Many(ReviewTask, _TASK + _UNDECIDED + " order by t.priority desc, t.created_at, t.id limit $5 offset $6")
 COUNT_UNDECIDED = Scalar(int, "select count(*) from review_tasks t" + _UNDECIDED)  # noqa: S608
 # Likewise; those that the asking one has decided, or all.
 _DECIDED = """
-    where t.decided_at is not null and t.market || '/' || t.kind = any ($2::text[]) and (not $3::bool or t.decided_by = $1)"""
+    where t.decided_at is not null and t.queue = any ($2::text[]) and (not $3::bool or t.decided_by = $1)"""
 DECIDED = Many(ReviewTask, _TASK + _DECIDED + " order by t.decided_at desc, t.id limit $4 offset $5")
 COUNT_DECIDED = Scalar(int, "select count(*) from review_tasks t" + _DECIDED)  # noqa: S608
 OF_SUBJECT = Many(
@@ -128,7 +128,7 @@ TAKE_NEXT = Scalar(
     """
     update review_tasks set held_by = $1, held_until = now() + $3::interval where id = (
         select t.id from review_tasks t
-        where t.decided_at is null and t.state = 'open' and t.market || '/' || t.kind = any ($2::text[])
+        where t.decided_at is null and t.state = 'open' and t.queue = any ($2::text[])
             and (t.held_until is null or t.held_until <= now()) and $1 <> all (t.excluded)
         order by t.priority desc, t.created_at, t.id limit 1 for update skip locked
     ) returning id""",
