@@ -175,6 +175,11 @@ class Queue {
     this.#redrawList();
   }
 
+  #toggleCurrent() {
+    const task = this.#tasks.find(({ id }) => id === this.id);
+    if (task && !task.decidedAt) this.#toggle(task);
+  }
+
   #redrawList() {
     for (const node of this.list.children) {
       const task = this.#tasks.find(({ id }) => id === node.dataset.key);
@@ -299,7 +304,7 @@ class Queue {
       r: () => task?.isMine && this.#release(),
       m: () => this.panel.focusNote(),
       b: () => this.panel.togglePictures(),
-      x: () => task && !task.decidedAt && this.#toggle(task),
+      x: () => this.#toggleCurrent(),
       Escape: () => this.#choose(null),
       "?": showKeys,
     };

@@ -119,7 +119,8 @@ export class TaskPanel {
       node.append(el("img", { src: thumbnailUrl ?? url, alt: fileName, loading: "lazy" }));
       return el("figure", node, el("figcaption", el("a", { href: url, target: "_blank", rel: "noopener noreferrer" }, fileName)));
     };
-    return [el("p.muted", "Blurred until you want to see them: click, or press ", el("kbd", "b"), "."), el("div.gallery", pictures.map(one))];
+    const hint = el("p.muted", "Blurred until you want to see them: click", el("span.by-key", ", or press ", el("kbd", "b")), ".");
+    return [hint, el("div.gallery", pictures.map(one))];
   }
 
   #decision({ decisions, isMine, heldBy, isExcluded, decidedAt }) {
