@@ -171,6 +171,7 @@ def test_the_queue_fits_a_phone_and_looks_right(console: Console, scene: Scene, 
         one.report(f"/users/{id}", "harassment", "Writes to me every night, under ever new names. " * 4)
     in_database(scene, "update review_tasks set due_at = now() - interval '1 hour' where facts::text like '%Two%'")
     console.open("queue")
+    expect(rows(console)).to_have_count(4)
     console.page.keyboard.press("n")
     expect(panel(console)).to_contain_text("You hold it")
     panel(console).get_by_label("New note").fill("The same as last week, see the other account.")
@@ -181,10 +182,12 @@ def test_the_queue_fits_a_phone_and_looks_right(console: Console, scene: Scene, 
         (task, "task"),
         (re.sub(r"queue/[^?]*", "queue/", task), "queue"),
         ("#/statistics", "statistics"),
+        (f"#/users/{id}", "user"),
     ):
         console.page.goto(place if place.startswith("http") else f"{scene.server.url}/console{place}")
         console.page.wait_for_load_state("networkidle")
         expect(console.page.locator("[aria-busy=true]")).to_have_count(0)
+        console.page.evaluate("document.querySelector('#view').scrollTop = 0")
         for size, scheme in ((DESKTOP, "light"), (DESKTOP, "dark"), (PHONE, "light")):
             console.page.set_viewport_size(size)
             console.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type] # a literal, through a tuple

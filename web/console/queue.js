@@ -162,6 +162,7 @@ class Queue {
       "button.task",
       { onclick: () => this.#choose(task.id) },
       el("span.what", el("b", subjectOf(task)), task.priority > 0 && badge(`Priority ${task.priority}`, task.priority > 2 ? "bad" : "warn")),
+      el("span.preview", previewOf(task)),
       el("small", labelOf(task.kind), task.reason && ` · ${task.reason}`, task.appealOf && " · appeal", " · ", moment(task.decidedAt ?? task.createdAt)),
       el("small", ...standingOf(task)),
     );
@@ -209,6 +210,7 @@ class Queue {
     history.replaceState(null, "", `${location.pathname}#/queue/${id ?? ""}?${this.#place({ page: this.pageNumber }).split("?")[1]}`);
     this.said.textContent = this.problem.textContent = "";
     this.node.classList.toggle("chosen", Boolean(id));
+    this.node.parentNode.scrollTop = 0;
     this.#redrawList();
     this.list.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
     this.#task = null;
@@ -313,6 +315,11 @@ class Queue {
     event.preventDefault();
     action();
   }
+}
+
+/** The first fact that is not the name of the subject. */
+function previewOf({ facts }) {
+  return facts.find(({ name }) => !["Title", "Name"].includes(name))?.value ?? "";
 }
 
 function standingOf({ heldBy, isMine, decidedAt, decidedBy, state, dueAt }) {

@@ -13,6 +13,7 @@ export function labelOf(name) {
 export function subjectOf({ subjectType, userName, facts: known }) {
   const title = known.find(({ name }) => ["Title", "Name"].includes(name))?.value;
   if (title) return title;
+  if (subjectType === "user" && userName) return userName;
   return userName ? `${labelOf(subjectType)} of ${userName}` : labelOf(subjectType);
 }
 
