@@ -5,10 +5,11 @@ from aiohttp import web
 from api.ops import handlers
 from api.ops.endpoint import OperatorEndpoint
 from api.ops.operators import OPERATOR, Operators
+from core import reports
 from core.base import errors
 from core.base.publisher import Publisher
 from core.limits.budget import Rate
-from core.market.endpoints import review
+from core.market.endpoints.review import tasks as review
 from core.market.market import Marketplace, get, post
 from core.review_queue.kinds import ADMIN
 from core.work.context import Resources
@@ -16,6 +17,7 @@ from core.work.policy import Policy
 from realtime.operations.admin_client import AdminClient
 
 ADMINS = frozenset({ADMIN})
+MODERATORS = frozenset({ADMIN, reports.REVIEW.role})
 USUAL = Rate("operators", 1200, 60)  # a console asks every two seconds
 
 ROUTES = (
@@ -35,11 +37,11 @@ ROUTES = (
     post("/ops/sessions/{sessionId}/end", handlers.end_session, OPERATOR, errors.SESSION_NOT_FOUND),
     get("/ops/conversations/{conversationId}", handlers.get_conversation, OPERATOR, errors.CONVERSATION_NOT_FOUND),
     get("/ops/messages/{messageId}/trace", handlers.trace, OPERATOR, errors.MESSAGE_NOT_FOUND),
-    get("/ops/reports", handlers.list_reports, OPERATOR),
+    get("/ops/reports", handlers.list_reports, MODERATORS),
     post(
         "/ops/reports/{reportId}/resolve",
         handlers.resolve_report,
-        OPERATOR,
+        MODERATORS,
         errors.REPORT_NOT_FOUND,
         errors.REVIEW_TASK_TAKEN,
         errors.REVIEW_TASK_DECIDED,

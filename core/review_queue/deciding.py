@@ -45,7 +45,10 @@ async def decide(
             raise errors.DECISION_NOT_POSSIBLE.error(f"What is {task.state} can become: {possible}")
         if version not in (None, task.version):
             raise errors.PRECONDITION_FAILED.error()
-        await table.DECIDE(work.db, reviewer.id, task.id, name, note, name not in kind.decisions)
+        is_final = name not in kind.decisions
+        await table.DECIDE(work.db, reviewer.id, task.id, name, note, is_final)
+        if note and not is_final:  # the next decision has a note of its own
+            await table.NOTE(work.db, reviewer.id, work.new_id(), task.id, note)
         await kind.decided(work, task, Decision(name, note, reviewer))
         facts = {"kind": kind.name, "subject": str(task.subject_id), "before": task.state, "decision": name}
         await work.record("review.decide", task.id, None, **facts, **reviewer.facts)

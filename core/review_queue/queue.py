@@ -15,6 +15,7 @@ from core.platform.db import Connection, Db, found
 from core.review_queue import table
 from core.review_queue.kinds import Reviewer, ReviewKind, Subject
 from core.review_queue.table import ReviewTask
+from core.work import audit
 from core.work.context import Ctx
 from core.work.policy import Policy
 from core.work.unit_of_work import UnitOfWork, unit_of_work
@@ -32,11 +33,12 @@ async def request(
     facts: Mapping[str, str] | None = None,
     *,
     priority: int = 0,
-    raises: bool = True,
+    raises: bool = False,
 ) -> UUID:
     """Have somebody decide about a subject; return the id of its one open task of this kind.
 
-    `priority`: 0 to 9. Asked for again, the open task rises by one unless not `raises`, and is open again if it was put aside.
+    `priority`: 0 to 9; `raises`: a task that there is or was rises by one, as somebody else asks. Asked for again with other facts
+    it shows those, and is open again if it was put aside.
     Call it before the subject's own rows are locked: a decision locks the task first.
     """
     shown = [{"name": name, "value": value} for name, value in (facts or {}).items()]
@@ -146,4 +148,6 @@ async def _now(work: UnitOfWork, reviewer: Reviewer, task_id: UUID) -> ReviewTas
 
 
 async def _record(work: UnitOfWork, action: str, reviewer: Reviewer, task: ReviewTask) -> None:
-    await work.record(action, task.id, None, kind=task.kind, subject=str(task.subject_id), **reviewer.facts)
+    policy, _ = reviewer.queues[f"{task.market}/{task.kind}"]
+    facts: dict[str, object] = {"kind": task.kind, "subject": str(task.subject_id), **reviewer.facts}
+    await audit.record(replace(work.ctx, policy=policy), work.db, action, task.id, facts)

@@ -91,23 +91,25 @@ OPEN_ABOUT = Scalar(
     select id from review_tasks
     where market = $1 and kind = $2 and subject_id = $3 and decided_at is null and appeal_of is null""",
 )
-# One open task of each kind about a subject: a repeat raises it ($11), and brings it back if it was put aside. After a decision
-# there is a new one, above the one before. Facts that are evidence ($12) stay as they were first.
+# One open task of each kind about a subject. A repeat that raises ($11: 1, else 0) or brings other facts opens it again if it was
+# put aside; facts that are evidence ($12) stay as they were first. After a decision there is a new task, above it if this raises.
+_NEWER = "not $12 and t.facts is distinct from excluded.facts"
 REQUEST = Scalar(
     UUID,
     f"""
     insert into review_tasks as t
         (id, market, kind, subject_type, subject_id, user_id, reason, facts, priority, excluded, created_at, due_at)
     select $1, $2::text, $3::text, $4, $5::uuid, $6, $7, $8, least({MOST_PRIORITY}, greatest($9, (
-            select p.priority + 1 from review_tasks p
-            where p.market = $2 and p.kind = $3 and p.subject_id = $5 order by p.created_at desc limit 1
+            select p.priority + $11 from review_tasks p
+            where $11 > 0 and p.market = $2 and p.kind = $3 and p.subject_id = $5 order by p.created_at desc limit 1
         ))), array_remove(array['user:' || $6::uuid], null), now(), now() + $10::interval
     on conflict (market, kind, subject_id) where decided_at is null and appeal_of is null do update
-        set priority = least({MOST_PRIORITY}, greatest(t.priority, $9) + $11::int),
-            reason = case when $12 then t.reason else excluded.reason end,
-            facts = case when $12 then t.facts else excluded.facts end,
-            version = t.version + case when $12 then 0 else 1 end,
-            state = case when $11 > 0 then 'open' else t.state end, decided_by = case when $11 > 0 then null else t.decided_by end
+        set priority = least({MOST_PRIORITY}, greatest(t.priority, $9) + $11),
+            reason = case when {_NEWER} then excluded.reason else t.reason end,
+            facts = case when {_NEWER} then excluded.facts else t.facts end,
+            version = t.version + case when {_NEWER} then 1 else 0 end,
+            state = case when $11 > 0 or {_NEWER} then 'open' else t.state end,
+            decided_by = case when $11 > 0 or {_NEWER} then null else t.decided_by end
     returning id""",  # noqa: S608 - no input in it
 )
 # Once for each task ($1), with $2 as its id. Who made the decision must not decide about it again.

@@ -65,11 +65,19 @@ class Queue:
     def reviewer(self, name: str, *roles: str) -> Reviewer:
         return kinds.operator(name, frozenset(roles or {"moderator"}), [self.policy])
 
-    async def ask(self, *, subject: UUID | None = None, user_id: UUID | None = None, priority: int = 0) -> UUID:
+    async def ask(
+        self,
+        *,
+        subject: UUID | None = None,
+        user_id: UUID | None = None,
+        priority: int = 0,
+        title: str = "Lamp",
+        raises: bool = False,
+    ) -> UUID:
         """Have somebody decide about a listing."""
         async with unit_of_work(self.ctx) as work:
             about = Subject("listing", subject or uuid7(), user_id)
-            return await queue.request(work, LISTING, about, "new", {"Title": "Lamp"}, priority=priority)
+            return await queue.request(work, LISTING, about, "new", {"Title": title}, priority=priority, raises=raises)
 
     async def let_leases_end(self) -> None:
         """Have all leases be over."""

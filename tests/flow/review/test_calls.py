@@ -159,6 +159,7 @@ async def test_an_operator_with_roles_does_what_they_are_for(api: BazaarApi, env
             assert len((await olga.get("/me")).body["queues"]) == (2 if decides else 0)
             assert len((await olga.get("/review/tasks")).body["tasks"]) == (1 if decides else 0)
             assert bool((await olga.post("/review/tasks/next")).body["task"]) is decides
+            assert (await olga.get("/reports")).status == (200 if decides else 403)
             assert (await olga.get("/jobs")).status == (200 if is_admin else 403)
             assert (await olga.post("/hubs/x/drain")).code == ("HUB_NOT_FOUND" if is_admin else "FORBIDDEN")
             assert (await olga.get("/search", q="Ann")).status == 200

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -82,7 +83,8 @@ async def test_a_decision_whose_effect_fails_is_not_made(tasks: Queue) -> None:
 async def test_nobody_decides_what_has_changed_since_she_saw_it(tasks: Queue) -> None:
     subject = uuid7()
     id = await tasks.ask(subject=subject)
-    assert await tasks.ask(subject=subject) == id
+    for _ in range(2):
+        assert await tasks.ask(subject=subject, title="Stolen lamp") == id
     assert await refused(tasks, "ann", id, "approve", version=1) == "PRECONDITION_FAILED"
     assert (await deciding.decide(tasks.ctx, tasks.reviewer("ann"), id, "approve", "", 2)).state == "approve"
 
@@ -91,24 +93,40 @@ async def test_what_was_decided_is_asked_again_in_a_new_task_above_it(tasks: Que
     subject = uuid7()
     first = await tasks.ask(subject=subject, priority=2)
     await deciding.decide(tasks.ctx, tasks.reviewer("ann"), first, "approve")
-    second = await tasks.ask(subject=subject)
+    second = await tasks.ask(subject=subject, raises=True)
     assert second != first
     task, *_ = await queue.visible(tasks.ctx.db, tasks.reviewer("ann"), second)
     assert (task.state, task.priority) == ("open", 3)
     for _ in range(12):
-        assert await tasks.ask(subject=subject) == second
+        assert await tasks.ask(subject=subject, raises=True) == second
     task, *_ = await queue.visible(tasks.ctx.db, tasks.reviewer("ann"), second)
     assert task.priority == table.MOST_PRIORITY
 
 
-async def test_what_was_put_aside_is_open_again_when_asked_for_again(tasks: Queue) -> None:
+async def test_who_asks_again_and_again_for_the_same_gets_nothing_by_it(tasks: Queue) -> None:
     subject = uuid7()
     id = await tasks.ask(subject=subject)
-    await deciding.decide(tasks.ctx, tasks.reviewer("ann"), id, "hold")
-    assert await tasks.ask(subject=subject) == id
+    await deciding.decide(tasks.ctx, tasks.reviewer("ann"), id, "hold", "Waiting for a photo")
+    for _ in range(3):
+        assert await tasks.ask(subject=subject) == id
+    task, *_ = await queue.visible(tasks.ctx.db, tasks.reviewer("ann"), id)
+    assert (task.state, task.priority, task.version) == ("hold", 0, 1)
+
+
+@pytest.mark.parametrize("again", [{"raises": True}, {"title": "Two lamps"}], ids=str)
+async def test_what_was_put_aside_is_open_again_when_others_ask_or_the_facts_are_new(
+    tasks: Queue, again: dict[str, Any]
+) -> None:
+    subject = uuid7()
+    id = await tasks.ask(subject=subject)
+    await deciding.decide(tasks.ctx, tasks.reviewer("ann"), id, "hold", "Waiting for a photo")
+    assert await tasks.ask(subject=subject, **again) == id
     taken = await queue.take_next(tasks.ctx, tasks.reviewer("bob"), QUEUES)
     assert taken
     assert (taken.id, taken.state, taken.decided_by) == (id, "open", None)
+    await deciding.decide(tasks.ctx, tasks.reviewer("bob"), id, "approve", "Here it is")
+    notes = await table.NOTES(tasks.ctx.db, id, 10)
+    assert [(one.author, one.text) for one in notes] == [("ann", "Waiting for a photo")], "the first is not lost"
 
 
 async def test_many_are_decided_alike_each_answered_on_its_own(tasks: Queue) -> None:

@@ -145,7 +145,7 @@ async def test_the_database_lets_nobody_hold_or_decide_what_she_must_not(tasks: 
 
 async def test_asked_twice_at_once_there_is_one_open_task(tasks: Queue) -> None:
     subject = uuid7()
-    ids = await asyncio.gather(*(tasks.ask(subject=subject) for _ in range(8)))
+    ids = await asyncio.gather(*(tasks.ask(subject=subject, raises=True) for _ in range(8)))
     assert len(set(ids)) == 1
     task, *_ = await queue.visible(tasks.env.resources.db, tasks.reviewer("ann"), ids[0])
     assert task.priority == 7, "each repeat raises it"
