@@ -9,7 +9,7 @@ from core import reports
 from core.base import errors
 from core.base.publisher import Publisher
 from core.limits.budget import Rate
-from core.market.endpoints.review import tasks as review
+from core.market.endpoints.review import review
 from core.market.market import Marketplace, get, post
 from core.review_queue.kinds import ADMIN
 from core.work.context import Resources

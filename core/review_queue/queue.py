@@ -37,8 +37,8 @@ async def request(
 ) -> UUID:
     """Have somebody decide about a subject; return the id of its one open task of this kind.
 
-    `priority`: 0 to 9; `raises`: a task that there is or was rises by one, as somebody else asks. Asked for again with other facts
-    it shows those, and is open again if it was put aside.
+    `priority`: 0 to 9; `raises`: a task that there is or was rises by one, as somebody else asks. Asked for again with other
+    facts it shows those, and is open again if it was put aside.
     Call it before the subject's own rows are locked: a decision locks the task first.
     """
     shown = [{"name": name, "value": value} for name, value in (facts or {}).items()]

@@ -29,7 +29,7 @@ from core.accounts import emails
 from core.accounts.status.states import OF_USER, STATES
 from core.base import errors
 from core.limits.away import REDIS_AWAY
-from core.market.endpoints.review import tasks as review
+from core.market.endpoints.review import review
 from core.market.endpoints.review.structs import ReviewDetails, ReviewPage, ReviewQuery
 from core.market.traits import like
 from core.operations import inspection

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from core.market.endpoints.review import tasks as review
+from core.market.endpoints.review import review
 from core.market.market import Route, create, get, post
 from core.market.traits import call
 from core.review_queue import queue

@@ -10,7 +10,9 @@ import pytest
 from core.base import clock, errors
 from core.base.errors import AppError
 from core.base.ids import uuid7
+from core.platform.observability.metrics import Metrics
 from core.review_queue import deciding, kinds, queue, statistics, table
+from core.review_queue.gauges import ReviewGauges
 from core.review_queue.kinds import Decision
 from core.review_queue.table import ReviewTask
 from core.work.policy import Policy
@@ -217,6 +219,29 @@ async def test_statistics_agree_with_the_tasks(tasks: Queue) -> None:
     assert (decided.decided, decided.late) == (2, 1)
     assert 3000 < decided.median_seconds < 4000, "between two hours and none"
     assert [(one.reviewer, one.decided) for one in said.days] == [("ann", 2)]
+
+
+async def test_the_gauges_show_what_is_undecided_and_the_age_of_the_oldest(tasks: Queue) -> None:
+    metrics = Metrics()
+    gauges = ReviewGauges(metrics, [tasks.policy])
+    labels = {"market": "bazaar", "kind": "listing"}
+
+    def read(name: str) -> float:
+        return metrics.registry.get_sample_value(name, labels) or 0
+
+    first, _, parked = [await tasks.ask() for _ in range(3)]
+    await tasks.env.resources.db.execute(
+        "update review_tasks set created_at = now() - interval '1 day' where id = $1", first
+    )
+    await deciding.decide(tasks.ctx, tasks.reviewer("ann"), parked, "hold")
+    await gauges.count(tasks.env.resources.db)
+    assert read("greenroom_review_tasks") == 3
+    assert read("greenroom_review_oldest_seconds") >= 24 * 60 * 60
+    for one in (first, parked):
+        await deciding.decide(tasks.ctx, tasks.reviewer("ann"), one, "approve")
+    await gauges.count(tasks.env.resources.db)
+    assert read("greenroom_review_tasks") == 1
+    assert read("greenroom_review_oldest_seconds") < 60 * 60
 
 
 async def test_decided_tasks_are_forgotten_after_a_year_with_their_notes(tasks: Queue) -> None:

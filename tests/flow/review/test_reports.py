@@ -1,6 +1,7 @@
 """Reports of users are tasks: one for each thing, however many report it, and one decision resolves them all."""
 
 import asyncio
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -120,3 +121,29 @@ async def test_a_report_of_before_the_queue_is_resolved_alone(api: Api, env: Env
     assert (await operator.post(f"/reports/{report}/resolve", note="Old")).body["note"] == "Old"
     assert await reports.COUNT(env.resources.db, None, True, None) == 0
     assert await table.OPEN_ABOUT(env.resources.db, "onswift", "report", UUID(bob.id)) is None
+
+
+async def test_the_migration_makes_tasks_of_the_reports_that_were_open(
+    api: Api, env: Environment, operator: Caller
+) -> None:
+    bob, ann, eve = [await api.signed_up("talent", name) for name in ("Bob", "Ann", "Eve")]
+    for one in (ann, eve):
+        await one.post(f"/users/{bob.id}/report", reason="scam")
+    done = (await ann.post(f"/users/{eve.id}/report", reason="spam")).body["id"]
+    await operator.post(f"/reports/{done}/resolve")
+    chat = (await ann.post("/conversations/groups", title="All", participantIds=[bob.id])).body["id"]
+    await bob.accept_all()
+    said = (await bob.post(f"/conversations/{chat}/messages", content="Watches")).body["id"]
+    await ann.post(f"/conversations/{chat}/messages/{said}/report", reason="spam")
+    await env.resources.db.execute("delete from review_tasks")
+    file = Path(__file__).parents[3] / "migrations/0054_review_queue.sql"
+    _, filling, rest = file.read_text().partition("insert into review_tasks")
+    await env.resources.db.execute(filling + rest)
+    tasks = {task["subjectType"]: task for task in await open_tasks(operator)}
+    assert {kind: (task["subjectId"], task["priority"], task["reason"]) for kind, task in tasks.items()} == {
+        "user": (bob.id, 1, "scam"),
+        "message": (said, 0, "spam"),
+    }
+    assert tasks["message"]["facts"] == [{"name": "Message", "value": "Watches"}]
+    await operator.post(f"/review/tasks/{tasks['user']['id']}/decide", decision="resolve")
+    assert (await operator.get("/reports", status="open")).body["total"] == 1
