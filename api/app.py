@@ -48,7 +48,7 @@ def build_app(
     app[ADMISSION] = admission
     app.add_routes(pages.routes())
     if hubs:
-        app.add_routes(pages.console_routes())
+        app.add_routes(pages.console_routes(settings))
         app.add_routes(docs.routes(OPS, "/ops"))
     markets = marketplaces.configured(settings.marketplaces)
     for market in markets:

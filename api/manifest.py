@@ -15,6 +15,7 @@ from core.base.paging import CursorPagination, CursorQuery
 from core.market.market import Marketplace, Route
 from core.market.personal_data import CORE
 from core.market.traits import traits_of
+from core.review_queue.kinds import OPEN, kinds_of
 from core.work.policy import Policy
 
 # What the paths of a process begin with already.
@@ -53,6 +54,10 @@ def _of_policy(policy: Policy) -> Iterator[str]:
         yield f"personal_data: two entries are called {name!r}"
     for name in _twice(one.type for one in policy.notices):
         yield f"notices: two have the type {name!r}"
+    for name in _twice(one.name for one in policy.review_kinds):
+        yield f"review_kinds: two are called {name!r}"
+    for name in (one.name for one in kinds_of(policy) if OPEN not in one.decisions):
+        yield f"review_kinds: nothing can be decided about an open {name!r}"
     for name in sorted(policy.still_so.keys() - {one.type for one in policy.notices}):
         yield f"still_so: no notice has the type {name!r}"
 
@@ -80,8 +85,9 @@ def _of_route(policy: Policy, route: Route) -> Iterator[str]:
     if route.who is not None:
         if not route.who:
             yield "is for no role at all; PUBLIC is for calls without a login"
-        for role in sorted(route.who - policy.roles):
-            yield f"is for the role {role!r}, but the policy has only {', '.join(sorted(policy.roles)) or 'none'}"
+        known = policy.roles | policy.staff_roles
+        for role in sorted(route.who - known):
+            yield f"is for the role {role!r}, but the policy has only {', '.join(sorted(known)) or 'none'}"
     yield from _of_needs(policy, route)
     taken = list(inspect.signature(route.handler).parameters)[1:]
     parts = arguments_of(route.path)

@@ -1,10 +1,12 @@
 """Serves the web page: the files of web/, and the Socket.IO client from node_modules."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from aiohttp import web
 
+from config.settings import Settings
 from realtime import browser_client
 
 WEB = Path(__file__).parents[1] / "web"
@@ -13,8 +15,9 @@ VENDOR = {
     "socket.io.js": browser_client.DIST / "socket.io.min.js",
     "socket.io.min.js.map": browser_client.DIST / "socket.io.min.js.map",
 }
+POLICY = "Content-Security-Policy"
 HEADERS = {
-    "Content-Security-Policy": (
+    POLICY: (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
         " manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
@@ -31,9 +34,15 @@ def routes() -> list[web.RouteDef]:
     ]
 
 
-def console_routes() -> list[web.RouteDef]:
-    """Return `/console` and `/web/console/{name}`, the operators' page."""
-    return [web.get("/console", _get_console), web.get("/web/console/{name}", _get_console_file)]
+def console_routes(settings: Settings) -> list[web.RouteDef]:
+    """Return `/console` and `/web/console/{name}`, the operators' page. Links to pictures may lead to S3 itself."""
+    s3 = settings.s3_url if settings.s3_links == "direct" else ""
+    headers = {**HEADERS, POLICY: HEADERS[POLICY].replace("img-src 'self'", f"img-src 'self' {s3}".rstrip())}
+
+    async def get_console(_request: web.Request) -> web.FileResponse:
+        return _file(WEB / "console/index.html", headers)
+
+    return [web.get("/console", get_console), web.get("/web/console/{name}", _get_console_file)]
 
 
 async def _get_page(_request: web.Request) -> web.FileResponse:
@@ -42,10 +51,6 @@ async def _get_page(_request: web.Request) -> web.FileResponse:
 
 async def _get_file(request: web.Request) -> web.FileResponse:
     return _own_file(WEB, request)
-
-
-async def _get_console(_request: web.Request) -> web.FileResponse:
-    return _file(WEB / "console/index.html")
 
 
 async def _get_console_file(request: web.Request) -> web.FileResponse:
@@ -66,7 +71,7 @@ async def _get_vendor_file(request: web.Request) -> web.FileResponse:
     return _file(path)
 
 
-def _file(path: Path) -> web.FileResponse:
+def _file(path: Path, headers: Mapping[str, str] = HEADERS) -> web.FileResponse:
     if not path.is_file():
         raise web.HTTPNotFound
-    return web.FileResponse(path, headers=HEADERS)
+    return web.FileResponse(path, headers=headers)

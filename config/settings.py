@@ -24,7 +24,7 @@ LoopbackUrl = Annotated[str, Meta(pattern=r"^http://127\.0\.0\.1:[0-9]{1,5}$")]
 HttpAddress = Annotated[str, Meta(pattern=r"^https?://[^/\s]+/\S+$")]
 SigningKey = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]+:.{32,}$")]
 RaisedLimit = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}:([1-9][0-9]{0,2}|1000)$")]
-OperatorToken = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._@-]+:.{32,}$")]
+OperatorToken = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._@-]+(\+[a-z_]+)*:.{32,}$")]
 ClientId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]+$")]  # of an application at a login provider
 MarketplaceName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]*$")]
 
@@ -117,8 +117,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     operator_tokens: Annotated[
         tuple[OperatorToken, ...],
         Meta(
-            description="Operators of the console (/console, /ops), as name:secret, each secret of 32 characters or more; empty:"
-            " no console. `greenroom dev` generates one and keeps it in the data folder"
+            description="Operators of the console (/console, /ops), as name:secret, each secret of 32 characters or more;"
+            " name+moderator:secret has only this role (or several) in place of admin; empty: no console. `greenroom dev`"
+            " generates one and keeps it in the data folder"
         ),
     ] = ()
     cors_origins: Annotated[
@@ -267,7 +268,7 @@ def _check(field: str, values: object) -> None:
     """Check what a pattern cannot say: no list of nothing, no item twice, networks and ports that parse."""
     if not isinstance(values, list | tuple):
         return
-    names = [value.partition(":")[0] for value in values] if field in BY_NAME else values
+    names = [re.split("[+:]", value, maxsplit=1)[0] for value in values] if field in BY_NAME else values
     if len(set(names)) != len(names) or not names:
         raise ValueError
     for value in values:

@@ -2,6 +2,8 @@
 
 The text of a reported message is stored with the report, because it may be edited or deleted later; for a deleted message
 its last text. A report is open until an operator resolves it, and reopens if its reporter repeats it.
+
+In a marketplace with the kind REVIEW, all reports of one thing are one task of the review queue, whose decision resolves them.
 """
 
 from datetime import datetime, timedelta
@@ -15,6 +17,10 @@ from core.base import clock, errors
 from core.chat.membership import require_member
 from core.limits.budget import Rate
 from core.platform.db import Db, Many, One, Run, Scalar, found
+from core.review_queue import deciding, queue
+from core.review_queue import table as review_tasks
+from core.review_queue.kinds import OPEN, Decision, Reviewer, ReviewKind, Subject, kind_named
+from core.review_queue.table import ReviewTask
 from core.work import rate_limits as limits
 from core.work.context import Ctx
 from core.work.personal_data import PersonalData, rows_of
@@ -23,6 +29,8 @@ from core.work.unit_of_work import UnitOfWork, unit_of_work
 Status: TypeAlias = Literal["open", "resolved"]
 Reason: TypeAlias = Literal["spam", "harassment", "hate", "sexual", "violence", "scam", "impersonation", "other"]
 REPORTS: Final = Rate("reports", 20, 60 * 60)  # of one user
+KIND: Final = "report"  # of tasks of the review queue
+RESOLVED: Final = "resolve"
 KEPT: Final = timedelta(days=365)
 
 
@@ -60,6 +68,10 @@ class Reported(msgspec.Struct, frozen=True, rename="camel"):
     note: str
 
 
+class ReportId(msgspec.Struct, frozen=True):
+    id: UUID
+
+
 class Said(msgspec.Struct, frozen=True):
     """A message of a user."""
 
@@ -92,20 +104,22 @@ _REPORTED = """
         r.message_id, r.reason, r.text, r.evidence, r.created_at, r.resolved_at, r.resolved_by, r.note
     from reports r join users b on b.id = r.reporter_id join users u on u.id = r.user_id"""
 # Latest first: those before report $1, if given, at most $2; only about user $3, if given; only open ones ($4: true) or
-# resolved ones (false).
+# resolved ones (false); only about that user herself or one message ($5).
 PAGE = Many(
     Reported,
     _REPORTED
     + """
     where ($1::uuid is null or r.id < $1) and ($3::uuid is null or r.user_id = $3)
         and ($4::bool is null or (r.resolved_at is null) = $4)
+        and ($5::uuid is null or coalesce(r.message_id, r.user_id) = $5)
     order by r.id desc limit $2""",
 )
 COUNT = Scalar(
     int,
     """
     select count(*) from reports
-    where ($1::uuid is null or user_id = $1) and ($2::bool is null or (resolved_at is null) = $2)""",
+    where ($1::uuid is null or user_id = $1) and ($2::bool is null or (resolved_at is null) = $2)
+        and ($3::uuid is null or coalesce(message_id, user_id) = $3)""",
 )
 BY_ID = One(Reported, _REPORTED + " where r.id = $1")
 RESOLVE = Scalar(
@@ -113,6 +127,21 @@ RESOLVE = Scalar(
     """
     update reports set resolved_at = $2, resolved_by = $3, note = $4 where id = $1 and resolved_at is null
     returning id""",
+)
+# All that is open about a user herself, or about one message of hers ($2).
+RESOLVE_ALL = Many(
+    ReportId,
+    """
+    update reports set resolved_at = $3, resolved_by = $4, note = $5
+    where user_id = $1 and message_id is not distinct from $2 and resolved_at is null returning id""",
+)
+IS_OPEN = Scalar(
+    bool,
+    """
+    select exists (
+        select from reports
+        where reporter_id = $1 and user_id = $2 and message_id is not distinct from $3 and resolved_at is null
+    )""",
 )
 # Reports made before a time ($1), at most $2, oldest first.
 FORGET = Run(
@@ -154,18 +183,52 @@ async def report_message(ctx: Ctx, conversation_id: UUID, id: UUID, reason: Reas
 
 
 async def page(
-    db: Db, before: UUID | None, limit: int, user_id: UUID | None, status: Status | None
+    db: Db,
+    before: UUID | None,
+    limit: int,
+    user_id: UUID | None,
+    status: Status | None,
+    subject_id: UUID | None = None,
 ) -> tuple[list[Reported], int]:
-    """Return a page of reports for operators, latest first, and the total, for all users or one, with one status."""
-    is_open = None if status is None else status == "open"
-    return await PAGE(db, before, limit, user_id, is_open), await COUNT(db, user_id, is_open) or 0
+    """Return a page of reports for operators, latest first, and the total, for all users or one, with one status.
+
+    `subject_id`: what they are about, a message or the user herself.
+    """
+    only = (user_id, None if status is None else status == "open", subject_id)
+    return await PAGE(db, before, limit, *only), await COUNT(db, *only) or 0
 
 
-async def resolve(work: UnitOfWork, id: UUID, operator: str, note: str) -> Reported:
-    """Record that an operator has dealt with a report; a resolved one stays as it is. Raises REPORT_NOT_FOUND."""
-    if await RESOLVE(work.db, id, clock.now(), operator, note):
-        await work.record("report.resolve", id, operator=operator)
-    return found(await BY_ID(work.db, id), errors.REPORT_NOT_FOUND.error())
+async def resolve(ctx: Ctx, reviewer: Reviewer, id: UUID, note: str) -> Reported:
+    """Record that a reviewer has dealt with a report, and so with all of the same thing; a resolved one stays as it is.
+
+    Raises REPORT_NOT_FOUND; what `decide` of the review queue raises, if it has the report.
+    """
+    missing = errors.REPORT_NOT_FOUND.error()
+    report = found(await BY_ID(ctx.db, id), missing)
+    if report.resolved_at is None:
+        subject = report.message_id or report.user_id
+        if task := await review_tasks.OPEN_ABOUT(ctx.db, report.market, KIND, subject):
+            await deciding.decide(ctx, reviewer, task, RESOLVED, note)
+        else:
+            await _resolve_one(ctx, reviewer, id, note)
+    return found(await BY_ID(ctx.db, id), missing)
+
+
+async def _resolve_one(ctx: Ctx, reviewer: Reviewer, id: UUID, note: str) -> None:
+    async with unit_of_work(ctx) as work:
+        if await RESOLVE(work.db, id, clock.now(), reviewer.name, note):
+            await work.record("report.resolve", id, None, **reviewer.facts)
+
+
+async def _resolve_all(work: UnitOfWork, task: ReviewTask, decision: Decision) -> None:
+    """Resolve what the task is about, whatever was decided."""
+    message = task.subject_id if task.subject_type == "message" else None
+    by = decision.reviewer
+    for report in await RESOLVE_ALL(work.db, task.user_id, message, clock.now(), by.name, decision.note):
+        await work.record("report.resolve", report.id, None, **by.facts)
+
+
+REVIEW: Final = ReviewKind(KIND, {OPEN: (RESOLVED, "dismiss")}, _resolve_all, is_evidence=True)
 
 
 async def _store(
@@ -182,9 +245,21 @@ async def _store(
     await limits.take(ctx, REPORTS, str(ctx.user.id))
     about = (user_id, conversation_id, message_id)
     async with unit_of_work(ctx) as work:
+        await _ask_for_review(ctx, work, user_id, message_id, reason, evidence)
         row = await INSERT(
             work.db, ctx.new_id(), ctx.policy.name, ctx.user.id, *about, reason, text, evidence, clock.now()
         )
         report = found(row, errors.INTERNAL_ERROR.error())
         await work.record("report.make", report.id, reason=reason)
     return report
+
+
+async def _ask_for_review(
+    ctx: Ctx, work: UnitOfWork, user_id: UUID, message_id: UUID | None, reason: str, evidence: str | None
+) -> None:
+    """Have somebody decide; before the report is stored, because a decision locks the task before its reports."""
+    if kind := kind_named(ctx.policy, KIND):
+        subject = Subject("message" if message_id else "user", message_id or user_id, user_id)
+        facts = {"Message": evidence or ""} if message_id else {}
+        is_repeat = await IS_OPEN(work.db, ctx.user.id, user_id, message_id) or False
+        await queue.request(work, kind, subject, reason, facts, raises=not is_repeat)

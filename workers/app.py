@@ -35,6 +35,7 @@ from core.operations.tidy import tidy
 from core.platform.db import UNAVAILABLE_ERRORS
 from core.platform.observability import logs
 from core.privacy import erasure
+from core.review_queue.gauges import ReviewGauges
 from core.work import dead_jobs
 from core.work.context import Ctx, Resources
 from core.work.jobs import (
@@ -105,6 +106,7 @@ class Worker:
         self._running: asyncio.Task[None] | None = None
         self._dead: int | None = None
         self._open_reports = 0
+        self._review = ReviewGauges(resources.metrics, [market.policy for market in markets])
         self._arq: ArqWorker | None = None
         self._counting = Periodic(self._count, COUNT_SECONDS)
         resources.metrics.watch("greenroom_dead_jobs", "Jobs that failed for good", lambda: self._dead or 0)
@@ -287,7 +289,8 @@ class Worker:
     async def _count(self) -> None:
         with contextlib.suppress(*UNAVAILABLE_ERRORS):
             self._dead = await dead_jobs.COUNT(self._resources.db) or 0
-            self._open_reports = await reports.COUNT(self._resources.db, None, True) or 0
+            self._open_reports = await reports.COUNT(self._resources.db, None, True, None) or 0
+            await self._review.count(self._resources.db)
 
 
 async def _finish(arq: ArqWorker) -> None:

@@ -4,10 +4,13 @@ from dataclasses import fields
 
 from aiohttp import web
 
+import marketplaces
 from api.calls.endpoint import Endpoint
 from api.ops.operators import OperatorCtx, Operators
+from core.base import errors
 from core.base.publisher import Publisher
 from core.market.market import Marketplace, Route
+from core.review_queue import kinds
 from core.work.context import Ctx, Resources
 from realtime.operations.admin_client import AdminClient
 
@@ -29,6 +32,10 @@ class OperatorEndpoint(Endpoint):
         self._operators = operators
 
     async def _identified(self, request: web.Request, ctx: Ctx) -> Ctx:
-        name = await self._operators.authenticate(request, ctx)
+        by = await self._operators.authenticate(request, ctx)
+        if not by.roles & (self._route.who or frozenset()):
+            raise errors.FORBIDDEN.error("This is not for your role")
+        markets = marketplaces.configured(self._resources.settings.marketplaces)
+        reviewer = kinds.operator(by.name, by.roles, [one.policy for one in markets])
         usual = {field.name: getattr(ctx, field.name) for field in fields(ctx)}
-        return OperatorCtx(**usual, hubs=self._hubs, looks=self._operators.looks, operator=name)
+        return OperatorCtx(**usual, reviewer=reviewer, hubs=self._hubs, looks=self._operators.looks, operator=by.name)

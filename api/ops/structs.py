@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from core.accounts.status.states import Standing
 from core.base.paging import Limit
 from core.operations.inspection import (
     ConversationFound,
@@ -26,9 +27,10 @@ Delivery = Literal["read", "delivered", "behind", "pending", "not_joined", "offl
 
 
 class Operator(msgspec.Struct, frozen=True):
-    """Who asks."""
+    """Who asks, and what she may decide in the review queue: "market/kind"."""
 
     name: str
+    queues: list[str]
 
 
 class Hub(msgspec.Struct, frozen=True, rename="camel"):
@@ -78,10 +80,13 @@ class SocketOnHub(msgspec.Struct, frozen=True):
 class UserPage(msgspec.Struct, frozen=True, rename="camel"):
     """A user: her sessions, where their sockets are, her newest conversations.
 
+    `standing`: of her account, unless it is deleted; `nextStatuses`: what it may become.
     `unheard`: hubs that did not answer in time; without `heardAll` there may be others, and she may be connected to one.
     """
 
     user: UserFound
+    standing: Standing | None
+    next_statuses: list[AccountStatus]
     sessions: list[LoginRow]
     sockets: list[SocketOnHub]
     conversations: list[ConversationOfUser]
@@ -160,11 +165,15 @@ class JobList(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class ReportQuery(msgspec.Struct, frozen=True, rename="camel"):
-    """`before`: the last report of the page before; `userId`: about this user alone; `status`: of this alone."""
+    """`before`: the last report of the page before; `userId`: about this user alone; `status`: of this alone.
+
+    `subjectId`: about this message, or about the user herself.
+    """
 
     before: UUID | None = None
     user_id: UUID | None = None
     status: Status | None = None
+    subject_id: UUID | None = None
     limit: Limit = 50
 
 

@@ -80,6 +80,7 @@ REVIEW_NOT_FOUND = ErrorCode("REVIEW_NOT_FOUND", 404, "Review not found")
 SESSION_NOT_FOUND = ErrorCode("SESSION_NOT_FOUND", 404, "There is no such session, or it has ended")
 HUB_NOT_FOUND = ErrorCode("HUB_NOT_FOUND", 404, "There is no such hub")
 REPORT_NOT_FOUND = ErrorCode("REPORT_NOT_FOUND", 404, "There is no such report")
+REVIEW_TASK_NOT_FOUND = ErrorCode("REVIEW_TASK_NOT_FOUND", 404, "There is no such task")
 NOTIFICATION_NOT_FOUND = ErrorCode("NOTIFICATION_NOT_FOUND", 404, "Notification not found")
 DEVICE_NOT_FOUND = ErrorCode("DEVICE_NOT_FOUND", 404, "Device not found")
 OAUTH_NO_ACCOUNT = ErrorCode("OAUTH_NO_ACCOUNT", 404, "Nobody has signed up with this provider's account yet")
@@ -101,6 +102,13 @@ PHONE_EXISTS = ErrorCode("PHONE_EXISTS", 409, "An account with this phone number
 SIGN_UP_REQUIRED = ErrorCode("SIGN_UP_REQUIRED", 409, "There is no account with this phone number yet: sign up with it")
 STATUS_NOT_POSSIBLE = ErrorCode(
     "STATUS_NOT_POSSIBLE", 409, "The account cannot get this status from the one that it has"
+)
+REVIEW_TASK_TAKEN = ErrorCode("REVIEW_TASK_TAKEN", 409, "Somebody else holds this task")
+REVIEW_TASK_DECIDED = ErrorCode("REVIEW_TASK_DECIDED", 409, "This task has been decided")
+DECISION_NOT_POSSIBLE = ErrorCode("DECISION_NOT_POSSIBLE", 409, "This cannot be decided about the task as it is")
+APPEAL_NOT_POSSIBLE = ErrorCode("APPEAL_NOT_POSSIBLE", 409, "This decision cannot be appealed")
+TOO_MANY_REVIEW_TASKS = ErrorCode(
+    "TOO_MANY_REVIEW_TASKS", 409, "You hold as many tasks as one person can: decide or release one"
 )
 CONVERSATION_CLOSED = ErrorCode("CONVERSATION_CLOSED", 409, "The conversation is closed: it can be read, no more")
 GROUP_FULL = ErrorCode("GROUP_FULL", 409, "The group has as many members as it can have")

@@ -66,11 +66,32 @@ async def download(ctx: Ctx, file_id: UUID, variant: Variant) -> Download:
 
 def view_url(ctx: Ctx, file_id: UUID, variant: Variant) -> str:
     """Return a personal link of the caller for a page (`<img src>`), valid for ten to fifteen minutes."""
+    return _shown(ctx, file_id, ctx.user.id, variant, ctx.user.session_id)
+
+
+async def review_links(ctx: Ctx, id: UUID) -> list[tuple[str, str, str | None]]:
+    """Return the pictures of what a reviewer looks at, a file or what files are attached to: name, link, and that of a thumbnail.
+
+    Each is a link for a page with the rights of the file's owner, valid for ten to fifteen minutes: it belongs to no login.
+    """
+    file = await table.FILE(ctx.db, id)
+    files = [file] if file else await table.OF_ENTITIES(ctx.db, [id])
+    return [
+        (
+            one.file_name,
+            _shown(ctx, one.id, one.owner_id, "original"),
+            _shown(ctx, one.id, one.owner_id, "thumbnail") if one.thumbnail_key else None,
+        )
+        for one in files
+        if one.market == ctx.policy.name and one.status == "released" and one.mime_type.startswith("image/")
+    ]
+
+
+def _shown(ctx: Ctx, file_id: UUID, user_id: UUID, variant: Variant, login: UUID | None = None) -> str:
     now = int(clock.now().timestamp())
     since = now - now % SHOWN_SECONDS
     validity = Validity(iat=since, exp=since + 3 * SHOWN_SECONDS)
-    login = ctx.user.session_id
-    link = FileLink(file_id, ctx.user.id, **validity, kind="download", variant=variant, session_id=login, is_shown=True)
+    link = FileLink(file_id, user_id, **validity, kind="download", variant=variant, session_id=login, is_shown=True)
     return _address(ctx, DOWNLOAD_PATH, link)
 
 

@@ -13,6 +13,7 @@ from core.chat import blocking, conversations, invitations, mutes
 from core.files import table as files
 from core.messages.personal_data import PERSONAL_DATA as MESSAGES
 from core.notifications import devices, notifications, preferences
+from core.review_queue import table as review_queue
 from core.work import audit, dead_jobs, idempotency
 from core.work.personal_data import PersonalData
 
@@ -32,6 +33,7 @@ CORE: tuple[PersonalData, ...] = (
     blocking.PERSONAL_DATA,
     mutes.PERSONAL_DATA,
     reports.PERSONAL_DATA,
+    review_queue.PERSONAL_DATA,
     *MESSAGES,
     files.PERSONAL_DATA,
     reviews.PERSONAL_DATA,

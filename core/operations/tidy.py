@@ -12,6 +12,8 @@ from core.chat import invitations, mutes
 from core.messages import editing
 from core.platform.db import Pool, Run, Scalar
 from core.platform.tokens import REFRESH_LIFETIME
+from core.review_queue import queue
+from core.review_queue import table as review_tasks
 from core.work import dead_jobs, idempotency
 
 BATCH = 1000
@@ -30,6 +32,7 @@ OLD: tuple[tuple[Run | Scalar[int], timedelta], ...] = (
     (invitations.FORGET_ANSWERED, invitations.PAUSE_AFTER_DECLINE),
     (mutes.FORGET, timedelta(0)),
     (reports.FORGET, reports.KEPT),
+    (review_tasks.FORGET, queue.KEPT),
     (dead_jobs.FORGET, timedelta(days=90)),
     (feeds.HASH_TOKENS, timedelta(days=1)),
 )

@@ -90,7 +90,7 @@ class FileLink(msgspec.Struct, frozen=True, rename="camel"):
     exp: int
     kind: Literal["upload", "download"]
     variant: Literal["original", "thumbnail"] = "original"
-    session_id: UUID | None = None  # None: signed by the previous version, so valid for an hour
+    session_id: UUID | None = None  # None: for somebody who reviews the file of this user, for some minutes
     is_shown: bool = False
 
 

@@ -48,6 +48,13 @@ class FilePurpose(Protocol):
     def name(self) -> str: ...
 
 
+class KindOfReview(Protocol):
+    """The name of a kind of review tasks. The rest is in `ReviewKind` of core/review_queue/kinds.py, above this floor."""
+
+    @property
+    def name(self) -> str: ...
+
+
 class PasswordRules(msgspec.Struct, frozen=True):
     """The rules for passwords. `kinds`: sets of characters by name; a password needs at least one of each."""
 
@@ -112,6 +119,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     title: str
     roles: frozenset[str] = frozenset()
+    staff_roles: frozenset[str] = frozenset()  # likewise of users, but nobody signs up with one
     passwords: PasswordRules = PasswordRules()
     initial_status: Status = "active"  # of a new account
     joined: Joined = nothing  # called for each new account, whatever it is made with: an address, a phone, a provider
@@ -125,6 +133,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     acquainted: Acquainted = nobody
     may_converse: MayConverse = anybody
     purposes: tuple[FilePurpose, ...] = ()
+    review_kinds: tuple[KindOfReview, ...] = ()
     notices: tuple[Notice, ...] = ()
     still_so: Mapping[str, Scalar[bool]] = msgspec.field(default_factory=dict[str, Scalar[bool]])
     personal_data: tuple[PersonalData, ...] = ()

@@ -1,5 +1,6 @@
 """OnSwift's policy: its names, its limits ("Rate Limiting"), and the hooks that core needs."""
 
+from core import reports
 from core.limits.budget import Rate, Window
 from core.market.personal_data import CORE
 from core.work.policy import LoginRates, PasswordRules, Policy
@@ -31,6 +32,7 @@ POLICY = Policy(
     acquainted=access.acquainted,
     may_converse=rules.may_converse,
     purposes=PURPOSES,
+    review_kinds=(reports.REVIEW,),
     notices=notices.ALL,
     still_so=notices.STILL_SO,
     personal_data=(*PERSONAL_DATA, *CORE),

@@ -91,7 +91,7 @@ async def get_listing(ctx: Ctx, listing_id: UUID) -> Listing:
 @call(LISTING_NOT_FOUND)
 async def update_listing(ctx: Ctx, listing_id: UUID, body: ListingChange) -> Listing:
     """Change what one offers"""
-    row = changed(await _own(ctx, listing_id), body)
+    row = changed(await own(ctx, listing_id), body)
     await queries.UPDATE(ctx.db, row.id, row.title, row.price_cents, row.description)
     return _view(row)
 
@@ -100,7 +100,7 @@ async def update_listing(ctx: Ctx, listing_id: UUID, body: ListingChange) -> Lis
 async def delete_listing(ctx: Ctx, listing_id: UUID) -> None:
     """Offer it no more"""
     async with unit_of_work(ctx) as work:
-        listing = await _own(ctx, listing_id)
+        listing = await own(ctx, listing_id)
         await files.detach(work, listing.id)
         await queries.DELETE(work.db, listing.id, clock.now())
 
@@ -109,7 +109,7 @@ async def delete_listing(ctx: Ctx, listing_id: UUID) -> None:
 async def add_pictures(ctx: Ctx, listing_id: UUID, body: NewPictures) -> PictureList:
     """Show what one offers"""
     async with unit_of_work(ctx) as work:
-        id = (await _own(ctx, listing_id)).id
+        id = (await own(ctx, listing_id)).id
         if body.replaces_others:
             await files.detach(work, id)
         views = await files.attach(ctx, work, body.file_urls, policy.PICTURE.name, id, folder=f"listings/{id}")
@@ -139,7 +139,8 @@ async def _listing(db: Db, id: UUID) -> ListingRow:
     return found(await queries.LISTING(db, id), LISTING_NOT_FOUND.error())
 
 
-async def _own(ctx: Ctx, id: UUID) -> ListingRow:
+async def own(ctx: Ctx, id: UUID) -> ListingRow:
+    """Return a listing of the caller; raises LISTING_NOT_FOUND, FORBIDDEN."""
     row = await _listing(ctx.db, id)
     if row.seller_id != ctx.user.id:
         raise errors.FORBIDDEN.error("Only its seller can do this")

@@ -13,6 +13,7 @@ from core.work.notices import Notice
 from core.work.personal_data import PersonalData, rows_of
 from core.work.policy import LoginRates, PasswordRules, Policy
 from tests.bazaar import queries
+from tests.bazaar.capabilities import review_kinds
 
 BUYERS, SELLERS = frozenset({"buyer"}), frozenset({"seller"})
 ROLES = BUYERS | SELLERS
@@ -41,6 +42,8 @@ POLICY = Policy(
     name="bazaar",
     title="Bazaar",
     roles=ROLES,
+    staff_roles=review_kinds.MODERATORS,
+    review_kinds=review_kinds.KINDS,
     access_lifetime=timedelta(minutes=5),
     refresh_lifetime=timedelta(days=60),
     per_user=Rate("user", count=60, seconds=60),

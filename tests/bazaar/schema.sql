@@ -9,7 +9,8 @@ create table bazaar.listings (
     description text not null,
     created_at timestamptz not null,
     sold_at timestamptz,
-    deleted_at timestamptz
+    deleted_at timestamptz,
+    verdict text not null default '' -- of the review queue
 );
 create index listings_latest on bazaar.listings (created_at desc, id desc) where deleted_at is null;
 create index listings_seller on bazaar.listings (seller_id);

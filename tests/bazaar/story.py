@@ -18,6 +18,7 @@ from core.accounts.verification import VERIFY_EMAIL
 from core.base.clock import now
 from core.base.ids import BigintIds, uuid7
 from core.platform.db import transaction
+from tests.bazaar.capabilities import review_story
 from tests.contract.story.matrix import EVERYBODY, ONE_ROLE, OWN, THEIRS
 from tests.contract.story.telling import Story
 from tests.flow.api.conftest import PASSWORD, Api, Caller
@@ -32,6 +33,7 @@ IDS = BigintIds("bazaar")
 PHONE, OTHER_PHONE = "+12025550101", "+12025550102"
 
 MATRIX: dict[tuple[str, str], str] = {
+    **review_story.MATRIX,
     ("POST", "/auth/logout"): OWN,
     ("GET", "/auth/sessions"): OWN,
     ("DELETE", "/auth/sessions/{session_id}"): THEIRS,
@@ -80,6 +82,7 @@ async def tell(api: Api, env: Environment, make: Callable[..., Story] = Story) -
     await _tell_of_keys(story)
     await _tell_of_listings(story)
     await _tell_of_messages(story)
+    await review_story.tell(story)
     root = Caller(api.client, "/bazaar")
     for path in ("/healthz", "/readyz", "/api/version"):
         await story.call(root, "GET", path)

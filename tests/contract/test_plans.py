@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +22,7 @@ from core.notifications import deliveries, notifications
 from core.operations import inspection
 from core.platform.db import Query
 from core.privacy import erasure
+from core.review_queue import table as review_tasks
 from marketplaces.onswift.policy import POLICY
 from marketplaces.onswift.queries import deliverables, projects, samples, users
 from tests.databases import cloned, execute, run
@@ -29,6 +30,7 @@ from tests.databases import cloned, execute, run
 USER = UUID(int=1)
 CONVERSATION = UUID(int=1)
 MESSAGE = UUID(int=2**127)  # among the UUIDv7
+MINUTES = timedelta(minutes=1)
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 FILL = """
 create function pg_temp.id(n int) returns uuid language sql immutable as
@@ -54,6 +56,16 @@ insert into reports (id, market, reporter_id, user_id, message_id, reason, text,
 select gen_random_uuid(), 'onswift', user_id, blocked_id, gen_random_uuid(), 'x', 'x', now(),
     case when random() < 0.9 then now() end
 from blocks;
+insert into review_tasks
+    (id, market, kind, subject_type, subject_id, user_id, reason, facts, priority, excluded, created_at, due_at, state,
+     decided_by, decided_at, held_by, held_until)
+select gen_random_uuid(), 'onswift', 'report', 'user', gen_random_uuid(), pg_temp.id(n), 'x', '[]', n % 10, '{}', now(), now(),
+    case when n % 4 = 0 then 'open' else 'dismiss' end, case when n % 4 <> 0 then 'operator:' || n % 9 end,
+    case when n % 4 <> 0 then now() - n * interval '1 minute' end,
+    case when n % 12 = 0 then 'operator:' || n % 9 end, case when n % 12 = 0 then now() end
+from generate_series(1, 3000) n;
+insert into review_notes (id, task_id, written_by, text, created_at)
+select gen_random_uuid(), id, 'operator:x', 'x', now() from review_tasks;
 insert into reactions (conversation_id, seq, emoji, user_id)
 select id, n, 'x', id from conversations, generate_series(1, 5) n;
 insert into mentions (conversation_id, seq, user_id)
@@ -159,11 +171,19 @@ HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
     (blocking.SET_PAIR, ("onswift", "1:2", USER, UUID(int=2)), {"conversations_pair", "blocks_pkey"}),
     (mutes.LIST_OF_USER, (USER, MOMENT, 20, 0, now(), USER), {"mutes_pkey"}),
     (mutes.COUNT, (USER, MOMENT), {"mutes_pkey"}),
-    (reports.PAGE, (UUID(int=2**127), 20, None, None), {"reports_pkey"}),
-    (reports.PAGE, (None, 20, USER, None), {"reports_user"}),
-    (reports.PAGE, (UUID(int=2**127), 20, None, True), {"reports_open"}),
-    (reports.COUNT, (None, True), {"reports_open"}),
+    (reports.PAGE, (UUID(int=2**127), 20, None, None, None), {"reports_pkey"}),
+    (reports.PAGE, (None, 20, USER, None, None), {"reports_user"}),
+    (reports.PAGE, (UUID(int=2**127), 20, None, True, None), {"reports_open"}),
+    (reports.COUNT, (None, True, None), {"reports_open"}),
     (reports.FORGET, (MOMENT, 100), {"reports_created"}),
+    (review_tasks.TAKE_NEXT, ("operator:x", ["onswift/report"], MINUTES), {"review_tasks_queue", "review_tasks_pkey"}),
+    (review_tasks.HELD, ("operator:x",), {"review_tasks_held"}),
+    (review_tasks.UNDECIDED, ("operator:x", ["onswift/report"], True, False, 20, 0), {"review_tasks_queue"}),
+    (review_tasks.DECIDED, ("operator:x", ["onswift/report"], False, 20, 0), {"review_tasks_decided"}),
+    (review_tasks.OPEN_ABOUT, ("onswift", "report", USER), {"review_tasks_once"}),
+    (review_tasks.OF_SUBJECT, ("operator:x", "onswift", USER, ["report"], 20), {"review_tasks_subject"}),
+    (review_tasks.NOTES, (USER, 20), {"review_notes_task"}),
+    (review_tasks.FORGET, (MOMENT, 100), {"review_tasks_decided"}),
     (logins.LIVE_SESSIONS, ([USER],), {"sessions_pkey", "users_pkey"}),
     (rooms.ROOM_STATES, ([CONVERSATION],), {"conversations_pkey"}),
     (rooms.ROOM_MEMBERS, ([CONVERSATION],), {"members_pkey"}),

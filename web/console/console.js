@@ -8,7 +8,9 @@ import { jobsView } from "./jobs.js";
 import { loginView } from "./login.js";
 import { forgetToken, hasToken, keepToken, look } from "./ops.js";
 import { tick } from "./parts.js";
+import { queueView } from "./queue.js";
 import { reportsView } from "./reports.js";
+import { statisticsView } from "./statistics.js";
 import { traceView } from "./trace.js";
 import { userView } from "./user.js";
 
@@ -18,10 +20,12 @@ const VIEWS = {
   users: userView,
   conversations: conversationView,
   messages: traceView,
+  queue: queueView,
+  statistics: statisticsView,
   reports: reportsView,
   jobs: jobsView,
 };
-const NAV_OF = { users: "find", conversations: "find", messages: "find" };
+const NAV_OF = { users: "find", conversations: "find", messages: "find", statistics: "queue" };
 
 const stage = document.querySelector("#view");
 const trouble = document.querySelector("#trouble");

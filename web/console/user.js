@@ -1,10 +1,11 @@
-/** One user: sessions with their sockets, conversations; and ending a session. */
+/** One user: status, sessions with their sockets, conversations; changing the status, ending a session. */
 import { confirmation } from "../dialogs.js";
 import { el } from "../dom.js";
 import { whileBusy } from "../forms.js";
 import { heardNote } from "./heard.js";
 import { act, lookOnHubs } from "./ops.js";
 import { badge, facts, hubName, moment, shortId, table, to } from "./parts.js";
+import { statusButtons, statusOf } from "./status.js";
 
 export function userView(id) {
   const node = el("div.page", { ariaBusy: "true" });
@@ -22,6 +23,7 @@ function drawUser(node, page, problem, again) {
       facts([
         ["E-mail", user.email ?? ""],
         ["Role", `${user.role}, ${user.market}`],
+        ["Status", page.standing && statusOf(page.standing)],
         ["Last seen", sockets.length ? "now" : moment(user.lastSeenAt)],
         ["Signed up", moment(user.createdAt)],
         ["Reports", to(`reports/?status=all&userId=${user.id}`, "About this user")],
@@ -30,6 +32,7 @@ function drawUser(node, page, problem, again) {
       ]),
       heardNote(page),
       problem,
+      page.standing && statusButtons(page, problem, again),
       sessionsOf(page, problem, again),
       table("Conversations", CONVERSATION, conversations, "Not in any conversation."),
     ].filter(Boolean),

@@ -10,7 +10,17 @@ from api.ops.handlers.actions import (
     set_status,
     undrain,
 )
-from api.ops.handlers.looks import get_conversation, get_me, get_user, list_hubs, list_reports, search, trace
+from api.ops.handlers.looks import (
+    get_conversation,
+    get_me,
+    get_task,
+    get_user,
+    list_hubs,
+    list_reports,
+    list_tasks,
+    search,
+    trace,
+)
 
 __all__ = [
     "drain",
@@ -18,10 +28,12 @@ __all__ = [
     "end_session",
     "get_conversation",
     "get_me",
+    "get_task",
     "get_user",
     "list_hubs",
     "list_jobs",
     "list_reports",
+    "list_tasks",
     "resolve_report",
     "retry_jobs",
     "search",

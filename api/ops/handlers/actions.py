@@ -68,9 +68,8 @@ async def _set_drain(ctx: OperatorCtx, hub_id: str, *, on: bool) -> Drained:
 
 
 async def resolve_report(ctx: OperatorCtx, report_id: UUID, body: Resolution) -> Reported:
-    """Note that a report has been dealt with; of one that is resolved already, return by whom."""
-    async with unit_of_work(ctx) as work:
-        return await reports.resolve(work, report_id, ctx.operator, body.note)
+    """Note that a report, and so all of the same thing, has been dealt with; of one that is resolved already, return by whom."""
+    return await reports.resolve(ctx, ctx.reviewer, report_id, body.note)
 
 
 async def list_jobs(ctx: OperatorCtx) -> JobList:

@@ -26,8 +26,12 @@ from api.ops.structs import (
 from api.ops.tracing import has_delivered, trace_member
 from core import reports
 from core.accounts import emails
+from core.accounts.status.states import OF_USER, STATES
 from core.base import errors
 from core.limits.away import REDIS_AWAY
+from core.market.endpoints.review import review
+from core.market.endpoints.review.structs import ReviewDetails, ReviewPage, ReviewQuery
+from core.market.traits import like
 from core.operations import inspection
 from core.platform.db import found
 from core.platform.redis_pool import server_name
@@ -45,7 +49,7 @@ MOST_MEMBERS = 100
 
 async def get_me(ctx: OperatorCtx) -> Operator:
     """Say which operator this is."""
-    return Operator(ctx.operator)
+    return Operator(ctx.operator, sorted(ctx.reviewer.queues))
 
 
 async def list_hubs(ctx: OperatorCtx) -> HubList:
@@ -63,10 +67,26 @@ async def list_hubs(ctx: OperatorCtx) -> HubList:
 
 async def list_reports(ctx: OperatorCtx, query: ReportQuery) -> ReportList:
     """Say what users have reported, the latest first."""
-    rows, total = await reports.page(ctx.db, query.before, query.limit, query.user_id, query.status)
+    rows, total = await reports.page(ctx.db, query.before, query.limit, query.user_id, query.status, query.subject_id)
     if rows:
         await ctx.record_look("report.look", query.user_id, reports=[str(row.id) for row in rows])
     return ReportList(rows, total)
+
+
+@like(review.list_tasks)
+async def list_tasks(ctx: OperatorCtx, query: ReviewQuery) -> ReviewPage:
+    """List what the operator may decide: undecided tasks by priority and age, decided ones the latest first."""
+    page = await review.list_tasks(ctx, query)
+    if page.tasks:
+        await ctx.record_look("review.look", None, tasks=[str(task.id) for task in page.tasks])
+    return page
+
+
+@like(review.get_task)
+async def get_task(ctx: OperatorCtx, task_id: UUID) -> ReviewDetails:
+    """Show a task: its pictures, its notes, and what was decided about its subject before."""
+    await ctx.record_look("review.look", task_id)
+    return await review.get_task(ctx, task_id)
 
 
 async def search(ctx: OperatorCtx, query: Search) -> Found:
@@ -100,8 +120,11 @@ async def get_user(ctx: OperatorCtx, user_id: UUID) -> UserPage:
     user = found(await inspection.USER(ctx.db, user_id), errors.USER_NOT_FOUND.error())
     await ctx.record_look("user.look", user_id)
     answers = await ctx.hubs.ask(SeeUser(user_id))
+    standing = await OF_USER(ctx.db, user_id)
     return UserPage(
         user,
+        standing,
+        sorted(STATES[standing.status].next) if standing else [],
         await inspection.LOGINS(ctx.db, user_id, MOST_SESSIONS),
         [
             SocketOnHub(hub, one)

@@ -24,7 +24,7 @@ async def test_an_operator_comes_in_however_many_guess_from_her_address(operator
     guesser = Caller(operator.client, "/ops", access_token="a-guess")
     assert {(await guesser.get("/me")).status for _ in range(12)} == {401, 429}
     for _ in range(3):
-        assert (await operator.get("/me")).body == {"name": "olga"}
+        assert (await operator.get("/me")).body == {"name": "olga", "queues": ["onswift/report"]}
         assert (await guesser.get("/me")).status == 429
 
 

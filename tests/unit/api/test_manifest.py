@@ -14,9 +14,13 @@ from core.market.error_forms import FLAT
 from core.market.market import PUBLIC, Marketplace, Route, at_root, by_key, get, patch, post
 from core.market.personal_data import CORE
 from core.work.account_rules import ApiKeyRules, OAuthRules
+from core.review_queue.kinds import Decision, ReviewKind
+from core.review_queue.table import ReviewTask
+from core.text.texts import UnfitError
 from core.work.context import Ctx
 from core.work.notices import Notice
 from core.work.policy import Policy
+from core.work.unit_of_work import UnitOfWork
 from tests.contract.worlds import WORLDS, World
 from tests.policies import with_policy
 
@@ -153,3 +157,21 @@ def test_a_dialect_renames_only_what_exists(make: Callable[[], Dialect], said: s
 
 def test_prefixes_begin_with_a_slash_and_end_without() -> None:
     assert [one[:16] for one in of(prefixes=("", "/api", "api", "/v1/"))] == ["prefix 'api': mu", "prefix '/v1/': m"]
+
+
+def test_odd_kinds_of_review_tasks_are_named() -> None:
+    async def nothing(_work: UnitOfWork, _task: ReviewTask, _decision: Decision) -> None: ...
+
+    twice, undecidable = ReviewKind("photo", {"open": ("approve",)}, nothing), ReviewKind("call", {}, nothing)
+    said = of(policy=msgspec.structs.replace(POLICY, review_kinds=(twice, twice, undecidable)))
+    assert said == [
+        "review_kinds: two are called 'photo'",
+        "review_kinds: nothing can be decided about an open 'call'",
+    ]
+
+
+def test_a_role_of_staff_has_calls_but_nobody_signs_up_with_it() -> None:
+    policy = msgspec.structs.replace(POLICY, staff_roles=frozenset({"moderator"}))
+    assert of(post("/rooms/{roomId}", fine, frozenset({"moderator"})), policy=policy) == []
+    with pytest.raises(UnfitError):
+        policy.checks["role"]("moderator")
