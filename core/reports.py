@@ -14,9 +14,9 @@ from core.accounts.identity import role_of
 from core.base import clock, errors
 from core.chat.membership import require_member
 from core.limits.budget import Rate
-from core.platform.db import Db, Many, One, Run, Scalar, found
+from core.platform.db import Many, One, Run, Scalar, found
 from core.work import rate_limits as limits
-from core.work.context import Ctx
+from core.work.context import Ctx, Resources
 from core.work.personal_data import PersonalData, rows_of
 from core.work.unit_of_work import UnitOfWork, unit_of_work
 
@@ -71,10 +71,10 @@ class Said(msgspec.Struct, frozen=True):
 MESSAGE = One(
     Said,
     """
-    select m.sender_id, m.kind, case when m.deleted_at is null then m.body else coalesce((
+    select m.sender_id, m.kind, placed(case when m.deleted_at is null then m.body else coalesce((
         select e.body from message_edits e where e.conversation_id = m.conversation_id and e.seq = m.seq
         order by e.version desc limit 1
-    ), '') end as content
+    ), '') end, 'messages.body ' || m.id) as content
     from messages m where m.conversation_id = $1 and m.id = $2""",
 )
 INSERT = One(
@@ -89,7 +89,8 @@ INSERT = One(
 )
 _REPORTED = """
     select r.id, r.market, r.reporter_id, b.name as reporter_name, r.user_id, u.name as user_name, r.conversation_id,
-        r.message_id, r.reason, r.text, r.evidence, r.created_at, r.resolved_at, r.resolved_by, r.note
+        r.message_id, r.reason, r.text,
+        placed(r.evidence, 'reports.evidence ' || r.id) as evidence, r.created_at, r.resolved_at, r.resolved_by, r.note
     from reports r join users b on b.id = r.reporter_id join users u on u.id = r.user_id"""
 # Latest first: those before report $1, if given, at most $2; only about user $3, if given; only open ones ($4: true) or
 # resolved ones (false).
@@ -150,22 +151,26 @@ async def report_message(ctx: Ctx, conversation_id: UUID, id: UUID, reason: Reas
     said = found(await MESSAGE(ctx.db, conversation_id, id), errors.MESSAGE_NOT_FOUND.error())
     if said.kind != "text":
         raise errors.invalid("messageId", "Must be a message that somebody has written")
-    return await _store(ctx, said.sender_id, conversation_id, id, reason, text, said.content)
+    return await _store(
+        ctx, said.sender_id, conversation_id, id, reason, text, ctx.resources.sealing.shown(said.content)
+    )
 
 
 async def page(
-    db: Db, before: UUID | None, limit: int, user_id: UUID | None, status: Status | None
+    resources: Resources, before: UUID | None, limit: int, user_id: UUID | None, status: Status | None
 ) -> tuple[list[Reported], int]:
     """Return a page of reports for operators, latest first, and the total, for all users or one, with one status."""
     is_open = None if status is None else status == "open"
-    return await PAGE(db, before, limit, user_id, is_open), await COUNT(db, user_id, is_open) or 0
+    rows = await PAGE(resources.db, before, limit, user_id, is_open)
+    return resources.sealing.opened(rows, "evidence"), await COUNT(resources.db, user_id, is_open) or 0
 
 
 async def resolve(work: UnitOfWork, id: UUID, operator: str, note: str) -> Reported:
     """Record that an operator has dealt with a report; a resolved one stays as it is. Raises REPORT_NOT_FOUND."""
     if await RESOLVE(work.db, id, clock.now(), operator, note):
         await work.record("report.resolve", id, operator=operator)
-    return found(await BY_ID(work.db, id), errors.REPORT_NOT_FOUND.error())
+    report = found(await BY_ID(work.db, id), errors.REPORT_NOT_FOUND.error())
+    return work.ctx.resources.sealing.opened([report], "evidence")[0]
 
 
 async def _store(
@@ -181,10 +186,11 @@ async def _store(
         raise errors.invalid("messageId" if message_id else "userId", "Must not be your own")
     await limits.take(ctx, REPORTS, str(ctx.user.id))
     about = (user_id, conversation_id, message_id)
+    id = ctx.new_id()
+    if evidence is not None and ctx.policy.seals_messages:
+        evidence = ctx.sealed("reports.evidence", id, evidence)
     async with unit_of_work(ctx) as work:
-        row = await INSERT(
-            work.db, ctx.new_id(), ctx.policy.name, ctx.user.id, *about, reason, text, evidence, clock.now()
-        )
+        row = await INSERT(work.db, id, ctx.policy.name, ctx.user.id, *about, reason, text, evidence, clock.now())
         report = found(row, errors.INTERNAL_ERROR.error())
         await work.record("report.make", report.id, reason=reason)
     return report

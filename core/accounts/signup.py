@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from core.accounts import emails, sessions, verification
+from core.accounts.contacts import EMAIL, forms, stored
 from core.accounts.identity import USER_BY_EMAIL
 from core.accounts.sessions import Account, Tokens
 from core.accounts.status.states import refusal
@@ -34,8 +35,8 @@ class NewAccount(msgspec.Struct, frozen=True):
 INSERT_USER = Scalar(
     UUID,
     """
-    insert into users (id, market, email, password_hash, name, role, created_at, updated_at, status)
-    values ($1, $2, $3, $4, $5, $6, $7, $7, $8)
+    insert into users (id, market, email, sealed_email, password_hash, name, role, created_at, updated_at, status)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9)
     on conflict do nothing returning id""",
 )
 
@@ -71,15 +72,17 @@ def _checked(ctx: Ctx, new: NewAccount) -> NewAccount:
 async def _hash(ctx: Ctx, new: NewAccount) -> str:
     """Return the hash of the password; raises RATE_LIMITED, EMAIL_EXISTS before any work goes into it."""
     await limits.take(ctx, ctx.policy.sign_ups, ctx.remote)
-    if await USER_BY_EMAIL(ctx.db, ctx.policy.name, emails.canonical(new.email)):
+    email = emails.canonical(new.email)
+    if await USER_BY_EMAIL(ctx.db, ctx.policy.name, forms(ctx.resources.sealing, ctx.policy.name, EMAIL, email)):
         raise _email_exists()
     return await ctx.resources.passwords.hash(new.password, ctx.remote)
 
 
 async def _create(ctx: Ctx, db: Connection, new: NewAccount, password_hash: str) -> Account:
-    row = (new.email, password_hash, new.name, new.role, clock.now(), ctx.policy.initial_status)
-    id = await INSERT_USER(db, ctx.new_id(), ctx.policy.name, *row)
-    if id is None:
+    id = ctx.new_id()
+    email = stored(ctx, EMAIL, id, new.email, emails.canonical(new.email))
+    row = (*email, password_hash, new.name, new.role, clock.now(), ctx.policy.initial_status)
+    if await INSERT_USER(db, id, ctx.policy.name, *row) is None:
         raise _email_exists()
     return Account(id, new.email, new.name, new.role)
 

@@ -14,8 +14,9 @@ from uuid import UUID
 import msgspec
 
 from core.base import clock, errors
-from core.platform.db import Connection, Pool, Texts, transaction
-from core.work.context import Ctx
+from core.platform.db import Connection, Texts, transaction
+from core.platform.sealing.sealing import MARK, UNREADABLE, Sealing
+from core.work.context import Ctx, Resources
 
 ROWS_AT_ONCE = 50
 # In one process: each holds a connection of the database while it is written.
@@ -36,10 +37,12 @@ class Export(msgspec.Struct, frozen=True, rename="camel"):
 async def export(ctx: Ctx) -> IO[bytes]:
     """Return a file with all personal data of the caller (Export); raises UNAVAILABLE."""
     parts = [(one.name, one.export) for one in ctx.policy.personal_data if one.export]
-    return await write_export(ctx.resources.db, ctx.user.id, clock.now(), parts)
+    return await write_export(ctx.resources, ctx.user.id, clock.now(), parts)
 
 
-async def write_export(db: Pool, user_id: UUID, at: datetime, parts: Iterable[tuple[str, Texts]]) -> IO[bytes]:
+async def write_export(
+    resources: Resources, user_id: UUID, at: datetime, parts: Iterable[tuple[str, Texts]]
+) -> IO[bytes]:
     """Return a file with `{userId, exportedAt, data}` in JSON, at its start; raises UNAVAILABLE if too many are being written.
 
     `data` holds each part's rows by its name; a part is a query on the user's id for rows as JSON objects.
@@ -49,8 +52,8 @@ async def write_export(db: Pool, user_id: UUID, at: datetime, parts: Iterable[tu
     async with _writing:
         file = TemporaryFile()  # noqa: SIM115 - who reads it closes it
         try:
-            async with transaction(db) as connection:
-                await _write(file, connection, user_id, at, parts)
+            async with transaction(resources.db) as connection:
+                await _write(file, connection, resources.sealing, user_id, at, parts)
         except BaseException:
             file.close()
             raise
@@ -59,7 +62,12 @@ async def write_export(db: Pool, user_id: UUID, at: datetime, parts: Iterable[tu
 
 
 async def _write(
-    file: IO[bytes], connection: Connection, user_id: UUID, at: datetime, parts: Iterable[tuple[str, Texts]]
+    file: IO[bytes],
+    connection: Connection,
+    sealing: Sealing,
+    user_id: UUID,
+    at: datetime,
+    parts: Iterable[tuple[str, Texts]],
 ) -> None:
     head = msgspec.json.encode({"userId": user_id, "exportedAt": at})
     file.write(head[:-1] + b',"data":{')
@@ -67,15 +75,27 @@ async def _write(
         file.write(b"," * (place > 0) + msgspec.json.encode(name) + b":[")
         separator = b""
         async for some in rows(connection, user_id, at_once=ROWS_AT_ONCE):
-            file.write(separator + b",".join(map(_named, some)))
+            file.write(separator + b",".join(_named(row, sealing) for row in some))
             separator = b","
         file.write(b"]")
     file.write(b"}}")
 
 
-def _named(row: str) -> bytes:
-    """Return a row with names and times in the format of all answers."""
-    return msgspec.json.encode({_camel(name): _written(name, value) for name, value in _decode(row).items()})
+def _named(row: str, sealing: Sealing) -> bytes:
+    """Return a row with names and times in the format of all answers, and what is sealed in it opened."""
+    values = _decode(row)
+    if MARK in row:
+        values = {name: _opened(name, value, sealing) for name, value in values.items()}
+    return msgspec.json.encode({_camel(name): _written(name, value) for name, value in values.items()})
+
+
+def _opened(name: str, value: msgspec.Raw, sealing: Sealing) -> msgspec.Raw:
+    text = msgspec.json.decode(value)
+    if not isinstance(text, str) or MARK not in text:
+        return value
+    shown = sealing.shown(text)
+    # A stored answer is JSON itself.
+    return msgspec.Raw(shown.encode() if name == "answer" and shown != UNREADABLE else msgspec.json.encode(shown))
 
 
 def _written(name: str, value: msgspec.Raw) -> msgspec.Raw:

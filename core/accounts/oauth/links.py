@@ -12,6 +12,7 @@ from uuid import UUID
 import msgspec
 
 from core.accounts import emails, logins, sessions
+from core.accounts.contacts import EMAIL, forms, stored
 from core.accounts.oauth.profile import Profile, storable_name
 from core.accounts.one_time import tokens
 from core.accounts.sessions import Account
@@ -71,7 +72,7 @@ OWNER = One(
     Owner,
     """
     select id, email_verified_at is not null as is_verified from users
-    where market = $1 and lower(email collate "C") = $2 and deleted_at is null for no key update""",
+    where market = $1 and lower(email collate "C") = any ($2::text[]) and deleted_at is null for no key update""",
 )
 # Whether nobody but its user can have made an account: one without an address has another proof of that.
 IS_PROVEN = Scalar(
@@ -80,8 +81,9 @@ IS_PROVEN = Scalar(
 INSERT_USER = Scalar(
     UUID,
     """
-    insert into users (id, market, email, password_hash, name, role, created_at, updated_at, status, email_verified_at)
-    values ($1, $2, $3::text, $7, $4, $5, $6, $6, $8, case when $3 is not null then $6::timestamptz end)
+    insert into users
+        (id, market, email, sealed_email, password_hash, name, role, created_at, updated_at, status, email_verified_at)
+    values ($1, $2, $3::text, $4, $8, $5, $6, $7, $7, $9, case when $3 is not null then $7::timestamptz end)
     on conflict do nothing returning id""",
 )
 INSERT_LINK = Run(
@@ -184,7 +186,8 @@ async def _user_of(
     if known := await USER_OF(work.db, *asked):
         return known
     email = emails.trimmed(profile.email or "")
-    owner = await OWNER(work.db, ctx.policy.name, emails.canonical(email)) if email else None
+    known_as = forms(ctx.resources.sealing, ctx.policy.name, EMAIL, emails.canonical(email or ""))
+    owner = await OWNER(work.db, ctx.policy.name, known_as) if email else None
     if owner:
         # Now that she is locked: another login may have stored both since we looked.
         if known := await USER_OF(work.db, *asked):
@@ -213,11 +216,10 @@ async def _link_by_email(ctx: Ctx, work: UnitOfWork, profile: Profile, user_id: 
 async def _sign_up(
     ctx: Ctx, work: UnitOfWork, profile: Profile, email: str | None, role: str, status: Status
 ) -> Account:
-    name = storable_name(profile.name)
-    user_id = await INSERT_USER(
-        work.db, ctx.new_id(), ctx.policy.name, email, name, role, clock.now(), NO_PASSWORD, status
-    )
-    if user_id is None:
+    name, user_id = storable_name(profile.name), ctx.new_id()
+    address = stored(ctx, EMAIL, user_id, email, emails.canonical(email or ""))
+    row = (*address, name, role, clock.now(), NO_PASSWORD, status)
+    if await INSERT_USER(work.db, user_id, ctx.policy.name, *row) is None:
         raise _RacedError
     await work.record("user.sign_up", user_id, by=user_id, provider=profile.provider)
     await _insert(ctx, work, profile, user_id, used=True)

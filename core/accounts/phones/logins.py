@@ -6,9 +6,10 @@ from uuid import UUID
 
 import msgspec
 
-from core.accounts import known_devices, logins, sessions
+from core.accounts import contacts, known_devices, logins, sessions
 from core.accounts.alerts import alert
 from core.accounts.attempts import attempt
+from core.accounts.contacts import PHONE
 from core.accounts.identity import LoginRow
 from core.accounts.one_time import codes
 from core.accounts.one_time.codes import Use
@@ -53,13 +54,15 @@ async def log_in(
     also SIGN_UP_REQUIRED, after which the code is still good.
     """
     number = checked(phone, rules).e164
-    use = Use(ctx.policy.name, LOGIN, number)
+    forms = contacts.forms(ctx.resources.sealing, ctx.policy.name, PHONE, number)
+    use = Use(ctx.policy.name, LOGIN, forms[-1])
     hash = await _checked(ctx, use, code, rules)
-    asked = (ctx.policy.name, number, ctx.remote, sessions.storable(ctx.user_agent))
+    asked = (ctx.policy.name, forms, ctx.remote, sessions.storable(ctx.user_agent))
     known = await accounts.LOGIN_BY_PHONE(ctx.db, *asked)
+    (known,) = ctx.resources.sealing.opened([known], "email") if known else (None,)
     mail = await alert(ctx, known.id, known.email, "login") if known and _is_new_device(ctx, known) else None
     async with unit_of_work(ctx) as work:
-        await accounts.LOCK_BY_PHONE(work.db, ctx.policy.name, number)
+        await accounts.LOCK_BY_PHONE(work.db, ctx.policy.name, forms)
         await codes.consume(work.db, use, hash)
         row = await accounts.LOGIN_BY_PHONE(work.db, *asked)
         if row is None:
@@ -76,7 +79,9 @@ async def confirm(ctx: Ctx, phone: str, code: str, rules: OtpRules) -> None:
     Raises VALIDATION_ERROR, INVALID_CODE, RATE_LIMITED after too many wrong ones, PHONE_EXISTS, SESSION_ENDED.
     """
     number = checked(phone, rules).e164
-    use = Use(ctx.policy.name, CONFIRM, number, ctx.user.id)
+    use = Use(
+        ctx.policy.name, CONFIRM, contacts.forms(ctx.resources.sealing, ctx.policy.name, PHONE, number)[-1], ctx.user.id
+    )
     hash = await _checked(ctx, use, code, rules)
     mail = await alert(ctx, ctx.user.id, ctx.user.email, "phone confirmed")
     async with unit_of_work(ctx) as work:
@@ -86,6 +91,7 @@ async def confirm(ctx: Ctx, phone: str, code: str, rules: OtpRules) -> None:
             raise errors.SESSION_ENDED.error()
         await codes.consume(work.db, use, hash)
         before = await accounts.PHONE_OF(work.db, ctx.user.id)
+        before = before and ctx.resources.sealing.shown(before)
         await _set_phone(work, ctx.user.id, number)
         await work.record("user.confirm_phone", ctx.user.id, replaced=before not in (None, number))
         work.emit([ctx.user.id], UserUpdated(ctx.user.person))
@@ -107,6 +113,7 @@ def _is_new_device(ctx: Ctx, row: LoginRow) -> bool:
 
 
 async def _open_session(ctx: Ctx, work: UnitOfWork, row: LoginRow) -> PhoneLogin:
+    (row,) = ctx.resources.sealing.opened([row], "email")
     await accounts.VERIFY(work.db, row.id, clock.now())
     account = Account(row.id, row.email, row.name, row.role)
     tokens = await sessions.start(ctx, work.db, account)
@@ -121,9 +128,12 @@ async def _sign_up(
         raise errors.INVALID_CODE.error()
     if new is None:
         raise errors.SIGN_UP_REQUIRED.error()
-    stored = (number, clock.now(), NO_PASSWORD, new.name, new.role, rules.status)
-    id = await accounts.INSERT(work.db, ctx.new_id(), ctx.policy.name, *stored)
-    if id is None:  # it became an account's a moment ago, to which the code logs in now
+    id = ctx.new_id()
+    phone = contacts.stored(ctx, PHONE, id, number, number)
+    stored = (*phone, clock.now(), NO_PASSWORD, new.name, new.role, rules.status)
+    if (
+        await accounts.INSERT(work.db, id, ctx.policy.name, *stored) is None
+    ):  # it became an account's a moment ago, to which the code logs in now
         raise errors.PHONE_EXISTS.error()
     account = Account(id, None, new.name, new.role)
     if joined:
@@ -135,6 +145,8 @@ async def _sign_up(
 
 async def _set_phone(work: UnitOfWork, user_id: UUID, number: str) -> None:
     try:
-        await accounts.SET_PHONE(work.db, user_id, number, clock.now())
+        await accounts.SET_PHONE(
+            work.db, user_id, *contacts.stored(work.ctx, PHONE, user_id, number, number), clock.now()
+        )
     except UniqueViolation:
         raise errors.PHONE_EXISTS.error() from None

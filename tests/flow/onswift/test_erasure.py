@@ -183,7 +183,7 @@ async def test_an_erased_user_is_not_notified_of_messages(api: Api, env: Environ
     pair = (await bob.post("/conversations", participantId=ann.id)).body["id"]
     await delete(env, ann)
     assert (await bob.post(f"/conversations/{pair}/messages", content="Are you there?")).status == 201
-    await notify_members(env.resources.db, env.publisher, [UUID(pair)])
+    await notify_members(env.resources, env.publisher, [UUID(pair)])
     assert await env.resources.db.fetchval("select count(*) from notifications where user_id = $1", ann.id) == 0
 
 
