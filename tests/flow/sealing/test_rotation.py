@@ -96,7 +96,7 @@ async def test_an_interrupted_run_is_continued_by_the_next(place: Bazaar, settin
 
 
 async def test_a_row_that_is_locked_is_skipped_and_told_of(place: Bazaar, settings: Settings) -> None:
-    room = await filled(place)
+    await filled(place)
     ring = await open_sealing(with_keys(settings, *NEW_FIRST))
     async with place.env.resources.db.acquire() as other, other.transaction():
         await other.execute("select from messages where seq = 2 for update")
@@ -104,7 +104,6 @@ async def test_a_row_that_is_locked_is_skipped_and_told_of(place: Bazaar, settin
         assert await left(place, ring) == 1
     assert await rotated(place, ring) == 1
     assert await left(place, ring) == 0
-    assert len(await room.texts(room.ann)) == 5 or True
 
 
 async def test_messages_are_edited_while_it_runs(place: Bazaar, settings: Settings) -> None:
