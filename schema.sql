@@ -20,9 +20,9 @@ language sql volatile strict as $$
     select bigint_id(market, nextval(to_regclass(quote_ident(market) || '.ids')))
 $$;
 
--- Encryption at rest (core/platform/sealing): sealed values begin with a direction override, which no text of users does.
+-- Encryption at rest (core/platform/sealing): sealed values begin with a direction override, which no text of users does, and a version.
 create function is_sealed(value text) returns boolean language sql immutable parallel safe return
-    coalesce(starts_with(value, e'\u202d'), false);
+    coalesce(starts_with(value, e'\u202d1:'), false);
 
 -- What queries read of a column that may be sealed. `place`: its name and the row's id, without which a value cannot be opened.
 create function placed(value text, place text) returns text language sql immutable parallel safe return

@@ -89,7 +89,7 @@ async def _questions(resources: Resources, db: Connection, job: MailEmailChange,
     url, policy = resources.settings.public_url, policy_of(change.market)
     title = policy.title
     change = resources.sealing.opened(resources.sealing.opened([change], "old_email"), "new_email")[0]
-    known_as = forms(resources.sealing, change.market, EMAIL, emails.canonical(change.new_email))
+    known_as = forms(resources.sealing, policy, EMAIL, emails.canonical(change.new_email))
     is_taken = await USER_BY_EMAIL(db, change.market, known_as)
     is_asked = {OLD: bool(change.old_email), CANCEL: bool(change.old_email), NEW: not is_taken}
     codes = {

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from core.platform.sealing.sealing import Sealing
 from core.work.context import Ctx
+from core.work.policy import Policy
 
 EMAIL: Final = "users.email"
 PHONE: Final = "users.phone"
@@ -24,18 +25,19 @@ def phone_of(user: str) -> str:
     return f"placed(coalesce({user}.sealed_phone, {user}.phone), '{PHONE} ' || {user}.id)"
 
 
-def forms(sealing: Sealing, market: str, column: str, normal: str | None) -> list[str]:
-    """Return the forms in which a value may be stored."""
-    if normal is None:
-        return []
-    return [normal, sealing.index(market, column, normal)] if sealing.key_id else [normal]
+def forms(sealing: Sealing, policy: Policy, column: str, normal: str | None) -> list[str]:
+    """Return the forms in which a value may be stored, that of new ones first."""
+    if normal is None or not sealing.key_id:
+        return [normal] if normal else []
+    index = sealing.index(policy.name, column, normal)
+    return [index, normal] if policy.seals_contacts else [normal, index]
 
 
 def stored(
     ctx: Ctx, column: str, user_id: UUID, given: str | None, normal: str | None
 ) -> tuple[str | None, str | None]:
     """Return what is stored of a user's address or number: the value that is looked for, and the sealed one, if any."""
-    if not given or not normal or not ctx.policy.seals_contacts:
+    if not given or not ctx.policy.seals_contacts:
         return given, None
     sealing = ctx.resources.sealing
-    return sealing.index(ctx.policy.name, column, normal), sealing.seal(ctx.policy.name, column, user_id, given)
+    return forms(sealing, ctx.policy, column, normal)[0], sealing.seal(ctx.policy.name, column, user_id, given)

@@ -115,7 +115,7 @@ async def login(ctx: Ctx, email: str, password: str) -> tuple[Account, Tokens]:
     """
     address = emails.canonical(email)
     agent = sessions.storable(ctx.user_agent)
-    forms = contacts.forms(ctx.resources.sealing, ctx.policy.name, EMAIL, address)
+    forms = contacts.forms(ctx.resources.sealing, ctx.policy, EMAIL, address)
     row = await LOGIN_BY_EMAIL(ctx.db, ctx.policy.name, forms, ctx.remote, agent) if address else None
     device = ctx.resources.keys.device(ctx.device)
     known = device if row and known_devices.is_known(device, row.id, row.devices_forgotten_at) else None

@@ -73,7 +73,7 @@ async def _hash(ctx: Ctx, new: NewAccount) -> str:
     """Return the hash of the password; raises RATE_LIMITED, EMAIL_EXISTS before any work goes into it."""
     await limits.take(ctx, ctx.policy.sign_ups, ctx.remote)
     email = emails.canonical(new.email)
-    if await USER_BY_EMAIL(ctx.db, ctx.policy.name, forms(ctx.resources.sealing, ctx.policy.name, EMAIL, email)):
+    if await USER_BY_EMAIL(ctx.db, ctx.policy.name, forms(ctx.resources.sealing, ctx.policy, EMAIL, email)):
         raise _email_exists()
     return await ctx.resources.passwords.hash(new.password, ctx.remote)
 

@@ -16,7 +16,7 @@ from core.accounts import emails
 from core.accounts.contacts import EMAIL, PHONE
 from core.base.errors import AppError
 from core.messages.sending import BODY
-from core.platform.db import Connection, Many, Pool, Run, Scalar, columns, transaction
+from core.platform.db import Connection, Many, Pool, Run, Scalar, UniqueViolation, transaction
 from core.platform.sealing.sealing import MARK, Sealing
 from core.work.policy import Policy
 
@@ -52,74 +52,71 @@ class Column:
     stale: Many[Stale]
     lock: Many[Stale]
     write: Run
-    normal: Callable[[str], str | None] | None = None
+    normal: Callable[[str], str | None] | None
 
     def markets(self, policies: Sequence[Policy]) -> list[str]:
         """Return the marketplaces that seal it."""
         return [policy.name for policy in policies if self.is_sealed(policy)]
 
-    def stored(self, sealing: Sealing, row: Stale) -> tuple[UUID, int, str, str]:
-        """Return the row's key, its sealed value and its blind index; raises SEALED_VALUE_UNREADABLE."""
-        if row.text.startswith(MARK):
-            return row.id, row.version, sealing.resealed(row.text), ""
-        index = sealing.index(row.market, self.place, self.normal(row.text) or "") if self.normal else ""
-        return row.id, row.version, sealing.seal(row.market, self.place, row.id, row.text), index
+    async def seal(self, db: Connection, sealing: Sealing, row: Stale) -> None:
+        """Seal a value; raises SEALED_VALUE_UNREADABLE, and UniqueViolation if a contact has two accounts."""
+        is_new, index = not row.text.startswith(MARK), ""
+        text = sealing.seal(row.market, self.place, row.id, row.text) if is_new else sealing.resealed(row.text)
+        if is_new and self.normal:
+            index = sealing.index(row.market, self.place, self.normal(row.text) or "")
+        async with transaction(db):
+            await self.write(db, row.id, text, row.version, index)
 
 
-def _queries(place: str, rows: str, value: str, locked: str = "m") -> tuple[Scalar[UUID], Many[Stale], Many[Stale]]:
-    """Declare what finds values of rows `m`, in markets `k`, after $1: the end of a batch, and those to be sealed up to it ($2).
+def _column(
+    place: str,
+    rows: str,
+    value: str,
+    write: str,
+    is_sealed: Callable[[Policy], bool] = lambda policy: policy.seals_messages,
+    normal: Callable[[str], str | None] | None = None,
+) -> Column:
+    """Declare a column by its `value` in `rows`: a table `m` with an id, its market `k.market`, and maybe `e`, with versions.
 
-    $3 is how current values begin, $4 are the markets that seal.
+    `write` sets the value of row $1 to $2; $3 is the version, $4 the index.
     """
-    table, version = rows.split()[0], "e.version" if locked == "e" else "0::bigint"
+    table, locked, version = rows.split()[0], *(("e", "e.version") if " e on " in rows else ("m", "0::bigint"))
+    # After row $1, up to row $2: what does not begin as $3, or is in the clear in markets $4.
     stale = f"""
         select m.id, {version} as version, k.market, placed({value}, '{place} ' || m.id) as text from {rows}
         where m.id > $1 and m.id <= $2 and {value} <> ''
             and case when is_sealed({value}) then not starts_with({value}, $3) else k.market = any ($4::text[]) end"""  # noqa: S608
     last = f"select w.id from (select id from {table} where id > $1 order by id limit {BATCH}) w order by w.id desc limit 1"  # noqa: S608
-    return Scalar(UUID, last), Many(Stale, stale), Many(Stale, f"{stale} for update of {locked} skip locked")
+    lock = Many(Stale, f"{stale} for update of {locked} skip locked")
+    update = Run(f"{write} and ($3::bigint, $4::text) is not null")
+    _, changed, _, field, *_ = write.split()
+    name = f"{changed}.{field}"
+    return Column(name, place, is_sealed, Scalar(UUID, last), Many(Stale, stale), lock, update, normal)
 
 
 def _contact(place: str, name: str, normal: Callable[[str], str | None]) -> Column:
     rows, value = "users m join users k on k.id = m.id and k.deleted_at is null", f"coalesce(m.sealed_{name}, m.{name})"
-    write = f"""
-        update users m set sealed_{name} = u.text, {name} = coalesce(nullif(u.index, ''), m.{name})
-        from unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[]) as u (id, version, text, index) where m.id = u.id"""  # noqa: S608
-    return Column(place, place, lambda policy: policy.seals_contacts, *_queries(place, rows, value), Run(write), normal)
+    write = f"update users set sealed_{name} = $2, {name} = coalesce(nullif($4, ''), {name}) where id = $1"  # noqa: S608
+    return _column(place, rows, value, write, lambda policy: policy.seals_contacts, normal)
 
 
 _MESSAGES = "messages m join conversations k on k.id = m.conversation_id and m.kind = 'text'"
-_GIVEN = "unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[]) as u (id, version, text, index)"
+_EDITS = f"{_MESSAGES} join message_edits e on e.conversation_id = m.conversation_id and e.seq = m.seq"
 COLUMNS: Final = (
-    Column(
-        "messages.body",
+    _column(BODY, _MESSAGES, "m.body", "update messages set body = $2 where id = $1"),
+    _column(
         BODY,
-        lambda policy: policy.seals_messages,
-        *_queries(BODY, _MESSAGES, "m.body"),
-        Run(f"update messages m set body = u.text from {_GIVEN} where m.id = u.id"),  # noqa: S608
+        _EDITS,
+        "e.body",
+        """
+        update message_edits set body = $2 from messages m where m.id = $1 and message_edits.version = $3
+            and message_edits.conversation_id = m.conversation_id and message_edits.seq = m.seq""",
     ),
-    Column(
-        "message_edits.body",
-        BODY,
-        lambda policy: policy.seals_messages,
-        *_queries(
-            BODY,
-            f"{_MESSAGES} join message_edits e on e.conversation_id = m.conversation_id and e.seq = m.seq",
-            "e.body",
-            "e",
-        ),
-        Run(
-            f"""
-            update message_edits e set body = u.text from {_GIVEN} join messages m on m.id = u.id
-            where e.conversation_id = m.conversation_id and e.seq = m.seq and e.version = u.version"""  # noqa: S608
-        ),
-    ),
-    Column(
+    _column(
         "reports.evidence",
-        "reports.evidence",
-        lambda policy: policy.seals_messages,
-        *_queries("reports.evidence", "reports m join reports k on k.id = m.id", "m.evidence"),
-        Run(f"update reports m set evidence = u.text from {_GIVEN} where m.id = u.id"),  # noqa: S608
+        "reports m join reports k on k.id = m.id",
+        "m.evidence",
+        "update reports set evidence = $2 where id = $1",
     ),
     _contact(EMAIL, "email", emails.canonical),
     _contact(PHONE, "phone", str),
@@ -127,14 +124,15 @@ COLUMNS: Final = (
 
 
 async def rotate(db: Pool, sealing: Sealing, policies: Sequence[Policy]) -> AsyncIterator[Progress]:
-    """Seal all columns with the first key, and yield the progress after each batch."""
+    """Seal all columns with the first key, and yield the progress after each batch; what cannot be sealed is left."""
     for column in COLUMNS:
-        markets = column.markets(policies)
-        progress = Progress(column.name)
+        progress, markets = Progress(column.name), column.markets(policies)
         while last := await column.last(db, progress.last):
             async with transaction(db) as locked:
-                asked = (progress.last, last, sealing.prefix, markets)
-                progress.sealed += await _seal(locked, sealing, column, await column.lock(locked, *asked))
+                for row in await column.lock(locked, progress.last, last, sealing.prefix, markets):
+                    with suppress(AppError, UniqueViolation):
+                        await column.seal(locked, sealing, row)
+                        progress.sealed += 1
             progress.last = last
             yield progress
 
@@ -146,13 +144,3 @@ async def left(db: Pool, sealing: Sealing, column: Column, policies: Sequence[Po
         count += len(await column.stale(db, after, last, sealing.prefix, column.markets(policies)))
         after = last
     return count
-
-
-async def _seal(db: Connection, sealing: Sealing, column: Column, rows: Sequence[Stale]) -> int:
-    stored = []
-    for row in rows:
-        with suppress(AppError):  # it is counted as unreadable, and stays as it is
-            stored.append(column.stored(sealing, row))
-    if stored:
-        await column.write(db, *columns(stored, 4))
-    return len(stored)

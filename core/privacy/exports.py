@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from functools import cache
 from tempfile import TemporaryFile
-from typing import IO
+from typing import IO, TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -18,6 +18,7 @@ from core.platform.db import Connection, Texts, transaction
 from core.platform.sealing.sealing import MARK, UNREADABLE, Sealing
 from core.work.context import Ctx, Resources
 
+Parts: TypeAlias = Iterable[tuple[str, Texts]]
 ROWS_AT_ONCE = 50
 # In one process: each holds a connection of the database while it is written.
 EXPORTS_AT_ONCE = 2
@@ -40,9 +41,7 @@ async def export(ctx: Ctx) -> IO[bytes]:
     return await write_export(ctx.resources, ctx.user.id, clock.now(), parts)
 
 
-async def write_export(
-    resources: Resources, user_id: UUID, at: datetime, parts: Iterable[tuple[str, Texts]]
-) -> IO[bytes]:
+async def write_export(resources: Resources, user_id: UUID, at: datetime, parts: Parts) -> IO[bytes]:
     """Return a file with `{userId, exportedAt, data}` in JSON, at its start; raises UNAVAILABLE if too many are being written.
 
     `data` holds each part's rows by its name; a part is a query on the user's id for rows as JSON objects.
@@ -62,12 +61,7 @@ async def write_export(
 
 
 async def _write(
-    file: IO[bytes],
-    connection: Connection,
-    sealing: Sealing,
-    user_id: UUID,
-    at: datetime,
-    parts: Iterable[tuple[str, Texts]],
+    file: IO[bytes], connection: Connection, sealing: Sealing, user_id: UUID, at: datetime, parts: Parts
 ) -> None:
     head = msgspec.json.encode({"userId": user_id, "exportedAt": at})
     file.write(head[:-1] + b',"data":{')

@@ -32,6 +32,7 @@ from core.limits.away import REDIS_AWAY
 from core.operations import inspection
 from core.platform.db import found
 from core.platform.redis_pool import server_name
+from marketplaces import policy_of
 from realtime.operations.admin_client import Replies
 from realtime.operations.admin_protocol import RoomSeen, SeeRoom, SeeUser, UserSeen
 from realtime.operations.process_status import read_processes
@@ -85,7 +86,7 @@ async def _found(ctx: OperatorCtx, text: str) -> Found:
         pass
     markets = list(ctx.resources.settings.marketplaces)
     address, sealing = emails.canonical(text) or text.lower(), ctx.resources.sealing
-    known_as = [form for market in markets for form in forms(sealing, market, EMAIL, address)]
+    known_as = [form for market in markets for form in forms(sealing, policy_of(market), EMAIL, address)]
     users = await inspection.USERS_BY_EMAIL(ctx.db, markets, known_as) if "@" in text else []
     users = users or await inspection.USERS_BY_WORDS(ctx.db, text, MOST_USERS, MOST_SORTED)
     return Found(sealing.opened(users, "email"))

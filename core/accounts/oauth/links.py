@@ -186,7 +186,7 @@ async def _user_of(
     if known := await USER_OF(work.db, *asked):
         return known
     email = emails.trimmed(profile.email or "")
-    known_as = forms(ctx.resources.sealing, ctx.policy.name, EMAIL, emails.canonical(email or ""))
+    known_as = forms(ctx.resources.sealing, ctx.policy, EMAIL, emails.canonical(email or ""))
     owner = await OWNER(work.db, ctx.policy.name, known_as) if email else None
     if owner:
         # Now that she is locked: another login may have stored both since we looked.

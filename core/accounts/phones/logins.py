@@ -54,8 +54,8 @@ async def log_in(
     also SIGN_UP_REQUIRED, after which the code is still good.
     """
     number = checked(phone, rules).e164
-    forms = contacts.forms(ctx.resources.sealing, ctx.policy.name, PHONE, number)
-    use = Use(ctx.policy.name, LOGIN, forms[-1])
+    forms = contacts.forms(ctx.resources.sealing, ctx.policy, PHONE, number)
+    use = Use(ctx.policy.name, LOGIN, forms[0])
     hash = await _checked(ctx, use, code, rules)
     asked = (ctx.policy.name, forms, ctx.remote, sessions.storable(ctx.user_agent))
     known = await accounts.LOGIN_BY_PHONE(ctx.db, *asked)
@@ -79,9 +79,8 @@ async def confirm(ctx: Ctx, phone: str, code: str, rules: OtpRules) -> None:
     Raises VALIDATION_ERROR, INVALID_CODE, RATE_LIMITED after too many wrong ones, PHONE_EXISTS, SESSION_ENDED.
     """
     number = checked(phone, rules).e164
-    use = Use(
-        ctx.policy.name, CONFIRM, contacts.forms(ctx.resources.sealing, ctx.policy.name, PHONE, number)[-1], ctx.user.id
-    )
+    forms = contacts.forms(ctx.resources.sealing, ctx.policy, PHONE, number)
+    use = Use(ctx.policy.name, CONFIRM, forms[0], ctx.user.id)
     hash = await _checked(ctx, use, code, rules)
     mail = await alert(ctx, ctx.user.id, ctx.user.email, "phone confirmed")
     async with unit_of_work(ctx) as work:
@@ -131,9 +130,8 @@ async def _sign_up(
     id = ctx.new_id()
     phone = contacts.stored(ctx, PHONE, id, number, number)
     stored = (*phone, clock.now(), NO_PASSWORD, new.name, new.role, rules.status)
-    if (
-        await accounts.INSERT(work.db, id, ctx.policy.name, *stored) is None
-    ):  # it became an account's a moment ago, to which the code logs in now
+    # None: it became an account's a moment ago, to which the code logs in now.
+    if await accounts.INSERT(work.db, id, ctx.policy.name, *stored) is None:
         raise errors.PHONE_EXISTS.error()
     account = Account(id, None, new.name, new.role)
     if joined:
@@ -144,9 +142,8 @@ async def _sign_up(
 
 
 async def _set_phone(work: UnitOfWork, user_id: UUID, number: str) -> None:
+    phone = contacts.stored(work.ctx, PHONE, user_id, number, number)
     try:
-        await accounts.SET_PHONE(
-            work.db, user_id, *contacts.stored(work.ctx, PHONE, user_id, number, number), clock.now()
-        )
+        await accounts.SET_PHONE(work.db, user_id, *phone, clock.now())
     except UniqueViolation:
         raise errors.PHONE_EXISTS.error() from None

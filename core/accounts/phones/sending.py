@@ -53,7 +53,7 @@ async def _take(ctx: Ctx, number: Number, rules: OtpRules) -> None:
 async def _known_device(ctx: Ctx, number: Number) -> UUID | None:
     """Return the device that asks, if whoever has the number was logged in there."""
     device = ctx.resources.keys.device(ctx.device)
-    known_as = forms(ctx.resources.sealing, ctx.policy.name, PHONE, number.e164)
+    known_as = forms(ctx.resources.sealing, ctx.policy, PHONE, number.e164)
     row = await LOGIN_BY_PHONE(ctx.db, ctx.policy.name, known_as, ctx.remote, "")
     is_known = device and row and known_devices.is_known(device, row.id, row.devices_forgotten_at)
     return device.device if device and is_known else None

@@ -1,6 +1,6 @@
 """Sealed values: AES-256-GCM of what a column holds, readable only at the place that it was sealed for.
 
-A value is `MARK version:key id:market:tag:base64(nonce, ciphertext)`. Its place is "column row": a value that is copied to
+A value is `MARK key id:market:tag:base64(nonce, ciphertext)`. Its place is "column row": a value that is copied to
 another row or column cannot be opened there. Place and header are authenticated. Each place has a key of its own (HKDF-SHA256,
 RFC 5869), which seals the versions of one row only: no key comes near the 2^32 seals after which random nonces of 96 bits are at
 risk (NIST SP 800-38D). Queries read such a column by `placed` (schema.sql), which adds the place of the row to a sealed value.
@@ -20,9 +20,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from core.base import errors
 
-# A direction override, which texts of users cannot contain (core/text/texts.py).
-MARK: Final = "\u202d"
-VERSION: Final = "1"
+# A direction override, which texts of users cannot contain (core/text/texts.py), and the version of the form. `is_sealed` in SQL.
+MARK: Final = "\u202d1:"
 # In place of a text that cannot be opened, where an error would hide what is around it.
 UNREADABLE: Final = "\N{REPLACEMENT CHARACTER}"
 _NONCE_BYTES: Final = 12
@@ -49,7 +48,7 @@ class Sealing:
     @property
     def prefix(self) -> str:
         """How values that are sealed with the first key begin."""
-        return f"{MARK}{VERSION}:{self.key_id}:"
+        return f"{MARK}{self.key_id}:"
 
     def seal(self, market: str, column: str, row: object, text: str, tag: str = "") -> str:
         """Seal a text for a place. `tag` stays in the clear, for comparisons in SQL."""
@@ -107,9 +106,9 @@ class Sealing:
         value, _, place = text.partition(" ")
         header, _, body = value.rpartition(":")
         try:
-            version, key_id, _, _ = header.removeprefix(MARK).split(":")
+            key_id, _, _ = header.removeprefix(MARK).split(":")
             sealed, bound = a2b_base64(body, strict_mode=True), f"{header} {place}".encode()
-            if version != VERSION or len(sealed) < _NONCE_BYTES + _TAG_BYTES:
+            if len(sealed) < _NONCE_BYTES + _TAG_BYTES:
                 raise ValueError
             return self._cipher(key_id, bound).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], bound)
         except KeyError:
