@@ -400,9 +400,9 @@ async def test_a_delayed_mail_is_not_sent_to_an_erased_user(
     monkeypatch.setattr("workers.mail.send_mail", send)
     ann = await api.signed_up()
     mail = MailUser(ann.id, "Hello", "a code")
-    await mail_user(env.settings, env.resources.db, mail)
+    await mail_user(env.settings, env.resources, mail)
     await delete(env, ann)
-    await mail_user(env.settings, env.resources.db, mail)
+    await mail_user(env.settings, env.resources, mail)
     assert sent == [ann.email]
 
 
