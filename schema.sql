@@ -20,8 +20,24 @@ language sql volatile strict as $$
     select bigint_id(market, nextval(to_regclass(quote_ident(market) || '.ids')))
 $$;
 
+-- Encryption at rest (core/platform/sealing): sealed values begin with a direction override, which no text of users does, and a version.
+create function is_sealed(value text) returns boolean language sql immutable parallel safe return
+    coalesce(starts_with(value, e'\u202d1:'), false);
+
+-- What queries read of a column that may be sealed. `place`: its name and the row's id, without which a value cannot be opened.
+create function placed(value text, place text) returns text language sql immutable parallel safe return
+    case when is_sealed(value) then value || ' ' || place else value end;
+
+-- Whether a text of a message is known to differ from an earlier one. Sealed, a message and its repeats have the same tag; messages that
+-- were sealed later have none.
+create function is_other_text(one text, other text) returns boolean language sql immutable parallel safe return case
+    when is_sealed(one) and is_sealed(other) then split_part(other, ':', 4) not in ('', split_part(one, ':', 4))
+    else not is_sealed(one) and not is_sealed(other) and one <> other
+end;
+
 -- email or phone (E.164) is null where somebody has none. What no password fits is in password_hash where there is no password.
 -- status_until: when a suspension ends by itself; null: when somebody ends it.
+-- Where a marketplace seals them, email and phone are blind indexes, and what they stand for is in sealed_email and sealed_phone.
 create table users (
     id uuid primary key,
     market text not null,
@@ -39,7 +55,9 @@ create table users (
     status text not null default 'active' check (status in ('active', 'pending', 'suspended', 'banned')),
     status_until timestamptz check (status_until is null or status = 'suspended'),
     phone text,
-    phone_verified_at timestamptz
+    phone_verified_at timestamptz,
+    sealed_email text,
+    sealed_phone text
 );
 -- identity.USER_BY_EMAIL; and one account per address, in the form of core/accounts/emails.py
 create unique index users_email_canonical on users (market, lower(email collate "C")) where deleted_at is null;
@@ -675,7 +693,7 @@ create function search_key(conversation uuid) returns text language sql immutabl
 
 create function change_message_words() returns trigger language plpgsql as $$
 begin
-    if new.body = '' then
+    if new.body = '' or is_sealed(new.body) then
         delete from message_words where message_id = new.id;
     else
         update message_words set words = search_keyed(search_key(new.conversation_id), new.body) where message_id = new.id;
@@ -721,13 +739,13 @@ begin
             -- Not `exists`: Postgres would read all members to save itself the look-ups.
             case
                 when r.id is not null and (
-                    r.reply_to is distinct from u.reply_to or u.body <> coalesce(
+                    r.reply_to is distinct from u.reply_to or is_other_text(u.body, coalesce(
                         ( -- as it was before it was changed, as long as that is kept
                             select e.body from message_edits e where e.conversation_id = r.conversation_id and e.seq = r.seq
                             order by e.version limit 1
                         ),
                         case when r.edited_at is null and r.deleted_at is null then r.body else u.body end
-                    ) or coalesce(
+                    )) or coalesce(
                         (
                             select e.mentioned from message_edits e where e.conversation_id = r.conversation_id and e.seq = r.seq
                             order by e.version limit 1

@@ -41,6 +41,8 @@ async def check_settings(settings: Settings) -> None:
     """Raise CommandError unless everything the settings name is available: marketplaces, a migrated database, a Redis."""
     manifests = markets(settings.marketplaces)
     _check_login_providers(settings)
+    if not settings.seal_keys and (names := [market.name for market in manifests if market.policy.seals]):
+        raise CommandError(f"GREENROOM_SEAL_KEYS is not set, and {', '.join(names)} cannot store what it seals")
     await check_migrated(settings, manifests)
     await _check_all_redis(settings)
 

@@ -52,6 +52,7 @@ def parser() -> ArgumentParser:
     command("worker", _worker, "run a worker: mails and notifications", listens)
     command("migrate", _migrate, "migrate the database")
     _jobs_options(command("jobs", _jobs, "list, retry or drop jobs that failed in all their tries"))
+    _seal_options(command("seal", _seal, "make keys of encryption at rest, and seal what is stored with the first one"))
     _seed_options(command("seed", _seed, "fill the database with users and conversations, for load tests"))
     config = command("config", _config, "print the effective settings without their secrets")
     config.add_argument("--markdown", action="store_true", help="print the reference of all settings instead")
@@ -67,6 +68,13 @@ def _jobs_options(jobs: ArgumentParser) -> None:
         which = action.add_mutually_exclusive_group(required=True)
         which.add_argument("ids", nargs="*", type=UUID, default=[], metavar="ID", help="ids of jobs")
         which.add_argument("--all", action="store_true", help="all dead jobs")
+
+
+def _seal_options(seal: ArgumentParser) -> None:
+    actions = seal.add_subparsers(dest="action", required=True, metavar="ACTION")
+    actions.add_parser("key", help="print a new key, wrapped if there is a master key")
+    actions.add_parser("rotate", help="seal with the first key what is sealed with another one, or should be sealed")
+    actions.add_parser("status", help="count what `rotate` would seal")
 
 
 def _seed_options(seed: ArgumentParser) -> None:
@@ -134,6 +142,15 @@ def _jobs(args: Namespace) -> None:
             asyncio.run(jobs.list_dead(settings))
         else:
             asyncio.run((jobs.retry_dead if args.action == "retry" else jobs.drop_dead)(settings, args.ids))
+
+
+def _seal(args: Namespace) -> None:
+    from cli import seal
+
+    if args.action == "key":
+        return asyncio.run(seal.print_key(_settings(args)))
+    with _database(_settings(args, "seal_keys"), "database_url") as settings:
+        return asyncio.run(seal.rotate(settings) if args.action == "rotate" else seal.status(settings))
 
 
 def _seed(args: Namespace) -> None:

@@ -23,6 +23,7 @@ HttpUrl = Annotated[str, Meta(pattern=r"^https?://[^/\s]+$")]
 LoopbackUrl = Annotated[str, Meta(pattern=r"^http://127\.0\.0\.1:[0-9]{1,5}$")]
 HttpAddress = Annotated[str, Meta(pattern=r"^https?://[^/\s]+/\S+$")]
 SigningKey = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]+:.{32,}$")]
+SealKey = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}:([0-9a-f]{64}|[0-9a-f]{80})$")]
 RaisedLimit = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}:([1-9][0-9]{0,2}|1000)$")]
 OperatorToken = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._@-]+(\+[a-z_]+)*:.{32,}$")]
 ClientId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]+$")]  # of an application at a login provider
@@ -114,6 +115,26 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             " all verify; empty: `greenroom dev` generates one and keeps it in the data folder"
         ),
     ] = ()
+    seal_keys: Annotated[
+        tuple[SealKey, ...],
+        Meta(
+            description="Keys of encryption at rest as id:key, each key of 64 hexadecimal digits (80 if it is wrapped by the"
+            " master key); the first seals, all open; empty: nothing is sealed"
+        ),
+    ] = ()
+    seal_index_key: Annotated[
+        str,
+        Meta(
+            pattern=r"^([0-9a-f]{64}|[0-9a-f]{80})?$",
+            description="Key of what finds sealed values, of the same form; it cannot be replaced",
+        ),
+    ] = ""
+    seal_master_key: Annotated[
+        str,
+        Meta(
+            description="File with the master key (64 hexadecimal digits) by which these keys are wrapped; empty: they are not"
+        ),
+    ] = ""
     operator_tokens: Annotated[
         tuple[OperatorToken, ...],
         Meta(
@@ -211,8 +232,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = ""
 
 
-SECRETS = ("s3_secret", "google_client_secret", "facebook_app_secret")
-SECRETS_BY_NAME = ("jwt_keys", "operator_tokens")
+SECRETS = ("s3_secret", "seal_index_key", "google_client_secret", "facebook_app_secret")
+SECRETS_BY_NAME = ("jwt_keys", "seal_keys", "operator_tokens")
 BY_NAME = (*SECRETS_BY_NAME, "raised_limits")  # name:value, each name once
 FIELDS: dict[str, FieldInfo] = {PREFIX + field.name.upper(): field for field in fields(Settings)}
 

@@ -16,13 +16,13 @@ from core.accounts.identity import role_of
 from core.base import clock, errors
 from core.chat.membership import require_member
 from core.limits.budget import Rate
-from core.platform.db import Db, Many, One, Run, Scalar, found
+from core.platform.db import Many, One, Run, Scalar, found
 from core.review_queue import deciding, queue
 from core.review_queue import table as review_tasks
 from core.review_queue.kinds import OPEN, Decision, Reviewer, ReviewKind, Subject, kind_named
 from core.review_queue.table import ReviewTask
 from core.work import rate_limits as limits
-from core.work.context import Ctx
+from core.work.context import Ctx, Resources
 from core.work.personal_data import PersonalData, rows_of
 from core.work.unit_of_work import UnitOfWork, unit_of_work
 
@@ -83,10 +83,10 @@ class Said(msgspec.Struct, frozen=True):
 MESSAGE = One(
     Said,
     """
-    select m.sender_id, m.kind, case when m.deleted_at is null then m.body else coalesce((
+    select m.sender_id, m.kind, placed(case when m.deleted_at is null then m.body else coalesce((
         select e.body from message_edits e where e.conversation_id = m.conversation_id and e.seq = m.seq
         order by e.version desc limit 1
-    ), '') end as content
+    ), '') end, 'messages.body ' || m.id) as content
     from messages m where m.conversation_id = $1 and m.id = $2""",
 )
 INSERT = One(
@@ -101,7 +101,8 @@ INSERT = One(
 )
 _REPORTED = """
     select r.id, r.market, r.reporter_id, b.name as reporter_name, r.user_id, u.name as user_name, r.conversation_id,
-        r.message_id, r.reason, r.text, r.evidence, r.created_at, r.resolved_at, r.resolved_by, r.note
+        r.message_id, r.reason, r.text,
+        placed(r.evidence, 'reports.evidence ' || r.id) as evidence, r.created_at, r.resolved_at, r.resolved_by, r.note
     from reports r join users b on b.id = r.reporter_id join users u on u.id = r.user_id"""
 # Latest first: those before report $1, if given, at most $2; only about user $3, if given; only open ones ($4: true) or
 # resolved ones (false); only about that user herself or one message ($5).
@@ -179,11 +180,13 @@ async def report_message(ctx: Ctx, conversation_id: UUID, id: UUID, reason: Reas
     said = found(await MESSAGE(ctx.db, conversation_id, id), errors.MESSAGE_NOT_FOUND.error())
     if said.kind != "text":
         raise errors.invalid("messageId", "Must be a message that somebody has written")
-    return await _store(ctx, said.sender_id, conversation_id, id, reason, text, said.content)
+    return await _store(
+        ctx, said.sender_id, conversation_id, id, reason, text, ctx.resources.sealing.shown(said.content)
+    )
 
 
 async def page(
-    db: Db,
+    resources: Resources,
     before: UUID | None,
     limit: int,
     user_id: UUID | None,
@@ -195,7 +198,8 @@ async def page(
     `subject_id`: what they are about, a message or the user herself.
     """
     only = (user_id, None if status is None else status == "open", subject_id)
-    return await PAGE(db, before, limit, *only), await COUNT(db, *only) or 0
+    rows = await PAGE(resources.db, before, limit, *only)
+    return resources.sealing.opened(rows, "evidence"), await COUNT(resources.db, *only) or 0
 
 
 async def resolve(ctx: Ctx, reviewer: Reviewer, id: UUID, note: str) -> Reported:
@@ -211,7 +215,7 @@ async def resolve(ctx: Ctx, reviewer: Reviewer, id: UUID, note: str) -> Reported
             await deciding.decide(ctx, reviewer, task, RESOLVED, note)
         else:
             await _resolve_one(ctx, reviewer, id, note)
-    return found(await BY_ID(ctx.db, id), missing)
+    return ctx.resources.sealing.opened([found(await BY_ID(ctx.db, id), missing)], "evidence")[0]
 
 
 async def _resolve_one(ctx: Ctx, reviewer: Reviewer, id: UUID, note: str) -> None:
@@ -244,11 +248,12 @@ async def _store(
         raise errors.invalid("messageId" if message_id else "userId", "Must not be your own")
     await limits.take(ctx, REPORTS, str(ctx.user.id))
     about = (user_id, conversation_id, message_id)
+    id = ctx.new_id()
+    if evidence is not None and ctx.policy.seals_messages:
+        evidence = ctx.sealed("reports.evidence", id, evidence)
     async with unit_of_work(ctx) as work:
         await _ask_for_review(ctx, work, user_id, message_id, reason, evidence)
-        row = await INSERT(
-            work.db, ctx.new_id(), ctx.policy.name, ctx.user.id, *about, reason, text, evidence, clock.now()
-        )
+        row = await INSERT(work.db, id, ctx.policy.name, ctx.user.id, *about, reason, text, evidence, clock.now())
         report = found(row, errors.INTERNAL_ERROR.error())
         await work.record("report.make", report.id, reason=reason)
     return report
@@ -260,6 +265,7 @@ async def _ask_for_review(
     """Have somebody decide; before the report is stored, because a decision locks the task before its reports."""
     if kind := kind_named(ctx.policy, KIND):
         subject = Subject("message" if message_id else "user", message_id or user_id, user_id)
-        facts = {"Message": evidence or ""} if message_id else {}
+        # Where messages are sealed, only the report has what was said.
+        facts = {"Message": evidence or ""} if message_id and not ctx.policy.seals_messages else {}
         is_repeat = await IS_OPEN(work.db, ctx.user.id, user_id, message_id) or False
         await queue.request(work, kind, subject, reason, facts, raises=not is_repeat)

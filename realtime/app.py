@@ -56,7 +56,7 @@ class Hub:
             lambda delivery: receiver.deliver(delivery),
             lambda: receiver.resync_all(),
         )
-        log, encoders = MessageLog(resources.db), Encoders(markets)
+        log, encoders = MessageLog(resources.db, resources.sealing), Encoders(markets)
         rooms = self._rooms = Rooms(resources.db, log, self._bus, outbox, encoders)
         users = Users(self._bus, outbox, lambda user: presence.came(user), lambda user: presence.left(user))
         receiver = BusReceiver(

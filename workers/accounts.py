@@ -6,6 +6,7 @@ from uuid import UUID
 import msgspec
 
 from core.accounts import emails
+from core.accounts.contacts import EMAIL, forms
 from core.accounts.identity import RESET, USER_BY_EMAIL, USER_BY_ID, VERIFY, Known
 from core.accounts.one_time import tokens
 from core.base import clock
@@ -83,7 +84,8 @@ If it was you, there is nothing to do. If not, ask for a new password now (\"For
 
 async def mail_code(resources: Resources, job: MailCode) -> None:
     """Mail a code to the user with this address, if there is one who can use it."""
-    user = await USER_BY_EMAIL(resources.db, job.market, emails.canonical(job.email))
+    known_as = forms(resources.sealing, policy_of(job.market), EMAIL, emails.canonical(job.email))
+    user = await USER_BY_EMAIL(resources.db, job.market, known_as)
     if user and not (job.purpose == VERIFY and user.is_verified):
         await _send_code(resources, user, job.purpose)
 

@@ -12,7 +12,6 @@ from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
-import msgspec
 from arq import ArqRedis, cron
 from arq.cron import CronJob
 from arq.worker import Function
@@ -55,6 +54,7 @@ from core.work.jobs import (
     SendText,
     StoreWords,
     TextCode,
+    packing,
     queue,
 )
 from core.work.outbox import relay
@@ -150,7 +150,7 @@ class Worker:
             await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _run_until_redis_fails(self) -> None:
-        redis = queue(self._settings)
+        redis = queue(self._settings, self._resources.sealing)
         arq = self._arq = self._make_arq(redis)
         try:
             await arq.main()
@@ -175,8 +175,7 @@ class Worker:
             max_jobs=10,
             job_timeout=JOB_SECONDS + STOP_SECONDS,  # jobs have a limit of their own
             max_tries=1_000_000,  # running.py counts
-            job_serializer=msgspec.msgpack.encode,
-            job_deserializer=msgspec.msgpack.decode,
+            **packing(self._resources.sealing),
         )
         arq.functions = self._functions(arq.functions)
         return arq
@@ -189,7 +188,7 @@ class Worker:
         functions.add(MailVerification, partial(mail_verification, self._resources))
         functions.add(MailAlert, partial(mail_alert, self._resources))
         functions.add(MailEmailChange, partial(mail_email_change, self._resources))
-        functions.add(MailAddress, partial(mail_address, self._settings, self._resources.db))
+        functions.add(MailAddress, partial(mail_address, self._settings, self._resources))
         functions.add(TextCode, partial(text_code, self._resources))
         functions.add(SendText, partial(send_text, self._sms))
         functions.add(FinishErasure, self._finish_erasure)
@@ -227,7 +226,7 @@ class Worker:
         await send_mail(self._settings, job)
 
     async def _mail_user(self, job: MailUser) -> None:
-        await mail_user(self._settings, self._resources.db, job)
+        await mail_user(self._settings, self._resources, job)
 
     async def _finish_erasure(self, job: FinishErasure) -> None:
         await finish_erasure(self._resources, self._publisher, job)
@@ -238,7 +237,7 @@ class Worker:
     async def _notify_members(self, job: NotifyMembers) -> None:
         conversation_ids = [UUID(id) for id in job.conversation_ids]
         await self._notify(conversation_ids)
-        await tell_senders(self._resources.db, self._publisher, conversation_ids)
+        await tell_senders(self._resources, self._publisher, conversation_ids)
         if self._searched:
             await self._resources.jobs.enqueue(StoreWords(job.conversation_ids))
 
@@ -250,7 +249,7 @@ class Worker:
         self._words_after = await store_missing(self._resources.db, self._searched, self._words_after)
 
     async def _notify(self, conversation_ids: Sequence[UUID]) -> None:
-        going_out = await notify_members(self._resources.db, self._publisher, conversation_ids)
+        going_out = await notify_members(self._resources, self._publisher, conversation_ids)
         if going_out:
             email, push = MESSAGE_RECEIVED.email, MESSAGE_RECEIVED.push
             await self._resources.jobs.enqueue(SendOut([str(id) for id in going_out], email, push))
@@ -260,10 +259,10 @@ class Worker:
         await send_out(ctx, [UUID(id) for id in job.notification_ids], email=job.email, push=job.push)
 
     async def _mail_notification(self, job: MailNotification) -> None:
-        await mail_notification(self._settings, self._resources.db, job)
+        await mail_notification(self._settings, self._resources, job)
 
     async def _push_notification(self, job: PushNotification) -> None:
-        await push_notification(self._push_provider, self._resources.db, job)
+        await push_notification(self._push_provider, self._resources, job)
 
     async def _sweep(self) -> None:
         """Notify of messages since the last sweep, so that a lost job causes only a delay."""

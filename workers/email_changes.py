@@ -4,11 +4,12 @@ from uuid import UUID
 
 from config.settings import Settings
 from core.accounts import emails
+from core.accounts.contacts import EMAIL, forms
 from core.accounts.email_changes import ADDRESS, CANCEL, HOLD_PENDING, MARKET_OF, NEW, OLD, PURPOSES, Pending, Purpose
 from core.accounts.identity import USER_BY_EMAIL
 from core.accounts.one_time import tokens
 from core.base import clock
-from core.platform.db import Connection, Pool, transaction
+from core.platform.db import Connection, transaction
 from core.work.context import Resources
 from core.work.jobs import MailAddress, MailEmailChange, SendMail
 from marketplaces import policy_of
@@ -77,17 +78,19 @@ async def mail_email_change(resources: Resources, job: MailEmailChange) -> None:
                 await resources.jobs.enqueue(mail)
 
 
-async def mail_address(settings: Settings, db: Pool, mail: MailAddress) -> None:
+async def mail_address(settings: Settings, resources: Resources, mail: MailAddress) -> None:
     """Send one mail to an address of a change, unless it has been cancelled, or the account erased; raises as `send` does."""
-    if address := await ADDRESS(db, UUID(mail.change_id), mail.to):
-        await send_mail(settings, SendMail(address, mail.subject, mail.text))
+    if address := await ADDRESS(resources.db, UUID(mail.change_id), mail.to):
+        await send_mail(settings, SendMail(resources.sealing.open(address), mail.subject, mail.text))
 
 
 async def _questions(resources: Resources, db: Connection, job: MailEmailChange, change: Pending) -> list[MailAddress]:
     """Return the mails that ask both addresses, or the new one where there is no other, once their codes are stored."""
     url, policy = resources.settings.public_url, policy_of(change.market)
     title = policy.title
-    is_taken = await USER_BY_EMAIL(db, change.market, emails.canonical(change.new_email))
+    change = resources.sealing.opened(resources.sealing.opened([change], "old_email"), "new_email")[0]
+    known_as = forms(resources.sealing, policy, EMAIL, emails.canonical(change.new_email))
+    is_taken = await USER_BY_EMAIL(db, change.market, known_as)
     is_asked = {OLD: bool(change.old_email), CANCEL: bool(change.old_email), NEW: not is_taken}
     codes = {
         purpose: await tokens.issue(db, change.user_id, purpose, change.expires_at)

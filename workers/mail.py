@@ -10,7 +10,7 @@ import aiosmtplib
 
 from config.settings import Settings
 from core.accounts import identity
-from core.platform.db import Pool
+from core.work.context import Resources
 from core.work.jobs import MailUser, PermanentError, SendMail
 
 TIMEOUT_SECONDS = 10.0
@@ -28,10 +28,10 @@ async def send_mail(settings: Settings, mail: SendMail) -> None:
     await send(settings, compose(settings, mail.to, mail.subject, mail.text))
 
 
-async def mail_user(settings: Settings, db: Pool, mail: MailUser) -> None:
+async def mail_user(settings: Settings, resources: Resources, mail: MailUser) -> None:
     """Send one mail to a user, unless the account is erased; raises as `send` does."""
-    if address := await identity.ADDRESS(db, UUID(mail.user_id)):
-        await send_mail(settings, SendMail(address, mail.subject, mail.text))
+    if address := await identity.ADDRESS(resources.db, UUID(mail.user_id)):
+        await send_mail(settings, SendMail(resources.sealing.open(address), mail.subject, mail.text))
 
 
 def compose(settings: Settings, to: str, subject: str, text: str) -> EmailMessage:

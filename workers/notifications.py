@@ -5,6 +5,8 @@ from uuid import UUID
 from config.settings import Settings
 from core.notifications import deliveries, devices
 from core.platform.db import Pool
+from core.text.wording import PREVIEW
+from core.work.context import Resources
 from core.work.jobs import MailNotification, PushNotification
 from marketplaces import policy_of
 from workers.mail import compose, send
@@ -18,9 +20,9 @@ You can switch mails like this one off in the settings of your notifications at 
 """
 
 
-async def mail_notification(settings: Settings, db: Pool, job: MailNotification) -> None:
+async def mail_notification(settings: Settings, resources: Resources, job: MailNotification) -> None:
     """Mail a notification in its current form, unless it has been read or no longer has content."""
-    id = UUID(job.notification_id)
+    db, sealing, id = resources.db, resources.sealing, UUID(job.notification_id)
     mail = await deliveries.MAIL(db, id, job.claimed_at)
     if mail is None or not await _is_still_so(db, mail.market, mail.type, mail.entity_id, mail.user_id):
         await deliveries.UNCLAIM_MAIL(db, id, job.claimed_at)
@@ -28,8 +30,8 @@ async def mail_notification(settings: Settings, db: Pool, job: MailNotification)
     if not settings.smtp_url:  # of which the worker warns when it starts
         return
     title = policy_of(mail.market).title
-    text = TEXT.format(message=mail.message, link=settings.public_url, title=title)
-    message = compose(settings, mail.email, f"{mail.title} - {title}", text)
+    text = TEXT.format(message=sealing.shown(mail.message, PREVIEW), link=settings.public_url, title=title)
+    message = compose(settings, sealing.open(mail.email), f"{mail.title} - {title}", text)
     # A worker that dies before it has recorded the sending sends again: the id lets mail programs recognise the duplicate.
     claim = f".{mail.mailed_at:%Y%m%d%H%M%S%f}" if mail.is_folded and mail.mailed_at else ""
     domain = settings.mail_from.rpartition("@")[2].rstrip(">")
@@ -37,14 +39,14 @@ async def mail_notification(settings: Settings, db: Pool, job: MailNotification)
     await send(settings, message)
 
 
-async def push_notification(provider: PushProvider, db: Pool, job: PushNotification) -> None:
+async def push_notification(provider: PushProvider, resources: Resources, job: PushNotification) -> None:
     """Push a notification to a device, and delete the device if it is no longer registered."""
-    device_id = UUID(job.device_id)
+    db, device_id = resources.db, UUID(job.device_id)
     push = await deliveries.PUSH(db, UUID(job.notification_id), device_id)
     if push is None or not await _is_still_so(db, push.market, push.type, push.entity_id, push.user_id):
         return
     try:
-        await provider.send(push)
+        await provider.send(*resources.sealing.opened([push], "message", PREVIEW))
     except UnregisteredError:
         await devices.FORGET(db, device_id)
 

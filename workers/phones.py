@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from core.accounts.contacts import PHONE, forms
 from core.accounts.identity import USER_BY_ID
 from core.accounts.one_time import codes
 from core.accounts.one_time.codes import Use
@@ -21,7 +22,8 @@ async def text_code(resources: Resources, job: TextCode) -> None:
     """Send a code to a phone, if it is of use to whoever has it."""
     if not await _is_wanted(resources, job):
         return
-    use = Use(job.market, job.purpose, job.phone, UUID(job.user_id) if job.user_id else None)
+    subject = forms(resources.sealing, policy_of(job.market), PHONE, job.phone)[0]
+    use = Use(job.market, job.purpose, subject, UUID(job.user_id) if job.user_id else None)
     until, minutes = clock.now() + codes.LIFETIME, int(codes.LIFETIME.total_seconds() / 60)
     # Queued before the commit: if Redis is away, nothing is stored, and the job is retried.
     async with transaction(resources.db) as db:
@@ -39,4 +41,5 @@ async def send_text(sender: SmsSender, job: SendText) -> None:
 async def _is_wanted(resources: Resources, job: TextCode) -> bool:
     if job.user_id:
         return await USER_BY_ID(resources.db, UUID(job.user_id)) is not None
-    return job.to_anybody or await BY_PHONE(resources.db, job.market, job.phone) is not None
+    known_as = forms(resources.sealing, policy_of(job.market), PHONE, job.phone)
+    return job.to_anybody or await BY_PHONE(resources.db, job.market, known_as) is not None

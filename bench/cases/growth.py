@@ -17,6 +17,7 @@ from bench.process import progress
 from bench.results import Line
 from bench.servers import hub
 from core.platform.db import open_pool
+from core.platform.sealing.sealing import Sealing
 from realtime.dialect.encoder import CORE
 from realtime.log.message_log import MessageLog
 
@@ -122,7 +123,7 @@ async def _read_pages(env: Environment, crowd: Crowd, each: int) -> tuple[float,
     """Return the medians, in milliseconds, of a page of history and one of changes, as the hub reads them."""
     rooms = [UUID(line) for line in crowd.conversations.read_text().split()]
     db = await open_pool(env.settings(crowd.database_url))
-    log = MessageLog(db)
+    log = MessageLog(db, Sealing({}, b""))
     try:
         return (
             await _median_ms(rooms, each, lambda room, place: log.newest(room, place, PAGE)),

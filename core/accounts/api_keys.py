@@ -17,6 +17,7 @@ from uuid import UUID
 import msgspec
 
 from core.accounts import logins, sessions
+from core.accounts.contacts import email_of
 from core.accounts.status.states import IS_ACTIVE
 from core.base import clock, errors
 from core.base.people import Person
@@ -100,7 +101,7 @@ LOCK_LIVE = One(
 LIVE_KEY = One(
     KeyRow,
     f"""
-    select k.id, k.hash, k.scopes, k.last_used_at, u.id as user_id, u.name, u.avatar_url, u.email, u.role
+    select k.id, k.hash, k.scopes, k.last_used_at, u.id as user_id, u.name, u.avatar_url, {email_of("u")} as email, u.role
     from api_keys k join users u on u.id = k.user_id
     where k.prefix = $1 and k.market = $2 and k.revoked_at is null and k.expires_at > $3
         and u.deleted_at is null and {IS_ACTIVE}""",  # noqa: S608
@@ -192,7 +193,7 @@ async def authenticate(ctx: Ctx, key: str) -> KeyCaller:
 
     Raises RATE_LIMITED, and UNAUTHORIZED, the same for all that is wrong with a key. Wrong ones count where wrong tokens do.
     """
-    row = await _live(ctx, key)
+    (row,) = ctx.resources.sealing.opened([await _live(ctx, key)], "email")
     await limits.take(ctx, required(ctx.policy.api_keys).calls, f"api key {row.id}")
     now = clock.now()
     if row.last_used_at is None or row.last_used_at <= now - USED_EVERY:

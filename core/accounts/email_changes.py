@@ -15,6 +15,7 @@ import msgspec
 from core.accounts import emails, logins, sessions
 from core.accounts.alerts import described
 from core.accounts.attempts import attempt
+from core.accounts.contacts import EMAIL, stored
 from core.accounts.credentials import END_EMAIL_CHANGES
 from core.accounts.emails import take_mail
 from core.accounts.one_time import tokens
@@ -58,25 +59,27 @@ class Confirmed(msgspec.Struct, frozen=True):
     is_complete: bool
 
 
+# Sealed as the user's own address is.
+_OLD, _NEW = (f"placed(c.{name}, '{EMAIL} ' || c.user_id)" for name in ("old_email", "new_email"))
 INSERT = Run(
     """
     insert into email_changes (id, user_id, session_id, old_email, new_email, asked_at, expires_at, old_confirmed_at)
-    select $1, id, $3, coalesce(email, ''), $4, $5, $6, case when email is null then $5::timestamptz end
+    select $1, id, $3, coalesce(sealed_email, email, ''), $4, $5, $6, case when email is null then $5::timestamptz end
     from users where id = $2"""
 )
 # Holds the change until its codes are stored: what cancels it meanwhile ends these, too.
 HOLD_PENDING = One(
     Pending,
-    """
-    select c.user_id, u.market, c.old_email, c.new_email, c.expires_at
+    f"""
+    select c.user_id, u.market, {_OLD} as old_email, {_NEW} as new_email, c.expires_at
     from email_changes c join users u on u.id = c.user_id
-    where c.id = $1 and c.changed_at is null and c.expires_at > $2 and u.deleted_at is null for share of c""",
+    where c.id = $1 and c.changed_at is null and c.expires_at > $2 and u.deleted_at is null for share of c""",  # noqa: S608
 )
 ADDRESS = Scalar(
     str,
-    """
-    select case when $2::text = 'old' then c.old_email else c.new_email end
-    from email_changes c join users u on u.id = c.user_id where c.id = $1 and u.deleted_at is null""",
+    f"""
+    select case when $2::text = 'old' then {_OLD} else {_NEW} end
+    from email_changes c join users u on u.id = c.user_id where c.id = $1 and u.deleted_at is null""",  # noqa: S608
 )
 MARKET_OF = Scalar(
     str,
@@ -85,18 +88,21 @@ MARKET_OF = Scalar(
 # $2: whether that is the new address's mailbox.
 CONFIRM = One(
     Confirmed,
-    """
-    update email_changes set
+    f"""
+    update email_changes c set
         old_confirmed_at = case when $2::bool then old_confirmed_at else $3 end,
         new_confirmed_at = case when $2 then $3 else new_confirmed_at end
     where user_id = $1 and changed_at is null and expires_at > $3
-    returning id, session_id, new_email, old_confirmed_at is not null and new_confirmed_at is not null as is_complete""",
+    returning id, session_id, {_NEW} as new_email,
+        old_confirmed_at is not null and new_confirmed_at is not null as is_complete""",  # noqa: S608
 )
 DONE = Run("update email_changes set changed_at = $2 where id = $1")
 # It has confirmed that it is hers, so it counts as verified.
 SET_EMAIL = One(
     Person,
-    "update users set email = $2, email_verified_at = $3, updated_at = $3 where id = $1 returning id, name, avatar_url",
+    """
+    update users set email = $2, sealed_email = $3, email_verified_at = $4, updated_at = $4 where id = $1
+    returning id, name, avatar_url""",
 )
 FORGET = Run(
     """
@@ -108,9 +114,10 @@ PERSONAL_DATA = PersonalData(
     "email changes",
     frozenset({"email_changes"}),
     rows_of(
-        """
-        select old_email, new_email, asked_at, expires_at, old_confirmed_at, new_confirmed_at, changed_at
-        from email_changes where user_id = $1 order by id"""
+        f"""
+        select {_OLD} as old_email, {_NEW} as new_email, asked_at, expires_at, old_confirmed_at, new_confirmed_at,
+            changed_at
+        from email_changes c where user_id = $1 order by id"""  # noqa: S608
     ),
     (Run("delete from email_changes where user_id = $1"),),
 )
@@ -132,7 +139,8 @@ async def ask(ctx: Ctx, new_email: str) -> None:
         if await logins.HOLD(work.db, ctx.user.session_id) is None:
             raise errors.SESSION_ENDED.error()
         await _cancel(work, ctx.user.id)
-        await INSERT(work.db, id, ctx.user.id, ctx.user.session_id, new_email, now, now + LIFETIME)
+        address = stored(ctx, EMAIL, ctx.user.id, new_email, emails.canonical(new_email))
+        await INSERT(work.db, id, ctx.user.id, ctx.user.session_id, address[1] or new_email, now, now + LIFETIME)
         await work.record("user.ask_email_change", ctx.user.id)
         work.enqueue(_mail(ctx, id, "asked"))
 
@@ -178,9 +186,9 @@ async def _use_code(ctx: Ctx, db: Connection, token: str, *purposes: Purpose) ->
 
 
 async def _finish(ctx: Ctx, work: UnitOfWork, user_id: UUID, change: Confirmed) -> None:
-    now = clock.now()
+    now, email = clock.now(), ctx.resources.sealing.open(change.new_email)
     try:
-        person = await SET_EMAIL(work.db, user_id, change.new_email, now)
+        person = await SET_EMAIL(work.db, user_id, *stored(ctx, EMAIL, user_id, email, emails.canonical(email)), now)
     except UniqueViolation:
         raise errors.EMAIL_EXISTS.error() from None
     await DONE(work.db, change.id, now)

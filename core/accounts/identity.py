@@ -6,9 +6,10 @@ from uuid import UUID
 
 import msgspec
 
-from core.accounts import emails, known_devices, sessions
+from core.accounts import contacts, emails, known_devices, sessions
 from core.accounts.alerts import alert
 from core.accounts.attempts import attempt
+from core.accounts.contacts import EMAIL, email_of, phone_of
 from core.accounts.emails import take_mail
 from core.accounts.one_time import tokens
 from core.accounts.sessions import Account, Tokens
@@ -34,7 +35,6 @@ _WRONG_PASSWORD = Detail("password", "Wrong password")
 class Known(msgspec.Struct, frozen=True):
     id: UUID
     market: str
-    email: str | None
     name: str
     role: str
     is_verified: bool
@@ -53,25 +53,25 @@ class LoginRow(msgspec.Struct, frozen=True):
     is_usual: bool
 
 
-_KNOWN = "select id, market, email, name, role, email_verified_at is not null as is_verified from users"
-# $2 of these is an address in its canonical form.
-_OF_EMAIL = 'market = $1 and lower(email collate "C") = $2 and deleted_at is null'
+_KNOWN = "select id, market, name, role, email_verified_at is not null as is_verified from users"
+# $2 of these are the forms (contacts.forms) of an address in its canonical form.
+_OF_EMAIL = 'market = $1 and lower(email collate "C") = any ($2::text[]) and deleted_at is null'
 USER_BY_EMAIL = One(Known, f"{_KNOWN} where {_OF_EMAIL}")
 USER_BY_ID = One(Known, f"{_KNOWN} where id = $1 and deleted_at is null")
 # $3 and $4: the address and the browser or app that it comes from.
-LOGIN = """
-    select id, email, name, role, password_hash, devices_forgotten_at,
+LOGIN = f"""
+    select id, {email_of("u")} as email, name, role, password_hash, devices_forgotten_at,
         before.is_usual is not null as is_familiar, coalesce(before.is_usual, false) as is_usual
     from users u left join lateral (
         select bool_or(user_agent = $4) as is_usual from (
             select user_agent from sessions where user_id = u.id and remote = $3 limit 100
         ) s
-    ) before on true"""
+    ) before on true"""  # noqa: S608
 # One statement, whether there is such an account or not.
 LOGIN_BY_EMAIL = One(LoginRow, f"{LOGIN} where {_OF_EMAIL}")
 SESSION_BEGAN = Scalar(datetime, "select created_at from sessions where id = $1")
 PASSWORD_IS_STILL = Scalar(bool, "select password_hash = $2 from users where id = $1 and deleted_at is null for share")
-ADDRESS = Scalar(str, "select email from users where id = $1 and deleted_at is null")
+ADDRESS = Scalar(str, f"select {email_of('u')} from users u where id = $1 and deleted_at is null")  # noqa: S608
 ROLE_OF = Scalar(str, "select role from users where id = $1 and market = $2 and deleted_at is null")
 PASSWORD_HASH = Scalar(str, "select password_hash from users where id = $1 and deleted_at is null")
 REHASH = Run("update users set password_hash = $3 where id = $1 and password_hash = $2")
@@ -87,16 +87,17 @@ ACCOUNT = PersonalData(
     "account",
     frozenset({"users", "user_search"}),
     rows_of(
-        """
-        select id, email, phone, name, role, avatar_url, created_at, updated_at, last_seen_at, email_verified_at,
-            phone_verified_at, status, status_until
-        from users where id = $1"""
+        f"""
+        select id, {email_of("u")} as email, {phone_of("u")} as phone, name, role, avatar_url, created_at, updated_at,
+            last_seen_at, email_verified_at, phone_verified_at, status, status_until
+        from users u where id = $1"""  # noqa: S608
     ),
     (
         Run(
             f"""
             update users set email = '', password_hash = '', name = '{DELETED_NAME}', avatar_url = null,
                 last_seen_at = null, email_verified_at = null, phone = null, phone_verified_at = null,
+                sealed_email = null, sealed_phone = null,
                 status = 'active', status_until = null, updated_at = coalesce(deleted_at, now()),
                 deleted_at = coalesce(deleted_at, now())
             where id = $1"""  # noqa: S608
@@ -114,7 +115,8 @@ async def login(ctx: Ctx, email: str, password: str) -> tuple[Account, Tokens]:
     """
     address = emails.canonical(email)
     agent = sessions.storable(ctx.user_agent)
-    row = await LOGIN_BY_EMAIL(ctx.db, ctx.policy.name, address, ctx.remote, agent) if address else None
+    forms = contacts.forms(ctx.resources.sealing, ctx.policy, EMAIL, address)
+    row = await LOGIN_BY_EMAIL(ctx.db, ctx.policy.name, forms, ctx.remote, agent) if address else None
     device = ctx.resources.keys.device(ctx.device)
     known = device if row and known_devices.is_known(device, row.id, row.devices_forgotten_at) else None
     async with attempt(ctx, *_counted(ctx, address, row, known)):
@@ -153,6 +155,7 @@ async def _rehashed(ctx: Ctx, row: LoginRow, password: str, turn: str) -> LoginR
 
 
 async def _open_session(ctx: Ctx, row: LoginRow, *, is_new_device: bool) -> tuple[Account, Tokens]:
+    (row,) = ctx.resources.sealing.opened([row], "email")
     account = Account(row.id, row.email, row.name, row.role)
     mail = await alert(ctx, row.id, row.email, "login") if is_new_device else None
     async with unit_of_work(ctx) as work:
@@ -202,6 +205,7 @@ async def reset_password(ctx: Ctx, token: str, password: str) -> UUID:
         if owner is None:
             raise errors.INVALID_RESET_TOKEN.error()
     password_hash = await ctx.resources.passwords.hash(password, ctx.remote)
+    (owner,) = ctx.resources.sealing.opened([owner], "email")
     mail = await alert(ctx, owner.id, owner.email, "password reset")
     now = clock.now()
     async with unit_of_work(ctx) as work:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from core.accounts.contacts import email_of
 from core.accounts.status.states import IS_ACTIVE, STATUS, refusal
 from core.base import errors
 from core.base.people import Person
@@ -37,7 +38,7 @@ class Refused(msgspec.Struct, frozen=True):
 LIVE_SESSIONS = Many(
     Login,
     f"""
-    select s.id as session_id, u.id as user_id, u.name, u.avatar_url, u.email, u.role, u.market
+    select s.id as session_id, u.id as user_id, u.name, u.avatar_url, {email_of("u")} as email, u.role, u.market
     from sessions s join users u on u.id = s.user_id
     where s.id = any ($1::uuid[]) and s.ended_at is null and u.deleted_at is null and {IS_ACTIVE}""",  # noqa: S608
 )
@@ -60,7 +61,7 @@ async def authenticate(resources: Resources, market: str, access_token: str) -> 
     logins = await LIVE_SESSIONS(resources.db, [claims.session_id])
     if not logins or logins[0].market != market:
         raise (await refusals(resources.db, [claims.session_id]))[0]
-    (login,) = logins
+    (login,) = resources.sealing.opened(logins, "email")
     person = Person(login.user_id, login.name, login.avatar_url)
     return User(login.user_id, login.market, login.role, login.email, login.session_id, person)
 

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import UNSET
 
 from core.accounts import credentials
+from core.accounts.contacts import email_of
 from core.accounts.status.states import IS_ACTIVE, STATUS, refusal, refusal_of
 from core.base import clock, errors
 from core.base.ids import uuid7
@@ -89,7 +90,7 @@ LOCK_SESSION_OF_TOKEN = Scalar(
 REFRESH_TOKEN = One(
     RefreshRow,
     f"""
-    select r.session_id, r.used_at, r.successor_id, s.ended_at, u.id, u.email, u.name, u.role, {STATUS}
+    select r.session_id, r.used_at, r.successor_id, s.ended_at, u.id, {email_of("u")} as email, u.name, u.role, {STATUS}
     from refresh_tokens r join sessions s on s.id = r.session_id join users u on u.id = s.user_id
     where r.id = $1 and u.market = $2 and u.deleted_at is null""",  # noqa: S608
 )
@@ -179,6 +180,7 @@ async def refresh(ctx: Ctx, token: str) -> Tokens:
             raise refused
         if row.ended_at:
             raise unknown
+        (row,) = ctx.resources.sealing.opened([row], "email")
         account = Account(row.id, row.email, row.name, row.role)
         if row.used_at is None or row.successor_id is None:
             successor_id = uuid7()

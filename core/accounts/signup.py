@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from core.accounts import emails, sessions, verification
+from core.accounts.contacts import EMAIL, PHONE, forms, stored
 from core.accounts.identity import USER_BY_EMAIL
 from core.accounts.sessions import Account, Tokens
 from core.accounts.status.states import refusal
@@ -36,9 +37,10 @@ INSERT_USER = Scalar(
     UUID,
     """
     insert into users (
-        id, market, status, name, role, email, email_verified_at, phone, phone_verified_at, password_hash, created_at, updated_at
+        id, market, status, name, role, email, sealed_email, email_verified_at, phone, sealed_phone, phone_verified_at,
+        password_hash, created_at, updated_at
     )
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)
     on conflict do nothing returning id""",
 )
 
@@ -80,13 +82,12 @@ async def make_account(
 
     `is_proven`: address and number are known to be the user's.
     """
-    policy, now = ctx.policy, clock.now()
+    policy, now, id = ctx.policy, clock.now(), ctx.new_id()
     proofs = [now if given and is_proven else None for given in (email, phone)]
-    reached = (email, proofs[0], phone, proofs[1])
-    id = await INSERT_USER(
-        db, ctx.new_id(), policy.name, policy.initial_status, name, role, *reached, password_hash, now
-    )
-    if id is None:
+    address = (*stored(ctx, EMAIL, id, email, emails.canonical(email or "")), proofs[0])
+    number = (*stored(ctx, PHONE, id, phone, phone), proofs[1])
+    row = (policy.initial_status, name, role, *address, *number, password_hash, now)
+    if await INSERT_USER(db, id, policy.name, *row) is None:
         return None
     await policy.joined(db, id, role)
     return Account(id, email, name, role)
@@ -103,7 +104,8 @@ def _checked(ctx: Ctx, new: NewAccount) -> NewAccount:
 async def _hash(ctx: Ctx, new: NewAccount) -> str:
     """Return the hash of the password; raises RATE_LIMITED, EMAIL_EXISTS before any work goes into it."""
     await limits.take(ctx, ctx.policy.sign_ups, ctx.remote)
-    if await USER_BY_EMAIL(ctx.db, ctx.policy.name, emails.canonical(new.email)):
+    email = emails.canonical(new.email)
+    if await USER_BY_EMAIL(ctx.db, ctx.policy.name, forms(ctx.resources.sealing, ctx.policy, EMAIL, email)):
         raise _email_exists()
     return await ctx.resources.passwords.hash(new.password, ctx.remote)
 

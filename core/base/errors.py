@@ -129,6 +129,7 @@ TOO_MANY_CONNECTIONS = ErrorCode(
 )
 HEADERS_TOO_LARGE = ErrorCode("HEADERS_TOO_LARGE", 431, "The headers of the request are too large")
 INTERNAL_ERROR = ErrorCode("INTERNAL_ERROR", 500, "Internal server error", retryable=True)
+SEALED_VALUE_UNREADABLE = ErrorCode("SEALED_VALUE_UNREADABLE", 500, "What is stored cannot be decrypted")
 SEARCH_TOO_BROAD = ErrorCode("SEARCH_TOO_BROAD", 503, "This search takes too long: narrow it down")
 PROVIDER_UNAVAILABLE = ErrorCode(
     "PROVIDER_UNAVAILABLE", 503, "The login provider cannot be reached right now", retryable=True

@@ -15,7 +15,7 @@ UNNAMED: Final = "\x1f"
 
 
 class Draft(msgspec.Struct, frozen=True):
-    """A message to append. With a `client_id` the send is safe to repeat."""
+    """A message to append. With a `client_id` the send is safe to repeat. `sealed`: what is stored instead of the content."""
 
     id: UUID
     conversation_id: UUID
@@ -24,6 +24,7 @@ class Draft(msgspec.Struct, frozen=True):
     client_id: str | None = None
     reply_to: UUID | None = None
     mentions: tuple[UUID, ...] = ()
+    sealed: str | None = None
 
 
 class Stored(msgspec.Struct, frozen=True, rename="camel"):

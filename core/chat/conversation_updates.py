@@ -10,9 +10,9 @@ from core.base.events import ConversationUpdated, NotificationChanged
 from core.base.people import Person
 from core.base.publisher import Publisher
 from core.chat.unread import unread
-from core.platform.db import Db, Many
-from core.text.wording import PREVIEW, shown
-from core.work.context import Ctx
+from core.platform.db import Many
+from core.text.wording import PREVIEW, said
+from core.work.context import Ctx, Resources
 
 SMALL = 100  # in larger conversations, clients use sync
 
@@ -41,7 +41,7 @@ def _listed(source: str, has_notice: str = "false", which: str = "") -> str:
     return f"""
     select c.market, s.conversation_id, s.user_id, {unread("c", "s")} as unread_count, c.last_seq, m.id as message_id,
         m.created_at as last_message_at,
-        case when m.deleted_at is null then left({shown("m", "body")}, {PREVIEW}) else 'Message deleted' end as preview,
+        case when m.deleted_at is null then {said("m", PREVIEW)} else 'Message deleted' end as preview,
         w.id as sender_id, w.name as sender_name, w.avatar_url as sender_avatar_url, {has_notice} as has_notice
     from {source} join messages m on m.conversation_id = c.id and m.seq = c.last_seq join users w on w.id = m.sender_id {which}"""  # noqa: S608 - no input in it
 
@@ -86,26 +86,26 @@ SENDERS = Many(
 
 
 async def tell(
-    db: Db, publisher: Publisher, conversation_ids: Sequence[UUID], user_ids: Sequence[UUID]
+    resources: Resources, publisher: Publisher, conversation_ids: Sequence[UUID], user_ids: Sequence[UUID]
 ) -> Sequence[Listed]:
     """Send each of these users the conversation at the same index, and return what their lists say of it."""
-    rows = await OF_USERS(db, list(conversation_ids), list(user_ids))
+    rows = await OF_USERS(resources.db, list(conversation_ids), list(user_ids))
     for row in rows:
-        publisher.of(row.market).emit([row.user_id], _event(row))
+        publisher.of(row.market).emit([row.user_id], _event(resources, row))
     return rows
 
 
-async def tell_senders(db: Db, publisher: Publisher, conversation_ids: Sequence[UUID]) -> None:
+async def tell_senders(resources: Resources, publisher: Publisher, conversation_ids: Sequence[UUID]) -> None:
     """Update the other devices of the latest sender of each conversation, who has read it by sending."""
-    rows = await SENDERS(db, list(conversation_ids))
-    await tell_readers(db, publisher, [row.conversation_id for row in rows], [row.user_id for row in rows])
+    rows = await SENDERS(resources.db, list(conversation_ids))
+    await tell_readers(resources, publisher, [row.conversation_id for row in rows], [row.user_id for row in rows])
 
 
 async def tell_readers(
-    db: Db, publisher: Publisher, conversation_ids: Sequence[UUID], user_ids: Sequence[UUID]
+    resources: Resources, publisher: Publisher, conversation_ids: Sequence[UUID], user_ids: Sequence[UUID]
 ) -> None:
     """Update the other devices of each of these users, who has read on in the conversation at the same index."""
-    for row in await tell(db, publisher, conversation_ids, user_ids):
+    for row in await tell(resources, publisher, conversation_ids, user_ids):
         publisher.of(row.market).emit([row.user_id], NotificationChanged(conversation_id=row.conversation_id))
 
 
@@ -116,18 +116,18 @@ async def tell_changed(ctx: Ctx, conversation_id: UUID, seq: int, *, deleted: bo
         return
     for row in rows:
         if deleted or seq == row.last_seq:
-            ctx.publisher.emit([row.user_id], _event(row))
+            ctx.publisher.emit([row.user_id], _event(ctx.resources, row))
         if row.has_notice:
             ctx.publisher.emit([row.user_id], NotificationChanged(conversation_id=conversation_id))
 
 
-def _event(row: Listed) -> ConversationUpdated:
+def _event(resources: Resources, row: Listed) -> ConversationUpdated:
     return ConversationUpdated(
         conversation_id=row.conversation_id,
         unread_count=row.unread_count,
         last_seq=row.last_seq,
         last_message_id=row.message_id,
         last_message_at=row.last_message_at,
-        preview=row.preview,
+        preview=resources.sealing.shown(row.preview, PREVIEW),
         sender=Person(row.sender_id, row.sender_name, row.sender_avatar_url),
     )

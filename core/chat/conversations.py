@@ -12,8 +12,8 @@ from core.base.paging import CursorPagination, CursorQuery, Position, cursor_pag
 from core.chat import blocks, notes
 from core.chat.membership import ADD_MEMBERS, LOCK, MEMBERS_OF, require_member
 from core.chat.unread import unread
-from core.platform.db import Db, Many, One, Run, Scalar
-from core.text.wording import shown
+from core.platform.db import Many, One, Run, Scalar
+from core.text.wording import said
 from core.work.context import Ctx
 from core.work.personal_data import PersonalData, rows_of
 from core.work.unit_of_work import UnitOfWork, unit_of_work
@@ -91,7 +91,7 @@ class MemberRow(msgspec.Struct, frozen=True):
 _SEEN_BY_USER = f"""
     select c.id, c.kind, c.title, c.last_seq, c.version, s.last_read_seq,
         (select count(*) from members n where n.conversation_id = c.id and n.left_at is null) as member_count,
-        c.last_message_at, c.created_at, m.id as message_id, {shown("m", "body")} as content, m.sender_id, c.subject_id,
+        c.last_message_at, c.created_at, m.id as message_id, {said("m")} as content, m.sender_id, c.subject_id,
         c.closed_at, {unread("c", "s")} as unread_count
     from members s
     join conversations c on c.id = s.conversation_id
@@ -186,7 +186,7 @@ async def get(ctx: Ctx, id: UUID) -> Conversation:
     if row is None:
         await require_member(ctx, id)
         raise errors.CONVERSATION_NOT_FOUND.error()
-    return (await _with_members(ctx.db, [row]))[0]
+    return (await _with_members(ctx, [row]))[0]
 
 
 async def list_of_user(ctx: Ctx, query: CursorQuery) -> tuple[list[Conversation], CursorPagination]:
@@ -194,7 +194,7 @@ async def list_of_user(ctx: Ctx, query: CursorQuery) -> tuple[list[Conversation]
     rows = await LIST_OF_USER(ctx.db, ctx.user.id, *query.bounds)
     page = page_of(query, rows, lambda row: Position(row.last_message_at or row.created_at, row.id))
     total = await COUNT_OF_USER(ctx.db, ctx.user.id) or 0
-    return await _with_members(ctx.db, page.rows), cursor_pagination(query, total, page.next_cursor)
+    return await _with_members(ctx, page.rows), cursor_pagination(query, total, page.next_cursor)
 
 
 async def close(ctx: Ctx, work: UnitOfWork, id: UUID, template: str) -> None:
@@ -206,13 +206,13 @@ async def close(ctx: Ctx, work: UnitOfWork, id: UUID, template: str) -> None:
         work.emit([row.user_id for row in await MEMBERS_OF(work.db, id)], ConversationClosed(id, closed_at))
 
 
-async def _with_members(db: Db, rows: Sequence[ConversationRow]) -> list[Conversation]:
+async def _with_members(ctx: Ctx, rows: Sequence[ConversationRow]) -> list[Conversation]:
     members: dict[UUID, list[Member]] = {row.id: [] for row in rows}
-    for one in await MEMBERS_SHOWN_OF(db, list(members), MEMBERS_SHOWN):
+    for one in await MEMBERS_SHOWN_OF(ctx.db, list(members), MEMBERS_SHOWN):
         members[one.conversation_id].append(
             Member(one.id, one.name, one.avatar_url, one.user_type, one.role, one.last_read_seq)
         )
-    return [_as_conversation(row, members[row.id]) for row in rows]
+    return [_as_conversation(row, members[row.id]) for row in ctx.resources.sealing.opened(rows, "content")]
 
 
 def _as_conversation(row: ConversationRow, members: list[Member]) -> Conversation:

@@ -16,6 +16,7 @@ from core.platform.outgoing import open_outgoing
 from core.platform.passwords import open_passwords
 from core.platform.redis_pool import redis_pool
 from core.platform.replica import open_late_reads
+from core.platform.sealing.keys import key_service, open_sealing
 from core.platform.sequences import open_ids
 from core.platform.storage import Storage
 from core.platform.tokens import KeyRing
@@ -38,10 +39,14 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
                 redis_pool(settings.redis_urls[0], socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS)
             )
         )
-        jobs = await stack.enter_async_context(open_jobs(settings))
+        sealing = await open_sealing(settings, key_service(settings))
+        jobs = await stack.enter_async_context(open_jobs(settings, sealing))
         storage = Storage(settings)
         stack.push_async_callback(storage.close)
         metrics = Metrics()
+        metrics.count(
+            "greenroom_sealed_unreadable", "Sealed values that could not be opened", lambda: sealing.unreadable
+        )
         late = await stack.enter_async_context(open_late_reads(settings, db, metrics))
         limits = SharedLimits(redis, raised(settings.raised_limits))
         stack.push_async_callback(limits.stop)
@@ -65,4 +70,5 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
             Totals(),
             ids,
             outgoing,
+            sealing,
         )

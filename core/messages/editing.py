@@ -13,8 +13,8 @@ from core.chat.conversation_updates import tell_changed
 from core.chat.membership import LOCK, require_member, require_members, require_open
 from core.messages import changes, history, mentions
 from core.messages.changes import change_of
-from core.messages.sending import checked_content
-from core.platform.db import One, Run, found
+from core.messages.sending import BODY, checked_content
+from core.platform.db import Db, One, Run, Scalar, found
 from core.work.context import Ctx
 from core.work.unit_of_work import unit_of_work
 
@@ -28,6 +28,10 @@ class Author(msgspec.Struct, frozen=True):
 
 
 AUTHOR = One(Author, "select sender_id, kind, deleted_at from messages where conversation_id = $1 and id = $2")
+STORED = Scalar(
+    str,
+    f"select placed(body, '{BODY} ' || id) from messages where conversation_id = $1 and id = $2",  # noqa: S608
+)
 _MENTIONED = (
     "array(select g.user_id from mentions g where g.conversation_id = t.conversation_id and g.seq = t.seq order by 1)"
 )
@@ -84,7 +88,8 @@ async def edit(
         after = before if mentioned is UNSET else set(mentioned)
         await require_members(ctx, conversation_id, list(after - before), work.db)
         given = None if mentioned is UNSET else list(after)
-        change = await changes.make(work.db, EDIT, conversation_id, id, ctx.user.id, content, given)
+        body = await _body(ctx, work.db, conversation_id, id, content)
+        change = await changes.make(work.db, EDIT, conversation_id, id, ctx.user.id, body, given)
         place = mentions.Place(conversation_id, id, change.seq)
         await mentions.take_back(work, place, before - after)
         await mentions.notify(work, place, ctx.user.id, after - before)
@@ -108,6 +113,16 @@ async def delete(ctx: Ctx, conversation_id: UUID, id: UUID) -> MessageDeleted:
         ctx.publisher.changed(conversation_id, change.version, event)
         await tell_changed(ctx, conversation_id, change.seq, deleted=True)
     return event
+
+
+async def _body(ctx: Ctx, db: Db, conversation_id: UUID, id: UUID, content: str) -> str:
+    """Return what is stored for a text: if it is what the message says already, what is stored."""
+    if not ctx.policy.seals_messages:
+        return content
+    stored, sealing = await STORED(db, conversation_id, id) or "", ctx.resources.sealing
+    if sealing.shown(stored) == content:
+        return stored.partition(" ")[0] if stored != content else content
+    return sealing.seal(ctx.policy.name, BODY, id, content)
 
 
 async def _require_author(ctx: Ctx, conversation_id: UUID, id: UUID, *, deleted: bool = False) -> None:

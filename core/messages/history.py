@@ -24,13 +24,15 @@ async def page(ctx: Ctx, conversation_id: UUID, before: UUID | None, limit: int)
             rows = await PAGE_BEFORE(ctx.db, conversation_id, last, limit + 1)
     else:  # the page must include what the caller has just sent
         rows = await PAGE_BEFORE(ctx.db, conversation_id, 2**62, limit + 1)
-    return [as_message(row) for row in reversed(rows[:limit])], len(rows) > limit
+    shown = ctx.resources.sealing.opened(rows[:limit], "content")
+    return [as_message(row) for row in reversed(shown)], len(rows) > limit
 
 
 async def get(ctx: Ctx, conversation_id: UUID, id: UUID) -> Message:
     """Return one message of a conversation that the caller is in."""
     await require_member(ctx, conversation_id)
-    return as_message(found(await BY_ID(ctx.db, conversation_id, id), errors.MESSAGE_NOT_FOUND.error()))
+    row = found(await BY_ID(ctx.db, conversation_id, id), errors.MESSAGE_NOT_FOUND.error())
+    return as_message(*ctx.resources.sealing.opened([row], "content"))
 
 
 async def _seq_of(db: Db, conversation_id: UUID, id: UUID) -> int:

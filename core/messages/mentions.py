@@ -14,6 +14,7 @@ from core.chat.conversation_updates import SMALL
 from core.notifications.notifications import MESSAGE_RECEIVED, VIEWS, announcement
 from core.notifications.said import HAS_READ
 from core.platform.db import Db, Many
+from core.text.wording import PREVIEW
 from core.work.jobs import NotifyMembers, SendOut
 from core.work.unit_of_work import UnitOfWork
 
@@ -127,7 +128,8 @@ async def notify(work: UnitOfWork, place: Place, author_id: UUID, user_ids: Coll
     ids = [work.new_id() for _ in user_ids]
     notified = await NOTIFY(work.db, place.conversation_id, place.id, place.seq, author_id, ids, list(user_ids))
     known = {row.notification_id: row.goes_out for row in notified if row.notification_id}
-    for view in await VIEWS(work.db, list(known)):
+    views = await VIEWS(work.db, list(known))
+    for view in work.ctx.resources.sealing.opened(views, "message", PREVIEW):
         work.emit([view.user_id], announcement(view))
     if going_out := [str(id) for id, goes_out in known.items() if goes_out]:
         work.enqueue(SendOut(going_out, MESSAGE_RECEIVED.email, MESSAGE_RECEIVED.push))

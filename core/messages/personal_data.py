@@ -3,7 +3,7 @@
 from core.chat.conversations import LEFT_BY_ALL
 from core.chat.notes import MEMBERS_HAVE_CHANGED
 from core.platform.db import Run
-from core.text.wording import shown
+from core.text.wording import said
 from core.work.personal_data import PersonalData, rows_of
 
 PERSONAL_DATA = (
@@ -12,7 +12,7 @@ PERSONAL_DATA = (
         frozenset({"messages"}),
         rows_of(
             f"""
-            select m.id, m.conversation_id, m.seq, m.kind, {shown("m", "body")} as body,
+            select m.id, m.conversation_id, m.seq, m.kind, {said("m")} as body,
                 case when not starts_with(m.client_id, e'\\x1f') then m.client_id end as client_id,
                 m.reply_to, m.created_at, m.edited_at, m.deleted_at
             from members c join messages m on m.conversation_id = c.conversation_id and m.sender_id = c.user_id
@@ -54,7 +54,7 @@ PERSONAL_DATA = (
         frozenset({"message_edits"}),
         rows_of(
             """
-            select e.conversation_id, e.seq, e.version, e.body, e.replaced_at
+            select e.conversation_id, e.seq, e.version, placed(e.body, 'messages.body ' || m.id) as body, e.replaced_at
             from members c join message_edits e on e.conversation_id = c.conversation_id
             join messages m on m.conversation_id = e.conversation_id and m.seq = e.seq and m.sender_id = c.user_id
             where c.user_id = $1 order by e.replaced_at"""

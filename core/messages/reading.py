@@ -67,7 +67,7 @@ async def mark_read(ctx: Ctx, conversation_id: UUID, message_id: UUID) -> int:
     seq = position(mark)
     if mark.moved:
         ctx.publisher.signal(conversation_id, ConversationRead(conversation_id, ctx.user.id, message_id, seq))
-        await tell_readers(ctx.db, ctx.publisher, [conversation_id], [ctx.user.id])
+        await tell_readers(ctx.resources, ctx.publisher, [conversation_id], [ctx.user.id])
     return seq
 
 

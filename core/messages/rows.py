@@ -9,7 +9,7 @@ from core.base import emojis
 from core.base.events import Message, Reaction
 from core.base.people import Person
 from core.base.publisher import given
-from core.text.wording import shown
+from core.text.wording import said
 
 
 class MessageRow(msgspec.Struct, frozen=True):
@@ -58,7 +58,7 @@ _REACTIONS = f"""coalesce((
     ), '[]')"""  # noqa: S608 - no input in it
 SHOWN = f"""
     select m.id, m.conversation_id, m.seq, m.version, u.id as sender_id, u.name as sender_name,
-        u.avatar_url as sender_avatar_url, {shown("m", "body")} as content, m.created_at as sent_at, m.edited_at, m.deleted_at,
+        u.avatar_url as sender_avatar_url, {said("m")} as content, m.created_at as sent_at, m.edited_at, m.deleted_at,
         m.kind, m.client_id, m.reply_to,
         array(
             select t.user_id from mentions t

@@ -88,7 +88,7 @@ STORE = Many(
     stored as (
         insert into message_words (message_id, conversation_id, sent_at, words)
         select f.id, f.conversation_id, f.created_at, search_keyed(search_key(f.conversation_id), f.body) from fresh f
-        where f.kind = 'text' and f.body <> '' order by f.id
+        where f.kind = 'text' and f.body <> '' and not is_sealed(f.body) order by f.id
         on conflict do nothing
     ),
     moved as (
@@ -133,6 +133,7 @@ async def find(ctx: Ctx, text: str, conversation_id: UUID | None, query: AfterQu
         asked, rows = await ctx.resources.late_reads(read)
     except QueryCanceled:
         raise errors.SEARCH_TOO_BROAD.error() from None
+    rows = ctx.resources.sealing.opened(rows, "content")  # of a market that seals no more
     page = page_of(query, rows, lambda row: Position(row.sent_at, row.id))
     shown = await previews.of(ctx.db, [row.content for row in page.rows], text, asked)
     return Rows(

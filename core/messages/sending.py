@@ -5,6 +5,7 @@ call waits for its own append, a hub for the next batch. Rate limits are charged
 """
 
 from collections.abc import Callable, Sequence
+from typing import Final, TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -19,9 +20,12 @@ from core.text import texts
 from core.text.fields import ClientId, Content, MentionIds
 from core.text.texts import UnfitError
 from core.work import idempotency
-from core.work.context import Ctx
+from core.work.context import Ctx, Resources
+from core.work.policy import Policy
 
 MAX_CHARACTERS = 10_000
+BODY: Final = "messages.body"
+Seal: TypeAlias = Callable[[Draft], str]
 
 
 class NewMessage(msgspec.Struct, frozen=True, rename="camel"):
@@ -56,15 +60,34 @@ def draft_of(
     reply_to: UUID | None,
     mentions: Sequence[UUID],
     client_id: Callable[[], str | None],
+    seal: Seal | None,
 ) -> Draft:
     """Return a member's message as a draft for the log, its text from `checked_content`; raises VALIDATION_ERROR.
 
-    `client_id` is called after validation only, because a hub records the ids that it has sent.
+    `client_id` is called after validation only, because a hub records the ids that it has sent. `seal`: see `sealer`.
     """
     mentioned = tuple(dict.fromkeys(mentions)) if mentions else ()
     if not all(map(is_member, mentioned)):
         raise not_all_members()
-    return Draft(id, conversation_id, sender, content, client_id(), reply_to, mentioned)
+    draft = Draft(id, conversation_id, sender, content, client_id(), reply_to, mentioned)
+    return msgspec.structs.replace(draft, sealed=seal(draft)) if seal else draft
+
+
+def sealer(resources: Resources, policy: Policy) -> Seal | None:
+    """Return what seals the messages of a marketplace; None: they are stored as they are.
+
+    Repeats of a message, which are sealed otherwise each time, have the same tag; no other messages have.
+    """
+    if not policy.seals_messages:
+        return None
+    market, sealing = policy.name, resources.sealing
+
+    def seal(draft: Draft) -> str:
+        what = f"{draft.conversation_id} {draft.sender.id} {draft.client_id} {draft.content}"
+        tag = sealing.index(market, "messages.repeat", what) if draft.client_id else ""
+        return sealing.seal(market, BODY, draft.id, draft.content, tag)
+
+    return seal
 
 
 async def send(ctx: Ctx, conversation_id: UUID, new: NewMessage) -> tuple[Message, bool]:
@@ -85,6 +108,7 @@ async def send(ctx: Ctx, conversation_id: UUID, new: NewMessage) -> tuple[Messag
         reply_to=new.reply_to,
         mentions=new.mentions,
         client_id=lambda: new.client_id or ctx.idempotency_key or None,
+        seal=sealer(ctx.resources, ctx.policy),
     )
     return await (_append_once(ctx, draft, new) if ctx.idempotency_key else _append(ctx, draft))
 

@@ -132,7 +132,7 @@ async def changes(ctx: Ctx, cursor: str | None) -> Changes:
     rows = await CHANGED(ctx.db, ctx.user.id, place.since - OVERLAP, place.after, CONVERSATIONS + 1)
     page, has_more = rows[:CONVERSATIONS], len(rows) > CONVERSATIONS
     following = Cursor(place.since, until, page[-1].id) if has_more else Cursor(until, until)
-    return Changes(await _filled(ctx.db, page, place.since - OVERLAP), encode(following), has_more)
+    return Changes(await _filled(ctx, page, place.since - OVERLAP), encode(following), has_more)
 
 
 def encode(cursor: Cursor) -> str:
@@ -149,11 +149,12 @@ def decode(text: str) -> Cursor:
         raise cursors.not_ours() from None
 
 
-async def _filled(db: Db, rows: Sequence[ChangedRow], moment: datetime) -> list[ConversationChanges]:
-    mine = [row for row in rows if row.is_member]
+async def _filled(ctx: Ctx, rows: Sequence[ChangedRow], moment: datetime) -> list[ConversationChanges]:
+    db, mine = ctx.db, [row for row in rows if row.is_member]
     fitting = await _fitting(db, mine)
     messages: dict[UUID, list[Message]] = {row.id: [] for row in fitting}
-    for message in map(as_message, await CHANGES(db, *_ranges(fitting), MESSAGES + 1)):
+    changed = await CHANGES(db, *_ranges(fitting), MESSAGES + 1)
+    for message in map(as_message, ctx.resources.sealing.opened(changed, "content")):
         messages[message.conversation_id].append(message)
     positions: dict[UUID, list[ReadPosition]] = {row.id: [] for row in rows}
     for row in await CHANGED_POSITIONS(db, [row.id for row in mine], moment):

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import msgspec
 
+from core.accounts.contacts import email_of
 from core.base import clock
 from core.notifications.devices import Platform
 from core.notifications.said import ENTITY_ID, IS_LEFT, MESSAGE, SAID
@@ -81,7 +82,8 @@ CLAIM = Many(
 MAIL = One(
     Mail,
     f"""
-    select u.market, n.user_id, n.type, {ENTITY_ID}, u.email, n.title, {MESSAGE}, n.mailed_at, n.fold_key is not null as is_folded
+    select u.market, n.user_id, n.type, {ENTITY_ID}, {email_of("u")} as email, n.title, {MESSAGE}, n.mailed_at,
+        n.fold_key is not null as is_folded
     from notifications n {SAID}
     join users u on u.id = n.user_id and u.deleted_at is null
     left join notification_preferences p on p.user_id = n.user_id and p.type = n.type

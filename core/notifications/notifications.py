@@ -14,7 +14,8 @@ from core.base.publisher import Publisher
 from core.chat.conversation_updates import SMALL, tell
 from core.notifications.said import ENTITY_ID, IS_LEFT, MESSAGE, MOST_DELETED, SAID
 from core.platform.db import Many, One, Pool, Run, Scalar, found
-from core.work.context import Ctx
+from core.text.wording import PREVIEW
+from core.work.context import Ctx, Resources
 from core.work.notices import Notice
 from core.work.personal_data import PersonalData, rows_of
 
@@ -220,7 +221,8 @@ async def list_of_user(ctx: Ctx, is_read: bool | None, query: CursorQuery) -> Pa
     rows = await LIST_OF_USER(ctx.db, ctx.user.id, is_read, *query.bounds)
     page = page_of(query, rows, lambda row: Position(row.created_at, row.id))
     counts = found(await COUNTS_OF_USER(ctx.db, ctx.user.id, is_read), errors.INTERNAL_ERROR.error())
-    return Page(page.rows, counts.unread, cursor_pagination(query, counts.total, page.next_cursor))
+    views = ctx.resources.sealing.opened(page.rows, "message", PREVIEW)
+    return Page(views, counts.unread, cursor_pagination(query, counts.total, page.next_cursor))
 
 
 async def mark_read(ctx: Ctx, id: UUID) -> None:
@@ -236,7 +238,7 @@ async def mark_all_read(ctx: Ctx) -> None:
     ctx.publisher.emit([ctx.user.id], NotificationChanged())
 
 
-async def notify_members(db: Pool, publisher: Publisher, conversation_ids: Sequence[UUID]) -> list[UUID]:
+async def notify_members(resources: Resources, publisher: Publisher, conversation_ids: Sequence[UUID]) -> list[UUID]:
     """Notify members of these conversations who have not read on, once per state: repeating it has no effect.
 
     Returns the notifications to be sent by mail or to devices.
@@ -244,10 +246,11 @@ async def notify_members(db: Pool, publisher: Publisher, conversation_ids: Seque
     going_out: list[UUID] = []
     for start in range(0, len(conversation_ids), CHUNK):
         chunk = list(conversation_ids[start : start + CHUNK])
-        if folded := await FOLD_MESSAGES(db, chunk, clock.now()):
-            for view in await VIEWS(db, [row.id for row in folded]):
+        if folded := await FOLD_MESSAGES(resources.db, chunk, clock.now()):
+            views = await VIEWS(resources.db, [row.id for row in folded])
+            for view in resources.sealing.opened(views, "message", PREVIEW):
                 publisher.of(view.market).emit([view.user_id], announcement(view))
-            await tell(db, publisher, [row.conversation_id for row in folded], [row.user_id for row in folded])
+            await tell(resources, publisher, [row.conversation_id for row in folded], [row.user_id for row in folded])
             going_out += [row.id for row in folded if row.goes_out]
     return going_out
 

@@ -6,7 +6,7 @@ are skipped. The same applies to a notification of an edit that mentioned its us
 that message, and counts as read when the user reads on or marks it.
 """
 
-from core.text.wording import PREVIEW, shown
+from core.text.wording import PREVIEW, said, shown
 
 # How far back to search for the newest remaining message.
 MOST_DELETED = 1000
@@ -25,7 +25,7 @@ SAID = f"""
     cross join lateral (select n.read_at is not null or {HAS_READ} as is_read) r
     left join lateral (
         select m.id,
-            case when m.kind = 'system' then '' else w.name || ': ' end || left({shown("m", "body")}, {PREVIEW}) as message
+            case when m.kind = 'system' then '' else w.name || ': ' end || {said("m", PREVIEW)} as message
         from messages m join users w on w.id = m.sender_id
         where s.user_id is not null and m.conversation_id = s.conversation_id and m.seq <= n.fold_seq and m.deleted_at is null
             and m.sender_id <> n.user_id

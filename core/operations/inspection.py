@@ -5,6 +5,7 @@ from uuid import UUID
 
 import msgspec
 
+from core.accounts.contacts import email_of
 from core.platform.db import Many, One
 
 
@@ -82,12 +83,12 @@ class MessageFound(msgspec.Struct, frozen=True, rename="camel"):
     deleted_at: datetime | None
 
 
-_USER = "select id, market, role, name, email, created_at, last_seen_at, deleted_at from users"
+_USER = f"select id, market, role, name, {email_of('users')} as email, created_at, last_seen_at, deleted_at from users"  # noqa: S608
 USER = One(UserFound, _USER + " where id = $1")
 USERS_BY_EMAIL = Many(
     UserFound,
     _USER
-    + """ where market = any ($1::text[]) and lower(email collate "C") = lower($2 collate "C") and deleted_at is null
+    + """ where market = any ($1::text[]) and lower(email collate "C") = any ($2::text[]) and deleted_at is null
     order by id""",
 )
 # By words of their names and addresses. Of very common words only $3 users are sorted, and the first $2 of them shown.

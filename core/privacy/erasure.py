@@ -6,6 +6,7 @@ runs them after the commit and repeats them for an hour, because a concurrent ca
 
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from uuid import UUID
@@ -14,9 +15,10 @@ import msgspec
 
 from core import files
 from core.accounts import sessions
-from core.base import clock
+from core.base import clock, errors
 from core.chat import groups
 from core.platform.db import Connection, Many, Run, Scalar, transaction
+from core.platform.sealing.sealing import MARK
 from core.work import dead_jobs
 from core.work.context import Ctx, Resources
 from core.work.jobs import FinishErasure
@@ -39,7 +41,7 @@ class Erased(msgspec.Struct, frozen=True):
 class KeptAnswer(msgspec.Struct, frozen=True):
     user_id: UUID
     key: str
-    body: bytes
+    body: str
 
 
 LOCK_OUT = Scalar(UUID, "select id from users where id = $1 for update")
@@ -51,7 +53,8 @@ CONVERSATIONS_OF = Many(Erased, "select conversation_id as id from members where
 ANSWERS_THAT_NAME = Many(
     KeptAnswer,
     """
-    select user_id, key, body from idempotency_keys
+    select user_id, key, placed(convert_from(body, 'UTF8'), 'idempotency_keys.body ' || user_id || ' ' || key) as body
+    from idempotency_keys
     where (named @> array[$1::uuid] or named is null) and (user_id, key) > ($2, $3) order by user_id, key limit $4""",
 )
 REWRITE_ANSWER = Run("update idempotency_keys set body = $3 where user_id = $1 and key = $2")
@@ -113,10 +116,13 @@ async def _in_batches(ctx: Ctx, user_id: UUID) -> bool:
 
 
 async def _rewrite_answers(ctx: Ctx, user_id: UUID) -> None:
-    place = (UUID(int=0), "")
+    place, sealing = (UUID(int=0), ""), ctx.resources.sealing
     while answers := await ANSWERS_THAT_NAME(ctx.db, user_id, *place, BATCH):
         for one in answers:
-            body = without_name(one.body, user_id)
-            if body != one.body:
-                await REWRITE_ANSWER(ctx.db, one.user_id, one.key, body)
+            with suppress(errors.AppError):  # what nobody can open names nobody
+                body = sealing.open(one.body)
+                other = without_name(body.encode(), user_id).decode()
+                if other != body:
+                    stored = sealing.resealed(one.body, other) if one.body.startswith(MARK) else other
+                    await REWRITE_ANSWER(ctx.db, one.user_id, one.key, stored.encode())
         place = (answers[-1].user_id, answers[-1].key)

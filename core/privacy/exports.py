@@ -14,9 +14,11 @@ from uuid import UUID
 import msgspec
 
 from core.base import clock, errors
-from core.platform.db import Connection, Pool, Texts, transaction
-from core.work.context import Ctx
+from core.platform.db import Connection, Texts, transaction
+from core.platform.sealing.sealing import MARK, UNREADABLE, Sealing
+from core.work.context import Ctx, Resources
 
+Parts: TypeAlias = Iterable[tuple[str, Texts]]
 ROWS_AT_ONCE = 50
 # In one process: each holds a connection of the database while it is written.
 EXPORTS_AT_ONCE = 2
@@ -41,12 +43,10 @@ async def export(ctx: Ctx, name: Named = str) -> IO[bytes]:
     `name` returns what clients call a field of a row.
     """
     parts = [(one.name, one.export) for one in ctx.policy.personal_data if one.export]
-    return await write_export(ctx.resources.db, ctx.user.id, clock.now(), parts, name)
+    return await write_export(ctx.resources, ctx.user.id, clock.now(), parts, name)
 
 
-async def write_export(
-    db: Pool, user_id: UUID, at: datetime, parts: Iterable[tuple[str, Texts]], name: Named = str
-) -> IO[bytes]:
+async def write_export(resources: Resources, user_id: UUID, at: datetime, parts: Parts, name: Named = str) -> IO[bytes]:
     """Return a file with `{userId, exportedAt, data}` in JSON, at its start; raises UNAVAILABLE if too many are being written.
 
     `data` holds each part's rows by its name; a part is a query on the user's id for rows as JSON objects.
@@ -56,8 +56,8 @@ async def write_export(
     async with _writing:
         file = TemporaryFile()  # noqa: SIM115 - who reads it closes it
         try:
-            async with transaction(db) as connection:
-                await _write(file, connection, user_id, at, parts, name)
+            async with transaction(resources.db) as connection:
+                await _write(file, connection, resources.sealing, user_id, at, parts, name)
         except BaseException:
             file.close()
             raise
@@ -68,9 +68,10 @@ async def write_export(
 async def _write(
     file: IO[bytes],
     connection: Connection,
+    sealing: Sealing,
     user_id: UUID,
     at: datetime,
-    parts: Iterable[tuple[str, Texts]],
+    parts: Parts,
     name: Named,
 ) -> None:
     named = cache(lambda column: name(_camel(column)))
@@ -80,15 +81,27 @@ async def _write(
         file.write(b"," * (place > 0) + msgspec.json.encode(about) + b":[")
         separator = b""
         async for some in rows(connection, user_id, at_once=ROWS_AT_ONCE):
-            file.write(separator + b",".join(_shown(row, named) for row in some))
+            file.write(separator + b",".join(_shown(row, named, sealing) for row in some))
             separator = b","
         file.write(b"]")
     file.write(b"}}")
 
 
-def _shown(row: str, named: Named) -> bytes:
-    """Return a row with names and times in the format of all answers."""
-    return msgspec.json.encode({named(column): _written(column, value) for column, value in _decode(row).items()})
+def _shown(row: str, named: Named, sealing: Sealing) -> bytes:
+    """Return a row with names and times in the format of all answers, and what is sealed in it opened."""
+    values = _decode(row)
+    if MARK in row:
+        values = {column: _opened(column, value, sealing) for column, value in values.items()}
+    return msgspec.json.encode({named(column): _written(column, value) for column, value in values.items()})
+
+
+def _opened(column: str, value: msgspec.Raw, sealing: Sealing) -> msgspec.Raw:
+    text = msgspec.json.decode(value)
+    if not isinstance(text, str) or MARK not in text:
+        return value
+    shown = sealing.shown(text)
+    # A stored answer is JSON itself.
+    return msgspec.Raw(shown.encode() if column == "answer" and shown != UNREADABLE else msgspec.json.encode(shown))
 
 
 def _written(name: str, value: msgspec.Raw) -> msgspec.Raw:

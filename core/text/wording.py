@@ -49,6 +49,14 @@ def worded(template: str, values: Mapping[str, object]) -> Wording:
     return Wording(pieces, people)
 
 
+def said(alias: str, most: int | None = None) -> str:
+    """Return the SQL of a message's text as `shown`, at most so many characters of it; a sealed one whole, with its place."""
+    text, place = shown(alias, "body"), f"placed({alias}.body, 'messages.body ' || {alias}.id)"
+    return (
+        f"case when is_sealed({alias}.body) then {place} else {text if most is None else f'left({text}, {most})'} end"
+    )
+
+
 def shown(alias: str, text: str) -> str:
     """Return the SQL of a row's text (column `text`), with the current names if it has a wording."""
     return f"case when {alias}.wording is null then {alias}.{text} else told_text({alias}.wording, {alias}.people) end"

@@ -17,6 +17,7 @@ from core.platform.observability.metrics import Metrics
 from core.platform.outgoing import Outgoing
 from core.platform.passwords import Passwords
 from core.platform.replica import LateReads
+from core.platform.sealing.sealing import Sealing
 from core.platform.sequences import NewIds
 from core.platform.storage import Storage
 from core.platform.tokens import KeyRing
@@ -50,6 +51,7 @@ class Resources:
     totals: Totals
     ids: NewIds
     outgoing: Outgoing
+    sealing: Sealing
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,10 @@ class Ctx:
     def new_id(self) -> UUID:
         """Return an id for what clients see; raises UNAVAILABLE."""
         return self.resources.ids.of(self.policy.name)
+
+    def sealed(self, column: str, row: object, text: str) -> str:
+        """Return what is stored of a text that may hold what this marketplace seals."""
+        return self.resources.sealing.seal(self.policy.name, column, row, text) if self.policy.seals else text
 
     @property
     def db(self) -> Db:

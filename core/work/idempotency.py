@@ -27,7 +27,7 @@ class KeptAnswer(msgspec.Struct, frozen=True):
     fingerprint: bytes
     meaning: bytes | None
     status: int
-    body: bytes
+    body: str
     etag: str
 
 
@@ -44,7 +44,11 @@ RELEASE = Run(
     where user_id = $1 and key = $2 and (fingerprint = $3 or meaning = $4) and status = 0"""
 )
 KEPT_ANSWER = One(
-    KeptAnswer, "select fingerprint, meaning, status, body, etag from idempotency_keys where user_id = $1 and key = $2"
+    KeptAnswer,
+    """
+    select fingerprint, meaning, status,
+        placed(convert_from(body, 'UTF8'), 'idempotency_keys.body ' || user_id || ' ' || key) as body, etag
+    from idempotency_keys where user_id = $1 and key = $2""",
 )
 FORGET = Run(
     """
@@ -57,8 +61,11 @@ PERSONAL_DATA = PersonalData(
     frozenset({"idempotency_keys"}),
     rows_of(
         """
-        select key, status, created_at, case when body <> '' then convert_from(body, 'UTF8')::json end as answer
-        from idempotency_keys where user_id = $1 order by created_at"""
+        select key, status, created_at, case
+                when is_sealed(text) then to_json(placed(text, 'idempotency_keys.body ' || user_id || ' ' || key))
+                when text <> '' then text::json
+            end as answer
+        from (select *, convert_from(body, 'UTF8') as text from idempotency_keys where user_id = $1) k order by created_at"""
     ),
     (Run("delete from idempotency_keys where user_id = $1"),),
 )
@@ -91,10 +98,11 @@ async def once(
     async with unit_of_work(ctx) as work:
         if await CLAIM(work.db, ctx.user.id, key, *fingerprints, clock.now()):
             answer = await do(work.ctx)
-            await KEEP(work.db, ctx.user.id, key, answer.status, answer.body, answer.etag, named_in(answer.body))
+            body = ctx.sealed("idempotency_keys.body", f"{ctx.user.id} {key}", answer.body.decode()).encode()
+            await KEEP(work.db, ctx.user.id, key, answer.status, body, answer.etag, named_in(answer.body))
             return answer, False
     kept = await _kept(ctx, *fingerprints)
-    return Answer(kept.status, kept.body, kept.etag), True
+    return Answer(kept.status, ctx.resources.sealing.open(kept.body).encode(), kept.etag), True
 
 
 def _key(ctx: Ctx) -> str:

@@ -2,10 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
-from typing import ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias, TypedDict
 
 import msgspec
 from arq.connections import ArqRedis
@@ -14,6 +14,7 @@ from arq.constants import default_queue_name
 from config.settings import Settings
 from core.platform.observability import logs, tracing
 from core.platform.redis_pool import redis_pool
+from core.platform.sealing.sealing import Sealing
 
 # How long a job waits for a worker; arq would forget it after a day.
 KEPT = timedelta(days=30)
@@ -24,6 +25,13 @@ ENQUEUE_SECONDS = 2.0
 
 # What is done to an account and told its user.
 About: TypeAlias = Literal["login", "password changed", "password reset", "phone confirmed"]
+
+
+class Packing(TypedDict):
+    """How arq writes and reads a job."""
+
+    job_serializer: Callable[[dict[str, Any]], bytes]
+    job_deserializer: Callable[[bytes], dict[str, Any]]
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -210,13 +218,20 @@ class Jobs:
             await self._redis.enqueue_job(name, arguments, request_id=request_id, traceparent=tracing.parent())
 
 
-def queue(settings: Settings) -> ArqRedis:
+def packing(sealing: Sealing) -> Packing:
+    """Return how jobs are stored in the queue: sealed, if there are keys, because of their addresses and codes."""
+    return {
+        "job_serializer": lambda job: sealing.pack(msgspec.msgpack.encode(job)),
+        "job_deserializer": lambda packed: msgspec.msgpack.decode(sealing.unpack(packed)),
+    }
+
+
+def queue(settings: Settings, sealing: Sealing) -> ArqRedis:
     """Return arq's client, not connected yet: arq's own `create_pool` would wait for an unreachable Redis."""
     url = settings.jobs_redis_url or settings.redis_urls[0]
     redis = ArqRedis(
         redis_pool(url, socket_connect_timeout=CONNECT_SECONDS),
-        job_serializer=msgspec.msgpack.encode,
-        job_deserializer=msgspec.msgpack.decode,
+        **packing(sealing),
         expires_extra_ms=int(KEPT.total_seconds() * 1000),
     )
     redis.auto_close_connection_pool = True
@@ -224,9 +239,9 @@ def queue(settings: Settings) -> ArqRedis:
 
 
 @asynccontextmanager
-async def open_jobs(settings: Settings) -> AsyncIterator[Jobs]:
+async def open_jobs(settings: Settings, sealing: Sealing) -> AsyncIterator[Jobs]:
     """Open the queue."""
-    redis = queue(settings)
+    redis = queue(settings, sealing)
     try:
         yield Jobs(redis)
     finally:

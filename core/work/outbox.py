@@ -12,12 +12,13 @@ from uuid import UUID
 import msgspec
 
 from core.base import clock
+from core.base.errors import AppError
 from core.base.events import Event
 from core.base.ids import uuid7
 from core.base.publisher import Publisher
 from core.platform.db import Connection, Many, Pool, Run, transaction
 from core.platform.observability import logs
-from core.work.context import Resources
+from core.work.context import Ctx, Resources
 from core.work.jobs import Job, Jobs
 
 log = logging.getLogger(__name__)
@@ -61,7 +62,9 @@ INSERT = Run("insert into outbox (id, effects, created_at) values ($1, $2, $3)")
 DELETE = Run("delete from outbox where id = any ($1::uuid[])")
 OVERDUE_EFFECTS = Many(
     Kept,
-    f"select id, effects from outbox where created_at < $1 order by created_at limit {PAGE} for update skip locked",  # noqa: S608
+    f"""
+    select id, placed(effects, 'outbox.effects ' || id) as effects from outbox
+    where created_at < $1 order by created_at limit {PAGE} for update skip locked""",  # noqa: S608
 )
 
 
@@ -75,10 +78,10 @@ def job_effect(job: Job) -> Enqueue:
     return Enqueue(type(job).__name__, msgspec.Raw(msgspec.json.encode(job)), logs.request_id())
 
 
-async def store(db: Connection, effects: Sequence[Effect]) -> UUID:
-    """Store effects in the transaction that causes them."""
-    id = uuid7()
-    await INSERT(db, id, msgspec.json.encode(effects).decode(), clock.now())
+async def store(db: Connection, effects: Sequence[Effect], ctx: Ctx | None = None) -> UUID:
+    """Store effects in the transaction that causes them, sealed if its marketplace seals."""
+    id, text = uuid7(), msgspec.json.encode(effects).decode()
+    await INSERT(db, id, ctx.sealed("outbox.effects", id, text) if ctx else text, clock.now())
     return id
 
 
@@ -108,9 +111,9 @@ async def relay(resources: Resources, publisher: Publisher) -> int:
     async with transaction(resources.db) as db:
         for kept in await OVERDUE_EFFECTS(db, clock.now() - OVERDUE):
             try:
-                effects = msgspec.json.decode(kept.effects, type=list[Effect])
-            except msgspec.ValidationError as error:
-                log.warning("the effects of %s are left to another version: %s", kept.id, error)
+                effects = msgspec.json.decode(resources.sealing.open(kept.effects), type=list[Effect])
+            except (msgspec.ValidationError, AppError) as error:
+                log.warning("the effects of %s are left to another version or key: %s", kept.id, error)
                 continue
             await perform(effects, publisher, resources.jobs)
             done.append(kept.id)

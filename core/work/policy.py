@@ -113,7 +113,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     `welcome` has its own bucket: in a shared one, the remaining allowance would reveal that somebody has just signed up.
     `still_so`, by type of notification: a query whether it still applies to the entity ($1) and the user ($2). Run when a mail
     or push is sent.
-    `seals_messages`: no index of the words of messages is stored, so they cannot be searched.
+    `seals_messages`: messages are encrypted at rest (docs/operate/sealing.md); no index of their words is stored, so they cannot
+    be searched. `seals_contacts`: likewise e-mail addresses and phone numbers of users, which are found by blind index.
     """
 
     name: str
@@ -140,6 +141,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     feed_path: str = "/api/calendar.ics"  # of the feed for calendar programs
     code_link: str = "{url}/#{page}={code}"  # where a mailed code leads: a page of the site at `url`
     seals_messages: bool = False
+    seals_contacts: bool = False
 
     # Several people may share one address: reading there, or trying tokens, leaves them what they need to log in, and who shows
     # a token of ours needs none of it.
@@ -161,6 +163,11 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     verification: MailRates = mails("verification")
     password_reset: MailRates = mails("password-reset")
     email_change: MailRates = mails("email-change")
+
+    @property
+    def seals(self) -> bool:
+        """Whether anything is encrypted at rest."""
+        return self.seals_messages or self.seals_contacts
 
     @property
     def checks(self) -> dict[str, Callable[[object], None]]:

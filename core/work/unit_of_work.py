@@ -71,7 +71,7 @@ class UnitOfWork:
     async def keep(self) -> None:
         """Store the effects in the outbox, within the transaction."""
         if self._effects:
-            self._kept = await outbox.store(self.db, self._effects)
+            self._kept = await outbox.store(self.db, self._effects, self._ctx)
 
     async def perform(self) -> None:
         """Perform the effects after the commit. Workers perform later what fails now."""

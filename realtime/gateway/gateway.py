@@ -253,6 +253,7 @@ class Gateway:
             raise errors.SESSION_ENDED.error()
         if (login.user_id, login.market) != (claims.user_id, claims.market):
             raise errors.UNAUTHORIZED.error("The token is not valid")
+        (login,) = self._resources.sealing.opened([login], "email")
         person = Person(login.user_id, login.name, login.avatar_url)
         return User(login.user_id, login.market, login.role, login.email, login.session_id, person)
 

@@ -17,7 +17,7 @@ from core.chat.unread import GONE
 from core.market.market import Marketplace, SocketEvent
 from core.messages import editing, reactions, sync
 from core.messages.reading import MARK_READ, ReadMark, position
-from core.messages.sending import checked_content, draft_of
+from core.messages.sending import checked_content, draft_of, sealer
 from core.messages.sync import ReadPosition
 from core.platform.db import UNAVAILABLE_ERRORS
 from core.platform.observability import logs
@@ -66,6 +66,7 @@ class Handlers:
         self._recovery = recovery
         self._resync = resync
         self._policies = policies  # by market
+        self._sealers = {name: sealer(resources, policy) for name, policy in policies.items()}
         self.typing = Typing()
         self._reads = Batch(self._mark_read)
         self._notified_readers = Batch(self._notify_readers, gather=READERS_SECONDS)
@@ -108,6 +109,7 @@ class Handlers:
             reply_to=event.reply_to,
             mentions=event.mentions,
             client_id=lambda: event.client_id or (repeats.client_id_of(client, event) if reply.acks else None),
+            seal=self._sealers[client.user.market],
         )
         client.space.publisher.post(draft, partial(self._sent, client, draft.client_id, reply))
         client.unstored += 1
@@ -190,7 +192,7 @@ class Handlers:
 
     async def _notify_readers(self, readers: list[tuple[UUID, UUID]]) -> Sequence[None]:
         ids, users = zip(*dict.fromkeys(readers), strict=True)
-        await tell_readers(self._resources.db, self._publisher, ids, users)
+        await tell_readers(self._resources, self._publisher, ids, users)
         return [None] * len(readers)
 
     def _marked(self, reply: Reply, mark: ReadMark | errors.AppError) -> None:

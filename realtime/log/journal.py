@@ -121,7 +121,7 @@ def _columns(drafts: list[Draft]) -> list[list[object]]:
         [draft.conversation_id for draft in drafts],
         [draft.sender.id for draft in drafts],
         [draft.client_id for draft in drafts],
-        [draft.content for draft in drafts],
+        [draft.content if draft.sealed is None else draft.sealed for draft in drafts],
         [draft.reply_to for draft in drafts],
         [place for place, _ in mentions],
         [user_id for _, user_id in mentions],

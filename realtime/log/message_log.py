@@ -10,6 +10,7 @@ from core.base.events import Event, Message, MessageDeleted, MessageEdited, Mess
 from core.messages.catchup import CHANGES_WITHIN, NEWEST, STOOD_AT, Place
 from core.messages.rows import SizedMessageRow, as_message
 from core.platform.db import Pool
+from core.platform.sealing.sealing import Sealing
 from realtime.concurrency.batch import Batch
 from realtime.dialect.encoder import Encoder
 from realtime.log.recent import Recent
@@ -37,8 +38,9 @@ class Changes(msgspec.Struct, frozen=True):
 class MessageLog:
     """Serves all reads of a loop turn with one statement, and equal reads with one answer: thousands may reconnect at once."""
 
-    def __init__(self, db: Pool) -> None:
+    def __init__(self, db: Pool, sealing: Sealing) -> None:
         self._db = db
+        self._sealing = sealing
         self.recent = Recent()
         self._changes = Batch(self._read_changes, MOST_READS, gather=GATHER_SECONDS)
         self._newest = Batch(self._read_newest, MOST_READS, gather=GATHER_SECONDS)
@@ -61,13 +63,15 @@ class MessageLog:
 
     async def _read_changes(self, reads: list[tuple[UUID, int, int]]) -> Sequence[Changes]:
         different, most = list(dict.fromkeys(reads)), _most_of_page(len(reads))
-        pages = _by_place(await CHANGES_WITHIN(self._db, *_columns(different), PAGE + 1, most), len(different))
+        rows = await CHANGES_WITHIN(self._db, *_columns(different), PAGE + 1, most)
+        pages = _by_place(self._sealing.opened(rows, "content"), len(different))
         answers = dict(zip(different, [_changes(page, most) for page in pages], strict=True))
         return [answers[read] for read in reads]
 
     async def _read_newest(self, reads: list[tuple[UUID, int, int]]) -> Sequence[list[Message]]:
         different, most = list(dict.fromkeys(reads)), _most_of_page(len(reads))
-        pages = _by_place(await NEWEST(self._db, *_columns(different), most), len(different))
+        rows = await NEWEST(self._db, *_columns(different), most)
+        pages = _by_place(self._sealing.opened(rows, "content"), len(different))
         answers = dict(zip(different, [list(map(as_message, page)) for page in pages], strict=True))
         return [answers[read] for read in reads]
 

@@ -173,7 +173,7 @@ async def test_every_ack_and_every_event_of_a_talk_is_as_the_document_says(
     await ann.chatter.heard.next("conversation:read")
     await bob.call(wire.LeaveConversation, **at)
     await ann.call(wire.SendMessage, **at, content="bye")
-    await notify_members(env.resources.db, env.publisher, [UUID(group)])
+    await notify_members(env.resources, env.publisher, [UUID(group)])
     await bob.chatter.heard.next("conversation:updated")
     await ann.call(wire.DeleteMessage, **message)
     await bob.call(wire.Sync)

@@ -188,7 +188,7 @@ HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
     (rooms.ROOM_STATES, ([CONVERSATION],), {"conversations_pkey"}),
     (rooms.ROOM_MEMBERS, ([CONVERSATION],), {"members_pkey"}),
     (inspection.USERS_BY_WORDS, ("ann", 20, 1000), {"users_pkey"}),
-    (inspection.USERS_BY_EMAIL, (["onswift"], "1@example.com"), {"users_email_canonical"}),
+    (inspection.USERS_BY_EMAIL, (["onswift"], ["1@example.com"]), {"users_email_canonical"}),
     (inspection.MEMBERS, (CONVERSATION, None, 100), {"members_pkey"}),
     (inspection.MESSAGES_AFTER, (CONVERSATION, 15), {"messages_pkey"}),
     (inspection.MESSAGE, (MESSAGE,), {"messages_id"}),
@@ -209,8 +209,8 @@ HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
     (credentials.END_DEVICES, ([USER],), {"devices_session"}),
     (credentials.END_ONE_TIME_TOKENS, (USER,), set()),  # either index by user
     (credentials.END_EMAIL_CHANGES, (USER,), set()),  # likewise
-    (accounts.LOCK_BY_PHONE, ("onswift", "+12025550101"), {"users_phone"}),
-    (accounts.LOGIN_BY_PHONE, ("onswift", "+12025550101", "127.0.0.1", ""), {"users_phone", "sessions_familiar"}),
+    (accounts.LOCK_BY_PHONE, ("onswift", ["+12025550101"]), {"users_phone"}),
+    (accounts.LOGIN_BY_PHONE, ("onswift", ["+12025550101"], "127.0.0.1", ""), {"users_phone", "sessions_familiar"}),
     (logins.REFUSED_SESSIONS, ([USER],), {"sessions_pkey", "users_pkey"}),
     (email_changes.FORGET, (MOMENT, 100), {"email_changes_expired"}),
     (users.PROFILE, (USER,), {"users_pkey"}),
@@ -224,10 +224,10 @@ HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
     ),
     (groups.GROUPS_OF, (USER, 100), {"members_user", "conversations_pkey"}),
     (files.UNCHECKED, (MOMENT, 100), {"files_unchecked"}),
-    (identity.USER_BY_EMAIL, ("onswift", "1@example.com"), {"users_email_canonical"}),
+    (identity.USER_BY_EMAIL, ("onswift", ["1@example.com"]), {"users_email_canonical"}),
     (
         identity.LOGIN_BY_EMAIL,
-        ("onswift", "1@example.com", "127.0.0.1", ""),
+        ("onswift", ["1@example.com"], "127.0.0.1", ""),
         {"users_email_canonical", "sessions_familiar"},
     ),
     (sessions.LIST_OF_USER, (USER, USER, MOMENT), {"refresh_tokens_session"}),

@@ -16,6 +16,7 @@ from cli.checks import check_settings
 from cli.errors import CommandError
 from config.settings import Settings
 from core.base.ids import uuid7
+from core.platform.sealing.sealing import Sealing
 from core.work.jobs import NotifyMembers, queue
 from tests.chaos.conftest import SEED
 from tests.chaos.conftest import chaos_servers as chaos_servers
@@ -90,7 +91,7 @@ async def test_bus_presence_and_jobs_work_over_tls_with_a_password(
 
 async def until_done(settings: Settings) -> None:
     """Return when workers have done what is queued."""
-    async with asyncio.timeout(10), queue(settings) as jobs:
+    async with asyncio.timeout(10), queue(settings, Sealing({}, b"")) as jobs:
         while await jobs.zcard("arq:queue"):  # noqa: ASYNC110 - another process would tell nobody either
             await asyncio.sleep(0.1)
 
@@ -134,7 +135,7 @@ async def test_hubs_and_jobs_follow_the_master_and_nothing_is_lost(chaos_servers
     before = watched.address()
     async with behind_sentinel(chaos_servers, url) as stage, gathered(stage) as crowd:
         await until_unheard(stage, "")
-        jobs = queue(Settings(redis_urls=(url,)))
+        jobs = queue(Settings(redis_urls=(url,)), Sealing({}, b""))
         async with crowd.talking(), jobs:
             await crowd.said(60)
             await jobs.set("before", 1)

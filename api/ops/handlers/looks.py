@@ -26,6 +26,7 @@ from api.ops.structs import (
 from api.ops.tracing import has_delivered, trace_member
 from core import reports
 from core.accounts import emails
+from core.accounts.contacts import EMAIL, forms
 from core.accounts.status.states import OF_USER, STATES
 from core.base import errors
 from core.limits.away import REDIS_AWAY
@@ -35,6 +36,7 @@ from core.market.traits import like
 from core.operations import inspection
 from core.platform.db import found
 from core.platform.redis_pool import server_name
+from marketplaces import policy_of
 from realtime.operations.admin_client import Replies
 from realtime.operations.admin_protocol import RoomSeen, SeeRoom, SeeUser, UserSeen
 from realtime.operations.process_status import read_processes
@@ -67,7 +69,8 @@ async def list_hubs(ctx: OperatorCtx) -> HubList:
 
 async def list_reports(ctx: OperatorCtx, query: ReportQuery) -> ReportList:
     """Say what users have reported, the latest first."""
-    rows, total = await reports.page(ctx.db, query.before, query.limit, query.user_id, query.status, query.subject_id)
+    only = (query.user_id, query.status, query.subject_id)
+    rows, total = await reports.page(ctx.resources, query.before, query.limit, *only)
     if rows:
         await ctx.record_look("report.look", query.user_id, reports=[str(row.id) for row in rows])
     return ReportList(rows, total)
@@ -103,21 +106,24 @@ async def _found(ctx: OperatorCtx, text: str) -> Found:
     except ValueError:
         pass
     markets = list(ctx.resources.settings.marketplaces)
-    address = emails.canonical(text) or text
-    if "@" in text and (users := await inspection.USERS_BY_EMAIL(ctx.db, markets, address)):
-        return Found(users)
-    return Found(await inspection.USERS_BY_WORDS(ctx.db, text, MOST_USERS, MOST_SORTED))
+    address, sealing = emails.canonical(text) or text.lower(), ctx.resources.sealing
+    known_as = [form for market in markets for form in forms(sealing, policy_of(market), EMAIL, address)]
+    users = await inspection.USERS_BY_EMAIL(ctx.db, markets, known_as) if "@" in text else []
+    users = users or await inspection.USERS_BY_WORDS(ctx.db, text, MOST_USERS, MOST_SORTED)
+    return Found(sealing.opened(users, "email"))
 
 
 async def _found_by_id(ctx: OperatorCtx, id: UUID) -> Found:
     user = await inspection.USER(ctx.db, id)
     conversation = await inspection.CONVERSATION(ctx.db, id)
-    return Found([user] if user else [], conversation, await inspection.MESSAGE(ctx.db, id))
+    users = ctx.resources.sealing.opened([user] if user else [], "email")
+    return Found(users, conversation, await inspection.MESSAGE(ctx.db, id))
 
 
 async def get_user(ctx: OperatorCtx, user_id: UUID) -> UserPage:
     """Show a user: her sessions, where their sockets are, and her newest conversations."""
     user = found(await inspection.USER(ctx.db, user_id), errors.USER_NOT_FOUND.error())
+    (user,) = ctx.resources.sealing.opened([user], "email")
     await ctx.record_look("user.look", user_id)
     answers = await ctx.hubs.ask(SeeUser(user_id))
     standing = await OF_USER(ctx.db, user_id)

@@ -11,6 +11,7 @@ from uuid import UUID
 import msgspec
 
 from core.accounts import emails, logins, sessions, signup
+from core.accounts.contacts import EMAIL, forms
 from core.accounts.oauth.profile import Profile, storable_name
 from core.accounts.one_time import tokens
 from core.base import clock, errors
@@ -66,7 +67,7 @@ OWNER = One(
     Owner,
     """
     select id, email_verified_at is not null as is_verified from users
-    where market = $1 and lower(email collate "C") = $2 and deleted_at is null for no key update""",
+    where market = $1 and lower(email collate "C") = any ($2::text[]) and deleted_at is null for no key update""",
 )
 # Whether nobody but its user can have made an account: one without an address has another proof of that.
 IS_PROVEN = Scalar(
@@ -170,7 +171,8 @@ async def _user_of(ctx: Ctx, work: UnitOfWork, profile: Profile, role: str) -> U
     if known := await USER_OF(work.db, *asked):
         return known
     email = emails.trimmed(profile.email or "")
-    owner = await OWNER(work.db, ctx.policy.name, emails.canonical(email)) if email else None
+    known_as = forms(ctx.resources.sealing, ctx.policy, EMAIL, emails.canonical(email or ""))
+    owner = await OWNER(work.db, ctx.policy.name, known_as) if email else None
     if owner:
         # Now that she is locked: another login may have stored both since we looked.
         if known := await USER_OF(work.db, *asked):

@@ -15,6 +15,7 @@ import msgspec
 from core.accounts import known_devices, sessions
 from core.accounts.alerts import alert
 from core.accounts.attempts import attempt
+from core.accounts.contacts import email_of
 from core.accounts.oauth import flows, links
 from core.accounts.oauth.flows import Flow
 from core.accounts.oauth.links import LOGIN
@@ -67,14 +68,14 @@ class LoginRow(msgspec.Struct, frozen=True):
 
 LOGIN_OF = One(
     LoginRow,
-    """
-    select id, email, name, role, devices_forgotten_at,
+    f"""
+    select id, {email_of("u")} as email, name, role, devices_forgotten_at,
         exists (select from sessions where user_id = u.id) as has_been_here,
         exists (
             select from (select user_agent from sessions where user_id = u.id and remote = $2 limit 100) s
             where user_agent = $3
         ) as is_usual
-    from users u where id = $1 and deleted_at is null""",
+    from users u where id = $1 and deleted_at is null""",  # noqa: S608
 )
 
 
@@ -214,6 +215,7 @@ async def _open_session(ctx: Ctx, user_id: UUID, code_hash: bytes | None = None)
     row = await LOGIN_OF(ctx.db, user_id, ctx.remote, sessions.storable(ctx.user_agent))
     if row is None:
         raise gone
+    (row,) = ctx.resources.sealing.opened([row], "email")
     is_new = row.has_been_here and not row.is_usual and not _is_known(ctx, row)
     mail = await alert(ctx, row.id, row.email, "login") if is_new else None
     account = Account(row.id, row.email, row.name, row.role)

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import msgspec
 
+from core.accounts.contacts import email_of
 from core.platform.db import Connection, One, Run, Scalar
 
 
@@ -23,10 +24,10 @@ class Owner(msgspec.Struct, frozen=True):
 INSERT = Run("insert into one_time_tokens (hash, user_id, purpose, expires_at) values ($1, $2, $3, $4)")
 OWNER = One(
     Owner,
-    """
-    select u.id, u.email from one_time_tokens t join users u on u.id = t.user_id
+    f"""
+    select u.id, {email_of("u")} as email from one_time_tokens t join users u on u.id = t.user_id
     where t.hash = $1 and t.purpose = $2 and t.used_at is null and t.expires_at > $4
-        and u.market = $3 and u.deleted_at is null""",
+        and u.market = $3 and u.deleted_at is null""",  # noqa: S608
 )
 USE = Scalar(
     UUID,

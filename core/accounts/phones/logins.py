@@ -4,9 +4,10 @@ from uuid import UUID
 
 import msgspec
 
-from core.accounts import known_devices, logins, sessions, signup
+from core.accounts import contacts, known_devices, logins, sessions, signup
 from core.accounts.alerts import alert
 from core.accounts.attempts import attempt
+from core.accounts.contacts import PHONE
 from core.accounts.identity import LoginRow
 from core.accounts.one_time import codes
 from core.accounts.one_time.codes import Use
@@ -45,13 +46,15 @@ async def log_in(ctx: Ctx, phone: str, code: str, new: NewPerson | None = None) 
     also SIGN_UP_REQUIRED, after which the code is still good.
     """
     number = checked(phone, required(ctx.policy.otp)).e164
-    use = Use(ctx.policy.name, LOGIN, number)
+    forms = contacts.forms(ctx.resources.sealing, ctx.policy, PHONE, number)
+    use = Use(ctx.policy.name, LOGIN, forms[0])
     hash = await _checked(ctx, use, code)
-    asked = (ctx.policy.name, number, ctx.remote, sessions.storable(ctx.user_agent))
+    asked = (ctx.policy.name, forms, ctx.remote, sessions.storable(ctx.user_agent))
     known = await accounts.LOGIN_BY_PHONE(ctx.db, *asked)
+    (known,) = ctx.resources.sealing.opened([known], "email") if known else (None,)
     mail = await alert(ctx, known.id, known.email, "login") if known and _is_new_device(ctx, known) else None
     async with unit_of_work(ctx) as work:
-        await accounts.LOCK_BY_PHONE(work.db, ctx.policy.name, number)
+        await accounts.LOCK_BY_PHONE(work.db, ctx.policy.name, forms)
         await codes.consume(work.db, use, hash)
         row = await accounts.LOGIN_BY_PHONE(work.db, *asked)
         if row is None:
@@ -68,7 +71,8 @@ async def confirm(ctx: Ctx, phone: str, code: str) -> None:
     Raises VALIDATION_ERROR, INVALID_CODE, RATE_LIMITED after too many wrong ones, PHONE_EXISTS, SESSION_ENDED.
     """
     number = checked(phone, required(ctx.policy.otp)).e164
-    use = Use(ctx.policy.name, CONFIRM, number, ctx.user.id)
+    forms = contacts.forms(ctx.resources.sealing, ctx.policy, PHONE, number)
+    use = Use(ctx.policy.name, CONFIRM, forms[0], ctx.user.id)
     hash = await _checked(ctx, use, code)
     mail = await alert(ctx, ctx.user.id, ctx.user.email, "phone confirmed")
     async with unit_of_work(ctx) as work:
@@ -78,6 +82,7 @@ async def confirm(ctx: Ctx, phone: str, code: str) -> None:
             raise errors.SESSION_ENDED.error()
         await codes.consume(work.db, use, hash)
         before = await accounts.PHONE_OF(work.db, ctx.user.id)
+        before = before and ctx.resources.sealing.shown(before)
         await _set_phone(work, ctx.user.id, number)
         await work.record("user.confirm_phone", ctx.user.id, replaced=before not in (None, number))
         work.emit([ctx.user.id], UserUpdated(ctx.user.person))
@@ -99,6 +104,7 @@ def _is_new_device(ctx: Ctx, row: LoginRow) -> bool:
 
 
 async def _open_session(ctx: Ctx, work: UnitOfWork, row: LoginRow) -> PhoneLogin:
+    (row,) = ctx.resources.sealing.opened([row], "email")
     await accounts.VERIFY(work.db, row.id, clock.now())
     account = Account(row.id, row.email, row.name, row.role)
     tokens = await sessions.start(ctx, work.db, account)
@@ -120,7 +126,8 @@ async def _sign_up(ctx: Ctx, work: UnitOfWork, number: str, new: NewPerson | Non
 
 
 async def _set_phone(work: UnitOfWork, user_id: UUID, number: str) -> None:
+    phone = contacts.stored(work.ctx, PHONE, user_id, number, number)
     try:
-        await accounts.SET_PHONE(work.db, user_id, number, clock.now())
+        await accounts.SET_PHONE(work.db, user_id, *phone, clock.now())
     except UniqueViolation:
         raise errors.PHONE_EXISTS.error() from None

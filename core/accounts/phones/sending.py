@@ -4,6 +4,7 @@ from typing import Final
 from uuid import UUID
 
 from core.accounts import known_devices
+from core.accounts.contacts import PHONE, forms
 from core.accounts.phones.accounts import LOGIN_BY_PHONE
 from core.accounts.phones.numbers import Number, checked, subject
 from core.work import rate_limits as limits
@@ -53,6 +54,7 @@ async def _take(ctx: Ctx, number: Number) -> None:
 async def _known_device(ctx: Ctx, number: Number) -> UUID | None:
     """Return the device that asks, if whoever has the number was logged in there."""
     device = ctx.resources.keys.device(ctx.device)
-    row = await LOGIN_BY_PHONE(ctx.db, ctx.policy.name, number.e164, ctx.remote, "")
+    known_as = forms(ctx.resources.sealing, ctx.policy, PHONE, number.e164)
+    row = await LOGIN_BY_PHONE(ctx.db, ctx.policy.name, known_as, ctx.remote, "")
     is_known = device and row and known_devices.is_known(device, row.id, row.devices_forgotten_at)
     return device.device if device and is_known else None

@@ -73,7 +73,7 @@ async def _invitations(story: Story, group: str) -> None:
 
 async def _notifications(story: Story, pair: str) -> None:
     bob, env = story.bob, story.env
-    await notify_members(env.resources.db, env.publisher, [UUID(pair)])
+    await notify_members(env.resources, env.publisher, [UUID(pair)])
     page = await story.make(bob, "GET", "/api/notifications")
     await story.make(bob, "PUT", "/api/notifications/{notificationId}/read", page["notifications"][0]["id"])
     await story.make(bob, "PUT", "/api/notifications/read-all")

@@ -48,7 +48,7 @@ async def test_an_address_is_added_once_its_mailbox_confirms_it(phones: Phones, 
 async def test_nobody_is_mailed_who_has_no_address(phones: Phones, env: Environment, mailbox: Mailbox) -> None:
     ctx = await ann_of(phones)
     assert await alert(ctx, ctx.user.id, ctx.user.email, "login") is None
-    await mail_user(env.settings, env.resources.db, MailUser(str(ctx.user.id), "Subject", "Text"))
+    await mail_user(env.settings, env.resources, MailUser(str(ctx.user.id), "Subject", "Text"))
     await mail_alert(
         env.resources, MailAlert(str(ctx.user.id), "login", await env.resources.db.fetchval("select now()"), "x", "y")
     )

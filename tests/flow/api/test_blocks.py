@@ -119,7 +119,7 @@ async def test_groups_go_on_and_notify_of_others_only(api: Api, env: Environment
     await block(ann, bob)
     sent = await bob.post(f"/conversations/{group}/messages", content="from Bob")
     assert sent.status == 201
-    await notify_members(env.resources.db, env.publisher, [UUID(group)])
+    await notify_members(env.resources, env.publisher, [UUID(group)])
 
     async def told(who: Caller) -> list[str]:
         page = (await who.get("/notifications")).body["notifications"]
@@ -127,7 +127,7 @@ async def test_groups_go_on_and_notify_of_others_only(api: Api, env: Environment
 
     assert (await told(ann), await told(eve)) == ([], ["Bob: from Bob"])
     await eve.post(f"/conversations/{group}/messages", content="from Eve")
-    await notify_members(env.resources.db, env.publisher, [UUID(group)])
+    await notify_members(env.resources, env.publisher, [UUID(group)])
     assert await told(ann) == ["Eve: from Eve"]
 
 

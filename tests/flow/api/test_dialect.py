@@ -322,7 +322,7 @@ async def test_messages_without_a_time_in_their_ids_are_found_by_it_and_notified
     db = env.resources.db
     assert await written_since(db, before - timedelta(seconds=5)) == [id]
     assert await written_since(db, now() + timedelta(seconds=5)) == []
-    await notify_members(db, env.publisher, [id])
+    await notify_members(env.resources, env.publisher, [id])
     (notice,) = (await ann.get("/notifications")).body["data"]
     assert int(notice["id"]) >= FIRST_ID
     read = await ann.call("PATCH", f"/notifications/{notice['id']}/read")

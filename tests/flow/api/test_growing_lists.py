@@ -23,7 +23,7 @@ async def talk(api: Api, env: Environment, to: Caller) -> None:
     creator = await api.signed_up("creator")
     room = (await creator.post("/conversations", participantId=to.id)).body["id"]
     await creator.post(f"/conversations/{room}/messages", content="hello")
-    await notify_members(env.resources.db, env.publisher, [UUID(room)])
+    await notify_members(env.resources, env.publisher, [UUID(room)])
 
 
 async def invite(api: Api, _house: Environment, to: Caller) -> None:

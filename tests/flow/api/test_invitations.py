@@ -141,7 +141,7 @@ async def test_who_has_invited_somebody_has_nothing_unread_from_the_answer(group
     await group.bob.post(f"{group.path}/messages", content="hello")
     await accept(group.eve)
     assert (await unread(group.ann), await unread(group.bob), await unread(group.eve)) == (1, 1, 0)
-    await notify_members(env.resources.db, env.publisher, [UUID(group.id)])
+    await notify_members(env.resources, env.publisher, [UUID(group.id)])
     assert [one["message"] for one in (await group.ann.get("/notifications")).body["notifications"]] == ["Bob: hello"]
 
 

@@ -183,7 +183,7 @@ async def test_an_erased_user_is_not_notified_of_messages(api: Api, env: Environ
     pair = (await bob.post("/conversations", participantId=ann.id)).body["id"]
     await delete(env, ann)
     assert (await bob.post(f"/conversations/{pair}/messages", content="Are you there?")).status == 201
-    await notify_members(env.resources.db, env.publisher, [UUID(pair)])
+    await notify_members(env.resources, env.publisher, [UUID(pair)])
     assert await env.resources.db.fetchval("select count(*) from notifications where user_id = $1", ann.id) == 0
 
 
@@ -400,9 +400,9 @@ async def test_a_delayed_mail_is_not_sent_to_an_erased_user(
     monkeypatch.setattr("workers.mail.send_mail", send)
     ann = await api.signed_up()
     mail = MailUser(ann.id, "Hello", "a code")
-    await mail_user(env.settings, env.resources.db, mail)
+    await mail_user(env.settings, env.resources, mail)
     await delete(env, ann)
-    await mail_user(env.settings, env.resources.db, mail)
+    await mail_user(env.settings, env.resources, mail)
     assert sent == [ann.email]
 
 

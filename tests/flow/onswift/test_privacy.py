@@ -143,7 +143,7 @@ async def test_few_exports_are_made_at_once_and_others_are_told_to_come_back(
     monkeypatch.setattr(exports, "_writing", asyncio.Semaphore(1))
     broken = Texts("select 1 / (random() * 0)::int || $1::uuid::text")
     with pytest.raises(DivisionByZeroError):
-        await exports.write_export(env.resources.db, UUID(story.bob.id), clock.now(), [("broken", broken)])
+        await exports.write_export(env.resources, UUID(story.bob.id), clock.now(), [("broken", broken)])
     Query.declared.remove(broken)
     assert (await story.bob.get("/users/me/export")).status == 200, "what fails gives its place back"
 

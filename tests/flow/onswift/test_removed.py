@@ -78,7 +78,7 @@ class Group:
         assert (await self.ann.caller.put(f"{self.path}/messages/{self.first}", content=f"{LATER}?")).status == 200
         assert (await bob.call("PUT", f"{self.path}/messages/{self.first}/reactions/🎉")).status == 200
         assert (await bob.put(f"{self.path}/read", messageId=sent.body["id"])).status == 204
-        await notify_members(self.env.resources.db, self.env.publisher, [UUID(self.id)])
+        await notify_members(self.env.resources, self.env.publisher, [UUID(self.id)])
         assert LATER in (await self.ann.sockets[0].heard.next("conversation:updated"))["preview"]
 
 
@@ -100,7 +100,7 @@ async def group(api: Api, env: Environment, two_hubs: tuple[str, str]) -> Group:
     made = await ann.caller.post("/conversations/groups", title="Group", participantIds=[str(bob.id), str(eve.id)])
     id = made.body["id"]
     first = (await ann.caller.post(f"/conversations/{id}/messages", content="Hello")).body["id"]
-    await notify_members(env.resources.db, env.publisher, [UUID(id)])
+    await notify_members(env.resources, env.publisher, [UUID(id)])
     await eve.sockets[1].heard.next("conversation:updated")
     for member in (ann, bob, eve):
         assert "error" not in await member.sockets[1].join(UUID(id))

@@ -86,8 +86,8 @@ async def test_ten_thousand_may_be_members_and_only_those_who_are_mentioned_are_
     await bob.join(room)
     sends = (ann.send(room, f"@Eve {i}", mentions=[str(eve.id)]) for i in range(AT_ONCE))
     sent = await asyncio.gather(*sends)
-    await notify_members(env.resources.db, env.publisher, [room])
-    await notify_members(env.resources.db, env.publisher, [room])
+    await notify_members(env.resources, env.publisher, [room])
+    await notify_members(env.resources, env.publisher, [room])
 
     assert sorted(answer["seq"] for answer in sent) == list(range(1, AT_ONCE + 1))
     heard = await bob.heard.until("message:received", AT_ONCE)

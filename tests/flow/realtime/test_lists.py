@@ -26,7 +26,7 @@ class Devices:
     async def said(self, text: str) -> Any:
         """Have Ann say something, and return what Bob's list is told of it."""
         self.sent = await self.ann.send(self.room, text)
-        await notify_members(self.env.resources.db, self.env.publisher, [self.room])
+        await notify_members(self.env.resources, self.env.publisher, [self.room])
         return await self.outside.heard.next("conversation:updated")
 
 
@@ -75,6 +75,6 @@ async def test_reading_on_one_device_clears_the_badge_on_the_others(devices: Dev
 async def test_an_answer_from_one_device_clears_the_badge_on_the_others(devices: Devices) -> None:
     assert (await devices.said("hello"))["unreadCount"] == 1
     await devices.inside.send(devices.room, "hi")
-    await tell_senders(devices.env.resources.db, devices.env.publisher, [devices.room])
+    await tell_senders(devices.env.resources, devices.env.publisher, [devices.room])
     told = await devices.outside.heard.next("conversation:updated")
     assert (told["unreadCount"], told["preview"]) == (0, "hi")

@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 
 from config.settings import Settings
 from core.platform.observability.logs import JsonLines
+from core.platform.sealing.sealing import Sealing
 from core.work.jobs import SendMail
 from tests.flow.conftest import PATIENCE, Environment
 from tests.flow.workers.conftest import Mailbox
@@ -116,7 +117,7 @@ async def test_a_job_that_runs_when_the_worker_stops_is_finished_and_not_run_aga
 
 
 async def test_the_death_of_the_worker_is_noticed(env: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(_settings: Settings) -> None:
+    def broken(_settings: Settings, _sealing: Sealing) -> None:
         raise RuntimeError("no such queue")
 
     monkeypatch.setattr("workers.app.queue", broken)

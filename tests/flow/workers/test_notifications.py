@@ -52,7 +52,7 @@ async def say(env: Environment, who: User, conversation_id: UUID, text: str, *me
 
 
 async def notify(env: Environment, *conversation_ids: UUID) -> None:
-    await notify_members(env.resources.db, env.publisher, conversation_ids)
+    await notify_members(env.resources, env.publisher, conversation_ids)
 
 
 async def inbox(api: Api, env: Environment, who: User, **query: str) -> Any:

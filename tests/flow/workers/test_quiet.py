@@ -26,7 +26,7 @@ def recorder(env: Environment, monkeypatch: pytest.MonkeyPatch) -> Recorder:
 async def say(env: Environment, who: User, group: UUID, text: str) -> list[UUID]:
     """Say something, notify, and return which notifications go out."""
     await env.publisher.append(Draft(uuid7(), group, who.person, text))
-    return await notifications.notify_members(env.resources.db, env.publisher, [group])
+    return await notifications.notify_members(env.resources, env.publisher, [group])
 
 
 async def listed(env: Environment, user: User) -> list[str]:

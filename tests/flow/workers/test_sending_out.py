@@ -162,7 +162,7 @@ async def test_who_wants_no_notifications_of_messages_still_sees_the_list_of_con
     await choose_of(env, bob, notifications.MESSAGE_RECEIVED, inApp=False)
     await env.publisher.append(Draft(uuid7(), group, ann.person, "one"))
     recorder.told.clear()
-    assert await notifications.notify_members(env.resources.db, env.publisher, [group]) == []
+    assert await notifications.notify_members(env.resources, env.publisher, [group]) == []
     assert [event.name for _, event in recorder.told] == ["conversation:updated"]
     assert await listed(env, bob) == []
 

@@ -13,10 +13,10 @@ from core.market.endpoints.accounts import api_keys, oauth, phones
 from core.market.error_forms import FLAT
 from core.market.market import PUBLIC, Marketplace, Route, at_root, by_key, get, patch, post
 from core.market.personal_data import CORE
-from core.work.account_rules import ApiKeyRules, OAuthRules
 from core.review_queue.kinds import Decision, ReviewKind
 from core.review_queue.table import ReviewTask
 from core.text.texts import UnfitError
+from core.work.account_rules import ApiKeyRules, OAuthRules
 from core.work.context import Ctx
 from core.work.notices import Notice
 from core.work.policy import Policy
