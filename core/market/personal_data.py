@@ -13,8 +13,17 @@ from core.chat import blocking, conversations, invitations, mutes
 from core.files import table as files
 from core.messages.personal_data import PERSONAL_DATA as MESSAGES
 from core.notifications import devices, notifications, preferences
+from core.platform.db import Run
+from core.support import tickets
 from core.work import audit, dead_jobs, idempotency
-from core.work.personal_data import PersonalData
+from core.work.personal_data import PersonalData, rows_of
+
+QUOTAS = PersonalData(  # core/limits/quotas.py, which is below this registry's floor
+    "quotas",
+    frozenset({"quota_uses"}),
+    rows_of("select name, used, started_at, ends_at from quota_uses where subject_id = $1"),
+    (Run("delete from quota_uses where subject_id = $1"),),
+)
 
 CORE: tuple[PersonalData, ...] = (
     sessions.PERSONAL_DATA,
@@ -33,6 +42,8 @@ CORE: tuple[PersonalData, ...] = (
     mutes.PERSONAL_DATA,
     reports.PERSONAL_DATA,
     *MESSAGES,
+    tickets.PERSONAL_DATA,
+    QUOTAS,
     files.PERSONAL_DATA,
     reviews.PERSONAL_DATA,
     audit.PERSONAL_DATA,

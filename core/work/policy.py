@@ -12,12 +12,14 @@ import msgspec
 
 from core.base.errors import Detail
 from core.limits.budget import Rate, Window
+from core.limits.quotas import Quota
 from core.platform.db import Db, Scalar
 from core.platform.tokens import ACCESS_LIFETIME, REFRESH_LIFETIME
 from core.text.texts import UnfitError
 from core.work.account_rules import ApiKeyRules, OAuthRules, OtpRules, Status
 from core.work.notices import Notice
 from core.work.personal_data import PersonalData
+from core.work.rules.support import SupportRules
 
 # Returns those of these users who work with a user, and whom the user may add to a group without an invitation.
 Acquainted: TypeAlias = Callable[[Db, UUID, Sequence[UUID]], Awaitable[set[UUID]]]
@@ -100,17 +102,21 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     `welcome` has its own bucket: in a shared one, the remaining allowance would reveal that somebody has just signed up.
     `still_so`, by type of notification: a query whether it still applies to the entity ($1) and the user ($2). Run when a mail
     or push is sent.
+    `staff`: those of the roles that nobody can sign up as.
     `seals_messages`: no index of the words of messages is stored, so they cannot be searched.
     """
 
     name: str
     title: str
     roles: frozenset[str] = frozenset()
+    staff: frozenset[str] = frozenset()
     passwords: PasswordRules = PasswordRules()
     initial_status: Status = "active"  # of who signs up with an e-mail address
     otp: OtpRules | None = None
     oauth: OAuthRules | None = None
     api_keys: ApiKeyRules | None = None
+    support: SupportRules | None = None
+    quotas: tuple[Quota, ...] = ()
     access_lifetime: timedelta = ACCESS_LIFETIME
     refresh_lifetime: timedelta = REFRESH_LIFETIME  # a session ends that has not been used for so long
     issuer: str = ""  # of access tokens: their `iss`, if any
@@ -147,13 +153,18 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     email_change: MailRates = mails("email-change")
 
     @property
+    def newcomers(self) -> frozenset[str]:
+        """What people may sign up as."""
+        return self.roles - self.staff
+
+    @property
     def checks(self) -> dict[str, Callable[[object], None]]:
         """What types of fields leave to their marketplace (`market` in core/text/fields.py)."""
         return {"password": self.passwords.check, "role": self._check_role}
 
     def _check_role(self, role: object) -> None:
-        if role not in self.roles:
-            raise UnfitError(f"Must be one of: {', '.join(sorted(self.roles))}")
+        if role not in self.newcomers:
+            raise UnfitError(f"Must be one of: {', '.join(sorted(self.newcomers))}")
 
     def link_of(self, url: str, page: str, code: str) -> str:
         """Return the link of a mail to the page of the site at `url` that takes a code."""

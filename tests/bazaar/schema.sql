@@ -8,7 +8,11 @@ create table bazaar.listings (
     price_cents int not null,
     description text not null,
     created_at timestamptz not null,
-    sold_at timestamptz
+    sold_at timestamptz,
+    lat float8 check (lat between -90 and 90),
+    lon float8 check (lon between -180 and 180)
 );
+-- capabilities.near
+create index listings_place on bazaar.listings (geo_cell(lat, lon)) where sold_at is null;
 create index listings_latest on bazaar.listings (created_at desc, id desc);
 create index listings_seller on bazaar.listings (seller_id);

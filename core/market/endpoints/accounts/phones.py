@@ -89,6 +89,6 @@ def _rules(ctx: Ctx) -> OtpRules:
 def _new(ctx: Ctx, body: PhoneLogIn) -> NewPerson | None:
     if body.name is None or body.user_type is None:
         return None
-    if body.user_type not in ctx.policy.roles:
-        raise invalid("userType", f"Must be one of: {', '.join(sorted(ctx.policy.roles))}")
+    if body.user_type not in ctx.policy.newcomers:
+        raise invalid("userType", f"Must be one of: {', '.join(sorted(ctx.policy.newcomers))}")
     return NewPerson(body.name, body.user_type)
