@@ -5,14 +5,12 @@ ranges of `cover`, then the exact distance: see docs/geo.md.
 """
 
 from hashlib import sha256
-from math import asin, cos, degrees, floor, isfinite, radians, sin, sqrt
+from math import asin, cos, degrees, floor, radians, sin, sqrt
 from typing import Annotated, Final
 from uuid import UUID
 
 import msgspec
 from msgspec import Meta
-
-from core.base import errors
 
 EARTH: Final = 6_371_008.8  # metres: the mean radius
 DEGREE: Final = radians(1) * EARTH  # metres of a meridian
@@ -29,10 +27,6 @@ class Place(msgspec.Struct, frozen=True):
 
     lat: Lat
     lon: Lon
-
-    def __post_init__(self) -> None:
-        if not (isfinite(self.lat) and isfinite(self.lon)):  # NaN is within all bounds
-            raise errors.invalid("lat", "Must be a place on earth")
 
 
 class Nearer(msgspec.Struct, frozen=True, array_like=True):

@@ -93,6 +93,13 @@ async def test_cells_of_the_database_are_those_of_the_ranges(db: Pool) -> None:
         assert any(low <= cell <= high for low, high in zip(lows, highs, strict=True)), place
 
 
+async def test_the_index_is_filled_under_an_empty_search_path_as_a_restore_has(db: Pool) -> None:
+    (id,) = await offered(db, [CENTRES[0]])
+    async with db.acquire() as connection, connection.transaction():
+        await connection.execute("set local search_path to ''")
+        await connection.execute("update bazaar.listings set lat = lat + 1 where id = $1", id)
+
+
 async def test_what_is_near_is_found_by_the_index(db: Pool) -> None:
     await db.execute(
         """

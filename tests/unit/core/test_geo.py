@@ -3,11 +3,11 @@
 from math import asin, atan2, cos, degrees, radians, sin
 from uuid import UUID
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.base.errors import AppError
 from core.search.geo import DEGREE, EARTH, MOST, Place, cover, distance, fuzzed
 
 RIYADH, PARIS = Place(24.7136, 46.6753), Place(48.8566, 2.3522)
@@ -112,7 +112,7 @@ def test_owners_have_grids_of_their_own() -> None:
     assert len({fuzzed(RIYADH, 1000, UUID(int=one)) for one in range(20)}) == 20
 
 
-@pytest.mark.parametrize(("lat", "lon"), [(float("nan"), 0), (0, float("nan")), (0, float("inf"))])
-def test_what_is_no_number_is_no_place(lat: float, lon: float) -> None:
-    with pytest.raises(AppError):
-        Place(lat, lon)
+@pytest.mark.parametrize(("lat", "lon"), [("nan", "0"), ("0", "nan"), ("0", "inf"), ("90.1", "0"), ("0", "-180.1")])
+def test_what_is_nowhere_on_earth_is_no_place(lat: str, lon: str) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert({"lat": lat, "lon": lon}, Place, strict=False)

@@ -101,7 +101,7 @@ async def change_ticket(ctx: Ctx, ticket_id: UUID, body: TicketChange) -> Ticket
     return _view(await tickets.sort(ctx, ticket_id, body.subject, body.category, body.priority))
 
 
-@call(FORBIDDEN, TICKET_NOT_FOUND, TICKET_STATE_NOT_POSSIBLE)
+@call(FORBIDDEN, TICKET_NOT_FOUND, TICKET_STATE_NOT_POSSIBLE, weight=weights.NOTICE)
 async def set_state(ctx: Ctx, ticket_id: UUID, body: NewState) -> Ticket:
     """Change the state of a ticket; when it is closed, nothing can be written in it any more"""
     return _view(await tickets.set_state(ctx, ticket_id, body.state))
