@@ -106,8 +106,8 @@ CHANGES = Many(
         from support_tickets t join conversations c on c.id = t.id where t.id = any ($1::uuid[])
     ) c where cardinality(leaves) > 0 or joins is not null or closes order by id""",
 )
-# Of the tickets among conversations $1; in states $3 a message of the customer changes them. `offset 0`: by their ids first,
-# because almost none is a ticket.
+# Of the tickets among conversations $1; in states $3 a message of the customer changes them. `limit 1`: each is looked
+# up by its id, because almost none is a ticket.
 NEWS = Many(
     News,
     """
@@ -121,7 +121,8 @@ NEWS = Many(
                 select from messages m where m.conversation_id = t.id and m.seq > t.state_seq and m.kind = 'text'
                     and m.sender_id = t.customer_id
             ) as is_written
-        from (select * from support_tickets where id = any ($1::uuid[]) offset 0) t where t.market = $2
+        from unnest($1::uuid[]) as asked (id)
+        cross join lateral (select * from support_tickets s where s.id = asked.id limit 1) t where t.market = $2
     ) n where answered_at is not null or is_written order by id""",
 )
 ANSWERED = Run("update support_tickets set answered_at = $2 where id = $1 and answered_at is null")
