@@ -14,7 +14,7 @@ from core.files import table as files
 from core.messages.personal_data import PERSONAL_DATA as MESSAGES
 from core.notifications import devices, notifications, preferences
 from core.platform.db import Run
-from core.support import tickets
+from core.support import agents, tickets
 from core.work import audit, dead_jobs, idempotency
 from core.work.personal_data import PersonalData, rows_of
 
@@ -43,6 +43,7 @@ CORE: tuple[PersonalData, ...] = (
     reports.PERSONAL_DATA,
     *MESSAGES,
     tickets.PERSONAL_DATA,
+    agents.PERSONAL_DATA,
     QUOTAS,
     files.PERSONAL_DATA,
     reviews.PERSONAL_DATA,

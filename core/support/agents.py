@@ -13,6 +13,7 @@ from core.support import tickets
 from core.support.desk import open_desk, rules_of
 from core.support.states import Priority, State
 from core.work.context import Ctx
+from core.work.personal_data import PersonalData, rows_of
 
 COUNTED: Final = timedelta(days=30)
 
@@ -84,6 +85,22 @@ NOTES = Many(
     select n.id, n.text, n.created_at, u.id as author_id, u.name as author_name
     from support_notes n join users u on u.id = n.author_id
     where n.ticket_id = $1 and (n.created_at, n.id) < ($3, $4) order by n.created_at desc, n.id desc limit $2""",
+)
+PERSONAL_DATA = PersonalData(
+    "support",
+    frozenset({"support_agents", "support_notes"}),
+    rows_of(
+        """
+        select null as ticket_id, null as note, capacity, is_available, assigned_at as at
+        from support_agents where user_id = $1
+        union all
+        select ticket_id, text, null, null, created_at from support_notes where author_id = $1"""
+    ),
+    last=(
+        Run("delete from support_notes where ticket_id in (select id from support_tickets where customer_id = $1)"),
+        Run("delete from support_agents where user_id = $1"),
+    ),
+    kept="What an agent noted about others.",
 )
 
 

@@ -10,6 +10,7 @@ ROUTES: tuple[Route, ...] = (
     create("/tickets", tickets.open_ticket, CUSTOMERS),
     get("/tickets", tickets.list_tickets, ROLES),
     get(TICKET, tickets.get_ticket, ROLES),
+    get(TICKET + "/messages", tickets.list_messages, ROLES),
     patch(TICKET, tickets.change_ticket, STAFF),
     put(TICKET + "/state", tickets.set_state, STAFF),
     put(TICKET + "/agent", tickets.assign, STAFF),

@@ -10,6 +10,7 @@ MATRIX: dict[tuple[str, str], str] = {
     ("POST", "/tickets"): OWN,
     ("GET", "/tickets"): OWN,
     ("GET", TICKET): THEIRS,
+    ("GET", TICKET + "/messages"): THEIRS,
     ("PATCH", TICKET): ONE_ROLE,
     ("PUT", TICKET + "/state"): ONE_ROLE,
     ("PUT", TICKET + "/agent"): ONE_ROLE,
@@ -32,6 +33,8 @@ async def tell(story: Story) -> None:
     id = (await story.make(ann, "POST", "/tickets", **new))["data"]["id"]
     await story.make(ann, "GET", "/tickets")
     await story.make(ann, "GET", TICKET, id)
+    for who in (ann, agent, boss):
+        await story.make(who, "GET", TICKET + "/messages", id)
     await story.make(agent, "PATCH", TICKET, id, priority="high")
     await story.make(agent, "POST", TICKET + "/notes", id, text="Asks often")
     await story.make(agent, "GET", TICKET + "/notes", id)

@@ -170,7 +170,7 @@ async def test_an_erased_agent_has_no_tickets_and_others_get_them(support: Suppo
     ticket = await support.ticket()
     other = await support.agent(1)
     await support.env.resources.db.execute("update users set deleted_at = now() where id = $1", agent.user.id)
-    for statement in tickets.PERSONAL_DATA.last:
+    for statement in (*tickets.PERSONAL_DATA.last, *agents.PERSONAL_DATA.last):
         await statement(support.env.resources.db, agent.user.id)
     await desk.tend(support.worker)
     assert await support.agent_of(ticket.id) == other.user.id

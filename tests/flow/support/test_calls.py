@@ -65,6 +65,19 @@ async def test_customer_and_agent_write_by_the_ordinary_calls(served: Served) ->
     assert [one["content"] for one in said] == ["agent joined", "Hello", "Hello"]
 
 
+async def test_a_supervisor_reads_any_ticket_and_the_audit_log_says_so(served: Served) -> None:
+    agent, customer = await employed(served), await served.api.signed_up()
+    boss, other = await employed(served, "supervisor"), await employed(served)
+    id = (await customer.post("/tickets", **TICKET)).body["data"]["id"]
+    await customer.post(f"/conversations/{id}/messages", content="Hello")
+    for who, status in ((customer, 200), (agent, 200), (boss, 200), (other, 403), (await served.api.signed_up(), 403)):
+        reply = await who.get(f"/tickets/{id}/messages")
+        assert reply.status == status
+        assert ("Hello" in str(reply.body)) == (status == 200)
+    read = await served.env.resources.db.fetch("select actor_id from audit_log where action = 'ticket.read'")
+    assert [row["actor_id"] for row in read] == [UUID(IDS.taken(boss.id))]
+
+
 @pytest.mark.parametrize("wrong", [{"category": "unheard of"}, {"priority": "huge"}, {"subject": " "}])
 async def test_what_no_ticket_can_be_is_refused(served: Served, wrong: dict[str, str]) -> None:
     reply = await (await served.api.signed_up()).post("/tickets", **TICKET | wrong)

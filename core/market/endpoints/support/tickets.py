@@ -11,7 +11,10 @@ from core.base.errors import AGENT_UNAVAILABLE, FORBIDDEN, NOT_FOUND, TICKET_NOT
 from core.base.paging import AfterQuery
 from core.base.people import Person
 from core.limits import weights
+from core.market.endpoints import messages
+from core.market.endpoints.messages import NOT_MY_MESSAGE, HistoryQuery, MessagePage
 from core.market.traits import call
+from core.messages import history
 from core.support import tickets
 from core.support.states import Priority, State
 from core.support.tickets import TicketRow
@@ -93,6 +96,15 @@ async def list_tickets(ctx: Ctx, query: TicketQuery) -> TicketPage:
 async def get_ticket(ctx: Ctx, ticket_id: UUID) -> Ticket:
     """Get one ticket"""
     return _view(await tickets.get(ctx, ticket_id))
+
+
+@call(TICKET_NOT_FOUND, *NOT_MY_MESSAGE)
+async def list_messages(ctx: Ctx, ticket_id: UUID, query: HistoryQuery) -> MessagePage:
+    """Get messages of a ticket, of any as a supervisor; the audit log says who has read"""
+    if tickets.side_of(ctx) != "supervisor":
+        return await messages.list_messages(ctx, ticket_id, query)
+    await tickets.oversee(ctx, ticket_id)
+    return MessagePage(*await history.read(ctx, ticket_id, query.before, query.limit))
 
 
 @call(TICKET_NOT_FOUND)
