@@ -13,7 +13,7 @@ create table support_agents (
     load int not null default 0 check (load >= 0),
     assigned_at timestamptz
 );
--- tickets.PLACE, agents.LIST
+-- desk.PLACE, agents.LIST
 create index support_agents_market on support_agents (market);
 
 -- A ticket is a conversation of kind support: the customer and the agent to whom it is assigned are its members. Its subject is the
@@ -36,13 +36,13 @@ create table support_tickets (
     rating int check (rating between 1 and 5),
     check ((state in ('resolved', 'closed')) = (resolved_at is not null))
 );
--- tickets.PLACE
+-- desk.PLACE
 create index support_tickets_waiting on support_tickets (market, rank, created_at, id) where agent_id is null and resolved_at is null;
--- tickets.LISTS
+-- tickets.PAGE
 create index support_tickets_customer on support_tickets (customer_id, created_at desc, id desc);
 create index support_tickets_agent on support_tickets (agent_id, created_at desc, id desc);
 create index support_tickets_latest on support_tickets (market, created_at desc, id desc);
--- desk.DUE
+-- following.DUE
 create index support_tickets_due on support_tickets (market, resolved_at) where state = 'resolved';
 
 create function count_tickets() returns trigger language plpgsql as $$
@@ -71,7 +71,7 @@ create table support_notes (
     text text not null,
     created_at timestamptz not null
 );
--- notes.PAGE
+-- agents.NOTES
 create index support_notes_ticket on support_notes (ticket_id, created_at desc, id desc);
 -- export
 create index support_notes_author on support_notes (author_id);

@@ -35,7 +35,7 @@ from core.operations.tidy import tidy
 from core.platform.db import UNAVAILABLE_ERRORS
 from core.platform.observability import logs
 from core.privacy import erasure
-from core.support import desk
+from core.support import desk, following
 from core.work import dead_jobs
 from core.work.context import Ctx, Resources
 from core.work.jobs import (
@@ -260,7 +260,7 @@ class Worker:
             email, push = MESSAGE_RECEIVED.email, MESSAGE_RECEIVED.push
             await self._resources.jobs.enqueue(SendOut([str(id) for id in going_out], email, push))
         for policy in self._with_support:
-            await desk.follow(self._ctx(policy), conversation_ids)
+            await following.follow(self._ctx(policy), conversation_ids)
 
     async def _send_out(self, job: SendOut) -> None:
         ctx = Ctx(self._resources, self._publisher, OF_ALL_MARKETS, request_id=logs.request_id())
@@ -279,7 +279,7 @@ class Worker:
         await self._notify(conversation_ids)
         self._swept = started
         for policy in self._with_support:
-            await desk.tend(self._ctx(policy))
+            await following.tend(self._ctx(policy))
 
     async def _relay(self) -> None:
         """Publish outbox entries of processes that died after the commit."""

@@ -4,10 +4,9 @@ So nothing waits while an agent has room: what frees room, or opens or reopens a
 lock is taken before those of conversations, which are taken together and in order, as append_messages does it.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -20,8 +19,8 @@ from core.base.people import Person
 from core.chat import notes
 from core.chat.conversations import CLOSE
 from core.chat.membership import ADD_MEMBERS, MEMBERS_OF, REMOVE_MEMBER
-from core.platform.db import Many, Run, Scalar
-from core.support.states import DONE, NEXT, WRITTEN, State
+from core.platform.db import Many, Scalar
+from core.support.states import DONE, NEXT, State
 from core.work.context import Ctx
 from core.work.notices import Notice
 from core.work.rules.support import SupportRules
@@ -29,7 +28,6 @@ from core.work.unit_of_work import UnitOfWork, unit_of_work
 
 # Without its subject, which is the customer's own words: it would stay in the agent's list when the customer's data is erased.
 TICKET_ASSIGNED: Final = Notice("ticket_assigned", "New ticket", "A ticket is assigned to you", "ticket")
-CLOSED_AT_ONCE: Final = 100
 NOBODY: Final = UUID(int=0)  # has joined by choice
 
 
@@ -44,15 +42,6 @@ class Change(msgspec.Struct, frozen=True):
     leaves: list[UUID]
     joins: UUID | None
     closes: bool
-
-
-class News(msgspec.Struct, frozen=True):
-    """What messages mean for a ticket: when it was answered first, whether the customer has written since it got its state."""
-
-    id: UUID
-    state: State
-    answered_at: datetime | None
-    is_written: bool
 
 
 LOCK = Scalar(int, "select 1 from pg_advisory_xact_lock(hashtextextended('support:' || $1, 0))")
@@ -106,32 +95,6 @@ CHANGES = Many(
         from support_tickets t join conversations c on c.id = t.id where t.id = any ($1::uuid[])
     ) c where cardinality(leaves) > 0 or joins is not null or closes order by id""",
 )
-# Of the tickets among conversations $1; in states $3 a message of the customer changes them. `limit 1`: each is looked
-# up by its id, because almost none is a ticket.
-NEWS = Many(
-    News,
-    """
-    select * from (
-        select t.id, t.state,
-            case when t.answered_at is null then (
-                select m.created_at from messages m
-                where m.conversation_id = t.id and m.kind = 'text' and m.sender_id <> t.customer_id order by m.seq limit 1
-            ) end as answered_at,
-            t.state = any ($3::text[]) and exists (
-                select from messages m where m.conversation_id = t.id and m.seq > t.state_seq and m.kind = 'text'
-                    and m.sender_id = t.customer_id
-            ) as is_written
-        from unnest($1::uuid[]) as asked (id)
-        cross join lateral (select * from support_tickets s where s.id = asked.id limit 1) t where t.market = $2
-    ) n where answered_at is not null or is_written order by id""",
-)
-ANSWERED = Run("update support_tickets set answered_at = $2 where id = $1 and answered_at is null")
-DUE = Many(
-    TicketId,
-    "select id from support_tickets where market = $1 and state = 'resolved' and resolved_at < $2 order by resolved_at limit $3",
-)
-
-
 WAITING = Scalar(int, "select count(*) from support_tickets where agent_id is null and resolved_at is null")
 
 
@@ -185,39 +148,19 @@ class Desk:
 
 
 @asynccontextmanager
-async def open_desk(ctx: Ctx) -> AsyncIterator[Desk]:
-    """Change tickets; then what waits is assigned, and the conversations follow. Raises NOT_FOUND in markets without support."""
-    async with _locked(ctx) as desk:
+async def open_desk(ctx: Ctx, *, places: bool = True) -> AsyncIterator[Desk]:
+    """Change tickets; then what waits is assigned, unless the block has locked conversations, and the conversations follow.
+
+    Raises NOT_FOUND in markets without support.
+    """
+    rules = rules_of(ctx)
+    async with unit_of_work(ctx) as work:
+        await LOCK(work.db, ctx.policy.name)
+        desk = Desk(ctx, work, rules)
         yield desk
-        await desk.place()
+        if places:
+            await desk.place()
         await desk.settle()
-
-
-async def follow(ctx: Ctx, conversation_ids: Sequence[UUID]) -> None:
-    """Note what new messages mean for tickets: a first answer, or a state by a message of the customer; harmless to repeat."""
-    asked = (list(conversation_ids), ctx.policy.name, list(WRITTEN))
-    if await NEWS(ctx.db, *asked):  # rarely: without a lock
-        async with open_desk(ctx) as desk:
-            for news in await NEWS(desk.work.db, *asked):
-                if news.answered_at:
-                    await ANSWERED(desk.work.db, news.id, news.answered_at)
-                if news.is_written:
-                    await desk.move(news.id, WRITTEN[news.state])
-
-
-async def tend(ctx: Ctx) -> None:
-    """Close what was resolved long ago, and assign what waits: for an agent who was erased, say."""
-    async with _locked(ctx) as desk:
-        before = clock.now() - desk.rules.reopens
-        due = [one.id for one in await DUE(desk.work.db, ctx.policy.name, before, CLOSED_AT_ONCE)]
-        await LOCK_CONVERSATIONS(desk.work.db, due)  # from here on nobody writes there
-        written = [news.id for news in await NEWS(desk.work.db, due, ctx.policy.name, list(WRITTEN)) if news.is_written]
-        for id in set(due) - set(written):
-            await desk.move(id, "closed")
-        await desk.settle()
-    await follow(ctx, written)
-    async with open_desk(ctx):
-        pass
 
 
 def rules_of(ctx: Ctx) -> SupportRules:
@@ -225,11 +168,3 @@ def rules_of(ctx: Ctx) -> SupportRules:
     if ctx.policy.support is None:
         raise errors.NOT_FOUND.error()
     return ctx.policy.support
-
-
-@asynccontextmanager
-async def _locked(ctx: Ctx) -> AsyncIterator[Desk]:
-    rules = rules_of(ctx)
-    async with unit_of_work(ctx) as work:
-        await LOCK(work.db, ctx.policy.name)
-        yield Desk(ctx, work, rules)

@@ -9,7 +9,7 @@ import pytest
 from core.base.errors import AppError
 from core.messages import history, sending
 from core.messages.sending import NewMessage
-from core.support import agents, desk, tickets
+from core.support import agents, following, tickets
 from core.support.states import Priority, State
 from core.support.tickets import TicketRow
 from core.work.context import Ctx
@@ -56,7 +56,7 @@ class Support:
     async def say(self, who: Ctx, id: UUID, text: str = "Hello") -> None:
         """Send a message, and do what a worker does about it."""
         await sending.send(who, id, NewMessage(text))
-        await desk.follow(self.worker, [id])
+        await following.follow(self.worker, [id])
 
     @property
     def worker(self) -> Ctx:

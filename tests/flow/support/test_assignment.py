@@ -10,7 +10,7 @@ import pytest
 from core.base.errors import AppError
 from core.messages import sending
 from core.messages.sending import NewMessage
-from core.support import agents, desk, tickets
+from core.support import agents, following, tickets
 from core.support.states import NEXT
 from core.support.tickets import TicketRow
 from tests.flow.api.conftest import generous as generous
@@ -151,9 +151,9 @@ async def test_nothing_waits_while_an_agent_has_room_whatever_happens_at_once(su
                 await tickets.assign(boss, ticket.id, dice.choice((None, agent.user.id)))
             case 3 | 4:  # one batch of the log: it locks these conversations in order
                 codes.update(await asyncio.gather(*(refusal(send(one)) for one in dice.sample(opened, 6))))
-                await desk.follow(support.worker, [one.id for one in opened])
+                await following.follow(support.worker, [one.id for one in opened])
             case 5:
-                await desk.tend(support.worker)
+                await following.tend(support.worker)
             case _:
                 await tickets.set_state(boss, ticket.id, dice.choice(list(NEXT)))
 
@@ -172,6 +172,6 @@ async def test_an_erased_agent_has_no_tickets_and_others_get_them(support: Suppo
     await support.env.resources.db.execute("update users set deleted_at = now() where id = $1", agent.user.id)
     for statement in (*tickets.PERSONAL_DATA.last, *agents.PERSONAL_DATA.last):
         await statement(support.env.resources.db, agent.user.id)
-    await desk.tend(support.worker)
+    await following.tend(support.worker)
     assert await support.agent_of(ticket.id) == other.user.id
     assert await support.wrong() == []

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from core.platform.db import Query
-from core.support import desk, tickets
+from core.support import desk, following, tickets
 from core.support.states import WRITTEN
 from tests.flow.support.conftest import Support
 
@@ -32,9 +32,9 @@ PAGE = (NOBODY, "bazaar", None, 21, NOW, NOBODY)
 @pytest.mark.parametrize(
     ("query", "arguments", "index"),
     [
-        (desk.NEWS, ([NOBODY] * 50, "bazaar", list(WRITTEN)), "support_tickets_pkey"),
+        (following.NEWS, ([NOBODY] * 50, "bazaar", list(WRITTEN)), "support_tickets_pkey"),
         (desk.PLACE, ("bazaar", ["agent"]), "support_tickets_waiting"),
-        (desk.DUE, ("bazaar", NOW, 100), "support_tickets_due"),
+        (following.DUE, ("bazaar", NOW, 100), "support_tickets_due"),
         (tickets.PAGE["customer"], PAGE, "support_tickets_customer"),
         (tickets.PAGE["agent"], PAGE, "support_tickets_"),
         (tickets.PAGE["supervisor"], PAGE, "support_tickets_latest"),

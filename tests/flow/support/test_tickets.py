@@ -13,7 +13,7 @@ from core.base.paging import AfterQuery
 from core.chat import conversations, groups
 from core.messages import history, sending
 from core.messages.sending import NewMessage
-from core.support import agents, desk, tickets
+from core.support import agents, desk, following, tickets
 from core.support.states import DONE, NEXT, WRITTEN, State
 from core.work.context import Ctx
 from tests.flow.conftest import PATIENCE, Environment
@@ -196,10 +196,10 @@ async def test_what_was_resolved_long_ago_is_closed_and_nothing_is_written_in_it
     agent, customer = await support.agent(), await support.customer()
     ticket = await support.ticket(customer)
     await tickets.set_state(agent, ticket.id, "resolved")
-    await desk.tend(support.worker)
+    await following.tend(support.worker)
     assert await support.state_of(ticket.id) == "resolved"
     await later(support)
-    await desk.tend(support.worker)
+    await following.tend(support.worker)
     assert await support.state_of(ticket.id) == "closed"
     with pytest.raises(AppError, match="closed"):
         await support.say(customer, ticket.id)
@@ -213,7 +213,7 @@ async def test_a_message_that_no_worker_has_seen_yet_reopens_instead_of_being_lo
     await tickets.set_state(agent, ticket.id, "resolved")
     await later(support)
     await sending.send(customer, ticket.id, NewMessage("Still broken"))  # no worker takes note
-    await desk.tend(support.worker)
+    await following.tend(support.worker)
     assert await support.state_of(ticket.id) == "reopened"
 
 
