@@ -1,6 +1,7 @@
 """Errors as responses, in the format of the marketplace."""
 
 from collections.abc import Mapping, Sequence
+from math import ceil
 
 from aiohttp import hdrs, web
 
@@ -38,8 +39,8 @@ def answer(
     """Return the HTTP response for an error."""
     status, body = writer.write(error, request_id)
     response = web.Response(body=body, status=status, content_type="application/json")
-    if isinstance(error, RateLimitedError):
-        response.headers[hdrs.RETRY_AFTER] = str(error.retry_after)
+    if isinstance(error, RateLimitedError) or error.retry_after:
+        response.headers[hdrs.RETRY_AFTER] = str(ceil(error.retry_after))
     elif status == 503:
         response.headers[hdrs.RETRY_AFTER] = "1"
     elif status == 401:

@@ -35,6 +35,7 @@ from core.platform.db import UNAVAILABLE_ERRORS
 from core.platform.observability import logs
 from core.privacy import erasure
 from core.review_queue.gauges import ReviewGauges
+from core.support import desk, following
 from core.work import dead_jobs
 from core.work.context import Ctx, Resources
 from core.work.jobs import (
@@ -102,15 +103,18 @@ class Worker:
         self._swept = clock.now() - FIRST_SWEEP
         markets = marketplaces.configured(settings.marketplaces)
         self._searched = [market.name for market in markets if not market.policy.seals_messages]
+        self._with_support = [market.policy for market in markets if market.policy.support]
         self._words_after = START
         self._running: asyncio.Task[None] | None = None
         self._dead: int | None = None
         self._open_reports = 0
         self._review = ReviewGauges(resources.metrics, [market.policy for market in markets])
+        self._waiting_tickets = 0
         self._arq: ArqWorker | None = None
         self._counting = Periodic(self._count, COUNT_SECONDS)
         resources.metrics.watch("greenroom_dead_jobs", "Jobs that failed for good", lambda: self._dead or 0)
         resources.metrics.watch("greenroom_open_reports", "Reports of users not dealt with", lambda: self._open_reports)
+        resources.metrics.watch("greenroom_waiting_tickets", "Tickets without an agent", lambda: self._waiting_tickets)
 
     @property
     def running(self) -> int:
@@ -218,9 +222,12 @@ class Worker:
 
     def _chore(self, policy: Policy, chore: PeriodicTask) -> CronJob:
         async def run() -> None:
-            await chore.run(Ctx(self._resources, self._publisher.of(policy.name), policy, request_id=logs.request_id()))
+            await chore.run(self._ctx(policy))
 
         return self._cron(f"{policy.name}.{chore.name}", run, minute=set(chore.minutes), second=30, at_start=True)
+
+    def _ctx(self, policy: Policy) -> Ctx:
+        return Ctx(self._resources, self._publisher.of(policy.name), policy, request_id=logs.request_id())
 
     async def _send_mail(self, job: SendMail) -> None:
         await send_mail(self._settings, job)
@@ -253,6 +260,8 @@ class Worker:
         if going_out:
             email, push = MESSAGE_RECEIVED.email, MESSAGE_RECEIVED.push
             await self._resources.jobs.enqueue(SendOut([str(id) for id in going_out], email, push))
+        for policy in self._with_support:
+            await following.follow(self._ctx(policy), conversation_ids)
 
     async def _send_out(self, job: SendOut) -> None:
         ctx = Ctx(self._resources, self._publisher, OF_ALL_MARKETS, request_id=logs.request_id())
@@ -270,6 +279,8 @@ class Worker:
         conversation_ids = await written_since(self._resources.db, self._swept - SWEEP_OVERLAP)
         await self._notify(conversation_ids)
         self._swept = started
+        for policy in self._with_support:
+            await following.tend(self._ctx(policy))
 
     async def _relay(self) -> None:
         """Publish outbox entries of processes that died after the commit."""
@@ -290,6 +301,7 @@ class Worker:
             self._dead = await dead_jobs.COUNT(self._resources.db) or 0
             self._open_reports = await reports.COUNT(self._resources.db, None, True, None) or 0
             await self._review.count(self._resources.db)
+            self._waiting_tickets = await desk.WAITING(self._resources.db) or 0
 
 
 async def _finish(arq: ArqWorker) -> None:

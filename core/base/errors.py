@@ -81,6 +81,7 @@ SESSION_NOT_FOUND = ErrorCode("SESSION_NOT_FOUND", 404, "There is no such sessio
 HUB_NOT_FOUND = ErrorCode("HUB_NOT_FOUND", 404, "There is no such hub")
 REPORT_NOT_FOUND = ErrorCode("REPORT_NOT_FOUND", 404, "There is no such report")
 REVIEW_TASK_NOT_FOUND = ErrorCode("REVIEW_TASK_NOT_FOUND", 404, "There is no such task")
+TICKET_NOT_FOUND = ErrorCode("TICKET_NOT_FOUND", 404, "There is no such ticket")
 NOTIFICATION_NOT_FOUND = ErrorCode("NOTIFICATION_NOT_FOUND", 404, "Notification not found")
 DEVICE_NOT_FOUND = ErrorCode("DEVICE_NOT_FOUND", 404, "Device not found")
 OAUTH_NO_ACCOUNT = ErrorCode("OAUTH_NO_ACCOUNT", 404, "Nobody has signed up with this provider's account yet")
@@ -110,6 +111,10 @@ APPEAL_NOT_POSSIBLE = ErrorCode("APPEAL_NOT_POSSIBLE", 409, "This decision canno
 TOO_MANY_REVIEW_TASKS = ErrorCode(
     "TOO_MANY_REVIEW_TASKS", 409, "You hold as many tasks as one person can: decide or release one"
 )
+TICKET_STATE_NOT_POSSIBLE = ErrorCode(
+    "TICKET_STATE_NOT_POSSIBLE", 409, "The ticket cannot get this state from the one that it has"
+)
+AGENT_UNAVAILABLE = ErrorCode("AGENT_UNAVAILABLE", 409, "This agent takes no more tickets right now")
 CONVERSATION_CLOSED = ErrorCode("CONVERSATION_CLOSED", 409, "The conversation is closed: it can be read, no more")
 GROUP_FULL = ErrorCode("GROUP_FULL", 409, "The group has as many members as it can have")
 HUB_SILENT = ErrorCode("HUB_SILENT", 409, "The hub is silent: nobody can tell it anything right now", retryable=True)
@@ -124,6 +129,7 @@ IDEMPOTENCY_KEY_REUSED = ErrorCode(
 )
 FIELD_NOT_CHANGEABLE = ErrorCode("FIELD_NOT_CHANGEABLE", 422, "This cannot be changed")
 RATE_LIMITED = ErrorCode("RATE_LIMITED", 429, "Rate limit exceeded", retryable=True)
+QUOTA_EXCEEDED = ErrorCode("QUOTA_EXCEEDED", 429, "The quota of this period is used up")
 TOO_MANY_CONNECTIONS = ErrorCode(
     "TOO_MANY_CONNECTIONS", 429, "Too many connections of one user: close one", retryable=True
 )

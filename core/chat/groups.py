@@ -74,11 +74,11 @@ REFUSED = Many(
         and (conversation_id = $1 or invited_by = $4)""",
 )
 
-# Groups that a user is in: which are left, some ($2) at a time, when the account is erased.
+# Groups and tickets that a user is in: which are left, some ($2) at a time, when the account is erased.
 GROUPS_OF = Many(
     GroupId,
     """
-    select c.id from members m join conversations c on c.id = m.conversation_id and c.kind = 'group'
+    select c.id from members m join conversations c on c.id = m.conversation_id and c.kind <> 'pair'
     where m.user_id = $1 and m.left_at is null limit $2""",
 )
 

@@ -13,9 +13,18 @@ from core.chat import blocking, conversations, invitations, mutes
 from core.files import table as files
 from core.messages.personal_data import PERSONAL_DATA as MESSAGES
 from core.notifications import devices, notifications, preferences
+from core.platform.db import Run
 from core.review_queue import table as review_queue
+from core.support import agents, tickets
 from core.work import audit, dead_jobs, idempotency
-from core.work.personal_data import PersonalData
+from core.work.personal_data import PersonalData, rows_of
+
+QUOTAS = PersonalData(  # core/limits/quotas.py, which is below this registry's floor
+    "quotas",
+    frozenset({"quota_uses"}),
+    rows_of("select name, used, started_at, ends_at from quota_uses where subject_id = $1"),
+    (Run("delete from quota_uses where subject_id = $1"),),
+)
 
 CORE: tuple[PersonalData, ...] = (
     sessions.PERSONAL_DATA,
@@ -35,6 +44,9 @@ CORE: tuple[PersonalData, ...] = (
     reports.PERSONAL_DATA,
     review_queue.PERSONAL_DATA,
     *MESSAGES,
+    tickets.PERSONAL_DATA,
+    agents.PERSONAL_DATA,
+    QUOTAS,
     files.PERSONAL_DATA,
     reviews.PERSONAL_DATA,
     audit.PERSONAL_DATA,

@@ -17,6 +17,11 @@ SEQ_OF = Scalar(int, "select seq from messages where conversation_id = $1 and id
 async def page(ctx: Ctx, conversation_id: UUID, before: UUID | None, limit: int) -> tuple[list[Message], bool]:
     """Return up to `limit` messages before a message (or the newest), oldest first, and whether there are older ones."""
     await require_member(ctx, conversation_id)
+    return await read(ctx, conversation_id, before, limit)
+
+
+async def read(ctx: Ctx, conversation_id: UUID, before: UUID | None, limit: int) -> tuple[list[Message], bool]:
+    """Return the same, whoever asks: the caller of this function has decided who may."""
     if before:
         last = await _seq_of(ctx.db, conversation_id, before)
         rows = await ctx.resources.late_reads(lambda db: PAGE_BEFORE(db, conversation_id, last, limit + 1))

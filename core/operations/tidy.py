@@ -9,6 +9,7 @@ from core.accounts.one_time import codes, tokens
 from core.base import clock
 from core.calendars import feeds
 from core.chat import invitations, mutes
+from core.limits import quotas
 from core.messages import editing
 from core.platform.db import Pool, Run, Scalar
 from core.platform.tokens import REFRESH_LIFETIME
@@ -33,6 +34,7 @@ OLD: tuple[tuple[Run | Scalar[int], timedelta], ...] = (
     (mutes.FORGET, timedelta(0)),
     (reports.FORGET, reports.KEPT),
     (review_tasks.FORGET, queue.KEPT),
+    (quotas.FORGET, quotas.KEPT),
     (dead_jobs.FORGET, timedelta(days=90)),
     (feeds.HASH_TOKENS, timedelta(days=1)),
 )

@@ -12,12 +12,14 @@ import msgspec
 
 from core.base.errors import Detail
 from core.limits.budget import Rate, Window
+from core.limits.quotas import Quota
 from core.platform.db import Connection, Db, Scalar
 from core.platform.tokens import ACCESS_LIFETIME, REFRESH_LIFETIME
 from core.text.texts import UnfitError
 from core.work.account_rules import ApiKeyRules, OAuthRules, OtpRules, Status
 from core.work.notices import Notice
 from core.work.personal_data import PersonalData
+from core.work.rules.support import SupportRules
 
 # Returns those of these users who work with a user, and whom the user may add to a group without an invitation.
 Acquainted: TypeAlias = Callable[[Db, UUID, Sequence[UUID]], Awaitable[set[UUID]]]
@@ -127,6 +129,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     otp: OtpRules | None = None
     oauth: OAuthRules | None = None
     api_keys: ApiKeyRules | None = None
+    support: SupportRules | None = None
+    quotas: tuple[Quota, ...] = ()
     access_lifetime: timedelta = ACCESS_LIFETIME
     refresh_lifetime: timedelta = REFRESH_LIFETIME  # a session ends that has not been used for so long
     issuer: str = ""  # of access tokens: their `iss`, if any
@@ -164,6 +168,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     password_reset: MailRates = mails("password-reset")
     email_change: MailRates = mails("email-change")
 
+    @property
     @property
     def seals(self) -> bool:
         """Whether anything is encrypted at rest."""

@@ -15,10 +15,12 @@ from core.base.ids import BigintIds
 from core.base.paging import CursorQuery, Position, cursor_pagination, page_of
 from core.base.people import Person
 from core.files import avatars
+from core.limits import quotas
 from core.market.endpoints import account_structs, auth
 from core.market.endpoints.account_structs import Done
 from core.market.traits import call, like
 from core.platform.db import Db, found
+from core.search import geo
 from core.text.fields import LinkToken, changed
 from core.work.context import Ctx
 from core.work.unit_of_work import unit_of_work
@@ -37,6 +39,7 @@ from tests.bazaar.structs import (
     Version,
 )
 
+FUZZ = 1000.0  # metres: nobody learns more of where something is than a cell of that size
 LISTING_NOT_FOUND = ErrorCode("LISTING_NOT_FOUND", 404, "There is no such listing")
 
 
@@ -75,11 +78,16 @@ async def list_listings(ctx: Ctx, query: CursorQuery) -> ListingPage:
     return ListingPage([_view(row) for row in page.rows], cursor_pagination(query, total, page.next_cursor))
 
 
+@call(errors.QUOTA_EXCEEDED, statuses=(201,))
 async def create_listing(ctx: Ctx, body: NewListing) -> Listing:
     """Offer something"""
-    id = ctx.new_id()
-    await queries.INSERT(ctx.db, id, ctx.user.id, body.title, body.price_cents, body.description, clock.now())
-    return _view(await _listing(ctx.db, id))
+    id, seller_id, place = ctx.new_id(), ctx.user.id, body.place and geo.fuzzed(body.place, FUZZ, ctx.user.id)
+    async with unit_of_work(ctx) as work:
+        await quotas.take(work.db, ctx.policy.name, policy.LISTINGS_A_DAY, seller_id)
+        texts = (body.title, body.price_cents, body.description)
+        where = (place.lat, place.lon) if place else (None, None)
+        await queries.INSERT(work.db, id, seller_id, *texts, clock.now(), *where)
+        return _view(await _listing(work.db, id))
 
 
 @call(LISTING_NOT_FOUND)

@@ -5,18 +5,24 @@ from uuid import UUID
 
 from core.files import MB, Purpose, kinds
 from core.limits.budget import Rate, Window
+from core.limits.quotas import Quota
 from core.market.personal_data import CORE
 from core.notifications.notifications import MESSAGE_RECEIVED
 from core.platform.db import Connection, Run
+from core.support.desk import TICKET_ASSIGNED
 from core.work.account_rules import ApiKeyRules, OAuthRules, OtpRules
 from core.work.notices import Notice
 from core.work.personal_data import PersonalData, rows_of
 from core.work.policy import LoginRates, PasswordRules, Policy
+from core.work.rules.support import SupportRules
 from tests.bazaar import queries
 from tests.bazaar.capabilities import review_kinds
 
 BUYERS, SELLERS = frozenset({"buyer"}), frozenset({"seller"})
-ROLES = BUYERS | SELLERS
+CUSTOMERS = BUYERS | SELLERS
+AGENTS, SUPERVISORS = frozenset({"agent"}), frozenset({"supervisor"})
+STAFF = AGENTS | SUPERVISORS
+ROLES = CUSTOMERS | STAFF
 LISTING_SOLD = Notice("listing_sold", "Sold", "'{title}' is sold", "listing")
 LISTINGS = PersonalData(
     "listings",
@@ -30,6 +36,7 @@ MEMBERS = PersonalData(
     rows_of("select * from bazaar.members where user_id = $1"),
     (Run("delete from bazaar.members where user_id = $1"),),
 )
+LISTINGS_A_DAY = Quota("listings", 20, "day", "Asia/Riyadh")
 PICTURE = Purpose("picture", kinds(1 * MB, "image/png"), may_read=None)
 
 
@@ -41,9 +48,11 @@ async def joined(db: Connection, user_id: UUID, _role: str) -> None:
 POLICY = Policy(
     name="bazaar",
     title="Bazaar",
-    roles=ROLES,
-    staff_roles=review_kinds.MODERATORS,
+    roles=CUSTOMERS,
+    staff_roles=STAFF | review_kinds.MODERATORS,
     review_kinds=review_kinds.KINDS,
+    support=SupportRules(AGENTS, SUPERVISORS, frozenset({"payment", "other"}), capacity=2),
+    quotas=(LISTINGS_A_DAY,),
     access_lifetime=timedelta(minutes=5),
     refresh_lifetime=timedelta(days=60),
     per_user=Rate("user", count=60, seconds=60),
@@ -60,6 +69,6 @@ POLICY = Policy(
         frozenset({"google", "apple"}), callback="/bazaar/api/v1/auth/oauth/{provider}/callback", roles=BUYERS
     ),
     api_keys=ApiKeyRules("baz", frozenset({"listings"})),
-    notices=(MESSAGE_RECEIVED, LISTING_SOLD),
+    notices=(MESSAGE_RECEIVED, LISTING_SOLD, TICKET_ASSIGNED),
     personal_data=(LISTINGS, MEMBERS, *CORE),
 )

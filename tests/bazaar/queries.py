@@ -32,8 +32,8 @@ COUNT = Scalar(int, "select count(*) from bazaar.listings where deleted_at is nu
 LISTING = One(ListingRow, _LISTING + " and l.id = $1")
 INSERT = Run(
     """
-    insert into bazaar.listings (id, seller_id, title, price_cents, description, created_at)
-    values ($1, $2, $3, $4, $5, $6)"""
+    insert into bazaar.listings (id, seller_id, title, price_cents, description, created_at, lat, lon)
+    values ($1, $2, $3, $4, $5, $6, $7, $8)"""
 )
 UPDATE = Run("update bazaar.listings set title = $2, price_cents = $3, description = $4 where id = $1")
 SELL = Scalar(

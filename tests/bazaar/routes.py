@@ -4,7 +4,7 @@ from core.market.endpoints import auth, conversations, health, messages, notific
 from core.market.endpoints.accounts import api_keys, oauth, phones
 from core.market.market import PUBLIC, FilePart, Route, at_root, by_key, create, delete, get, patch, post
 from tests.bazaar import handlers
-from tests.bazaar.capabilities import review
+from tests.bazaar.capabilities import near, quotas, review, tickets
 from tests.bazaar.policy import ROLES, SELLERS
 
 CONVERSATION = "/conversations/{conversation_id}"
@@ -66,4 +66,7 @@ ROUTES: tuple[Route, ...] = (
     at_root(get("/readyz", health.get_health, PUBLIC)),
     at_root(get("/api/version", handlers.get_version, PUBLIC)),
     *review.ROUTES,
+    *tickets.ROUTES,
+    *quotas.ROUTES,
+    *near.ROUTES,
 )

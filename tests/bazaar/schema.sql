@@ -10,8 +10,12 @@ create table bazaar.listings (
     created_at timestamptz not null,
     sold_at timestamptz,
     deleted_at timestamptz,
-    verdict text not null default '' -- of the review queue
+    verdict text not null default '', -- of the review queue
+    lat float8 check (lat between -90 and 90),
+    lon float8 check (lon between -180 and 180)
 );
+-- capabilities.near
+create index listings_place on bazaar.listings (geo_cell(lat, lon)) where sold_at is null and deleted_at is null;
 create index listings_latest on bazaar.listings (created_at desc, id desc) where deleted_at is null;
 create index listings_seller on bazaar.listings (seller_id);
 -- What the bazaar keeps of a user beside the account.

@@ -10,6 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 from core.base.paging import CursorPagination
 from core.base.people import Person
 from core.files import FileView
+from core.search.geo import Place
 from core.text.fields import Description, Line, Name, NewPassword, Short
 
 Cents = Annotated[int, Meta(ge=0, le=10**9)]
@@ -36,6 +37,7 @@ class NewListing(msgspec.Struct, frozen=True, rename="camel"):
     title: Name
     price_cents: Cents
     description: Description = ""
+    place: Place | None = None
 
 
 class ListingChange(msgspec.Struct, frozen=True, rename="camel"):

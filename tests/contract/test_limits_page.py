@@ -17,6 +17,7 @@ from core.limits.budget import Rate
 from core.messages import search as message_search
 from core.work import account_rules as phones
 from core.work.policy import MAILS
+from core.work.rules import support
 from marketplaces.onswift.policy import POLICY
 from realtime.engine import config, door
 from realtime.engine.http import connection, serving
@@ -103,6 +104,7 @@ FIGURES: dict[str, Sequence[float]] = {
     "`invitations`": [invitations.INVITATIONS.count, 1, round(invitations.INVITATIONS.interval / MINUTE)],
     "`blocks`": [blocking.BLOCKS.count, 1, round(blocking.BLOCKS.interval)],
     "`reports`": [reports.REPORTS.count, 1, round(reports.REPORTS.interval / MINUTE)],
+    "`tickets`": [support.OPENED.count, 1, round(support.OPENED.interval / MINUTE)],
     "`operators`, `operator_guesses`": counts(MINUTE, routes.USUAL, operators.GUESSES),
     "traffic of a client": [*refilled(config.TRAFFIC), 1, 1, budget.UNIT],
     "work of a turn": [budget.SLICE, budget.TURN],

@@ -51,6 +51,7 @@ def test_a_worker_counts_dead_jobs_and_open_reports_for_prometheus(environ: dict
         assert "\ngreenroom_dead_jobs 0.0\n" in metrics
         assert "\ngreenroom_open_reports 0.0\n" in metrics
         assert '\ngreenroom_review_tasks{kind="report",market="onswift"} 0.0\n' in metrics
+        assert "\ngreenroom_waiting_tickets 0.0\n" in metrics
 
 
 def test_a_wrong_service_account_ends_the_worker_with_one_line(environ: dict[str, str]) -> None:
