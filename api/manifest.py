@@ -51,6 +51,8 @@ def _of_policy(policy: Policy) -> Iterator[str]:
         yield f"personal_data: two entries are called {name!r}"
     for name in _twice(one.type for one in policy.notices):
         yield f"notices: two have the type {name!r}"
+    if policy.otp:
+        yield from policy.otp.texts.problems(policy.title)
     for name in sorted(policy.still_so.keys() - {one.type for one in policy.notices}):
         yield f"still_so: no notice has the type {name!r}"
 
@@ -70,11 +72,7 @@ def _of_route(policy: Policy, route: Route) -> Iterator[str]:
         yield "the handler has no docstring, whose first line is the call's summary"
     if _odd(route.path) or not route.path:
         yield "the path must begin with / and not end with it"
-    if route.who is not None:
-        if not route.who:
-            yield "is for no role at all; PUBLIC is for calls without a login"
-        for role in sorted(route.who - policy.roles):
-            yield f"is for the role {role!r}, but the policy has only {', '.join(sorted(policy.roles)) or 'none'}"
+    yield from _of_callers(policy, route)
     taken = list(inspect.signature(route.handler).parameters)[1:]
     parts = arguments_of(route.path)
     for name, argument in parts.items():
@@ -84,6 +82,15 @@ def _of_route(policy: Policy, route: Route) -> Iterator[str]:
         if argument not in {*GIVEN, *parts.values()}:
             yield f"the handler takes {argument!r}, which no part of the path is called"
     yield from _of_types(route, taken)
+
+
+def _of_callers(policy: Policy, route: Route) -> Iterator[str]:
+    if route.who is not None and not route.who:
+        yield "is for no role at all; PUBLIC is for calls without a login"
+    for role in sorted((route.who or frozenset()) - policy.roles):
+        yield f"is for the role {role!r}, but the policy has only {', '.join(sorted(policy.roles)) or 'none'}"
+    if route.verified and (route.who is None or route.verified not in {one.name for one in policy.verifications}):
+        yield f"needs the verification {route.verified!r}, which is none of the policy, or no login"
 
 
 def _of_types(route: Route, taken: list[str]) -> Iterator[str]:

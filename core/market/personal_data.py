@@ -13,6 +13,8 @@ from core.chat import blocking, conversations, invitations, mutes
 from core.files import table as files
 from core.messages.personal_data import PERSONAL_DATA as MESSAGES
 from core.notifications import devices, notifications, preferences
+from core.texting import sent
+from core.verification import requests as verifications
 from core.work import audit, dead_jobs, idempotency
 from core.work.personal_data import PersonalData
 
@@ -22,6 +24,7 @@ CORE: tuple[PersonalData, ...] = (
     links.PERSONAL_DATA,
     api_keys.PERSONAL_DATA,
     codes.PERSONAL_DATA,
+    sent.PERSONAL_DATA,
     email_changes.PERSONAL_DATA,
     idempotency.PERSONAL_DATA,
     devices.PERSONAL_DATA,
@@ -35,6 +38,7 @@ CORE: tuple[PersonalData, ...] = (
     *MESSAGES,
     files.PERSONAL_DATA,
     reviews.PERSONAL_DATA,
+    verifications.PERSONAL_DATA,
     audit.PERSONAL_DATA,
     dead_jobs.PERSONAL_DATA,
     notifications.PERSONAL_DATA,

@@ -12,6 +12,8 @@ from core.chat import invitations, mutes
 from core.messages import editing
 from core.platform.db import Pool, Run, Scalar
 from core.platform.tokens import REFRESH_LIFETIME
+from core.texting import sent
+from core.verification import requests as verifications
 from core.work import dead_jobs, idempotency
 
 BATCH = 1000
@@ -30,6 +32,9 @@ OLD: tuple[tuple[Run | Scalar[int], timedelta], ...] = (
     (invitations.FORGET_ANSWERED, invitations.PAUSE_AFTER_DECLINE),
     (mutes.FORGET, timedelta(0)),
     (reports.FORGET, reports.KEPT),
+    (sent.FORGET, sent.KEPT),
+    (verifications.EXPIRE, verifications.LATE),
+    (verifications.FORGET, verifications.KEPT),
     (dead_jobs.FORGET, timedelta(days=90)),
     (feeds.HASH_TOKENS, timedelta(days=1)),
 )

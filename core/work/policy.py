@@ -42,6 +42,13 @@ class FilePurpose(Protocol):
     def name(self) -> str: ...
 
 
+class VerificationKind(Protocol):
+    """The name of a kind of identity verifications. The rest is in `Kind` of core/verification/kinds.py, above this floor."""
+
+    @property
+    def name(self) -> str: ...
+
+
 class PasswordRules(msgspec.Struct, frozen=True):
     """The rules for passwords. `kinds`: sets of characters by name; a password needs at least one of each."""
 
@@ -118,6 +125,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     acquainted: Acquainted = nobody
     may_converse: MayConverse = anybody
     purposes: tuple[FilePurpose, ...] = ()
+    verifications: tuple[VerificationKind, ...] = ()
     notices: tuple[Notice, ...] = ()
     still_so: Mapping[str, Scalar[bool]] = msgspec.field(default_factory=dict[str, Scalar[bool]])
     personal_data: tuple[PersonalData, ...] = ()

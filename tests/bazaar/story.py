@@ -17,6 +17,7 @@ from core.accounts.verification import VERIFY_EMAIL
 from core.base.clock import now
 from core.base.ids import BigintIds, uuid7
 from core.platform.db import transaction
+from tests.bazaar.stories import texting, verification
 from tests.contract.story.matrix import EVERYBODY, ONE_ROLE, OWN, THEIRS
 from tests.contract.story.telling import Story
 from tests.flow.api.conftest import PASSWORD, Api, Caller
@@ -65,6 +66,8 @@ MATRIX: dict[tuple[str, str], str] = {
     ("GET", "/notifications"): OWN,
     ("PATCH", "/notifications/read-all"): OWN,
     ("PATCH", "/notifications/{notification_id}/read"): THEIRS,
+    **texting.MATRIX,
+    **verification.MATRIX,
 }
 
 
@@ -79,6 +82,8 @@ async def tell(api: Api, env: Environment, make: Callable[..., Story] = Story) -
     await _tell_of_keys(story)
     await _tell_of_listings(story)
     await _tell_of_messages(story)
+    await texting.tell(story)
+    await verification.tell(story)
     root = Caller(api.client, "/bazaar")
     for path in ("/healthz", "/readyz", "/api/version"):
         await story.call(root, "GET", path)

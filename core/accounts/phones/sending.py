@@ -6,6 +6,7 @@ from uuid import UUID
 from core.accounts import known_devices
 from core.accounts.phones.accounts import LOGIN_BY_PHONE
 from core.accounts.phones.numbers import Number, checked, subject
+from core.base import errors
 from core.work import rate_limits as limits
 from core.work.account_rules import RESENDS, OtpRules
 from core.work.context import Ctx
@@ -13,32 +14,44 @@ from core.work.jobs import TextCode
 
 LOGIN: Final = "phone login"
 CONFIRM: Final = "phone confirmation"
+CODES: Final = "codes"  # what the day's texts with codes count for
 
 
-async def send_code(ctx: Ctx, phone: str, rules: OtpRules) -> None:
+async def send_code(ctx: Ctx, phone: str, rules: OtpRules, channel: str = "", language: str = "") -> None:
     """Have a code sent that logs in or signs up; neither answer nor time tell whether there is an account.
 
-    Raises VALIDATION_ERROR, and RATE_LIMITED with the seconds until this number gets the next code.
+    `channel`: the one to try first; "": the market's. Raises VALIDATION_ERROR, and RATE_LIMITED with the seconds until this
+    number gets the next code.
     """
-    number = checked(phone, rules)
-    await _take(ctx, number, rules)
-    await ctx.resources.jobs.enqueue(TextCode(ctx.policy.name, number.e164, LOGIN, to_anybody=rules.signs_up))
+    number = await _counted(ctx, phone, rules, channel)
+    job = TextCode(ctx.policy.name, number.e164, LOGIN, to_anybody=rules.signs_up, channel=channel, language=language)
+    await ctx.resources.jobs.enqueue(job)
 
 
-async def send_confirmation(ctx: Ctx, phone: str, rules: OtpRules) -> None:
+async def send_confirmation(ctx: Ctx, phone: str, rules: OtpRules, channel: str = "", language: str = "") -> None:
     """Have a code sent that makes a number the caller's; raises as `send_code` does.
 
     Also to a number that has another account: only whoever has it learns that.
     """
+    number = await _counted(ctx, phone, rules, channel)
+    job = TextCode(ctx.policy.name, number.e164, CONFIRM, True, str(ctx.user.id), channel, language)
+    await ctx.resources.jobs.enqueue(job)
+
+
+async def take_text(ctx: Ctx, number: Number, rules: OtpRules) -> None:
+    """Count a text without a code in budgets of its own: texts that people cause use up nobody's codes. Raises RATE_LIMITED."""
+    keys, kind = ctx.resources.keys, "text"
+    itself, block = subject(keys, number.e164), subject(keys, number.block)
+    of_number = [(rules.number, f"{kind} {itself}"), (rules.block, f"{kind} {block}")]
+    of_others = [(rules.country, f"{kind} {number.country}"), (rules.texts.a_day, kind)]
+    await limits.take_all(ctx, *of_number, (rules.address, ctx.remote), *of_others)
+
+
+async def _counted(ctx: Ctx, phone: str, rules: OtpRules, channel: str) -> Number:
+    """Return the number, and count a code for all whom it counts for, or for nobody; raises as `send_code` does."""
+    if channel and channel not in rules.texts.channels:
+        raise errors.invalid("channel", f"Must be one of: {', '.join(rules.texts.channels)}")
     number = checked(phone, rules)
-    await _take(ctx, number, rules)
-    await ctx.resources.jobs.enqueue(
-        TextCode(ctx.policy.name, number.e164, CONFIRM, to_anybody=True, user_id=str(ctx.user.id))
-    )
-
-
-async def _take(ctx: Ctx, number: Number, rules: OtpRules) -> None:
-    """Count a code for all whom it counts for, or for nobody; raises RATE_LIMITED."""
     keys = ctx.resources.keys
     itself, block = subject(keys, number.e164), subject(keys, number.block)
     # Where its owner has logged in before, codes count apart: strangers cannot use up hers.
@@ -46,7 +59,8 @@ async def _take(ctx: Ctx, number: Number, rules: OtpRules) -> None:
         itself = f"{itself} {known}"
     of_number = [(rate, itself) for rate in (*RESENDS, rules.number)]
     of_others = [(rules.block, block), (rules.address, ctx.remote), (rules.country, str(number.country))]
-    await limits.take_all(ctx, *of_number, *of_others)
+    await limits.take_all(ctx, *of_number, *of_others, (rules.texts.a_day, CODES))
+    return number
 
 
 async def _known_device(ctx: Ctx, number: Number) -> UUID | None:
