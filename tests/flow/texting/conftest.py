@@ -18,6 +18,8 @@ from tests.bazaar.people import PREFIX, BazaarApi, with_bazaar
 from tests.doubles.twilio import Twilio, twilio
 from tests.doubles.whatsapp import WhatsApp, whatsapp
 from tests.flow.conftest import Environment, open_environment
+from tests.flow.workers.conftest import Mailbox
+from tests.flow.workers.conftest import mailbox as mailbox
 from workers.app import Worker, open_worker
 from workers.texting import sending
 from workers.texting import twilio as sms_driver
@@ -54,13 +56,16 @@ async def providers(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Asyn
 
 
 @pytest.fixture
-async def env(settings: Settings, providers: Providers, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Environment]:
+async def env(
+    settings: Settings, providers: Providers, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Environment]:
     """Return an environment that serves the bazaar, which texts."""
     monkeypatch.setitem(marketplaces.ALL, "bazaar", bazaar.MARKETPLACE)
     await with_bazaar(settings)
     settings = msgspec.structs.replace(
         settings,
         marketplaces=("bazaar",),
+        smtp_url=mailbox.url,
         sms="twilio",
         twilio_account=providers.sms.account,
         twilio_token=providers.sms.token,

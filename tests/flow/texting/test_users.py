@@ -44,8 +44,8 @@ async def test_a_seller_is_texted_at_her_confirmed_number(
     sid, form = await providers.sms.next()
     assert form["Body"] == TEXTS.templates[0].texts["en"].format(listing=("A lamp, {code} and more " + "x" * 80)[:60])
     assert await providers.sms.call_back(providers.http, sid, "delivered") == 204
-    export = (await ann.get("/auth/me/export")).body
-    assert [one["template"] for one in export["texts"]] == ["nudge"], export.keys()
+    export = (await ann.get("/auth/me/export")).body["data"]["data"]
+    assert [one["template"] for one in export["texts"]] == ["nudge"]
     assert (await ann.delete("/auth/me")).status == 204
     assert await env.resources.db.fetchval("select count(*) from texts_sent") == 0
 
