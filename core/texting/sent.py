@@ -59,11 +59,12 @@ class Standing(msgspec.Struct, frozen=True):
 
 
 _ORDER = f"array{list(STATES)}"
+# For key share: an account that is being erased has been by then, or waits for us.
 CLAIM = Scalar(
     bool,
     """
     insert into texts_sent (id, market, user_id, channel, number_hash, country, template, parts, created_at, claimed_until)
-    values ($1, $2, (select id from users where id = $3 and deleted_at is null), $4, $5, $6, $7, $8, $9, $10)
+    values ($1, $2, (select id from users where id = $3 and deleted_at is null for key share), $4, $5, $6, $7, $8, $9, $10)
     on conflict (id) do update set claimed_until = excluded.claimed_until
     where texts_sent.state = 'queued' and texts_sent.claimed_until <= $9
     returning true""",
@@ -95,7 +96,7 @@ PERSONAL_DATA = PersonalData(
         select channel, template, state, created_at, changed_at from texts_sent
         where user_id = $1 order by created_at"""
     ),
-    (Run("delete from texts_sent where user_id = $1"),),
+    last=(Run("delete from texts_sent where user_id = $1"),),
     kept="For 30 days: that a code was texted to a number which had no account, by a keyed hash of the number.",
 )
 

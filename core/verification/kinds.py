@@ -78,8 +78,8 @@ class Kind(msgspec.Struct, frozen=True):
     normal: Callable[[str], str | None] = lambda given: given.strip() or None
     claims: frozenset[str] = frozenset()
     notice: Notice | None = None
-    starts: Rate = Rate("verification", 5, HOUR)
-    from_address: Rate = Rate("verification-address", 50, HOUR)
+    starts: Rate = Rate("identity", 5, HOUR)
+    from_address: Rate = Rate("identity-address", 50, HOUR)
 
 
 def kind_of(policy: Policy, name: str) -> Kind:

@@ -55,10 +55,12 @@ class Stored(msgspec.Struct, frozen=True):
 
 
 _SHOWN = "id, user_id, kind, state, code, reason, claims, created_at, expires_at, decided_at"
+# For key share: an account that is being erased has been by then, or waits for us.
 INSERT = Run(
     """
     insert into verifications (id, market, user_id, kind, person_hash, created_at, expires_at)
-    values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing"""
+    select $1, $2, id, $4, $5, $6, $7 from users where id = $3 and deleted_at is null for key share
+    on conflict do nothing"""
 )
 ASKED = Run("update verifications set ref = $2, code = $3, expires_at = $4 where id = $1 and state = 'pending'")
 VALID = One(

@@ -26,8 +26,9 @@ class TextRules:
     """What is texted, and how.
 
     `channels`: in the order in which they are tried, the next one when a text was not taken, has failed, or was not delivered
-    within `patience`. `code`: the text of one-time codes; `templates`: all others. `callback`: the path of the call that takes
-    the delivery states of SMS; "": they are not asked for. `a_day`: texts of the market, those with codes and others apart.
+    within `patience`, which is less than the wait for the next code. `code`: the text of codes; `templates`: all others.
+    `callback`: the path of the call that takes the delivery states of SMS; "": they are not asked for. `a_day`: texts of the
+    market, those with codes and others apart.
     """
 
     channels: tuple[Channel, ...] = ("sms",)
@@ -45,6 +46,8 @@ class TextRules:
         names = [one.name for one in (self.code, *self.templates)]
         if len(set(names)) < len(names):
             yield "texts: two have the same name"
+        if self.patience.total_seconds() >= WAITS[0]:
+            yield "texts: a further channel would bring a code that the next one has replaced by then"
         if "sms" not in self.channels:
             yield from (
                 f"text {one.name!r}: has no channel" for one in (self.code, *self.templates) if not one.whatsapp

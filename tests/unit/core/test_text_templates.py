@@ -1,5 +1,7 @@
 """Templates of texts: in how many parts they go out, in which language, and what is wrong with one."""
 
+from datetime import timedelta
+
 import pytest
 
 from core.text.templates import CODE, MAX_VALUE, TextTemplate, WhatsAppTemplate, filled_in, parts_of
@@ -73,6 +75,7 @@ def test_what_a_value_looks_like_fills_nothing_in() -> None:
         (TextRules(templates=(TextTemplate("x", {"en": "{a}"}, WhatsAppTemplate("x", ("b",))),)), "['b'] are no"),
         (TextRules(templates=(TextTemplate("code", {"en": "x"}),)), "two have the same name"),
         (TextRules(channels=("whatsapp",)), "has no channel"),
+        (TextRules(patience=timedelta(minutes=1)), "that the next one has replaced"),
         (TextRules(channels=("sms", "whatsapp")), "without a callback"),
     ],
 )
