@@ -192,7 +192,7 @@ class Worker:
         functions.add(MailAddress, partial(mail_address, self._settings, self._resources.db))
         functions.add(TextCode, partial(text_code, self._resources))
         functions.add(TextUser, partial(text_user, self._resources))
-        functions.add(SendText, partial(send_text, self._resources, self._publisher, self._senders))
+        functions.add(SendText, partial(send_text, self._resources, self._senders))
         functions.add(FinishErasure, self._finish_erasure)
         functions.add(CheckFile, self._check_file)
         functions.add(NotifyMembers, self._notify_members)

@@ -1,6 +1,6 @@
-"""A provider that stands in where there is none, in tests and in development: ids decide by their last digit.
+"""A provider that stands in where there is none, in tests and in development: the last digit of a number decides.
 
-9: it is answered by somebody else, 8: refused, 7: never answered; all others are approved, at the second look.
+9: it is answered by somebody else, 8: refused, 7: never; all others are approved, at the second look. It is for one process.
 """
 
 import hmac
@@ -21,12 +21,11 @@ LIFETIME: Final = timedelta(minutes=3)
 LOOKS: Final = 2
 MOST: Final = 1000  # requests that are remembered
 SIGNATURE: Final = "X-Signature"
-_SECRET: Final = b"local verification"
 
 
 @dataclass
 class Request:
-    """A request. `looks`: how often its state was asked for."""
+    """A request, and how often its state was asked for."""
 
     id: UUID
     person: str
@@ -35,17 +34,15 @@ class Request:
 
 @dataclass
 class LocalProvider:
-    """Remembers requests in memory, so it is for one process."""
+    """The provider, with its requests by their names."""
 
     requests: dict[str, Request] = field(default_factory=dict)
 
     async def start(self, _ctx: Ctx, id: UUID, person: str) -> Asked:
-        """Ask a person; refused while another request is open for her, as real ones do."""
-        if len(self.requests) >= MOST:
-            del self.requests[next(iter(self.requests))]
+        """Ask a person."""
         ref = str(uuid7())
-        self.requests[ref] = Request(id, person)
-        return Asked(ref, f"{uuid7().int % 100:02}", clock.now() + LIFETIME)
+        self.requests = dict([*self.requests.items()][1 - MOST :]) | {ref: Request(id, person)}
+        return Asked(ref, f"{id.int % 100:02}", clock.now() + LIFETIME)
 
     async def poll(self, _ctx: Ctx, asked: Asked, person: str) -> Outcome | None:
         """Return what has become of a request, at the second look."""
@@ -57,20 +54,19 @@ class LocalProvider:
 
     async def read(self, ctx: Ctx, raw: RawBody) -> Outcome:
         """Verify and read a callback."""
-        given = raw.headers.get(SIGNATURE, "").encode(errors="replace")
-        if not hmac.compare_digest(given, signature(ctx, raw.octets)):
+        if not hmac.compare_digest(raw.headers.get(SIGNATURE, "").encode(), signature(ctx, raw.octets).encode()):
             raise errors.FORBIDDEN.error("The signature is not right")
         return msgspec.json.decode(raw.octets, type=Outcome)
 
     def outcome(self, ref: str) -> Outcome:
         """Return what becomes of a request."""
-        request = self.requests[ref]
-        if request.person[-1] == "8":
-            return Outcome("rejected", request_id=request.id, ref=ref)
-        person = request.person[::-1] if request.person[-1] == "9" else request.person
-        return Outcome("approved", person, {"name": "Ada", "born": "2000-01-01"}, request.id, ref)
+        id, person = self.requests[ref].id, self.requests[ref].person
+        if person[-1] == "8":
+            return Outcome("rejected", request_id=id, ref=ref)
+        claims = {"name": "Ada", "born": "2000-01-01"}
+        return Outcome("approved", person[::-1] if person[-1] == "9" else person, claims, id, ref)
 
 
-def signature(ctx: Ctx, octets: bytes) -> bytes:
+def signature(ctx: Ctx, octets: bytes) -> str:
     """Return what a callback is signed with."""
-    return hmac.digest(ctx.resources.keys.derive(_SECRET)[0].encode(), octets, "sha256").hex().encode()
+    return hmac.digest(ctx.resources.keys.derive(b"local verification")[0].encode(), octets, "sha256").hex()

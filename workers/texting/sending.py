@@ -11,20 +11,15 @@ from aiohttp import ClientSession, DummyCookieJar
 
 from config.settings import Settings, SettingsError
 from core.accounts.phones.numbers import parsed, subject
-from core.accounts.phones.sending import CODES
 from core.base import clock
 from core.base.ids import uuid7
-from core.base.publisher import Publisher
-from core.platform.observability import logs
 from core.text.templates import parts_of
 from core.texting import sent
 from core.texting.hooks import sms_address
 from core.texting.sent import ARRIVED, CLAIMED, STANDING, Delivery, NewText, tell
-from core.work import rate_limits as limits
 from core.work.account_rules import Channel, TextRules
-from core.work.context import Ctx, Resources
+from core.work.context import Resources
 from core.work.jobs import BusyError, PermanentError, SendText
-from core.work.rate_limits import RateLimitedError
 from marketplaces import policy_of
 from workers.texting.providers import TIMEOUT, NotTakenError, Printer, Senders, Text, TextSender
 from workers.texting.twilio import Twilio
@@ -41,7 +36,7 @@ def rules_of(market: str) -> TextRules:
     return otp.texts if otp else TextRules()
 
 
-async def send_text(resources: Resources, publisher: Publisher, senders: Senders, job: SendText) -> None:
+async def send_text(resources: Resources, senders: Senders, job: SendText) -> None:
     """Send a text by the next of its channels, unless it is too late or not needed, and queue the one after that.
 
     Raises PermanentError, BusyError, NotTakenError.
@@ -53,9 +48,6 @@ async def send_text(resources: Resources, publisher: Publisher, senders: Senders
     if job.after and not await _is_needed(resources, rules, job):
         return
     if await sent.claim(resources, _new_text(resources, job, channel, id)):
-        if job.after and not await _is_paid(resources, publisher, rules, job):
-            await tell(resources, [Delivery(UUID(id), "", "failed")])
-            return
         await _send(resources, senders, channel, _text(resources.settings, rules, job, id), is_last=not later)
     elif (standing := await STANDING(resources.db, UUID(id))) and standing.state == "queued":
         raise BusyError(CLAIMED.total_seconds())  # somebody is sending it, or has died of it
@@ -73,16 +65,6 @@ async def _is_needed(resources: Resources, rules: TextRules, job: SendText) -> b
     left = (standing.created_at + rules.patience - clock.now()).total_seconds()
     if left > 0:
         raise BusyError(min(left, LOOK_SECONDS))
-    return True
-
-
-async def _is_paid(resources: Resources, publisher: Publisher, rules: TextRules, job: SendText) -> bool:
-    """Count a text by a further channel: that by the first was counted when it was asked for."""
-    ctx = Ctx(resources, publisher.of(job.market), policy_of(job.market), request_id=logs.request_id())
-    try:
-        await limits.take(ctx, rules.a_day, CODES)
-    except RateLimitedError:
-        return False
     return True
 
 

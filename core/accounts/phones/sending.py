@@ -7,6 +7,7 @@ from core.accounts import known_devices
 from core.accounts.phones.accounts import LOGIN_BY_PHONE
 from core.accounts.phones.numbers import Number, checked, subject
 from core.base import errors
+from core.limits.budget import Rate
 from core.work import rate_limits as limits
 from core.work.account_rules import RESENDS, OtpRules
 from core.work.context import Ctx
@@ -43,8 +44,8 @@ async def take_text(ctx: Ctx, number: Number, rules: OtpRules) -> None:
     keys, kind = ctx.resources.keys, "text"
     itself, block = subject(keys, number.e164), subject(keys, number.block)
     of_number = [(rules.number, f"{kind} {itself}"), (rules.block, f"{kind} {block}")]
-    of_others = [(rules.country, f"{kind} {number.country}"), (rules.texts.a_day, kind)]
-    await limits.take_all(ctx, *of_number, (rules.address, ctx.remote), *of_others)
+    of_others = [(rules.address, ctx.remote), (rules.country, f"{kind} {number.country}")]
+    await limits.take_all(ctx, *of_number, *of_others, *_of_market(rules, kind))
 
 
 async def _counted(ctx: Ctx, phone: str, rules: OtpRules, channel: str) -> Number:
@@ -59,8 +60,13 @@ async def _counted(ctx: Ctx, phone: str, rules: OtpRules, channel: str) -> Numbe
         itself = f"{itself} {known}"
     of_number = [(rate, itself) for rate in (*RESENDS, rules.number)]
     of_others = [(rules.block, block), (rules.address, ctx.remote), (rules.country, str(number.country))]
-    await limits.take_all(ctx, *of_number, *of_others, (rules.texts.a_day, CODES))
+    await limits.take_all(ctx, *of_number, *of_others, *_of_market(rules, CODES))
     return number
+
+
+def _of_market(rules: OtpRules, kind: str) -> list[tuple[Rate, str]]:
+    """Return what a text counts for in the whole market: once for each channel that may be paid for."""
+    return [(rules.texts.a_day, kind)] * len(rules.texts.channels)
 
 
 async def _known_device(ctx: Ctx, number: Number) -> UUID | None:

@@ -34,7 +34,7 @@ async def tell(story: Story) -> None:
         ref for ref, one in LOCAL.requests.items() if one.person == ID_NUMBER and str(one.id) == _uuid(begun["id"])
     ]
     told = msgspec.json.encode(LOCAL.outcome(ref))
-    signature = local.signature(Ctx(env.resources, env.publisher, POLICY, "story"), told).decode()
+    signature = local.signature(Ctx(env.resources, env.publisher, POLICY, "story"), told)
     await story.call(story.api.anyone, "POST", CALLBACK, IDENTITY, data=told, headers={local.SIGNATURE: signature})
     await story.make(bob, "GET", DEALS)
     shop = (await story.make(bob, "POST", ALL, kind=SHOP))["data"]["id"]

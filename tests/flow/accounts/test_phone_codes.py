@@ -114,7 +114,7 @@ async def test_without_sign_ups_a_number_without_an_account_is_answered_the_same
 async def test_a_text_that_comes_too_late_is_not_sent(texts: Texts, env: Environment) -> None:
     for late, count in ((timedelta(minutes=-1), 0), (timedelta(minutes=1), 1)):
         job = SendText(PHONE, "123456", clock.now() + late)
-        await send_text(env.resources, env.publisher, {"sms": Printer()}, job)
+        await send_text(env.resources, {"sms": Printer()}, job)
         assert texts.sent.qsize() == count
 
 

@@ -114,7 +114,7 @@ class Desk:
     async def send(self, job: SendText) -> None:
         """Run a job."""
         resources = replace(self.env.resources, jobs=self.noted)
-        await sending.send_text(resources, self.env.publisher, self.senders, job)
+        await sending.send_text(resources, self.senders, job)
 
     def next(self) -> SendText:
         """Return the only job that was queued."""

@@ -97,7 +97,7 @@ class Someone:
     async def called(self, outcome: Outcome) -> None:
         """Have the provider call."""
         public, octets = replace(self.ctx, caller=None), msgspec.json.encode(outcome)
-        await requests.called(public, IDENTITY, RawBody(octets, {SIGNATURE: signature(public, octets).decode()}))
+        await requests.called(public, IDENTITY, RawBody(octets, {SIGNATURE: signature(public, octets)}))
 
     async def states(self) -> list[str]:
         return [one.state for one in await requests.OF_USER(self.env.resources.db, self.user.id)]
