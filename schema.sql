@@ -483,6 +483,56 @@ create index sessions_ended on sessions (ended_at) where ended_at is not null;
 create index refresh_tokens_issued on refresh_tokens (issued_at);
 create index one_time_tokens_expires on one_time_tokens (expires_at);
 
+-- Texts that were sent, and what became of them, see core/texting/sent.py.
+create table texts_sent (
+    id uuid primary key,
+    market text not null,
+    user_id uuid references users on delete cascade,
+    channel text not null check (channel in ('sms', 'whatsapp')),
+    number_hash text not null,
+    country int not null,
+    template text not null,
+    parts int not null,
+    state text not null default 'queued' check (state in ('queued', 'accepted', 'sent', 'failed', 'delivered', 'read')),
+    provider_id text,
+    error_code int,
+    category text not null default '',
+    created_at timestamptz not null,
+    changed_at timestamptz,
+    claimed_until timestamptz not null
+);
+create index texts_sent_user on texts_sent (user_id) where user_id is not null;
+create index texts_sent_provider on texts_sent (provider_id) where provider_id is not null;
+create index texts_sent_created on texts_sent (created_at);
+
+-- Who users are, as a provider or a person has found, see core/verification/requests.py.
+create table verifications (
+    id uuid primary key,
+    market text not null,
+    user_id uuid not null references users on delete cascade,
+    kind text not null,
+    state text not null default 'pending' check (state in ('pending', 'approved', 'rejected', 'expired', 'revoked')),
+    person_hash bytea,
+    ref text not null default '',
+    code text not null default '',
+    reason text not null default '',
+    claims jsonb not null default '{}',
+    decided_by text not null default '',
+    created_at timestamptz not null,
+    expires_at timestamptz,
+    polled_at timestamptz,
+    decided_at timestamptz,
+    check ((state = 'pending') = (decided_at is null))
+);
+-- requests.INSERT: one that is open or approved for each user and kind
+create unique index verifications_valid on verifications (user_id, kind) where state in ('pending', 'approved');
+-- requests.SET: a person is verified for one account
+create unique index verifications_person on verifications (market, kind, person_hash) where state = 'approved';
+create index verifications_user on verifications (user_id);
+create index verifications_ref on verifications (ref) where ref <> '';
+create index verifications_open on verifications (expires_at) where state = 'pending';
+create index verifications_decided on verifications (decided_at) where state in ('rejected', 'expired', 'revoked');
+
 -- What users upload. The objects are in S3: `key` says where one lies now, `place` where it belongs once it is released.
 -- pending: announced; uploaded: in quarantine; released: checked, may be read; rejected: its object is gone.
 create table files (

@@ -58,6 +58,8 @@ def _of_policy(policy: Policy) -> Iterator[str]:
         yield f"review_kinds: two are called {name!r}"
     for name in (one.name for one in kinds_of(policy) if OPEN not in one.decisions):
         yield f"review_kinds: nothing can be decided about an open {name!r}"
+    if policy.otp:
+        yield from policy.otp.texts.problems(policy.title)
     for name in sorted(policy.still_so.keys() - {one.type for one in policy.notices}):
         yield f"still_so: no notice has the type {name!r}"
 
@@ -82,12 +84,7 @@ def _of_route(policy: Policy, route: Route) -> Iterator[str]:
         yield "the handler has no docstring, whose first line is the call's summary"
     if _odd(route.path) or not route.path:
         yield "the path must begin with / and not end with it"
-    if route.who is not None:
-        if not route.who:
-            yield "is for no role at all; PUBLIC is for calls without a login"
-        known = policy.roles | policy.staff_roles
-        for role in sorted(route.who - known):
-            yield f"is for the role {role!r}, but the policy has only {', '.join(sorted(known)) or 'none'}"
+    yield from _of_callers(policy, route)
     yield from _of_needs(policy, route)
     taken = list(inspect.signature(route.handler).parameters)[1:]
     parts = arguments_of(route.path)
@@ -105,6 +102,16 @@ def _of_needs(policy: Policy, route: Route) -> Iterator[str]:
         yield f"needs {needs!r}, which the policy does not have"
     if route.scope and route.scope not in (policy.api_keys.scopes if policy.api_keys else ()):
         yield f"is for API keys with the scope {route.scope!r}, which the policy's 'api_keys' do not have"
+
+
+def _of_callers(policy: Policy, route: Route) -> Iterator[str]:
+    if route.who is not None and not route.who:
+        yield "is for no role at all; PUBLIC is for calls without a login"
+    known = policy.roles | policy.staff_roles
+    for role in sorted((route.who or frozenset()) - known):
+        yield f"is for the role {role!r}, but the policy has only {', '.join(sorted(known)) or 'none'}"
+    if route.verified and (route.who is None or route.verified not in {one.name for one in policy.verifications}):
+        yield f"needs the verification {route.verified!r}, which is none of the policy, or no login"
 
 
 def _of_types(route: Route, taken: list[str]) -> Iterator[str]:

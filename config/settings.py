@@ -177,10 +177,40 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         "Greenroom <no-reply@localhost>"
     )
     sms: Annotated[
-        Literal["", "print"],
+        Literal["", "print", "twilio"],
         Meta(
-            description="Who sends text messages: print (they are printed, what `greenroom dev` does); empty: nobody, and nobody"
-            " logs in by phone"
+            description="Who sends text messages: twilio, or print (they are printed, what `greenroom dev` does); empty: nobody,"
+            " and nobody logs in by phone"
+        ),
+    ] = ""
+    twilio_account: Annotated[
+        str, Meta(pattern=r"^(AC[0-9a-fA-F]{32})?$", description="Account SID at Twilio, which begins with AC")
+    ] = ""
+    twilio_token: Annotated[str, Meta(description="Its auth token, by which Twilio's calls are verified, too")] = ""
+    twilio_from: Annotated[
+        str,
+        Meta(description="Sender of SMS: a number (+12025550100), a sender id, or a messaging service (MG...)"),
+    ] = ""
+    whatsapp_number_id: Annotated[
+        str,
+        Meta(
+            pattern=r"^[0-9]*$",
+            description="Id (not the number) of the number that sends by WhatsApp's Cloud API; empty: nothing goes out there",
+        ),
+    ] = ""
+    whatsapp_token: Annotated[str, Meta(description="Access token of the app that sends for it")] = ""
+    whatsapp_app_secret: Annotated[
+        str, Meta(description="Secret of that app, by which WhatsApp's calls are verified; empty: none is believed")
+    ] = ""
+    whatsapp_verify_token: Annotated[
+        str, Meta(description="What was typed as verify token where the webhook was set up at Meta")
+    ] = ""
+    verification_key: Annotated[
+        str,
+        Meta(
+            pattern=r"^(.{32,})?$",
+            description="Secret of 32 characters or more by which id numbers of verified persons are hashed: by another one,"
+            " nobody sees that a person has two accounts; empty: the first of GREENROOM_JWT_KEYS, which must then never change",
         ),
     ] = ""
     fcm_credentials: Annotated[
@@ -232,7 +262,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = ""
 
 
-SECRETS = ("s3_secret", "seal_index_key", "google_client_secret", "facebook_app_secret")
+SECRETS = (
+    "s3_secret",
+    "seal_index_key",
+    "twilio_token",
+    "whatsapp_token",
+    "whatsapp_app_secret",
+    "whatsapp_verify_token",
+    "verification_key",
+    "google_client_secret",
+    "facebook_app_secret",
+)
 SECRETS_BY_NAME = ("jwt_keys", "seal_keys", "operator_tokens")
 BY_NAME = (*SECRETS_BY_NAME, "raised_limits")  # name:value, each name once
 FIELDS: dict[str, FieldInfo] = {PREFIX + field.name.upper(): field for field in fields(Settings)}

@@ -55,6 +55,7 @@ from core.work.jobs import (
     SendText,
     StoreWords,
     TextCode,
+    TextUser,
     packing,
     queue,
 )
@@ -67,10 +68,11 @@ from workers.erasure import finish_erasure
 from workers.files import FileChecks
 from workers.mail import mail_user, send_mail
 from workers.notifications import mail_notification, push_notification
-from workers.phones import send_text, text_code
 from workers.push import PushProvider, open_push
 from workers.running import JOB_SECONDS, Functions, periodic
-from workers.sms import SmsSender, open_sms
+from workers.texting.phones import text_code, text_user
+from workers.texting.providers import Senders
+from workers.texting.sending import open_senders, send_text
 
 STOP_SECONDS = 3.0
 RECONNECT_SECONDS = 1.0
@@ -92,13 +94,13 @@ class Worker:
         resources: Resources,
         publisher: Publisher,
         push_provider: PushProvider,
-        sms: SmsSender,
+        senders: Senders,
     ) -> None:
         self._settings = settings
         self._resources = resources
         self._publisher = publisher
         self._push_provider = push_provider
-        self._sms = sms
+        self._senders = senders
         self._files = FileChecks(resources, publisher)
         self._swept = clock.now() - FIRST_SWEEP
         markets = marketplaces.configured(settings.marketplaces)
@@ -194,7 +196,8 @@ class Worker:
         functions.add(MailEmailChange, partial(mail_email_change, self._resources))
         functions.add(MailAddress, partial(mail_address, self._settings, self._resources))
         functions.add(TextCode, partial(text_code, self._resources))
-        functions.add(SendText, partial(send_text, self._sms))
+        functions.add(TextUser, partial(text_user, self._resources))
+        functions.add(SendText, partial(send_text, self._resources, self._senders))
         functions.add(FinishErasure, self._finish_erasure)
         functions.add(CheckFile, self._check_file)
         functions.add(NotifyMembers, self._notify_members)
@@ -316,8 +319,8 @@ async def _finish(arq: ArqWorker) -> None:
 @asynccontextmanager
 async def open_worker(settings: Settings, resources: Resources, publisher: Publisher) -> AsyncIterator[Worker]:
     """Run a worker in this loop for the duration of the block; raises SettingsError."""
-    async with open_push(settings) as push_provider, open_sms(settings) as sms:
-        worker = Worker(settings, resources, publisher, push_provider, sms)
+    async with open_push(settings) as push_provider, open_senders(settings) as senders:
+        worker = Worker(settings, resources, publisher, push_provider, senders)
         worker.start()
         try:
             yield worker

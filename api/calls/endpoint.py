@@ -25,6 +25,7 @@ from core.base.errors import AppError
 from core.base.publisher import Publisher
 from core.market.market import PUBLIC, Marketplace, Route
 from core.platform.observability import logs
+from core.verification.requests import require_verified
 from core.work import idempotency
 from core.work.context import Ctx, Resources
 
@@ -65,6 +66,8 @@ class Endpoint:
             allowance = await self._charging.take(request, ctx)
             if ctx.caller:
                 request[ADMITTED].give_back()
+            if self._route.verified:
+                await require_verified(ctx, self._route.verified)
             try:
                 response = await (self._answer_files if brings_files else self._answer)(request, ctx, deadline)
             except AppError as error:

@@ -69,6 +69,7 @@ CSRF_TOKEN_INVALID = ErrorCode("CSRF_TOKEN_INVALID", 403, "Send the session's CS
 REAUTHENTICATION_REQUIRED = ErrorCode(
     "REAUTHENTICATION_REQUIRED", 403, "Send your password as `password`, or log in again"
 )
+VERIFICATION_REQUIRED = ErrorCode("VERIFICATION_REQUIRED", 403, "Verify who you are first")
 NOT_A_MEMBER = ErrorCode("NOT_A_MEMBER", 403, "Not a participant in conversation")
 USER_UNREACHABLE = ErrorCode("USER_UNREACHABLE", 403, "This user cannot be reached")
 NOT_FOUND = ErrorCode("NOT_FOUND", 404, "Not found")
@@ -82,6 +83,7 @@ HUB_NOT_FOUND = ErrorCode("HUB_NOT_FOUND", 404, "There is no such hub")
 REPORT_NOT_FOUND = ErrorCode("REPORT_NOT_FOUND", 404, "There is no such report")
 REVIEW_TASK_NOT_FOUND = ErrorCode("REVIEW_TASK_NOT_FOUND", 404, "There is no such task")
 TICKET_NOT_FOUND = ErrorCode("TICKET_NOT_FOUND", 404, "There is no such ticket")
+VERIFICATION_NOT_FOUND = ErrorCode("VERIFICATION_NOT_FOUND", 404, "There is no such verification")
 NOTIFICATION_NOT_FOUND = ErrorCode("NOTIFICATION_NOT_FOUND", 404, "Notification not found")
 DEVICE_NOT_FOUND = ErrorCode("DEVICE_NOT_FOUND", 404, "Device not found")
 OAUTH_NO_ACCOUNT = ErrorCode("OAUTH_NO_ACCOUNT", 404, "Nobody has signed up with this provider's account yet")
@@ -99,6 +101,9 @@ OAUTH_ALREADY_LINKED = ErrorCode(
 LAST_LOGIN_METHOD = ErrorCode("LAST_LOGIN_METHOD", 409, "This is your only way to log in: set a password first")
 API_KEY_ROTATED = ErrorCode("API_KEY_ROTATED", 409, "This API key was rotated already")
 TOO_MANY_API_KEYS = ErrorCode("TOO_MANY_API_KEYS", 409, "There are as many API keys as one user can have: revoke one")
+VERIFICATION_EXISTS = ErrorCode(
+    "VERIFICATION_EXISTS", 409, "You are verified already, or for somebody else a verification is open"
+)
 PHONE_EXISTS = ErrorCode("PHONE_EXISTS", 409, "An account with this phone number exists")
 SIGN_UP_REQUIRED = ErrorCode("SIGN_UP_REQUIRED", 409, "There is no account with this phone number yet: sign up with it")
 STATUS_NOT_POSSIBLE = ErrorCode(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from core.base.errors import FILE_TOO_LARGE, ErrorCode
+from core.base.errors import FILE_TOO_LARGE, VERIFICATION_REQUIRED, ErrorCode
 from core.base.events import ClientEvent
 from core.limits.weights import Weight
 from core.market.dialect import DEFAULT, Dialect
@@ -45,6 +45,7 @@ class Route:
     `weight`: the cost of the call in the caller's `messages` rate, which sockets share; see core/limits/weights.py.
     `searches_messages`: left out in markets with sealed messages.
     `scope`: API keys with this scope may make the call; "": none may.
+    `verified`: the kind of verification that the caller needs; "": none. See core/verification.
     `keeps_answer`: a repeat with the same Idempotency-Key gets the stored answer; see core/work/idempotency.py.
     """
 
@@ -61,6 +62,7 @@ class Route:
     searches_messages: bool = False
     is_at_root: bool = False
     scope: str = ""
+    verified: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +161,11 @@ def at_root(route: Route) -> Route:
 def by_key(route: Route, scope: str) -> Route:
     """Return the route of a call that programs may make, too, with an API key for this scope."""
     return replace(route, scope=scope)
+
+
+def by_verified(route: Route, kind: str) -> Route:
+    """Return the route of a call that only users may make who are verified so."""
+    return replace(route, verified=kind, errors=(*route.errors, VERIFICATION_REQUIRED))
 
 
 def delete(

@@ -16,6 +16,8 @@ from core.notifications import devices, notifications, preferences
 from core.platform.db import Run
 from core.review_queue import table as review_queue
 from core.support import agents, tickets
+from core.texting import sent
+from core.verification import requests as verifications
 from core.work import audit, dead_jobs, idempotency
 from core.work.personal_data import PersonalData, rows_of
 
@@ -32,6 +34,7 @@ CORE: tuple[PersonalData, ...] = (
     links.PERSONAL_DATA,
     api_keys.PERSONAL_DATA,
     codes.PERSONAL_DATA,
+    sent.PERSONAL_DATA,
     email_changes.PERSONAL_DATA,
     idempotency.PERSONAL_DATA,
     devices.PERSONAL_DATA,
@@ -49,6 +52,7 @@ CORE: tuple[PersonalData, ...] = (
     QUOTAS,
     files.PERSONAL_DATA,
     reviews.PERSONAL_DATA,
+    verifications.PERSONAL_DATA,
     audit.PERSONAL_DATA,
     dead_jobs.PERSONAL_DATA,
     notifications.PERSONAL_DATA,

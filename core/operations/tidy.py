@@ -15,6 +15,8 @@ from core.platform.db import Pool, Run, Scalar
 from core.platform.tokens import REFRESH_LIFETIME
 from core.review_queue import queue
 from core.review_queue import table as review_tasks
+from core.texting import sent
+from core.verification import requests as verifications
 from core.work import dead_jobs, idempotency
 
 BATCH = 1000
@@ -35,6 +37,9 @@ OLD: tuple[tuple[Run | Scalar[int], timedelta], ...] = (
     (reports.FORGET, reports.KEPT),
     (review_tasks.FORGET, queue.KEPT),
     (quotas.FORGET, quotas.KEPT),
+    (sent.FORGET, sent.KEPT),
+    (verifications.EXPIRE, verifications.LATE),
+    (verifications.FORGET, verifications.KEPT),
     (dead_jobs.FORGET, timedelta(days=90)),
     (feeds.HASH_TOKENS, timedelta(days=1)),
 )

@@ -1,12 +1,15 @@
 """What a marketplace decides about accounts beside their passwords: a value of its policy for each; none: it has none of it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import accumulate
 from typing import Final, Literal, TypeAlias, TypeVar
 
 from core.limits.budget import Rate, Window
+from core.text.templates import CODE, TextTemplate
 
+Channel: TypeAlias = Literal["sms", "whatsapp"]
 Status: TypeAlias = Literal["active", "pending", "suspended", "banned"]  # see core/accounts/status/states.py
 Rules = TypeVar("Rules")
 
@@ -17,6 +20,41 @@ DAY: Final = 24 * HOUR
 # Seconds until a number gets the next code, and the one after it: they grow, and begin anew when nobody has asked for a while.
 WAITS: Final = (60, 120, 240, 480)
 RESENDS: Final = tuple(Window(f"otp-resend-{n}", n, seconds) for n, seconds in enumerate(accumulate(WAITS), 1))
+
+
+@dataclass(frozen=True)
+class TextRules:
+    """What is texted, and how.
+
+    `channels`: in the order in which they are tried, the next one when a text was not taken, has failed, or was not delivered
+    within `patience`, which is less than the wait for the next code. `code`: the text of codes; `templates`: all others.
+    `callback`: the path of the call that takes the delivery states of SMS; "": they are not asked for. `a_day`: texts of the
+    market, those with codes and others apart.
+    """
+
+    channels: tuple[Channel, ...] = ("sms",)
+    patience: timedelta = timedelta(seconds=45)
+    code: TextTemplate = CODE
+    templates: tuple[TextTemplate, ...] = ()
+    callback: str = ""
+    a_day: Rate = field(default=Rate("texts", count=10_000, seconds=DAY))
+
+    def problems(self, title: str) -> Iterator[str]:
+        """Yield what is wrong with the texts of a market with this title."""
+        yield from self.code.problems({"code": "0" * 6, "title": title, "minutes": "10"}, most_parts=1)
+        for template in self.templates:
+            yield from template.problems()
+        names = [one.name for one in (self.code, *self.templates)]
+        if len(set(names)) < len(names):
+            yield "texts: two have the same name"
+        if self.patience.total_seconds() >= WAITS[0]:
+            yield "texts: a further channel would bring a code that the next one has replaced by then"
+        if "sms" not in self.channels:
+            yield from (
+                f"text {one.name!r}: has no channel" for one in (self.code, *self.templates) if not one.whatsapp
+            )
+        if "sms" in self.channels[:-1] and not self.callback:
+            yield "texts: without a callback nobody learns that an SMS has failed, so that another channel is tried"
 
 
 @dataclass(frozen=True)
@@ -32,6 +70,7 @@ class OtpRules:
 
     calling_codes: frozenset[int]
     region: str | None = None
+    texts: TextRules = field(default=TextRules())
     signs_up: bool = True
     number: Window = field(default=Window("otp-number", count=10, seconds=DAY))
     block: Rate = field(default=Rate("otp-block", count=30, seconds=HOUR))

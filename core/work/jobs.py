@@ -15,6 +15,7 @@ from config.settings import Settings
 from core.platform.observability import logs, tracing
 from core.platform.redis_pool import redis_pool
 from core.platform.sealing.sealing import Sealing
+from core.work.account_rules import Channel
 
 # How long a job waits for a worker; arq would forget it after a day.
 KEPT = timedelta(days=30)
@@ -79,7 +80,7 @@ class MailVerification(Job, frozen=True):
 class TextCode(Job, frozen=True):
     """Send a code to a phone: to that of an account, or `to_anybody`; the caller does not learn whether there is one.
 
-    `user_id`: the user who wants the number to be hers.
+    `user_id`: the user who wants the number to be hers. `channel`: the one to try first, if not the market's; `language`: hers.
     """
 
     is_secret = True  # a number
@@ -89,16 +90,42 @@ class TextCode(Job, frozen=True):
     purpose: str
     to_anybody: bool
     user_id: str | None = None
+    channel: str = ""
+    language: str = ""
+
+
+class TextUser(Job, frozen=True):
+    """Text a user at the number that is hers at the time of sending; none if she has none any more."""
+
+    is_secret = True
+
+    market: str
+    user_id: str
+    template: str
+    language: str
+    values: dict[str, str]
+    ways: list[tuple[Channel, str]]
 
 
 class SendText(Job, frozen=True):
-    """Send a text message, unless it is too late for it."""
+    """Send a text message, unless it is too late for it.
+
+    `ways`: the channels to try, and the ids that the text has there (core/texting/sent.py); the first is tried now, if that of id
+    `after` was not delivered. Without `ways` it is of the previous version.
+    """
 
     is_secret = True
 
     phone: str
     text: str
     until: datetime
+    market: str = ""
+    ways: list[tuple[Channel, str]] = []
+    after: str = ""
+    user_id: str | None = None
+    template: str = ""
+    language: str = ""
+    values: dict[str, str] = {}
 
 
 class FinishErasure(Job, frozen=True):

@@ -50,6 +50,13 @@ class FilePurpose(Protocol):
     def name(self) -> str: ...
 
 
+class VerificationKind(Protocol):
+    """The name of a kind of identity verifications. The rest is in `Kind` of core/verification/kinds.py, above this floor."""
+
+    @property
+    def name(self) -> str: ...
+
+
 class KindOfReview(Protocol):
     """The name of a kind of review tasks. The rest is in `ReviewKind` of core/review_queue/kinds.py, above this floor."""
 
@@ -139,6 +146,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     may_converse: MayConverse = anybody
     purposes: tuple[FilePurpose, ...] = ()
     review_kinds: tuple[KindOfReview, ...] = ()
+    verifications: tuple[VerificationKind, ...] = ()
     notices: tuple[Notice, ...] = ()
     still_so: Mapping[str, Scalar[bool]] = msgspec.field(default_factory=dict[str, Scalar[bool]])
     personal_data: tuple[PersonalData, ...] = ()
@@ -168,7 +176,6 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     password_reset: MailRates = mails("password-reset")
     email_change: MailRates = mails("email-change")
 
-    @property
     @property
     def seals(self) -> bool:
         """Whether anything is encrypted at rest."""

@@ -8,4 +8,4 @@ from tests.bazaar.dialect import DIALECT
 from tests.bazaar.policy import POLICY
 from tests.bazaar.routes import ROUTES
 
-MARKETPLACE = Marketplace(POLICY, ROUTES, prefixes=("/api/v1", "/api"), dialect=DIALECT)
+MARKETPLACE: Marketplace = Marketplace(POLICY, ROUTES, prefixes=("/api/v1", "/api"), dialect=DIALECT)

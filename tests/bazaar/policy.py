@@ -3,13 +3,16 @@
 from datetime import timedelta
 from uuid import UUID
 
-from core.files import MB, Purpose, kinds
+from core.accounts import identity
+from core.files import MB, File, Purpose, kinds
 from core.limits.budget import Rate, Window
 from core.limits.quotas import Quota
 from core.market.personal_data import CORE
 from core.notifications.notifications import MESSAGE_RECEIVED
-from core.platform.db import Connection, Run
+from core.platform.db import Connection, Db, Run
 from core.support.desk import TICKET_ASSIGNED
+from core.verification.kinds import Kind
+from core.verification.local import LocalProvider
 from core.work.account_rules import ApiKeyRules, OAuthRules, OtpRules
 from core.work.notices import Notice
 from core.work.personal_data import PersonalData, rows_of
@@ -17,6 +20,13 @@ from core.work.policy import LoginRates, PasswordRules, Policy
 from core.work.rules.support import SupportRules
 from tests.bazaar import queries
 from tests.bazaar.capabilities import review_kinds
+from tests.bazaar.texts import TEXTS
+
+
+async def is_seller(db: Db, user_id: UUID, _file: File) -> bool:
+    """Let sellers look at each other's papers."""
+    return await identity.ROLE_OF(db, user_id, "bazaar") in SELLERS
+
 
 BUYERS, SELLERS = frozenset({"buyer"}), frozenset({"seller"})
 CUSTOMERS = BUYERS | SELLERS
@@ -38,6 +48,10 @@ MEMBERS = PersonalData(
 )
 LISTINGS_A_DAY = Quota("listings", 20, "day", "Asia/Riyadh")
 PICTURE = Purpose("picture", kinds(1 * MB, "image/png"), may_read=None)
+IDENTITY, SHOP = "identity", "shop"
+VERIFIED = Notice("verified", "Verification", "Your verification is {state}", "verification")
+LOCAL = LocalProvider()
+PAPERS = Purpose("papers", kinds(1 * MB, "image/png"), may_read=is_seller)
 
 
 async def joined(db: Connection, user_id: UUID, _role: str) -> None:
@@ -58,17 +72,21 @@ POLICY = Policy(
     per_user=Rate("user", count=60, seconds=60),
     login=LoginRates(address=Window("login", count=3, seconds=60)),
     uploads=Rate("uploads", count=20, seconds=60 * 60),
-    purposes=(PICTURE,),
+    purposes=(PICTURE, PAPERS),
+    verifications=(
+        Kind(IDENTITY, provider=LOCAL, claims=frozenset({"name"}), notice=VERIFIED),
+        Kind(SHOP, documents=PAPERS.name, notice=VERIFIED),
+    ),
     passwords=PasswordRules(min_length=12),
     issuer="https://bazaar.example",
     audience="bazaar-app",
     joined=joined,
     may_converse=lambda role, other: role != other,
-    otp=OtpRules(calling_codes=frozenset({1}), region="US"),
+    otp=OtpRules(calling_codes=frozenset({1}), region="US", texts=TEXTS),
     oauth=OAuthRules(
         frozenset({"google", "apple"}), callback="/bazaar/api/v1/auth/oauth/{provider}/callback", roles=BUYERS
     ),
     api_keys=ApiKeyRules("baz", frozenset({"listings"})),
-    notices=(MESSAGE_RECEIVED, LISTING_SOLD, TICKET_ASSIGNED),
+    notices=(MESSAGE_RECEIVED, LISTING_SOLD, TICKET_ASSIGNED, VERIFIED),
     personal_data=(LISTINGS, MEMBERS, *CORE),
 )

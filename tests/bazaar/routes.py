@@ -4,7 +4,7 @@ from core.market.endpoints import auth, conversations, health, messages, notific
 from core.market.endpoints.accounts import api_keys, oauth, phones
 from core.market.market import PUBLIC, FilePart, Route, at_root, by_key, create, delete, get, patch, post
 from tests.bazaar import handlers
-from tests.bazaar.capabilities import near, quotas, review, tickets
+from tests.bazaar.capabilities import near, quotas, review, texting, tickets, verification
 from tests.bazaar.policy import ROLES, SELLERS
 
 CONVERSATION = "/conversations/{conversation_id}"
@@ -69,4 +69,6 @@ ROUTES: tuple[Route, ...] = (
     *tickets.ROUTES,
     *quotas.ROUTES,
     *near.ROUTES,
+    *texting.ROUTES,
+    *verification.ROUTES,
 )

@@ -19,6 +19,7 @@ from core.base.clock import now
 from core.base.ids import BigintIds, uuid7
 from core.platform.db import transaction
 from tests.bazaar.capabilities import review_story, tickets_story
+from tests.bazaar.stories import texting, verification
 from tests.contract.story.matrix import EVERYBODY, ONE_ROLE, OWN, THEIRS
 from tests.contract.story.telling import Story
 from tests.flow.api.conftest import PASSWORD, Api, Caller
@@ -69,6 +70,8 @@ MATRIX: dict[tuple[str, str], str] = {
     ("PATCH", "/notifications/read-all"): OWN,
     ("PATCH", "/notifications/{notification_id}/read"): THEIRS,
     **tickets_story.MATRIX,
+    **texting.MATRIX,
+    **verification.MATRIX,
 }
 
 
@@ -85,6 +88,8 @@ async def tell(api: Api, env: Environment, make: Callable[..., Story] = Story) -
     await _tell_of_messages(story)
     await review_story.tell(story)
     await tickets_story.tell(story)
+    await texting.tell(story)
+    await verification.tell(story)
     root = Caller(api.client, "/bazaar")
     for path in ("/healthz", "/readyz", "/api/version"):
         await story.call(root, "GET", path)

@@ -15,6 +15,7 @@ from core.accounts import alerts
 from core.chat import blocking, invitations
 from core.limits.budget import Rate
 from core.messages import search as message_search
+from core.verification.kinds import Kind
 from core.work import account_rules as phones
 from core.work.policy import MAILS
 from core.work.rules import support
@@ -99,6 +100,8 @@ FIGURES: dict[str, Sequence[float]] = {
     "`otp-block`, `otp-address`, `otp-country`": counts(
         HOUR, phones.OtpRules.block, phones.OtpRules.address, phones.OtpRules.country
     ),
+    "`texts`": counts(DAY, phones.TextRules.a_day),
+    "`identity`, `identity-address`": counts(HOUR, Kind("x").starts, Kind("x").from_address),
     "`otp-wrong-address`": window(phones.OtpRules.wrong_of_address),
     "`uploads`, `export`": counts(HOUR, POLICY.uploads, POLICY.exports),
     "`invitations`": [invitations.INVITATIONS.count, 1, round(invitations.INVITATIONS.interval / MINUTE)],

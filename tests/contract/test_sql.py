@@ -75,7 +75,7 @@ def _row_problems(columns: list[tuple[str, str]], row: type[msgspec.Struct]) -> 
     return [
         f"{row.__name__}.{name} is {hints[name]}, the column is {kind}"
         for name, kind in columns
-        if TYPES[kind] is not _plain(hints[name])
+        if _plain(hints[name]) not in (TYPES[kind], dict if kind == "jsonb" else TYPES[kind])
     ]
 
 

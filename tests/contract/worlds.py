@@ -80,7 +80,12 @@ async def serve(world: World, settings: Settings) -> AsyncIterator[Served]:
             await with_large_ids(settings, world.market.name)
         async with login_provider() as provider:
             settings = msgspec.structs.replace(
-                settings, marketplaces=(world.market.name,), oauth_local_url=provider.url
+                settings,
+                marketplaces=(world.market.name,),
+                oauth_local_url=provider.url,
+                twilio_token="a token",
+                whatsapp_app_secret="a secret",
+                whatsapp_verify_token="typed",
             )
             async with (
                 open_environment(settings, world.market.name) as env,

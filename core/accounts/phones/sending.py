@@ -7,48 +7,67 @@ from core.accounts import known_devices
 from core.accounts.contacts import PHONE, forms
 from core.accounts.phones.accounts import LOGIN_BY_PHONE
 from core.accounts.phones.numbers import Number, checked, subject
+from core.base import errors
+from core.limits.budget import Rate
 from core.work import rate_limits as limits
-from core.work.account_rules import RESENDS, required
+from core.work.account_rules import RESENDS, OtpRules, required
 from core.work.context import Ctx
 from core.work.jobs import TextCode
 
 LOGIN: Final = "phone login"
 CONFIRM: Final = "phone confirmation"
+CODES: Final = "codes"  # what the day's texts with codes count for
 
 
-async def send_code(ctx: Ctx, phone: str) -> None:
+async def send_code(ctx: Ctx, phone: str, channel: str = "", language: str = "") -> None:
     """Have a code sent that logs in or signs up; neither answer nor time tell whether there is an account.
 
-    Raises VALIDATION_ERROR, and RATE_LIMITED with the seconds until this number gets the next code.
+    `channel`: the one to try first; "": the market's. Raises VALIDATION_ERROR, and RATE_LIMITED with the seconds until this
+    number gets the next code.
     """
-    rules = required(ctx.policy.otp)
-    number = checked(phone, rules)
-    await _take(ctx, number)
-    await ctx.resources.jobs.enqueue(TextCode(ctx.policy.name, number.e164, LOGIN, to_anybody=rules.signs_up))
+    number, is_open = await _counted(ctx, phone, channel), required(ctx.policy.otp).signs_up
+    job = TextCode(ctx.policy.name, number.e164, LOGIN, to_anybody=is_open, channel=channel, language=language)
+    await ctx.resources.jobs.enqueue(job)
 
 
-async def send_confirmation(ctx: Ctx, phone: str) -> None:
+async def send_confirmation(ctx: Ctx, phone: str, channel: str = "", language: str = "") -> None:
     """Have a code sent that makes a number the caller's; raises as `send_code` does.
 
     Also to a number that has another account: only whoever has it learns that.
     """
-    number = checked(phone, required(ctx.policy.otp))
-    await _take(ctx, number)
-    await ctx.resources.jobs.enqueue(
-        TextCode(ctx.policy.name, number.e164, CONFIRM, to_anybody=True, user_id=str(ctx.user.id))
-    )
+    number = await _counted(ctx, phone, channel)
+    job = TextCode(ctx.policy.name, number.e164, CONFIRM, True, str(ctx.user.id), channel, language)
+    await ctx.resources.jobs.enqueue(job)
 
 
-async def _take(ctx: Ctx, number: Number) -> None:
-    """Count a code for all whom it counts for, or for nobody; raises RATE_LIMITED."""
+async def take_text(ctx: Ctx, number: Number) -> None:
+    """Count a text without a code in budgets of its own: texts that people cause use up nobody's codes. Raises RATE_LIMITED."""
+    rules, keys, kind = required(ctx.policy.otp), ctx.resources.keys, "text"
+    itself, block = subject(keys, number.e164), subject(keys, number.block)
+    of_number = [(rules.number, f"{kind} {itself}"), (rules.block, f"{kind} {block}")]
+    of_others = [(rules.address, ctx.remote), (rules.country, f"{kind} {number.country}")]
+    await limits.take_all(ctx, *of_number, *of_others, *_of_market(rules, kind))
+
+
+async def _counted(ctx: Ctx, phone: str, channel: str) -> Number:
+    """Return the number, and count a code for all whom it counts for, or for nobody; raises as `send_code` does."""
     rules, keys = required(ctx.policy.otp), ctx.resources.keys
+    if channel and channel not in rules.texts.channels:
+        raise errors.invalid("channel", f"Must be one of: {', '.join(rules.texts.channels)}")
+    number = checked(phone, rules)
     itself, block = subject(keys, number.e164), subject(keys, number.block)
     # Where its owner has logged in before, codes count apart: strangers cannot use up hers.
     if known := await _known_device(ctx, number):
         itself = f"{itself} {known}"
     of_number = [(rate, itself) for rate in (*RESENDS, rules.number)]
     of_others = [(rules.block, block), (rules.address, ctx.remote), (rules.country, str(number.country))]
-    await limits.take_all(ctx, *of_number, *of_others)
+    await limits.take_all(ctx, *of_number, *of_others, *_of_market(rules, CODES))
+    return number
+
+
+def _of_market(rules: OtpRules, kind: str) -> list[tuple[Rate, str]]:
+    """Return what a text counts for in the whole market: once for each channel that may be paid for."""
+    return [(rules.texts.a_day, kind)] * len(rules.texts.channels)
 
 
 async def _known_device(ctx: Ctx, number: Number) -> UUID | None:

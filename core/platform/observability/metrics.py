@@ -52,6 +52,9 @@ class Metrics:
         )
         for outcome in PICTURE_OUTCOMES:
             self.pictures.labels(outcome)
+        self.texts = Counter(
+            "greenroom_texts", "Text messages, by channel and state", ["channel", "state"], registry=self.registry
+        )
         self.ready = Gauge(
             "greenroom_ready", "Whether it can do this part of its work", ["check"], registry=self.registry
         )

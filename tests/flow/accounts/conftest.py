@@ -20,8 +20,8 @@ from tests.flow.api.conftest import generous as generous
 from tests.flow.conftest import PATIENCE, Environment
 from tests.flow.workers.conftest import Mailbox
 from tests.flow.workers.conftest import mailbox as mailbox
-from workers import sms
 from workers.app import Worker, open_worker
+from workers.texting import providers
 
 # Of the range that films use.
 PHONE, OTHER_PHONE = "+12025550101", "+12025550102"
@@ -42,8 +42,9 @@ class Texts:
 
     sent: asyncio.Queue[Text] = field(default_factory=asyncio.Queue)
 
-    async def send(self, _sender: sms.Printer, to: str, text: str) -> None:
-        self.sent.put_nowait(Text(to, re.findall(r"\b\d{6}\b", text)[0]))
+    async def send(self, text: providers.Text) -> str:
+        self.sent.put_nowait(Text(text.to, re.findall(r"\b\d{6}\b", text.body)[0]))
+        return ""
 
     async def next(self) -> Text:
         """Return the next message."""
@@ -60,7 +61,7 @@ def settings(settings: Settings, mailbox: Mailbox) -> Settings:
 def texts(monkeypatch: pytest.MonkeyPatch) -> Texts:
     """Return what takes the place of the printing."""
     texts = Texts()
-    monkeypatch.setattr(sms.Printer, "send", lambda sender, to, text: texts.send(sender, to, text))
+    monkeypatch.setattr(providers.Printer, "send", lambda _printer, text: texts.send(text))
     return texts
 
 

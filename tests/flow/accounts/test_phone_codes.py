@@ -18,8 +18,9 @@ from core.work.jobs import SendText, TextCode
 from core.work.rate_limits import RateLimitedError
 from tests.flow.accounts.conftest import OTHER_PHONE, PHONE, RULES, Phones, Texts
 from tests.flow.conftest import Environment, at_bazaar
-from workers.phones import send_text, text_code
-from workers.sms import Printer
+from workers.texting.phones import text_code
+from workers.texting.providers import Printer
+from workers.texting.sending import send_text
 
 pytestmark = at_bazaar
 FAR_AWAY = "+14155550101"  # of another ten thousand numbers
@@ -112,15 +113,11 @@ async def test_without_sign_ups_a_number_without_an_account_is_answered_the_same
     assert phones.texts.sent.empty()
 
 
-async def test_a_text_that_comes_too_late_is_not_sent(texts: Texts) -> None:
+async def test_a_text_that_comes_too_late_is_not_sent(texts: Texts, env: Environment) -> None:
     for late, count in ((timedelta(minutes=-1), 0), (timedelta(minutes=1), 1)):
-        await send_text(Printer(), SendText(PHONE, "123456", clock.now() + late))
+        job = SendText(PHONE, "123456", clock.now() + late)
+        await send_text(env.resources, {"sms": Printer()}, job)
         assert texts.sent.qsize() == count
-
-
-async def test_the_sender_of_developers_prints_the_message(capsys: pytest.CaptureFixture[str]) -> None:
-    await Printer().send(PHONE, "123456 is your code")
-    assert f"text message to {PHONE}\n123456 is your code\n" in capsys.readouterr().out
 
 
 async def test_codes_that_expired_are_forgotten_by_the_tidying(phones: Phones, env: Environment) -> None:

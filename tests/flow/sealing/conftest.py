@@ -38,7 +38,7 @@ from tests.flow.onswift.walk.marks import all_places
 from tests.flow.workers.conftest import Mailbox
 from tests.flow.workers.conftest import mailbox as mailbox
 from tests.policies import with_policy
-from workers import sms
+from workers.texting.providers import Printer, Text
 
 IDS = BigintIds("bazaar")
 OLD_KEY, NEW_KEY, INDEX_KEY = "11" * 32, "22" * 32, "33" * 32
@@ -213,10 +213,11 @@ def texts(monkeypatch: pytest.MonkeyPatch) -> asyncio.Queue[tuple[str, str]]:
     """Return the text messages that are sent."""
     sent: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
 
-    async def send(_sender: sms.Printer, to: str, text: str) -> None:
-        sent.put_nowait((to, text))
+    async def send(_sender: Printer, text: Text) -> str:
+        sent.put_nowait((text.to, text.body))
+        return ""
 
-    monkeypatch.setattr(sms.Printer, "send", send)
+    monkeypatch.setattr(Printer, "send", send)
     return sent
 
 

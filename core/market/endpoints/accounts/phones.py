@@ -20,9 +20,11 @@ from core.work.context import Ctx
 
 
 class Phone(msgspec.Struct, frozen=True):
-    """A number, in whichever way it is written."""
+    """A number, in whichever way it is written. `channel`: how the code should come, if the marketplace lets one choose."""
 
     phone: Short
+    channel: Short = ""
+    language: Short = ""
 
 
 class PhoneLogIn(msgspec.Struct, frozen=True, rename="camel"):
@@ -39,6 +41,8 @@ class ChangePhone(msgspec.Struct, frozen=True):
 
     phone: Short
     password: Short | None = None
+    channel: Short = ""
+    language: Short = ""
 
 
 class PhoneCode(msgspec.Struct, frozen=True):
@@ -51,7 +55,7 @@ class PhoneCode(msgspec.Struct, frozen=True):
 @call(needs="otp")
 async def send_code(ctx: Ctx, body: Phone) -> Done:
     """Send a code to a phone that logs in, or signs up"""
-    await sending.send_code(ctx, body.phone)
+    await sending.send_code(ctx, body.phone, body.channel, body.language)
     return Done("Code sent")
 
 
@@ -68,7 +72,7 @@ async def log_in(ctx: Ctx, body: PhoneLogIn) -> LoggedIn:
 async def ask_phone_change(ctx: Ctx, body: ChangePhone) -> Done:
     """Send a code to a phone that makes its number the user's"""
     await identity.require_recent_login(ctx, body.password)
-    await sending.send_confirmation(ctx, body.phone)
+    await sending.send_confirmation(ctx, body.phone, body.channel, body.language)
     return Done("Code sent")
 
 

@@ -1,0 +1,1 @@
+"""Calls about who a user is."""

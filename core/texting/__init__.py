@@ -1,0 +1,1 @@
+"""Text messages: which were sent and what became of them, and those to users."""

@@ -1,0 +1,1 @@
+"""Text messages on their way out, by SMS and WhatsApp."""
