@@ -1,6 +1,7 @@
 """Gauges of the review queue: what is open and how old it is. All workers report the same figures."""
 
 from collections.abc import Iterable
+from functools import partial
 
 from core.base import clock
 from core.platform.db import Db
@@ -16,21 +17,17 @@ class ReviewGauges:
 
     def __init__(self, metrics: Metrics, policies: Iterable[Policy]) -> None:
         self._counted: dict[tuple[str, str], OpenTasks] = {}
-        for market, kind in ((policy.name, one.name) for policy in policies for one in kinds_of(policy)):
-            self._watch(metrics, market, kind)
+        for queue in ((policy.name, kind.name) for policy in policies for kind in kinds_of(policy)):
+            labels = dict(zip(("market", "kind"), queue, strict=True))
+            metrics.watch("greenroom_review_tasks", "Undecided review tasks", partial(self._tasks, queue), **labels)
+            metrics.watch("greenroom_review_oldest_seconds", "Age of the oldest", partial(self._age, queue), **labels)
 
     async def count(self, db: Db) -> None:
         """Count again."""
         self._counted = {(one.market, one.kind): one for one in await statistics.UNDECIDED(db, None)}
 
-    def _watch(self, metrics: Metrics, market: str, kind: str) -> None:
-        def tasks() -> float:
-            one = self._counted.get((market, kind))
-            return one.open + one.parked if one else 0
+    def _tasks(self, queue: tuple[str, str]) -> float:
+        return one.open + one.parked if (one := self._counted.get(queue)) else 0
 
-        def age() -> float:
-            one = self._counted.get((market, kind))
-            return (clock.now() - one.oldest_at).total_seconds() if one else 0
-
-        metrics.watch("greenroom_review_tasks", "Undecided review tasks", tasks, market=market, kind=kind)
-        metrics.watch("greenroom_review_oldest_seconds", "Age of the oldest of them", age, market=market, kind=kind)
+    def _age(self, queue: tuple[str, str]) -> float:
+        return (clock.now() - one.oldest_at).total_seconds() if (one := self._counted.get(queue)) else 0

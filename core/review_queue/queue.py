@@ -81,7 +81,6 @@ async def take_next(ctx: Ctx, reviewer: Reviewer, queues: list[str]) -> ReviewTa
     Raises TOO_MANY_REVIEW_TASKS.
     """
     async with unit_of_work(ctx) as work:
-        await _lock_reviewer(work, reviewer)
         await _require_room(work, reviewer)
         id = await table.TAKE_NEXT(work.db, reviewer.id, queues, LEASE)
         if id is None:
@@ -95,12 +94,10 @@ async def take(ctx: Ctx, reviewer: Reviewer, task_id: UUID) -> ReviewTask:
     """Take a task, or renew one's lease of it; raises as `locked`, REVIEW_TASK_DECIDED, TOO_MANY_REVIEW_TASKS."""
     _, policy, _ = await visible(ctx.db, reviewer, task_id)
     async with unit_of_work(replace(ctx, policy=policy)) as work:
-        await _lock_reviewer(work, reviewer)
+        await _require_room(work, reviewer, task_id)
         before = await locked(work.db, reviewer, task_id)
         if before.decided_at:
             raise decided_already(before)
-        if not before.is_mine:
-            await _require_room(work, reviewer)
         await table.HOLD(work.db, reviewer.id, task_id, LEASE)
         task = await _now(work, reviewer, task_id)
         if not before.is_mine:
@@ -133,13 +130,10 @@ def decided_already(task: ReviewTask) -> errors.AppError:
     return errors.REVIEW_TASK_DECIDED.error(f"{task.decided_by} has decided this task: {task.state}", details)
 
 
-async def _lock_reviewer(work: UnitOfWork, reviewer: Reviewer) -> None:
-    """Let a reviewer who takes two at once wait for herself, so that they are counted; she waits for nobody else."""
+async def _require_room(work: UnitOfWork, reviewer: Reviewer, task_id: UUID | None = None) -> None:
+    """Raise TOO_MANY_REVIEW_TASKS if she holds so many besides this one. Who takes two at once waits for herself only."""
     await table.LOCK_REVIEWER(work.db, f"reviewer {reviewer.id}")
-
-
-async def _require_room(work: UnitOfWork, reviewer: Reviewer) -> None:
-    if (await table.HELD(work.db, reviewer.id) or 0) >= MOST_HELD:
+    if (await table.HELD(work.db, reviewer.id, task_id) or 0) >= MOST_HELD:
         raise errors.TOO_MANY_REVIEW_TASKS.error()
 
 

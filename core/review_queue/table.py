@@ -123,7 +123,10 @@ APPEAL = Scalar(
     on conflict (appeal_of) do nothing returning id""",
 )
 LOCK_REVIEWER = Scalar(int, "select 1 from pg_advisory_xact_lock(hashtextextended($1, 0))")
-HELD = Scalar(int, "select count(*) from review_tasks t where t.held_by = $1 and t.held_until > now()")
+HELD = Scalar(
+    int,
+    "select count(*) from review_tasks t where t.held_by = $1 and t.held_until > now() and ($2::uuid is null or t.id <> $2)",
+)
 # The first task of these queues that nobody holds; those that others are taking at this moment are passed over, not waited for.
 TAKE_NEXT = Scalar(
     UUID,

@@ -177,7 +177,7 @@ HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
     (reports.COUNT, (None, True, None), {"reports_open"}),
     (reports.FORGET, (MOMENT, 100), {"reports_created"}),
     (review_tasks.TAKE_NEXT, ("operator:x", ["onswift/report"], MINUTES), {"review_tasks_queue", "review_tasks_pkey"}),
-    (review_tasks.HELD, ("operator:x",), {"review_tasks_held"}),
+    (review_tasks.HELD, ("operator:x", None), {"review_tasks_held"}),
     (review_tasks.UNDECIDED, ("operator:x", ["onswift/report"], True, False, 20, 0), {"review_tasks_queue"}),
     (review_tasks.DECIDED, ("operator:x", ["onswift/report"], False, 20, 0), {"review_tasks_decided"}),
     (review_tasks.OPEN_ABOUT, ("onswift", "report", USER), {"review_tasks_once"}),

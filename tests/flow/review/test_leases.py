@@ -2,15 +2,21 @@
 
 import asyncio
 from collections import Counter
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID
 
 import asyncpg
 import pytest
 
 from core.base.errors import AppError
 from core.base.ids import uuid7
-from core.platform.db import transaction
+from core.platform.db import UNAVAILABLE_ERRORS, transaction
 from core.review_queue import deciding, queue, table
-from core.review_queue.kinds import Reviewer
+from core.review_queue.kinds import Decision, Reviewer
+from core.review_queue.table import ReviewTask
+from core.work.unit_of_work import UnitOfWork
 from tests.bazaar.capabilities.review_kinds import LISTING
 from tests.flow.conftest import PATIENCE
 from tests.flow.review.conftest import QUEUES, Queue, code_of
@@ -119,7 +125,7 @@ async def test_one_person_holds_only_so_many_however_many_she_takes_at_once(
     refused = [one for one in tries if isinstance(one, AppError)]
     assert {one.kind.code for one in refused} == {"TOO_MANY_REVIEW_TASKS"}
     assert len(tries) - len(refused) == 3
-    assert await table.HELD(tasks.env.resources.db, ann.id) == 3
+    assert await table.HELD(tasks.env.resources.db, ann.id, None) == 3
     assert await queue.take_next(tasks.ctx, tasks.reviewer("bob"), QUEUES), "others are not affected"
     await tasks.let_leases_end()
     assert await queue.take_next(tasks.ctx, ann, QUEUES)
@@ -150,3 +156,49 @@ async def test_asked_twice_at_once_there_is_one_open_task(tasks: Queue) -> None:
     task, *_ = await queue.visible(tasks.env.resources.db, tasks.reviewer("ann"), ids[0])
     assert task.priority == 7, "each repeat raises it"
     assert LISTING.decisions[task.state] == ("approve", "reject", "hold")
+
+
+async def test_leases_that_end_too_early_for_everybody_let_no_task_be_decided_twice_or_lost(
+    tasks: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "LEASE", timedelta(milliseconds=1))
+    asked = {await tasks.ask() for _ in range(20)}
+
+    async def work(by: Reviewer) -> list[UUID]:
+        decided = []
+        while task := await queue.take_next(tasks.ctx, by, QUEUES):
+            with suppress(AppError):
+                await deciding.decide(tasks.ctx, by, task.id, "reject")
+                decided.append(task.id)
+        return decided
+
+    everybody = await asyncio.gather(*(work(tasks.reviewer(f"mod{n}")) for n in range(MODERATORS)))
+    assert Counter(id for ids in everybody for id in ids) == Counter(asked)
+
+
+async def test_a_decision_whose_connection_dies_before_the_commit_is_not_made_and_can_be_repeated(tasks: Queue) -> None:
+    async def die(work: UnitOfWork, task: ReviewTask, decision: Decision) -> None:
+        await LISTING.decided(work, task, decision)
+        await work.db.execute("select pg_terminate_backend(pg_backend_pid())")
+
+    id, ann = await tasks.ask(), tasks.reviewer("ann")
+    dying = replace(ann, queues={"bazaar/listing": (tasks.policy, replace(LISTING, decided=die))})
+    await queue.take(tasks.ctx, ann, id)
+    with pytest.raises(UNAVAILABLE_ERRORS):
+        await deciding.decide(tasks.ctx, dying, id, "approve")
+    task, *_ = await queue.visible(tasks.ctx.db, ann, id)
+    assert (task.state, task.is_mine) == ("open", True)
+    assert (await deciding.decide(tasks.ctx, ann, id, "approve")).state == "approve"
+
+
+async def test_who_holds_as_many_as_she_may_can_still_hold_on_to_each(
+    tasks: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "MOST_HELD", 2)
+    first, second, third = [await tasks.ask() for _ in range(3)]
+    ann = tasks.reviewer("ann")
+    for id in (first, second, first):
+        await queue.take(tasks.ctx, ann, id)
+    with pytest.raises(AppError) as caught:
+        await queue.take(tasks.ctx, ann, third)
+    assert code_of(caught) == "TOO_MANY_REVIEW_TASKS"

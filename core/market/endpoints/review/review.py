@@ -3,34 +3,11 @@
 from dataclasses import replace
 from uuid import UUID
 
-from core.base import clock
-from core.base.errors import (
-    APPEAL_NOT_POSSIBLE,
-    DECISION_NOT_POSSIBLE,
-    FORBIDDEN,
-    PRECONDITION_FAILED,
-    REVIEW_TASK_DECIDED,
-    REVIEW_TASK_NOT_FOUND,
-    REVIEW_TASK_TAKEN,
-    TOO_MANY_REVIEW_TASKS,
-)
+from core.base import clock, errors
 from core.base.paging import pagination
 from core.files.links import review_links
-from core.market.endpoints.review.structs import (
-    Appeal,
-    NewAppeal,
-    NewNote,
-    NextQuery,
-    NextTask,
-    Outcomes,
-    Picture,
-    ReviewDetails,
-    ReviewPage,
-    ReviewQuery,
-    TaskView,
-    Verdict,
-    Verdicts,
-)
+from core.market.endpoints.review import structs
+from core.market.endpoints.review.structs import ReviewDetails, ReviewPage, ReviewQuery, TaskView
 from core.market.traits import call
 from core.review_queue import deciding, kinds, queue, statistics, table
 from core.review_queue.kinds import Reviewer, StaffCtx
@@ -39,6 +16,8 @@ from core.review_queue.table import ReviewTask
 from core.text.fields import view_of
 from core.work.context import Ctx
 
+# Of what somebody else may hold or have decided.
+OF_A_TASK = (errors.REVIEW_TASK_NOT_FOUND, errors.REVIEW_TASK_TAKEN, errors.REVIEW_TASK_DECIDED, errors.FORBIDDEN)
 MOST_NOTES = 100
 MOST_HISTORY = 50
 
@@ -58,7 +37,7 @@ async def list_tasks(ctx: Ctx, query: ReviewQuery) -> ReviewPage:
     return ReviewPage([_view(by, row) for row in rows], pagination(query, total or 0))
 
 
-@call(REVIEW_TASK_NOT_FOUND)
+@call(errors.REVIEW_TASK_NOT_FOUND)
 async def get_task(ctx: Ctx, task_id: UUID) -> ReviewDetails:
     """Get a task: its pictures, its notes, and what was decided about its subject before"""
     by = _reviewer(ctx)
@@ -67,48 +46,46 @@ async def get_task(ctx: Ctx, task_id: UUID) -> ReviewDetails:
     others = await table.OF_SUBJECT(ctx.db, by.id, task.market, task.subject_id, names, MOST_HISTORY)
     links = await review_links(replace(ctx, policy=policy), task.subject_id)
     notes = await table.NOTES(ctx.db, task_id, MOST_NOTES)
-    pictures = [Picture(*one) for one in links]
+    pictures = [structs.Picture(*one) for one in links]
     return ReviewDetails(_view(by, task), pictures, notes, [one for one in others if one.id != task_id])
 
 
-@call(TOO_MANY_REVIEW_TASKS)
-async def take_next(ctx: Ctx, query: NextQuery) -> NextTask:
+@call(errors.TOO_MANY_REVIEW_TASKS)
+async def take_next(ctx: Ctx, query: structs.NextQuery) -> structs.NextTask:
     """Take the next task that nobody holds, by priority and age, for ten minutes"""
     by = _reviewer(ctx)
     task = await queue.take_next(ctx, by, _chosen(by, query.market, query.kind))
-    return NextTask(_view(by, task) if task else None)
+    return structs.NextTask(_view(by, task) if task else None)
 
 
-@call(REVIEW_TASK_NOT_FOUND, REVIEW_TASK_TAKEN, REVIEW_TASK_DECIDED, TOO_MANY_REVIEW_TASKS, FORBIDDEN)
+@call(*OF_A_TASK, errors.TOO_MANY_REVIEW_TASKS)
 async def take(ctx: Ctx, task_id: UUID) -> TaskView:
     """Take a task for ten minutes, or hold it for ten more"""
     by = _reviewer(ctx)
     return _view(by, await queue.take(ctx, by, task_id))
 
 
-@call(REVIEW_TASK_NOT_FOUND)
+@call(errors.REVIEW_TASK_NOT_FOUND)
 async def release(ctx: Ctx, task_id: UUID) -> TaskView:
     """Give a task back to the queue"""
     by = _reviewer(ctx)
     return _view(by, await queue.release(ctx, by, task_id))
 
 
-@call(
-    REVIEW_TASK_NOT_FOUND, REVIEW_TASK_TAKEN, REVIEW_TASK_DECIDED, DECISION_NOT_POSSIBLE, PRECONDITION_FAILED, FORBIDDEN
-)
-async def decide(ctx: Ctx, task_id: UUID, body: Verdict) -> TaskView:
+@call(*OF_A_TASK, errors.DECISION_NOT_POSSIBLE, errors.PRECONDITION_FAILED)
+async def decide(ctx: Ctx, task_id: UUID, body: structs.Verdict) -> TaskView:
     """Decide a task that one holds, or nobody"""
     by = _reviewer(ctx)
     return _view(by, await deciding.decide(ctx, by, task_id, body.decision, body.note, body.version))
 
 
-async def decide_many(ctx: Ctx, body: Verdicts) -> Outcomes:
+async def decide_many(ctx: Ctx, body: structs.Verdicts) -> structs.Outcomes:
     """Decide several tasks alike; each is answered on its own"""
-    return Outcomes(await deciding.decide_many(ctx, _reviewer(ctx), body.ids, body.decision, body.note))
+    return structs.Outcomes(await deciding.decide_many(ctx, _reviewer(ctx), body.ids, body.decision, body.note))
 
 
-@call(REVIEW_TASK_NOT_FOUND, statuses=(204,))
-async def add_note(ctx: Ctx, task_id: UUID, body: NewNote) -> None:
+@call(errors.REVIEW_TASK_NOT_FOUND, statuses=(204,))
+async def add_note(ctx: Ctx, task_id: UUID, body: structs.NewNote) -> None:
     """Note something about a task, for others who decide"""
     await queue.note(ctx, _reviewer(ctx), task_id, body.text)
 
@@ -118,10 +95,10 @@ async def get_statistics(ctx: Ctx) -> ReviewStatistics:
     return await statistics.of_queues(ctx.db, list(_reviewer(ctx).queues), clock.now() - SINCE)
 
 
-@call(REVIEW_TASK_NOT_FOUND, APPEAL_NOT_POSSIBLE, statuses=(201,))
-async def appeal(ctx: Ctx, task_id: UUID, body: NewAppeal) -> Appeal:
+@call(errors.REVIEW_TASK_NOT_FOUND, errors.APPEAL_NOT_POSSIBLE, statuses=(201,))
+async def appeal(ctx: Ctx, task_id: UUID, body: structs.NewAppeal) -> structs.Appeal:
     """Have somebody else decide again about a decision that is about oneself"""
-    return Appeal(await deciding.appeal(ctx, task_id, body.reason))
+    return structs.Appeal(await deciding.appeal(ctx, task_id, body.reason))
 
 
 def _reviewer(ctx: Ctx) -> Reviewer:
