@@ -192,8 +192,8 @@ async def set_state(ctx: Ctx, id: UUID, state: State) -> TicketRow:
             desk.says[id] = state.replace("_", " ")
             await desk.work.record("ticket.state", id, state=state)
     # Another agent may have it now, if the one who reopened it has no room.
-    row = await ONE["supervisor"](ctx.db, ctx.user.id, ctx.policy.name, id)
-    return found(row, errors.TICKET_NOT_FOUND.error())
+    now = await ONE["supervisor"](ctx.db, ctx.user.id, ctx.policy.name, id)
+    return found(now, errors.TICKET_NOT_FOUND.error())
 
 
 async def assign(ctx: Ctx, id: UUID, agent_id: UUID | None) -> None:
