@@ -29,6 +29,7 @@ from core.work.unit_of_work import UnitOfWork, unit_of_work
 # Without its subject, which is the customer's own words: it would stay in the agent's list when the customer's data is erased.
 TICKET_ASSIGNED: Final = Notice("ticket_assigned", "New ticket", "A ticket is assigned to you", "ticket")
 NOBODY: Final = UUID(int=0)  # has joined by choice
+PLACED_AT_ONCE: Final = 20  # in one transaction, which keeps their conversations locked
 
 
 class TicketId(msgspec.Struct, frozen=True):
@@ -117,10 +118,13 @@ class Desk:
         self.touched.add(id)
         return bool(await MOVE(self.work.db, id, list(self.rules.agents), state, before, list(DONE), clock.now()))
 
-    async def place(self) -> None:
-        """Assign what waits to agents who have room."""
-        while id := await PLACE(self.work.db, self.ctx.policy.name, list(self.rules.agents)):
+    async def place(self) -> bool:
+        """Assign what waits to agents who have room; False: there may be more of it."""
+        for _ in range(PLACED_AT_ONCE):
+            if not (id := await PLACE(self.work.db, self.ctx.policy.name, list(self.rules.agents))):
+                return True
             self.touched.add(id)
+        return False
 
     async def settle(self) -> None:
         """Let the members of the conversations be customer and agent, and close those of closed tickets."""
@@ -158,9 +162,11 @@ async def open_desk(ctx: Ctx, *, places: bool = True) -> AsyncIterator[Desk]:
         await LOCK(work.db, ctx.policy.name)
         desk = Desk(ctx, work, rules)
         yield desk
-        if places:
-            await desk.place()
+        is_all = not places or await desk.place()
         await desk.settle()
+    if not is_all:
+        async with open_desk(ctx):
+            pass
 
 
 def rules_of(ctx: Ctx) -> SupportRules:

@@ -10,7 +10,7 @@ import pytest
 from core.base.errors import AppError
 from core.messages import sending
 from core.messages.sending import NewMessage
-from core.support import agents, following, tickets
+from core.support import agents, desk, following, tickets
 from core.support.states import NEXT
 from core.support.tickets import TicketRow
 from tests.flow.api.conftest import generous as generous
@@ -80,6 +80,17 @@ async def test_an_agent_who_comes_gets_what_waits_and_one_who_goes_keeps_what_sh
     assert [await support.agent_of(one.id) for one in waiting] == [agent.user.id] * 2 + [None]
     await agents.set_availability(agent, 5, is_available=False)
     assert [await support.agent_of(one.id) for one in waiting] == [agent.user.id] * 2 + [None]
+    assert await support.wrong() == []
+
+
+async def test_who_gets_many_at_once_gets_all_of_them_a_few_in_each_transaction(
+    support: Support, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk, "PLACED_AT_ONCE", 3)
+    waiting = [await support.ticket() for _ in range(8)]
+    agent = await support.agent(7)
+    given = [await support.agent_of(one.id) for one in waiting]
+    assert given == [agent.user.id] * 7 + [None]
     assert await support.wrong() == []
 
 
