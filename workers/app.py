@@ -35,6 +35,7 @@ from core.operations.tidy import tidy
 from core.platform.db import UNAVAILABLE_ERRORS
 from core.platform.observability import logs
 from core.privacy import erasure
+from core.webhooks import deliveries
 from core.work import dead_jobs
 from core.work.context import Ctx, Resources
 from core.work.jobs import (
@@ -52,6 +53,7 @@ from core.work.jobs import (
     SendMail,
     SendOut,
     SendText,
+    SendWebhooks,
     StoreWords,
     TextCode,
     queue,
@@ -69,6 +71,7 @@ from workers.phones import send_text, text_code
 from workers.push import PushProvider, open_push
 from workers.running import JOB_SECONDS, Functions, periodic
 from workers.sms import SmsSender, open_sms
+from workers.webhooks import Webhooks, open_webhooks
 
 STOP_SECONDS = 3.0
 RECONNECT_SECONDS = 1.0
@@ -76,6 +79,7 @@ COUNT_SECONDS = 15.0
 # The sweep runs each minute; a message may be committed some seconds after its id was generated.
 SWEEP_OVERLAP = timedelta(seconds=30)
 FIRST_SWEEP = timedelta(hours=1)
+LATE = timedelta(minutes=1)
 OF_ALL_MARKETS = Policy(name="", title="")  # of jobs that look at rows of any
 
 log = logging.getLogger(__name__)
@@ -91,12 +95,14 @@ class Worker:
         publisher: Publisher,
         push_provider: PushProvider,
         sms: SmsSender,
+        webhooks: Webhooks,
     ) -> None:
         self._settings = settings
         self._resources = resources
         self._publisher = publisher
         self._push_provider = push_provider
         self._sms = sms
+        self._webhooks = webhooks
         self._files = FileChecks(resources, publisher)
         self._swept = clock.now() - FIRST_SWEEP
         markets = marketplaces.configured(settings.marketplaces)
@@ -105,9 +111,15 @@ class Worker:
         self._running: asyncio.Task[None] | None = None
         self._dead: int | None = None
         self._open_reports = 0
+        self._late_webhooks = 0
         self._arq: ArqWorker | None = None
         self._counting = Periodic(self._count, COUNT_SECONDS)
         resources.metrics.watch("greenroom_dead_jobs", "Jobs that failed for good", lambda: self._dead or 0)
+        resources.metrics.watch(
+            "greenroom_late_webhooks",
+            "Webhooks due for a minute, also to receivers that fail",
+            lambda: self._late_webhooks,
+        )
         resources.metrics.watch("greenroom_open_reports", "Reports of users not dealt with", lambda: self._open_reports)
 
     @property
@@ -162,6 +174,7 @@ class Worker:
                 self._cron("sweep", self._sweep, second=0, at_start=True),
                 self._cron("words", self._store_missing_words, second=40, at_start=True),
                 self._cron("relay", self._relay, second=set(range(0, 60, 5)), at_start=True),
+                self._cron("webhooks", self._webhooks.deliver, second=set(range(2, 60, 5)), at_start=True),
                 self._cron("tidy", self._tidy, minute=set(range(7, 60, 10))),
                 self._cron("tidy_files", self._tidy_files, minute=set(range(3, 60, 10))),
                 *self._periodic_tasks(),
@@ -197,6 +210,7 @@ class Worker:
         functions.add(SendOut, self._send_out)
         functions.add(MailNotification, self._mail_notification)
         functions.add(PushNotification, self._push_notification)
+        functions.add(SendWebhooks, self._send_webhooks)
         return functions
 
     def _cron(
@@ -263,6 +277,9 @@ class Worker:
     async def _push_notification(self, job: PushNotification) -> None:
         await push_notification(self._push_provider, self._resources.db, job)
 
+    async def _send_webhooks(self, job: SendWebhooks) -> None:
+        await self._webhooks.deliver([UUID(id) for id in job.endpoint_ids])
+
     async def _sweep(self) -> None:
         """Notify of messages since the last sweep, so that a lost job causes only a delay."""
         started = clock.now()
@@ -288,6 +305,7 @@ class Worker:
         with contextlib.suppress(*UNAVAILABLE_ERRORS):
             self._dead = await dead_jobs.COUNT(self._resources.db) or 0
             self._open_reports = await reports.COUNT(self._resources.db, None, True) or 0
+            self._late_webhooks = await deliveries.LATE(self._resources.db, clock.now() - LATE) or 0
 
 
 async def _finish(arq: ArqWorker) -> None:
@@ -302,8 +320,12 @@ async def _finish(arq: ArqWorker) -> None:
 @asynccontextmanager
 async def open_worker(settings: Settings, resources: Resources, publisher: Publisher) -> AsyncIterator[Worker]:
     """Run a worker in this loop for the duration of the block; raises SettingsError."""
-    async with open_push(settings) as push_provider, open_sms(settings) as sms:
-        worker = Worker(settings, resources, publisher, push_provider, sms)
+    async with (
+        open_push(settings) as push_provider,
+        open_sms(settings) as sms,
+        open_webhooks(resources, publisher) as webhooks,
+    ):
+        worker = Worker(settings, resources, publisher, push_provider, sms, webhooks)
         worker.start()
         try:
             yield worker

@@ -35,6 +35,8 @@ ROUTES = (
     get("/ops/messages/{messageId}/trace", handlers.trace, OPERATOR, errors.MESSAGE_NOT_FOUND),
     get("/ops/reports", handlers.list_reports, OPERATOR),
     post("/ops/reports/{reportId}/resolve", handlers.resolve_report, OPERATOR, errors.REPORT_NOT_FOUND),
+    get("/ops/broadcasts", handlers.list_broadcasts, OPERATOR),
+    post("/ops/broadcasts", handlers.send_broadcast, OPERATOR, statuses=(201,)),
     get("/ops/jobs", handlers.list_jobs, OPERATOR),
     post("/ops/jobs/retry", handlers.retry_jobs, OPERATOR),
     post("/ops/jobs/drop", handlers.drop_jobs, OPERATOR),

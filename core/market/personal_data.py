@@ -4,7 +4,7 @@ The row of an erased user stays, with the name DELETED_NAME and nothing personal
 (conversations, projects) stay valid.
 """
 
-from core import reports, reviews
+from core import reports, reviews, sync_actions
 from core.accounts import api_keys, email_changes, identity, sessions
 from core.accounts.oauth import links
 from core.accounts.one_time import codes
@@ -13,6 +13,7 @@ from core.chat import blocking, conversations, invitations, mutes
 from core.files import table as files
 from core.messages.personal_data import PERSONAL_DATA as MESSAGES
 from core.notifications import devices, notifications, preferences
+from core.webhooks import endpoints as webhooks
 from core.work import audit, dead_jobs, idempotency
 from core.work.personal_data import PersonalData
 
@@ -24,6 +25,8 @@ CORE: tuple[PersonalData, ...] = (
     codes.PERSONAL_DATA,
     email_changes.PERSONAL_DATA,
     idempotency.PERSONAL_DATA,
+    webhooks.PERSONAL_DATA,
+    sync_actions.PERSONAL_DATA,
     devices.PERSONAL_DATA,
     preferences.PERSONAL_DATA,
     feeds.PERSONAL_DATA,

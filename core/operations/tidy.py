@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from core import reports
+from core import reports, sync_actions
 from core.accounts import api_keys, email_changes, sessions
 from core.accounts.oauth import flows
 from core.accounts.one_time import codes, tokens
@@ -12,6 +12,7 @@ from core.chat import invitations, mutes
 from core.messages import editing
 from core.platform.db import Pool, Run, Scalar
 from core.platform.tokens import REFRESH_LIFETIME
+from core.webhooks import deliveries as webhooks
 from core.work import dead_jobs, idempotency
 
 BATCH = 1000
@@ -30,6 +31,8 @@ OLD: tuple[tuple[Run | Scalar[int], timedelta], ...] = (
     (invitations.FORGET_ANSWERED, invitations.PAUSE_AFTER_DECLINE),
     (mutes.FORGET, timedelta(0)),
     (reports.FORGET, reports.KEPT),
+    (webhooks.FORGET, webhooks.KEPT),
+    (sync_actions.FORGET, sync_actions.KEPT),
     (dead_jobs.FORGET, timedelta(days=90)),
     (feeds.HASH_TOKENS, timedelta(days=1)),
 )

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from core import files
+from core import files, webhooks
 from core.accounts import verification
 from core.base import clock, errors
 from core.base.answers import Answer, RawBody
@@ -33,6 +33,7 @@ from tests.bazaar.structs import (
     NewPictures,
     PictureList,
     ResetPassword,
+    Sold,
     Version,
 )
 
@@ -74,7 +75,9 @@ async def list_listings(ctx: Ctx, query: CursorQuery) -> ListingPage:
 async def create_listing(ctx: Ctx, body: NewListing) -> Listing:
     """Offer something"""
     id = ctx.new_id()
-    await queries.INSERT(ctx.db, id, ctx.user.id, body.title, body.price_cents, body.description, clock.now())
+    async with unit_of_work(ctx) as work:
+        await queries.INSERT(work.db, id, ctx.user.id, body.title, body.price_cents, body.description, clock.now())
+        work.drop("listings")
     return _view(await _listing(ctx.db, id))
 
 
@@ -99,6 +102,7 @@ async def delete_listing(ctx: Ctx, listing_id: UUID) -> None:
         listing = await _own(ctx, listing_id)
         await files.detach(work, listing.id)
         await queries.DELETE(work.db, listing.id)
+        work.drop("listings")
 
 
 @call(LISTING_NOT_FOUND)
@@ -124,6 +128,8 @@ async def take_payment(ctx: Ctx, raw: RawBody) -> None:
         listing = await _listing(work.db, id)
         if await queries.SELL(work.db, id, clock.now()):
             await work.notify(policy.LISTING_SOLD, [listing.seller_id], id, title=listing.title)
+            await webhooks.send(work, "listing.sold", [listing.seller_id], Sold(id, listing.price_cents))
+            work.drop("listings")
 
 
 async def get_version(_ctx: Ctx) -> Version:

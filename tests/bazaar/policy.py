@@ -7,10 +7,13 @@ from core.limits.budget import Rate, Window
 from core.market.personal_data import CORE
 from core.notifications.notifications import MESSAGE_RECEIVED
 from core.platform.db import Run
+from core.webhooks import WebhookRules
+from core.webhooks.deliveries import DISABLED
 from core.work.account_rules import ApiKeyRules, OAuthRules, OtpRules
 from core.work.notices import Notice
 from core.work.personal_data import PersonalData, rows_of
 from core.work.policy import LoginRates, PasswordRules, Policy
+from tests.bazaar.structs import Sold
 
 BUYERS, SELLERS = frozenset({"buyer"}), frozenset({"seller"})
 ROLES = BUYERS | SELLERS
@@ -42,6 +45,8 @@ POLICY = Policy(
         frozenset({"google", "apple"}), callback="/bazaar/api/v1/auth/oauth/{provider}/callback", roles=BUYERS
     ),
     api_keys=ApiKeyRules("baz", frozenset({"listings"})),
-    notices=(MESSAGE_RECEIVED, LISTING_SOLD),
+    webhooks=WebhookRules({"listing.sold": Sold}),
+    broadcasts=frozenset({"flags", "maintenance"}),
+    notices=(MESSAGE_RECEIVED, LISTING_SOLD, DISABLED),
     personal_data=(LISTINGS, *CORE),
 )

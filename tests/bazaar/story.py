@@ -17,6 +17,7 @@ from core.accounts.verification import VERIFY_EMAIL
 from core.base.clock import now
 from core.base.ids import BigintIds, uuid7
 from core.platform.db import transaction
+from tests.bazaar.capabilities import hooks_story
 from tests.contract.story.matrix import EVERYBODY, ONE_ROLE, OWN, THEIRS
 from tests.contract.story.telling import Story
 from tests.flow.api.conftest import PASSWORD, Api, Caller
@@ -65,6 +66,7 @@ MATRIX: dict[tuple[str, str], str] = {
     ("GET", "/notifications"): OWN,
     ("PATCH", "/notifications/read-all"): OWN,
     ("PATCH", "/notifications/{notification_id}/read"): THEIRS,
+    **hooks_story.MATRIX,
 }
 
 
@@ -79,6 +81,7 @@ async def tell(api: Api, env: Environment, make: Callable[..., Story] = Story) -
     await _tell_of_keys(story)
     await _tell_of_listings(story)
     await _tell_of_messages(story)
+    await hooks_story.tell(story)
     root = Caller(api.client, "/bazaar")
     for path in ("/healthz", "/readyz", "/api/version"):
         await story.call(root, "GET", path)

@@ -10,6 +10,7 @@ from api.ops.handlers.actions import (
     set_status,
     undrain,
 )
+from api.ops.handlers.broadcasts import list_broadcasts, send_broadcast
 from api.ops.handlers.looks import get_conversation, get_me, get_user, list_hubs, list_reports, search, trace
 
 __all__ = [
@@ -19,12 +20,14 @@ __all__ = [
     "get_conversation",
     "get_me",
     "get_user",
+    "list_broadcasts",
     "list_hubs",
     "list_jobs",
     "list_reports",
     "resolve_report",
     "retry_jobs",
     "search",
+    "send_broadcast",
     "set_status",
     "trace",
     "undrain",

@@ -52,6 +52,12 @@ class Metrics:
         )
         for outcome in PICTURE_OUTCOMES:
             self.pictures.labels(outcome)
+        self.cached_calls = Counter(
+            "greenroom_cached_calls",
+            "Calls whose answers are shared, by outcome",
+            ["route", "outcome"],
+            registry=self.registry,
+        )
         self.ready = Gauge(
             "greenroom_ready", "Whether it can do this part of its work", ["check"], registry=self.registry
         )
