@@ -169,10 +169,11 @@ async def test_a_message_that_was_written_offline_is_sent_and_weighs_what_it_wei
         {"client_id": str(number), "type": "message.send", "subject": id, "payload": {"content": "Hi"}}
         for number in range(6)
     ]
-    results = await sent(bob, *messages)
+    (first,), (again,) = await sent(bob, messages[0]), await sent(bob, messages[0])
+    assert first["state"] == "done", first
+    assert again["result"]["id"] == first["result"]["id"]
+    results = await sent(bob, *messages[1:])
     assert results[0]["state"] == "done", results
-    (again,) = await sent(bob, messages[0])
-    assert again["result"]["id"] == results[0]["result"]["id"]
     assert "RATE_LIMITED" in [one["error"]["code"] for one in results if one["error"]]
     assert results[-1]["state"] == "skipped"
 

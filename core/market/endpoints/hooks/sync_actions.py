@@ -4,17 +4,17 @@ import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Final, get_args, get_origin, get_type_hints
+from typing import Annotated, Final, TypeAlias, get_args, get_origin, get_type_hints
 
 import msgspec
-from msgspec import Meta
+from msgspec import Meta, Raw
 
 from core import sync_actions
 from core.base import errors
 from core.base.answers import Answer
 from core.market.dialect import DEFAULT, Dialect
 from core.market.traits import Handler, traits_of
-from core.market.translation import ErrorWriter, Translation, Turn
+from core.market.translation import ErrorWriter, Translation, Turn, on_bytes
 from core.sync_actions import Action, Failed, Outcome, State
 from core.text.validation import Shape, converted
 from core.work import rate_limits as limits
@@ -22,6 +22,9 @@ from core.work.context import Ctx
 from core.work.policy import Policy
 
 MOST_ACTIONS: Final = 50
+# In the documents, what only the kind of an action says; or null.
+_ANY: Final = {"anyOf": [{"type": "object", "additionalProperties": {}}, {"type": "null"}]}
+AnyObject: TypeAlias = Annotated[Raw, Meta(extra_json_schema=_ANY)]
 
 
 class Actions(msgspec.Struct, frozen=True):
@@ -35,9 +38,9 @@ class ActionResult(msgspec.Struct, frozen=True, rename="camel"):
 
     client_id: str
     state: State
-    result: object = None
-    error: object = None
-    current: object = None
+    result: AnyObject
+    error: AnyObject
+    current: AnyObject
 
 
 class ActionResults(msgspec.Struct, frozen=True):
@@ -92,9 +95,10 @@ def applying(
 
 def _shown(ctx: Ctx, calls: Mapping[str, "_Call"], writer: ErrorWriter, outcome: Outcome) -> ActionResult:
     call, action = calls.get(outcome.action.type), outcome.action
-    result = call.show(msgspec.json.decode(outcome.result)) if call else None
-    error = msgspec.json.decode(writer.write(outcome.error, ctx.request_id)[1]) if outcome.error else None
-    return ActionResult(action.client_id, outcome.state, result, error, outcome.current)
+    result = on_bytes(call.show, outcome.result) if call else outcome.result
+    error = writer.write(outcome.error, ctx.request_id)[1] if outcome.error else b"null"
+    current = msgspec.json.encode(outcome.current)
+    return ActionResult(action.client_id, outcome.state, Raw(result), Raw(error), Raw(current))
 
 
 class _Doing:
