@@ -18,6 +18,7 @@ from core.work.context import Ctx
 from core.work.unit_of_work import unit_of_work
 
 PAGE: Final = 100
+MOST_BYTES: Final = 16 * 1024  # of data: so much may wait for each socket of a hub
 Value: TypeAlias = bool | int | float | Annotated[str, Meta(max_length=2000)] | None
 # Flags and texts by their names.
 Data: TypeAlias = Annotated[dict[Annotated[str, Meta(max_length=64)], Value], Meta(max_length=100)]
@@ -70,6 +71,8 @@ async def send(ctx: Ctx, kind: str, data: Mapping[str, Value], author: str) -> B
     """Tell all clients of the marketplace; raises VALIDATION_ERROR."""
     if kind not in ctx.policy.broadcasts:
         raise errors.invalid("kind", f"Must be one of: {', '.join(sorted(ctx.policy.broadcasts))}")
+    if len(msgspec.json.encode(data)) > MOST_BYTES:
+        raise errors.invalid("data", f"Must have {MOST_BYTES} bytes at most")
     async with unit_of_work(ctx) as work:
         await LOCK(work.db, ctx.policy.name)
         row = await INSERT(work.db, ctx.policy.name, kind, data, author, clock.now())

@@ -9,13 +9,16 @@ import errno
 import logging
 import socket
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import partial
 from time import monotonic
 from typing import Final, TypeAlias
 from uuid import UUID
 
 import msgspec
 from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector, hdrs
+from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client import ClientResponse
 
 import marketplaces
@@ -123,6 +126,29 @@ async def _beginning(response: ClientResponse) -> bytes:
     return answer
 
 
+class _Names(AbstractResolver):
+    """Looks names up in threads of its own: a name server that does not answer holds up no mails and files."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(MOST, "names of webhooks")
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """Return where a name leads; raises OSError."""
+        look_up = partial(socket.getaddrinfo, host, port, family, socket.SOCK_STREAM)
+        found = await asyncio.get_running_loop().run_in_executor(self._threads, look_up)
+        numeric = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+        return [
+            ResolveResult(hostname=host, host=str(place[0]), port=port, family=kind, proto=protocol, flags=numeric)
+            for kind, _, protocol, _, place in found
+        ]
+
+    async def close(self) -> None:
+        """Leave the threads to what they wait for."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
 @asynccontextmanager
 async def open_webhooks(
     resources: Resources, publisher: Publisher, may_connect: Callable[[str], bool] = hosts.may_connect
@@ -135,10 +161,11 @@ async def open_webhooks(
             raise OSError(errno.EACCES, "not an address of the internet")
         return socket.socket(*place[:3])
 
+    names = _Names()
     async with ClientSession(
         timeout=TIMEOUT,
         cookie_jar=DummyCookieJar(),
-        connector=TCPConnector(limit=MOST, socket_factory=connecting),
+        connector=TCPConnector(limit=MOST, resolver=names, socket_factory=connecting),
         auto_decompress=False,
     ) as http:
         webhooks = Webhooks(resources, publisher, http)
@@ -146,3 +173,4 @@ async def open_webhooks(
             yield webhooks
         finally:
             await webhooks.tasks.stop()
+            await names.close()

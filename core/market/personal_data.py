@@ -13,7 +13,7 @@ from core.chat import blocking, conversations, invitations, mutes
 from core.files import table as files
 from core.messages.personal_data import PERSONAL_DATA as MESSAGES
 from core.notifications import devices, notifications, preferences
-from core.webhooks import endpoints as webhooks
+from core.webhooks import deliveries, endpoints
 from core.work import audit, dead_jobs, idempotency
 from core.work.personal_data import PersonalData
 
@@ -25,7 +25,8 @@ CORE: tuple[PersonalData, ...] = (
     codes.PERSONAL_DATA,
     email_changes.PERSONAL_DATA,
     idempotency.PERSONAL_DATA,
-    webhooks.PERSONAL_DATA,
+    deliveries.PERSONAL_DATA,
+    endpoints.PERSONAL_DATA,
     sync_actions.PERSONAL_DATA,
     devices.PERSONAL_DATA,
     preferences.PERSONAL_DATA,

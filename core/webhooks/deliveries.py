@@ -23,6 +23,7 @@ from core.work import rate_limits as limits
 from core.work.context import Ctx
 from core.work.jobs import SendWebhooks
 from core.work.notices import Notice
+from core.work.personal_data import PersonalData, rows_of
 from core.work.unit_of_work import UnitOfWork, unit_of_work
 
 Status: TypeAlias = Literal["pending", "delivered", "failed"]
@@ -181,6 +182,25 @@ FORGET = Run(
     delete from webhook_deliveries where id in (
         select id from webhook_deliveries where created_at < $1 order by created_at limit $2
     )"""
+)
+
+PERSONAL_DATA = PersonalData(
+    "what webhooks are told",
+    frozenset({"webhook_deliveries"}),
+    rows_of(
+        """
+        select d.event, d.data, d.created_at, d.status from webhook_deliveries d
+        join webhook_endpoints e on e.id = d.endpoint_id where e.user_id = $1 order by d.created_at, d.id"""
+    ),
+    (
+        Run(
+            """
+            delete from webhook_deliveries where endpoint_id in (
+                select id from webhook_endpoints where user_id = $1
+            )"""
+        ),
+    ),
+    kept="For a month, in what others' webhooks were told: ids without names.",
 )
 
 

@@ -15,6 +15,7 @@ from core.accounts import alerts
 from core.chat import blocking, invitations
 from core.limits.budget import Rate
 from core.messages import search as message_search
+from core.webhooks import WebhookRules
 from core.work import account_rules as phones
 from core.work.policy import MAILS
 from marketplaces.onswift.policy import POLICY
@@ -102,6 +103,7 @@ FIGURES: dict[str, Sequence[float]] = {
     "`uploads`, `export`": counts(HOUR, POLICY.uploads, POLICY.exports),
     "`invitations`": [invitations.INVITATIONS.count, 1, round(invitations.INVITATIONS.interval / MINUTE)],
     "`blocks`": [blocking.BLOCKS.count, 1, round(blocking.BLOCKS.interval)],
+    "`webhook-tests`": counts(HOUR, WebhookRules({}).tests),
     "`reports`": [reports.REPORTS.count, 1, round(reports.REPORTS.interval / MINUTE)],
     "`operators`, `operator_guesses`": counts(MINUTE, routes.USUAL, operators.GUESSES),
     "traffic of a client": [*refilled(config.TRAFFIC), 1, 1, budget.UNIT],

@@ -118,8 +118,9 @@ async def test_a_kind_that_the_marketplace_does_not_have_and_another_marketplace
         reply = await operator.post("/broadcasts", market=market, kind=kind)
         assert reply.code == "VALIDATION_ERROR", reply
     assert (await operator.get("/broadcasts", market="onswift")).status == 404
-    with pytest.raises(AppError, match="VALIDATION_ERROR"):
-        await broadcasts.send(anybody(env), "jokes", {}, "olga")
+    for kind, data in (("jokes", {}), ("flags", {str(n): "x" * 2000 for n in range(9)})):
+        with pytest.raises(AppError, match="VALIDATION_ERROR"):
+            await broadcasts.send(anybody(env), kind, data, "olga")
 
 
 async def test_a_hub_whose_marketplaces_have_no_broadcasts_does_nothing_for_them(env: Environment) -> None:
