@@ -592,8 +592,8 @@ create table webhook_endpoints (
     url text not null,
     events text[] not null,
     hears_all boolean not null, -- its user's role is one that is told of the whole marketplace
-    secret bytea not null, -- as core/webhooks/signing.py stores it
-    former_secret bytea, -- signs, too, until former_until
+    secret text not null, -- as core/webhooks/signing.py stores it
+    former_secret text, -- signs, too, until former_until
     former_until timestamptz,
     created_at timestamptz not null,
     failing_since timestamptz, -- nothing has been delivered since

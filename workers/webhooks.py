@@ -86,15 +86,16 @@ class Webhooks:
         ctx = Ctx(self._resources, self._publisher.of(market), marketplaces.policy_of(market), logs.request_id())
         until, goes_on = monotonic() + TURN_SECONDS, True
         while goes_on and (delivery := await deliveries.NEXT(db, endpoint.id, clock.now())):
-            attempt = await self._attempt(endpoint, delivery)
+            attempt = await self._attempt(ctx, endpoint, delivery)
             status = await deliveries.record(ctx, endpoint, delivery, attempt)
             self._resources.metrics.jobs.labels("Webhook", OUTCOMES[status]).inc()
             goes_on = monotonic() < until and not attempt.is_away
         await deliveries.RELEASE(db, endpoint.id, clock.now())
 
-    async def _attempt(self, endpoint: Endpoint, delivery: Delivery) -> Attempt:
+    async def _attempt(self, ctx: Ctx, endpoint: Endpoint, delivery: Delivery) -> Attempt:
         id, body = message(endpoint.market, delivery)
-        keys = [signing.opened(key) for key in (endpoint.secret, endpoint.former_secret) if key]
+        secrets = [secret for secret in (endpoint.secret, endpoint.former_secret) if secret]
+        keys = [signing.key_of(ctx, endpoint.id, secret) for secret in secrets]
         at, began = clock.now(), monotonic()
         headers = HEADERS | signing.headers(id, at, body, keys)
         status, error, answer = None, "", b""

@@ -92,8 +92,8 @@ class Endpoint(msgspec.Struct, frozen=True):
     market: str
     user_id: UUID
     url: str
-    secret: bytes
-    former_secret: bytes | None
+    secret: str
+    former_secret: str | None
 
 
 class Hearing(msgspec.Struct, frozen=True):

@@ -84,13 +84,13 @@ async def create(ctx: Ctx, url: str, events: Collection[str]) -> NewWebhook:
         await sessions.LOCK_USER(work.db, ctx.user.id)
         if (await COUNT(work.db, ctx.user.id) or 0) >= rules.most:
             raise errors.TOO_MANY_WEBHOOKS.error()
-        of_user = ctx.new_id(), ctx.policy.name, ctx.user.id
-        wanted = _checked(ctx, events)
-        hears_all = ctx.user.role in rules.hear_all
-        row = await INSERT(work.db, *of_user, url, wanted, hears_all, signing.stored(secret), clock.now())
+        id, wanted = ctx.new_id(), _checked(ctx, events)
+        of_user = id, ctx.policy.name, ctx.user.id
+        hears_all, kept = ctx.user.role in rules.hear_all, signing.stored(ctx, id, secret)
+        row = await INSERT(work.db, *of_user, url, wanted, hears_all, kept, clock.now())
         webhook = found(row, errors.INTERNAL_ERROR.error())
         await work.record("webhook.create", webhook.id, events=wanted)
-    return NewWebhook(signing.shown(secret), webhook)
+    return NewWebhook(secret, webhook)
 
 
 async def get(ctx: Ctx, id: UUID) -> WebhookView:
@@ -112,10 +112,10 @@ async def rotate(ctx: Ctx, id: UUID) -> NewWebhook:
     """Give one of the caller's endpoints a new secret; the former one signs, too, for a while. Raises WEBHOOK_NOT_FOUND."""
     secret, until = signing.new_secret(), clock.now() + rules_of(ctx.policy).overlap
     async with unit_of_work(ctx) as work:
-        row = await ROTATE(work.db, id, ctx.user.id, signing.stored(secret), until)
+        row = await ROTATE(work.db, id, ctx.user.id, signing.stored(ctx, id, secret), until)
         webhook = found(row, NOT_FOUND.error())
         await work.record("webhook.rotate", id)
-    return NewWebhook(signing.shown(secret), webhook)
+    return NewWebhook(secret, webhook)
 
 
 async def delete(ctx: Ctx, id: UUID) -> None:

@@ -2,33 +2,31 @@
 
 import hmac
 import secrets
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
+from uuid import UUID
+
+from core.work.context import Ctx
 
 PREFIX: Final = "whsec_"
 BYTES: Final = 32  # of a secret: the specification has 24 to 64
 
 
-def new_secret() -> bytes:
-    """Return a secret."""
-    return secrets.token_bytes(BYTES)
-
-
-def shown(secret: bytes) -> str:
+def new_secret() -> str:
     """Return a secret as receivers configure it."""
-    return PREFIX + b64encode(secret).decode()
+    return PREFIX + b64encode(secrets.token_bytes(BYTES)).decode()
 
 
-def stored(secret: bytes) -> bytes:
-    """Return a secret as it is stored: the one place that sealing wraps."""
+def stored(_ctx: Ctx, _endpoint_id: UUID, secret: str) -> str:
+    """Return a secret as it is stored: here, and in `key_of`, it is sealed where a marketplace seals."""
     return secret
 
 
-def opened(secret: bytes) -> bytes:
-    """Return what `stored` was given."""
-    return secret
+def key_of(_ctx: Ctx, _endpoint_id: UUID, stored: str) -> bytes:
+    """Return what a stored secret signs with."""
+    return b64decode(stored.removeprefix(PREFIX))
 
 
 def headers(id: str, at: datetime, body: bytes, keys: Sequence[bytes]) -> dict[str, str]:

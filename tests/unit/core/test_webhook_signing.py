@@ -17,14 +17,14 @@ def test_a_signature_is_that_of_the_example_of_the_reference_library() -> None:
 
 
 def test_two_secrets_give_two_signatures_in_one_header() -> None:
-    keys, at = [signing.new_secret(), signing.new_secret()], datetime.now(UTC)
+    keys, at = [b"one", b"other"], datetime.now(UTC)
     one, other = (signing.headers("id", at, b"", [key])["webhook-signature"] for key in keys)
     assert signing.headers("id", at, b"", keys)["webhook-signature"].split(" ") == [one, other]
     assert one != other
 
 
 def test_a_secret_is_shown_in_the_form_that_libraries_take() -> None:
-    secret = signing.new_secret()
-    assert b64decode(signing.shown(secret).removeprefix("whsec_")) == secret
-    assert 24 <= len(secret) <= 64
-    assert signing.opened(signing.stored(secret)) == secret
+    one, other = signing.new_secret(), signing.new_secret()
+    assert one.startswith("whsec_")
+    assert 24 <= len(b64decode(one.removeprefix("whsec_"))) <= 64
+    assert one != other
