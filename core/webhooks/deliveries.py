@@ -117,7 +117,7 @@ INSERT = Run(
     select t.id, t.endpoint_id, $3, $4, $5, $5 from unnest($1::uuid[], $2::uuid[]) as t (id, endpoint_id)"""
 )
 # Lease endpoints for which something is due ($1: now, $2: until when), at most $3, of these marketplaces ($4), of these ids ($5)
-# or of all: first those that work, each when it has waited longest.
+# or of all: first those that work, each when it has waited longest. Not `exists`, which may read all that is due.
 TAKE = Many(
     Endpoint,
     f"""
@@ -126,7 +126,7 @@ TAKE = Many(
         where e.disabled_at is null and e.market = any ($4::text[]) and ($5::uuid[] is null or e.id = any ($5))
             and coalesce(e.leased_until <= $1, true) and coalesce(e.paused_until <= $1, true)
             and u.deleted_at is null and {IS_ACTIVE}
-            and exists (select from webhook_deliveries d where d.endpoint_id = e.id and d.due_at <= $1)
+            and (select true from webhook_deliveries d where d.endpoint_id = e.id and d.due_at <= $1 limit 1)
         order by e.failing_since is not null, e.leased_until nulls first limit $3 for no key update of e skip locked
     )
     returning id, market, user_id, url, secret, case when former_until > $1 then former_secret end as former_secret""",  # noqa: S608
