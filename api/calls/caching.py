@@ -16,7 +16,7 @@ import msgspec
 from core.base.answers import Answer
 from core.limits.away import REDIS_AWAY
 from core.market.market import Cache, Marketplace, Route
-from core.platform.cache_tags import key_of
+from core.platform.cache_tags import PEOPLE, key_of
 from core.work.context import Ctx, Resources
 
 # The places of a route: what does not fit into one is not kept, what is kept later overwrites what had the same place.
@@ -67,7 +67,7 @@ class Caching:
     def __init__(self, market: Marketplace, route: Route, cache: Cache, resources: Resources) -> None:
         self._cache = cache
         self._prefix = f"cache:{market.name}:{route.path}"
-        self._tags = [key_of(market.name, tag) for tag in cache.tags]
+        self._tags = [key_of(market.name, tag) for tag in (PEOPLE, *cache.tags)]
         self._redis = resources.redis
         self._count = resources.metrics.cached_calls.labels
         self._path = route.path

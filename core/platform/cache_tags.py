@@ -9,6 +9,7 @@ from core.base.ids import uuid7
 
 LONGEST: Final = 86_400  # seconds that an answer is kept
 KEPT: Final = 2 * LONGEST  # a value outlives all answers with the one before
+PEOPLE: Final = "people"  # of all answers: dropped when an account is erased, whose name may be in any
 
 
 def key_of(market: str, tag: str) -> str:

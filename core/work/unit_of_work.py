@@ -53,7 +53,9 @@ class UnitOfWork:
 
     def drop(self, *tags: str) -> None:
         """Drop the answers that are cached with these tags, after the commit."""
-        self._effects.insert(0, outbox.Drop(self._ctx.policy.name, list(tags)))
+        # Before jobs, which may not be queued, but sockets are closed first.
+        place = sum(isinstance(effect, outbox.EndSessions) for effect in self._effects)
+        self._effects.insert(place, outbox.Drop(self._ctx.policy.name, list(tags)))
 
     def changed(self, conversation_id: UUID, version: int, event: Event) -> None:
         """Publish a change of a conversation, after the commit. Not in the outbox: hubs read lost changes from the log."""

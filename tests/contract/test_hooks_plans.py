@@ -26,7 +26,8 @@ select pg_temp.id(n), 'bazaar', n || '@example.com', '', 'x', 'seller' from gene
 insert into webhook_endpoints (id, market, user_id, url, events, hears_all, secret, created_at)
 select id, market, id, 'x', array['listing.sold'], id = pg_temp.id(7), '', now() from users;
 insert into webhook_deliveries (id, endpoint_id, event, data, created_at, status, due_at)
-select gen_random_uuid(), id, 'listing.sold', '{}', now() - random() * interval '30 days', case when n = 1 then 'pending' else 'delivered' end,
+select gen_random_uuid(), id, 'listing.sold', '{}', now() - random() * interval '30 days',
+    case when n = 1 then 'pending' else 'delivered' end,
     case when n = 1 then now() + interval '1 hour' end
 from users, generate_series(1, 20) n;
 insert into webhook_deliveries (id, endpoint_id, event, data, created_at, due_at)

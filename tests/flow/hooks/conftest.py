@@ -19,12 +19,14 @@ from tests.bazaar.people import BazaarApi, with_bazaar
 from tests.flow.api.conftest import operator as operator
 from tests.flow.api.conftest import serving
 from tests.flow.conftest import PATIENCE, Environment, open_environment
+from tests.flow.workers.conftest import Mailbox
+from tests.flow.workers.conftest import mailbox as mailbox
 from workers.webhooks import Webhooks, open_webhooks
 
 
 @pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return msgspec.structs.replace(settings, marketplaces=("bazaar",))
+def settings(settings: Settings, mailbox: Mailbox) -> Settings:
+    return msgspec.structs.replace(settings, marketplaces=("bazaar",), smtp_url=mailbox.url)
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ from api.calls import caching
 from core.market.market import Route, cached, get
 from core.platform import cache_tags
 from core.work.context import Ctx
-from core.work.outbox import relay
+from core.work.jobs import FinishErasure
+from core.work.outbox import Drop, EndSessions, Enqueue, relay
 from core.work.unit_of_work import UnitOfWork, unit_of_work
 from tests import bazaar
 from tests.bazaar.capabilities import cached as capability
@@ -110,6 +111,14 @@ async def test_an_answer_that_was_made_during_a_change_is_not_used_after_it(api:
     made.open.set()
     assert await before == 0
     assert await listed(api) == 1
+
+
+async def test_no_answer_from_before_is_used_when_an_account_was_erased(api: BazaarApi, made: Made) -> None:
+    ann = await api.signed_up()
+    await listed(api)
+    assert (await ann.delete("/auth/me")).status == 204
+    await listed(api)
+    assert made.times == 2
 
 
 async def test_nothing_is_dropped_by_what_is_rolled_back(env: Environment, api: BazaarApi, made: Made) -> None:
@@ -319,3 +328,13 @@ def test_only_a_get_is_cached_and_for_a_day_at_most(method: str, seconds: int) -
 
 def test_the_value_of_a_tag_outlives_every_answer_that_was_made_before() -> None:
     assert cache_tags.KEPT > cache_tags.LONGEST + caching.STALE_SECONDS
+
+
+async def test_answers_are_dropped_before_jobs_are_queued_and_after_sockets_are_closed(env: Environment) -> None:
+    user, _ = await env.person("Ann", "seller")
+    async with unit_of_work(env.ctx(user)) as work:
+        work.enqueue(FinishErasure(str(user.id)))
+        work.end_sessions([user.session_id])
+        work.drop("listings")
+        work.end_sessions([user.session_id])
+        assert [type(effect) for effect in work._effects] == [EndSessions, EndSessions, Drop, Enqueue]

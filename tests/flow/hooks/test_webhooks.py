@@ -29,6 +29,7 @@ from core.work.unit_of_work import unit_of_work
 from tests.bazaar.structs import Sold
 from tests.flow.conftest import Environment
 from tests.flow.hooks.conftest import Receiver, settled
+from tests.flow.workers.conftest import Mailbox
 from workers.app import open_worker
 from workers.webhooks import Webhooks, open_webhooks
 
@@ -172,6 +173,21 @@ async def test_who_answers_410_is_disabled_and_told_so(
     assert "127.0.0.1" in notices[0]["message"]
     await sell(env, ann)
     assert len(await rows(env)) == 2  # nothing more is stored for it
+
+
+async def test_the_owner_of_a_disabled_webhook_has_a_mail_of_it(
+    env: Environment, ann: User, receiver: Receiver, webhooks: Webhooks, mailbox: Mailbox
+) -> None:
+    await endpoint(env, ann, receiver.url)
+    await sell(env, ann)
+    receiver.answers.append(web.Response(status=410))
+    await settled(webhooks)
+    async with open_worker(env.settings, env.resources, env.publisher):
+        mail = await mailbox.next()
+    assert mail["To"] == ann.email
+    assert mail["Subject"].startswith("Webhook Disabled")
+    assert "127.0.0.1" in mail.get_content()
+    assert receiver.url not in mail.get_content()  # it may have a secret in it
 
 
 @pytest.mark.parametrize("has_succeeded", [False, True])
