@@ -20,7 +20,7 @@ from realtime.engine.socketio.packets import namespace_of
 from realtime.rooms.users import Users
 
 LOOK_SECONDS: Final = 5.0
-AT_ONCE: Final = 1000  # sockets that are written to in one turn of the loop
+AT_ONCE: Final = 500  # users whose sockets are written to in one turn of the loop
 
 log = logging.getLogger(__name__)
 
@@ -78,9 +78,9 @@ class Broadcasts:
 
     async def _write(self, market: str, frame: bytes) -> None:
         namespace = namespace_of(frame)
-        clients = [client for client in self._users.clients() if client.user.market == market]
-        for place, client in enumerate(clients):
-            if not client.gone and client.hears(namespace):
-                self._outbox.add(client.session, frame)
+        for place, user in enumerate(list(self._users)):  # those who come meanwhile read it from the table
+            for client in self._users.of(user):
+                if client.user.market == market and client.hears(namespace):
+                    self._outbox.add(client.session, frame)
             if place % AT_ONCE == AT_ONCE - 1:
                 await asyncio.sleep(0)
