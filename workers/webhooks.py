@@ -64,7 +64,8 @@ class Webhooks:
     async def deliver(self, endpoint_ids: list[UUID] | None = None) -> None:
         """Begin to deliver what is due, to some endpoints or to all; what finds no place has to wait for the next call."""
         async with self._taking:
-            now, free, markets = clock.now(), MOST - self._busy, list(marketplaces.ALL)
+            now, free = clock.now(), MOST - self._busy
+            markets = [name for name, market in marketplaces.ALL.items() if market.policy.webhooks]
             until = now + deliveries.LEASE
             for endpoint in await deliveries.TAKE(self._resources.db, now, until, free, markets, endpoint_ids):
                 self._busy += 1
@@ -113,7 +114,7 @@ def message(market: str, delivery: Delivery) -> tuple[str, bytes]:
     """Return the id and the body of a delivery, as the clients of its marketplace know ids and names."""
     (manifest,) = marketplaces.configured((market,))
     kind = rules_of(manifest.policy).struct_of(delivery.event)
-    turn = Translation(manifest.dialect, market, incoming=False).of(kind)
+    turn = Translation(manifest.dialect, market, incoming=False).of(kind) if kind else None
     data = msgspec.json.decode(delivery.data)
     body = {"type": delivery.event, "timestamp": delivery.created_at, "data": turn(data) if turn else data}
     id = str(delivery.id)

@@ -33,9 +33,9 @@ class WebhookRules:
     overlap: timedelta = timedelta(days=1)  # for which a former secret signs, too
     tests: Rate = field(default=Rate("webhook-tests", 30, 60 * 60))  # and replays, of a user
 
-    def struct_of(self, event: str) -> type[msgspec.Struct]:
-        """Return the struct of an event's data."""
-        return Tested if event == TEST_EVENT else self.events[event]
+    def struct_of(self, event: str) -> type[msgspec.Struct] | None:
+        """Return the struct of an event's data; None for one that the marketplace does not have any more."""
+        return Tested if event == TEST_EVENT else self.events.get(event)
 
 
 def rules_of(policy: Policy) -> WebhookRules:

@@ -236,6 +236,18 @@ async def test_nothing_connects_to_this_machine_whether_by_address_or_by_name(
     assert (delivery["status"], delivery["attempts"][0]["status"]) == ("pending", None)
 
 
+async def test_an_event_that_the_marketplace_has_no_more_holds_up_nothing(
+    env: Environment, ann: User, receiver: Receiver, webhooks: Webhooks
+) -> None:
+    await endpoint(env, ann, receiver.url)
+    await sell(env, ann, count=2)
+    await env.resources.db.execute(
+        "update webhook_deliveries set event = 'listing.burnt' where data->>'priceCents' = '0'"
+    )
+    await settled(webhooks)
+    assert [body["type"] for body in receiver.bodies] == ["listing.burnt", "listing.sold"]
+
+
 async def test_of_an_answer_only_the_beginning_is_kept(
     env: Environment, ann: User, receiver: Receiver, webhooks: Webhooks
 ) -> None:
