@@ -36,6 +36,7 @@ from realtime.operations.heartbeat import Heartbeat, Mean, PerSecond, identity
 from realtime.operations.loop_lag import LoopLag
 from realtime.operations.probes import NotReadyError, usual_checks
 from realtime.operations.process_status import HUBS_KEY, HubStatus
+from realtime.publishing.broadcasts import Broadcasts
 from realtime.publishing.publisher import Publisher
 from realtime.publishing.receiver import BusReceiver
 from realtime.rooms.presence import Presence
@@ -66,7 +67,9 @@ class Hub:
             reload=lambda user: gateway.reload(user),
             recheck_logins=lambda: gateway.logins.recheck(),
             admin_request=lambda request: responder.received(request),
+            broadcast=lambda: broadcasts.wake(),
         )
+        broadcasts = self._broadcasts = Broadcasts(resources.db, self._bus, users, outbox, encoders, markets)
         self._publisher = Publisher(resources, self._bus, receiver, encoders)
         hub_id = self._bus.origin.hex()
         presence = self._presence = Presence(
@@ -146,6 +149,7 @@ class Hub:
         self._bus.listen_everywhere(ADMIN_REQUESTS)
         await self._publisher.start()
         await self._presence.start()
+        await self._broadcasts.start()
         self._rooms.start()
         self._gateway.logins.start()
         self._lag.start()
@@ -159,6 +163,7 @@ class Hub:
         await self.engine.stop()
         await self._gateway.logins.stop()
         await self._rooms.stop()
+        await self._broadcasts.stop()
         await self._lag.stop()
         await self._publisher.stop()
         await self._presence.stop()

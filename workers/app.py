@@ -36,6 +36,7 @@ from core.platform.observability import logs
 from core.privacy import erasure
 from core.review_queue.gauges import ReviewGauges
 from core.support import desk, following
+from core.webhooks import deliveries
 from core.work import dead_jobs
 from core.work.context import Ctx, Resources
 from core.work.jobs import (
@@ -53,6 +54,7 @@ from core.work.jobs import (
     SendMail,
     SendOut,
     SendText,
+    SendWebhooks,
     StoreWords,
     TextCode,
     TextUser,
@@ -73,6 +75,7 @@ from workers.running import JOB_SECONDS, Functions, periodic
 from workers.texting.phones import text_code, text_user
 from workers.texting.providers import Senders
 from workers.texting.sending import open_senders, send_text
+from workers.webhooks import Webhooks, open_webhooks
 
 STOP_SECONDS = 3.0
 RECONNECT_SECONDS = 1.0
@@ -80,6 +83,7 @@ COUNT_SECONDS = 15.0
 # The sweep runs each minute; a message may be committed some seconds after its id was generated.
 SWEEP_OVERLAP = timedelta(seconds=30)
 FIRST_SWEEP = timedelta(hours=1)
+LATE = timedelta(minutes=1)
 OF_ALL_MARKETS = Policy(name="", title="")  # of jobs that look at rows of any
 
 log = logging.getLogger(__name__)
@@ -95,12 +99,14 @@ class Worker:
         publisher: Publisher,
         push_provider: PushProvider,
         senders: Senders,
+        webhooks: Webhooks,
     ) -> None:
         self._settings = settings
         self._resources = resources
         self._publisher = publisher
         self._push_provider = push_provider
         self._senders = senders
+        self._webhooks = webhooks
         self._files = FileChecks(resources, publisher)
         self._swept = clock.now() - FIRST_SWEEP
         markets = marketplaces.configured(settings.marketplaces)
@@ -112,9 +118,15 @@ class Worker:
         self._open_reports = 0
         self._review = ReviewGauges(resources.metrics, [market.policy for market in markets])
         self._waiting_tickets = 0
+        self._late_webhooks = 0
         self._arq: ArqWorker | None = None
         self._counting = Periodic(self._count, COUNT_SECONDS)
         resources.metrics.watch("greenroom_dead_jobs", "Jobs that failed for good", lambda: self._dead or 0)
+        resources.metrics.watch(
+            "greenroom_late_webhooks",
+            "Webhooks due for a minute, also to receivers that fail",
+            lambda: self._late_webhooks,
+        )
         resources.metrics.watch("greenroom_open_reports", "Reports of users not dealt with", lambda: self._open_reports)
         resources.metrics.watch("greenroom_waiting_tickets", "Tickets without an agent", lambda: self._waiting_tickets)
 
@@ -170,6 +182,7 @@ class Worker:
                 self._cron("sweep", self._sweep, second=0, at_start=True),
                 self._cron("words", self._store_missing_words, second=40, at_start=True),
                 self._cron("relay", self._relay, second=set(range(0, 60, 5)), at_start=True),
+                self._cron("webhooks", self._webhooks.deliver, second=set(range(2, 60, 5)), at_start=True),
                 self._cron("tidy", self._tidy, minute=set(range(7, 60, 10))),
                 self._cron("tidy_files", self._tidy_files, minute=set(range(3, 60, 10))),
                 *self._periodic_tasks(),
@@ -205,6 +218,7 @@ class Worker:
         functions.add(SendOut, self._send_out)
         functions.add(MailNotification, self._mail_notification)
         functions.add(PushNotification, self._push_notification)
+        functions.add(SendWebhooks, self._send_webhooks)
         return functions
 
     def _cron(
@@ -276,6 +290,9 @@ class Worker:
     async def _push_notification(self, job: PushNotification) -> None:
         await push_notification(self._push_provider, self._resources, job)
 
+    async def _send_webhooks(self, job: SendWebhooks) -> None:
+        await self._webhooks.deliver([UUID(id) for id in job.endpoint_ids])
+
     async def _sweep(self) -> None:
         """Notify of messages since the last sweep, so that a lost job causes only a delay."""
         started = clock.now()
@@ -305,6 +322,7 @@ class Worker:
             self._open_reports = await reports.COUNT(self._resources.db, None, True, None) or 0
             await self._review.count(self._resources.db)
             self._waiting_tickets = await desk.WAITING(self._resources.db) or 0
+            self._late_webhooks = await deliveries.LATE(self._resources.db, clock.now() - LATE) or 0
 
 
 async def _finish(arq: ArqWorker) -> None:
@@ -319,8 +337,12 @@ async def _finish(arq: ArqWorker) -> None:
 @asynccontextmanager
 async def open_worker(settings: Settings, resources: Resources, publisher: Publisher) -> AsyncIterator[Worker]:
     """Run a worker in this loop for the duration of the block; raises SettingsError."""
-    async with open_push(settings) as push_provider, open_senders(settings) as senders:
-        worker = Worker(settings, resources, publisher, push_provider, senders)
+    async with (
+        open_push(settings) as push_provider,
+        open_senders(settings) as senders,
+        open_webhooks(resources, publisher) as webhooks,
+    ):
+        worker = Worker(settings, resources, publisher, push_provider, senders, webhooks)
         worker.start()
         try:
             yield worker

@@ -11,6 +11,7 @@ from api.auth import caller, key_holder
 from api.calls.answering import answered, encoded, rate_headers
 from api.calls.arguments import Arguments
 from api.calls.body import PLACE, RAW, read_aside, stopped
+from api.calls.caching import Caching
 from api.calls.call_translation import call_translation
 from api.calls.charging import Charging
 from api.calls.fixed import Fixed
@@ -48,9 +49,12 @@ class Endpoint:
         self._translation = call_translation(market, self._signature)
         self._arguments = Arguments(market.policy, self._signature, self._translation, self._cookies)
         self._charging = Charging(market, route, self._arguments)
-        # Answers to authenticated calls are personal. Clients may still revalidate their own copy with If-None-Match.
-        self._may_be_kept = (route.method, route.who) == ("GET", PUBLIC) and self._signature.answer is not CsrfToken
+        # Answers to authenticated calls are personal, unless they are shared. Clients may still revalidate their own copy with
+        # If-None-Match.
+        is_public = (route.method, route.who) == ("GET", PUBLIC) and self._signature.answer is not CsrfToken
+        self._may_be_kept = is_public or route.cache is not None
         self._fixed = Fixed(market, route)
+        self._caching = Caching(market, route, route.cache, resources) if route.cache else None
 
     async def __call__(self, request: web.Request) -> web.Response:
         """Answer one request; raises AppError."""
@@ -102,6 +106,8 @@ class Endpoint:
         await self._charging.weigh(ctx, arguments.get("body"))
         if ctx.idempotency_key and self._route.keeps_answer:
             return await self._call_once(request, ctx, arguments, content)
+        if self._caching:
+            return await self._call_shared(request, ctx, arguments, self._caching)
         result = await self._route.handler(ctx, **arguments)
         if isinstance(result, JsonFile):
             file = await result.write(self._market.dialect.name)
@@ -127,6 +133,21 @@ class Endpoint:
         response = answered(request, self._shown(answer))
         if is_repeat:
             response.headers["Idempotency-Replayed"] = "true"
+        return response
+
+    async def _call_shared(
+        self, request: web.Request, ctx: Ctx, arguments: dict[str, object], caching: Caching
+    ) -> web.Response:
+        shared = caching.ctx(ctx, request.headers.get(hdrs.ACCEPT_LANGUAGE, ""))
+
+        async def make() -> Answer[bytes]:
+            return self._shown(self._encode(await self._route.handler(shared, **arguments)))
+
+        answer, age = await caching.answer(shared, arguments, make)
+        response = answered(request, answer)
+        response.headers[hdrs.AGE] = str(age)
+        if shared.language:
+            response.headers.add(hdrs.VARY, hdrs.ACCEPT_LANGUAGE)
         return response
 
     def _context(self, request: web.Request) -> Ctx:

@@ -152,7 +152,10 @@ def _beside(event: object, error: Json) -> Json:
 def server_events(market: Marketplace) -> list[type[Event]]:
     """Return the events that a server of this marketplace sends: the core's, the hub's and its own."""
     packages = ("core.", "realtime.", f"marketplaces.{market.name}.")
-    return sorted((kind for kind in _kinds(Event) if kind.__module__.startswith(packages)), key=lambda kind: kind.name)
+    kinds = (kind for kind in _kinds(Event) if kind.__module__.startswith(packages))
+    return sorted(
+        (kind for kind in kinds if not kind.needs or getattr(market.policy, kind.needs)), key=lambda kind: kind.name
+    )
 
 
 def _kinds(base: type[Event]) -> Iterable[type[Event]]:

@@ -54,6 +54,8 @@ ROUTES = (
     post("/ops/review/tasks/{taskId}/decide", review.decide, OPERATOR),
     post("/ops/review/tasks/{taskId}/notes", review.add_note, OPERATOR),
     get("/ops/review/statistics", review.get_statistics, OPERATOR),
+    get("/ops/broadcasts", handlers.list_broadcasts, OPERATOR),
+    post("/ops/broadcasts", handlers.send_broadcast, ADMINS, statuses=(201,)),
     get("/ops/jobs", handlers.list_jobs, ADMINS),
     post("/ops/jobs/retry", handlers.retry_jobs, ADMINS),
     post("/ops/jobs/drop", handlers.drop_jobs, ADMINS),

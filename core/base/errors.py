@@ -88,6 +88,7 @@ NOTIFICATION_NOT_FOUND = ErrorCode("NOTIFICATION_NOT_FOUND", 404, "Notification 
 DEVICE_NOT_FOUND = ErrorCode("DEVICE_NOT_FOUND", 404, "Device not found")
 OAUTH_NO_ACCOUNT = ErrorCode("OAUTH_NO_ACCOUNT", 404, "Nobody has signed up with this provider's account yet")
 OAUTH_NOT_LINKED = ErrorCode("OAUTH_NOT_LINKED", 404, "No account of this provider is linked")
+WEBHOOK_NOT_FOUND = ErrorCode("WEBHOOK_NOT_FOUND", 404, "There is no such webhook, or no such delivery of it")
 API_KEY_NOT_FOUND = ErrorCode("API_KEY_NOT_FOUND", 404, "There is no such API key, or it is not valid any more")
 FILE_NOT_FOUND = ErrorCode("FILE_NOT_FOUND", 404, "File not found")
 FILE_REJECTED = ErrorCode("FILE_REJECTED", 404, "The file was not accepted and has been deleted")
@@ -104,6 +105,8 @@ TOO_MANY_API_KEYS = ErrorCode("TOO_MANY_API_KEYS", 409, "There are as many API k
 VERIFICATION_EXISTS = ErrorCode(
     "VERIFICATION_EXISTS", 409, "You are verified already, or for somebody else a verification is open"
 )
+TOO_MANY_WEBHOOKS = ErrorCode("TOO_MANY_WEBHOOKS", 409, "There are as many webhooks as one user can have: delete one")
+WEBHOOK_DISABLED = ErrorCode("WEBHOOK_DISABLED", 409, "The webhook is disabled: enable it first")
 PHONE_EXISTS = ErrorCode("PHONE_EXISTS", 409, "An account with this phone number exists")
 SIGN_UP_REQUIRED = ErrorCode("SIGN_UP_REQUIRED", 409, "There is no account with this phone number yet: sign up with it")
 STATUS_NOT_POSSIBLE = ErrorCode(

@@ -20,6 +20,7 @@ class Event(msgspec.Struct, frozen=True, rename="camel"):
 
     name: ClassVar[str]
     recipients: ClassVar[str] = ""  # for docs/events.md, where the docstring does not name them
+    needs: ClassVar[str] = ""  # the field of the policy without which a marketplace does not have it
 
 
 class Reaction(msgspec.Struct, frozen=True, rename="camel"):

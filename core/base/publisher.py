@@ -64,6 +64,10 @@ class Publisher(Protocol):
         """Do the same with an event that is already encoded as JSON."""
         ...
 
+    def broadcast(self, market: str) -> None:
+        """Have all hubs send what core/broadcasts.py has stored for the clients of a marketplace."""
+        ...
+
     def forget(self, conversation_ids: Sequence[UUID]) -> None:
         """Discard cached recent messages of these conversations: someone's name in them has been erased."""
         ...

@@ -10,6 +10,7 @@ from core.base.events import ClientEvent
 from core.limits.weights import Weight
 from core.market.dialect import DEFAULT, Dialect
 from core.market.traits import Handler, traits_of
+from core.platform import cache_tags
 from core.work.context import Ctx
 from core.work.policy import Policy
 
@@ -33,6 +34,16 @@ class FilePart:
 
 
 @dataclass(frozen=True, slots=True)
+class Cache:
+    """For how many seconds the answers of a call are shared, and what they depend on: see `cached`."""
+
+    seconds: int
+    tags: tuple[str, ...]
+    by_role: bool
+    languages: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """One row of a marketplace's table of calls.
 
@@ -46,6 +57,7 @@ class Route:
     `searches_messages`: left out in markets with sealed messages.
     `scope`: API keys with this scope may make the call; "": none may.
     `verified`: the kind of verification that the caller needs; "": none. See core/verification.
+    `cache`: its answers are the same for all callers, and kept for a while.
     `keeps_answer`: a repeat with the same Idempotency-Key gets the stored answer; see core/work/idempotency.py.
     """
 
@@ -63,6 +75,7 @@ class Route:
     is_at_root: bool = False
     scope: str = ""
     verified: str = ""
+    cache: Cache | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +179,17 @@ def by_key(route: Route, scope: str) -> Route:
 def by_verified(route: Route, kind: str) -> Route:
     """Return the route of a call that only users may make who are verified so."""
     return replace(route, verified=kind, errors=(*route.errors, VERIFICATION_REQUIRED))
+
+
+def cached(route: Route, seconds: int, *tags: str, by_role: bool = False, languages: tuple[str, ...] = ()) -> Route:
+    """Return the route of a GET whose answers callers share, for so many seconds or until `work.drop` of one of the tags.
+
+    The handler does not get to know its caller: `ctx.user` raises. `ctx.role` is the caller's if the answer depends on it
+    (`by_role`), `ctx.language` that of `languages` which the caller prefers.
+    """
+    if route.method != "GET" or not 0 < seconds <= cache_tags.LONGEST:
+        raise ValueError(f"{route.method} {route.path} cannot be cached for {seconds} s")
+    return replace(route, cache=Cache(seconds, tags, by_role, languages))
 
 
 def delete(

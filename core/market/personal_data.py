@@ -4,7 +4,7 @@ The row of an erased user stays, with the name DELETED_NAME and nothing personal
 (conversations, projects) stay valid.
 """
 
-from core import reports, reviews
+from core import reports, reviews, sync_actions
 from core.accounts import api_keys, email_changes, identity, sessions
 from core.accounts.oauth import links
 from core.accounts.one_time import codes
@@ -18,6 +18,7 @@ from core.review_queue import table as review_queue
 from core.support import agents, tickets
 from core.texting import sent
 from core.verification import requests as verifications
+from core.webhooks import deliveries, endpoints
 from core.work import audit, dead_jobs, idempotency
 from core.work.personal_data import PersonalData, rows_of
 
@@ -37,6 +38,9 @@ CORE: tuple[PersonalData, ...] = (
     sent.PERSONAL_DATA,
     email_changes.PERSONAL_DATA,
     idempotency.PERSONAL_DATA,
+    deliveries.PERSONAL_DATA,
+    endpoints.PERSONAL_DATA,
+    sync_actions.PERSONAL_DATA,
     devices.PERSONAL_DATA,
     preferences.PERSONAL_DATA,
     feeds.PERSONAL_DATA,

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from core import reports
+from core import reports, sync_actions
 from core.accounts import api_keys, email_changes, sessions
 from core.accounts.oauth import flows
 from core.accounts.one_time import codes, tokens
@@ -17,6 +17,7 @@ from core.review_queue import queue
 from core.review_queue import table as review_tasks
 from core.texting import sent
 from core.verification import requests as verifications
+from core.webhooks import deliveries as webhooks
 from core.work import dead_jobs, idempotency
 
 BATCH = 1000
@@ -40,6 +41,8 @@ OLD: tuple[tuple[Run | Scalar[int], timedelta], ...] = (
     (sent.FORGET, sent.KEPT),
     (verifications.EXPIRE, verifications.LATE),
     (verifications.FORGET, verifications.KEPT),
+    (webhooks.FORGET, webhooks.KEPT),
+    (sync_actions.FORGET, sync_actions.KEPT),
     (dead_jobs.FORGET, timedelta(days=90)),
     (feeds.HASH_TOKENS, timedelta(days=1)),
 )

@@ -17,6 +17,7 @@ from core import files
 from core.accounts import sessions
 from core.base import clock, errors
 from core.chat import groups
+from core.platform import cache_tags
 from core.platform.db import Connection, Many, Run, Scalar, transaction
 from core.platform.sealing.sealing import MARK
 from core.work import dead_jobs
@@ -72,6 +73,7 @@ async def erase(ctx: Ctx) -> None:
         await LOCK_OUT(work.db, user_id)
         await erase_at_once(work.db, ctx.policy, user_id)
         work.enqueue(FinishErasure(str(user_id)))
+        work.drop(cache_tags.PEOPLE)
 
 
 async def erase_at_once(db: Connection, policy: Policy, user_id: UUID) -> None:

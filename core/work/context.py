@@ -73,6 +73,7 @@ class Ctx:
     `device` is the token by which a browser or app shows that it was logged in before: see known_devices.py.
     `flow_secret` is that of a browser which logs in by a provider: see core/accounts/oauth/flows.py.
     `access_token` is the token of the request, valid or not; `caller` is its user if it is valid.
+    `role` and `language` are of a call whose answer callers share, instead of its caller: see api/calls/caching.py.
     `work` is the transaction of the whole call, if it was opened before the handler: see idempotency.py.
     """
 
@@ -89,6 +90,8 @@ class Ctx:
     idempotency_key: str = ""
     if_match: str = ""
     if_none_match: str = ""
+    role: str = ""
+    language: str = ""
     work: Transaction | None = None
 
     def new_id(self) -> UUID:

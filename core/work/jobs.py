@@ -205,6 +205,12 @@ class PushNotification(Job, frozen=True):
     device_id: str
 
 
+class SendWebhooks(Job, frozen=True):
+    """Deliver what is due to these endpoints of webhooks."""
+
+    endpoint_ids: list[str]
+
+
 class PermanentError(Exception):
     """Raised by a job that no retry can help: it is marked dead immediately."""
 

@@ -10,12 +10,14 @@ from typing import TypeAlias
 from uuid import UUID
 
 import msgspec
+from redis.asyncio import Redis
 
 from core.base import clock
 from core.base.errors import AppError
 from core.base.events import Event
 from core.base.ids import uuid7
 from core.base.publisher import Publisher
+from core.platform import cache_tags
 from core.platform.db import Connection, Many, Pool, Run, transaction
 from core.platform.observability import logs
 from core.work.context import Ctx, Resources
@@ -50,7 +52,14 @@ class EndSessions(msgspec.Struct, frozen=True, tag="end_sessions"):
     ids: list[UUID]
 
 
-Effect: TypeAlias = Emit | Enqueue | EndSessions
+class Drop(msgspec.Struct, frozen=True, tag="drop"):
+    """Drop the cached answers with these tags."""
+
+    market: str
+    tags: list[str]
+
+
+Effect: TypeAlias = Emit | Enqueue | EndSessions | Drop
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -85,8 +94,8 @@ async def store(db: Connection, effects: Sequence[Effect], ctx: Ctx | None = Non
     return id
 
 
-async def perform(effects: Sequence[Effect], publisher: Publisher, jobs: Jobs) -> None:
-    """Perform effects whose transaction is committed; raises redis.RedisError when a job cannot be queued."""
+async def perform(effects: Sequence[Effect], publisher: Publisher, jobs: Jobs, redis: Redis) -> None:
+    """Perform effects whose transaction is committed; raises redis.RedisError when one of Redis cannot be."""
     for effect in effects:
         match effect:
             case Emit():
@@ -95,6 +104,8 @@ async def perform(effects: Sequence[Effect], publisher: Publisher, jobs: Jobs) -
                 await jobs.enqueue_encoded(effect.name, bytes(effect.arguments), effect.request_id)
             case EndSessions():
                 publisher.end_sessions(effect.ids)
+            case Drop():
+                await cache_tags.drop(redis, effect.market, effect.tags)
 
 
 async def forget(db: Pool, id: UUID) -> None:
@@ -115,7 +126,7 @@ async def relay(resources: Resources, publisher: Publisher) -> int:
             except (msgspec.ValidationError, AppError) as error:
                 log.warning("the effects of %s are left to another version or key: %s", kept.id, error)
                 continue
-            await perform(effects, publisher, resources.jobs)
+            await perform(effects, publisher, resources.jobs, resources.redis)
             done.append(kept.id)
         await DELETE(db, done)
     return len(done)

@@ -64,6 +64,13 @@ class KindOfReview(Protocol):
     def name(self) -> str: ...
 
 
+class WebhookEvents(Protocol):
+    """The events of webhooks. The rest is in `WebhookRules` of core/webhooks/rules.py, above this floor."""
+
+    @property
+    def events(self) -> Mapping[str, type[msgspec.Struct]]: ...
+
+
 class PasswordRules(msgspec.Struct, frozen=True):
     """The rules for passwords. `kinds`: sets of characters by name; a password needs at least one of each."""
 
@@ -138,6 +145,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     api_keys: ApiKeyRules | None = None
     support: SupportRules | None = None
     quotas: tuple[Quota, ...] = ()
+    webhooks: WebhookEvents | None = None
+    broadcasts: frozenset[str] = frozenset()  # the kinds that operators may send: see core/broadcasts.py
     access_lifetime: timedelta = ACCESS_LIFETIME
     refresh_lifetime: timedelta = REFRESH_LIFETIME  # a session ends that has not been used for so long
     issuer: str = ""  # of access tokens: their `iss`, if any

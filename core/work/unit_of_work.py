@@ -51,6 +51,12 @@ class UnitOfWork:
         if session_ids:
             self._effects.insert(0, outbox.EndSessions(list(session_ids)))
 
+    def drop(self, *tags: str) -> None:
+        """Drop the answers that are cached with these tags, after the commit."""
+        # Before jobs, which may not be queued, but sockets are closed first.
+        place = sum(isinstance(effect, outbox.EndSessions) for effect in self._effects)
+        self._effects.insert(place, outbox.Drop(self._ctx.policy.name, list(tags)))
+
     def changed(self, conversation_id: UUID, version: int, event: Event) -> None:
         """Publish a change of a conversation, after the commit. Not in the outbox: hubs read lost changes from the log."""
         self._changes.append((conversation_id, version, event))
@@ -81,7 +87,7 @@ class UnitOfWork:
         if self._kept is None:
             return
         try:
-            await outbox.perform(self._effects, ctx.publisher, ctx.resources.jobs)
+            await outbox.perform(self._effects, ctx.publisher, ctx.resources.jobs, ctx.resources.redis)
             await outbox.forget(ctx.resources.db, self._kept)
         except (*REDIS_AWAY, *UNAVAILABLE_ERRORS) as error:
             log.warning("effects of a committed transaction are performed later: %r", error)

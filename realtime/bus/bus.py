@@ -2,7 +2,8 @@
 
 A payload is one frame behind a header of 34 bytes, so that a receiving hub parses no JSON: kind (1 byte), origin (8: the
 process that sent it), subject (16: an id), number (8), flags (1); what they mean depends on the kind, see `Kind`.
-Channels: `c` + 16 bytes of a conversation's id, `u` + 16 bytes of a user's id, `a` (every hub), `h` + origin (beacons),
+Channels: `c` + 16 bytes of a conversation's id, `u` + 16 bytes of a user's id, `a` (every hub), `m` + name of a
+marketplace, `h` + origin (beacons),
 `q` (admin requests to every hub), `r` + origin (replies to the process that asked).
 Each channel belongs to one of the Redis servers by rendezvous hashing, so that adding a server moves only its share; `q` and `r`
 are on all of them, so that operators can look when a server is down.
@@ -48,6 +49,7 @@ class Kind(enum.IntEnum):
     RESYNC = 5  # compare the conversation with the log; key empty: all conversations, and the logins of all sockets
     ADMIN_REQUEST = 6  # subject: who asks (8 bytes), number of the request (8); frame: JSON, see admin_protocol.py
     ADMIN_REPLY = 7  # subject: that of the request; frame: JSON
+    BROADCAST = 8  # there is one to be read
 
 
 TYPES = 1  # the flag of a signal: its user is typing; without it and with position 0: has stopped typing
@@ -75,6 +77,11 @@ def conversation_channel(key: bytes) -> bytes:
 def user_channel(key: bytes) -> bytes:
     """Return the channel of one user's events."""
     return b"u" + key
+
+
+def market_channel(market: str) -> bytes:
+    """Return the channel of what is told to all clients of a marketplace."""
+    return b"m" + market.encode()
 
 
 def replies_channel(subject: bytes) -> bytes:

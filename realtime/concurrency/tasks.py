@@ -19,6 +19,13 @@ class Tasks:
         self._running.add(task)
         task.add_done_callback(self._ended)
 
+    async def stop(self) -> None:
+        """Cancel what runs."""
+        for task in self._running:
+            task.cancel()
+        if self._running:
+            await asyncio.wait(self._running)
+
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
         if not task.cancelled() and (error := task.exception()):

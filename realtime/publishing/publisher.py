@@ -34,6 +34,7 @@ from realtime.bus.bus import (
     Bus,
     Kind,
     conversation_channel,
+    market_channel,
     user_channel,
 )
 from realtime.concurrency.periodic import Periodic
@@ -124,6 +125,12 @@ class _Publisher:
         if self._local:
             self._local.emit(user, frames, unless_joined, flags)
         self._bus.publish(user_channel(user), Kind.EMIT, frames, subject=unless_joined, flags=flags)
+
+    def broadcast(self, market: str) -> None:
+        """Have all hubs send what is new for the clients of a marketplace."""
+        if self._local:
+            self._local.broadcast()
+        self._bus.publish(market_channel(market), Kind.BROADCAST)
 
     def forget(self, conversation_ids: Sequence[UUID]) -> None:
         """Have all hubs drop their cached frames of these conversations."""

@@ -19,6 +19,7 @@ class BusReceiver:
         reload: Callable[[bytes], None],
         recheck_logins: Callable[[], None],
         admin_request: Callable[[Delivery], None],
+        broadcast: Callable[[], None],
     ) -> None:
         self._rooms = rooms
         self._users = users
@@ -26,6 +27,7 @@ class BusReceiver:
         self._reload = reload
         self._recheck_logins = recheck_logins
         self._admin_request = admin_request
+        self.broadcast = broadcast
 
     def deliver(self, delivery: Delivery) -> None:
         """Apply what another process has published."""
@@ -44,6 +46,8 @@ class BusReceiver:
                 self.resync(delivery.key)
             case Kind.ADMIN_REQUEST:
                 self._admin_request(delivery)
+            case Kind.BROADCAST:
+                self.broadcast()
 
     def change(
         self, conversation: bytes, version: int, frame: bytes, author: bytes, flags: int, source: Source = "own"
@@ -68,6 +72,7 @@ class BusReceiver:
         """Compare everything with the database: events may have been lost in either direction."""
         self._rooms.mend_all()
         self._recheck_logins()
+        self.broadcast()
 
     def signal(self, conversation: bytes, user: bytes, position: int, frame: bytes, flags: int) -> None:
         """Deliver a read position, or typing (position 0)."""

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from core import files
+from core import files, webhooks
 from core.accounts import verification
 from core.base import clock, errors
 from core.base.answers import Answer, RawBody
@@ -36,6 +36,7 @@ from tests.bazaar.structs import (
     NewPictures,
     PictureList,
     ResetPassword,
+    Sold,
     Version,
 )
 
@@ -87,6 +88,7 @@ async def create_listing(ctx: Ctx, body: NewListing) -> Listing:
         texts = (body.title, body.price_cents, body.description)
         where = (place.lat, place.lon) if place else (None, None)
         await queries.INSERT(work.db, id, seller_id, *texts, clock.now(), *where)
+        work.drop("listings")
         return _view(await _listing(work.db, id))
 
 
@@ -111,6 +113,7 @@ async def delete_listing(ctx: Ctx, listing_id: UUID) -> None:
         listing = await own(ctx, listing_id)
         await files.detach(work, listing.id)
         await queries.DELETE(work.db, listing.id, clock.now())
+        work.drop("listings")
 
 
 @call(LISTING_NOT_FOUND)
@@ -136,6 +139,8 @@ async def take_payment(ctx: Ctx, raw: RawBody) -> None:
         listing = await _listing(work.db, id)
         if await queries.SELL(work.db, id, clock.now()):
             await work.notify(policy.LISTING_SOLD, [listing.seller_id], id, title=listing.title)
+            await webhooks.send(work, "listing.sold", [listing.seller_id], Sold(id, listing.price_cents))
+            work.drop("listings")
 
 
 async def get_version(_ctx: Ctx) -> Version:

@@ -13,6 +13,8 @@ from core.platform.db import Connection, Db, Run
 from core.support.desk import TICKET_ASSIGNED
 from core.verification.kinds import Kind
 from core.verification.local import LocalProvider
+from core.webhooks import WebhookRules
+from core.webhooks.deliveries import DISABLED
 from core.work.account_rules import ApiKeyRules, OAuthRules, OtpRules
 from core.work.notices import Notice
 from core.work.personal_data import PersonalData, rows_of
@@ -20,6 +22,7 @@ from core.work.policy import LoginRates, PasswordRules, Policy
 from core.work.rules.support import SupportRules
 from tests.bazaar import queries
 from tests.bazaar.capabilities import review_kinds
+from tests.bazaar.structs import Sold
 from tests.bazaar.texts import TEXTS
 
 
@@ -87,6 +90,8 @@ POLICY = Policy(
         frozenset({"google", "apple"}), callback="/bazaar/api/v1/auth/oauth/{provider}/callback", roles=BUYERS
     ),
     api_keys=ApiKeyRules("baz", frozenset({"listings"})),
-    notices=(MESSAGE_RECEIVED, LISTING_SOLD, TICKET_ASSIGNED, VERIFIED),
+    webhooks=WebhookRules({"listing.sold": Sold}),
+    broadcasts=frozenset({"flags", "maintenance"}),
+    notices=(MESSAGE_RECEIVED, LISTING_SOLD, TICKET_ASSIGNED, VERIFIED, DISABLED),
     personal_data=(LISTINGS, MEMBERS, *CORE),
 )

@@ -4,7 +4,18 @@ from core.market.endpoints import auth, conversations, health, messages, notific
 from core.market.endpoints.accounts import api_keys, oauth, phones
 from core.market.market import PUBLIC, FilePart, Route, at_root, by_key, create, delete, get, patch, post
 from tests.bazaar import handlers
-from tests.bazaar.capabilities import near, quotas, review, texting, tickets, verification
+from tests.bazaar.capabilities import (
+    broadcasts,
+    cached,
+    near,
+    quotas,
+    review,
+    sync_actions,
+    texting,
+    tickets,
+    verification,
+    webhooks,
+)
 from tests.bazaar.policy import ROLES, SELLERS
 
 CONVERSATION = "/conversations/{conversation_id}"
@@ -71,4 +82,8 @@ ROUTES: tuple[Route, ...] = (
     *near.ROUTES,
     *texting.ROUTES,
     *verification.ROUTES,
+    *webhooks.ROUTES,
+    *sync_actions.ROUTES,
+    *broadcasts.ROUTES,
+    *cached.ROUTES,
 )

@@ -18,7 +18,7 @@ from core.accounts.verification import VERIFY_EMAIL
 from core.base.clock import now
 from core.base.ids import BigintIds, uuid7
 from core.platform.db import transaction
-from tests.bazaar.capabilities import review_story, tickets_story
+from tests.bazaar.capabilities import hooks_story, review_story, tickets_story
 from tests.bazaar.stories import texting, verification
 from tests.contract.story.matrix import EVERYBODY, ONE_ROLE, OWN, THEIRS
 from tests.contract.story.telling import Story
@@ -72,6 +72,7 @@ MATRIX: dict[tuple[str, str], str] = {
     **tickets_story.MATRIX,
     **texting.MATRIX,
     **verification.MATRIX,
+    **hooks_story.MATRIX,
 }
 
 
@@ -90,6 +91,7 @@ async def tell(api: Api, env: Environment, make: Callable[..., Story] = Story) -
     await tickets_story.tell(story)
     await texting.tell(story)
     await verification.tell(story)
+    await hooks_story.tell(story)
     root = Caller(api.client, "/bazaar")
     for path in ("/healthz", "/readyz", "/api/version"):
         await story.call(root, "GET", path)

@@ -56,6 +56,13 @@ class Listing(msgspec.Struct, frozen=True, rename="camel"):
     sold_at: datetime | None
 
 
+class Sold(msgspec.Struct, frozen=True, rename="camel"):
+    """What webhooks are told of a sale."""
+
+    listing_id: UUID
+    price_cents: int
+
+
 class NewPictures(msgspec.Struct, frozen=True, rename="camel"):
     """`replacesOthers`: those that the listing has go."""
 

@@ -23,10 +23,8 @@ def unbounded(kind: inspect.Type, at: str, within: frozenset[type] = frozenset()
     if isinstance(kind, inspect.StrType):
         if (kind.max_length or MOST_CHARACTERS + 1) > MOST_CHARACTERS:
             yield at
-    elif isinstance(kind, inspect.ListType | inspect.SetType | inspect.VarTupleType):
-        if (kind.max_length or MOST_ITEMS + 1) > MOST_ITEMS:
-            yield f"{at}[]"
-        yield from unbounded(kind.item_type, f"{at}[]", within)
+    elif isinstance(kind, inspect.ListType | inspect.SetType | inspect.VarTupleType | inspect.DictType):
+        yield from unbounded_items(kind, at, within)
     elif isinstance(kind, inspect.UnionType):
         for option in kind.types:
             yield from unbounded(option, at, within)
@@ -35,9 +33,25 @@ def unbounded(kind: inspect.Type, at: str, within: frozenset[type] = frozenset()
             yield from unbounded(field.type, f"{at}.{field.encode_name}", within | {kind.cls})
     elif isinstance(
         kind,
-        inspect.AnyType | inspect.RawType | inspect.BytesType | inspect.DictType | inspect.CustomType | inspect.ExtType,
+        inspect.AnyType | inspect.RawType | inspect.BytesType | inspect.CustomType | inspect.ExtType,
     ):
         yield f"{at}: {kind}"
+
+
+def unbounded_items(
+    kind: inspect.ListType | inspect.SetType | inspect.VarTupleType | inspect.DictType, at: str, within: frozenset[type]
+) -> Iterator[str]:
+    is_long = (kind.max_length or MOST_ITEMS + 1) > MOST_ITEMS
+    if isinstance(kind, inspect.DictType):
+        if is_long:
+            yield f"{at}: {kind}"
+            return
+        yield from unbounded(kind.key_type, f"{at}{{}}", within)
+        yield from unbounded(kind.value_type, f"{at}{{}}", within)
+        return
+    if is_long:
+        yield f"{at}[]"
+    yield from unbounded(kind.item_type, f"{at}[]", within)
 
 
 def taken(signature: Signature) -> Iterator[tuple[str, object]]:

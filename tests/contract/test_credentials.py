@@ -16,6 +16,7 @@ ENDED_OTHERWISE = {
     "refresh_tokens": "is looked up with its session, which must be live",
     "texts_sent": "the hash of a phone number opens nothing",
     "verifications": "the hash of an id number opens nothing",
+    "webhook_endpoints": "signs what is sent, and opens nothing of ours",
 }
 
 

@@ -16,6 +16,7 @@ from core.chat import blocking, invitations
 from core.limits.budget import Rate
 from core.messages import search as message_search
 from core.verification.kinds import Kind
+from core.webhooks import WebhookRules
 from core.work import account_rules as phones
 from core.work.policy import MAILS
 from core.work.rules import support
@@ -106,6 +107,7 @@ FIGURES: dict[str, Sequence[float]] = {
     "`uploads`, `export`": counts(HOUR, POLICY.uploads, POLICY.exports),
     "`invitations`": [invitations.INVITATIONS.count, 1, round(invitations.INVITATIONS.interval / MINUTE)],
     "`blocks`": [blocking.BLOCKS.count, 1, round(blocking.BLOCKS.interval)],
+    "`webhook-tests`": counts(HOUR, WebhookRules({}).tests),
     "`reports`": [reports.REPORTS.count, 1, round(reports.REPORTS.interval / MINUTE)],
     "`tickets`": [support.OPENED.count, 1, round(support.OPENED.interval / MINUTE)],
     "`operators`, `operator_guesses`": counts(MINUTE, routes.USUAL, operators.GUESSES),

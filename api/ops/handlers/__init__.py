@@ -10,6 +10,7 @@ from api.ops.handlers.actions import (
     set_status,
     undrain,
 )
+from api.ops.handlers.broadcasts import list_broadcasts, send_broadcast
 from api.ops.handlers.looks import (
     get_conversation,
     get_me,
@@ -30,6 +31,7 @@ __all__ = [
     "get_me",
     "get_task",
     "get_user",
+    "list_broadcasts",
     "list_hubs",
     "list_jobs",
     "list_reports",
@@ -37,6 +39,7 @@ __all__ = [
     "resolve_report",
     "retry_jobs",
     "search",
+    "send_broadcast",
     "set_status",
     "trace",
     "undrain",

@@ -55,6 +55,12 @@ class Metrics:
         self.texts = Counter(
             "greenroom_texts", "Text messages, by channel and state", ["channel", "state"], registry=self.registry
         )
+        self.cached_calls = Counter(
+            "greenroom_cached_calls",
+            "Calls whose answers are shared, by outcome",
+            ["route", "outcome"],
+            registry=self.registry,
+        )
         self.ready = Gauge(
             "greenroom_ready", "Whether it can do this part of its work", ["check"], registry=self.registry
         )

@@ -1,0 +1,1 @@
+"""What programs and apps of users use: webhooks, actions made offline, broadcasts."""

@@ -1,0 +1,37 @@
+"""How a receiver knows that a webhook is ours: the secrets and signatures of Standard Webhooks."""
+
+import hmac
+import secrets
+from base64 import b64decode, b64encode
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from core.work.context import Ctx
+
+PREFIX: Final = "whsec_"
+BYTES: Final = 32  # of a secret: the specification has 24 to 64
+
+
+def new_secret() -> str:
+    """Return a secret as receivers configure it."""
+    return PREFIX + b64encode(secrets.token_bytes(BYTES)).decode()
+
+
+def stored(_ctx: Ctx, _endpoint_id: UUID, secret: str) -> str:
+    """Return a secret as it is stored: here, and in `key_of`, it is sealed where a marketplace seals."""
+    return secret
+
+
+def key_of(_ctx: Ctx, _endpoint_id: UUID, stored: str) -> bytes:
+    """Return what a stored secret signs with."""
+    return b64decode(stored.removeprefix(PREFIX))
+
+
+def headers(id: str, at: datetime, body: bytes, keys: Sequence[bytes]) -> dict[str, str]:
+    """Return the headers of an attempt; several keys sign it while a secret is rotated."""
+    seconds = str(int(at.timestamp()))
+    signed = b".".join((id.encode(), seconds.encode(), body))
+    signatures = [f"v1,{b64encode(hmac.digest(key, signed, 'sha256')).decode()}" for key in keys]
+    return {"webhook-id": id, "webhook-timestamp": seconds, "webhook-signature": " ".join(signatures)}

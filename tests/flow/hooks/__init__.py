@@ -1,0 +1,1 @@
+"""Webhooks, actions made offline, broadcasts and cached answers, at the bazaar."""
