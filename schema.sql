@@ -730,4 +730,6 @@ begin
     end if;
 end $$;
 
+\ir core/payments/schema.sql
+
 \ir marketplaces/onswift/schema.sql

@@ -1,0 +1,1 @@
+"""Money: the ledger, and payments by providers."""
