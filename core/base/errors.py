@@ -85,6 +85,7 @@ DEVICE_NOT_FOUND = ErrorCode("DEVICE_NOT_FOUND", 404, "Device not found")
 OAUTH_NO_ACCOUNT = ErrorCode("OAUTH_NO_ACCOUNT", 404, "Nobody has signed up with this provider's account yet")
 OAUTH_NOT_LINKED = ErrorCode("OAUTH_NOT_LINKED", 404, "No account of this provider is linked")
 API_KEY_NOT_FOUND = ErrorCode("API_KEY_NOT_FOUND", 404, "There is no such API key, or it is not valid any more")
+TRANSFER_NOT_FOUND = ErrorCode("TRANSFER_NOT_FOUND", 404, "There is no such transfer")
 FILE_NOT_FOUND = ErrorCode("FILE_NOT_FOUND", 404, "File not found")
 FILE_REJECTED = ErrorCode("FILE_REJECTED", 404, "The file was not accepted and has been deleted")
 METHOD_NOT_ALLOWED = ErrorCode("METHOD_NOT_ALLOWED", 405, "Method not allowed")
@@ -102,6 +103,11 @@ SIGN_UP_REQUIRED = ErrorCode("SIGN_UP_REQUIRED", 409, "There is no account with 
 STATUS_NOT_POSSIBLE = ErrorCode(
     "STATUS_NOT_POSSIBLE", 409, "The account cannot get this status from the one that it has"
 )
+INSUFFICIENT_FUNDS = ErrorCode("INSUFFICIENT_FUNDS", 409, "There is not enough on the account")
+AMOUNT_TOO_LARGE = ErrorCode("AMOUNT_TOO_LARGE", 409, "A balance would become too large")
+REVERSAL_TOO_LARGE = ErrorCode("REVERSAL_TOO_LARGE", 409, "No more can be reversed than is left of the transfer")
+TRANSFER_NOT_POSSIBLE = ErrorCode("TRANSFER_NOT_POSSIBLE", 409, "The transfer is not in a state that allows this")
+TRANSFER_KEY_REUSED = ErrorCode("TRANSFER_KEY_REUSED", 409, "Another transfer has this key")
 CONVERSATION_CLOSED = ErrorCode("CONVERSATION_CLOSED", 409, "The conversation is closed: it can be read, no more")
 GROUP_FULL = ErrorCode("GROUP_FULL", 409, "The group has as many members as it can have")
 HUB_SILENT = ErrorCode("HUB_SILENT", 409, "The hub is silent: nobody can tell it anything right now", retryable=True)
@@ -111,6 +117,9 @@ PRECONDITION_FAILED = ErrorCode("PRECONDITION_FAILED", 412, "It has changed sinc
 PAYLOAD_TOO_LARGE = ErrorCode("PAYLOAD_TOO_LARGE", 413, "The request is too large")
 FILE_TOO_LARGE = ErrorCode("FILE_TOO_LARGE", 413, "The file is too large")
 UNSUPPORTED_MEDIA_TYPE = ErrorCode("UNSUPPORTED_MEDIA_TYPE", 415, "Send application/json")
+TRANSFER_NOT_BALANCED = ErrorCode(
+    "TRANSFER_NOT_BALANCED", 422, "The amounts of a transfer sum to zero in each currency, one for each account"
+)
 IDEMPOTENCY_KEY_REUSED = ErrorCode(
     "IDEMPOTENCY_KEY_REUSED", 422, "This Idempotency-Key or clientId was used for something else"
 )

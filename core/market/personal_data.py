@@ -13,6 +13,7 @@ from core.chat import blocking, conversations, invitations, mutes
 from core.files import table as files
 from core.messages.personal_data import PERSONAL_DATA as MESSAGES
 from core.notifications import devices, notifications, preferences
+from core.payments import statements as ledger
 from core.work import audit, dead_jobs, idempotency
 from core.work.personal_data import PersonalData
 
@@ -35,6 +36,7 @@ CORE: tuple[PersonalData, ...] = (
     *MESSAGES,
     files.PERSONAL_DATA,
     reviews.PERSONAL_DATA,
+    ledger.PERSONAL_DATA,
     audit.PERSONAL_DATA,
     dead_jobs.PERSONAL_DATA,
     notifications.PERSONAL_DATA,

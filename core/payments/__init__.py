@@ -1,1 +1,1 @@
-"""Money: the ledger, and payments by providers."""
+"""Money: the ledger, in double entry."""

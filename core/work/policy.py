@@ -64,6 +64,17 @@ class PasswordRules(msgspec.Struct, frozen=True):
             raise UnfitError(*(problem.message for problem in problems))
 
 
+class LedgerRules(msgspec.Struct, frozen=True):
+    """The books of a marketplace: in which currencies (ISO 4217), on which kinds of accounts; see core/payments/ledger.py.
+
+    Accounts of `may_owe` may go below zero, as those of the house do; that is decided when an account is first used.
+    """
+
+    currencies: frozenset[str]
+    kinds: frozenset[str] = frozenset({"available", "held", "fees", "provider"})
+    may_owe: frozenset[str] = frozenset()
+
+
 class LoginRates(msgspec.Struct, frozen=True):
     """Limits on failed logins: per address; per account, from all addresses that its owner has not used; and per account and
     known device, whose failures do not count towards the other two.
@@ -111,6 +122,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     otp: OtpRules | None = None
     oauth: OAuthRules | None = None
     api_keys: ApiKeyRules | None = None
+    ledger: LedgerRules | None = None
     access_lifetime: timedelta = ACCESS_LIFETIME
     refresh_lifetime: timedelta = REFRESH_LIFETIME  # a session ends that has not been used for so long
     issuer: str = ""  # of access tokens: their `iss`, if any

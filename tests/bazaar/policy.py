@@ -10,7 +10,7 @@ from core.platform.db import Run
 from core.work.account_rules import ApiKeyRules, OAuthRules, OtpRules
 from core.work.notices import Notice
 from core.work.personal_data import PersonalData, rows_of
-from core.work.policy import LoginRates, PasswordRules, Policy
+from core.work.policy import LedgerRules, LoginRates, PasswordRules, Policy
 
 BUYERS, SELLERS = frozenset({"buyer"}), frozenset({"seller"})
 ROLES = BUYERS | SELLERS
@@ -42,6 +42,11 @@ POLICY = Policy(
         frozenset({"google", "apple"}), callback="/bazaar/api/v1/auth/oauth/{provider}/callback", roles=BUYERS
     ),
     api_keys=ApiKeyRules("baz", frozenset({"listings"})),
+    ledger=LedgerRules(
+        currencies=frozenset({"USD", "SAR", "JPY", "KWD"}),
+        kinds=frozenset({"available", "held", "debt", "fees", "provider"}),
+        may_owe=frozenset({"debt"}),
+    ),
     notices=(MESSAGE_RECEIVED, LISTING_SOLD),
     personal_data=(LISTINGS, *CORE),
 )
