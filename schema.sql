@@ -1025,6 +1025,6 @@ create function ledger_problems() returns table (id uuid, problem text) language
     where (c.seq, c.debits, c.credits, c.balance) is distinct from (d.seq, d.debits, d.credits, e.balance)
 $$;
 
-\ir core/payments/schema.sql
+\ir core/payments/checkout/schema.sql
 
 \ir marketplaces/onswift/schema.sql

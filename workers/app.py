@@ -32,6 +32,7 @@ from core.messages.search import START, store_missing, store_words
 from core.notifications.deliveries import send_out
 from core.notifications.notifications import MESSAGE_RECEIVED, notify_members, written_since
 from core.operations.tidy import tidy
+from core.payments.checkout import rows as payments
 from core.platform.db import UNAVAILABLE_ERRORS
 from core.platform.observability import logs
 from core.privacy import erasure
@@ -51,8 +52,10 @@ from core.work.jobs import (
     PushNotification,
     SendMail,
     SendOut,
+    SendRefund,
     SendText,
     StoreWords,
+    TakePaymentEvent,
     TextCode,
     queue,
 )
@@ -65,6 +68,7 @@ from workers.erasure import finish_erasure
 from workers.files import FileChecks
 from workers.mail import mail_user, send_mail
 from workers.notifications import mail_notification, push_notification
+from workers.payments import Payments
 from workers.phones import send_text, text_code
 from workers.push import PushProvider, open_push
 from workers.running import JOB_SECONDS, Functions, periodic
@@ -98,6 +102,7 @@ class Worker:
         self._push_provider = push_provider
         self._sms = sms
         self._files = FileChecks(resources, publisher)
+        self._payments = Payments(resources, publisher)
         self._swept = clock.now() - FIRST_SWEEP
         markets = marketplaces.configured(settings.marketplaces)
         self._searched = [market.name for market in markets if not market.policy.seals_messages]
@@ -105,10 +110,14 @@ class Worker:
         self._running: asyncio.Task[None] | None = None
         self._dead: int | None = None
         self._open_reports = 0
+        self._waiting_payments = 0
         self._arq: ArqWorker | None = None
         self._counting = Periodic(self._count, COUNT_SECONDS)
         resources.metrics.watch("greenroom_dead_jobs", "Jobs that failed for good", lambda: self._dead or 0)
         resources.metrics.watch("greenroom_open_reports", "Reports of users not dealt with", lambda: self._open_reports)
+        resources.metrics.watch(
+            "greenroom_waiting_payments", "Payments that wait for a person", lambda: self._waiting_payments
+        )
 
     @property
     def running(self) -> int:
@@ -197,6 +206,8 @@ class Worker:
         functions.add(SendOut, self._send_out)
         functions.add(MailNotification, self._mail_notification)
         functions.add(PushNotification, self._push_notification)
+        functions.add(TakePaymentEvent, self._payments.take_event)
+        functions.add(SendRefund, self._payments.send_refund)
         return functions
 
     def _cron(
@@ -213,7 +224,12 @@ class Worker:
 
     def _periodic_tasks(self) -> list[CronJob]:
         markets = marketplaces.configured(self._settings.marketplaces)
-        return [self._chore(market.policy, chore) for market in markets for chore in market.periodic_tasks]
+        of_markets = [self._chore(market.policy, chore) for market in markets for chore in market.periodic_tasks]
+        paid = [market.policy for market in markets if market.policy.payments]
+        return of_markets + [
+            self._cron(f"{one.name}.payments", partial(self._payments.reconcile, one), second=25, at_start=True)
+            for one in paid
+        ]
 
     def _chore(self, policy: Policy, chore: PeriodicTask) -> CronJob:
         async def run() -> None:
@@ -288,6 +304,7 @@ class Worker:
         with contextlib.suppress(*UNAVAILABLE_ERRORS):
             self._dead = await dead_jobs.COUNT(self._resources.db) or 0
             self._open_reports = await reports.COUNT(self._resources.db, None, True) or 0
+            self._waiting_payments = await payments.COUNT_WAITING(self._resources.db) or 0
 
 
 async def _finish(arq: ArqWorker) -> None:

@@ -14,6 +14,8 @@ from core.files import table as files
 from core.messages.personal_data import PERSONAL_DATA as MESSAGES
 from core.notifications import devices, notifications, preferences
 from core.payments import statements as ledger
+from core.payments.checkout import rows as payments
+from core.payments.checkout import subscriptions
 from core.work import audit, dead_jobs, idempotency
 from core.work.personal_data import PersonalData
 
@@ -37,6 +39,8 @@ CORE: tuple[PersonalData, ...] = (
     files.PERSONAL_DATA,
     reviews.PERSONAL_DATA,
     ledger.PERSONAL_DATA,
+    payments.PERSONAL_DATA,
+    subscriptions.PERSONAL_DATA,
     audit.PERSONAL_DATA,
     dead_jobs.PERSONAL_DATA,
     notifications.PERSONAL_DATA,

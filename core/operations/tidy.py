@@ -10,6 +10,7 @@ from core.base import clock
 from core.calendars import feeds
 from core.chat import invitations, mutes
 from core.messages import editing
+from core.payments.checkout import subscriptions, webhooks
 from core.platform.db import Pool, Run, Scalar
 from core.platform.tokens import REFRESH_LIFETIME
 from core.work import dead_jobs, idempotency
@@ -32,6 +33,8 @@ OLD: tuple[tuple[Run | Scalar[int], timedelta], ...] = (
     (reports.FORGET, reports.KEPT),
     (dead_jobs.FORGET, timedelta(days=90)),
     (feeds.HASH_TOKENS, timedelta(days=1)),
+    (webhooks.FORGET, timedelta(days=90)),
+    (subscriptions.FORGET, timedelta(days=90)),
 )
 
 

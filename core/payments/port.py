@@ -17,7 +17,7 @@ SeenState: TypeAlias = Literal["pending", "processing", "authorized", "succeeded
 
 
 class RefusedError(Exception):
-    """The provider has refused, and will when it is asked again. The outcome of all else that goes wrong (OutgoingError) is unknown."""
+    """The provider has refused, and will again. Of all else that goes wrong (OutgoingError) the outcome is unknown."""
 
 
 class ForgedError(Exception):
@@ -27,7 +27,7 @@ class ForgedError(Exception):
 class Order(msgspec.Struct, frozen=True):
     """What is to be paid. The provider keeps our `id` with it and says it again (`Seen.reference`).
 
-    `attempt` counts how often it was sent: a provider with idempotency keys gets one of both, because it would repeat its errors, too.
+    `attempt` counts how often it was sent: idempotency keys are made of both, because a provider repeats its errors, too.
     `is_manual`: authorized first, and captured later. `hook_url` is for providers that take one with each payment.
     """
 
@@ -85,7 +85,7 @@ class Seen(msgspec.Struct, frozen=True):
     """A payment as its provider sees it now. Unknown words of a provider are `processing`, and never count as paid.
 
     `ref` names what was created, `charge` what is refunded; they may be the same. `amount`: what was authorized or paid.
-    While the payer can try again it is `pending`, with `error`. `refunded`: the sum. `refunds`: None where a provider knows only the sum.
+    While the payer can try again it is `pending`, with `error`. `refunded`: the sum; `refunds`: None where only that is known.
     """
 
     ref: str
@@ -137,7 +137,7 @@ class Subscribing(Protocol):
 class Provider(Protocol):
     """A driver. Every call raises OutgoingError: unknown outcome, ask later; or RefusedError.
 
-    `find` returns what an earlier attempt at this order has made, None: nothing. Where creating is idempotent it may just repeat it.
+    `find` returns what an earlier attempt at this order has made, None: nothing; where creating is idempotent it may repeat it.
     `capture`, `cancel` and `refund` return nothing: `fetch` says what became of it.
     """
 
@@ -148,7 +148,7 @@ class Provider(Protocol):
     def subscriptions(self) -> Subscribing | None: ...
 
     def read(self, hook: RawBody, now: datetime) -> Hint:
-        """Verify a webhook, in constant time, and, if its time is signed, its age, also that it is not of the future; raises ForgedError."""
+        """Verify a webhook in constant time; if its time is signed, it must not be old, nor of the future. Raises ForgedError."""
         ...
 
     async def create(self, order: Order) -> Seen: ...

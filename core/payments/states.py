@@ -42,8 +42,8 @@ DISPUTE: Final[Moves] = {
 }
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
-# When the provider is asked about an intent next: first after the one time, at last after the other, twice as late each time. Those
-# that succeeded too, for WATCHED, because the webhook of a refund or a dispute may be lost.
+# When the provider is asked about an intent next: after the first time, then twice as late each time, at most the second.
+# Those that succeeded too, for WATCHED, because the webhook of a refund or a dispute may be lost.
 ASKED: Final[Mapping[str, tuple[timedelta, timedelta]]] = {
     "created": (MINUTE, HOUR),
     "pending": (2 * MINUTE, HOUR),

@@ -42,6 +42,13 @@ class FilePurpose(Protocol):
     def name(self) -> str: ...
 
 
+class PaymentPolicy(Protocol):
+    """Who takes the money. The rest is in `PaymentRules` of core/payments/checkout/rules.py, above this floor."""
+
+    @property
+    def provider(self) -> str: ...
+
+
 class PasswordRules(msgspec.Struct, frozen=True):
     """The rules for passwords. `kinds`: sets of characters by name; a password needs at least one of each."""
 
@@ -123,6 +130,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     oauth: OAuthRules | None = None
     api_keys: ApiKeyRules | None = None
     ledger: LedgerRules | None = None
+    payments: PaymentPolicy | None = None
     access_lifetime: timedelta = ACCESS_LIFETIME
     refresh_lifetime: timedelta = REFRESH_LIFETIME  # a session ends that has not been used for so long
     issuer: str = ""  # of access tokens: their `iss`, if any

@@ -8,13 +8,12 @@ from core.market.personal_data import CORE
 from core.notifications.notifications import MESSAGE_RECEIVED
 from core.platform.db import Run
 from core.work.account_rules import ApiKeyRules, OAuthRules, OtpRules
-from core.work.notices import Notice
 from core.work.personal_data import PersonalData, rows_of
 from core.work.policy import LedgerRules, LoginRates, PasswordRules, Policy
+from tests.bazaar.selling import LISTING_SOLD, RULES
 
 BUYERS, SELLERS = frozenset({"buyer"}), frozenset({"seller"})
 ROLES = BUYERS | SELLERS
-LISTING_SOLD = Notice("listing_sold", "Sold", "'{title}' is sold", "listing")
 LISTINGS = PersonalData(
     "listings",
     frozenset({"bazaar.listings"}),
@@ -44,9 +43,10 @@ POLICY = Policy(
     api_keys=ApiKeyRules("baz", frozenset({"listings"})),
     ledger=LedgerRules(
         currencies=frozenset({"USD", "SAR", "JPY", "KWD"}),
-        kinds=frozenset({"available", "held", "debt", "fees", "provider"}),
+        kinds=frozenset({"available", "held", "debt", "fees", "provider", "disputed", "losses"}),
         may_owe=frozenset({"debt"}),
     ),
+    payments=RULES,
     notices=(MESSAGE_RECEIVED, LISTING_SOLD),
     personal_data=(LISTINGS, *CORE),
 )

@@ -4,7 +4,7 @@ from core.market.endpoints import auth, conversations, health, messages, notific
 from core.market.endpoints.accounts import api_keys, oauth, phones
 from core.market.market import PUBLIC, FilePart, Route, at_root, by_key, create, delete, get, patch, post
 from tests.bazaar import handlers
-from tests.bazaar.capabilities import wallet
+from tests.bazaar.capabilities import payments, wallet
 from tests.bazaar.policy import ROLES, SELLERS
 
 CONVERSATION = "/conversations/{conversation_id}"
@@ -64,4 +64,5 @@ ROUTES: tuple[Route, ...] = (
     at_root(get("/readyz", health.get_health, PUBLIC)),
     at_root(get("/api/version", handlers.get_version, PUBLIC)),
     *wallet.ROUTES,
+    *payments.ROUTES,
 )

@@ -11,8 +11,10 @@ from api.ops.handlers.actions import (
     undrain,
 )
 from api.ops.handlers.looks import get_conversation, get_me, get_user, list_hubs, list_reports, search, trace
+from api.ops.handlers.payments import decide_payment, list_payments
 
 __all__ = [
+    "decide_payment",
     "drain",
     "drop_jobs",
     "end_session",
@@ -21,6 +23,7 @@ __all__ = [
     "get_user",
     "list_hubs",
     "list_jobs",
+    "list_payments",
     "list_reports",
     "resolve_report",
     "retry_jobs",

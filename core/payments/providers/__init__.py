@@ -1,4 +1,4 @@
-"""Drivers of payment providers, and which of them the settings know. One without keys is played by the sandbox, if there is that."""
+"""Drivers of payment providers. The sandbox stands in for those that the settings have no keys for."""
 
 from functools import lru_cache
 

@@ -11,8 +11,8 @@ import msgspec
 from core.base import clock, errors
 from core.base.answers import RawBody
 from core.base.ids import uuid7
-from core.payments import applying, rows, subscriptions
-from core.payments.intents import driver
+from core.payments.checkout import applying, rows, subscriptions
+from core.payments.checkout.intents import driver
 from core.payments.port import ForgedError, RefusedError
 from core.payments.states import MINUTE
 from core.platform.db import Many, One, Run, Scalar

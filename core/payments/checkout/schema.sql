@@ -177,7 +177,6 @@ create table payment_subscriptions (
     ),
     period_end timestamptz,
     canceling text not null default '' check (canceling in ('', 'at_end', 'now')),
-    attention text not null default '',
     version int not null default 0,
     tries int not null default 0,
     created_at timestamptz not null,
@@ -189,7 +188,6 @@ create table payment_subscriptions (
 create unique index payment_subscriptions_live on payment_subscriptions (market, user_id, plan) where state <> 'ended';
 create index payment_subscriptions_user on payment_subscriptions (user_id, id);
 create index payment_subscriptions_check on payment_subscriptions (check_at) where check_at is not null;
-create index payment_subscriptions_attention on payment_subscriptions (id) where attention <> '';
 
 -- What a user may do or use until a time (null: for good). source: the subscription that grants it, or a grant by hand.
 create table entitlements (

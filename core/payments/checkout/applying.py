@@ -10,10 +10,11 @@ import msgspec
 
 from core.base import clock
 from core.base.errors import INTERNAL_ERROR
-from core.payments import booking, disputes, refunds, rows, states
+from core.payments import states
+from core.payments.checkout import booking, disputes, refunds, rows
+from core.payments.checkout.rows import Intent
+from core.payments.checkout.rules import rules_of
 from core.payments.port import Seen
-from core.payments.rows import Intent
-from core.payments.rules import rules_of
 from core.platform.db import found
 from core.work.context import Ctx
 from core.work.unit_of_work import UnitOfWork, unit_of_work

@@ -8,20 +8,20 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-import msgspec
-
 from core.base import clock, errors
 from core.base.ids import uuid7
-from core.payments import booking, rows, states
+from core.payments import states
+from core.payments.checkout import booking, rows
+from core.payments.checkout.rows import Intent, Refund
+from core.payments.checkout.rules import REFUNDS
 from core.payments.port import Seen, SeenRefund
-from core.payments.rows import Intent, Refund
-from core.payments.rules import REFUNDS
 from core.platform.db import found
 from core.work import rate_limits as limits
 from core.work.context import Ctx
 from core.work.jobs import SendRefund
 from core.work.unit_of_work import UnitOfWork, unit_of_work
 
+MOST_ERROR: Final = 200
 UNKNOWN: Final = timedelta(minutes=10)  # for which a sent refund may still become known to its provider
 
 
@@ -57,10 +57,14 @@ async def apply(work: UnitOfWork, intent: Intent, seen: Seen) -> None:
     await _go_on(work, intent)
 
 
-async def fail(work: UnitOfWork, refund: Refund, error: str) -> None:
-    """Store that the provider has refused a refund that was sent."""
-    await booking.settle(work, refund, "failed")
-    await rows.UPDATE_REFUND(work.db, refund.id, "failed", "", error, clock.now())
+async def fail(ctx: Ctx, id: UUID, error: str) -> None:
+    """Store that the provider has refused a refund, unless it has made it after all."""
+    async with unit_of_work(ctx) as work:
+        refund = found(await rows.LOCK_REFUND(work.db, id), errors.INTERNAL_ERROR.error())
+        if refund.state == "sent":
+            await booking.settle(work, refund, "failed")
+            await rows.UPDATE_REFUND(work.db, id, "failed", "", error[:MOST_ERROR], clock.now())
+            await work.record("payment.refund_failed", refund.intent_id, refund=str(id))
 
 
 def _by_ids(known: list[Refund], seen: tuple[SeenRefund, ...]) -> list[tuple[SeenRefund, Refund | None]]:

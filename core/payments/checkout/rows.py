@@ -92,6 +92,7 @@ OPEN = One(
         and state in ('created', 'pending', 'processing', 'authorized', 'mismatch') and purpose <> 'subscription'""",  # noqa: S608
 )
 BY_ID = One(Intent, f"select {_INTENT} from payment_intents where id = $1 and market = $2")  # noqa: S608
+ANY = One(Intent, f"select {_INTENT} from payment_intents where id = $1")  # noqa: S608
 BY_REF = One(Intent, f"select {_INTENT} from payment_intents where provider = $1 and ref = $2 and market = $3")  # noqa: S608
 LOCK = One(Intent, f"select {_INTENT} from payment_intents where id = $1 for no key update")  # noqa: S608
 # What a user ($1) has paid and was paid, after a position, the latest first.
@@ -123,6 +124,14 @@ CLAIM = Many(
     )
     returning {_INTENT}""",  # noqa: S608
 )
+IS_STUCK = Scalar(
+    bool,
+    """
+    select exists (
+        select from payment_refunds
+        where intent_id = $1 and state in ('requested', 'sent', 'pending') and created_at < $2
+    )""",
+)
 CHECK_AT = Run("update payment_intents set check_at = $2 where id = $1")
 ATTENTION = Run("update payment_intents set attention = $2, check_at = null where id = $1")
 # Those that a person must look at, the oldest first.
@@ -130,12 +139,7 @@ WAITING = Many(
     Intent,
     f"select {_INTENT} from payment_intents where attention <> '' and id > $1 order by id limit $2",  # noqa: S608
 )
-COUNT_WAITING = Scalar(
-    int,
-    """
-    select (select count(*) from payment_intents where attention <> '')
-        + (select count(*) from payment_subscriptions where attention <> '')""",
-)
+COUNT_WAITING = Scalar(int, "select count(*) from payment_intents where attention <> ''")
 
 INSERT_REFUND = Run(
     """
@@ -143,6 +147,7 @@ INSERT_REFUND = Run(
     values ($1, $2, $3, $4, $5, $6, $7, $8, $9)"""
 )
 REFUND = One(Refund, f"select {_REFUND} from payment_refunds where id = $1")  # noqa: S608
+LOCK_REFUND = One(Refund, f"select {_REFUND} from payment_refunds where id = $1 for no key update")  # noqa: S608
 REFUNDS = Many(Refund, f"select {_REFUND} from payment_refunds where intent_id = $1 order by created_at, id")  # noqa: S608
 SEND = One(
     Refund,
@@ -150,9 +155,7 @@ SEND = One(
     update payment_refunds set state = 'sent', sent_at = $2, tries = tries + 1
     where id = $1 and state = 'requested' returning {_REFUND}""",  # noqa: S608
 )
-UPDATE_REFUND = Run(
-    "update payment_refunds set state = $2, ref = $3, error = $4, settled_at = $5 where id = $1"
-)
+UPDATE_REFUND = Run("update payment_refunds set state = $2, ref = $3, error = $4, settled_at = $5 where id = $1")
 
 DISPUTES = Many(Dispute, f"select {_DISPUTE} from payment_disputes where intent_id = $1 order by id")  # noqa: S608
 STORE_DISPUTE = Run(

@@ -12,13 +12,12 @@ from uuid import UUID
 import msgspec
 
 from core.base import clock, errors
-from core.base.ids import uuid7
-from core.payments import applying, rows
-from core.payments.intents import driver, unavailable
+from core.payments.checkout import applying, rows
+from core.payments.checkout.intents import driver, unavailable
+from core.payments.checkout.rules import BEGINS, PaymentRules, Plan, rules_of
 from core.payments.port import RefusedError, Seen, SeenSubscription, Subscribing, SubscriptionOrder
-from core.payments.rules import BEGINS, PaymentRules, Plan, rules_of
 from core.payments.states import DAY, HOUR, MINUTE, SubscriptionState
-from core.platform.db import Db, Many, One, Run, Scalar, found
+from core.platform.db import Many, One, Run, Scalar, found
 from core.platform.outgoing import OutgoingError
 from core.work import rate_limits as limits
 from core.work.context import Ctx
@@ -45,7 +44,6 @@ class Subscription(msgspec.Struct, frozen=True):
     state: SubscriptionState
     period_end: datetime | None
     canceling: Literal["", "at_end", "now"]
-    attention: str
     version: int
     tries: int
     created_at: datetime
@@ -96,7 +94,6 @@ CLAIM = Many(
     )
     returning {_ALL}""",  # noqa: S608
 )
-ATTENTION = Run("update payment_subscriptions set attention = $2, check_at = null where id = $1")
 ENTITLED = Scalar(
     bool,
     """

@@ -10,9 +10,10 @@ import msgspec
 
 from core.base.errors import INSUFFICIENT_FUNDS, AppError
 from core.base.ids import uuid7
-from core.payments import ledger, rows
+from core.payments import ledger
+from core.payments.checkout import rows
+from core.payments.checkout.rows import Dispute, Intent, Refund
 from core.payments.ledger import Account, Entry
-from core.payments.rows import Dispute, Intent, Refund
 from core.work.unit_of_work import UnitOfWork
 
 

@@ -10,11 +10,11 @@ import msgspec
 from core.base import clock, errors
 from core.base.errors import AppError
 from core.base.ids import BigintIds
-from core.payments import applying, rows
+from core.payments.checkout import applying, rows
+from core.payments.checkout.rows import Intent
+from core.payments.checkout.rules import BEGINS, RETURNS, PaymentRules, Quote, rules_of
 from core.payments.port import Order, Provider, RefusedError
 from core.payments.providers import provider_of
-from core.payments.rows import Intent
-from core.payments.rules import BEGINS, RETURNS, PaymentRules, Quote, rules_of
 from core.payments.states import INTENT, MINUTE, IntentState
 from core.platform.db import found
 from core.platform.outgoing import OutgoingError
@@ -123,6 +123,8 @@ async def decide(ctx: Ctx, id: UUID, decision: Literal["accept", "close", "ask"]
         elif decision == "close" and intent.state == "mismatch":
             after = msgspec.structs.replace(after, state="canceled")
         after = await applying.store(work, intent, after)
+        if decision == "ask":
+            await rows.CHECK_AT(work.db, id, clock.now())
         await work.record("payment.decide", id, operator=operator, decision=decision, note=note)
         if after.state != intent.state:
             await applying.tell(work, intent, after)
@@ -140,7 +142,16 @@ async def _opened(ctx: Ctx, rules: PaymentRules, purpose: str, subject_id: UUID,
     intent = await rows.OPEN(ctx.db, *key)
     if intent is None:
         who = (ctx.policy.name, ctx.user.id, quote.payee_id, purpose, subject_id)
-        what = (quote.title, quote.account, quote.amount, quote.fee, quote.currency, quote.is_manual, driver(ctx).name, None)
+        what = (
+            quote.title,
+            quote.account,
+            quote.amount,
+            quote.fee,
+            quote.currency,
+            quote.is_manual,
+            driver(ctx).name,
+            None,
+        )
         times = (now, now + rules.lasts, now + MINUTE)
         await rows.INSERT(ctx.db, ctx.new_id(), *who, *what, *times)
         intent = await rows.OPEN(ctx.db, *key)

@@ -4,9 +4,10 @@ import msgspec
 
 from core.base import clock
 from core.base.ids import uuid7
-from core.payments import booking, rows, states
+from core.payments import states
+from core.payments.checkout import booking, rows
+from core.payments.checkout.rows import Dispute, Intent
 from core.payments.port import Seen, SeenDispute
-from core.payments.rows import Dispute, Intent
 from core.work.unit_of_work import UnitOfWork
 
 

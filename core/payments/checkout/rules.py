@@ -8,7 +8,7 @@ from uuid import UUID
 
 from core.base.errors import NOT_FOUND
 from core.limits.budget import Rate
-from core.payments.rows import Intent
+from core.payments.checkout.rows import Intent
 from core.work.context import Ctx
 from core.work.unit_of_work import UnitOfWork
 
@@ -21,7 +21,7 @@ REFUNDS: Final = Rate("payment-refunds", 60, 60 * 60)  # of one user
 class Quote:
     """What something costs now, in minor units.
 
-    `fee` is the marketplace's part of it, the rest comes to the payee's account of the kind `account`; without a payee all is a fee.
+    `fee` is the marketplace's part, the rest comes to the payee's account of the kind `account`; without a payee all is a fee.
     """
 
     amount: int
@@ -66,8 +66,8 @@ class Plan:
 class PaymentRules:
     """Who takes the money, in which currencies and for what.
 
-    `refunders`: roles that may refund any payment, besides its payee. `hook` and `back` are the paths of the calls that webhooks and
-    browsers come to, `page` that of the page which browsers end on. `lasts`: how long a payment may be begun without being paid.
+    `refunders`: roles that may take and refund any payment, besides its payee. `hook` and `back` are the paths of the calls that
+    webhooks and browsers come to, `page` that of the page which browsers end on. `lasts`: how long a payment waits to be paid.
     """
 
     provider: str

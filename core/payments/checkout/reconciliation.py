@@ -6,18 +6,19 @@ person decides.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, TypeVar
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Final
 
 from core.base import clock
 from core.base.errors import AppError
-from core.payments import intents, rows, subscriptions, webhooks
-from core.payments.intents import driver
+from core.payments.checkout import intents, rows, subscriptions, webhooks
+from core.payments.checkout.intents import driver
+from core.payments.checkout.rows import Intent
+from core.payments.checkout.subscriptions import Subscription
+from core.payments.checkout.webhooks import Event
 from core.payments.port import RefusedError
-from core.payments.rows import Intent
 from core.payments.states import GIVEN_UP, MINUTE
-from core.payments.subscriptions import Subscription
-from core.payments.webhooks import Event
 from core.platform.db import Many, Row
 from core.platform.outgoing import OutgoingError
 from core.work.context import Ctx
@@ -69,10 +70,19 @@ async def _sync(ctx: Ctx, intent: Intent) -> None:
             await _cancel(ctx, intent.ref)
         await intents.sync(ctx, intent)
     finally:
-        now = await rows.BY_ID(ctx.db, intent.id, intent.market)
-        if now and now.check_at and now.state != "succeeded" and now.updated_at < clock.now() - GIVEN_UP:
-            await rows.ATTENTION(ctx.db, intent.id, f"It has been {now.state} for {GIVEN_UP.days} days")
-            log.error("the payment %s has been %s for %s days", intent.id, now.state, GIVEN_UP.days)
+        await _give_up(ctx, intent, clock.now() - GIVEN_UP)
+
+
+async def _give_up(ctx: Ctx, intent: Intent, since: datetime) -> None:
+    """Leave a payment to a person that has not changed since, or has a refund that was asked for before."""
+    now = await rows.BY_ID(ctx.db, intent.id, intent.market)
+    if now is None or now.check_at is None:
+        return
+    is_stuck = await rows.IS_STUCK(ctx.db, intent.id, since) if now.state == "succeeded" else now.updated_at < since
+    if is_stuck:
+        what = "a refund of it is open" if now.state == "succeeded" else f"it is {now.state}"
+        await rows.ATTENTION(ctx.db, intent.id, f"For {GIVEN_UP.days} days {what}")
+        log.error("payment %s: for %s days %s", intent.id, GIVEN_UP.days, what)
 
 
 async def _cancel(ctx: Ctx, ref: str) -> None:
@@ -84,10 +94,11 @@ async def _cancel(ctx: Ctx, ref: str) -> None:
 
 
 async def _sync_subscription(ctx: Ctx, one: Subscription) -> None:
-    try:
-        await subscriptions.sync(ctx, one)
-    finally:
-        now = await subscriptions.BY_ID(ctx.db, one.id, one.market)
-        if now and now.check_at and now.canceling and now.updated_at < clock.now() - GIVEN_UP:
-            await subscriptions.ATTENTION(ctx.db, one.id, "Its provider does not end it")
-            log.error("the subscription %s is not ended by its provider", one.id)
+    now = await subscriptions.sync(ctx, one)
+    if (
+        now.canceling
+        and now.check_at
+        and now.state not in ("canceled", "ended")
+        and one.updated_at < clock.now() - GIVEN_UP
+    ):
+        log.error("the subscription %s is not ended by its provider", one.id)

@@ -1,0 +1,62 @@
+"""The sandbox as a double."""
+
+import asyncio
+import time
+
+import msgspec
+
+from cli.sandbox_payments.payments import Faults
+from cli.sandbox_payments.server import SandboxPayments
+from config.settings import Settings
+from core.base.answers import RawBody
+from core.payments.providers.sandbox import SECRET, SIGNATURE, TOLERANCE, signature
+
+BODY = b'{"id":"evt_1","type":"payment.succeeded","object":{"id":"pay_1"}}'
+
+
+class SandboxDouble:
+    """See double.py."""
+
+    def __init__(self, sandbox: SandboxPayments) -> None:
+        self.sandbox = sandbox
+        self.pay, self.decline, self.refund = sandbox.pay, sandbox.decline, sandbox.refund
+        self.fail_refund, self.dispute, self.renew = sandbox.fail_refund, sandbox.dispute, sandbox.renew
+        self.change_sale, self.release = sandbox.change_sale, sandbox.release
+
+    @property
+    def faults(self) -> Faults:
+        return self.sandbox.faults
+
+    def settings(self, settings: Settings) -> Settings:
+        return msgspec.structs.replace(settings, payments_sandbox_url=self.sandbox.url)
+
+    async def settled(self) -> None:
+        while self.sandbox._sending:
+            await asyncio.wait(self.sandbox._sending)
+
+    def holds(self) -> int:
+        seen = [one.seen for one in self.sandbox.payments.values() if one.seen.state == "succeeded"]
+        withdrawn = sum(dispute.withdrawn for one in seen for dispute in one.disputes)
+        return sum(one.captured - one.refunded for one in seen) - withdrawn
+
+    def refunds_made(self, ref: str) -> list[int]:
+        refunds = self.sandbox.payments[ref].seen.refunds or ()
+        return [one.amount for one in refunds if one.state == "succeeded"]
+
+    def forged(self) -> dict[str, RawBody]:
+        now = int(time.time())
+        good = signature(SECRET, BODY, now)
+        return {
+            "another body": _hook(good, BODY.replace(b"pay_1", b"pay_2")),
+            "another secret": _hook(signature("x", BODY, now)),
+            "old": _hook(signature(SECRET, BODY, now - TOLERANCE - 5)),
+            "of the future": _hook(signature(SECRET, BODY, now + TOLERANCE + 5)),
+            "another time": _hook(good.replace(f"t={now}", f"t={now + 1}")),
+            "no signature": RawBody(BODY, {}),
+            "no JSON": _hook(signature(SECRET, b"\xff", now), b"\xff"),
+            "no text": _hook("t=²,v1=\udcff"),
+        }
+
+
+def _hook(header: str, octets: bytes = BODY) -> RawBody:
+    return RawBody(octets, {SIGNATURE: header})
