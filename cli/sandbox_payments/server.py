@@ -54,9 +54,13 @@ class SandboxPayments:
             "/subscriptions/{ref}/cancel": self._unsubscribe,
         }
         reads: dict[str, Callable[[web.Request], object]] = {
-            "/payments": lambda request: {"data": [self._shown(one) for one in self._like(self.payments, request)]},
+            "/payments": lambda request: {
+                "data": [self._shown(one) for one in self.payments.values() if _is_asked(one, request)]
+            },
             "/payments/{ref}": lambda request: self._shown(self.payments[request.match_info["ref"]]),
-            "/subscriptions": lambda request: {"data": [one.seen for one in self._like(self.sales, request)]},
+            "/subscriptions": lambda request: {
+                "data": [one.seen for one in self.sales.values() if _is_asked(one, request)]
+            },
             "/subscriptions/{ref}": lambda request: self.sales[request.match_info["ref"]].seen,
         }
         return [
@@ -227,9 +231,6 @@ class SandboxPayments:
     def _shown(self, one: Payment) -> Seen:
         return payments.shown(one.seen, self.faults)
 
-    def _like(self, all: dict[str, Payment] | dict[str, Sale], request: web.Request) -> list[Payment] | list[Sale]:
-        return [one for one in all.values() if one.seen.reference == request.query["reference"]]  # type: ignore[return-value]
-
     async def _set_faults(self, request: web.Request) -> web.Response:
         self.faults = msgspec.json.decode(await request.read(), type=Faults)
         return _json(self.faults)
@@ -259,6 +260,10 @@ class SandboxPayments:
         if one is None:
             raise web.HTTPNotFound
         return one
+
+
+def _is_asked(one: Payment | Sale, request: web.Request) -> bool:
+    return one.seen.reference == request.query["reference"]
 
 
 def _json(value: object, status: int = 200) -> web.Response:

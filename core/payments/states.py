@@ -60,4 +60,4 @@ def after(state: str, checks: int) -> timedelta | None:
     if state not in ASKED:
         return None
     first, last = ASKED[state]
-    return min(first * 2 ** min(checks, 20), last)
+    return min(first * (1 << min(checks, 20)), last)

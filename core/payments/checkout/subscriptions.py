@@ -284,7 +284,7 @@ def _check_at(one: Subscription, state: SubscriptionState, period_end: datetime 
         return None
     if state in ("active", "canceled") and period_end and not (one.canceling and state == "active"):
         return max(period_end + HOUR, now + HOUR)
-    return now + min(MINUTE * 2 ** min(one.checks, 20), DAY)
+    return now + min(MINUTE * (1 << min(one.checks, 20)), DAY)
 
 
 def _port(ctx: Ctx) -> Subscribing:
