@@ -52,6 +52,8 @@ def parser() -> ArgumentParser:
     command("worker", _worker, "run a worker: mails and notifications", listens)
     command("migrate", _migrate, "migrate the database")
     _jobs_options(command("jobs", _jobs, "list, retry or drop jobs that failed in all their tries"))
+    ledger = command("ledger", _ledger, "check the books")
+    ledger.add_argument("action", choices=["check"], help="compute all balances anew, and name what does not fit")
     _seed_options(command("seed", _seed, "fill the database with users and conversations, for load tests"))
     config = command("config", _config, "print the effective settings without their secrets")
     config.add_argument("--markdown", action="store_true", help="print the reference of all settings instead")
@@ -134,6 +136,13 @@ def _jobs(args: Namespace) -> None:
             asyncio.run(jobs.list_dead(settings))
         else:
             asyncio.run((jobs.retry_dead if args.action == "retry" else jobs.drop_dead)(settings, args.ids))
+
+
+def _ledger(args: Namespace) -> None:
+    from cli.ledger import check_books
+
+    with _database(_settings(args), "database_url") as settings:
+        asyncio.run(check_books(settings))
 
 
 def _seed(args: Namespace) -> None:

@@ -32,6 +32,7 @@ from core.messages.search import START, store_missing, store_words
 from core.notifications.deliveries import send_out
 from core.notifications.notifications import MESSAGE_RECEIVED, notify_members, written_since
 from core.operations.tidy import tidy
+from core.payments.books import close_days
 from core.payments.checkout import rows as payments
 from core.platform.db import UNAVAILABLE_ERRORS
 from core.platform.observability import logs
@@ -173,6 +174,7 @@ class Worker:
                 self._cron("relay", self._relay, second=set(range(0, 60, 5)), at_start=True),
                 self._cron("tidy", self._tidy, minute=set(range(7, 60, 10))),
                 self._cron("tidy_files", self._tidy_files, minute=set(range(3, 60, 10))),
+                self._cron("close_days", self._close_days, minute=set(range(1, 60, 10)), at_start=True),
                 *self._periodic_tasks(),
             ],
             redis_pool=redis,
@@ -299,6 +301,9 @@ class Worker:
     async def _tidy_files(self) -> None:
         with contextlib.suppress(AppError):  # the storage is unreachable, which has been logged
             await tidy_files(self._resources)
+
+    async def _close_days(self) -> None:
+        await close_days(self._resources.db)
 
     async def _count(self) -> None:
         with contextlib.suppress(*UNAVAILABLE_ERRORS):

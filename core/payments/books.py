@@ -4,7 +4,7 @@ from uuid import UUID
 
 import msgspec
 
-from core.platform.db import Many, Pool, Run
+from core.platform.db import Db, Many, Pool, Run
 
 BATCH = 200  # closings of one transaction, whose accounts wait so long
 
@@ -27,7 +27,7 @@ CLOSE = Run(
 )
 
 
-async def books_balance(db: Pool) -> list[Problem]:
+async def books_balance(db: Db) -> list[Problem]:
     """Compute all balances anew from the transfers, at one moment; return what does not fit, none: the books balance."""
     return await PROBLEMS(db)
 

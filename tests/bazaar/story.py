@@ -65,6 +65,8 @@ MATRIX: dict[tuple[str, str], str] = {
     ("GET", "/notifications"): OWN,
     ("PATCH", "/notifications/read-all"): OWN,
     ("PATCH", "/notifications/{notification_id}/read"): THEIRS,
+    ("GET", "/wallet"): OWN,
+    ("GET", "/wallet/entries"): OWN,
 }
 
 
@@ -79,6 +81,8 @@ async def tell(api: Api, env: Environment, make: Callable[..., Story] = Story) -
     await _tell_of_keys(story)
     await _tell_of_listings(story)
     await _tell_of_messages(story)
+    await story.make(ann, "GET", "/wallet")
+    await story.call(ann, "GET", "/wallet/entries", params={"currency": "USD"})
     root = Caller(api.client, "/bazaar")
     for path in ("/healthz", "/readyz", "/api/version"):
         await story.call(root, "GET", path)
