@@ -17,6 +17,7 @@ from core.accounts.verification import VERIFY_EMAIL
 from core.base.clock import now
 from core.base.ids import BigintIds, uuid7
 from core.platform.db import transaction
+from tests.bazaar.capabilities import payments_story
 from tests.contract.story.matrix import EVERYBODY, ONE_ROLE, OWN, THEIRS
 from tests.contract.story.telling import Story
 from tests.flow.api.conftest import PASSWORD, Api, Caller
@@ -67,6 +68,7 @@ MATRIX: dict[tuple[str, str], str] = {
     ("PATCH", "/notifications/{notification_id}/read"): THEIRS,
     ("GET", "/wallet"): OWN,
     ("GET", "/wallet/entries"): OWN,
+    **payments_story.MATRIX,
 }
 
 
@@ -81,6 +83,7 @@ async def tell(api: Api, env: Environment, make: Callable[..., Story] = Story) -
     await _tell_of_keys(story)
     await _tell_of_listings(story)
     await _tell_of_messages(story)
+    await payments_story.tell(story)
     await story.make(ann, "GET", "/wallet")
     await story.call(ann, "GET", "/wallet/entries", params={"currency": "USD"})
     root = Caller(api.client, "/bazaar")

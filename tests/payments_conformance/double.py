@@ -25,6 +25,11 @@ class Double(Protocol):
     @property
     def faults(self) -> Faults: ...
 
+    @property
+    def refusals(self) -> tuple[type[Exception], ...]:
+        """What is raised when something cannot happen now."""
+        ...
+
     def settings(self, settings: Settings) -> Settings:
         """Return settings that lead to it."""
         ...

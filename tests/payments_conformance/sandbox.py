@@ -5,7 +5,7 @@ import time
 
 import msgspec
 
-from cli.sandbox_payments.payments import Faults
+from cli.sandbox_payments.payments import Faults, RefusedCallError
 from cli.sandbox_payments.server import SandboxPayments
 from config.settings import Settings
 from core.base.answers import RawBody
@@ -16,6 +16,8 @@ BODY = b'{"id":"evt_1","type":"payment.succeeded","object":{"id":"pay_1"}}'
 
 class SandboxDouble:
     """See double.py."""
+
+    refusals: tuple[type[Exception], ...] = (RefusedCallError, KeyError)
 
     def __init__(self, sandbox: SandboxPayments) -> None:
         self.sandbox = sandbox

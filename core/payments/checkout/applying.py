@@ -70,7 +70,8 @@ async def store(work: UnitOfWork, before: Intent, after: Intent) -> Intent:
     check_at = now + wait if wait and watched else None
     if before.attention and after.attention == before.attention and after.state == before.state:
         check_at = None  # a person has it
-    moved_at = now if after.state != before.state else before.updated_at
+    has_moved = (after.state, after.attention) != (before.state, before.attention)
+    moved_at = now if has_moved else before.updated_at
     shown = (after.ref, after.charge, after.pay_url, after.state, after.error, after.attention)
     money = (after.received, after.received_currency, after.captured, after.transfer_id)
     await rows.UPDATE(work.db, after.id, *shown, *money, check_at, after.checks, moved_at)

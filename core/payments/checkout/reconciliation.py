@@ -78,8 +78,8 @@ async def _give_up(ctx: Ctx, intent: Intent, since: datetime) -> None:
     now = await rows.BY_ID(ctx.db, intent.id, intent.market)
     if now is None or now.check_at is None:
         return
-    is_stuck = await rows.IS_STUCK(ctx.db, intent.id, since) if now.state == "succeeded" else now.updated_at < since
-    if is_stuck:
+    is_open = now.state != "succeeded" or await rows.IS_STUCK(ctx.db, intent.id, since)
+    if is_open and now.updated_at < since:
         what = "a refund of it is open" if now.state == "succeeded" else f"it is {now.state}"
         await rows.ATTENTION(ctx.db, intent.id, f"For {GIVEN_UP.days} days {what}")
         log.error("payment %s: for %s days %s", intent.id, GIVEN_UP.days, what)

@@ -48,7 +48,8 @@ DONE = Run("update payment_events set state = $2, done_at = $3, check_at = null 
 CLAIM = Many(
     Event,
     f"""
-    update payment_events set check_at = $3::timestamptz + checks * checks * interval '1 minute', checks = checks + 1 where id in (
+    update payment_events set check_at = $3::timestamptz + checks * checks * interval '1 minute', checks = checks + 1
+    where id in (
         select id from payment_events where check_at <= $1 and market = $4
         order by check_at limit $2 for no key update skip locked
     )
