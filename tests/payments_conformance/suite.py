@@ -1,6 +1,6 @@
 """The suite. A driver's tests are classes that inherit these, in a file with a fixture `double`: its provider's stand-in.
 
-The first class holds what a driver itself does, the second that nothing goes wrong in the shop above it, whatever the provider does.
+The first holds what a driver itself does, the second that nothing goes wrong in the shop above it, whatever the provider does.
 """
 
 import asyncio

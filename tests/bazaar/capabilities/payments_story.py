@@ -1,4 +1,4 @@
-"""The story of the bazaar's payments: a lamp is paid and refunded, a vase is authorized, captured or given up, and there is a plan."""
+"""The story of the bazaar's payments: a lamp is paid and refunded, a vase authorized and captured, and there is a plan."""
 
 import time
 from typing import Final
