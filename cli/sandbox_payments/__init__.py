@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from aiohttp import ClientSession, ClientTimeout, web
 
-from cli.sandbox_payments.payments import Faults
+from cli.sandbox_payments.faults import Faults
 from cli.sandbox_payments.server import SandboxPayments
 
 HOOK_SECONDS = 5.0

@@ -1,10 +1,11 @@
 """The page on which somebody pays. It needs no script, and works at any width."""
 
+from collections.abc import Mapping
 from html import escape
 
-from cli.sandbox_payments.payments import BAD_CARD, GOOD_CARD, Payment, Sale
 from core.payments.money import formatted
 
+GOOD_CARD, BAD_CARD = "4242424242424242", "4000000000000002"
 HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'", "Cache-Control": "no-store"}
 _PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -33,7 +34,8 @@ button {{ width: 100%; min-height: 3rem; margin-top: .75rem; font: inherit; font
 .bad {{ border-left: 4px solid var(--bad); color: var(--bad); padding-left: .75rem; margin: 0 0 1rem }}
 dl {{ display: grid; grid-template-columns: auto 1fr; gap: .25rem 1rem; margin: 1.5rem 0 0; padding-top: 1rem;
   border-top: 1px solid var(--line); color: var(--dim); font-size: .875rem }}
-dd {{ margin: 0; text-align: right; font-variant-numeric: tabular-nums }}
+dd {{ margin: 0; text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums }}
+.done {{ font-weight: 600 }}
 .pair {{ display: grid; grid-template-columns: 1fr 1fr; gap: .75rem }}
 </style>
 <main>
@@ -41,27 +43,29 @@ dd {{ margin: 0; text-align: right; font-variant-numeric: tabular-nums }}
 <h1>{amount}</h1>
 <p class="title">{title}</p>
 {problem}
-<form method="post">
 {form}
-<div class="pair"><button name="press" value="decline">Decline</button><button name="press" value="close">Close</button></div>
-</form>
-<dl><dt>Card that pays</dt><dd>{good}</dd><dt>Card that is declined</dt><dd>{bad}</dd></dl>
+<dl><dt>Pays</dt><dd>{good}</dd><dt>Is declined</dt><dd>{bad}</dd></dl>
 </main>
 </html>
 """
-_FORM = """<label for="card">Card number</label>
+_FORM = """<form method="post">
+<label for="card">Card number</label>
 <input id="card" name="card" inputmode="numeric" autocomplete="off" value="{good}" maxlength="23">
-<button class="go" name="press" value="pay">Pay {amount}</button>"""
+<button class="go" name="press" value="pay">Pay {amount}</button>
+<div class="pair"><button name="press" value="decline">Decline</button><button name="press" value="close">Close</button></div>
+</form>"""
+_DONE = """<p class="done">It is {state}.</p>
+<form method="post"><button class="go" name="press" value="close">Back to the shop</button></form>"""
 
 
-def checkout(one: Payment | Sale, problem: str = "") -> str:
-    """Return the page for something to be paid."""
-    price = (one.amount, one.currency) if isinstance(one, Sale) else (one.seen.amount, one.seen.currency)
-    amount = f"{formatted(*price)} {price[1]}" + (f" every {one.days} days" if isinstance(one, Sale) else "")
-    waits = one.seen.state in ("pending", "incomplete")
-    form = _FORM.format(good=_spaced(GOOD_CARD), amount=escape(amount)) if waits else f"<p>It is {one.seen.state}.</p>"
+def checkout(form: Mapping[str, str], state: str, problem: str = "") -> str:
+    """Return the page for what was created by a form."""
+    amount = escape(f"{formatted(int(form['amount']), form['currency'])} {form['currency']}")
+    every = f", every {form['days']} days" if "days" in form else ""
     told = f'<p class="bad" role="alert">{escape(problem)}</p>' if problem else ""
-    shown = {"amount": escape(amount), "title": escape(one.title), "problem": told, "form": form}
+    waits = state in ("pending", "incomplete")
+    below = _FORM.format(good=_spaced(GOOD_CARD), amount=amount) if waits else _DONE.format(state=state)
+    shown = {"amount": amount, "title": escape(form["title"] + every), "problem": told, "form": below}
     return _PAGE.format(good=_spaced(GOOD_CARD), bad=_spaced(BAD_CARD), **shown)
 
 

@@ -1,269 +1,253 @@
-"""The calls of the sandbox, its webhooks, and its page."""
+"""The calls of the sandbox, its webhooks, and its page. It speaks in the words of our port."""
 
 import asyncio
 import contextlib
 import hmac
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from uuid import uuid4
 
 import msgspec
 from aiohttp import ClientError, ClientSession, web
 
-from cli.sandbox_payments import page, payments
-from cli.sandbox_payments.payments import Faults, Payment, RefusedCallError, Sale
+from cli.sandbox_payments import page
+from cli.sandbox_payments.faults import Faults
 from core.base import clock
-from core.payments.port import Seen, SeenSubscription
+from core.payments.port import Seen, SeenRefund, SeenSubscription
 from core.payments.providers.sandbox import KEY, SECRET, SIGNATURE, signature
 
 AGAIN_SECONDS = (1.0, 5.0, 30.0)  # after which a webhook is sent again that was not taken
 
 
-class Hook(msgspec.Struct):
-    """A webhook: where it goes, and its body."""
-
-    url: str
-    octets: bytes
+class RefusedCallError(Exception):
+    """What was asked for is not possible now; the message is the answer."""
 
 
 class SandboxPayments:
-    """The server. Tests set its `faults`, or anybody by POST /faults; `hooks` are those that were held."""
+    """The server. Tests set its `faults`, others do by POST /faults. What is there is by its ref, `forms` is what made it."""
 
     def __init__(self, http: ClientSession, faults: Faults) -> None:
         self.url = ""
         self.faults = faults
-        self.payments: dict[str, Payment] = {}
-        self.sales: dict[str, Sale] = {}
-        self.hooks: list[Hook] = []
-        self.calls: list[str] = []
+        self.payments: dict[str, Seen] = {}
+        self.sales: dict[str, SeenSubscription] = {}
+        self.forms: dict[str, dict[str, str]] = {}
+        self.held: list[tuple[str, bytes]] = []  # webhooks: where they go, and their bodies
+        self.sending: set[asyncio.Task[None]] = set()
         self._http = http
-        self._made: dict[str, object] = {}  # by idempotency keys
-        self._sending: set[asyncio.Task[None]] = set()
+        self._answers: dict[str, object] = {}  # by idempotency keys
 
     def routes(self) -> list[web.RouteDef]:
         """Return the calls."""
-        changes: dict[str, Callable[[web.Request, dict[str, str]], object]] = {
-            "/payments": self._create,
-            "/payments/{ref}/capture": lambda request, form: self._changed(
-                request, "captured", lambda one: payments.captured(one, int(form["amount"]))
-            ),
-            "/payments/{ref}/cancel": lambda request, _form: self._changed(request, "canceled", payments.canceled),
-            "/payments/{ref}/refunds": lambda request, form: self._changed(
-                request, "refunded", lambda one: payments.refunded(one, int(form["amount"]), form["reference"])
-            ),
-            "/subscriptions": self._subscribe,
-            "/subscriptions/{ref}/cancel": self._unsubscribe,
-        }
-        reads: dict[str, Callable[[web.Request], object]] = {
-            "/payments": lambda request: {
-                "data": [self._shown(one) for one in self.payments.values() if _is_asked(one, request)]
-            },
-            "/payments/{ref}": lambda request: self._shown(self.payments[request.match_info["ref"]]),
-            "/subscriptions": lambda request: {
-                "data": [one.seen for one in self.sales.values() if _is_asked(one, request)]
-            },
-            "/subscriptions/{ref}": lambda request: self.sales[request.match_info["ref"]].seen,
-        }
         return [
-            *(web.post(path, self._call(self._change(path, do))) for path, do in changes.items()),
-            *(web.get(path, self._call(self._read(do))) for path, do in reads.items()),
+            web.get("/{kind:payments|subscriptions}", self._call(self._list)),
+            web.get("/{kind:payments|subscriptions}/{ref}", self._call(self._get)),
+            web.post("/{kind:payments|subscriptions}", self._call(self._create)),
+            web.post(
+                "/payments/{ref}/capture", self._call(lambda form: self.capture(form["ref"], int(form["amount"])))
+            ),
+            web.post("/payments/{ref}/cancel", self._call(lambda form: self.cancel(form["ref"]))),
+            web.post(
+                "/payments/{ref}/refunds",
+                self._call(lambda form: self.refund(form["ref"], int(form["amount"]), form["reference"])),
+            ),
+            web.post("/subscriptions/{ref}/cancel", self._call(self._unsubscribe)),
             web.get("/pay/{ref}", self._page),
             web.post("/pay/{ref}", self._pressed),
             web.post("/faults", self._set_faults),
         ]
 
-    # What happens there, without a call of ours; each is told by a webhook.
-
     def pay(self, ref: str) -> None:
-        """Let somebody pay for a payment, or for the first period of a subscription."""
+        """Let somebody pay for a payment, or for the next period of a subscription."""
         if ref in self.sales:
-            return self.renew(ref)
-        payments.paid(self.payments[ref], self.faults)
-        return self._tell(f"payment.{self.payments[ref].seen.state}", ref)
+            return self._renew(ref)
+        one, faults = self._waiting(ref, "pending"), self.faults
+        amount, currency = one.amount + faults.amount, faults.currency or one.currency
+        is_manual = self.forms[ref]["capture"] == "manual"
+        state, captured = ("authorized", 0) if is_manual else ("succeeded", amount)
+        self.change(ref, state, amount=amount, currency=currency, state=state, captured=captured, charge=ref, error="")
+        return None
 
     def decline(self, ref: str) -> None:
-        if ref in self.payments:
-            payments.declined(self.payments[ref])
-            self._tell("payment.declined", ref)
+        """Let somebody try a bad card; she may try again."""
+        self._waiting(ref, "pending")
+        self.change(ref, "declined", error="Your card was declined")
 
-    def refund(self, ref: str, amount: int) -> None:
-        """Refund something as the merchant does on the pages of the provider."""
-        payments.refunded(self.payments[ref], amount, "")
-        self._tell("payment.refunded", ref)
+    def capture(self, ref: str, amount: int) -> object:
+        if not 0 < amount <= self._waiting(ref, "authorized").amount:
+            raise RefusedCallError("So much was not authorized")
+        return self.change(ref, "captured", state="succeeded", captured=amount)
 
-    def fail_refund(self, ref: str) -> None:
-        payments.refund_failed(self.payments[ref])
-        self._tell("payment.refund_failed", ref)
+    def cancel(self, ref: str) -> object:
+        self._waiting(ref, "pending", "authorized")
+        return self.change(ref, "canceled", state="canceled")
 
-    def dispute(self, ref: str, state: str = "open", withdrawn: int | None = None) -> None:
-        one = self.payments[ref]
-        held = one.seen.captured - one.seen.refunded if withdrawn is None else withdrawn
-        payments.disputed(one, state, held)
-        self._tell(f"payment.dispute_{state}", ref)
+    def refund(self, ref: str, amount: int, reference: str = "") -> object:
+        """Refund a part of a payment; without a reference as its merchant does on the provider's pages."""
+        one = self._waiting(ref, "succeeded")
+        if not 0 < amount <= one.captured - one.refunded:
+            raise RefusedCallError("So much cannot be refunded")
+        refunds = (*(one.refunds or ()), SeenRefund(f"re_{uuid4().hex}", reference, amount, "succeeded"))
+        return self.change(ref, "refunded", refunded=one.refunded + amount, refunds=refunds)
 
-    def renew(self, ref: str) -> None:
-        payment = payments.renewed(self.sales[ref])
-        self.payments[payment.seen.ref] = payment
-        self._tell("subscription.renewed", ref)
-
-    def change_sale(self, ref: str, state: str) -> None:
-        """Let a subscription be `past_due` or `ended`."""
-        self.sales[ref].seen = msgspec.structs.replace(self.sales[ref].seen, state=state)
-        self._tell(f"subscription.{state}", ref)
-
-    async def release(self) -> None:
-        """Send the webhooks that were held."""
-        held, self.hooks = self.hooks, []
-        for hook in reversed(held) if self.faults.reversed else held:
-            for _ in range(self.faults.repeats):
-                await self._post(hook)
-
-    async def stop(self) -> None:
-        """Send no more webhooks."""
-        for task in self._sending:
-            task.cancel()
-        if self._sending:
-            await asyncio.wait(self._sending)
-
-    def _tell(self, type: str, ref: str) -> None:
-        one = self.payments.get(ref) or self.sales[ref]
-        body = {"id": f"evt_{uuid4().hex}", "type": type, "object": {"id": ref}}
-        hook = Hook(one.hook_url, msgspec.json.encode(body))
-        if self.faults.hooks == "held":
-            self.hooks.append(hook)
-        elif self.faults.hooks == "sent" and hook.url:
-            for _ in range(self.faults.repeats):
-                task = asyncio.create_task(self._send(hook))
-                self._sending.add(task)
-                task.add_done_callback(self._sending.discard)
-
-    async def _send(self, hook: Hook) -> None:
-        for seconds in (*AGAIN_SECONDS, None):
-            if await self._post(hook) or seconds is None:
-                return
-            await asyncio.sleep(seconds)
-
-    async def _post(self, hook: Hook) -> bool:
-        headers = {
-            SIGNATURE: signature(SECRET, hook.octets, int(clock.now().timestamp())),
-            "Content-Type": "application/json",
-        }
-        with contextlib.suppress(ClientError, TimeoutError, OSError):
-            async with self._http.post(hook.url, data=hook.octets, headers=headers) as answer:
-                return answer.status < 300
-        return False
-
-    # The calls.
-
-    def _call(
-        self, do: Callable[[web.Request], Awaitable[object]]
-    ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-        async def answer(request: web.Request) -> web.StreamResponse:
-            self.calls.append(f"{request.method} {request.path}")
-            if self.faults.away:
-                return _json({"error": "away"}, 503)
-            if not hmac.compare_digest(request.headers.get("Authorization", "").encode(), f"Bearer {KEY}".encode()):
-                return _json({"error": "wrong key"}, 401)
-            try:
-                return _json(await do(request))
-            except KeyError:
-                return _json({"error": "There is nothing like that"}, 404)
-            except (RefusedCallError, ValueError) as error:
-                return _json({"error": str(error)}, 400)
-
-        return answer
-
-    def _read(self, do: Callable[[web.Request], object]) -> Callable[[web.Request], Awaitable[object]]:
-        async def read(request: web.Request) -> object:
-            return do(request)
-
-        return read
-
-    def _change(
-        self, path: str, do: Callable[[web.Request, dict[str, str]], object]
-    ) -> Callable[[web.Request], Awaitable[object]]:
-        async def change(request: web.Request) -> object:
-            form = {name: str(value) for name, value in (await request.post()).items()}
-            if self.faults.errors > 0:
-                self.faults.errors -= 1
-                raise web.HTTPInternalServerError
-            key = request.headers.get("Idempotency-Key", "")
-            known = f"{path} {key}" if key and self.faults.has_keys else ""
-            answer = self._made[known] if known in self._made else do(request, form)
-            if known:
-                self._made[known] = answer
-            if self.faults.cuts > 0 and request.transport:
-                self.faults.cuts -= 1
-                request.transport.abort()
-            return answer
-
-        return change
-
-    def _create(self, _request: web.Request, form: dict[str, str]) -> object:
-        ref = f"pay_{uuid4().hex}"
-        url = f"{self.url}/pay/{ref}"
-        seen = Seen(ref, form["reference"], "pending", int(form["amount"]), form["currency"], pay_url=url, refunds=())
-        if seen.amount <= 0:
-            raise RefusedCallError("An amount must be above 0")
-        urls = form["return_url"], form["hook_url"]
-        self.payments[ref] = Payment(seen, form["title"], form["capture"] == "manual", *urls)
-        return self._shown(self.payments[ref])
-
-    def _subscribe(self, _request: web.Request, form: dict[str, str]) -> object:
-        ref = f"sub_{uuid4().hex}"
-        seen = SeenSubscription(ref, form["reference"], "incomplete", None, pay_url=f"{self.url}/pay/{ref}")
-        what = int(form["amount"]), form["currency"], int(form["days"])
-        self.sales[ref] = Sale(seen, form["title"], *what, form["return_url"], form["hook_url"])
-        return seen
-
-    def _unsubscribe(self, request: web.Request, form: dict[str, str]) -> object:
-        ref = request.match_info["ref"]
-        if self.sales[ref].seen.state in ("canceled", "ended") and form["at_end"]:
-            raise RefusedCallError("It is canceled already")
-        self.change_sale(ref, "canceled" if form["at_end"] else "ended")
-        return self.sales[ref].seen
-
-    def _changed(self, request: web.Request, event: str, do: Callable[[Payment], None]) -> object:
-        ref = request.match_info["ref"]
-        do(self.payments[ref])
+    def change(self, ref: str, event: str, **fields: object) -> object:
+        """Change a payment, and tell of it."""
+        self.payments[ref] = msgspec.structs.replace(self.payments[ref], **fields)
         self._tell(f"payment.{event}", ref)
         return self._shown(self.payments[ref])
 
-    def _shown(self, one: Payment) -> Seen:
-        return payments.shown(one.seen, self.faults)
+    def change_sale(self, ref: str, event: str, **fields: object) -> None:
+        """Change a subscription, and tell of it."""
+        self.sales[ref] = msgspec.structs.replace(self.sales[ref], **fields)
+        self._tell(f"subscription.{event}", ref)
+
+    async def release(self) -> None:
+        """Send the webhooks that were held."""
+        held, self.held = self.held, []
+        for hook in reversed(held) if self.faults.reversed else held:
+            for _ in range(self.faults.repeats):
+                await self._post(*hook)
+
+    async def stop(self) -> None:
+        """Send no more webhooks."""
+        for task in self.sending:
+            task.cancel()
+        if self.sending:
+            await asyncio.wait(self.sending)
+
+    def _renew(self, ref: str) -> None:
+        sale, form, paid = self.sales[ref], self.forms[ref], f"pay_{uuid4().hex}"
+        amount = int(form["amount"]) + self.faults.amount
+        self.payments[paid] = Seen(
+            paid, "", "succeeded", amount, form["currency"], captured=amount, charge=paid, refunds=()
+        )
+        self.forms[paid] = form
+        end = max(sale.period_end or clock.now(), clock.now()) + timedelta(days=int(form["days"]))
+        payments = (*sale.payments, self._shown(self.payments[paid]))[-5:]
+        self.change_sale(ref, "renewed", state="active", period_end=end, payments=payments)
+
+    def _waiting(self, ref: str, *states: str) -> Seen:
+        if self.payments[ref].state not in states:
+            raise RefusedCallError(f"This is {self.payments[ref].state}")
+        return self.payments[ref]
+
+    def _tell(self, type: str, ref: str) -> None:
+        url = self.forms[ref]["hook_url"]
+        octets = msgspec.json.encode({"id": f"evt_{uuid4().hex}", "type": type, "object": {"id": ref}})
+        if self.faults.hooks == "held":
+            self.held.append((url, octets))
+        elif self.faults.hooks == "sent" and url:
+            for _ in range(self.faults.repeats):
+                task = asyncio.create_task(self._send(url, octets))
+                self.sending.add(task)
+                task.add_done_callback(self.sending.discard)
+
+    async def _send(self, url: str, octets: bytes) -> None:
+        for seconds in AGAIN_SECONDS:
+            if await self._post(url, octets):
+                return
+            await asyncio.sleep(seconds)
+
+    async def _post(self, url: str, octets: bytes) -> bool:
+        headers = {SIGNATURE: signature(SECRET, octets, int(clock.now().timestamp()))}
+        with contextlib.suppress(ClientError, TimeoutError, OSError):
+            async with self._http.post(url, data=octets, headers=headers) as answer:
+                return answer.status < 300
+        return False
+
+    def _call(self, do: Callable[[dict[str, str]], object]) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        """Return the handler of a call, which has the faults that are set."""
+
+        async def answer(request: web.Request) -> web.StreamResponse:
+            faults, changes = self.faults, request.method == "POST"
+            form = {name: str(value) for name, value in (await request.post() or request.query).items()}
+            if faults.away:
+                return _json("away", 503)
+            if not hmac.compare_digest(request.headers.get("Authorization", "").encode(), f"Bearer {KEY}".encode()):
+                return _json("wrong key", 401)
+            if changes and faults.errors > 0:
+                faults.errors -= 1
+                return _json("error", 500)
+            try:
+                value = self._once(request, form | request.match_info, do)
+            except KeyError:
+                return _json("There is nothing like that", 404)
+            except (RefusedCallError, ValueError) as error:
+                return _json(str(error), 400)
+            if changes and faults.cuts > 0 and request.transport:
+                faults.cuts -= 1
+                request.transport.abort()
+            return _json(value)
+
+        return answer
+
+    def _once(self, request: web.Request, form: dict[str, str], do: Callable[[dict[str, str]], object]) -> object:
+        key = request.headers.get("Idempotency-Key", "")
+        if not key or not self.faults.has_keys:
+            return do(form)
+        known = f"{request.path} {key}"
+        if known not in self._answers:
+            self._answers[known] = do(form)
+        return self._answers[known]
+
+    def _list(self, form: dict[str, str]) -> object:
+        all = self.payments if form["kind"] == "payments" else self.sales
+        return {"data": [self._shown(one) for one in all.values() if one.reference == form["reference"]]}
+
+    def _get(self, form: dict[str, str]) -> object:
+        return self._shown((self.payments if form["kind"] == "payments" else self.sales)[form["ref"]])
+
+    def _create(self, form: dict[str, str]) -> object:
+        ref, amount = uuid4().hex, int(form["amount"])
+        if amount <= 0:
+            raise RefusedCallError("An amount must be above 0")
+        url, reference = f"{self.url}/pay/{ref}", form["reference"]
+        self.forms[ref] = form
+        if form["kind"] == "subscriptions":
+            self.sales[ref] = SeenSubscription(ref, reference, "incomplete", None, pay_url=url)
+        else:
+            self.payments[ref] = Seen(ref, reference, "pending", amount, form["currency"], pay_url=url, refunds=())
+        return self._get({**form, "ref": ref})
+
+    def _unsubscribe(self, form: dict[str, str]) -> object:
+        ref, state = form["ref"], "canceled" if form["at_end"] else "ended"
+        if self.sales[ref].state == state:
+            raise RefusedCallError("It is canceled already")
+        self.change_sale(ref, state, state=state)
+        return self.sales[ref]
+
+    def _shown(self, one: Seen | SeenSubscription) -> Seen | SeenSubscription:
+        if isinstance(one, Seen) and not self.faults.has_refund_ids:
+            return msgspec.structs.replace(one, refunds=None)
+        return one
 
     async def _set_faults(self, request: web.Request) -> web.Response:
         self.faults = msgspec.json.decode(await request.read(), type=Faults)
         return _json(self.faults)
 
-    # The page.
-
     async def _page(self, request: web.Request) -> web.Response:
-        one = self._sold(request)
-        return web.Response(text=page.checkout(one), content_type="text/html", headers=page.HEADERS)
+        return self._html(request.match_info["ref"])
 
     async def _pressed(self, request: web.Request) -> web.Response:
-        one, ref, form = self._sold(request), request.match_info["ref"], await request.post()
-        card = "".join(str(form.get("card", "")).split())
-        if form.get("press") == "pay" and card == payments.GOOD_CARD:
-            with contextlib.suppress(RefusedCallError):  # it is paid already
-                self.pay(ref)
-        elif form.get("press") != "close":
-            with contextlib.suppress(RefusedCallError):
-                self.decline(ref)
-            html = page.checkout(one, "Your card was declined. Try another one.")
-            return web.Response(text=html, status=402, content_type="text/html", headers=page.HEADERS)
-        return web.Response(status=303, headers={"Location": one.return_url})
-
-    def _sold(self, request: web.Request) -> Payment | Sale:
-        ref = request.match_info["ref"]
-        one = self.payments.get(ref) or self.sales.get(ref)
-        if one is None:
+        ref, form = request.match_info["ref"], await request.post()
+        if ref not in self.forms:
             raise web.HTTPNotFound
-        return one
+        card, press = "".join(str(form.get("card", "")).split()), form.get("press")
+        with contextlib.suppress(RefusedCallError, KeyError):  # it is paid already, or its first period is
+            if press == "pay" and card == page.GOOD_CARD:
+                self.pay(ref)
+            elif press != "close":
+                self.decline(ref)
+        if (press != "close" and card != page.GOOD_CARD) or press == "decline":
+            return self._html(ref, "Your card was declined. Try another one.", 402)
+        return web.Response(status=303, headers={"Location": self.forms[ref]["return_url"]})
 
-
-def _is_asked(one: Payment | Sale, request: web.Request) -> bool:
-    return one.seen.reference == request.query["reference"]
+    def _html(self, ref: str, problem: str = "", status: int = 200) -> web.Response:
+        if ref not in self.forms:
+            raise web.HTTPNotFound
+        state = (self.payments.get(ref) or self.sales[ref]).state
+        text = page.checkout(self.forms[ref], state, problem)
+        return web.Response(text=text, status=status, content_type="text/html", headers=page.HEADERS)
 
 
 def _json(value: object, status: int = 200) -> web.Response:

@@ -4,10 +4,11 @@ from typing import Protocol
 
 from config.settings import Settings
 from core.base.answers import RawBody
+from core.payments.states import DisputeState
 
 
 class Faults(Protocol):
-    """What goes wrong until it is set otherwise; see cli/sandbox_payments/payments.py."""
+    """What goes wrong until it is set otherwise; see cli/sandbox_payments/faults.py."""
 
     hooks: str
     repeats: int
@@ -46,7 +47,7 @@ class Double(Protocol):
         """Let the latest refund come back from its bank, where the provider knows of such."""
         ...
 
-    def dispute(self, ref: str, state: str = "open", withdrawn: int | None = None) -> None: ...
+    def dispute(self, ref: str, state: DisputeState = "open", withdrawn: int | None = None) -> None: ...
 
     def renew(self, ref: str) -> None: ...
 

@@ -5,11 +5,13 @@ import time
 
 import msgspec
 
-from cli.sandbox_payments.payments import Faults, RefusedCallError
-from cli.sandbox_payments.server import SandboxPayments
+from cli.sandbox_payments.faults import Faults
+from cli.sandbox_payments.server import RefusedCallError, SandboxPayments
 from config.settings import Settings
 from core.base.answers import RawBody
+from core.payments.port import SeenDispute
 from core.payments.providers.sandbox import SECRET, SIGNATURE, TOLERANCE, signature
+from core.payments.states import DisputeState
 
 BODY = b'{"id":"evt_1","type":"payment.succeeded","object":{"id":"pay_1"}}'
 
@@ -21,9 +23,25 @@ class SandboxDouble:
 
     def __init__(self, sandbox: SandboxPayments) -> None:
         self.sandbox = sandbox
-        self.pay, self.decline, self.refund = sandbox.pay, sandbox.decline, sandbox.refund
-        self.fail_refund, self.dispute, self.renew = sandbox.fail_refund, sandbox.dispute, sandbox.renew
-        self.change_sale, self.release = sandbox.change_sale, sandbox.release
+        self.pay = self.renew = sandbox.pay
+        self.decline, self.release = sandbox.decline, sandbox.release
+
+    def refund(self, ref: str, amount: int) -> None:
+        self.sandbox.refund(ref, amount)
+
+    def fail_refund(self, ref: str) -> None:
+        one = self.sandbox.payments[ref]
+        *others, last = one.refunds or ()
+        refunds = (*others, msgspec.structs.replace(last, state="failed"))
+        self.sandbox.change(ref, "refund_failed", refunded=one.refunded - last.amount, refunds=refunds)
+
+    def dispute(self, ref: str, state: DisputeState = "open", withdrawn: int | None = None) -> None:
+        one = self.sandbox.payments[ref]
+        held = one.captured - one.refunded if withdrawn is None else withdrawn
+        self.sandbox.change(ref, f"dispute_{state}", disputes=(SeenDispute(f"dp_{ref}", state, held),))
+
+    def change_sale(self, ref: str, state: str) -> None:
+        self.sandbox.change_sale(ref, state, state=state)
 
     @property
     def faults(self) -> Faults:
@@ -33,16 +51,16 @@ class SandboxDouble:
         return msgspec.structs.replace(settings, payments_sandbox_url=self.sandbox.url)
 
     async def settled(self) -> None:
-        while self.sandbox._sending:
-            await asyncio.wait(self.sandbox._sending)
+        while self.sandbox.sending:
+            await asyncio.wait(self.sandbox.sending)
 
     def holds(self) -> int:
-        seen = [one.seen for one in self.sandbox.payments.values() if one.seen.state == "succeeded"]
+        seen = [one for one in self.sandbox.payments.values() if one.state == "succeeded"]
         withdrawn = sum(dispute.withdrawn for one in seen for dispute in one.disputes)
         return sum(one.captured - one.refunded for one in seen) - withdrawn
 
     def refunds_made(self, ref: str) -> list[int]:
-        refunds = self.sandbox.payments[ref].seen.refunds or ()
+        refunds = self.sandbox.payments[ref].refunds or ()
         return [one.amount for one in refunds if one.state == "succeeded"]
 
     def forged(self) -> dict[str, RawBody]:

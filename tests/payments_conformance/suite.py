@@ -17,6 +17,7 @@ from core.base.errors import AppError
 from core.payments.checkout import applying, intents, rows, subscriptions
 from core.payments.checkout.rows import Intent
 from core.payments.port import ForgedError, Order, RefundOrder, RefusedError
+from core.payments.states import DisputeState
 from core.platform.outgoing import OutgoingError
 from tests.payments_conformance.double import Double
 from tests.payments_conformance.shop import FEE, PRICE, Shop
@@ -357,6 +358,24 @@ class ShopConformance:
         assert double.holds() == PRICE - 400
         await shop.check_books()
 
+    async def test_a_refund_that_comes_back_from_its_bank_is_the_sellers_again(
+        self, shop: Shop, double: Double
+    ) -> None:
+        intent = await shop.paid()
+        await shop.refund(intent, 400)
+        await shop.work()
+        if (await shop.provider.fetch(intent.ref or "")).refunds is None:
+            return  # such a provider does not tell
+        double.fail_refund(intent.ref or "")
+        await shop.heal()
+        shop.later(timedelta(days=1))
+        await shop.heal()
+        assert await shop.refunds(intent) == [(400, "failed")]
+        now = await shop.now(intent)
+        assert (now.refunding, now.refunded) == (0, 0)
+        assert await shop.balance("available", shop.seller.id) == PRICE - FEE
+        await shop.check_books()
+
     async def test_a_refund_is_found_that_was_made_before_its_worker_died(
         self, shop: Shop, double: Double, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -420,7 +439,9 @@ class ShopConformance:
     # Disputes.
 
     @pytest.mark.parametrize("end", ["won", "lost"])
-    async def test_what_a_bank_withdraws_is_booked_until_it_decides(self, shop: Shop, double: Double, end: str) -> None:
+    async def test_what_a_bank_withdraws_is_booked_until_it_decides(
+        self, shop: Shop, double: Double, end: DisputeState
+    ) -> None:
         intent = await shop.paid()
         double.dispute(intent.ref or "", "inquiry", 0)
         await double.settled()

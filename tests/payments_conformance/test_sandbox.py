@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from cli.sandbox_payments import sandbox_payments
-from cli.sandbox_payments.payments import Faults
+from cli.sandbox_payments.faults import Faults
 from tests.payments_conformance.sandbox import SandboxDouble
 from tests.payments_conformance.suite import DriverConformance, ShopConformance
 

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import ClientSession
 
-from cli.sandbox_payments.payments import GOOD_CARD
+from cli.sandbox_payments.page import GOOD_CARD
 from core.payments.providers.sandbox import SECRET, SIGNATURE, signature
 from tests.bazaar.capabilities.payments import PAYMENT
 from tests.contract.story.matrix import ONE_ROLE, OWN, THEIRS
