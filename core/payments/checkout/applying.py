@@ -24,18 +24,19 @@ PAID = frozenset({"authorized", "succeeded"})
 
 def judged(intent: Intent, seen: Seen) -> Intent:
     """Return an intent after what its provider says; money that is not what was asked for never counts as paid."""
-    state, attention = seen.state, intent.attention
-    after = msgspec.structs.replace(
-        intent, ref=seen.ref, charge=seen.charge or intent.charge, pay_url=seen.pay_url, error=seen.error
-    )
+    state, charge = seen.state, seen.charge or intent.charge
+    after = msgspec.structs.replace(intent, ref=seen.ref, charge=charge, pay_url=seen.pay_url, error=seen.error)
     if state not in PAID:
-        return _moved(after, state, attention)
-    after = msgspec.structs.replace(after, received=seen.amount, received_currency=seen.currency)
-    if (seen.amount, seen.currency) != (intent.amount, intent.currency) or seen.captured > intent.amount:
-        return _moved(after, "mismatch", f"{seen.amount} {seen.currency} came for {intent.amount} {intent.currency}")
+        return _moved(after, state, intent.attention)
+    after = msgspec.structs.replace(after, received=seen.captured, received_currency=seen.currency)
     if intent.state == "canceled":
-        return _moved(after, "mismatch", "It was paid after it had been canceled")
-    return _moved(after, state, attention, seen.captured if state == "succeeded" else 0)
+        is_back = state == "succeeded" and seen.refunded == seen.captured
+        return after if is_back else _moved(after, "mismatch", "It was paid after it had been canceled")
+    captured = seen.captured if state == "succeeded" else 0
+    is_part = captured < intent.amount and state == "succeeded" and not intent.is_manual
+    if (seen.amount, seen.currency) != (intent.amount, intent.currency) or captured > intent.amount or is_part:
+        return _moved(after, "mismatch", f"{seen.amount} {seen.currency} came for {intent.amount} {intent.currency}")
+    return _moved(after, state, intent.attention, captured)
 
 
 def _moved(intent: Intent, state: states.IntentState, attention: str, captured: int = 0) -> Intent:
@@ -68,8 +69,6 @@ async def store(work: UnitOfWork, before: Intent, after: Intent) -> Intent:
     wait = states.after(after.state, after.checks)
     watched = after.state != "succeeded" or now < after.created_at + states.WATCHED
     check_at = now + wait if wait and watched else None
-    if before.attention and after.attention == before.attention and after.state == before.state:
-        check_at = None  # a person has it
     has_moved = (after.state, after.attention) != (before.state, before.attention)
     moved_at = now if has_moved else before.updated_at
     shown = (after.ref, after.charge, after.pay_url, after.state, after.error, after.attention)

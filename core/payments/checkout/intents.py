@@ -14,7 +14,7 @@ from core.payments.checkout import applying, rows
 from core.payments.checkout.rows import Intent
 from core.payments.checkout.rules import BEGINS, RETURNS, PaymentRules, Quote, rules_of
 from core.payments.port import Order, Provider, RefusedError
-from core.payments.providers import provider_of
+from core.payments.providers import providers_of
 from core.payments.states import INTENT, MINUTE, IntentState
 from core.platform.db import found
 from core.platform.outgoing import OutgoingError
@@ -29,6 +29,8 @@ async def begin(ctx: Ctx, purpose: str, subject_id: UUID, expected: int | None =
     `expected`: the price that she saw. Must not run in a unit of work, because the provider is asked between two.
     Raises NOT_FOUND, PRICE_CHANGED, PROVIDER_UNAVAILABLE, RATE_LIMITED, and as the purpose's `quote` does.
     """
+    if ctx.work:
+        raise RuntimeError("a payment that is begun in a transaction would not be stored when its provider makes it")
     rules = rules_of(ctx)
     kind = rules.purpose(purpose)
     if kind is None:
@@ -59,7 +61,7 @@ async def sync(ctx: Ctx, intent: Intent) -> Intent:
 
     One that it has never heard of is canceled once its time is over.
     """
-    provider = driver(ctx)
+    provider = driver(ctx, intent.provider)
     if intent.ref:
         seen = await provider.fetch(intent.ref)
     else:
@@ -78,8 +80,9 @@ async def come_back(ctx: Ctx, id: UUID) -> str:
     """
     await limits.take(ctx, RETURNS, str(id))
     intent = found(await rows.BY_ID(ctx.db, id, ctx.policy.name), errors.PAYMENT_NOT_FOUND.error())
-    with suppress(OutgoingError, RefusedError):  # the webhook or the reconciliation does it
-        await sync(ctx, intent)
+    if intent.state not in ("succeeded", "mismatch", "canceled"):
+        with suppress(OutgoingError, RefusedError):  # the webhook or the reconciliation does it
+            await sync(ctx, intent)
     shown = BigintIds(ctx.policy.name).shown(str(id))
     return f"{ctx.resources.settings.public_url}{rules_of(ctx).page}#payment={shown}"
 
@@ -92,18 +95,20 @@ async def capture(ctx: Ctx, intent: Intent, amount: int | None = None) -> Intent
     amount = intent.amount if amount is None else amount
     if intent.state != "authorized" or not intent.ref or not 0 < amount <= intent.amount:
         raise errors.PAYMENT_NOT_POSSIBLE.error()
-    return await _done(ctx, intent, driver(ctx).capture(intent.ref, amount), "succeeded")
+    return await _done(ctx, intent, driver(ctx, intent.provider).capture(intent.ref, amount), "succeeded")
 
 
 async def cancel(ctx: Ctx, intent: Intent) -> Intent:
     """Give up a payment that was not taken; raises PAYMENT_NOT_POSSIBLE, PROVIDER_UNAVAILABLE."""
+    if intent.state == "canceled":
+        return intent
     if intent.state not in ("created", "pending", "authorized"):
         raise errors.PAYMENT_NOT_POSSIBLE.error()
     if not intent.ref:
         intent = await _asked(ctx, intent)
     if not intent.ref:
         return await _end(ctx, intent, "canceled")
-    return await _done(ctx, intent, driver(ctx).cancel(intent.ref), "canceled")
+    return await _done(ctx, intent, driver(ctx, intent.provider).cancel(intent.ref), "canceled")
 
 
 async def decide(ctx: Ctx, id: UUID, decision: Literal["accept", "close", "ask"], operator: str, note: str) -> Intent:
@@ -114,7 +119,7 @@ async def decide(ctx: Ctx, id: UUID, decision: Literal["accept", "close", "ask"]
     """
     async with unit_of_work(ctx) as work:
         intent = found(await rows.LOCK(work.db, id), errors.PAYMENT_NOT_FOUND.error())
-        fits = intent.state == "mismatch" and intent.received_currency == intent.currency
+        fits = intent.state == "mismatch" and intent.received and intent.received_currency == intent.currency
         if not intent.attention or (decision == "accept" and not fits):
             raise errors.PAYMENT_NOT_POSSIBLE.error()
         after = msgspec.structs.replace(intent, attention="", checks=0)
@@ -131,9 +136,13 @@ async def decide(ctx: Ctx, id: UUID, decision: Literal["accept", "close", "ask"]
         return after
 
 
-def driver(ctx: Ctx) -> Provider:
-    """Return the driver of the marketplace's provider; raises NOT_FOUND."""
-    return provider_of(ctx.resources.settings, ctx.resources.outgoing)
+def driver(ctx: Ctx, name: str = "") -> Provider:
+    """Return the driver of a provider, or of the one that takes the marketplace's money now; raises NOT_FOUND."""
+    known = providers_of(ctx.resources.settings, ctx.resources.outgoing)
+    one = known.get(name) if name else known.get(rules_of(ctx).provider) or known.get("sandbox")
+    if one is None:
+        raise errors.NOT_FOUND.error("There is no such payment provider here")
+    return one
 
 
 async def _opened(ctx: Ctx, rules: PaymentRules, purpose: str, subject_id: UUID, quote: Quote) -> Intent:
@@ -165,7 +174,7 @@ async def _create(ctx: Ctx, intent: Intent) -> Intent:
         return intent
     attempt = await rows.TRY(ctx.db, intent.id) or 1
     try:
-        seen = await driver(ctx).create(_order(ctx, intent, attempt))
+        seen = await driver(ctx, intent.provider).create(_order(ctx, intent, attempt))
     except RefusedError as error:
         await _end(ctx, intent, "failed", str(error))
         raise errors.PAYMENT_REFUSED.error() from error

@@ -25,7 +25,7 @@ from core.work.context import Ctx
 
 AT_ONCE: Final = 5
 MOST: Final = 200  # of a kind in one run; the next run goes on
-SECONDS: Final = 8.0  # of a kind in one run
+SECONDS: Final = 5.0  # of a kind in one run
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +56,8 @@ async def _asked(ctx: Ctx, ask: Callable[[Ctx, Row], Awaitable[None]], row: Row)
     except (OutgoingError, RefusedError, AppError) as error:
         log.warning("a payment could not be brought up to date: %r", error)
         return False
+    except Exception:  # of one row: the others must not wait for it
+        log.exception("a payment could not be brought up to date")
     return True
 
 
@@ -67,7 +69,7 @@ async def _sync(ctx: Ctx, intent: Intent) -> None:
     try:
         is_over = intent.state == "pending" and intent.expires_at < clock.now()
         if is_over and intent.ref:
-            await _cancel(ctx, intent.ref)
+            await _cancel(ctx, intent, intent.ref)
         await intents.sync(ctx, intent)
     finally:
         await _give_up(ctx, intent, clock.now() - GIVEN_UP)
@@ -81,14 +83,14 @@ async def _give_up(ctx: Ctx, intent: Intent, since: datetime) -> None:
     is_open = now.state != "succeeded" or await rows.IS_STUCK(ctx.db, intent.id, since)
     if is_open and now.updated_at < since:
         what = "a refund of it is open" if now.state == "succeeded" else f"it is {now.state}"
-        await rows.ATTENTION(ctx.db, intent.id, f"For {GIVEN_UP.days} days {what}")
+        await rows.GIVE_UP(ctx.db, intent.id, f"For {GIVEN_UP.days} days {what}")
         log.error("payment %s: for %s days %s", intent.id, GIVEN_UP.days, what)
 
 
-async def _cancel(ctx: Ctx, ref: str) -> None:
+async def _cancel(ctx: Ctx, intent: Intent, ref: str) -> None:
     """Let nobody pay any more what was begun too long ago; what was paid in the meantime is not canceled."""
     try:
-        await driver(ctx).cancel(ref)
+        await driver(ctx, intent.provider).cancel(ref)
     except RefusedError as error:
         log.info("a payment is not canceled: %s", error)
 

@@ -28,7 +28,7 @@ async def send(ctx: Ctx, id: UUID) -> None:
         return
     refusal, order = "", RefundOrder(id, sent.tries, intent.charge, sent.amount, intent.currency)
     try:
-        await intents.driver(ctx).refund(order)
+        await intents.driver(ctx, intent.provider).refund(order)
     except RefusedError as error:
         refusal = str(error) or "It was refused"
     except OutgoingError:

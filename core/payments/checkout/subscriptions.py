@@ -257,7 +257,7 @@ async def _pay(work: UnitOfWork, one: Subscription, seen: Seen) -> None:
 
 async def _ask(ctx: Ctx, one: Subscription, *, creates: bool) -> SeenSubscription | None:
     """Return what the provider says of a subscription, after telling it what its user wants; None: it has never heard of it."""
-    port = _port(ctx)
+    port = _port(ctx, one.provider)
     if one.ref:
         if one.canceling and (one.canceling == "now" or one.state != "canceled"):
             with suppress(RefusedError):  # it is canceled already
@@ -287,8 +287,8 @@ def _check_at(one: Subscription, state: SubscriptionState, period_end: datetime 
     return now + min(MINUTE * (1 << min(one.checks, 20)), DAY)
 
 
-def _port(ctx: Ctx) -> Subscribing:
-    port = driver(ctx).subscriptions
+def _port(ctx: Ctx, name: str = "") -> Subscribing:
+    port = driver(ctx, name).subscriptions
     if port is None:
         raise errors.NOT_FOUND.error()
     return port

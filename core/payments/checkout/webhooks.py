@@ -106,7 +106,7 @@ async def work_off(ctx: Ctx, id: UUID) -> None:
 
 async def _take_payment(ctx: Ctx, event: Event) -> bool:
     """Bring a payment up to date; return False if it is none of ours. It may be ours though we never got to know its `ref`."""
-    seen = await driver(ctx).fetch(event.ref)
+    seen = await driver(ctx, event.provider).fetch(event.ref)
     intent = await rows.BY_REF(ctx.db, event.provider, seen.ref, event.market)
     if intent is None and (id := _uuid(seen.reference)):
         intent = await rows.BY_ID(ctx.db, id, event.market)
@@ -119,7 +119,7 @@ async def _take_payment(ctx: Ctx, event: Event) -> bool:
 async def _take_subscription(ctx: Ctx, event: Event) -> bool:
     one = await subscriptions.BY_REF(ctx.db, event.provider, event.ref, event.market)
     if one is None:
-        port = driver(ctx).subscriptions
+        port = driver(ctx, event.provider).subscriptions
         seen = await port.fetch_subscription(event.ref) if port else None
         id = _uuid(seen.reference) if seen else None
         one = await subscriptions.BY_ID(ctx.db, id, event.market) if id else None

@@ -3,15 +3,15 @@
 from functools import lru_cache
 
 from config.settings import Settings
-from core.base.errors import NOT_FOUND
 from core.payments.port import Provider
 from core.payments.providers.sandbox import Sandbox
 from core.platform.outgoing import Outgoing
 
 
 @lru_cache(maxsize=8)
-def provider_of(settings: Settings, outgoing: Outgoing) -> Provider:
-    """Return the driver of a marketplace's provider; raises NOT_FOUND."""
-    if not settings.payments_sandbox_url:
-        raise NOT_FOUND.error("There is no payment provider here")
-    return Sandbox(settings.payments_sandbox_url, outgoing)
+def providers_of(settings: Settings, outgoing: Outgoing) -> dict[str, Provider]:
+    """Return the drivers that the settings have keys for, by name."""
+    known: list[Provider] = []
+    if settings.payments_sandbox_url:
+        known.append(Sandbox(settings.payments_sandbox_url, outgoing))
+    return {one.name: one for one in known}

@@ -81,8 +81,11 @@ class Refunds(msgspec.Struct, frozen=True):
 
 def view(ctx: Ctx, intent: Intent) -> Payment:
     """Return a payment as the caller may see it."""
-    is_payer = intent.state in ("pending", "created") and ctx.user.id == intent.payer_id
-    return view_of(Payment, intent, decimals=places_of(intent.currency), pay_url=intent.pay_url if is_payer else "")
+    own = intent if ctx.user.id == intent.payer_id else None  # why her card was declined is nobody else's business
+    pay_url = own.pay_url if own and own.state == "pending" else ""
+    return view_of(
+        Payment, intent, decimals=places_of(intent.currency), pay_url=pay_url, error=own.error if own else ""
+    )
 
 
 async def list_payments(ctx: Ctx, query: AfterQuery) -> Payments:

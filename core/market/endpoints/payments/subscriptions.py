@@ -72,6 +72,7 @@ async def subscribe(ctx: Ctx, body: NewSubscription) -> SubscriptionView:
 
 async def list_subscriptions(ctx: Ctx) -> Subscriptions:
     """Get the user's subscriptions, the latest first"""
+    rules_of(ctx)
     return Subscriptions([_view(one) for one in await subscriptions.OF_USER(ctx.db, ctx.user.id, ctx.policy.name)])
 
 
@@ -83,6 +84,7 @@ async def unsubscribe(ctx: Ctx, subscription_id: UUID) -> SubscriptionView:
 
 async def list_entitlements(ctx: Ctx) -> Entitlements:
     """Get what the user may do or use, until when"""
+    rules_of(ctx)
     return Entitlements(await subscriptions.ENTITLEMENTS(ctx.db, ctx.user.id, ctx.policy.name, clock.now()))
 
 
