@@ -801,7 +801,7 @@ create function ledger_open(transfer uuid) returns table (account_id uuid, amoun
 $$;
 
 -- The legs that reverse so much of a transfer, or (null) all that is left: each side in proportion to what is left, to the last unit, and no
--- leg more than that. In several currencies only all of it balances.
+-- leg more than that. Of a transfer in several currencies there is no part.
 create function ledger_reversal(transfer uuid, part bigint) returns table (account_id uuid, amount bigint) language sql stable as $$
     with legs as (
         select o.account_id, o.remaining, sum(abs(o.remaining)) over side as whole,
@@ -813,7 +813,10 @@ create function ledger_reversal(transfer uuid, part bigint) returns table (accou
             - div((l.reached - abs(l.remaining)) * coalesce(part, l.whole), l.whole) as share, l.remaining
         from legs l
     )
-    select s.account_id, (-sign(s.remaining::numeric) * s.share)::bigint from shares s where s.share <> 0 order by 1
+    select s.account_id, (-sign(s.remaining::numeric) * s.share)::bigint from shares s
+    where s.share <> 0 and (part is null or (
+        select count(distinct a.currency) from legs l join ledger_accounts a on a.id = l.account_id
+    ) = 1) order by 1
 $$;
 
 -- Refuses a reversal of what cannot be reversed, or of more than is left. It is stored already, and the transfer is locked.

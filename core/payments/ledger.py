@@ -146,8 +146,8 @@ async def reverse(
 
     `amount` is of all that the transfer moved in its one currency; each leg takes part in proportion to what is left of it.
     All reversals together, with pending ones, never exceed it. One can be reversed in turn, once and not pending.
-    Raises TRANSFER_NOT_FOUND, TRANSFER_NOT_POSSIBLE, REVERSAL_TOO_LARGE, INSUFFICIENT_FUNDS: an account that may not owe has
-    spent it; TRANSFER_NOT_BALANCED: in part, of several currencies; TRANSFER_KEY_REUSED, AMOUNT_TOO_LARGE.
+    Raises TRANSFER_NOT_FOUND, TRANSFER_NOT_POSSIBLE, REVERSAL_TOO_LARGE: also for a part of several currencies;
+    INSUFFICIENT_FUNDS: an account that may not owe has spent it; TRANSFER_KEY_REUSED, AMOUNT_TOO_LARGE.
     """
     # A repeat that comes at the same time waits for this lock, and then finds the key.
     original = found(await LOCK(work.db, transfer_id, work.ctx.policy.name), errors.TRANSFER_NOT_FOUND.error())

@@ -15,6 +15,7 @@ from core.accounts import alerts
 from core.chat import blocking, invitations
 from core.limits.budget import Rate
 from core.messages import search as message_search
+from core.payments.checkout import rules as payments
 from core.work import account_rules as phones
 from core.work.policy import MAILS
 from marketplaces.onswift.policy import POLICY
@@ -103,6 +104,10 @@ FIGURES: dict[str, Sequence[float]] = {
     "`invitations`": [invitations.INVITATIONS.count, 1, round(invitations.INVITATIONS.interval / MINUTE)],
     "`blocks`": [blocking.BLOCKS.count, 1, round(blocking.BLOCKS.interval)],
     "`reports`": [reports.REPORTS.count, 1, round(reports.REPORTS.interval / MINUTE)],
+    "`payments`, `payment-refunds`, `payment-returns`": [
+        *counts(HOUR, payments.BEGINS, payments.REFUNDS),
+        *counts(MINUTE, payments.RETURNS),
+    ],
     "`operators`, `operator_guesses`": counts(MINUTE, routes.USUAL, operators.GUESSES),
     "traffic of a client": [*refilled(config.TRAFFIC), 1, 1, budget.UNIT],
     "work of a turn": [budget.SLICE, budget.TURN],

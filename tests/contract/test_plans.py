@@ -1,6 +1,7 @@
 """The hot queries use their index, on tables with enough rows for Postgres to mean it."""
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +21,7 @@ from core.files import table as files
 from core.messages import catchup, editing, history, mentions, sync
 from core.notifications import deliveries, notifications
 from core.operations import inspection
+from core.payments import books, ledger, statements
 from core.platform.db import Query
 from core.privacy import erasure
 from marketplaces.onswift.policy import POLICY
@@ -99,6 +101,11 @@ select gen_random_uuid(), 'onswift', id, 'sample', 'x', 'x', 'x', 1, 'released',
 insert into files (id, market, owner_id, purpose, key, file_name, mime_type, size, session_id, created_at)
 select gen_random_uuid(), 'onswift', id, 'sample', 'x', 'x', 'x', 1, id, now() from users;
 insert into one_time_tokens (hash, user_id, purpose, expires_at) select uuid_send(id), id, 'password reset', now() from users;
+insert into ledger_accounts (id, market, owner_id, kind, currency, may_owe) select id, market, id, 'x', 'USD', true from users;
+insert into ledger_transfers (id, market, key, fingerprint, kind, status, account_ids, amounts, reverses_id, facts)
+select pg_temp.id(n * 3 + k), 'onswift', n || ':' || k, '', 'x', 'posted', array[pg_temp.id(n), pg_temp.id(n + 1500)],
+    case k when 2 then '{2,-2}'::bigint[] else '{-5,5}' end, case k when 2 then pg_temp.id(n * 3 + 1) end, '{}'
+from generate_series(1, 1500) n, generate_series(0, 2) k order by k;
 analyze
 """
 
@@ -219,6 +226,11 @@ HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
     (sessions.REFRESH_TOKEN, (USER, "onswift"), {"refresh_tokens_pkey"}),
     (notifications.LIST_OF_USER, (USER, None, 20, 0, now(), USER), {"notifications_user"}),
     (notifications.WRITTEN_SINCE, (UUID(int=2**128 - 1), now()), {"messages_id", "messages_bigint"}),
+    (statements.STATEMENT, (USER, 2, 20), {"ledger_entries_pkey", "ledger_transfers_pkey"}),
+    (statements.BALANCES, (USER, "onswift"), {"ledger_accounts_owner_id_kind_currency_market_key"}),
+    (ledger.BY_KEY, ("onswift", "1:1"), {"ledger_transfers_market_key_key"}),
+    (ledger.LOCK, (UUID(int=4), "onswift"), {"ledger_transfers_pkey"}),
+    (books.CLOSE, (100,), {"ledger_accounts_open"}),
     (
         notifications.FOLD_MESSAGES,
         ([CONVERSATION], now()),
@@ -257,7 +269,7 @@ async def test_operators_find_users_by_the_index_of_words(connection: asyncpg.Co
 
 # Those that grow with what is said and done; of the others an erasure may read the whole.
 LARGE = {
-    "audit_log", "conversations", "files", "idempotency_keys", "members", "mentions", "message_edits", "messages",
+    "audit_log", "conversations", "files", "idempotency_keys", "ledger_entries", "ledger_transfers", "members", "mentions", "message_edits", "messages",
     "notifications", "reactions", "sessions", "users",
 }  # fmt: skip
 
@@ -272,6 +284,15 @@ async def test_what_exports_and_erasures_run_reads_no_large_table_as_a_whole(con
             plan = await plan_of(connection, query, *args)
             read = {step["Relation Name"] for step in plan if step["Node Type"] == "Seq Scan"}
             assert read & LARGE == set(), query.sql
+
+
+async def test_a_reversal_finds_those_before_it_by_index(connection: asyncpg.Connection) -> None:
+    # The body of ledger_open, whose plan nobody can see from outside.
+    body = await connection.fetchval("select prosrc from pg_proc where proname = 'ledger_open'")
+    asked = "explain (format json) " + re.sub(r"= transfer\b", "= $1", body)
+    explained = json.loads(await connection.fetchval(asked, UUID(int=4)))
+    plan = steps(explained[0]["Plan"])
+    assert {"ledger_transfers_pkey", "ledger_transfers_reverses"} <= {step.get("Index Name", "") for step in plan}
 
 
 READ = """

@@ -102,6 +102,7 @@ async def env(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
     """Return the bazaar, whose policy has a ledger."""
     await with_bazaar(settings)
     monkeypatch.setitem(ALL, "bazaar", bazaar.MARKETPLACE)
+    settings = msgspec.structs.replace(settings, marketplaces=("bazaar",))
     async with open_environment(settings, "bazaar") as env:
         yield env
 

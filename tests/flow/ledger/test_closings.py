@@ -32,7 +32,7 @@ async def let_days_pass(books: Books, days: int) -> None:
 async def closings(books: Books, *columns: str) -> list[tuple[object, ...]]:
     rows = await books.db.fetch(
         f"""
-        select {", ".join(columns)} from ledger_closings c join ledger_accounts a on a.id = c.account_id
+        select {", ".join(f"c.{one}" for one in columns)} from ledger_closings c join ledger_accounts a on a.id = c.account_id
         where a.owner_id is not null order by day"""
     )
     return [tuple(row) for row in rows]

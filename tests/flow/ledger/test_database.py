@@ -43,6 +43,8 @@ ATTEMPTS = {
     "other amounts of a posted transfer": "update ledger_transfers set amounts = '{-7,7}' where id = :posted",
     "other amounts of a pending transfer": "update ledger_transfers set amounts = '{-7,7}' where id = :pending",
     "other amounts while posting": "update ledger_transfers set amounts = '{-7,7}', status = 'posted' where id = :pending",
+    "other amounts by way of an insert": INSERT.replace("'new'", "'1'")
+    + "'posted', array[:p, :a], '{-5,5}', null, '{}') on conflict (market, key) do update set amounts = '{-7,7}'",
     "another key": "update ledger_transfers set key = 'other' where id = :posted",
     "other facts": """update ledger_transfers set facts = '{"order": 2}' where id = :posted""",
     "another moment": "update ledger_transfers set created_at = now() where id = :posted",

@@ -80,7 +80,7 @@ def test_an_unknown_currency_is_refused(currency: str) -> None:
 
 def test_a_provider_may_count_otherwise() -> None:
     assert DECIMALS["ISK"] == 0
-    assert formatted(1200, "ISK", DECIMALS | {"ISK": 2}) == "12.00"
+    assert formatted(1200, "ISK", {**DECIMALS, "ISK": 2}) == "12.00"
 
 
 def test_the_decimals_are_those_of_iso_4217() -> None:

@@ -29,7 +29,7 @@ from core.work.context import Ctx
 
 FORM_FIELDS = 20  # of which a provider posts four
 # All of a query together must fit into the line of a request.
-ProviderName = Annotated[str, Meta(max_length=32)]
+ProviderName = Annotated[str, Meta(max_length=32, pattern=r"^[^\x00]*$")]
 Page = Annotated[str, Meta(max_length=400)]
 State = Annotated[str, Meta(max_length=2048, pattern=r"^[A-Za-z0-9._~-]*$")]
 Code = Annotated[str, Meta(max_length=1800, pattern=r"^[!-~]*$")]

@@ -25,7 +25,7 @@ class Wallet(msgspec.Struct, frozen=True, rename="camel"):
     balances: list[WalletBalance]
 
 
-class WalletQuery(AfterQuery, frozen=True, rename="camel", kw_only=True):
+class WalletQuery(AfterQuery, frozen=True, kw_only=True, rename="camel"):
     """Which account, and which page of its entries."""
 
     currency: Currency
