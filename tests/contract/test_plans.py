@@ -22,6 +22,8 @@ from core.messages import catchup, editing, history, mentions, sync
 from core.notifications import deliveries, notifications
 from core.operations import inspection
 from core.payments import books, ledger, statements
+from core.payments.checkout import rows as payments
+from core.payments.checkout import subscriptions, webhooks
 from core.platform.db import Query
 from core.privacy import erasure
 from marketplaces.onswift.policy import POLICY
@@ -106,6 +108,22 @@ insert into ledger_transfers (id, market, key, fingerprint, kind, status, accoun
 select pg_temp.id(n * 3 + k), 'onswift', n || ':' || k, '', 'x', 'posted', array[pg_temp.id(n), pg_temp.id(n + 1500)],
     case k when 2 then '{2,-2}'::bigint[] else '{-5,5}' end, case k when 2 then pg_temp.id(n * 3 + 1) end, '{}'
 from generate_series(1, 1500) n, generate_series(0, 2) k order by k;
+insert into payment_intents (id, market, payer_id, payee_id, purpose, subject_id, title, account, amount, fee, currency,
+    is_manual, provider, ref, state, captured, attention, created_at, updated_at, expires_at, check_at)
+select gen_random_uuid(), 'onswift', id, id, 'x', gen_random_uuid(), 'x', 'x', 2, 0, 'USD', false, 'x', id || ':' || n,
+    case n when 1 then 'pending' else 'succeeded' end, 2, case when random() < 0.01 then 'x' else '' end, now(), now(), now(),
+    case when random() < 0.1 then now() end
+from users, generate_series(1, 3) n;
+insert into payment_refunds (id, intent_id, amount, state, requested_by, created_at)
+select gen_random_uuid(), id, 1, 'requested', payer_id, now() from payment_intents where captured > 0;
+insert into payment_events (id, market, provider, event_id, type, about, ref, state, received_at, check_at)
+select gen_random_uuid(), 'onswift', 'x', id || ':' || n, 'x', 'payment', 'x', 'done', now(),
+    case when random() < 0.1 then now() end
+from users, generate_series(1, 3) n;
+insert into payment_subscriptions (id, market, user_id, plan, amount, currency, provider, ref, created_at, updated_at, check_at)
+select id, 'onswift', id, 'x', 1, 'USD', 'x', id, now(), now(), case when random() < 0.1 then now() end from users;
+insert into entitlements (user_id, market, name, source, expires_at)
+select id, 'onswift', n::text, id, now() from users, generate_series(1, 5) n;
 analyze
 """
 
@@ -231,6 +249,18 @@ HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
     (ledger.BY_KEY, ("onswift", "1:1"), {"ledger_transfers_market_key_key"}),
     (ledger.LOCK, (UUID(int=4), "onswift"), {"ledger_transfers_pkey"}),
     (books.CLOSE, (100,), {"ledger_accounts_open"}),
+    (payments.OPEN, ("onswift", "x", USER, USER), {"payment_intents_open"}),
+    (payments.BY_REF, ("x", "x", "onswift"), {"payment_intents_provider_ref_key"}),
+    (payments.PAGE_OF_USER, (USER, "onswift", MOMENT, USER, 20), {"payment_intents_payer", "payment_intents_payee"}),
+    (payments.CLAIM, (MOMENT, 5, MOMENT, "onswift"), {"payment_intents_check", "payment_intents_pkey"}),
+    (payments.WAITING, (USER, 20), {"payment_intents_attention"}),
+    (payments.REFUNDS, (USER,), {"payment_refunds_intent"}),
+    (webhooks.CLAIM, (MOMENT, 5, MOMENT, "onswift"), {"payment_events_check", "payment_events_pkey"}),
+    (webhooks.FORGET, (MOMENT, 100), {"payment_events_received"}),
+    (subscriptions.CLAIM, (MOMENT, 5, MOMENT, "onswift"), {"payment_subscriptions_check"}),
+    (subscriptions.BY_REF, ("x", "x", "onswift"), {"payment_subscriptions_provider_ref_key"}),
+    (subscriptions.ENTITLED, (USER, "onswift", "1", MOMENT), {"entitlements_pkey"}),
+    (subscriptions.FORGET, (MOMENT, 100), {"entitlements_expired"}),
     (
         notifications.FOLD_MESSAGES,
         ([CONVERSATION], now()),
@@ -269,8 +299,8 @@ async def test_operators_find_users_by_the_index_of_words(connection: asyncpg.Co
 
 # Those that grow with what is said and done; of the others an erasure may read the whole.
 LARGE = {
-    "audit_log", "conversations", "files", "idempotency_keys", "ledger_entries", "ledger_transfers", "members", "mentions", "message_edits", "messages",
-    "notifications", "reactions", "sessions", "users",
+    "audit_log", "conversations", "files", "idempotency_keys", "ledger_entries", "ledger_transfers",
+    "members", "mentions", "message_edits", "messages", "notifications", "payment_events", "payment_intents", "payment_refunds", "reactions", "sessions", "users",
 }  # fmt: skip
 
 
