@@ -65,8 +65,8 @@ class Double(Protocol):
         """Return how much of our money it has: paid, less refunded and withdrawn."""
         ...
 
-    def refunds_made(self, ref: str) -> list[int]:
-        """Return the refunds of a payment that it has made."""
+    def made(self) -> int:
+        """Return how many payments were created there."""
         ...
 
     def forged(self) -> dict[str, RawBody]:

@@ -17,6 +17,7 @@ from core.base import clock
 from core.base.errors import AppError
 from core.payments.checkout import applying, intents, rows, subscriptions
 from core.payments.checkout.rows import Intent
+from core.payments.checkout.rules import rules_of
 from core.payments.port import ForgedError, Order, RefundOrder, RefusedError
 from core.payments.states import DisputeState
 from core.platform.outgoing import Fetched, Outgoing, OutgoingError
@@ -25,6 +26,10 @@ from tests.payments_conformance.shop import FEE, PRICE, Shop
 
 T = TypeVar("T")
 RETURN = "http://127.0.0.1:9/back"
+
+
+def _hook_url(shop: Shop) -> str:
+    return shop.env.settings.public_url + rules_of(shop.ctx).hook
 
 
 def order(*, is_manual: bool = False, amount: int = PRICE) -> Order:
@@ -224,10 +229,23 @@ class ShopConformance:
             await shop.begun(listing=listing)
         assert raised.value.kind.code == "PROVIDER_UNAVAILABLE"
         intent = await shop.begun(listing=listing)
+        assert double.made() == 1
         double.pay(intent.ref or "")
         await shop.heal()
         assert (await shop.now(intent)).state == "succeeded"
         await shop.check_books()
+
+    async def test_a_second_payment_for_one_intent_waits_for_a_person(self, shop: Shop, double: Double) -> None:
+        intent = await shop.paid()
+        wanted = Order(intent.id, 2, PRICE, "USD", "A lamp", False, RETURN, _hook_url(shop))
+        stray = (await shop.provider.create(wanted)).ref  # as an attempt whose answer was lost
+        assert stray != intent.ref
+        double.pay(stray)
+        await double.settled()
+        await shop.work()
+        now = await shop.now(intent)
+        assert (now.ref, now.captured, stray in now.attention) == (intent.ref, PRICE, True)
+        assert await shop.balance("fees") == FEE
 
     async def test_a_payment_whose_answer_was_lost_is_known_by_its_webhook(self, shop: Shop, double: Double) -> None:
         double.faults.cuts = 1
