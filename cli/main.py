@@ -53,6 +53,8 @@ def parser() -> ArgumentParser:
     command("migrate", _migrate, "migrate the database")
     _jobs_options(command("jobs", _jobs, "list, retry or drop jobs that failed in all their tries"))
     _seal_options(command("seal", _seal, "make keys of encryption at rest, and seal what is stored with the first one"))
+    ledger = command("ledger", _ledger, "check the books")
+    ledger.add_argument("action", choices=["check"], help="compute all balances anew, and name what does not fit")
     _seed_options(command("seed", _seed, "fill the database with users and conversations, for load tests"))
     config = command("config", _config, "print the effective settings without their secrets")
     config.add_argument("--markdown", action="store_true", help="print the reference of all settings instead")
@@ -151,6 +153,13 @@ def _seal(args: Namespace) -> None:
         return asyncio.run(seal.print_key(_settings(args)))
     with _database(_settings(args, "seal_keys"), "database_url") as settings:
         return asyncio.run(seal.rotate(settings) if args.action == "rotate" else seal.status(settings))
+
+
+def _ledger(args: Namespace) -> None:
+    from cli.ledger import check_books
+
+    with _database(_settings(args), "database_url") as settings:
+        asyncio.run(check_books(settings))
 
 
 def _seed(args: Namespace) -> None:

@@ -245,6 +245,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             " in anybody as anybody: `greenroom dev` runs one; never in production"
         ),
     ] = ""
+    payments_sandbox_url: Annotated[
+        LoopbackUrl | Literal[""],
+        Meta(
+            description="http://127.0.0.1:port of a payment provider that moves no money, and stands in for those that have no"
+            " keys: `greenroom dev` runs one; never in production"
+        ),
+    ] = ""
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR"], Meta(description="DEBUG, INFO, WARNING or ERROR")
     ] = "INFO"

@@ -31,6 +31,8 @@ from core.messages.search import START, store_missing, store_words
 from core.notifications.deliveries import send_out
 from core.notifications.notifications import MESSAGE_RECEIVED, notify_members, written_since
 from core.operations.tidy import tidy
+from core.payments.books import close_days
+from core.payments.checkout import rows as payments
 from core.platform.db import UNAVAILABLE_ERRORS
 from core.platform.observability import logs
 from core.privacy import erasure
@@ -53,9 +55,11 @@ from core.work.jobs import (
     PushNotification,
     SendMail,
     SendOut,
+    SendRefund,
     SendText,
     SendWebhooks,
     StoreWords,
+    TakePaymentEvent,
     TextCode,
     TextUser,
     packing,
@@ -70,6 +74,7 @@ from workers.erasure import finish_erasure
 from workers.files import FileChecks
 from workers.mail import mail_user, send_mail
 from workers.notifications import mail_notification, push_notification
+from workers.payments import Payments
 from workers.push import PushProvider, open_push
 from workers.running import JOB_SECONDS, Functions, periodic
 from workers.texting.phones import text_code, text_user
@@ -108,6 +113,7 @@ class Worker:
         self._senders = senders
         self._webhooks = webhooks
         self._files = FileChecks(resources, publisher)
+        self._payments = Payments(resources, publisher)
         self._swept = clock.now() - FIRST_SWEEP
         markets = marketplaces.configured(settings.marketplaces)
         self._searched = [market.name for market in markets if not market.policy.seals_messages]
@@ -119,6 +125,7 @@ class Worker:
         self._review = ReviewGauges(resources.metrics, [market.policy for market in markets])
         self._waiting_tickets = 0
         self._late_webhooks = 0
+        self._waiting_payments = 0
         self._arq: ArqWorker | None = None
         self._counting = Periodic(self._count, COUNT_SECONDS)
         resources.metrics.watch("greenroom_dead_jobs", "Jobs that failed for good", lambda: self._dead or 0)
@@ -129,6 +136,9 @@ class Worker:
         )
         resources.metrics.watch("greenroom_open_reports", "Reports of users not dealt with", lambda: self._open_reports)
         resources.metrics.watch("greenroom_waiting_tickets", "Tickets without an agent", lambda: self._waiting_tickets)
+        resources.metrics.watch(
+            "greenroom_waiting_payments", "Payments that wait for a person", lambda: self._waiting_payments
+        )
 
     @property
     def running(self) -> int:
@@ -185,6 +195,7 @@ class Worker:
                 self._cron("webhooks", self._webhooks.deliver, second=set(range(2, 60, 5)), at_start=True),
                 self._cron("tidy", self._tidy, minute=set(range(7, 60, 10))),
                 self._cron("tidy_files", self._tidy_files, minute=set(range(3, 60, 10))),
+                self._cron("close_days", self._close_days, minute=set(range(1, 60, 10)), at_start=True),
                 *self._periodic_tasks(),
             ],
             redis_pool=redis,
@@ -219,6 +230,8 @@ class Worker:
         functions.add(MailNotification, self._mail_notification)
         functions.add(PushNotification, self._push_notification)
         functions.add(SendWebhooks, self._send_webhooks)
+        functions.add(TakePaymentEvent, self._payments.take_event)
+        functions.add(SendRefund, self._payments.send_refund)
         return functions
 
     def _cron(
@@ -235,7 +248,12 @@ class Worker:
 
     def _periodic_tasks(self) -> list[CronJob]:
         markets = marketplaces.configured(self._settings.marketplaces)
-        return [self._chore(market.policy, chore) for market in markets for chore in market.periodic_tasks]
+        of_markets = [self._chore(market.policy, chore) for market in markets for chore in market.periodic_tasks]
+        paid = [market.policy for market in markets if market.policy.payments]
+        return of_markets + [
+            self._cron(f"{one.name}.payments", partial(self._payments.reconcile, one), second=25, at_start=True)
+            for one in paid
+        ]
 
     def _chore(self, policy: Policy, chore: PeriodicTask) -> CronJob:
         async def run() -> None:
@@ -316,6 +334,9 @@ class Worker:
         with contextlib.suppress(AppError):  # the storage is unreachable, which has been logged
             await tidy_files(self._resources)
 
+    async def _close_days(self) -> None:
+        await close_days(self._resources.db)
+
     async def _count(self) -> None:
         with contextlib.suppress(*UNAVAILABLE_ERRORS):
             self._dead = await dead_jobs.COUNT(self._resources.db) or 0
@@ -323,6 +344,7 @@ class Worker:
             await self._review.count(self._resources.db)
             self._waiting_tickets = await desk.WAITING(self._resources.db) or 0
             self._late_webhooks = await deliveries.LATE(self._resources.db, clock.now() - LATE) or 0
+            self._waiting_payments = await payments.COUNT_WAITING(self._resources.db) or 0
 
 
 async def _finish(arq: ArqWorker) -> None:

@@ -220,3 +220,43 @@ class Drained(msgspec.Struct, frozen=True, rename="camel"):
     """Whether the hub drains now."""
 
     draining: bool
+
+
+class WaitingPayment(msgspec.Struct, frozen=True, rename="camel"):
+    """A payment that waits for a person: why (`attention`), and what the provider says was paid (`received`)."""
+
+    id: UUID
+    market: str
+    payer_id: UUID
+    payee_id: UUID | None
+    title: str
+    amount: int
+    currency: str
+    received: int | None
+    received_currency: str | None
+    provider: str
+    ref: str | None
+    state: str
+    attention: str
+    created_at: datetime
+    updated_at: datetime
+
+
+class WaitingPayments(msgspec.Struct, frozen=True):
+    """Those after a payment, the oldest first."""
+
+    payments: list[WaitingPayment]
+
+
+class AfterPayment(msgspec.Struct, frozen=True):
+    """Which page."""
+
+    after: UUID | None = None
+    limit: Limit = 50
+
+
+class PaymentDecision(msgspec.Struct, frozen=True):
+    """accept: what was paid counts. close: it was dealt with at the provider's. ask: the provider is asked again."""
+
+    decision: Literal["accept", "close", "ask"]
+    note: Line = ""

@@ -18,6 +18,7 @@ from cli.login_provider import login_provider
 from cli.mail_sink import mail_sink
 from cli.migrate import migrate_database
 from cli.progress import step
+from cli.sandbox_payments import sandbox_payments
 from cli.serve.heartbeats import api_heartbeat, worker_heartbeat
 from cli.serve.listening import hub_listening, runner_of
 from config.settings import Settings, own_url
@@ -48,7 +49,8 @@ async def _run(settings: Settings, servers: Sequence[Server], stop: asyncio.Even
     async with (
         _mail_server(settings) as with_mail,
         _login_provider(with_mail) as with_logins,
-        _processes(with_logins) as (port, worker),
+        _payment_provider(with_logins) as with_payments,
+        _processes(with_payments) as (port, worker),
     ):
         print(_greeting(settings, own_url(settings.host, port)))
         sys.stdout.flush()
@@ -83,6 +85,15 @@ async def _login_provider(settings: Settings) -> AsyncIterator[Settings]:
     else:
         async with login_provider() as provider:
             yield msgspec.structs.replace(settings, oauth_local_url=provider.url)
+
+
+@asynccontextmanager
+async def _payment_provider(settings: Settings) -> AsyncIterator[Settings]:
+    if settings.payments_sandbox_url:
+        yield settings
+    else:
+        async with sandbox_payments() as provider:
+            yield msgspec.structs.replace(settings, payments_sandbox_url=provider.url)
 
 
 @asynccontextmanager

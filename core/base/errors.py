@@ -90,6 +90,9 @@ OAUTH_NO_ACCOUNT = ErrorCode("OAUTH_NO_ACCOUNT", 404, "Nobody has signed up with
 OAUTH_NOT_LINKED = ErrorCode("OAUTH_NOT_LINKED", 404, "No account of this provider is linked")
 WEBHOOK_NOT_FOUND = ErrorCode("WEBHOOK_NOT_FOUND", 404, "There is no such webhook, or no such delivery of it")
 API_KEY_NOT_FOUND = ErrorCode("API_KEY_NOT_FOUND", 404, "There is no such API key, or it is not valid any more")
+TRANSFER_NOT_FOUND = ErrorCode("TRANSFER_NOT_FOUND", 404, "There is no such transfer")
+PAYMENT_NOT_FOUND = ErrorCode("PAYMENT_NOT_FOUND", 404, "There is no such payment")
+SUBSCRIPTION_NOT_FOUND = ErrorCode("SUBSCRIPTION_NOT_FOUND", 404, "There is no such subscription")
 FILE_NOT_FOUND = ErrorCode("FILE_NOT_FOUND", 404, "File not found")
 FILE_REJECTED = ErrorCode("FILE_REJECTED", 404, "The file was not accepted and has been deleted")
 METHOD_NOT_ALLOWED = ErrorCode("METHOD_NOT_ALLOWED", 405, "Method not allowed")
@@ -123,6 +126,15 @@ TICKET_STATE_NOT_POSSIBLE = ErrorCode(
     "TICKET_STATE_NOT_POSSIBLE", 409, "The ticket cannot get this state from the one that it has"
 )
 AGENT_UNAVAILABLE = ErrorCode("AGENT_UNAVAILABLE", 409, "This agent takes no more tickets right now")
+INSUFFICIENT_FUNDS = ErrorCode("INSUFFICIENT_FUNDS", 409, "There is not enough on the account")
+AMOUNT_TOO_LARGE = ErrorCode("AMOUNT_TOO_LARGE", 409, "A balance would become too large")
+REVERSAL_TOO_LARGE = ErrorCode("REVERSAL_TOO_LARGE", 409, "No more can be reversed than is left of the transfer")
+TRANSFER_NOT_POSSIBLE = ErrorCode("TRANSFER_NOT_POSSIBLE", 409, "The transfer is not in a state that allows this")
+TRANSFER_KEY_REUSED = ErrorCode("TRANSFER_KEY_REUSED", 409, "Another transfer has this key")
+PAYMENT_NOT_POSSIBLE = ErrorCode("PAYMENT_NOT_POSSIBLE", 409, "The payment is not in a state that allows this")
+PAYMENT_REFUSED = ErrorCode("PAYMENT_REFUSED", 409, "The payment provider does not accept this payment")
+PRICE_CHANGED = ErrorCode("PRICE_CHANGED", 409, "The price has changed since you saw it")
+REFUND_TOO_LARGE = ErrorCode("REFUND_TOO_LARGE", 409, "No more can be refunded than is left of the payment")
 CONVERSATION_CLOSED = ErrorCode("CONVERSATION_CLOSED", 409, "The conversation is closed: it can be read, no more")
 GROUP_FULL = ErrorCode("GROUP_FULL", 409, "The group has as many members as it can have")
 HUB_SILENT = ErrorCode("HUB_SILENT", 409, "The hub is silent: nobody can tell it anything right now", retryable=True)
@@ -132,6 +144,9 @@ PRECONDITION_FAILED = ErrorCode("PRECONDITION_FAILED", 412, "It has changed sinc
 PAYLOAD_TOO_LARGE = ErrorCode("PAYLOAD_TOO_LARGE", 413, "The request is too large")
 FILE_TOO_LARGE = ErrorCode("FILE_TOO_LARGE", 413, "The file is too large")
 UNSUPPORTED_MEDIA_TYPE = ErrorCode("UNSUPPORTED_MEDIA_TYPE", 415, "Send application/json")
+TRANSFER_NOT_BALANCED = ErrorCode(
+    "TRANSFER_NOT_BALANCED", 422, "The amounts of a transfer sum to zero in each currency, one for each account"
+)
 IDEMPOTENCY_KEY_REUSED = ErrorCode(
     "IDEMPOTENCY_KEY_REUSED", 422, "This Idempotency-Key or clientId was used for something else"
 )

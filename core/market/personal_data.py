@@ -13,6 +13,9 @@ from core.chat import blocking, conversations, invitations, mutes
 from core.files import table as files
 from core.messages.personal_data import PERSONAL_DATA as MESSAGES
 from core.notifications import devices, notifications, preferences
+from core.payments import statements as ledger
+from core.payments.checkout import rows as payments
+from core.payments.checkout import subscriptions
 from core.platform.db import Run
 from core.review_queue import table as review_queue
 from core.support import agents, tickets
@@ -57,6 +60,9 @@ CORE: tuple[PersonalData, ...] = (
     files.PERSONAL_DATA,
     reviews.PERSONAL_DATA,
     verifications.PERSONAL_DATA,
+    ledger.PERSONAL_DATA,
+    payments.PERSONAL_DATA,
+    subscriptions.PERSONAL_DATA,
     audit.PERSONAL_DATA,
     dead_jobs.PERSONAL_DATA,
     notifications.PERSONAL_DATA,

@@ -11,13 +11,14 @@ from core.calendars import feeds
 from core.chat import invitations, mutes
 from core.limits import quotas
 from core.messages import editing
+from core.payments.checkout import subscriptions, webhooks
 from core.platform.db import Pool, Run, Scalar
 from core.platform.tokens import REFRESH_LIFETIME
 from core.review_queue import queue
 from core.review_queue import table as review_tasks
 from core.texting import sent
 from core.verification import requests as verifications
-from core.webhooks import deliveries as webhooks
+from core.webhooks import deliveries
 from core.work import dead_jobs, idempotency
 
 BATCH = 1000
@@ -41,10 +42,12 @@ OLD: tuple[tuple[Run | Scalar[int], timedelta], ...] = (
     (sent.FORGET, sent.KEPT),
     (verifications.EXPIRE, verifications.LATE),
     (verifications.FORGET, verifications.KEPT),
-    (webhooks.FORGET, webhooks.KEPT),
+    (deliveries.FORGET, deliveries.KEPT),
     (sync_actions.FORGET, sync_actions.KEPT),
     (dead_jobs.FORGET, timedelta(days=90)),
     (feeds.HASH_TOKENS, timedelta(days=1)),
+    (webhooks.FORGET, timedelta(days=90)),
+    (subscriptions.FORGET, timedelta(days=90)),
 )
 
 

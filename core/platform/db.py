@@ -17,6 +17,7 @@ Pool: TypeAlias = asyncpg.Pool
 Db: TypeAlias = Pool | Connection
 
 UniqueViolation = asyncpg.UniqueViolationError
+CheckViolation = asyncpg.CheckViolationError
 QueryCanceled = asyncpg.QueryCanceledError
 UNAVAILABLE_ERRORS: tuple[type[Exception], ...] = (
     asyncpg.PostgresConnectionError,

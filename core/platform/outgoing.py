@@ -57,13 +57,21 @@ class Outgoing:
         self._http = http
         self._documents: dict[str, _Document] = {}
 
-    async def get(self, url: str, hosts: Collection[str], query: Mapping[str, str] | None = None) -> Fetched:
+    async def get(
+        self,
+        url: str,
+        hosts: Collection[str],
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Fetched:
         """Return the answer to a GET; raises OutgoingError."""
-        return await self._fetch(hdrs.METH_GET, url, hosts, query, None)
+        return await self._fetch(hdrs.METH_GET, url, hosts, query, None, headers)
 
-    async def post(self, url: str, hosts: Collection[str], form: Mapping[str, str]) -> Fetched:
+    async def post(
+        self, url: str, hosts: Collection[str], form: Mapping[str, str], headers: Mapping[str, str] | None = None
+    ) -> Fetched:
         """Return the answer to a form that is posted; raises OutgoingError."""
-        return await self._fetch(hdrs.METH_POST, url, hosts, None, form)
+        return await self._fetch(hdrs.METH_POST, url, hosts, None, form, headers)
 
     async def document(self, url: str, hosts: Collection[str], *, anew: bool = False) -> bytes:
         """Return a document that hardly changes, mostly without asking; `anew`: the copy lacks what it should have.
@@ -104,11 +112,13 @@ class Outgoing:
         hosts: Collection[str],
         query: Mapping[str, str] | None,
         form: Mapping[str, str] | None,
+        headers: Mapping[str, str] | None,
     ) -> Fetched:
         if not is_allowed(url, hosts):
             raise OutgoingError(f"{urlsplit(url).netloc} is not a host to ask")
         try:
-            async with self._http.request(method, url, params=query, data=form, allow_redirects=False) as response:
+            asked = self._http.request(method, url, params=query, data=form, headers=headers, allow_redirects=False)
+            async with asked as response:
                 return Fetched(response.status, await _read(response), _max_age(response))
         except (ClientError, TimeoutError, ValueError) as error:
             # Neither the URL nor what was sent: both have secrets in them.

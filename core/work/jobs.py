@@ -211,6 +211,20 @@ class SendWebhooks(Job, frozen=True):
     endpoint_ids: list[str]
 
 
+class TakePaymentEvent(Job, frozen=True):
+    """Ask a payment provider about what one of its webhooks names."""
+
+    market: str
+    event_id: str
+
+
+class SendRefund(Job, frozen=True):
+    """Have a payment provider make a refund."""
+
+    market: str
+    refund_id: str
+
+
 class PermanentError(Exception):
     """Raised by a job that no retry can help: it is marked dead immediately."""
 

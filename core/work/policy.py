@@ -71,6 +71,13 @@ class WebhookEvents(Protocol):
     def events(self) -> Mapping[str, type[msgspec.Struct]]: ...
 
 
+class PaymentPolicy(Protocol):
+    """Who takes the money. The rest is in `PaymentRules` of core/payments/checkout/rules.py, above this floor."""
+
+    @property
+    def provider(self) -> str: ...
+
+
 class PasswordRules(msgspec.Struct, frozen=True):
     """The rules for passwords. `kinds`: sets of characters by name; a password needs at least one of each."""
 
@@ -91,6 +98,17 @@ class PasswordRules(msgspec.Struct, frozen=True):
         """Raise UnfitError with all that a password lacks: for the type of a field."""
         if problems := self.problems("", str(password)):
             raise UnfitError(*(problem.message for problem in problems))
+
+
+class LedgerRules(msgspec.Struct, frozen=True):
+    """The books of a marketplace: in which currencies (ISO 4217), on which kinds of accounts; see core/payments/ledger.py.
+
+    Accounts of `may_owe` may go below zero, as those of the house do; that is decided when an account is first used.
+    """
+
+    currencies: frozenset[str]
+    kinds: frozenset[str] = frozenset({"available", "held", "fees", "provider"})
+    may_owe: frozenset[str] = frozenset()
 
 
 class LoginRates(msgspec.Struct, frozen=True):
@@ -147,6 +165,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     quotas: tuple[Quota, ...] = ()
     webhooks: WebhookEvents | None = None
     broadcasts: frozenset[str] = frozenset()  # the kinds that operators may send: see core/broadcasts.py
+    ledger: LedgerRules | None = None
+    payments: PaymentPolicy | None = None
     access_lifetime: timedelta = ACCESS_LIFETIME
     refresh_lifetime: timedelta = REFRESH_LIFETIME  # a session ends that has not been used for so long
     issuer: str = ""  # of access tokens: their `iss`, if any

@@ -26,6 +26,7 @@ from core.work.context import Ctx
 from core.work.unit_of_work import unit_of_work
 from tests.bazaar import policy, queries
 from tests.bazaar.queries import ListingRow
+from tests.bazaar.selling import LISTING_SOLD
 from tests.bazaar.structs import (
     Listing,
     ListingChange,
@@ -138,7 +139,7 @@ async def take_payment(ctx: Ctx, raw: RawBody) -> None:
     async with unit_of_work(ctx) as work:
         listing = await _listing(work.db, id)
         if await queries.SELL(work.db, id, clock.now()):
-            await work.notify(policy.LISTING_SOLD, [listing.seller_id], id, title=listing.title)
+            await work.notify(LISTING_SOLD, [listing.seller_id], id, title=listing.title)
             await webhooks.send(work, "listing.sold", [listing.seller_id], Sold(id, listing.price_cents))
             work.drop("listings")
 

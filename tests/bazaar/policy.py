@@ -18,10 +18,11 @@ from core.webhooks.deliveries import DISABLED
 from core.work.account_rules import ApiKeyRules, OAuthRules, OtpRules
 from core.work.notices import Notice
 from core.work.personal_data import PersonalData, rows_of
-from core.work.policy import LoginRates, PasswordRules, Policy
+from core.work.policy import LedgerRules, LoginRates, PasswordRules, Policy
 from core.work.rules.support import SupportRules
 from tests.bazaar import queries
 from tests.bazaar.capabilities import review_kinds
+from tests.bazaar.selling import LISTING_SOLD, RULES
 from tests.bazaar.structs import Sold
 from tests.bazaar.texts import TEXTS
 
@@ -36,7 +37,6 @@ CUSTOMERS = BUYERS | SELLERS
 AGENTS, SUPERVISORS = frozenset({"agent"}), frozenset({"supervisor"})
 STAFF = AGENTS | SUPERVISORS
 ROLES = CUSTOMERS | STAFF
-LISTING_SOLD = Notice("listing_sold", "Sold", "'{title}' is sold", "listing")
 LISTINGS = PersonalData(
     "listings",
     frozenset({"bazaar.listings"}),
@@ -90,6 +90,12 @@ POLICY = Policy(
         frozenset({"google", "apple"}), callback="/bazaar/api/v1/auth/oauth/{provider}/callback", roles=BUYERS
     ),
     api_keys=ApiKeyRules("baz", frozenset({"listings"})),
+    ledger=LedgerRules(
+        currencies=frozenset({"USD", "SAR", "JPY", "KWD"}),
+        kinds=frozenset({"available", "held", "debt", "fees", "provider", "disputed", "losses"}),
+        may_owe=frozenset({"debt"}),
+    ),
+    payments=RULES,
     webhooks=WebhookRules({"listing.sold": Sold}),
     broadcasts=frozenset({"flags", "maintenance"}),
     notices=(MESSAGE_RECEIVED, LISTING_SOLD, TICKET_ASSIGNED, VERIFIED, DISABLED),

@@ -8,12 +8,14 @@ from tests.bazaar.capabilities import (
     broadcasts,
     cached,
     near,
+    payments,
     quotas,
     review,
     sync_actions,
     texting,
     tickets,
     verification,
+    wallet,
     webhooks,
 )
 from tests.bazaar.policy import ROLES, SELLERS
@@ -86,4 +88,6 @@ ROUTES: tuple[Route, ...] = (
     *sync_actions.ROUTES,
     *broadcasts.ROUTES,
     *cached.ROUTES,
+    *wallet.ROUTES,
+    *payments.ROUTES,
 )

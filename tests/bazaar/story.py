@@ -18,7 +18,7 @@ from core.accounts.verification import VERIFY_EMAIL
 from core.base.clock import now
 from core.base.ids import BigintIds, uuid7
 from core.platform.db import transaction
-from tests.bazaar.capabilities import hooks_story, review_story, tickets_story
+from tests.bazaar.capabilities import hooks_story, payments_story, review_story, tickets_story
 from tests.bazaar.stories import texting, verification
 from tests.contract.story.matrix import EVERYBODY, ONE_ROLE, OWN, THEIRS
 from tests.contract.story.telling import Story
@@ -73,6 +73,9 @@ MATRIX: dict[tuple[str, str], str] = {
     **texting.MATRIX,
     **verification.MATRIX,
     **hooks_story.MATRIX,
+    ("GET", "/wallet"): OWN,
+    ("GET", "/wallet/entries"): OWN,
+    **payments_story.MATRIX,
 }
 
 
@@ -92,6 +95,9 @@ async def tell(api: Api, env: Environment, make: Callable[..., Story] = Story) -
     await texting.tell(story)
     await verification.tell(story)
     await hooks_story.tell(story)
+    await payments_story.tell(story)
+    await story.make(ann, "GET", "/wallet")
+    await story.call(ann, "GET", "/wallet/entries", params={"currency": "USD"})
     root = Caller(api.client, "/bazaar")
     for path in ("/healthz", "/readyz", "/api/version"):
         await story.call(root, "GET", path)

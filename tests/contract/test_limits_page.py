@@ -15,6 +15,7 @@ from core.accounts import alerts
 from core.chat import blocking, invitations
 from core.limits.budget import Rate
 from core.messages import search as message_search
+from core.payments.checkout import rules as payments
 from core.verification.kinds import Kind
 from core.webhooks import WebhookRules
 from core.work import account_rules as phones
@@ -110,6 +111,10 @@ FIGURES: dict[str, Sequence[float]] = {
     "`webhook-tests`": counts(HOUR, WebhookRules({}).tests),
     "`reports`": [reports.REPORTS.count, 1, round(reports.REPORTS.interval / MINUTE)],
     "`tickets`": [support.OPENED.count, 1, round(support.OPENED.interval / MINUTE)],
+    "`payments`, `payment-refunds`, `payment-returns`": [
+        *counts(HOUR, payments.BEGINS, payments.REFUNDS),
+        *counts(MINUTE, payments.RETURNS),
+    ],
     "`operators`, `operator_guesses`": counts(MINUTE, routes.USUAL, operators.GUESSES),
     "traffic of a client": [*refilled(config.TRAFFIC), 1, 1, budget.UNIT],
     "work of a turn": [budget.SLICE, budget.TURN],

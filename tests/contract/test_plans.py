@@ -1,6 +1,7 @@
 """The hot queries use their index, on tables with enough rows for Postgres to mean it."""
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,6 +21,9 @@ from core.files import table as files
 from core.messages import catchup, editing, history, mentions, sync
 from core.notifications import deliveries, notifications
 from core.operations import inspection
+from core.payments import books, ledger, statements
+from core.payments.checkout import rows as payments
+from core.payments.checkout import subscriptions, webhooks
 from core.platform.db import Query
 from core.privacy import erasure
 from core.review_queue import table as review_tasks
@@ -111,6 +115,27 @@ select gen_random_uuid(), 'onswift', id, 'sample', 'x', 'x', 'x', 1, 'released',
 insert into files (id, market, owner_id, purpose, key, file_name, mime_type, size, session_id, created_at)
 select gen_random_uuid(), 'onswift', id, 'sample', 'x', 'x', 'x', 1, id, now() from users;
 insert into one_time_tokens (hash, user_id, purpose, expires_at) select uuid_send(id), id, 'password reset', now() from users;
+insert into ledger_accounts (id, market, owner_id, kind, currency, may_owe) select id, market, id, 'x', 'USD', true from users;
+insert into ledger_transfers (id, market, key, fingerprint, kind, status, account_ids, amounts, reverses_id, facts)
+select pg_temp.id(n * 3 + k), 'onswift', n || ':' || k, '', 'x', 'posted', array[pg_temp.id(n), pg_temp.id(n + 1500)],
+    case k when 2 then '{2,-2}'::bigint[] else '{-5,5}' end, case k when 2 then pg_temp.id(n * 3 + 1) end, '{}'
+from generate_series(1, 1500) n, generate_series(0, 2) k order by k;
+insert into payment_intents (id, market, payer_id, payee_id, purpose, subject_id, title, account, amount, fee, currency,
+    is_manual, provider, ref, state, captured, attention, created_at, updated_at, expires_at, check_at)
+select gen_random_uuid(), 'onswift', id, id, 'x', gen_random_uuid(), 'x', 'x', 2, 0, 'USD', false, 'x', id || ':' || n,
+    case n when 1 then 'pending' else 'succeeded' end, 2, case when random() < 0.01 then 'x' else '' end, now(), now(), now(),
+    case when random() < 0.1 then now() end
+from users, generate_series(1, 3) n;
+insert into payment_refunds (id, intent_id, amount, state, requested_by, created_at)
+select gen_random_uuid(), id, 1, 'requested', payer_id, now() from payment_intents where captured > 0;
+insert into payment_events (id, market, provider, event_id, type, about, ref, state, received_at, check_at)
+select gen_random_uuid(), 'onswift', 'x', id || ':' || n, 'x', 'payment', 'x', 'done', now(),
+    case when random() < 0.1 then now() end
+from users, generate_series(1, 3) n;
+insert into payment_subscriptions (id, market, user_id, plan, amount, currency, provider, ref, created_at, updated_at, check_at)
+select id, 'onswift', id, 'x', 1, 'USD', 'x', id, now(), now(), case when random() < 0.1 then now() end from users;
+insert into entitlements (user_id, market, name, source, expires_at)
+select id, 'onswift', n::text, id, now() from users, generate_series(1, 5) n;
 analyze
 """
 
@@ -239,6 +264,23 @@ HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
     (sessions.REFRESH_TOKEN, (USER, "onswift"), {"refresh_tokens_pkey"}),
     (notifications.LIST_OF_USER, (USER, None, 20, 0, now(), USER), {"notifications_user"}),
     (notifications.WRITTEN_SINCE, (UUID(int=2**128 - 1), now()), {"messages_id", "messages_bigint"}),
+    (statements.STATEMENT, (USER, 2, 20), {"ledger_entries_pkey", "ledger_transfers_pkey"}),
+    (statements.BALANCES, (USER, "onswift"), {"ledger_accounts_owner_id_kind_currency_market_key"}),
+    (ledger.BY_KEY, ("onswift", "1:1"), {"ledger_transfers_market_key_key"}),
+    (ledger.LOCK, (UUID(int=4), "onswift"), {"ledger_transfers_pkey"}),
+    (books.CLOSE, (100,), {"ledger_accounts_open"}),
+    (payments.OPEN, ("onswift", "x", USER, USER), {"payment_intents_open"}),
+    (payments.BY_REF, ("x", "x", "onswift"), {"payment_intents_provider_ref_key"}),
+    (payments.PAGE_OF_USER, (USER, "onswift", MOMENT, USER, 20), {"payment_intents_payer", "payment_intents_payee"}),
+    (payments.CLAIM, (MOMENT, 5, MOMENT, "onswift"), {"payment_intents_check", "payment_intents_pkey"}),
+    (payments.WAITING, (USER, 20), {"payment_intents_attention"}),
+    (payments.REFUNDS, (USER,), {"payment_refunds_intent"}),
+    (webhooks.CLAIM, (MOMENT, 5, MOMENT, "onswift"), {"payment_events_check", "payment_events_pkey"}),
+    (webhooks.FORGET, (MOMENT, 100), {"payment_events_received"}),
+    (subscriptions.CLAIM, (MOMENT, 5, MOMENT, "onswift"), {"payment_subscriptions_check"}),
+    (subscriptions.BY_REF, ("x", "x", "onswift"), {"payment_subscriptions_provider_ref_key"}),
+    (subscriptions.ENTITLED, (USER, "onswift", "1", MOMENT), {"entitlements_pkey"}),
+    (subscriptions.FORGET, (MOMENT, 100), {"entitlements_expired"}),
     (
         notifications.FOLD_MESSAGES,
         ([CONVERSATION], now()),
@@ -277,8 +319,9 @@ async def test_operators_find_users_by_the_index_of_words(connection: asyncpg.Co
 
 # Those that grow with what is said and done; of the others an erasure may read the whole.
 LARGE = {
-    "audit_log", "conversations", "files", "idempotency_keys", "members", "mentions", "message_edits", "messages",
-    "notifications", "reactions", "sessions", "users",
+    "audit_log", "conversations", "files", "idempotency_keys", "ledger_entries", "ledger_transfers", "members", "mentions",
+    "message_edits", "messages", "notifications", "payment_events", "payment_intents", "payment_refunds", "reactions", "sessions",
+    "users",
 }  # fmt: skip
 
 
@@ -292,6 +335,15 @@ async def test_what_exports_and_erasures_run_reads_no_large_table_as_a_whole(con
             plan = await plan_of(connection, query, *args)
             read = {step["Relation Name"] for step in plan if step["Node Type"] == "Seq Scan"}
             assert read & LARGE == set(), query.sql
+
+
+async def test_a_reversal_finds_those_before_it_by_index(connection: asyncpg.Connection) -> None:
+    # The body of ledger_open, whose plan nobody can see from outside.
+    body = await connection.fetchval("select prosrc from pg_proc where proname = 'ledger_open'")
+    asked = "explain (format json) " + re.sub(r"= transfer\b", "= $1", body)
+    explained = json.loads(await connection.fetchval(asked, UUID(int=4)))
+    plan = steps(explained[0]["Plan"])
+    assert {"ledger_transfers_pkey", "ledger_transfers_reverses"} <= {step.get("Index Name", "") for step in plan}
 
 
 READ = """

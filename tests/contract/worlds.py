@@ -13,6 +13,7 @@ from aiohttp import DummyCookieJar
 import marketplaces
 from api.documents.openapi import document
 from cli.login_provider import login_provider
+from cli.sandbox_payments import sandbox_payments
 from config.settings import Settings
 from core.market.market import Marketplace
 from marketplaces import onswift
@@ -78,7 +79,7 @@ async def serve(world: World, settings: Settings) -> AsyncIterator[Served]:
             await with_bazaar(settings)
         if world.market.dialect.bigint_ids:
             await with_large_ids(settings, world.market.name)
-        async with login_provider() as provider:
+        async with login_provider() as provider, sandbox_payments() as payments:
             settings = msgspec.structs.replace(
                 settings,
                 marketplaces=(world.market.name,),
@@ -86,6 +87,7 @@ async def serve(world: World, settings: Settings) -> AsyncIterator[Served]:
                 twilio_token="a token",
                 whatsapp_app_secret="a secret",
                 whatsapp_verify_token="typed",
+                payments_sandbox_url=payments.url,
             )
             async with (
                 open_environment(settings, world.market.name) as env,

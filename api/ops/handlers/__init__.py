@@ -22,8 +22,10 @@ from api.ops.handlers.looks import (
     search,
     trace,
 )
+from api.ops.handlers.payments import decide_payment, list_payments
 
 __all__ = [
+    "decide_payment",
     "drain",
     "drop_jobs",
     "end_session",
@@ -34,6 +36,7 @@ __all__ = [
     "list_broadcasts",
     "list_hubs",
     "list_jobs",
+    "list_payments",
     "list_reports",
     "list_tasks",
     "resolve_report",

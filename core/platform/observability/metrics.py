@@ -13,6 +13,8 @@ SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10
 SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 # Of a picture: decoded, or the exceeded limit; lost: something else ended its decoder, and it is retried.
 PICTURE_OUTCOMES = ("decoded", "unreadable", "structure", "cpu", "memory", "crash", "lost")
+# ignored: of a type, or about something, that is not ours.
+HOOK_OUTCOMES = ("received", "repeated", "ignored", "forged")
 
 Family: TypeAlias = type[CounterMetricFamily] | type[GaugeMetricFamily]
 
@@ -61,6 +63,14 @@ class Metrics:
             ["route", "outcome"],
             registry=self.registry,
         )
+        self.payment_hooks = Counter(
+            "greenroom_payment_hooks",
+            "Webhooks of payment providers, by what became of them",
+            ["outcome"],
+            registry=self.registry,
+        )
+        for outcome in HOOK_OUTCOMES:
+            self.payment_hooks.labels(outcome)
         self.ready = Gauge(
             "greenroom_ready", "Whether it can do this part of its work", ["check"], registry=self.registry
         )

@@ -1,0 +1,53 @@
+"""The wallet: the user's own accounts in the ledger."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from core.base.paging import AfterQuery
+from core.payments import money, statements
+from core.payments.ledger import Account, rules_of
+from core.payments.statements import Balance, StatementEntry
+from core.work.context import Ctx
+
+Kind = Annotated[str, Meta(max_length=32, pattern="^[a-z_]+$", extra={"words": "Must be the kind of an account"})]
+Currency = Annotated[str, Meta(max_length=3, pattern="^[A-Z]{3}$", extra={"words": "Must be as USD"})]
+
+
+class WalletBalance(Balance, frozen=True, rename="camel"):
+    """Likewise; an amount of 1 is the last of so many `decimals` of the currency."""
+
+    decimals: int
+
+
+class Wallet(msgspec.Struct, frozen=True, rename="camel"):
+    balances: list[WalletBalance]
+
+
+class WalletQuery(AfterQuery, frozen=True, kw_only=True, rename="camel"):
+    """Which account, and which page of its entries."""
+
+    currency: Currency
+    kind: Kind = "available"
+
+
+class WalletEntries(msgspec.Struct, frozen=True, rename="camel"):
+    entries: list[StatementEntry]
+    next_cursor: str | None
+
+
+async def get_wallet(ctx: Ctx) -> Wallet:
+    """Get the balances of the user's accounts"""
+    rules_of(ctx.policy)
+    found = await statements.balances(ctx, ctx.user.id)
+    return Wallet(
+        [WalletBalance(**msgspec.structs.asdict(one), decimals=money.places_of(one.currency)) for one in found]
+    )
+
+
+async def list_entries(ctx: Ctx, query: WalletQuery) -> WalletEntries:
+    """Get the entries of one of the user's accounts, the latest first, each with the balance after it"""
+    rules_of(ctx.policy)
+    page = await statements.statement(ctx, Account(ctx.user.id, query.kind, query.currency), query)
+    return WalletEntries(page.rows, page.next_cursor)

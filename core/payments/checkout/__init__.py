@@ -1,0 +1,1 @@
+"""Payments by providers: intents, refunds, disputes, subscriptions, webhooks, reconciliation. See docs/payments.md."""
