@@ -269,8 +269,8 @@ async def test_operators_find_users_by_the_index_of_words(connection: asyncpg.Co
 
 # Those that grow with what is said and done; of the others an erasure may read the whole.
 LARGE = {
-    "audit_log", "conversations", "files", "idempotency_keys", "ledger_entries", "ledger_transfers", "members", "mentions", "message_edits", "messages",
-    "notifications", "reactions", "sessions", "users",
+    "audit_log", "conversations", "files", "idempotency_keys", "ledger_entries", "ledger_transfers", "members",
+    "mentions", "message_edits", "messages", "notifications", "reactions", "sessions", "users",
 }  # fmt: skip
 
 
