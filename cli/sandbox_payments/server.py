@@ -49,7 +49,7 @@ class SandboxPayments:
             web.post("/payments/{ref}/cancel", self._call(lambda form: self.cancel(form["ref"]))),
             web.post(
                 "/payments/{ref}/refunds",
-                self._call(lambda form: self.refund(form["ref"], int(form["amount"]), form["reference"])),
+                self._call(lambda form: self.refund(form["ref"], int(form["amount"]), form["id"])),
             ),
             web.post("/subscriptions/{ref}/cancel", self._call(self._unsubscribe)),
             web.get("/pay/{ref}", self._page),
@@ -63,7 +63,7 @@ class SandboxPayments:
             return self._renew(ref)
         one, faults = self._waiting(ref, "pending"), self.faults
         amount, currency = one.amount + faults.amount, faults.currency or one.currency
-        is_manual = self.forms[ref]["capture"] == "manual"
+        is_manual = self.forms[ref]["is_manual"] == "True"
         state, captured = ("authorized", 0) if is_manual else ("succeeded", amount)
         self.change(ref, state, amount=amount, currency=currency, state=state, captured=captured, charge=ref, error="")
         return None
@@ -192,7 +192,7 @@ class SandboxPayments:
 
     def _list(self, form: dict[str, str]) -> object:
         all = self.payments if form["kind"] == "payments" else self.sales
-        return {"data": [self._shown(one) for one in all.values() if one.reference == form["reference"]]}
+        return {"data": [self._shown(one) for one in all.values() if one.reference == form["id"]]}
 
     def _get(self, form: dict[str, str]) -> object:
         return self._shown((self.payments if form["kind"] == "payments" else self.sales)[form["ref"]])
@@ -201,7 +201,7 @@ class SandboxPayments:
         ref, amount = uuid4().hex, int(form["amount"])
         if amount <= 0:
             raise RefusedCallError("An amount must be above 0")
-        url, reference = f"{self.url}/pay/{ref}", form["reference"]
+        url, reference = f"{self.url}/pay/{ref}", form["id"]
         self.forms[ref] = form
         if form["kind"] == "subscriptions":
             self.sales[ref] = SeenSubscription(ref, reference, "incomplete", None, pay_url=url)
@@ -223,6 +223,8 @@ class SandboxPayments:
 
     async def _set_faults(self, request: web.Request) -> web.Response:
         self.faults = msgspec.json.decode(await request.read(), type=Faults)
+        if self.faults.hooks == "sent":
+            await self.release()
         return _json(self.faults)
 
     async def _page(self, request: web.Request) -> web.Response:

@@ -471,6 +471,7 @@ class ShopConformance:
         await double.settled()
         await shop.work()
         assert await shop.balance("disputed") == -PRICE
+        assert "disputes" in (await shop.now(intent)).attention
         with pytest.raises(AppError) as raised:
             await shop.refund(intent, 100)
         assert raised.value.kind.code == "PAYMENT_NOT_POSSIBLE"

@@ -33,5 +33,7 @@ async def _store(work: UnitOfWork, intent: Intent, before: Dispute, after: Dispu
         await booking.book_dispute(work, intent, before, change)
     if after.state == "lost" != before.state and after.withdrawn:
         await booking.book_loss(work, intent, after)
+    if after.state == "open" != before.state:
+        await rows.ATTENTION(work.db, intent.id, f"Its payer disputes it at her bank: {after.ref}")
     await rows.STORE_DISPUTE(work.db, after.id, intent.id, after.ref, after.state, after.withdrawn, clock.now())
     await work.record(f"payment.dispute_{after.state}", intent.id, dispute=after.ref, withdrawn=after.withdrawn)

@@ -81,12 +81,7 @@ class Sandbox:
         return Hint(body.id, body.type, kinds.get(body.type.partition(".")[0], ""), body.object.id)
 
     async def create(self, order: Order) -> Seen:
-        form = {
-            **_texts(order.id, order.amount, order.currency, order.return_url, order.hook_url),
-            "title": order.title,
-            "capture": "manual" if order.is_manual else "automatic",
-        }
-        return await self._post("/payments", form, Seen, f"{order.id}-{order.attempt}")
+        return await self._post("/payments", Seen, order)
 
     async def find(self, order: Order) -> Seen | None:
         return await self._find("/payments", order.id, Seen)
@@ -95,22 +90,16 @@ class Sandbox:
         return await self._get(f"/payments/{quote(ref, safe='')}", Seen)
 
     async def capture(self, ref: str, amount: int) -> None:
-        await self._post(f"/payments/{ref}/capture", {"amount": str(amount)}, Seen)
+        await self._post(f"/payments/{ref}/capture", Seen, amount=str(amount))
 
     async def cancel(self, ref: str) -> None:
-        await self._post(f"/payments/{ref}/cancel", {}, Seen)
+        await self._post(f"/payments/{ref}/cancel", Seen)
 
     async def refund(self, order: RefundOrder) -> None:
-        form = {"amount": str(order.amount), "reference": str(order.id)}
-        await self._post(f"/payments/{order.charge}/refunds", form, Seen, f"{order.id}-{order.attempt}")
+        await self._post(f"/payments/{order.charge}/refunds", Seen, order)
 
     async def subscribe(self, order: SubscriptionOrder) -> SeenSubscription:
-        form = {
-            **_texts(order.id, order.amount, order.currency, order.return_url, order.hook_url),
-            "title": order.plan,
-            "days": str(order.days),
-        }
-        return await self._post("/subscriptions", form, SeenSubscription, f"{order.id}-{order.attempt}")
+        return await self._post("/subscriptions", SeenSubscription, order, title=order.plan)
 
     async def find_subscription(self, order: SubscriptionOrder) -> SeenSubscription | None:
         return await self._find("/subscriptions", order.id, SeenSubscription)
@@ -119,29 +108,25 @@ class Sandbox:
         return await self._get(f"/subscriptions/{quote(ref, safe='')}", SeenSubscription)
 
     async def unsubscribe(self, ref: str, *, at_end: bool) -> None:
-        await self._post(f"/subscriptions/{ref}/cancel", {"at_end": "1" if at_end else ""}, SeenSubscription)
+        await self._post(f"/subscriptions/{ref}/cancel", SeenSubscription, at_end="1" if at_end else "")
 
-    async def _find(self, path: str, reference: UUID, kind: type[T]) -> T | None:
-        page = await self._get(path, Page, {"reference": str(reference)})
+    async def _find(self, path: str, id: UUID, kind: type[T]) -> T | None:
+        page = await self._get(path, Page, {"id": str(id)})
         return msgspec.convert(page.data[0], kind) if page.data else None
 
     async def _get(self, path: str, kind: type[T], query: Mapping[str, str] | None = None) -> T:
         answer = await self._outgoing.get(self._url + path, self._hosts, query, _headers())
         return _decoded(answer.status, answer.body, kind)
 
-    async def _post(self, path: str, form: Mapping[str, str], kind: type[T], key: str = "") -> T:
-        answer = await self._outgoing.post(self._url + path, self._hosts, form, _headers(key))
+    async def _post(
+        self, path: str, kind: type[T], order: Order | RefundOrder | SubscriptionOrder | None = None, **more: str
+    ) -> T:
+        """Post an order, whose fields are what the sandbox takes, and what is there besides."""
+        fields = msgspec.structs.asdict(order) if order else {}
+        form = {name: str(value) for name, value in fields.items()} | more
+        headers = _headers(f"{order.id}-{order.attempt}" if order else "")
+        answer = await self._outgoing.post(self._url + path, self._hosts, form, headers)
         return _decoded(answer.status, answer.body, kind)
-
-
-def _texts(id: UUID, amount: int, currency: str, return_url: str, hook_url: str) -> dict[str, str]:
-    return {
-        "reference": str(id),
-        "amount": str(amount),
-        "currency": currency,
-        "return_url": return_url,
-        "hook_url": hook_url,
-    }
 
 
 def _headers(key: str = "") -> dict[str, str]:

@@ -88,8 +88,13 @@ async def test_the_page_shows_what_is_sold_as_text(market: Market) -> None:
 async def test_faults_are_set_by_a_call(market: Market) -> None:
     payment = await market.begun()
     async with ClientSession() as http:
-        await http.post(f"{market.sandbox.url}/faults", data=msgspec.json.encode(Faults(amount=1)))
-    _, back = await market.press(payment)
+        for faults in (Faults(amount=1, hooks="held"), Faults()):
+            await http.post(f"{market.sandbox.url}/faults", data=msgspec.json.encode(faults))
+            assert market.sandbox.faults == faults
+            if faults.amount:
+                _, back = await market.press(payment)
+                assert market.sandbox.held
+    assert not market.sandbox.held
     await _follow(back)
     assert await market.state(payment) == "mismatch"
 
@@ -106,6 +111,13 @@ async def test_forged_and_large_webhooks_are_refused_and_unknown_ones_counted(en
     assert outcomes == {"received": 1, "repeated": 1, "ignored": 1, "forged": 1}
     rows = await env.resources.db.fetch("select event_id, state from payment_events order by event_id")
     assert [tuple(row) for row in rows] == [("evt_1", "received"), ("evt_2", "ignored")]
+
+
+async def test_a_webhook_that_comes_many_times_at_once_is_stored_once(env: Environment, market: Market) -> None:
+    body = b'{"id":"evt_1","type":"payment.succeeded","object":{"id":"pay_1"}}'
+    replies = await asyncio.gather(*(_hook(market, body) for _ in range(8)))
+    assert {reply.status for reply in replies} == {204}
+    assert await env.resources.db.fetchval("select count(*) from payment_events") == 1
 
 
 async def test_a_webhook_about_nothing_of_ours_is_ignored(env: Environment, market: Market) -> None:
