@@ -5,7 +5,12 @@ import re
 
 import pytest
 
+from core.accounts.contacts import PHONE as PHONE_COLUMN
+from core.accounts.contacts import forms, stored
+from core.accounts.phones.accounts import BY_PHONE, INSERT
+from core.base.clock import now
 from core.platform.sealing.sealing import MARK
+from core.work.context import Ctx
 from tests.flow.api.conftest import PASSWORD, operating
 from tests.flow.sealing.conftest import Bazaar
 from tests.flow.workers.conftest import Mailbox
@@ -90,6 +95,20 @@ async def test_a_sealed_number_signs_up_once_and_logs_in(place: Bazaar, texts: a
     row = await place.env.resources.db.fetchrow("select phone, sealed_phone from users")
     assert PHONE not in row["phone"]
     assert row["sealed_phone"].startswith(MARK)
+
+
+async def test_a_sealed_number_has_one_account_however_many_sign_up_at_once(place: Bazaar) -> None:
+    resources, use = place.env.resources, forms(place.env.resources.sealing, place.market.policy, PHONE_COLUMN, PHONE)
+    anyone = Ctx(resources, place.env.publisher, place.market.policy, "test")
+
+    async def insert() -> bool:
+        id = anyone.new_id()
+        phone = stored(anyone, PHONE_COLUMN, id, PHONE, PHONE)
+        return await INSERT(resources.db, id, "bazaar", *phone, now(), "", "Pam", "buyer", "active") is not None
+
+    assert sorted(await asyncio.gather(*(insert() for _ in range(6)))) == [False] * 5 + [True]
+    assert await BY_PHONE(resources.db, "bazaar", use) is not None
+    assert await BY_PHONE(resources.db, "onswift", use) is None
 
 
 async def test_operators_find_a_user_by_the_whole_address(place: Bazaar) -> None:

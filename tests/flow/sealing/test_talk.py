@@ -11,8 +11,11 @@ from core.platform.sealing.sealing import MARK, UNREADABLE, Sealing
 from core.privacy import erasure
 from core.reports import page
 from core.work import outbox
+from core.work.jobs import SendMail, open_jobs
 from core.work.outbox import relay
 from tests.flow.sealing.conftest import Bazaar, Room
+from tests.flow.workers.conftest import Mailbox
+from workers.app import open_worker
 
 
 async def test_messages_are_read_in_all_ways_as_they_were_written(place: Bazaar) -> None:
@@ -106,6 +109,34 @@ async def test_an_erased_user_takes_her_words_along_and_leaves_what_others_can_r
     assert await db.fetchval("select count(*) from message_edits") == 0
     row = await db.fetchrow("select email, sealed_email, sealed_phone from users where id = $1", id)
     assert tuple(row) == ("", None, None)
+
+
+async def test_stored_answers_are_exported_and_lose_the_name_of_who_is_erased(place: Bazaar) -> None:
+    ann, bob = await place.person("ann"), await place.person("bob", "buyer")
+    call = {"json": {"participant_id": ann.id}, "headers": {"Idempotency-Key": "with some blanks: and more"}}
+    first = await bob.call("POST", "/talks", **call)
+    assert "ann" in str(first.body)
+    exported = (await bob.get("/auth/me/export")).body["data"]["data"]["repeatable calls"]
+    assert exported[0]["answer"]["id"] == first.body["data"]["id"]
+    assert (await ann.delete("/auth/me")).status == 204
+    assert await erasure.finish(place.ctx(ann), place.user(ann).id)
+    again = await bob.call("POST", "/talks", **call)
+    assert again.body["data"]["id"] == first.body["data"]["id"]
+    assert [one["name"] for one in again.body["data"]["members"]].count("Deleted user") == 1
+    assert MARK.encode() in await place.env.resources.db.fetchval("select body from idempotency_keys")
+
+
+async def test_a_job_that_cannot_be_opened_stops_no_other(
+    place: Bazaar, mailbox: Mailbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings, resources = place.env.settings, place.env.resources
+    async with open_jobs(settings, Sealing({"old": b"x" * 32}, b"")) as others:
+        await others.enqueue(SendMail("eve@example.com", "Lost", "x"))
+    await resources.jobs.enqueue(SendMail("eve@example.com", "Found", "x"))
+    async with open_worker(settings, resources, place.env.publisher):
+        assert (await mailbox.next())["Subject"] == "Found"
+    assert "Lost" not in caplog.text
+    caplog.clear()  # that a job is lost is an error
 
 
 async def test_a_message_that_cannot_be_opened_hides_nothing_around_it(place: Bazaar) -> None:
