@@ -3,16 +3,19 @@
 import asyncio
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from core.messages import search
+from core.messages.sending import NewMessage
 from core.notifications.notifications import notify_members
 from core.platform.sealing.sealing import MARK, UNREADABLE, Sealing
 from core.privacy import erasure
 from core.reports import page
-from core.work import outbox
+from core.work import idempotency, outbox
 from core.work.jobs import SendMail, open_jobs
 from core.work.outbox import relay
+from core.work.policy import Policy
 from tests.flow.sealing.conftest import Bazaar, Room
 from tests.flow.workers.conftest import Mailbox
 from workers.app import open_worker
@@ -170,3 +173,19 @@ async def test_repeats_at_once_make_one_message(place: Bazaar) -> None:
     sent = await asyncio.gather(*(room.say(room.ann, "once", client_id="c") for _ in range(8)))
     assert len({one["id"] for one in sent}) == 1
     assert await room.texts(room.bob) == ["once"]
+
+
+@pytest.mark.parametrize("place", [True, False], ids=["sealed", "in the clear"], indirect=True)
+async def test_the_fingerprint_of_a_stored_call_needs_a_key_to_be_guessed(
+    place: Bazaar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = await Room.of(place)
+    call = {"json": {"content": "yes"}, "headers": {"Idempotency-Key": "1"}}
+    first, again = [await room.ann.call("POST", room.path, **call) for _ in range(2)]
+    assert first.body["data"]["id"] == again.body["data"]["id"]
+    row = await place.env.resources.db.fetchrow("select fingerprint, meaning from idempotency_keys")
+    is_sealed = place.is_sealed
+    monkeypatch.setattr(Policy, "seals", False)
+    said = (b"message", room.uuid.bytes, msgspec.json.encode(NewMessage("yes")))
+    guess = idempotency._fingerprints(place.ctx(room.ann), said)
+    assert ({row["fingerprint"], row["meaning"]} == set(guess)) is not is_sealed
