@@ -8,7 +8,7 @@ import pytest
 from cli import seal
 from cli.checks import check_settings
 from cli.errors import CommandError
-from config.settings import Settings
+from config.settings import Settings, SettingsError
 from core.operations import resealing
 from core.platform.sealing.keys import open_sealing
 from core.platform.sealing.sealing import MARK, Sealing
@@ -184,7 +184,9 @@ async def test_a_message_that_was_in_the_clear_is_known_again_when_it_is_repeate
 
 async def test_a_marketplace_that_seals_does_not_start_without_keys(place: Bazaar, settings: Settings) -> None:
     with pytest.raises(CommandError, match="GREENROOM_SEAL_KEYS is not set, and bazaar"):
-        await check_settings(msgspec.structs.replace(settings, seal_keys=()))
+        await check_settings(msgspec.structs.replace(settings, seal_keys=(), seal_index_key=""))
+    with pytest.raises(SettingsError, match="needed together"):
+        await check_settings(msgspec.structs.replace(settings, seal_index_key=""))
 
 
 async def test_the_command_prints_its_progress_and_fails_while_something_is_left(
