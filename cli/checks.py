@@ -17,6 +17,7 @@ from core.base.errors import AppError
 from core.market.market import Marketplace
 from core.platform.migrate import MIGRATIONS
 from core.platform.redis_pool import redis_pool
+from core.platform.sealing.keys import key_service, open_sealing
 from core.platform.storage import Storage
 from core.search.trigrams import ADVICE, BLIND
 from marketplaces import UnknownMarketplaceError, configured
@@ -41,6 +42,7 @@ async def check_settings(settings: Settings) -> None:
     """Raise CommandError unless everything the settings name is available: marketplaces, a migrated database, a Redis."""
     manifests = markets(settings.marketplaces)
     _check_login_providers(settings)
+    await open_sealing(settings, key_service(settings))  # raises SettingsError
     if not settings.seal_keys and (names := [market.name for market in manifests if market.policy.seals]):
         raise CommandError(f"GREENROOM_SEAL_KEYS is not set, and {', '.join(names)} cannot store what it seals")
     await check_migrated(settings, manifests)

@@ -90,8 +90,8 @@ async def tell(
 ) -> Sequence[Listed]:
     """Send each of these users the conversation at the same index, and return what their lists say of it."""
     rows = await OF_USERS(resources.db, list(conversation_ids), list(user_ids))
-    for row in rows:
-        publisher.of(row.market).emit([row.user_id], _event(resources, row))
+    for row in resources.sealing.opened(rows, "preview", PREVIEW):
+        publisher.of(row.market).emit([row.user_id], _event(row))
     return rows
 
 
@@ -114,20 +114,20 @@ async def tell_changed(ctx: Ctx, conversation_id: UUID, seq: int, *, deleted: bo
     rows = await OF_MEMBERS(ctx.db, conversation_id, seq)
     if len(rows) > SMALL:
         return
-    for row in rows:
+    for row in ctx.resources.sealing.opened(rows, "preview", PREVIEW):
         if deleted or seq == row.last_seq:
-            ctx.publisher.emit([row.user_id], _event(ctx.resources, row))
+            ctx.publisher.emit([row.user_id], _event(row))
         if row.has_notice:
             ctx.publisher.emit([row.user_id], NotificationChanged(conversation_id=conversation_id))
 
 
-def _event(resources: Resources, row: Listed) -> ConversationUpdated:
+def _event(row: Listed) -> ConversationUpdated:
     return ConversationUpdated(
         conversation_id=row.conversation_id,
         unread_count=row.unread_count,
         last_seq=row.last_seq,
         last_message_id=row.message_id,
         last_message_at=row.last_message_at,
-        preview=resources.sealing.shown(row.preview, PREVIEW),
+        preview=row.preview,
         sender=Person(row.sender_id, row.sender_name, row.sender_avatar_url),
     )

@@ -20,7 +20,7 @@ from core.platform.db import Connection, Many, Pool, Run, Scalar, UniqueViolatio
 from core.platform.sealing.sealing import MARK, Sealing
 from core.work.policy import Policy
 
-BATCH: Final = 500  # rows of a table that are looked at in one transaction
+BATCH: Final = 200  # rows of a table that are looked at in one transaction
 START: Final = UUID(int=0)
 
 
@@ -87,7 +87,7 @@ def _column(
         where m.id > $1 and m.id <= $2 and {value} <> ''
             and case when is_sealed({value}) then not starts_with({value}, $3) else k.market = any ($4::text[]) end"""  # noqa: S608
     last = f"select w.id from (select id from {table} where id > $1 order by id limit {BATCH}) w order by w.id desc limit 1"  # noqa: S608
-    lock = Many(Stale, f"{stale} for update of {locked} skip locked")
+    lock = Many(Stale, f"{stale} for no key update of {locked} skip locked")
     update = Run(f"{write} and ($3::bigint, $4::text) is not null")
     _, changed, _, field, *_ = write.split()
     name = f"{changed}.{field}"

@@ -12,6 +12,7 @@ from uuid import UUID
 
 import msgspec
 
+from core.accounts.contacts import phone_of
 from core.base import clock, errors
 from core.platform.db import Connection, Run, Scalar
 from core.platform.tokens import KeyRing
@@ -61,7 +62,12 @@ _PHONE_CODES = "user_id = $1 or (market, subject) = (select market, phone from u
 PERSONAL_DATA = PersonalData(
     "phone codes",
     frozenset({"one_time_codes"}),
-    rows_of(f"select purpose, subject as phone, expires_at, tries from one_time_codes where {_PHONE_CODES}"),  # noqa: S608
+    rows_of(
+        f"""
+        select c.purpose, case when c.subject = u.phone then {phone_of("u")} else c.subject end as phone, c.expires_at, c.tries
+        from one_time_codes c join users u on u.id = $1
+        where c.user_id = u.id or (c.market, c.subject) = (u.market, u.phone)"""  # noqa: S608
+    ),
     (Run(f"delete from one_time_codes where {_PHONE_CODES}"),),  # noqa: S608
 )
 

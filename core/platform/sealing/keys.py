@@ -45,7 +45,7 @@ def key_service(settings: Settings) -> KeyService | None:
     if not settings.seal_master_key:
         return None
     try:
-        return LocalKeyService(_bytes_of(Path(settings.seal_master_key).read_text().strip()))
+        return LocalKeyService(_checked(bytes.fromhex(Path(settings.seal_master_key).read_text())))
     except (OSError, ValueError) as error:
         raise SettingsError(
             f"GREENROOM_SEAL_MASTER_KEY={settings.seal_master_key} is not a file with a key of 64 hexadecimal digits"
@@ -70,14 +70,13 @@ async def new_key(service: KeyService | None) -> str:
 
 async def _key(name: str, text: str, service: KeyService | None) -> bytes:
     try:
-        return await service.unwrap(bytes.fromhex(text)) if service else _bytes_of(text)
+        return _checked(await service.unwrap(bytes.fromhex(text)) if service else bytes.fromhex(text))
     except ValueError:
         how = "was not wrapped by the master key" if service else f"does not have {KEY_BYTES} bytes"
         raise SettingsError(f"GREENROOM_{name} {how}") from None
 
 
-def _bytes_of(text: str) -> bytes:
-    key = bytes.fromhex(text)
+def _checked(key: bytes) -> bytes:
     if len(key) != KEY_BYTES:
         raise ValueError
     return key

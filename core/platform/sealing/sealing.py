@@ -75,13 +75,12 @@ class Sealing:
             return head + UNREADABLE
 
     def opened(self, rows: Sequence[Row], field: str, most: int | None = None) -> list[Row]:
-        """Return rows with a field as `shown`."""
-        return [
-            msgspec.structs.replace(row, **{field: self.shown(text, most)})
-            if MARK in (text := getattr(row, field) or "")
-            else row
-            for row in rows
-        ]
+        """Return rows with a field as `shown`; equal values are opened once."""
+        sealed = {text for row in rows if MARK in (text := getattr(row, field) or "")}
+        if not sealed:
+            return list(rows)
+        shown = {text: self.shown(text, most) for text in sealed}
+        return [msgspec.structs.replace(row, **{field: shown.get(text := getattr(row, field), text)}) for row in rows]
 
     def pack(self, data: bytes) -> bytes:
         """Seal what passes through the job queue, if there are keys."""

@@ -23,7 +23,7 @@ from config.settings import Settings
 from core.base.ids import BigintIds
 from core.base.people import Person
 from core.limits.shared_limits import SharedLimits
-from core.market.endpoints import auth, messages, notifications, safety
+from core.market.endpoints import auth, conversations, messages, notifications, safety
 from core.market.market import PUBLIC, Marketplace, create, delete, get, post, put
 from core.platform.observability.logs import JsonLines
 from core.work.context import Ctx, User
@@ -48,6 +48,7 @@ MORE = (
     create(MESSAGE + "/report", safety.report_message, ROLES),
     get("/messages/search", messages.search_messages, ROLES),
     get("/preferences", notifications.get_preferences, ROLES),
+    create("/talks", conversations.create_conversation, ROLES),
     put("/preferences", notifications.set_preferences, ROLES),
     post("/devices", notifications.add_device, ROLES),
     post("/auth/email", auth.ask_email_change, ROLES),

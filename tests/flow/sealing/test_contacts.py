@@ -5,7 +5,17 @@ import re
 
 import pytest
 
+from core.accounts.contacts import PHONE as PHONE_COLUMN
+from core.accounts.contacts import forms, stored
+from core.accounts.oauth import links
+from core.accounts.oauth.login import LOGIN_OF
+from core.accounts.oauth.profile import Profile
+from core.accounts.phones.accounts import BY_PHONE, INSERT
+from core.base.clock import now
+from core.base.errors import AppError
 from core.platform.sealing.sealing import MARK
+from core.work.context import Ctx
+from core.work.unit_of_work import unit_of_work
 from tests.flow.api.conftest import PASSWORD, operating
 from tests.flow.sealing.conftest import Bazaar
 from tests.flow.workers.conftest import Mailbox
@@ -90,6 +100,41 @@ async def test_a_sealed_number_signs_up_once_and_logs_in(place: Bazaar, texts: a
     row = await place.env.resources.db.fetchrow("select phone, sealed_phone from users")
     assert PHONE not in row["phone"]
     assert row["sealed_phone"].startswith(MARK)
+
+
+async def test_a_sealed_number_has_one_account_however_many_sign_up_at_once(place: Bazaar) -> None:
+    resources, use = place.env.resources, forms(place.env.resources.sealing, place.market.policy, PHONE_COLUMN, PHONE)
+    anyone = Ctx(resources, place.env.publisher, place.market.policy, "test")
+
+    async def insert() -> bool:
+        id = anyone.new_id()
+        phone = stored(anyone, PHONE_COLUMN, id, PHONE, PHONE)
+        return await INSERT(resources.db, id, "bazaar", *phone, now(), "", "Pam", "buyer", "active") is not None
+
+    assert sorted(await asyncio.gather(*(insert() for _ in range(6)))) == [False] * 5 + [True]
+    assert await BY_PHONE(resources.db, "bazaar", use) is not None
+    assert await BY_PHONE(resources.db, "onswift", use) is None
+
+
+async def test_a_provider_signs_up_with_a_sealed_address_that_is_known_again(place: Bazaar) -> None:
+    ctx = Ctx(place.env.resources, place.env.publisher, place.market.policy, "test")
+    profile = Profile("google", "1", "Ann", "Ann@example.com", hosts_email=True)
+    rules = place.market.policy.oauth
+    assert rules
+    async with unit_of_work(ctx) as work:
+        id = await links._user_of(ctx, work, profile, "buyer", rules, None)
+    row = await place.env.resources.db.fetchrow("select email, sealed_email, email_verified_at from users")
+    assert "ann" not in row["email"]
+    assert row["sealed_email"].startswith(MARK)
+    assert row["email_verified_at"], "the provider has"
+    login = await LOGIN_OF(ctx.db, id, "", "")
+    assert login
+    assert place.env.resources.sealing.shown(login.email or "") == "Ann@example.com"
+    other = Profile("apple", "2", "Ann", "ann@EXAMPLE.com")
+    async with unit_of_work(ctx) as work:
+        with pytest.raises(AppError) as error:
+            await links._user_of(ctx, work, other, "buyer", rules, None)
+    assert error.value.kind.code == "EMAIL_EXISTS"
 
 
 async def test_operators_find_a_user_by_the_whole_address(place: Bazaar) -> None:

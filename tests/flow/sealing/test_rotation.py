@@ -6,8 +6,9 @@ import msgspec
 import pytest
 
 from cli import seal
+from cli.checks import check_settings
 from cli.errors import CommandError
-from config.settings import Settings
+from config.settings import Settings, SettingsError
 from core.operations import resealing
 from core.platform.sealing.keys import open_sealing
 from core.platform.sealing.sealing import MARK, Sealing
@@ -136,6 +137,17 @@ async def test_a_value_that_cannot_be_opened_stays_and_stops_nothing(place: Baza
     assert await keys_of(place) == {"new", "old"}
 
 
+async def test_two_accounts_with_one_address_stop_nothing_and_are_told_of(place: Bazaar) -> None:
+    ann, bob = await place.person("ann"), await place.person("bob")
+    db, sealing = place.env.resources.db, place.env.resources.sealing
+    # As if both had signed up in the moment in which one process sealed and another one did not.
+    clear = "update users set email = $1, sealed_email = null where id = $2"
+    await db.execute(clear, ann.email.upper(), place.user(bob).id)
+    assert (await rotated(place, sealing), await left(place, sealing)) == (0, 1)
+    await db.execute(clear, bob.email, place.user(bob).id)
+    assert (await rotated(place, sealing), await left(place, sealing)) == (1, 0)
+
+
 @pytest.mark.parametrize("place", [False], indirect=True)
 async def test_what_was_stored_in_the_clear_is_sealed_and_works_before_and_after(
     place: Bazaar, settings: Settings, monkeypatch: pytest.MonkeyPatch, lines: list[str]
@@ -156,6 +168,25 @@ async def test_what_was_stored_in_the_clear_is_sealed_and_works_before_and_after
         assert await keys_of(sealed) == {"old"}
         found = await sealed.found()
         assert {place for places in found.values() for place in places} <= {"log"}, found
+
+
+async def test_a_message_that_was_in_the_clear_is_known_again_when_it_is_repeated(
+    place: Bazaar, settings: Settings
+) -> None:
+    room = await Room.of(place)
+    said = await room.say(room.ann, "hello", client_id="1")
+    db, sealing = place.env.resources.db, place.env.resources.sealing
+    await db.execute("update messages set body = 'hello' where client_id = '1'")
+    assert (await room.say(room.ann, "hello", client_id="1"))["id"] == said["id"]
+    assert await rotated(place, sealing) == 1
+    assert (await room.say(room.ann, "hello", client_id="1"))["id"] == said["id"]
+
+
+async def test_a_marketplace_that_seals_does_not_start_without_keys(place: Bazaar, settings: Settings) -> None:
+    with pytest.raises(CommandError, match="GREENROOM_SEAL_KEYS is not set, and bazaar"):
+        await check_settings(msgspec.structs.replace(settings, seal_keys=(), seal_index_key=""))
+    with pytest.raises(SettingsError, match="needed together"):
+        await check_settings(msgspec.structs.replace(settings, seal_index_key=""))
 
 
 async def test_the_command_prints_its_progress_and_fails_while_something_is_left(

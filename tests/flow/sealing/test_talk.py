@@ -3,16 +3,22 @@
 import asyncio
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from core.messages import search
+from core.messages.sending import NewMessage
 from core.notifications.notifications import notify_members
 from core.platform.sealing.sealing import MARK, UNREADABLE, Sealing
 from core.privacy import erasure
 from core.reports import page
-from core.work import outbox
+from core.work import idempotency, outbox
+from core.work.jobs import SendMail, open_jobs
 from core.work.outbox import relay
+from core.work.policy import Policy
 from tests.flow.sealing.conftest import Bazaar, Room
+from tests.flow.workers.conftest import Mailbox
+from workers.app import open_worker
 
 
 async def test_messages_are_read_in_all_ways_as_they_were_written(place: Bazaar) -> None:
@@ -108,6 +114,34 @@ async def test_an_erased_user_takes_her_words_along_and_leaves_what_others_can_r
     assert tuple(row) == ("", None, None)
 
 
+async def test_stored_answers_are_exported_and_lose_the_name_of_who_is_erased(place: Bazaar) -> None:
+    ann, bob = await place.person("ann"), await place.person("bob", "buyer")
+    call = {"json": {"participant_id": ann.id}, "headers": {"Idempotency-Key": "with some blanks: and more"}}
+    first = await bob.call("POST", "/talks", **call)
+    assert "ann" in str(first.body)
+    exported = (await bob.get("/auth/me/export")).body["data"]["data"]["repeatable calls"]
+    assert exported[0]["answer"]["id"] == first.body["data"]["id"]
+    assert (await ann.delete("/auth/me")).status == 204
+    assert await erasure.finish(place.ctx(ann), place.user(ann).id)
+    again = await bob.call("POST", "/talks", **call)
+    assert again.body["data"]["id"] == first.body["data"]["id"]
+    assert [one["name"] for one in again.body["data"]["members"]].count("Deleted user") == 1
+    assert MARK.encode() in await place.env.resources.db.fetchval("select body from idempotency_keys")
+
+
+async def test_a_job_that_cannot_be_opened_stops_no_other(
+    place: Bazaar, mailbox: Mailbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings, resources = place.env.settings, place.env.resources
+    async with open_jobs(settings, Sealing({"old": b"x" * 32}, b"")) as others:
+        await others.enqueue(SendMail("eve@example.com", "Lost", "x"))
+    await resources.jobs.enqueue(SendMail("eve@example.com", "Found", "x"))
+    async with open_worker(settings, resources, place.env.publisher):
+        assert (await mailbox.next())["Subject"] == "Found"
+    assert "Lost" not in caplog.text
+    caplog.clear()  # that a job is lost is an error
+
+
 async def test_a_message_that_cannot_be_opened_hides_nothing_around_it(place: Bazaar) -> None:
     room = await Room.of(place)
     for text in ("one", "two", "three"):
@@ -139,3 +173,19 @@ async def test_repeats_at_once_make_one_message(place: Bazaar) -> None:
     sent = await asyncio.gather(*(room.say(room.ann, "once", client_id="c") for _ in range(8)))
     assert len({one["id"] for one in sent}) == 1
     assert await room.texts(room.bob) == ["once"]
+
+
+@pytest.mark.parametrize("place", [True, False], ids=["sealed", "in the clear"], indirect=True)
+async def test_the_fingerprint_of_a_stored_call_needs_a_key_to_be_guessed(
+    place: Bazaar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = await Room.of(place)
+    call = {"json": {"content": "yes"}, "headers": {"Idempotency-Key": "1"}}
+    first, again = [await room.ann.call("POST", room.path, **call) for _ in range(2)]
+    assert first.body["data"]["id"] == again.body["data"]["id"]
+    row = await place.env.resources.db.fetchrow("select fingerprint, meaning from idempotency_keys")
+    is_sealed = place.is_sealed
+    monkeypatch.setattr(Policy, "seals", False)
+    said = (b"message", room.uuid.bytes, msgspec.json.encode(NewMessage("yes")))
+    guess = idempotency._fingerprints(place.ctx(room.ann), said)
+    assert ({row["fingerprint"], row["meaning"]} == set(guess)) is not is_sealed

@@ -4,6 +4,7 @@ import logging
 from base64 import b64decode
 from pathlib import Path
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -85,6 +86,26 @@ def test_what_cannot_be_opened_is_logged_without_it_and_not_without_end(caplog: 
     assert PLACE in caplog.messages[0]
     assert value not in caplog.text
     assert len(caplog.messages) == 101
+
+
+class Line(msgspec.Struct, frozen=True):
+    text: str | None
+
+
+def test_a_value_in_many_rows_is_opened_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    usual = RING.shown
+
+    def shown(text: str, most: int | None = None) -> str:
+        opened.append(text)
+        return usual(text, most)
+
+    monkeypatch.setattr(RING, "shown", shown)
+    value = f"{sealed()} {PLACE}"
+    rows = [Line(value), Line("plain"), Line(None), Line(value)]
+    assert [row.text for row in RING.opened(rows, "text", 7)] == [TEXT[:7], "plain", None, TEXT[:7]]
+    assert opened == [value]
+    assert RING.opened(rows[1:3], "text") == rows[1:3]
 
 
 def test_what_is_not_sealed_stays_as_it_is() -> None:
