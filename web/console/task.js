@@ -126,7 +126,7 @@ export class TaskPanel {
 
   #decision({ decisions, isMine, heldBy, isExcluded, decidedAt }) {
     if (decidedAt) return null;
-    if (isExcluded) return el("p.note", "It is about you or about your own decision: somebody else must decide.");
+    if (isExcluded) return el("p.note", "It is about your own decision: somebody else must decide.");
     if (heldBy && !isMine) return el("p.muted", `${heldBy} is deciding this.`);
     const button = (name, place) =>
       el("button.button", { onclick: () => this.actions.decide(name) }, labelOf(name), isMine && [" ", el("kbd", String(place + 1))].map((one) => one));
