@@ -1,5 +1,6 @@
 /** One task of the review queue: facts, pictures, reports, the decision, notes and history. */
 import { el, redraw } from "../dom.js";
+import { stampOf } from "../words.js";
 import { badge, datedMoment, facts, moment, to } from "./parts.js";
 
 const NOTE_LENGTH = 10_000;
@@ -102,7 +103,7 @@ export class TaskPanel {
         ["About", task.userId && to(`users/${task.userId}`, task.userName)],
         ["Priority", task.priority ? `${task.priority} of 9` : null],
         ["Asked", moment(task.createdAt)],
-        ["Due", el("span", late && badge("Late", "warn"), " ", el("time", { dateTime: task.dueAt }, new Date(task.dueAt).toLocaleString()))],
+        ["Due", el("span", late && badge("Late", "warn"), " ", el("time", { dateTime: task.dueAt }, stampOf(task.dueAt)))],
         ["Marketplace", task.market],
         ["Decided", decidedAt && el("span", `by ${decidedBy} `, datedMoment(decidedAt))],
         ["Appeal of", task.appealOf && to(`queue/${task.appealOf}?state=decided`, "The first decision")],

@@ -78,7 +78,7 @@ async def test_ten_moderators_and_an_operator_at_once_decide_every_listing_exact
     people = [await staff(api, env, f"Mo{n}") for n in range(10)]
 
     async def work(by: Caller) -> list[str]:
-        decided = []
+        decided: list[str] = []
         while True:
             answer = (await by.post("/review/tasks/next")).body
             task = answer.get("data", answer)["task"]
