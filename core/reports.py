@@ -101,8 +101,8 @@ INSERT = One(
 )
 _REPORTED = """
     select r.id, r.market, r.reporter_id, b.name as reporter_name, r.user_id, u.name as user_name, r.conversation_id,
-        r.message_id, r.reason, r.text,
-        placed(r.evidence, 'reports.evidence ' || r.id) as evidence, r.created_at, r.resolved_at, r.resolved_by, r.note
+        r.message_id, r.reason, r.text, placed(r.evidence, 'reports.evidence ' || r.id) as evidence,
+        r.created_at, r.resolved_at, reviewer_name(r.resolved_by) as resolved_by, r.note
     from reports r join users b on b.id = r.reporter_id join users u on u.id = r.user_id"""
 # Latest first: those before report $1, if given, at most $2; only about user $3, if given; only open ones ($4: true) or
 # resolved ones (false); only about that user herself or one message ($5).
@@ -220,7 +220,7 @@ async def resolve(ctx: Ctx, reviewer: Reviewer, id: UUID, note: str) -> Reported
 
 async def _resolve_one(ctx: Ctx, reviewer: Reviewer, id: UUID, note: str) -> None:
     async with unit_of_work(ctx) as work:
-        if await RESOLVE(work.db, id, clock.now(), reviewer.name, note):
+        if await RESOLVE(work.db, id, clock.now(), reviewer.id, note):
             await work.record("report.resolve", id, None, **reviewer.facts)
 
 
@@ -228,7 +228,7 @@ async def _resolve_all(work: UnitOfWork, task: ReviewTask, decision: Decision) -
     """Resolve what the task is about, whatever was decided."""
     message = task.subject_id if task.subject_type == "message" else None
     by = decision.reviewer
-    for report in await RESOLVE_ALL(work.db, task.user_id, message, clock.now(), by.name, decision.note):
+    for report in await RESOLVE_ALL(work.db, task.user_id, message, clock.now(), by.id, decision.note):
         await work.record("report.resolve", report.id, None, **by.facts)
 
 

@@ -13,7 +13,7 @@ from core.base import errors
 from core.base.errors import Detail
 from core.platform.db import Connection, Db, found
 from core.review_queue import table
-from core.review_queue.kinds import Reviewer, ReviewKind, Subject
+from core.review_queue.kinds import USER, Reviewer, ReviewKind, Subject
 from core.review_queue.table import ReviewTask
 from core.work import audit
 from core.work.context import Ctx
@@ -52,10 +52,10 @@ async def request(
 
 
 async def visible(db: Db, reviewer: Reviewer, task_id: UUID) -> tuple[ReviewTask, Policy, ReviewKind]:
-    """Return a task that a reviewer may see, with its policy and kind; raises REVIEW_TASK_NOT_FOUND."""
+    """Return a task that a reviewer may see, with its policy and kind; none that is about her. Raises REVIEW_TASK_NOT_FOUND."""
     task = found(await table.TASK(db, reviewer.id, task_id), errors.REVIEW_TASK_NOT_FOUND.error())
     queue = reviewer.queues.get(f"{task.market}/{task.kind}")
-    if queue is None:
+    if queue is None or reviewer.id == f"{USER}{task.user_id}":
         raise errors.REVIEW_TASK_NOT_FOUND.error()
     return task, *queue
 
@@ -63,11 +63,11 @@ async def visible(db: Db, reviewer: Reviewer, task_id: UUID) -> tuple[ReviewTask
 async def locked(db: Connection, reviewer: Reviewer, task_id: UUID) -> ReviewTask:
     """Lock a visible task which nobody else holds, until the commit.
 
-    Raises REVIEW_TASK_TAKEN; FORBIDDEN if it is about the reviewer, or about her own decision.
+    Raises REVIEW_TASK_TAKEN; FORBIDDEN if it is about her own decision.
     """
     task = found(await table.LOCKED(db, reviewer.id, task_id), errors.REVIEW_TASK_NOT_FOUND.error())
     if task.is_excluded:
-        raise errors.FORBIDDEN.error("It is about you or about your own decision: somebody else must decide")
+        raise errors.FORBIDDEN.error("It is about your own decision: somebody else must decide")
     if task.held_by and task.held_until and not task.is_mine:
         until = task.held_until.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         details = [Detail("heldBy", task.held_by), Detail("heldUntil", until)]

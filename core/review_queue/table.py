@@ -68,21 +68,23 @@ _TASK = f"""
     from review_tasks t left join users u on u.id = t.user_id"""  # noqa: S608 - no input in it
 TASK = One(ReviewTask, _TASK + " where t.id = $2")
 LOCKED = One(ReviewTask, _TASK + " where t.id = $2 for no key update of t")
+# What is about a reviewer herself is not shown to her.
+_OTHERS = "'user:' || t.user_id is distinct from $1::text"
 # Queues are "market/kind" ($2). Open ones (true), those that were put aside (false) or both; of one holder, if she is named.
-_UNDECIDED = """
-    where t.decided_at is null and t.queue = any ($2::text[]) and ($3::bool is null or (t.state = 'open') = $3)
+_UNDECIDED = f"""
+    where {_OTHERS} and t.decided_at is null and t.queue = any ($2::text[]) and ($3::bool is null or (t.state = 'open') = $3)
         and (not $4::bool or t.held_by = $1 and t.held_until > now())"""
 UNDECIDED = Many(ReviewTask, _TASK + _UNDECIDED + " order by t.priority desc, t.created_at, t.id limit $5 offset $6")
 COUNT_UNDECIDED = Scalar(int, "select count(*) from review_tasks t" + _UNDECIDED)  # noqa: S608
 # Likewise; those that the asking one has decided, or all.
-_DECIDED = """
-    where t.decided_at is not null and t.queue = any ($2::text[]) and (not $3::bool or t.decided_by = $1)"""
+_DECIDED = f"""
+    where {_OTHERS} and t.decided_at is not null and t.queue = any ($2::text[]) and (not $3::bool or t.decided_by = $1)"""
 DECIDED = Many(ReviewTask, _TASK + _DECIDED + " order by t.decided_at desc, t.id limit $4 offset $5")
 COUNT_DECIDED = Scalar(int, "select count(*) from review_tasks t" + _DECIDED)  # noqa: S608
 OF_SUBJECT = Many(
     ReviewTask,
-    _TASK
-    + " where t.market = $2 and t.subject_id = $3 and t.kind = any ($4::text[]) order by t.created_at desc limit $5",
+    _TASK + " where t.market = $2 and t.subject_id = $3 and t.kind = any ($4::text[])"
+    f" and {_OTHERS} order by t.created_at desc limit $5",
 )
 # The undecided task about a subject that is no appeal.
 OPEN_ABOUT = Scalar(

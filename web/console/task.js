@@ -1,5 +1,6 @@
 /** One task of the review queue: facts, pictures, reports, the decision, notes and history. */
 import { el, redraw } from "../dom.js";
+import { stampOf } from "../words.js";
 import { badge, datedMoment, facts, moment, to } from "./parts.js";
 
 const NOTE_LENGTH = 10_000;
@@ -102,7 +103,7 @@ export class TaskPanel {
         ["About", task.userId && to(`users/${task.userId}`, task.userName)],
         ["Priority", task.priority ? `${task.priority} of 9` : null],
         ["Asked", moment(task.createdAt)],
-        ["Due", el("span", late && badge("Late", "warn"), " ", el("time", { dateTime: task.dueAt }, new Date(task.dueAt).toLocaleString()))],
+        ["Due", el("span", late && badge("Late", "warn"), " ", el("time", { dateTime: task.dueAt }, stampOf(task.dueAt)))],
         ["Marketplace", task.market],
         ["Decided", decidedAt && el("span", `by ${decidedBy} `, datedMoment(decidedAt))],
         ["Appeal of", task.appealOf && to(`queue/${task.appealOf}?state=decided`, "The first decision")],
@@ -126,7 +127,7 @@ export class TaskPanel {
 
   #decision({ decisions, isMine, heldBy, isExcluded, decidedAt }) {
     if (decidedAt) return null;
-    if (isExcluded) return el("p.note", "It is about you or about your own decision: somebody else must decide.");
+    if (isExcluded) return el("p.note", "It is about your own decision: somebody else must decide.");
     if (heldBy && !isMine) return el("p.muted", `${heldBy} is deciding this.`);
     const button = (name, place) =>
       el("button.button", { onclick: () => this.actions.decide(name) }, labelOf(name), isMine && [" ", el("kbd", String(place + 1))].map((one) => one));

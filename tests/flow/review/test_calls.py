@@ -1,5 +1,6 @@
 """The queue over HTTP: the bazaar's moderators by its own calls, operators by those of the console."""
 
+import asyncio
 from dataclasses import replace
 from uuid import UUID
 
@@ -67,6 +68,49 @@ async def test_a_moderator_takes_and_rejects_a_listing_and_its_seller_appeals(ap
     by = {facts["decision"]: facts for action, _, facts in await audited(env) if action == "review.decide"}
     assert by.keys() == {"reject", "approve"}
     assert all("operator" not in facts for facts in by.values()), "users are the actors of their own entries"
+
+
+async def test_ten_moderators_and_an_operator_at_once_decide_every_listing_exactly_once(
+    api: BazaarApi, env: Environment, operator: Caller, generous: None
+) -> None:
+    ann = await api.signed_up("seller", "Ann")
+    listings = [await listed(ann) for _ in range(30)]
+    people = [await staff(api, env, f"Mo{n}") for n in range(10)]
+
+    async def work(by: Caller) -> list[str]:
+        decided: list[str] = []
+        while True:
+            answer = (await by.post("/review/tasks/next")).body
+            task = answer.get("data", answer)["task"]
+            if task is None:
+                return decided
+            reply = await by.post(f"/review/tasks/{task['id']}/decide", decision="approve")
+            assert reply.status == 200, reply
+            decided.append(IDS.shown(task.get("subject_id") or task["subjectId"]))
+
+    done = await asyncio.gather(*(work(one) for one in (*people, operator)))
+    assert sorted(id for ids in done for id in ids) == sorted(listings)
+    assert {await verdict(env, one) for one in listings} == {"approve"}
+
+
+async def test_a_moderator_s_name_is_in_no_report_when_she_is_gone(
+    api: BazaarApi, env: Environment, operator: Caller
+) -> None:
+    ann, bob, mo = (
+        await api.signed_up("seller", "Ann"),
+        await api.signed_up("buyer", "Bob"),
+        await staff(api, env, "Moritz"),
+    )
+    await bob.post(f"/users/{ann.id}/report", reason="spam", text="")
+    task = (await mo.post("/review/tasks/next")).body["data"]["task"]["id"]
+    assert (await mo.post(f"/review/tasks/{task}/decide", decision="dismiss")).status == 200
+    (report,) = (await operator.get("/reports", status="resolved")).body["reports"]
+    assert report["resolvedBy"] == "Moritz"
+    await env.resources.db.execute("update users set role = 'buyer' where role = 'moderator'")
+    assert (await mo.delete("/auth/me")).status == 204
+    (report,) = (await operator.get("/reports", status="resolved")).body["reports"]
+    assert report["resolvedBy"] == "Deleted user"
+    assert "Moritz" not in await env.resources.db.fetchval("select string_agg(r::text, ' ') from reports r")
 
 
 async def test_nobody_signs_up_as_a_moderator(api: BazaarApi) -> None:

@@ -156,7 +156,7 @@ async def test_a_role_sees_and_decides_its_kinds_only(tasks: Queue) -> None:
     assert tasks.reviewer("root", "admin").queues.keys() == {"bazaar/listing", "bazaar/report"}
 
 
-async def test_who_is_the_subject_does_not_get_the_task(tasks: Queue) -> None:
+async def test_who_is_the_subject_does_not_get_the_task_nor_see_it(tasks: Queue) -> None:
     sue, _ = await tasks.env.person("Sue", "moderator")
     id = await tasks.ask(user_id=sue.id)
     by = kinds.user(sue.person, "moderator", tasks.policy)
@@ -164,7 +164,11 @@ async def test_who_is_the_subject_does_not_get_the_task(tasks: Queue) -> None:
     for action in (queue.take(tasks.ctx, by, id), deciding.decide(tasks.ctx, by, id, "approve")):
         with pytest.raises(AppError) as caught:
             await action
-        assert code_of(caught) == "FORBIDDEN"
+        assert code_of(caught) == "REVIEW_TASK_NOT_FOUND"
+    db, (seen, *_) = tasks.ctx.db, await queue.visible(tasks.ctx.db, tasks.reviewer("ann"), id)
+    for who, count in ((by, 0), (tasks.reviewer("ann"), 1)):
+        assert len(await table.UNDECIDED(db, who.id, QUEUES, None, False, 10, 0)) == count
+        assert len(await table.OF_SUBJECT(db, who.id, "bazaar", seen.subject_id, ["listing"], 10)) == count
 
 
 async def test_a_decision_is_appealed_once_and_somebody_else_decides(tasks: Queue) -> None:
