@@ -89,7 +89,7 @@ def of_whatsapp(settings: Settings, raw: RawBody) -> list[Delivery]:
         raise _forged()
     try:
         update = msgspec.json.decode(raw.octets, type=Update)
-    except ValueError:  # it is WhatsApp's: refused, it would come again for a week
+    except (ValueError, RecursionError):  # it is WhatsApp's: refused, it would come again for a week
         log.warning("WhatsApp told something that is not understood")
         return []
     statuses = [one for entry in update.entry for change in entry.changes for one in change.value.statuses]

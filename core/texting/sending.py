@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from core.accounts.contacts import phone_of
-from core.accounts.phones.numbers import checked
+from core.accounts.phones.numbers import parsed
 from core.accounts.phones.sending import take_text
 from core.base.ids import uuid7
 from core.platform.db import Scalar
@@ -21,18 +21,18 @@ VERIFIED = Scalar(
 
 
 async def text_user(work: UnitOfWork, user_id: UUID, template: str, language: str = "", **values: object) -> bool:
-    """Text a user after the commit, at the number that she has confirmed; False: she has none.
+    """Text a user after the commit, at the number that she has confirmed; False: she has none that is served.
 
-    `values` fill the placeholders. Whether she wants it is for the caller to know. Raises RATE_LIMITED, and VALIDATION_ERROR for
-    a number that is not served any more.
+    `values` fill the placeholders. Whether she wants it is for the caller to know. Raises RATE_LIMITED.
     """
     ctx = work.ctx
     rules = ctx.policy.otp
     phone = await VERIFIED(work.db, user_id, ctx.policy.name)
-    if rules is None or phone is None:
+    number = parsed(ctx.resources.sealing.shown(phone), None) if phone else None
+    if rules is None or number is None or number.country not in rules.calling_codes:
         return False
     (wanted,) = [one for one in rules.texts.templates if one.name == template]
-    await take_text(ctx, checked(ctx.resources.sealing.shown(phone), rules))
+    await take_text(ctx, number)
     ways = ways_of(rules.texts, wanted)
     work.enqueue(TextUser(ctx.policy.name, str(user_id), template, language, filled_in(values), ways))
     return True

@@ -6,6 +6,7 @@ Of the id number only a keyed hash is stored, by which one person has one verifi
 import hmac
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -230,7 +231,8 @@ async def _ask(ctx: Ctx, kind: Kind, provider: Provider, id: UUID, number: str) 
 
 async def _settle(ctx: Ctx, kind: Kind, id: UUID, outcome: Outcome) -> None:
     """Note what a provider says of a request, unless that was decided before."""
-    async with unit_of_work(ctx) as work:
+    # Not the caller's doing, who would not be notified of it.
+    async with unit_of_work(replace(ctx, caller=None)) as work:
         row = await LOCKED(work.db, id, ctx.policy.name)
         if row is None or row.state != "pending":
             return
@@ -258,7 +260,8 @@ async def _change(
         state = "rejected"
         await SET(work.db, row.id, state, TAKEN, {}, by, now)
     await work.record(f"verification.{state}", row.id, kind=row.kind, decided_by=by)
-    if notice := kind_of(work.ctx.policy, row.kind).notice:
+    notice = kind_of(work.ctx.policy, row.kind).notice
+    if notice and state != "expired":
         await work.notify(notice, [row.user_id], row.id, state=state)
 
 

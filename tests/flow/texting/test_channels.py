@@ -5,8 +5,10 @@ import re
 from dataclasses import replace
 from datetime import timedelta
 
+import msgspec
 import pytest
 
+from config.settings import SettingsError
 from core.base import clock
 from core.base.ids import uuid7
 from core.limits.budget import Rate
@@ -21,6 +23,7 @@ from tests.flow.texting.conftest import OTHER_PHONE, PHONE, Desk, Providers
 from tests.policies import ChangePolicy
 from workers.texting import sending
 from workers.texting.providers import NotTakenError
+from workers.texting.sending import open_senders
 
 VALUES = {"code": "123456", "title": "Bazaar", "minutes": "10"}
 
@@ -252,3 +255,47 @@ async def test_all_texts_of_a_market_have_a_budget_in_which_each_channel_counts(
     phones = (PHONE, OTHER_PHONE, "+12025550103")
     replies = [await api.anyone.post("/auth/otp/send", phone=phone) for phone in phones]
     assert [one.status for one in replies] == [200, 200, 429]
+
+
+async def test_developers_see_what_would_go_out_by_either_channel(
+    desk: Desk, env: Environment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with open_senders(msgspec.structs.replace(env.settings, sms="print", whatsapp_number_id="")) as senders:
+        desk.senders = senders
+        await desk.send(job())
+        await desk.send(desk.next())
+        assert await desk.rows() == [("whatsapp", "delivered", None)], "there is nobody who would tell of it"
+        await desk.send(job("sms"))
+    assert capsys.readouterr().out.count(f"text message to {PHONE}\n{CODE.texts['en'].format_map(VALUES)}\n") == 2
+
+
+@pytest.mark.parametrize("lacks", ["twilio_account", "twilio_token", "twilio_from", "whatsapp_token"])
+async def test_a_worker_does_not_start_with_half_an_account(env: Environment, lacks: str) -> None:
+    with pytest.raises(SettingsError, match="needs GREENROOM_"):
+        async with open_senders(msgspec.structs.replace(env.settings, **{lacks: ""})):
+            pass
+
+
+async def test_a_sender_is_a_messaging_service_or_a_number(desk: Desk, env: Environment, providers: Providers) -> None:
+    for sender, field in (("MG" + "1" * 32, "MessagingServiceSid"), ("+12025550100", "From"), ("Bazaar", "From")):
+        async with open_senders(msgspec.structs.replace(env.settings, twilio_from=sender)) as senders:
+            desk.senders = senders
+            await desk.send(job("sms"))
+        assert (await providers.sms.next())[1][field] == sender
+
+
+async def test_an_account_that_another_token_belongs_to_is_refused(
+    desk: Desk, env: Environment, providers: Providers
+) -> None:
+    wrong = msgspec.structs.replace(env.settings, twilio_token="x", whatsapp_token="x")
+    async with open_senders(wrong) as senders:
+        desk.senders = senders
+        for channel, code in (("sms", 20003), ("whatsapp", 190)):
+            with pytest.raises(PermanentError, match=f"status 401, code {code}"):
+                await desk.send(job(channel))
+
+
+async def test_a_text_of_the_previous_version_still_goes_out(desk: Desk, providers: Providers) -> None:
+    old = {"phone": PHONE, "text": "123456 is your code", "until": clock.now() + timedelta(minutes=1)}
+    await desk.send(msgspec.convert(old, SendText))
+    assert (await providers.sms.next())[1]["Body"] == "123456 is your code"

@@ -39,6 +39,8 @@ async def test_states_go_forward_in_whichever_order_they_are_told(
         error = "30003" if status == "undelivered" else ""
         assert await providers.sms.call_back(providers.http, sid, status, error) == 204
     assert await desk.rows() == [("sms", "delivered", None)], "what was delivered is no failure"
+    counted = desk.env.resources.metrics.texts.labels("sms", "delivered")
+    assert counted._value.get() == 1, "however often it is told"
 
 
 @pytest.mark.usefixtures("api")

@@ -20,8 +20,10 @@ from core.work.rate_limits import RateLimitedError
 from core.work.unit_of_work import unit_of_work
 from tests.bazaar.people import BazaarApi, BazaarCaller
 from tests.bazaar.policy import IDENTITY, SHOP
+from tests.bazaar.stories.verification import papers
 from tests.flow.api.conftest import audited
 from tests.flow.conftest import Environment
+from tests.flow.onswift.uploading import image
 from tests.flow.verification.conftest import ANOTHER, GOOD, REFUSED, SILENT, Moody, Someone
 
 
@@ -66,7 +68,7 @@ async def test_poll_and_callback_at_once_and_again_meet_in_one_row(ann: Someone,
     assert (await ann.look(begun)).state == "approved"
     actions = [action for action, id, _ in await audited(env) if id == begun.id]
     assert actions == ["verification.start", "verification.approved"]
-    assert await env.resources.db.fetchval("select count(*) from notifications") == 1
+    assert await env.resources.db.fetchval("select count(*) from notifications") == 1, "she is told once"
 
 
 @pytest.mark.parametrize("known_by", ["request_id", "ref"])
@@ -241,6 +243,27 @@ async def test_a_person_decides_once_and_about_the_open_ones_only(ann: Someone, 
         assert await refused(requests.decide(work, uuid4(), approved=True, note="", reviewer="")) == (
             "VERIFICATION_NOT_FOUND"
         )
+
+
+async def test_papers_are_handed_in_by_their_user_while_nobody_has_decided_and_others_decide(
+    api: BazaarApi, ann: Someone, bob: Someone
+) -> None:
+    seller, buyer = (BazaarCaller(api.client, access_token=ann.env.token(one.user)) for one in (ann, bob))
+    begun = (await seller.post("/verifications", kind=SHOP)).body["data"]
+    path = f"/verifications/{begun['id']}"
+    assert (await buyer.call("POST", f"{path}/papers", **papers(image()))).status == 404
+    given = await seller.call("POST", f"{path}/papers", **papers(image()))
+    assert [one["file_name"] for one in given.body["data"]["files"]] == ["p.png"]
+    assert (await seller.call("PATCH", f"{path}/decision", json={"approved": True})).status == 403
+    other = BazaarCaller(api.client, access_token=(await ann.env.person("Cid", "seller"))[1])
+    assert (await other.call("PATCH", f"{path}/decision", json={"approved": True})).status == 204
+    assert (await seller.call("POST", f"{path}/papers", **papers(image()))).code == "STATUS_NOT_POSSIBLE"
+    assert (await other.call("PATCH", f"{path}/decision", json={"approved": False})).code == "STATUS_NOT_POSSIBLE"
+    (shown,) = (await seller.get("/verifications")).body["data"]["verifications"]
+    assert (shown["state"], shown["reason"]) == ("approved", "")
+    wrong = (await buyer.post("/verifications", kind="passport", id_number="1")).fields
+    assert wrong == ["kind"]
+    assert (await buyer.post("/verifications", kind=IDENTITY, id_number=" ")).fields == ["id_number"]
 
 
 def test_every_state_is_reached_and_only_an_approval_is_ever_taken_back() -> None:
