@@ -7,8 +7,9 @@ made while something changed is never used after the change. One caller makes it
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from hashlib import blake2b
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 from zlib import crc32
 
 import msgspec
@@ -28,6 +29,7 @@ WAIT_SECONDS: Final = 2.0  # for somebody else
 POLL_SECONDS: Final = 0.05
 AWAY_SECONDS: Final = 5.0  # without a look, after Redis did not answer
 
+T = TypeVar("T")
 Make: TypeAlias = Callable[[], Awaitable[Answer[bytes]]]
 
 
@@ -113,7 +115,7 @@ class Caching:
             del self._under_way[name]
             done.set_result(None)
             if has_lock:
-                await self._release(lock)
+                await self._ask(lambda: self._redis.delete(lock))
 
     async def _made_elsewhere(self, name: str) -> Kept | None:
         deadline = time.monotonic() + WAIT_SECONDS
@@ -125,45 +127,34 @@ class Caching:
 
     async def _look(self, name: str) -> Found | None:
         """Return what is kept; None if Redis is away."""
-        if time.monotonic() < self._away_until:
+        values = await self._ask(lambda: self._redis.mget([self._place(name), *self._tags]))
+        if values is None:
             return None
-        try:
-            raw, *tags = await self._redis.mget([self._place(name), *self._tags])
-        except REDIS_AWAY:
-            self._away()
-            return None
-        try:
+        raw, *tags = values
+        with suppress(msgspec.DecodeError):  # of another version
             kept = _decode(raw) if raw else None
-        except msgspec.DecodeError:  # of another version
-            kept = None
-        return Found(kept if kept and kept.name == name and kept.tags == tags else None, tags)
+            return Found(kept if kept and kept.name == name and kept.tags == tags else None, tags)
+        return Found(None, tags)
 
     async def _keep(self, name: str, found: Found, answer: Answer[bytes]) -> None:
         fits = answer.status == 200 and len(answer.body) <= MOST_BYTES
         body = answer.body if fits else None
-        kept = Kept(name, found.tags, time.time(), body, answer.etag, answer.media_type)
-        try:
-            encoded = msgspec.msgpack.encode(kept)
-            await self._redis.set(self._place(name), encoded, ex=self._cache.seconds + STALE_SECONDS)
-        except REDIS_AWAY:
-            self._away()
+        kept = msgspec.msgpack.encode(Kept(name, found.tags, time.time(), body, answer.etag, answer.media_type))
+        await self._ask(lambda: self._redis.set(self._place(name), kept, ex=self._cache.seconds + STALE_SECONDS))
 
     async def _claim(self, lock: str) -> bool:
-        try:
-            return bool(await self._redis.set(lock, b"", nx=True, ex=LOCK_SECONDS))
-        except REDIS_AWAY:
-            self._away()
-            return True
+        return bool(await self._ask(lambda: self._redis.set(lock, b"", nx=True, ex=LOCK_SECONDS)))
 
-    async def _release(self, lock: str) -> None:
+    async def _ask(self, command: Callable[[], Awaitable[T]]) -> T | None:
+        """Return what Redis answers; None if it does not."""
+        if time.monotonic() < self._away_until:
+            return None
         try:
-            await self._redis.delete(lock)
+            return await command()
         except REDIS_AWAY:
-            self._away()
-
-    def _away(self) -> None:
-        self._count(self._path, "away").inc()
-        self._away_until = time.monotonic() + AWAY_SECONDS
+            self._count(self._path, "away").inc()
+            self._away_until = time.monotonic() + AWAY_SECONDS
+            return None
 
     def _place(self, name: str) -> str:
         return f"{self._prefix}:{crc32(name.encode()) % PLACES}"

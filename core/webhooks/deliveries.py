@@ -249,14 +249,14 @@ async def record(ctx: Ctx, endpoint: Endpoint, delivery: Delivery, attempt: Atte
     """Store an attempt, and what follows from it; return what became of the delivery."""
     now = clock.now()
     status, due_at = outcome(delivery.tries, attempt, now)
+    pause = min(due_at, now + MOST_PAUSE) if due_at and attempt.is_away else None
     async with unit_of_work(ctx) as work:
-        if not await RECORD(work.db, delivery.id, status, due_at, [attempt]):
-            return status  # deleted meanwhile
+        # The endpoint first, as when it is deleted with its deliveries. Both may be gone by now.
         if attempt.is_success:
             await NOTE_SUCCESS(work.db, endpoint.id)
-            return status
-        pause = min(due_at, now + MOST_PAUSE) if due_at and attempt.is_away else None
-        await NOTE_FAILURE(work.db, endpoint.id, now, pause)
+        else:
+            await NOTE_FAILURE(work.db, endpoint.id, now, pause)
+        await RECORD(work.db, delivery.id, status, due_at, [attempt])
         if status == "failed":
             await _disable(work, endpoint, "gone" if attempt.status == GONE else "failing", now)
     return status

@@ -139,8 +139,9 @@ class _Queue:
         except Exception:
             log.exception("an action %s failed", action.type)
             return self._fail(action, "refused", errors.INTERNAL_ERROR.error())
-        if action.subject and not call.part and result != NULL:
-            self._made[action.subject] = str(msgspec.json.decode(result).get("id", ""))
+        made = msgspec.json.decode(result)
+        if action.subject and not call.part and isinstance(made, dict):
+            self._made[action.subject] = str(made.get("id", ""))
         return ActionResult(action.client_id, "done", Raw(on_bytes(call.show, result)), Raw(NULL), Raw(NULL))
 
     async def note_failed(self) -> None:
