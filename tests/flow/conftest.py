@@ -231,6 +231,7 @@ async def env(
     mark = request.node.get_closest_marker("market")
     market: str = getattr(request, "param", mark.args[0] if mark else "onswift")
     if market == "bazaar":
+        settings = msgspec.structs.replace(settings, marketplaces=(market,))
         await with_bazaar(settings)
         monkeypatch.setitem(ALL, market, bazaar.MARKETPLACE)
     async with open_environment(settings, market) as env:

@@ -9,7 +9,9 @@ from core.chat import groups
 from core.chat.rooms import ROOM_MEMBERS, RoomMember
 from core.platform.db import Pool
 from realtime.rooms import rooms
-from tests.flow.conftest import PATIENCE, Environment, acquainted, without_limits
+from tests.flow.conftest import PATIENCE, Environment, acquainted, at_bazaar, without_limits
+
+pytestmark = at_bazaar
 
 
 async def test_a_member_removed_while_the_hub_cannot_read_who_is_left_is_out_soon_after(

@@ -10,13 +10,12 @@ import pytest
 
 from cli.embedded.redis import embedded_redis
 from config.settings import Settings
-from core.base.ids import uuid7
 from core.base.publisher import Draft
 from core.platform.observability.metrics import Metrics
 from realtime.bus.bus import EVERYBODY, Bus, Delivery, Kind
 from realtime.log import message_log
 from realtime.publishing.publisher import Publisher
-from tests.flow.conftest import PATIENCE, Chatter, Environment, open_environment, without_limits
+from tests.flow.conftest import PATIENCE, Chatter, Environment, at_bazaar, open_environment, without_limits
 
 NOWHERE = "redis://127.0.0.1:1"
 
@@ -30,13 +29,14 @@ def contents(chatter: Chatter) -> list[str]:
     return [one["message"]["content"] for one in chatter.heard.all("message:received")]
 
 
+@at_bazaar
 async def test_a_hole_in_the_bus_is_filled_from_the_log_in_order(env: Environment, hub: str) -> None:
     ann = await (await env.chatter("Ann", hub)).connect()
     room = await env.group(ann.user)
     await ann.join(room)
     mute = mute_publisher(env)
     for content in ("lost 1", "lost 2"):
-        await mute.append(Draft(uuid7(), room, ann.user.person, content))
+        await mute.append(Draft(env.ctx(ann.user).new_id(), room, ann.user.person, content))
 
     await ann.send(room, "seen")
 
@@ -44,6 +44,7 @@ async def test_a_hole_in_the_bus_is_filled_from_the_log_in_order(env: Environmen
     assert contents(ann) == ["lost 1", "lost 2", "seen"]
 
 
+@at_bazaar
 async def test_an_edit_lost_by_the_bus_is_told_from_the_log(env: Environment, hub: str) -> None:
     ann = await (await env.chatter("Ann", hub)).connect()
     room = await env.group(ann.user)
@@ -101,6 +102,7 @@ async def test_whichever_bus_server_was_lost_for_a_moment_all_hubs_are_told_to_l
         await hub.stop()
 
 
+@at_bazaar
 async def test_join_with_since_gives_what_has_changed_and_with_limit_the_newest(env: Environment, hub: str) -> None:
     ann = await (await env.chatter("Ann", hub)).connect()
     room = await env.group(ann.user)
@@ -200,13 +202,16 @@ async def read_marks(reader: asyncio.StreamReader, until: str) -> list[str]:
     return marks
 
 
+@at_bazaar
 async def test_a_repeated_send_delivers_a_message_whose_hub_died_before_publishing(env: Environment, hub: str) -> None:
     ann = await (await env.chatter("Ann", hub)).connect()
     bob = await (await env.chatter("Bob", await env.hub())).connect()
     room = await env.group(ann.user, bob.user)
     await ann.join(room)
     await bob.join(room)
-    await mute_publisher(env).append(Draft(uuid7(), room, ann.user.person, "committed", client_id="one"))
+    await mute_publisher(env).append(
+        Draft(env.ctx(ann.user).new_id(), room, ann.user.person, "committed", client_id="one")
+    )
 
     assert (await ann.send(room, "committed", clientId="one"))["duplicate"] is True
 
@@ -215,10 +220,11 @@ async def test_a_repeated_send_delivers_a_message_whose_hub_died_before_publishi
         assert contents(someone) == ["committed"]
 
 
+@at_bazaar
 async def test_what_no_sign_tells_of_is_found_by_comparing_with_the_log(env: Environment, hub: str) -> None:
     ann = await (await env.chatter("Ann", hub)).connect()
     room = await env.group(ann.user)
     await ann.join(room)
-    await mute_publisher(env).append(Draft(uuid7(), room, ann.user.person, "unannounced"))
+    await mute_publisher(env).append(Draft(env.ctx(ann.user).new_id(), room, ann.user.person, "unannounced"))
     await ann.heard.next("message:received")
     assert contents(ann) == ["unannounced"]
