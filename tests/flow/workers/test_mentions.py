@@ -22,10 +22,11 @@ from core.work.context import User
 from realtime.gateway.limits import WEIGHTS
 from realtime.wire import EditMessage, SendMessage
 from tests.flow.api.conftest import Api
-from tests.flow.conftest import Environment
+from tests.flow.conftest import Environment, at_bazaar
 from tests.flow.workers.test_notifications import Recorder as Everything
 from tests.flow.workers.test_notifications import inbox, notify, say
 
+pytestmark = at_bazaar
 CROWD = 101
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -10,13 +11,13 @@ import pytest
 
 from core.base import clock
 from core.base.events import ConversationUpdated, Event, NotificationNew
-from core.base.ids import uuid7
 from core.base.publisher import Draft, Stored
 from core.chat import groups
 from core.messages import editing
 from core.notifications.notifications import notify_members, written_since
 from core.work.context import User
 from core.work.jobs import NotifyMembers
+from tests.bazaar.words import WORDS
 from tests.flow.api.conftest import Api, Caller
 from tests.flow.conftest import PATIENCE, Environment
 from workers.app import Worker
@@ -48,7 +49,9 @@ def recorder(env: Environment, monkeypatch: pytest.MonkeyPatch) -> Recorder:
 
 async def say(env: Environment, who: User, conversation_id: UUID, text: str, *mentions: User) -> Stored:
     ids = tuple(user.id for user in mentions)
-    return await env.publisher.append(Draft(uuid7(), conversation_id, who.person, text, mentions=ids))
+    return await env.publisher.append(
+        Draft(env.resources.ids.of(env.market), conversation_id, who.person, text, mentions=ids)
+    )
 
 
 async def notify(env: Environment, *conversation_ids: UUID) -> None:
@@ -56,8 +59,10 @@ async def notify(env: Environment, *conversation_ids: UUID) -> None:
 
 
 async def inbox(api: Api, env: Environment, who: User, **query: str) -> Any:
-    caller = Caller(api.client, access_token=env.token(who))
-    return (await caller.get("/notifications", **query)).body
+    caller = replace(api.anyone, access_token=env.token(who))
+    page = WORDS[env.market].answered((await caller.get("/notifications", **query)).body)
+    assert "error" not in page, page
+    return page if "notifications" in page else page | {"notifications": page["data"]}
 
 
 async def test_new_messages_are_one_unread_notification_that_follows_the_latest(

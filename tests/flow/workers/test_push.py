@@ -25,10 +25,11 @@ from core.work.context import User
 from core.work.jobs import NotifyMembers
 from core.work.notices import Notice
 from core.work.unit_of_work import unit_of_work
-from tests.flow.conftest import PATIENCE, Environment
+from tests.flow.conftest import PATIENCE, Environment, at_bazaar
 from workers import fcm, running
 from workers.app import Worker, open_worker
 
+pytestmark = at_bazaar
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 LATE = Notice("late", "Late", "{task} is late", "task")
 UNREGISTERED = {"message": "Requested entity was not found.", "details": [{"errorCode": "UNREGISTERED"}]}
