@@ -11,7 +11,7 @@ from core.base.events import NotificationChanged, NotificationNew, NotificationV
 from core.base.ids import FIRST_UUID7
 from core.base.paging import CursorPagination, CursorQuery, Position, cursor_pagination, page_of
 from core.base.publisher import Publisher
-from core.chat.conversation_updates import SMALL, tell
+from core.chat.conversation_updates import SMALL, publish_to
 from core.notifications.said import ENTITY_ID, IS_LEFT, MESSAGE, MOST_DELETED, SAID
 from core.platform.db import Many, One, Pool, Run, Scalar, found
 from core.work.context import Ctx
@@ -247,7 +247,7 @@ async def notify_members(db: Pool, publisher: Publisher, conversation_ids: Seque
         if folded := await FOLD_MESSAGES(db, chunk, clock.now()):
             for view in await VIEWS(db, [row.id for row in folded]):
                 publisher.of(view.market).emit([view.user_id], announcement(view))
-            await tell(db, publisher, [row.conversation_id for row in folded], [row.user_id for row in folded])
+            await publish_to(db, publisher, [row.conversation_id for row in folded], [row.user_id for row in folded])
             going_out += [row.id for row in folded if row.goes_out]
     return going_out
 

@@ -41,7 +41,7 @@ async def next_of(socket: WebSocket) -> str:
 
 
 @at_bazaar
-async def test_who_catches_up_in_the_turn_in_which_something_is_said_hears_it_once(
+async def test_a_message_sent_in_the_turn_of_a_catch_up_is_delivered_once(
     env: Environment, hub: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is said waits for the end of the turn, and is in memory already for those who catch up."""

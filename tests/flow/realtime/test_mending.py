@@ -12,7 +12,8 @@ from cli.embedded.redis import embedded_redis
 from config.settings import Settings
 from core.base.publisher import Draft
 from core.platform.observability.metrics import Metrics
-from realtime.bus.bus import EVERYBODY, Bus, Delivery, Kind
+from realtime.bus.bus import Bus
+from realtime.bus.deliveries import EVERYBODY, Delivery, Kind
 from realtime.log import message_log
 from realtime.publishing.publisher import Publisher
 from tests.flow.conftest import PATIENCE, Chatter, Environment, at_bazaar, open_environment, without_limits
@@ -45,7 +46,7 @@ async def test_a_hole_in_the_bus_is_filled_from_the_log_in_order(env: Environmen
 
 
 @at_bazaar
-async def test_an_edit_lost_by_the_bus_is_told_from_the_log(env: Environment, hub: str) -> None:
+async def test_an_edit_lost_by_the_bus_is_delivered_from_the_log(env: Environment, hub: str) -> None:
     ann = await (await env.chatter("Ann", hub)).connect()
     room = await env.group(ann.user)
     await ann.join(room)
@@ -63,7 +64,7 @@ async def test_an_edit_lost_by_the_bus_is_told_from_the_log(env: Environment, hu
     assert contents(ann) == ["first", "second"]
 
 
-async def test_without_redis_messages_are_stored_and_told_on_their_hub_and_reach_others_by_the_log(
+async def test_without_redis_messages_are_stored_delivered_on_their_hub_and_reach_others_by_the_log(
     settings: Settings, tmp_path: Path
 ) -> None:
     with embedded_redis(tmp_path / "redis") as server:
@@ -84,7 +85,7 @@ async def test_without_redis_messages_are_stored_and_told_on_their_hub_and_reach
             assert contents(bob) == ["over the bus", "over the log"]
 
 
-async def test_whichever_bus_server_was_lost_for_a_moment_all_hubs_are_told_to_look_at_the_log(tmp_path: Path) -> None:
+async def test_losing_any_bus_server_for_a_moment_makes_all_hubs_resync_with_the_log(tmp_path: Path) -> None:
     with embedded_redis(tmp_path / "one") as one, embedded_redis(tmp_path / "two") as two:
         urls = [one.url, two.url]
         heard: asyncio.Queue[Delivery] = asyncio.Queue()
@@ -116,7 +117,7 @@ async def test_join_with_since_gives_what_has_changed_and_with_limit_the_newest(
     assert (await ann.join(room))["messages"] == []
 
 
-async def test_what_a_join_gives_is_bounded_by_its_size_and_what_does_not_fit_is_told_as_more(
+async def test_a_join_answer_is_bounded_in_size_and_says_that_there_is_more(
     env: Environment, hub: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ann = await (await env.chatter("Ann", hub)).connect()
@@ -221,7 +222,7 @@ async def test_a_repeated_send_delivers_a_message_whose_hub_died_before_publishi
 
 
 @at_bazaar
-async def test_what_no_sign_tells_of_is_found_by_comparing_with_the_log(env: Environment, hub: str) -> None:
+async def test_a_loss_without_any_sign_is_found_by_comparing_with_the_log(env: Environment, hub: str) -> None:
     ann = await (await env.chatter("Ann", hub)).connect()
     room = await env.group(ann.user)
     await ann.join(room)

@@ -91,7 +91,7 @@ async def test_new_messages_are_one_unread_notification_that_follows_the_latest(
     assert (await inbox(api, env, ann))["notifications"] == [], "not of one's own messages"
 
 
-async def test_sockets_are_told_the_notification_and_the_state_of_the_conversation(
+async def test_sockets_receive_the_notification_and_the_state_of_the_conversation(
     env: Environment, recorder: Recorder
 ) -> None:
     (ann, _), (bob, _) = await env.person("Ann"), await env.person("Bob")
@@ -107,7 +107,9 @@ async def test_sockets_are_told_the_notification_and_the_state_of_the_conversati
     assert update[1] == ConversationUpdated(group, 2, 2, second.id, second.sent_at, "second", ann.person)
 
 
-async def test_the_same_state_is_told_once_however_often_the_job_runs(env: Environment, recorder: Recorder) -> None:
+async def test_the_same_state_is_published_once_however_often_the_job_runs(
+    env: Environment, recorder: Recorder
+) -> None:
     (ann, _), (bob, _) = await env.person("Ann"), await env.person("Bob")
     group = await env.group(ann, bob)
     await say(env, ann, group, "hello")
@@ -117,7 +119,7 @@ async def test_the_same_state_is_told_once_however_often_the_job_runs(env: Envir
     assert recorder.notified() == [bob.id]
 
 
-async def test_what_has_been_read_is_not_told_and_no_longer_unread(
+async def test_read_messages_are_not_notified_and_no_longer_unread(
     api: Api, env: Environment, recorder: Recorder
 ) -> None:
     (ann, _), (bob, token) = await env.person("Ann"), await env.person("Bob")
@@ -226,7 +228,7 @@ async def test_what_the_list_says_of_new_messages_follows_edits_and_deletions(
     assert "first" not in str(await env.resources.db.fetch("select message, wording from notifications"))
 
 
-async def test_what_is_told_of_a_conversation_is_gone_from_the_list_of_who_has_left_it(
+async def test_notifications_of_a_conversation_leave_the_list_of_users_who_left_it(
     api: Api, env: Environment, recorder: Recorder
 ) -> None:
     (ann, _), (bob, _) = await env.person("Ann"), await env.person("Bob")

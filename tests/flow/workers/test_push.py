@@ -255,7 +255,7 @@ async def test_an_invalid_service_account_file_is_reported(
             pass
 
 
-async def test_without_the_extra_its_name_is_told(env: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_the_extra_the_error_names_it(env: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
     def lacks(*_: object) -> str:
         raise NotImplementedError
 

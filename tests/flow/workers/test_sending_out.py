@@ -98,7 +98,7 @@ async def test_users_choose_mails_that_are_not_usual(env: Environment, mailbox: 
     assert (await mailbox.next())["Subject"] == "Quiet - Bazaar"
 
 
-async def test_who_wants_none_in_the_list_has_none_there_and_is_not_told_but_is_mailed(
+async def test_with_in_app_off_a_notification_is_mailed_but_neither_listed_nor_emitted(
     env: Environment, recorder: Recorder, mailbox: Mailbox, worker: Worker
 ) -> None:
     ann, _ = await env.person("Ann")
@@ -109,7 +109,7 @@ async def test_who_wants_none_in_the_list_has_none_there_and_is_not_told_but_is_
     assert recorder.notified() == []
 
 
-async def test_who_wants_none_at_all_has_no_row(env: Environment) -> None:
+async def test_without_any_channel_no_notification_is_stored(env: Environment) -> None:
     ann, _ = await env.person("Ann")
     await choose_of(env, ann, QUIET, inApp=False)
     await notify(env, ann, QUIET)
