@@ -7,7 +7,8 @@ from uuid import UUID
 
 from bench.capacity import Load
 from core.platform.observability.metrics import Metrics
-from realtime.bus.bus import Bus, conversation_channel
+from realtime.bus.bus import Bus
+from realtime.bus.deliveries import conversation_channel
 
 SAMPLE = 20_000  # conversations; counts are scaled up
 SEED = 20261121

@@ -14,7 +14,8 @@ from core.market.market import Marketplace
 from core.platform.observability.metrics import Metrics
 from core.work.context import Resources
 from realtime import browser_client, wire
-from realtime.bus.bus import ADMIN_REQUESTS, EVERYBODY, Bus
+from realtime.bus.bus import Bus
+from realtime.bus.deliveries import ADMIN_REQUESTS, EVERYBODY
 from realtime.dialect.encoders import Encoders
 from realtime.engine import endpoints
 from realtime.engine.acceptor import Acceptor

@@ -24,7 +24,7 @@ from core import reports
 from core.base import clock
 from core.base.errors import AppError
 from core.base.publisher import Publisher
-from core.chat.conversation_updates import tell_senders
+from core.chat.conversation_updates import publish_to_senders
 from core.files.tidying import tidy_files
 from core.market.market import PeriodicTask
 from core.messages.search import START, store_missing, store_words
@@ -279,7 +279,7 @@ class Worker:
     async def _notify_members(self, job: NotifyMembers) -> None:
         conversation_ids = [UUID(id) for id in job.conversation_ids]
         await self._notify(conversation_ids)
-        await tell_senders(self._resources, self._publisher, conversation_ids)
+        await publish_to_senders(self._resources, self._publisher, conversation_ids)
         if self._searched:
             await self._resources.jobs.enqueue(StoreWords(job.conversation_ids))
 

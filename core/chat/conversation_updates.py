@@ -85,7 +85,7 @@ SENDERS = Many(
 )
 
 
-async def tell(
+async def publish_to(
     resources: Resources, publisher: Publisher, conversation_ids: Sequence[UUID], user_ids: Sequence[UUID]
 ) -> Sequence[Listed]:
     """Send each of these users the conversation at the same index, and return what their lists say of it."""
@@ -95,21 +95,21 @@ async def tell(
     return rows
 
 
-async def tell_senders(resources: Resources, publisher: Publisher, conversation_ids: Sequence[UUID]) -> None:
+async def publish_to_senders(resources: Resources, publisher: Publisher, conversation_ids: Sequence[UUID]) -> None:
     """Update the other devices of the latest sender of each conversation, who has read it by sending."""
     rows = await SENDERS(resources.db, list(conversation_ids))
-    await tell_readers(resources, publisher, [row.conversation_id for row in rows], [row.user_id for row in rows])
+    await publish_to_readers(resources, publisher, [row.conversation_id for row in rows], [row.user_id for row in rows])
 
 
-async def tell_readers(
+async def publish_to_readers(
     resources: Resources, publisher: Publisher, conversation_ids: Sequence[UUID], user_ids: Sequence[UUID]
 ) -> None:
     """Update the other devices of each of these users, who has read on in the conversation at the same index."""
-    for row in await tell(resources, publisher, conversation_ids, user_ids):
+    for row in await publish_to(resources, publisher, conversation_ids, user_ids):
         publisher.of(row.market).emit([row.user_id], NotificationChanged(conversation_id=row.conversation_id))
 
 
-async def tell_changed(ctx: Ctx, conversation_id: UUID, seq: int, *, deleted: bool) -> None:
+async def publish_change(ctx: Ctx, conversation_id: UUID, seq: int, *, deleted: bool) -> None:
     """Update the lists of all members that show an edited or deleted message."""
     rows = await OF_MEMBERS(ctx.db, conversation_id, seq)
     if len(rows) > SMALL:

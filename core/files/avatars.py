@@ -58,7 +58,7 @@ async def change_person(
     """
     before = found(await PERSON(work.db, ctx.user.id), errors.SESSION_ENDED.error())
     picture = before.avatar_url
-    if url is not UNSET and url != picture:
+    if url is not UNSET:
         await detach(work, before.id)
         picture = await _attach(ctx, work, url) if url else None
     person = Person(before.id, before.name if name is UNSET else name, picture)

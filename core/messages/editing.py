@@ -9,7 +9,7 @@ from msgspec import UNSET, UnsetType
 
 from core.base import errors
 from core.base.events import Message, MessageDeleted, MessageEdited
-from core.chat.conversation_updates import tell_changed
+from core.chat.conversation_updates import publish_change
 from core.chat.membership import LOCK, require_member, require_members, require_open
 from core.messages import changes, history, mentions
 from core.messages.changes import change_of
@@ -96,7 +96,7 @@ async def edit(
     message = await history.get(ctx, conversation_id, id)
     if change.differs:
         ctx.publisher.changed(conversation_id, change.version, MessageEdited(message, conversation_id))
-        await tell_changed(ctx, conversation_id, change.seq, deleted=False)
+        await publish_change(ctx, conversation_id, change.seq, deleted=False)
     return message
 
 
@@ -111,7 +111,7 @@ async def delete(ctx: Ctx, conversation_id: UUID, id: UUID) -> MessageDeleted:
     event = MessageDeleted(conversation_id, id, change.seq, change.version)
     if change.differs:
         ctx.publisher.changed(conversation_id, change.version, event)
-        await tell_changed(ctx, conversation_id, change.seq, deleted=True)
+        await publish_change(ctx, conversation_id, change.seq, deleted=True)
     return event
 
 

@@ -6,7 +6,7 @@ import msgspec
 
 from core.base import errors
 from core.base.events import ConversationRead
-from core.chat.conversation_updates import tell_readers
+from core.chat.conversation_updates import publish_to_readers
 from core.chat.membership import require_member
 from core.platform.db import Many
 from core.work.context import Ctx
@@ -67,7 +67,7 @@ async def mark_read(ctx: Ctx, conversation_id: UUID, message_id: UUID) -> int:
     seq = position(mark)
     if mark.moved:
         ctx.publisher.signal(conversation_id, ConversationRead(conversation_id, ctx.user.id, message_id, seq))
-        await tell_readers(ctx.resources, ctx.publisher, [conversation_id], [ctx.user.id])
+        await publish_to_readers(ctx.resources, ctx.publisher, [conversation_id], [ctx.user.id])
     return seq
 
 

@@ -11,7 +11,7 @@ from core.base.events import NotificationChanged, NotificationNew, NotificationV
 from core.base.ids import FIRST_UUID7
 from core.base.paging import CursorPagination, CursorQuery, Position, cursor_pagination, page_of
 from core.base.publisher import Publisher
-from core.chat.conversation_updates import SMALL, tell
+from core.chat.conversation_updates import SMALL, publish_to
 from core.notifications.said import ENTITY_ID, IS_LEFT, MESSAGE, MOST_DELETED, SAID
 from core.platform.db import Many, One, Pool, Run, Scalar, found
 from core.text.wording import PREVIEW
@@ -250,7 +250,9 @@ async def notify_members(resources: Resources, publisher: Publisher, conversatio
             views = await VIEWS(resources.db, [row.id for row in folded])
             for view in resources.sealing.opened(views, "message", PREVIEW):
                 publisher.of(view.market).emit([view.user_id], announcement(view))
-            await tell(resources, publisher, [row.conversation_id for row in folded], [row.user_id for row in folded])
+            await publish_to(
+                resources, publisher, [row.conversation_id for row in folded], [row.user_id for row in folded]
+            )
             going_out += [row.id for row in folded if row.goes_out]
     return going_out
 

@@ -12,7 +12,7 @@ from core.base.events import ConversationRead
 from core.base.ids import uuid7
 from core.base.publisher import Stored
 from core.chat import groups
-from core.chat.conversation_updates import tell_readers
+from core.chat.conversation_updates import publish_to_readers
 from core.chat.unread import GONE
 from core.market.market import Marketplace, SocketEvent
 from core.messages import editing, reactions, sync
@@ -192,7 +192,7 @@ class Handlers:
 
     async def _notify_readers(self, readers: list[tuple[UUID, UUID]]) -> Sequence[None]:
         ids, users = zip(*dict.fromkeys(readers), strict=True)
-        await tell_readers(self._resources, self._publisher, ids, users)
+        await publish_to_readers(self._resources, self._publisher, ids, users)
         return [None] * len(readers)
 
     def _marked(self, reply: Reply, mark: ReadMark | errors.AppError) -> None:

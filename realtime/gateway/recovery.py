@@ -71,7 +71,7 @@ class Recalled(msgspec.Struct, frozen=True):
 class _Gone(msgspec.Struct, frozen=True):
     """What a hub hands over: how far a slow socket got (seq and version by conversation), and which message it may repeat."""
 
-    away: dict[str, tuple[int, int]]
+    lagging: dict[str, tuple[int, int]] = msgspec.field(name="away")  # as previous versions call it in Redis
     unheard: str | None = None
 
 
@@ -120,11 +120,11 @@ class Recovery:
         """Hand over the state of a socket whose connection is gone: the stamps of its rooms, and where it was slow."""
         if not client.rooms:
             return
-        away = {room.key.hex(): room.away[client.session] for room in client.away()}
+        lagging = {room.key.hex(): room.lagging[client.session] for room in client.lagging_rooms()}
         if not self._exporting:
             asyncio.get_running_loop().call_soon(self._export)  # once for all that go in this turn
         self._exporting.update(dict.fromkeys(client.rooms.values()))
-        gone = _Gone(away, repeats.unheard(client))
+        gone = _Gone(lagging, repeats.unheard(client))
         self._bus.store((b"SET", _gone_key(client.id), _encode(gone), b"EX", KEPT_SECONDS))
 
     def _export(self) -> None:
@@ -160,8 +160,8 @@ class Recovery:
         known: dict[bytes, Known] = {}
         for room, stamps in zip(rooms, exported, strict=True):
             known[room] = _from(joined[room], _decode_stamps(stamps) if stamps else None, stamp, moment)
-            if away := gone.away.get(room.hex()):
-                known[room] = (_later(joined[room], Place(*away)), None)
+            if place := gone.lagging.get(room.hex()):
+                known[room] = (_later(joined[room], Place(*place)), None)
         return Recalled(known, unheard)
 
     async def _handed_over(self, socket: str) -> _Gone | None:

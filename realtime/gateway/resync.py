@@ -45,7 +45,7 @@ class Resync:
         self._recovery.came(client, {room.key: place for room, place in places or ()})
         for room, place in places or ():
             client.rooms[room.key] = room
-            room.away[client.session] = (place.seq, place.version)
+            room.lagging[client.session] = (place.seq, place.version)
         self.catch_up(client)
 
     async def _unheard(self, user: User, pid: str, recalled: Recalled, places: list[tuple[Room, Place]]) -> str | None:
@@ -72,22 +72,22 @@ class Resync:
         if client.user_key not in room.members:
             client.leave(room)
             raise errors.NOT_A_MEMBER.error()
-        is_new = client.session not in room.sockets and client.session not in room.away
+        is_new = client.session not in room.sockets and client.session not in room.lagging
         if is_new and client.rooms.get(room.key) is room:
             room.enter(client, seq, version)
             self.catch_up(client)
 
     def catch_up(self, client: Client) -> None:
         """Page to a slow client what it has missed, then deliver its rooms live again."""
-        if not client.catching_up and client.away():
+        if not client.catching_up and client.lagging_rooms():
             client.catching_up = True
             self._tasks.spawn(self._catch_up(client))
 
     async def _catch_up(self, client: Client) -> None:
         try:
-            while not client.session.behind and (away := client.away()):
-                await self._page(client, away[0])
-            if not client.away():
+            while not client.session.behind and (lagging := client.lagging_rooms()):
+                await self._page(client, lagging[0])
+            if not client.lagging_rooms():
                 client.emit_raw(
                     self._rooms.stamps.alone(client.space.encoder)
                 )  # it has received all that was paged to it
@@ -103,7 +103,7 @@ class Resync:
 
     async def _page(self, client: Client, room: Room) -> None:
         """Send one page of a room, or re-enter it: in the very loop turn in which nothing is missing."""
-        seq, version = room.away[client.session]
+        seq, version = room.lagging[client.session]
         until = room.flushed[1]
         if client.user_key not in room.members:
             client.leave(room)
@@ -111,7 +111,7 @@ class Resync:
             room.enter(client, seq, version)
         else:
             page = await self._log.changes(room.id, version, until, room.encoder)
-            if client.session in room.away:
+            if client.session in room.lagging:
                 client.emit_raw(b"".join(room.encoder.event(event_of(message, seq)) for message in page.messages))
                 seq = max([seq, *(message.seq for message in page.messages)])
-                room.away[client.session] = (seq, until if page.complete else page.messages[-1].version)
+                room.lagging[client.session] = (seq, until if page.complete else page.messages[-1].version)

@@ -12,7 +12,8 @@ from config.settings import Settings
 from core.limits.away import REDIS_AWAY
 from core.platform.observability.metrics import Metrics
 from core.work.context import Resources
-from realtime.bus.bus import ADMIN_REQUESTS, Bus, Delivery, Kind, replies_channel
+from realtime.bus.bus import Bus
+from realtime.bus.deliveries import ADMIN_REQUESTS, Delivery, Kind, replies_channel
 from realtime.operations.admin_protocol import AdminReply, AdminRequest, Seen
 from realtime.operations.process_status import HubStatus, read_hubs
 

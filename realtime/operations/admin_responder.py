@@ -8,7 +8,8 @@ from uuid import UUID
 import msgspec
 
 from core.limits.address import masked
-from realtime.bus.bus import Bus, Delivery, Kind, replies_channel
+from realtime.bus.bus import Bus
+from realtime.bus.deliveries import Delivery, Kind, replies_channel
 from realtime.operations.admin_protocol import (
     AdminReply,
     AdminRequest,
@@ -81,7 +82,7 @@ class AdminResponder:
             flushed_version=room.flushed[1],
             held=len(room.held),
             sockets=len(room.sockets),
-            behind=len(room.away),
+            behind=len(room.lagging),
             trace=trace,
             members=[self._member(room, user_id) for user_id in here],
         )
@@ -91,7 +92,7 @@ class AdminResponder:
         if room is None:
             return MemberSeen(user_id, len(clients), joined=0, behind=False, seq=0, version=0)
         live = [room.flushed for client in clients if client.session in room.sockets]
-        slow = [room.away[client.session] for client in clients if client.session in room.away]
+        slow = [room.lagging[client.session] for client in clients if client.session in room.lagging]
         seq, version = max([*live, *slow], default=(0, 0))
         return MemberSeen(user_id, len(clients), len(live) + len(slow), bool(slow) and not live, seq, version)
 

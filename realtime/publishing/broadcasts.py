@@ -11,7 +11,8 @@ from typing import Final
 from core import broadcasts
 from core.market.market import Marketplace
 from core.platform.db import UNAVAILABLE_ERRORS, Pool
-from realtime.bus.bus import Bus, market_channel
+from realtime.bus.bus import Bus
+from realtime.bus.deliveries import market_channel
 from realtime.concurrency.periodic import Periodic
 from realtime.concurrency.tasks import Tasks
 from realtime.dialect.encoders import Encoders

@@ -24,14 +24,14 @@ from core.limits.away import REDIS_AWAY
 from core.market.market import Marketplace
 from core.work.context import Resources
 from core.work.jobs import NotifyMembers
-from realtime.bus.bus import (
+from realtime.bus.bus import Bus
+from realtime.bus.deliveries import (
     EVERYBODY,
     FORGOTTEN,
     MEMBERS_CHANGED,
     NOBODY,
     TYPES,
     USER_CHANGED,
-    Bus,
     Kind,
     conversation_channel,
     market_channel,

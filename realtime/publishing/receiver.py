@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from realtime.bus.bus import FORGOTTEN, MEMBERS_CHANGED, TYPES, USER_CHANGED, Delivery, Kind
+from realtime.bus.deliveries import FORGOTTEN, MEMBERS_CHANGED, TYPES, USER_CHANGED, Delivery, Kind
 from realtime.rooms.delivery_trace import Source
 from realtime.rooms.rooms import Rooms
 from realtime.rooms.users import Users
@@ -64,13 +64,13 @@ class BusReceiver:
     def resync(self, conversation: bytes) -> None:
         """Compare a conversation with the log; without a key, all conversations of this hub."""
         if conversation:
-            self._rooms.mend(conversation)
+            self._rooms.repair(conversation)
         else:
             self.resync_all()
 
     def resync_all(self) -> None:
         """Compare everything with the database: events may have been lost in either direction."""
-        self._rooms.mend_all()
+        self._rooms.repair_all()
         self._recheck_logins()
         self.broadcast()
 

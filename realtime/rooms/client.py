@@ -117,11 +117,11 @@ class Client(Socket):
         """Leave the live delivery of all rooms: a slow client costs two numbers for each room, not its missed messages."""
         for room in self.rooms.values():
             if room.sockets.pop(self.session, None):
-                room.away[self.session] = room.flushed
+                room.lagging[self.session] = room.flushed
 
-    def away(self) -> list[Room]:
+    def lagging_rooms(self) -> list[Room]:
         """Return the rooms in which it has to catch up."""
-        return [room for room in self.rooms.values() if self.session in room.away]
+        return [room for room in self.rooms.values() if self.session in room.lagging]
 
     def on_caught_up(self) -> None:
         self._gateway.caught_up(self)
@@ -173,7 +173,7 @@ class Client(Socket):
         """Stop receiving a conversation."""
         self.rooms.pop(room.key, None)
         room.sockets.pop(self.session, None)
-        room.away.pop(self.session, None)
+        room.lagging.pop(self.session, None)
 
 
 class Reply:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from core.base import errors
 from core.chat.rooms import RoomState
-from realtime.bus.bus import NOBODY
+from realtime.bus.deliveries import NOBODY
 from realtime.dialect.encoder import CORE, Encoder
 from realtime.engine.session import Session
 
@@ -29,7 +29,6 @@ class Room:
 
     __slots__ = (
         "awake",
-        "away",
         "closed_at",
         "dirty",
         "encoder",
@@ -41,6 +40,7 @@ class Room:
         "ids",
         "is_blocked",
         "key",
+        "lagging",
         "mailbox",
         "market",
         "members",
@@ -68,7 +68,9 @@ class Room:
         self.members: dict[bytes, int] = {}  # by user key, how far each has read
         self.ids: dict[bytes, UUID] = {}  # of small rooms: making an id of a key costs a microsecond each
         self.sockets: dict[Session, Client] = {}
-        self.away: dict[Session, tuple[int, int]] = {}  # slow sockets, with the seq and version that they have received
+        self.lagging: dict[
+            Session, tuple[int, int]
+        ] = {}  # slow sockets, with the seq and version that they have received
         self.frames: list[bytes] = []
         self.held: dict[int, tuple[bytes, bytes]] = {}
         self.signals: dict[tuple[bytes, bool], bytes] = {}
@@ -113,14 +115,14 @@ class Room:
         return [session for session, client in self.sockets.items() if client.user_key != user_key]
 
     def enter(self, client: "Client", seq: int, version: int) -> None:
-        """Deliver live to a client that has received all up to `version`; it stays away while it misses something.
+        """Deliver live to a client that has received all up to `version`; it stays in `lagging` while it misses something.
 
         Frames that wait for the end of the turn will reach it, so only what has been flushed can be missed.
         """
         if version < self.flushed[1] or client.session.behind:
-            self.away[client.session] = (seq, version)
+            self.lagging[client.session] = (seq, version)
         else:
-            self.away.pop(client.session, None)
+            self.lagging.pop(client.session, None)
             self.sockets[client.session] = client
 
     def wake(self, market: str, encoder: Encoder, seq: int, version: int) -> None:

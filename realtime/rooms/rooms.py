@@ -9,7 +9,8 @@ from uuid import UUID
 from core.base import errors
 from core.chat.rooms import MEMBERSHIPS, ROOM_MEMBERS, ROOM_STATES, RoomState
 from core.platform.db import Pool
-from realtime.bus.bus import NOBODY, Bus, conversation_channel
+from realtime.bus.bus import Bus
+from realtime.bus.deliveries import NOBODY, conversation_channel
 from realtime.concurrency.batch import Batch
 from realtime.concurrency.periodic import Periodic
 from realtime.dialect.encoders import Encoders
@@ -44,7 +45,7 @@ class Rooms:
         self.trace = DeliveryTrace()
         self._rooms: dict[bytes, Room] = {}
         self._waking = Batch(self._wake)
-        self._mending = Batch(self._mend)
+        self._repairs = Batch(self._repair)
         self._reloading = Batch(self._reload)
         self._admitting = Batch(self._admit)
         self._dirty: list[Room] = []
@@ -150,16 +151,16 @@ class Rooms:
         else:
             self._outdated.add(room.key)  # retried by the next sweep
 
-    def mend(self, key: bytes) -> None:
+    def repair(self, key: bytes) -> None:
         """Compare a room with the log: events may have been lost."""
         room = self._rooms.get(key)
         if room and room.awake:
-            self._mending.add(room, lambda _answer: None)
+            self._repairs.add(room, lambda _answer: None)
 
-    def mend_all(self) -> None:
+    def repair_all(self) -> None:
         """Compare every room with the log."""
         for key in list(self._rooms):
-            self.mend(key)
+            self.repair(key)
 
     # waking
 
@@ -251,9 +252,9 @@ class Rooms:
         for room in with_gaps:
             if room.held:
                 self.gaps += 1
-                self._mending.add(room, lambda _answer: None)
+                self._repairs.add(room, lambda _answer: None)
 
-    async def _mend(self, rooms: list[Room]) -> Sequence[None]:
+    async def _repair(self, rooms: list[Room]) -> Sequence[None]:
         by_id = {room.id: room for room in rooms}
         for state in await ROOM_STATES(self._db, list(by_id)):
             by_id[state.id].update(state)
@@ -289,14 +290,14 @@ class Rooms:
     async def _sweep(self) -> None:
         for key in list(self._rooms):
             if not self._bus.hears(conversation_channel(key)):
-                self.mend(key)
+                self.repair(key)
         self._compare_some()
         for key in list(self._outdated):
             self.members_changed(key)
         now, moment = asyncio.get_running_loop().time(), time()
         for room in list(self._rooms.values()):
             forget_old(room, moment)
-            if room.wanted or room.sockets or room.away or not room.awake:
+            if room.wanted or room.sockets or room.lagging or not room.awake:
                 room.wanted = False
                 room.idle_since = now
             elif now - room.idle_since > IDLE_SECONDS:
@@ -308,5 +309,5 @@ class Rooms:
             self._uncompared = list(self._rooms)
         some = max(COMPARED, len(self._rooms) // SWEEPS_AROUND)
         for key in self._uncompared[-some:]:
-            self.mend(key)
+            self.repair(key)
         del self._uncompared[-some:]

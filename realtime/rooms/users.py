@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator
 
 from core.work.context import User
-from realtime.bus.bus import NOBODY, Bus, user_channel
+from realtime.bus.bus import Bus
+from realtime.bus.deliveries import NOBODY, user_channel
 from realtime.engine.outbox import Outbox
 from realtime.engine.socketio.packets import namespace_of
 from realtime.rooms.client import Client

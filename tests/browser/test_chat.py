@@ -142,7 +142,7 @@ def test_a_notification_is_gone_when_it_or_its_message_is_read(demo: Visit) -> N
     expect(badge).to_be_hidden()
 
 
-def test_whoever_leaves_is_shown_as_gone(demo: Visit) -> None:
+def test_a_user_who_leaves_is_shown_as_offline(demo: Visit) -> None:
     demo.talent.press("Account")
     demo.talent.press("Log out")
     expect(demo.creator.head).to_contain_text("Last seen")

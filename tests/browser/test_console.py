@@ -253,7 +253,9 @@ def test_while_the_first_redis_is_away_it_is_named_and_the_hubs_stay_as_they_wer
     console.forgive("503 (Service Unavailable)")
 
 
-def test_why_she_did_not_get_it_is_found_from_her_name(console: Console, scene: Scene, told: list[str]) -> None:
+def test_a_missing_delivery_is_explained_by_the_name_of_the_user(
+    console: Console, scene: Scene, told: list[str]
+) -> None:
     console.open()
     console.page.get_by_role("link", name="Find").click()
     console.page.get_by_label("User, conversation or message").fill("sam sl")

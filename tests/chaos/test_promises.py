@@ -89,7 +89,7 @@ def test_a_repeat_with_another_answer_is_doubled(run: Run) -> None:
     assert run.found() == ["doubled"]
 
 
-def test_a_live_message_told_twice_in_one_connection_is_out_of_order(run: Run) -> None:
+def test_a_message_delivered_twice_on_one_connection_is_out_of_order(run: Run) -> None:
     run.bob.lines.append(heard(5))
     assert "order" in run.found()
 
@@ -124,7 +124,7 @@ def test_a_hole_in_what_came_live_is_found_even_if_it_was_filled_later(run: Run,
     assert run.found() == ["hole"]
 
 
-def test_a_message_that_was_told_but_never_stored_is_a_phantom(run: Run) -> None:
+def test_a_message_delivered_but_never_stored_is_a_phantom(run: Run) -> None:
     run.bob.lines.append(heard(6))
     assert "phantom" in run.found()
 

@@ -43,7 +43,7 @@ async def test_a_websocket_opens_a_session(client: Client) -> None:
         ("HEAD", "EIO=4&transport=polling", 2),
     ],
 )
-async def test_a_bad_request_is_told_what_is_wrong(calm: Client, method: str, query: str, code: int) -> None:
+async def test_a_bad_request_gets_the_reason(calm: Client, method: str, query: str, code: int) -> None:
     status, text = await calm.request(method, query)
     assert status == 400
     if method != "HEAD":

@@ -16,7 +16,7 @@ from core.accounts import credentials, email_changes, identity, logins, sessions
 from core.accounts.phones import accounts
 from core.base.clock import now
 from core.base.ids import uuid7
-from core.chat import blocking, blocks, conversations, groups, invitations, membership, mutes, rooms
+from core.chat import blocking, blocks, conversations, groups, invitation_lists, membership, mutes, rooms
 from core.files import table as files
 from core.messages import catchup, editing, history, mentions, sync
 from core.notifications import deliveries, notifications
@@ -178,7 +178,7 @@ HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
     (membership.STANDING, (CONVERSATION, USER, "onswift"), {"conversations_pkey", "members_pkey"}),
     (groups.KNOWN, (USER, [UUID(int=n) for n in range(2, 102)], CONVERSATION), {"members_user", "members_pkey"}),
     (projects.COLLEAGUES, (USER, [UUID(int=2)]), {"projects_creator", "project_team_user", "projects_pkey"}),
-    (invitations.LIST_OF_USER, (USER, 20, 0, USER), {"invitations_user", "members_pkey"}),
+    (invitation_lists.LIST_OF_USER, (USER, 20, 0, USER), {"invitations_user", "members_pkey"}),
     (
         groups.REFUSED,
         (CONVERSATION, [UUID(int=n) for n in range(2, 102)], MOMENT, USER),
@@ -186,7 +186,7 @@ HOT: list[tuple[Query, tuple[object, ...], set[str]]] = [
     ),
     (projects.HAS_LEFT, (CONVERSATION, USER, MOMENT), {"project_team_project_id_user_id_key"}),
     (
-        invitations.LIST_OF_GROUP,
+        invitation_lists.LIST_OF_GROUP,
         (CONVERSATION, 20, 0, UUID(int=2**128 - 1)),
         {"invitations_conversation_id_user_id_key"},
     ),

@@ -84,7 +84,7 @@ async def test_all_migrations_together_are_the_schema(postgres: Server, from_sch
         "create function f() returns int language sql return 1",
     ],
 )
-async def test_a_difference_is_noticed(from_schema: asyncpg.Connection, change: str) -> None:
+async def test_a_change_of_the_schema_fails_the_comparison(from_schema: asyncpg.Connection, change: str) -> None:
     before = await catalog(from_schema)
     await from_schema.execute(change)
     assert await catalog(from_schema) != before

@@ -39,6 +39,7 @@ from tests.policies import ChangePolicy, changing, with_policy
 PATIENCE = 20.0
 MARKETS = [with_policy(onswift.MARKETPLACE, messages=Rate("messages", 30, 60))]
 BAZAAR = [with_policy(bazaar.MARKETPLACE, messages=Rate("messages", 30, 60))]
+ROLES = {"onswift": "creator", "bazaar": "seller"}  # of those for whom a test names none
 # For tests of what all marketplaces do: they run over OnSwift, and over the one that differs from it in all respects.
 over_markets = pytest.mark.parametrize("env", ["onswift", "bazaar"], indirect=True)
 # For what OnSwift does not have, or does as all do.
@@ -148,8 +149,9 @@ class Environment:
         self.hubs.append(hub)
         return url
 
-    async def person(self, name: str, role: str = "creator") -> tuple[User, str]:
+    async def person(self, name: str, role: str = "") -> tuple[User, str]:
         """Sign someone up, log them in and return them with an access token."""
+        role = role or ROLES[self.market]
         id = self.resources.ids.of(self.market)
         user = User(id, self.market, role, f"{uuid7()}@example.com", uuid7(), Person(UUID(int=0), name))
         user = User(user.id, user.market, role, user.email, user.session_id, Person(user.id, name))
@@ -165,7 +167,7 @@ class Environment:
         claims = Access(user.id, user.email, user.role, user.market, user.session_id, **expiry(now(), lifetime))
         return self.resources.keys.sign(claims)
 
-    async def chatter(self, name: str, url: str, role: str = "creator") -> Chatter:
+    async def chatter(self, name: str, url: str, role: str = "") -> Chatter:
         """Return someone new with a client that is not connected yet."""
         user, token = await self.person(name, role)
         chatter = Chatter(user, token, url)
@@ -231,6 +233,7 @@ async def env(
     mark = request.node.get_closest_marker("market")
     market: str = getattr(request, "param", mark.args[0] if mark else "onswift")
     if market == "bazaar":
+        settings = msgspec.structs.replace(settings, marketplaces=(market,))
         await with_bazaar(settings)
         monkeypatch.setitem(ALL, market, bazaar.MARKETPLACE)
     async with open_environment(settings, market) as env:

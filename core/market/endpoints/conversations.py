@@ -18,9 +18,9 @@ from core.base.errors import (
 )
 from core.base.events import Invitation
 from core.base.paging import CursorPagination, CursorQuery
-from core.chat import conversations, groups, invitations
+from core.chat import conversations, groups, invitation_lists, invitations
 from core.chat.conversations import Conversation
-from core.chat.invitations import Pending
+from core.chat.invitation_lists import Pending
 from core.limits import weights
 from core.market.traits import call
 from core.text.fields import Name, PersonIds, view_of
@@ -106,12 +106,12 @@ async def remove_member(ctx: Ctx, conversation_id: UUID, user_id: UUID) -> None:
 @call(*NOT_MINE)
 async def list_pending(ctx: Ctx, conversation_id: UUID, query: CursorQuery) -> PendingPage:
     """Get who is invited to a group and has not answered, the latest first"""
-    return PendingPage(*await invitations.list_of_group(ctx, conversation_id, query))
+    return PendingPage(*await invitation_lists.list_of_group(ctx, conversation_id, query))
 
 
 async def list_invitations(ctx: Ctx, query: CursorQuery) -> InvitationPage:
     """Get the user's open invitations to groups, the latest first"""
-    return InvitationPage(*await invitations.list_of_user(ctx, query))
+    return InvitationPage(*await invitation_lists.list_of_user(ctx, query))
 
 
 @call(INVITATION_NOT_FOUND, GROUP_FULL)

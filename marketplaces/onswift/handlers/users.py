@@ -3,6 +3,7 @@
 from uuid import UUID
 
 import msgspec
+from msgspec import UNSET
 
 from core.accounts import identity, sessions
 from core.base import errors
@@ -46,7 +47,8 @@ async def update_me(ctx: Ctx, body: ProfileChange) -> Me:
         after = _tidied(changed(before, body))
         if after == before:
             return _me(before)
-        await avatars.change_person(ctx, work, name=after.name, url=after.avatar_url)
+        picture = after.avatar_url if after.avatar_url != before.avatar_url else UNSET
+        await avatars.change_person(ctx, work, name=after.name, url=picture)
         await queries.UPDATE_PROFILE(work.db, after.id, *(getattr(after, name) for name in queries.PROFILE_COLUMNS))
         return _me(found(await queries.PROFILE(work.db, after.id), errors.USER_NOT_FOUND.error()))
 

@@ -84,7 +84,7 @@ async def test_where_too_many_wait_to_be_hashed_one_logs_in_and_the_hash_stays(
     assert (await stored(env)).startswith("$argon2id$")
 
 
-async def test_whoever_is_logged_in_changes_a_password_that_was_hashed_elsewhere(api: Api, env: Environment) -> None:
+async def test_a_logged_in_user_changes_a_password_that_was_hashed_elsewhere(api: Api, env: Environment) -> None:
     ann = await api.signed_up()
     await store(env, bcrypt.hashpw(b"Former-mule-6", bcrypt.gensalt(4)).decode())
     for current, status in ((PASSWORD, 400), ("Former-mule-6", 200)):

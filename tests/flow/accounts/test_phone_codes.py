@@ -72,7 +72,7 @@ async def test_strangers_do_not_use_up_the_codes_of_a_device_on_which_the_number
             await send_code(ctx, PHONE)
 
 
-async def test_a_code_that_is_refused_counts_for_nobody(phones: Phones) -> None:
+async def test_a_refused_code_is_charged_to_no_limit(phones: Phones) -> None:
     phones.rules = replace(RULES, country=Window("otp-country", 2, 3600))
     await phones.code()
     await refused(phones, PHONE)
@@ -93,7 +93,9 @@ async def test_limits_know_a_number_by_nothing_from_which_it_can_be_found_out(
 
 
 @pytest.mark.parametrize("phone", ["", "12", "+966512345678", "+18005550199", "+12025550101 ext 5", "1" * 1000])
-async def test_a_number_that_is_none_or_not_served_is_told_so_and_counts_for_nobody(phones: Phones, phone: str) -> None:
+async def test_an_invalid_number_or_one_of_another_country_is_refused_and_charged_to_no_limit(
+    phones: Phones, phone: str
+) -> None:
     phones.rules = replace(RULES, address=Window("otp-address", 1, 3600))
     with pytest.raises(AppError) as error:
         await send_code(phones.anyone(), phone)

@@ -101,7 +101,7 @@ async def test_tries_at_once_are_all_counted(phones: Phones, env: Environment) -
     assert await env.resources.db.fetchval("select tries from one_time_codes") == 5
 
 
-async def test_what_is_no_code_is_no_try(phones: Phones, env: Environment) -> None:
+async def test_a_malformed_code_does_not_count_as_a_try(phones: Phones, env: Environment) -> None:
     code = await phones.code()
     for typed in ("", "12345", "1234567", "12345x", "1" * 1000, "\0"):
         assert await code_of(phones.log_in(typed)) == "INVALID_CODE"
@@ -187,7 +187,7 @@ async def test_a_number_that_two_confirm_at_once_is_one_accounts(phones: Phones,
     assert sorted(phone or "" for phone, _ in await phones.users()) == ["", PHONE]
 
 
-async def test_a_suspended_user_is_told_so_with_the_right_code_only(phones: Phones, env: Environment) -> None:
+async def test_a_suspension_is_shown_with_the_right_code_only(phones: Phones, env: Environment) -> None:
     login = await phones.signed_up()
     await env.resources.db.execute("update users set status = 'suspended' where id = $1", login.account.id)
     code = await phones.code()
@@ -234,9 +234,7 @@ async def test_a_code_confirms_a_number_for_the_user_who_asked_for_it_only(phone
     await confirm(ctx, PHONE, code)
 
 
-async def test_a_number_of_another_account_is_refused_to_whoever_has_it_in_hand(
-    phones: Phones, env: Environment
-) -> None:
+async def test_a_number_of_another_account_is_refused_after_the_right_code(phones: Phones, env: Environment) -> None:
     await phones.signed_up()
     user, _ = await env.person("Bob")
     ctx, code = await asked(phones, user)

@@ -55,7 +55,7 @@ async def test_nobody_is_mailed_who_has_no_address(phones: Phones, env: Environm
     assert mailbox.mails.empty()
 
 
-async def test_a_number_that_is_confirmed_is_told_to_the_mailbox_of_the_account(
+async def test_a_confirmed_number_is_reported_to_the_mailbox_of_the_account(
     phones: Phones, env: Environment, mailbox: Mailbox
 ) -> None:
     user, _ = await env.person("Bob")

@@ -129,7 +129,9 @@ class Api:
 @pytest.fixture
 async def api(env: Environment, light_passwords: None) -> AsyncIterator[Api]:
     """Return the API of a env, for clients that keep no cookies."""
-    async with serving(env, DummyCookieJar()) as api:
+    from tests.bazaar.people import BazaarApi
+
+    async with serving(env, DummyCookieJar(), BazaarApi if env.market == "bazaar" else Api) as api:
         yield api
 
 

@@ -43,7 +43,7 @@ async def test_every_request_of_an_address_counts_also_what_fails(
     assert await statuses(guesser, path, MOST + 2, method) == [status] * MOST + [429] * 2
 
 
-async def test_what_is_refused_is_told_when_to_come_again_and_the_connection_ends(api: Api) -> None:
+async def test_a_refusal_says_when_to_retry_and_ends_the_connection(api: Api) -> None:
     await statuses(api.anyone, "/nothing", MOST)
     refused = await api.anyone.get("/users/me")
     assert (refused.status, refused.code) == (429, "RATE_LIMITED")
@@ -52,7 +52,7 @@ async def test_what_is_refused_is_told_when_to_come_again_and_the_connection_end
     assert refused.headers["Cache-Control"] == "no-store"
 
 
-async def test_who_turns_out_to_be_a_user_costs_her_address_nothing(api: Api) -> None:
+async def test_a_valid_login_is_not_charged_to_its_address(api: Api) -> None:
     ann = await api.signed_up()
     assert await statuses(ann, "/users/me", 3 * MOST) == [200] * 3 * MOST
     assert await statuses(api.anyone, "/users/me", MOST) == [401] * (MOST - 1) + [429], "signing up was the first"

@@ -131,7 +131,7 @@ async def test_groups_go_on_and_notify_of_others_only(api: Api, env: Environment
     assert await told(ann) == ["Eve: from Eve"]
 
 
-async def test_who_is_named_by_a_notice_is_not_told_of_to_who_has_blocked_her(api: Api) -> None:
+async def test_a_notice_that_names_a_user_is_not_sent_to_those_who_blocked_that_user(api: Api) -> None:
     ann, bob = await api.signed_up("creator", "Ann"), await api.signed_up("talent", "Bob")
     project = (await ann.post("/projects", **NEW_PROJECT)).body["id"]
     await ann.post(f"/projects/{project}/team", userId=bob.id)

@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 
 from core.base.clock import now
 from core.work import dead_jobs
-from realtime.bus.bus import ADMIN_REQUESTS, Kind
+from realtime.bus.deliveries import ADMIN_REQUESTS, Kind
 from realtime.engine.transports.frames import text_frame
 from realtime.operations import admin_client
 from realtime.operations.admin_client import open_admin_client
@@ -238,7 +238,7 @@ async def test_hubs_are_asked_on_while_redis_does_not_say_which_there_are(
         assert (set(answers.seen), answers.unheard, answers.heard_all) == (both, [], True)
 
 
-async def test_a_question_of_a_newer_process_does_not_harm_a_hub(env: Environment, hub: str) -> None:
+async def test_a_hub_ignores_admin_requests_that_it_does_not_know(env: Environment, hub: str) -> None:
     async with open_admin_client(with_operators(env.settings), env.resources) as hubs:
         assert hubs
         for frame in (b"", b"{}", b'{"type":"of tomorrow"}', b"\xff"):

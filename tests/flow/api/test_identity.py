@@ -131,7 +131,7 @@ async def test_what_is_no_address_gets_the_same_answer_counts_for_its_client_and
     ann, accounts = await api.signed_up(), "limit:onswift:login-account:*"
     replies = [await api.log_in("nobody@example.com")]
     assert len(await env.resources.redis.keys(accounts)) == 1, "that of an address"
-    others = ("\u0130nfo@example.com", ann.email.replace("e", "\u00ea"), "x" * 1000, f"{ann.email}\0")
+    others = ("\u0130nfo@example.com", f"\u00ea{ann.email}", "x" * 1000, f"{ann.email}\0")
     replies += [await api.log_in(email) for email in others]
     assert [(reply.status, reply.body) for reply in replies] == [(401, replies[0].body)] * 5
     assert (await api.log_in("x" * 1000)).status == 429

@@ -83,7 +83,7 @@ async def test_behind_an_address_that_strangers_have_locked_out_the_device_count
     assert (await log_in(api, ann.email, token)).status == 200
 
 
-async def test_whoever_has_the_device_may_not_guess_for_ever(api: Api) -> None:
+async def test_guesses_on_a_known_device_are_limited(api: Api) -> None:
     ann = await api.signed_up()
     token = (await log_in(api, ann.email, "new")).headers["X-Device-Token"]
     statuses = [(await log_in(api, ann.email, token, WRONG)).status for _ in range(4)]

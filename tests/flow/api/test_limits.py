@@ -222,7 +222,7 @@ async def test_an_attempt_that_one_limit_refuses_is_not_counted_by_the_other(ctx
     assert (await take(ctx, GUESSES, "address")).remaining == 0, "two failed, four were refused"
 
 
-async def test_what_redis_has_refused_is_refused_without_asking_it_again(ctx: Ctx, asked: list[object]) -> None:
+async def test_a_refusal_of_redis_is_cached_until_it_ends(ctx: Ctx, asked: list[object]) -> None:
     for _ in range(3):
         await take(ctx, RATE, "ann")
     waits = [await wait_of(take(ctx, RATE, "ann")) for _ in range(50)]
@@ -371,7 +371,7 @@ async def test_one_call_waits_for_a_redis_that_hangs_and_the_next_do_not(
 
 
 @pytest.mark.parametrize("broken", [full, read_only])
-async def test_when_redis_is_back_it_is_told_what_was_spent_meanwhile(
+async def test_when_redis_is_back_it_gets_what_was_spent_meanwhile(
     ctx: Ctx, server: Redis, monkeypatch: pytest.MonkeyPatch, broken: Callable[[Redis], None]
 ) -> None:
     monkeypatch.setattr(shared_limits, "AWAY_SECONDS", 0.05)

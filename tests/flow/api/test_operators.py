@@ -28,7 +28,7 @@ async def test_an_operator_comes_in_however_many_guess_from_her_address(operator
         assert (await guesser.get("/me")).status == 429
 
 
-async def test_who_is_no_operator_is_told_how_to_show_that_one_is(operator: Caller) -> None:
+async def test_a_caller_without_an_operator_token_is_asked_for_one(operator: Caller) -> None:
     reply = await Caller(operator.client, "/ops").get("/me")
     assert (reply.status, reply.headers["WWW-Authenticate"]) == (401, "Bearer")
 

@@ -121,7 +121,7 @@ def bystander() -> Iterator[subprocess.Popen[bytes]]:
     process.wait()
 
 
-async def test_a_killed_postgres_recovers_though_its_number_is_another_process_s_now(
+async def test_a_killed_postgres_recovers_although_its_pid_was_reused(
     folder: Path, bystander: subprocess.Popen[bytes]
 ) -> None:
     with embedded_postgres(folder / "postgres") as postgres:

@@ -55,7 +55,7 @@ async def test_its_schema_stays_as_it_is(database_url: str, change: str) -> None
     await connection.close()
 
 
-async def test_a_fresh_one_may_change(fresh_database_url: str) -> None:
+async def test_a_test_may_change_a_fresh_database(fresh_database_url: str) -> None:
     connection = await asyncpg.connect(fresh_database_url)
     await connection.execute("alter table users add column more int")
     await connection.close()

@@ -37,7 +37,7 @@ async def ann(env: Environment, hub: str) -> Chatter:
     return await (await env.chatter("Ann", hub)).connect()
 
 
-async def test_what_is_told_is_told_after_the_commit_and_then_forgotten(env: Environment, ann: Chatter) -> None:
+async def test_effects_are_performed_after_the_commit_and_leave_the_outbox(env: Environment, ann: Chatter) -> None:
     async with unit_of_work(env.ctx(ann.user)) as work:
         work.emit([ann.user.id], Waved("left"))
     assert await ann.heard.next("waved") == {"hand": "left"}

@@ -163,7 +163,7 @@ async def test_a_session_that_was_let_in_pays_for_its_polls_itself(limited: list
     ],
     ids=["session", "method", "transport", "path", "version", "tls", "upgrade"],
 )  # fmt: skip
-async def test_who_is_refused_again_and_again_is_refused_late(limited: list[tuple[str, str]], refused: bytes) -> None:
+async def test_repeated_refusals_are_delayed(limited: list[tuple[str, str]], refused: bytes) -> None:
     few = {"refusals": Rate("refusals", 2, 1000), "late": NEVER}
     async with door(config(limited, **few)) as served:
         for _ in range(2):

@@ -83,7 +83,7 @@ async def test_a_javascript_client_that_kept_hundreds_of_events_is_slowed_and_no
         ("unknown", "websocket", {"code": UNSUPPORTED, "reason": ANNOUNCED}),
     ],
 )
-async def test_a_client_with_another_parser_shows_why_it_cannot_connect(
+async def test_a_client_with_another_parser_gets_the_reason_of_the_refusal(
     served: Served, parser: str, transport: str, shown: object
 ) -> None:
     command = (NODE, str(PARSER), served.url, transport, parser, str(NODE_MODULES))

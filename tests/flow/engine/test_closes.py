@@ -61,13 +61,13 @@ async def raw(served: Served) -> AsyncIterator[Raw]:
     ],
     ids=count(),  # the frames are masked at random
 )
-async def test_what_breaks_the_protocol_is_named(served: Served, raw: Raw, sent: bytes, code: int, why: str) -> None:
+async def test_protocol_errors_are_named(served: Served, raw: Raw, sent: bytes, code: int, why: str) -> None:
     raw.send(sent)
     assert await raw.closing() == (code, why)
     assert served.engine.closes[code] == sum(served.engine.closes.values()) == 1
 
 
-async def test_who_is_refused_all_the_time_is_told_what_to_look_at() -> None:
+async def test_a_client_refused_repeatedly_gets_a_hint_where_to_look() -> None:
     async with serving(Config(refusals=Rate("refusals", 10, 60)), greeters) as served, websocket(served) as raw:
         await raw.packet()
         raw.send(text("40/nowhere,") * 2)
@@ -96,7 +96,7 @@ async def test_a_probe_that_says_something_else_is_told_what_a_probe_says(served
             assert await raw.closing() == (1002, "A WebSocket for a polling session says 2probe, then 5")
 
 
-async def test_a_client_that_polls_reads_in_the_answer_what_it_broke(served: Served) -> None:
+async def test_a_polling_client_gets_the_reason_of_a_refusal_in_the_response(served: Served) -> None:
     async with aiohttp.ClientSession() as http:
         answer = await http.get(f"{served.url}/socket.io/?EIO=4&transport=polling")
         sid = (await answer.text()).split('"')[3]

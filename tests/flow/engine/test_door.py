@@ -280,7 +280,7 @@ async def test_a_websocket_request_may_be_spelled_in_many_ways(served: Served, o
         assert (await raw.packet()).startswith("0{")
 
 
-async def test_the_layer_knows_who_is_there(served: Served, story: Story) -> None:
+async def test_a_session_knows_the_address_and_user_agent_of_its_client(served: Served, story: Story) -> None:
     async with connected(served.port) as raw:
         raw.send(upgrade_head(served.port, "/ws?EIO=4&transport=websocket", "User-Agent: Tester/1.0 (ä)"))
         await raw.head()

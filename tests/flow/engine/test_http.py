@@ -110,7 +110,7 @@ async def test_what_is_no_http_is_refused_at_once(raw: Raw, beginning: bytes) ->
 
 
 @pytest.mark.parametrize("beginning", [b"", b"\r\n", b"G", b"GET", b"GET ", b"OPTIONS"])
-async def test_what_may_become_http_is_waited_for_but_not_for_ever(port: Port, raw: Raw, beginning: bytes) -> None:
+async def test_an_incomplete_request_line_is_awaited_for_a_bounded_time(port: Port, raw: Raw, beginning: bytes) -> None:
     raw.send(beginning)
     await wait_on(port, 9)
     assert not raw.reader.at_eof()

@@ -259,7 +259,7 @@ async def test_of_sessions_that_nobody_knows_the_oldest_goes_when_its_address_ha
 SPENT = {"address_traffic": Rate("traffic", 1, 1000), "late": 0.05}
 
 
-async def test_who_opens_sessions_too_fast_is_let_in_late_not_refused(
+async def test_sessions_opened_too_fast_are_delayed_and_not_refused(
     limited: list[tuple[str, str]], http: aiohttp.ClientSession
 ) -> None:
     async with serving(config(limited, **SPENT), tellers(Story())) as served, websocket(served) as raw:
@@ -284,7 +284,7 @@ async def test_a_login_gives_back_what_its_session_cost_the_address(limited: lis
     assert limited == []
 
 
-async def test_who_was_let_in_makes_room_and_so_does_who_goes() -> None:
+async def test_an_accepted_client_frees_its_place_and_so_does_one_that_leaves() -> None:
     async with serving(Config(max_strangers=1), greeters) as served:
         for _ in range(3):
             async with websocket(served) as raw:
@@ -305,7 +305,7 @@ async def test_proxies_of_ours_and_load_tests_are_not_counted(free: dict[str, An
         await two.packet()
 
 
-async def test_who_joins_no_namespace_does_not_stay() -> None:
+async def test_a_client_that_joins_no_namespace_is_disconnected() -> None:
     async with serving(Config(), greeters) as served, websocket(served) as raw:
         await raw.packet()
         for _ in range(round(10 / served.engine.wheel.tick)):
@@ -314,7 +314,7 @@ async def test_who_joins_no_namespace_does_not_stay() -> None:
         assert served.engine.sessions == {}
 
 
-async def test_who_is_in_no_namespace_yet_says_nothing_long() -> None:
+async def test_a_client_without_a_namespace_may_send_short_messages_only() -> None:
     async with serving(Config(), greeters) as served, websocket(served) as raw, websocket(served) as known:
         await raw.packet()
         raw.send(text("40" + " " * 20_000))
@@ -445,7 +445,7 @@ async def test_what_has_come_of_a_body_is_dropped_with_its_connection_whatever_s
         assert not body._buffer
 
 
-async def test_who_is_gone_is_not_served_late(limited: list[tuple[str, str]]) -> None:
+async def test_a_disconnected_client_is_not_served_after_its_delay(limited: list[tuple[str, str]]) -> None:
     waits, ended = asyncio.Event(), asyncio.Event()
 
     async def refuse(request: web.Request) -> web.Response:

@@ -122,7 +122,7 @@ async def test_what_is_said_in_one_turn_comes_in_one_payload(
         assert await answer.text() == "4one\x1ebAQIDBA==\x1e4drü"
 
 
-async def test_a_close_answers_the_poll_that_waits_with_the_last_words(
+async def test_a_close_answers_the_waiting_poll_with_the_remaining_packets(
     served: Served, session: Session, story: Story, http: aiohttp.ClientSession, poll_waits: asyncio.Event
 ) -> None:
     polled = asyncio.ensure_future(http.get(url(served, session)))
@@ -140,7 +140,7 @@ async def test_a_close_answers_the_poll_that_waits_with_the_last_words(
     assert await story.next() == ("closed", "forced server close")
 
 
-async def test_the_last_words_wait_for_a_client_that_does_not_poll_just_now(
+async def test_remaining_packets_wait_for_the_next_poll(
     served: Served, session: Session, http: aiohttp.ClientSession
 ) -> None:
     session.send(b"bye")
@@ -165,7 +165,7 @@ async def test_a_server_that_stops_forgets_the_session_after_the_last_words(
     assert served.engine.unfetched == {}
 
 
-async def test_the_last_words_do_not_wait_for_ever(
+async def test_remaining_packets_wait_for_a_bounded_time(
     served: Served, session: Session, http: aiohttp.ClientSession
 ) -> None:
     session.send(b"bye")

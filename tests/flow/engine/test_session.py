@@ -136,7 +136,7 @@ async def test_pongs_that_were_not_asked_for_do_not_put_off_the_ping(story: Stor
         assert await pinged == "2"
 
 
-async def test_the_server_says_goodbye_to_all_when_it_stops(story: Story) -> None:
+async def test_the_server_closes_all_sessions_when_it_stops(story: Story) -> None:
     async with serving(Config(), recorder(story)) as served, aiohttp.ClientSession() as http:
         async with websocket(served) as raw:
             await raw.packet()

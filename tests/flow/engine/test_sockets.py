@@ -102,7 +102,7 @@ async def test_a_client_must_wait_for_the_answer_to_its_connect(raw: Raw, story:
     socket.emit("nobody")
 
 
-async def test_a_client_that_goes_before_the_decision_is_reported_once(raw: Raw, story: Story) -> None:
+async def test_a_client_that_disconnects_before_the_decision_is_reported_once(raw: Raw, story: Story) -> None:
     socket = await knock(raw, story)
     raw.writer.close()
     assert await story.next() == ("disconnect", "/", "transport close")
@@ -144,7 +144,7 @@ async def test_a_client_that_leaves_is_reported_and_may_come_back(raw: Raw, stor
     assert again.id != socket.id
 
 
-async def test_a_client_that_was_put_out_keeps_its_other_namespaces(raw: Raw, story: Story) -> None:
+async def test_a_client_disconnected_from_one_namespace_keeps_the_others(raw: Raw, story: Story) -> None:
     socket, other = await join(raw, story), await join(raw, story, "/a,")
     socket.disconnect()
     assert await raw.packet() == "41"
@@ -166,7 +166,7 @@ async def test_packets_that_cross_the_goodbye_are_no_offence(raw: Raw, story: St
     await join(raw, story)
 
 
-async def test_a_client_can_be_put_out_altogether(raw: Raw, served: Served, story: Story) -> None:
+async def test_a_client_can_be_disconnected_from_all_namespaces(raw: Raw, served: Served, story: Story) -> None:
     socket, _ = await join(raw, story), await join(raw, story, "/a,")
     socket.emit("last")
     socket.disconnect(close=True)

@@ -115,7 +115,7 @@ async def test_a_close_code_that_must_not_be_sent_is_answered_with_1002(raw: Raw
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 1003, 1007, 1011, 1014, 3000, 4999])
-async def test_a_close_is_answered_in_kind(raw: Raw, story: Story, code: int) -> None:
+async def test_a_close_frame_is_answered_with_its_code(raw: Raw, story: Story, code: int) -> None:
     raw.send(client_frame(CLOSE, code.to_bytes(2) + "grüezi".encode()) + text("4never heard"))
     assert await raw.close_code() == code
     assert await story.next() == ("closed", "transport close")
@@ -127,7 +127,7 @@ async def test_a_close_without_a_code_is_answered_with_1000(raw: Raw) -> None:
     assert await raw.close_code() == 1000
 
 
-async def test_a_client_that_hangs_up_without_a_word_is_noticed(raw: Raw, served: Served, story: Story) -> None:
+async def test_a_connection_closed_without_a_close_frame_is_noticed(raw: Raw, served: Served, story: Story) -> None:
     raw.writer.close()
     assert await story.next() == ("closed", "transport close")
     assert served.engine.sessions == {}

@@ -242,7 +242,7 @@ async def test_what_was_stored_behind_an_erasure_is_erased_within_the_hour(api: 
     assert await db.fetchval("select count(*) from notification_preferences") == 0
 
 
-async def test_what_the_version_before_has_stored_loses_its_names(api: Api, env: Environment) -> None:
+async def test_texts_stored_by_the_previous_version_lose_their_names(api: Api, env: Environment) -> None:
     ann, bob, db = await api.signed_up(), await api.signed_up("talent", "Bob"), env.resources.db
     group = await group_of(bob, ann)
     await bob.delete(f"/conversations/{group}/members/{bob.id}")
@@ -297,7 +297,9 @@ async def test_the_ids_that_clients_have_chosen_for_their_calls_leave_the_dead_j
     assert [row["request_id"] for row in kept] == ["", "", ours]
 
 
-async def test_comments_told_by_the_version_before_lose_their_names(people: People, env: Environment) -> None:
+async def test_notifications_of_comments_by_the_previous_version_lose_their_names(
+    people: People, env: Environment
+) -> None:
     db, creator = env.resources.db, people.creator
     old = ("Bob commented on 'Cut' in Film project", "Bob submitted 'Cut' in Film project")
     for type, message in zip(("task_commented", "deliverable_submitted"), old, strict=True):

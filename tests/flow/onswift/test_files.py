@@ -270,7 +270,7 @@ async def test_the_address_of_an_avatar_works_as_soon_as_it_is_named(api: Api, e
     assert (await ann.put("/users/me", avatarUrl=new["fileUrl"])).status == 200, "the same again"
 
 
-async def test_who_asks_for_too_many_checks_at_once_is_told_so(api: Api, env: Environment) -> None:
+async def test_too_many_checks_at_once_are_refused(api: Api, env: Environment) -> None:
     ann = await api.signed_up()
     new = await upload(ann, image())
     turns = env.resources.decoders
@@ -294,9 +294,7 @@ async def test_who_asks_for_too_many_checks_at_once_is_told_so(api: Api, env: En
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("kind", ["application/json", "multipart/form-data; boundary=b"])
-async def test_who_is_not_logged_in_is_told_so_by_every_call_about_files(
-    api: Api, method: str, path: str, kind: str
-) -> None:
+async def test_every_call_about_files_refuses_without_a_login(api: Api, method: str, path: str, kind: str) -> None:
     async with api.anyone.client.request(method, path, headers={"Content-Type": kind}, data=b"{}") as response:
         assert (response.status, response.headers["WWW-Authenticate"]) == (401, "Bearer")
 

@@ -104,7 +104,7 @@ async def test_of_two_new_passwords_at_once_one_is_set(api: Api) -> None:
     assert (await api.log_in(ann.email, chosen)).status == 200
 
 
-async def test_who_makes_up_addresses_is_locked_out_all_the_same(api: Api) -> None:
+async def test_invented_forwarded_addresses_do_not_escape_the_limit(api: Api) -> None:
     ann = await api.signed_up()
     body = {"email": ann.email, "password": "Wrong-1-pass"}
     statuses = [

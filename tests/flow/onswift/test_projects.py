@@ -36,7 +36,7 @@ async def test_a_project_that_lacks_something_is_not_made(api: Api, change: dict
     assert (await ann.get("/projects")).body["projects"] == []
 
 
-async def test_who_may_not_make_one_is_told_who_may(api: Api) -> None:
+async def test_a_role_that_may_not_create_one_learns_which_may(api: Api) -> None:
     bob = await api.signed_up("talent")
     refused = await bob.post("/projects", **NEW_PROJECT)
     assert (refused.status, refused.body["error"]["message"]) == (403, "Only creators can do this")
@@ -87,7 +87,7 @@ async def test_a_completed_project_says_since_when_until_it_is_reopened(people: 
     assert (await people.creator.put(people.path, status="in-progress")).body["completedAt"] is None
 
 
-async def test_the_team_is_told_of_a_new_status(env: Environment, people: People, hub: str) -> None:
+async def test_the_team_is_notified_of_a_new_status(env: Environment, people: People, hub: str) -> None:
     await people.creator.put(people.path, status="in-progress")
     (notice,) = (await people.talent.get("/notifications")).body["notifications"]
     assert (notice["type"], notice["entityType"], notice["entityId"]) == (

@@ -46,7 +46,7 @@ async def test_a_refresh_makes_a_login_no_younger(api: Api, monkeypatch: pytest.
     assert (await again.delete("/users/me")).status == 204
 
 
-async def test_who_has_a_stolen_login_may_not_guess_the_password_for_ever(
+async def test_guesses_of_the_password_with_a_stolen_login_are_limited(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ann = await api.signed_up()

@@ -180,7 +180,7 @@ async def test_nobody_else_changes_a_review(done: People) -> None:
     assert (await summary(done))["averageRating"] == 5
 
 
-async def test_the_talent_is_told_of_a_review_and_of_the_project_if_it_names_one(done: People) -> None:
+async def test_the_talent_is_notified_of_a_review_and_of_the_project_if_it_names_one(done: People) -> None:
     await review(done, projectId=None, rating=4)
     await review(done)
     notices = (await done.talent.get("/notifications")).body["notifications"]

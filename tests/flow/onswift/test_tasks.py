@@ -143,7 +143,7 @@ async def test_a_change_by_the_creator_leaves_what_it_does_not_name(people: Peop
     assert changed["updatedAt"] > task["updatedAt"]
 
 
-async def test_the_assignee_is_told_of_a_task_and_again_when_it_comes_back(
+async def test_the_assignee_is_notified_of_a_task_and_again_when_it_is_reassigned(
     env: Environment, hub: str, people: People
 ) -> None:
     await add(people, people.other_talent)

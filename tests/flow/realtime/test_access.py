@@ -9,7 +9,9 @@ from core.chat import groups
 from core.chat.rooms import ROOM_MEMBERS, RoomMember
 from core.platform.db import Pool
 from realtime.rooms import rooms
-from tests.flow.conftest import PATIENCE, Environment, acquainted, without_limits
+from tests.flow.conftest import PATIENCE, Environment, acquainted, at_bazaar, without_limits
+
+pytestmark = at_bazaar
 
 
 async def test_a_member_removed_while_the_hub_cannot_read_who_is_left_is_out_soon_after(
@@ -40,7 +42,7 @@ async def test_a_member_removed_while_the_hub_cannot_read_who_is_left_is_out_soo
     assert typed["error"]["code"] == "NOT_A_MEMBER"
 
 
-async def test_who_hears_that_she_was_added_before_the_room_does_is_let_in(
+async def test_a_member_who_joins_before_the_room_knows_of_it_is_accepted(
     env: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hub = await env.hub()

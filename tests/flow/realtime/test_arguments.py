@@ -54,7 +54,7 @@ async def test_an_unknown_event_is_one_also_with_binary(ann: Chatter) -> None:
     assert (await told(ann, "nothing", b"\x00"))["error"]["code"] == "UNKNOWN_EVENT"
 
 
-async def test_what_is_said_around_a_wrong_event_arrives(env: Environment, ann: Chatter, hub: str) -> None:
+async def test_messages_around_an_invalid_event_are_delivered(env: Environment, ann: Chatter, hub: str) -> None:
     room = await env.group(ann.user)
     await ann.join(room)
     for place in range(3):

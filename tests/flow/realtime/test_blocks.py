@@ -22,7 +22,7 @@ async def refused_typing(who: Chatter, id: UUID) -> str:
     return code
 
 
-async def test_it_ends_talk_and_typing_on_every_hub_and_an_unblock_lets_them_go_on(
+async def test_a_block_ends_messages_and_typing_on_every_hub_until_it_is_removed(
     env: Environment, two_hubs: tuple[str, str]
 ) -> None:
     ann = await (await env.chatter("Ann", two_hubs[0])).connect()
@@ -55,7 +55,7 @@ async def test_it_ends_talk_and_typing_on_every_hub_and_an_unblock_lets_them_go_
     assert set((await bob.join(pair.id))["online"]) == {str(ann.user.id), str(bob.user.id)}
 
 
-async def test_who_comes_online_is_not_told_to_whom_she_has_blocked(
+async def test_presence_is_not_delivered_between_users_with_a_block(
     env: Environment, two_hubs: tuple[str, str]
 ) -> None:
     ann = await env.chatter("Ann", two_hubs[0])

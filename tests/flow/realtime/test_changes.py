@@ -26,7 +26,7 @@ async def pair(env: Environment, two_hubs: tuple[str, str]) -> tuple[Chatter, Ch
 Pair = tuple[Chatter, Chatter, UUID]
 
 
-async def test_an_edit_is_told_and_its_earlier_text_is_kept(env: Environment, pair: Pair) -> None:
+async def test_an_edit_is_delivered_and_its_earlier_text_is_kept(env: Environment, pair: Pair) -> None:
     ann, bob, room = pair
     sent = await ann.send(room, "Helo")
     answer = await ann.call("message:edit", conversationId=str(room), messageId=sent["id"], content="Hello")
@@ -125,7 +125,7 @@ async def test_mentions_that_an_edit_changes_travel_with_the_event_the_history_a
     assert [one["field"] for one in outside["error"]["details"]] == ["mentions"]
 
 
-async def test_reading_moves_forward_only_and_is_told_to_the_others(pair: Pair) -> None:
+async def test_read_positions_move_forward_only_and_are_delivered_to_the_others(pair: Pair) -> None:
     ann, bob, room = pair
     sent = [await ann.send(room, str(i)) for i in range(3)]
     await bob.heard.until("message:received", 3)
@@ -144,7 +144,7 @@ async def test_reading_moves_forward_only_and_is_told_to_the_others(pair: Pair) 
     assert (await bob.call("conversation:read", **read, messageId=str(uuid7())))["error"]["code"] == "MESSAGE_NOT_FOUND"
 
 
-async def test_typing_is_told_to_the_others_only(pair: Pair) -> None:
+async def test_typing_is_delivered_to_the_others_only(pair: Pair) -> None:
     ann, bob, room = pair
     await ann.call("conversation:typing", conversationId=str(room), isTyping=True)
     told = await bob.heard.next("conversation:typing")
@@ -154,7 +154,7 @@ async def test_typing_is_told_to_the_others_only(pair: Pair) -> None:
     assert not ann.heard.all("conversation:typing")
 
 
-async def test_who_is_added_hears_and_who_is_removed_does_not(
+async def test_added_members_receive_messages_and_removed_ones_do_not(
     env: Environment, pair: Pair, two_hubs: tuple[str, str]
 ) -> None:
     ann, bob, room = pair
@@ -178,7 +178,7 @@ async def test_who_is_added_hears_and_who_is_removed_does_not(
     assert "Without Eve" not in {one["message"]["content"] for one in eve.heard.all("message:received")}
 
 
-async def test_people_who_share_a_conversation_are_told_who_comes_and_goes(
+async def test_presence_is_delivered_to_people_who_share_a_conversation(
     env: Environment, two_hubs: tuple[str, str]
 ) -> None:
     ann = await (await env.chatter("Ann", two_hubs[0])).connect()
@@ -196,7 +196,7 @@ async def test_people_who_share_a_conversation_are_told_who_comes_and_goes(
     assert not stranger.heard.all("user:online")
 
 
-async def test_two_who_come_to_two_hubs_in_one_moment_know_of_each_other(
+async def test_two_users_who_connect_to_two_hubs_at_once_see_each_other_online(
     env: Environment, two_hubs: tuple[str, str]
 ) -> None:
     async def come(who: Chatter, room: UUID) -> set[str]:
@@ -232,7 +232,7 @@ async def test_two_edits_at_once_both_happen_and_keep_every_earlier_text(env: En
     assert last["version"] == 9
 
 
-async def test_what_changes_nothing_is_answered_and_told_to_nobody(pair: Pair) -> None:
+async def test_a_change_without_effect_is_answered_and_published_to_nobody(pair: Pair) -> None:
     ann, bob, room = pair
     sent = [await ann.send(room, text) for text in ("one", "two")]
     for place in (1, 0, 1):

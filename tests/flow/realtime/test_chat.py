@@ -33,7 +33,9 @@ async def test_a_message_is_acked_after_its_commit_and_delivered_on_every_hub(
         assert told["message"]["sender"] == {"id": str(ann.user.id), "name": "Ann", "avatarUrl": None}
 
 
-async def test_two_hubs_tell_the_same_messages_in_the_same_order(env: Environment, two_hubs: tuple[str, str]) -> None:
+async def test_two_hubs_deliver_the_same_messages_in_the_same_order(
+    env: Environment, two_hubs: tuple[str, str]
+) -> None:
     hubs = [await env.hub(without_limits(env.settings)) for _ in range(2)]
     people = [await (await env.chatter(f"P{i}", hubs[i % 2])).connect() for i in range(4)]
     room = await env.group(*[person.user for person in people])

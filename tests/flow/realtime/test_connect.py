@@ -10,17 +10,19 @@ import socketio
 from multidict import CIMultiDict
 from socketio.exceptions import ConnectionError as Refused
 
-from tests.flow.conftest import Chatter, Environment
+from tests.bazaar.words import WORDS
+from tests.flow.conftest import Chatter, Environment, at_bazaar
 
 
-async def refused(url: str, auth: object) -> dict[str, object]:
-    """Return the data of the CONNECT_ERROR that this auth gets."""
-    client = socketio.AsyncClient(reconnection=False)
+async def refused(url: str, auth: object, market: str = "onswift") -> dict[str, object]:
+    """Return the data of the CONNECT_ERROR that this auth gets in the main namespace."""
+    client, words = socketio.AsyncClient(reconnection=False), WORDS[market]
+    namespace = words.namespaces[0]
     told: list[dict[str, object]] = []
-    client.on("connect_error", told.append)
+    client.on("connect_error", told.append, namespace)
     with pytest.raises(Refused):
-        await client.connect(url, auth=auth, transports=["websocket"], wait_timeout=5)
-    return told[0]
+        await client.connect(url, auth=auth, transports=["websocket"], wait_timeout=5, namespaces=[namespace])
+    return told[0] | {"data": words.answered(told[0]["data"])}
 
 
 @pytest.mark.parametrize("auth", [None, {}, {"token": 5}, {"token": ""}, {"token": "a.b.c"}, {"token": "x" * 5000}])
@@ -61,6 +63,7 @@ async def test_a_token_of_a_session_that_has_ended_is_refused(env: Environment, 
     assert (await refused(hub, {"token": token}))["data"]["error"]["code"] == "SESSION_ENDED"  # type: ignore[index]
 
 
+@at_bazaar
 async def test_the_sockets_of_a_session_that_ends_are_closed_on_every_hub(
     env: Environment, two_hubs: tuple[str, str]
 ) -> None:
@@ -90,6 +93,7 @@ async def test_both_paths_serve_polling_websocket_and_the_upgrade(
     assert ann.socket.transport() == transports[-1]
 
 
+@at_bazaar
 async def test_ones_own_user_room_can_be_joined_and_nobody_elses(env: Environment, hub: str) -> None:
     ann = await (await env.chatter("Ann", hub)).connect()
     bob, _ = await env.person("Bob")

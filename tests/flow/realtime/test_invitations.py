@@ -12,7 +12,7 @@ from marketplaces.onswift.structs.projects import NewProject, NewTeamMember
 from tests.flow.conftest import Environment
 
 
-async def test_who_is_invited_hears_nothing_until_she_accepts_and_then_as_one_who_was_added(
+async def test_an_invited_user_gets_no_messages_before_accepting_and_all_as_a_member(
     env: Environment, two_hubs: tuple[str, str]
 ) -> None:
     ann = await (await env.chatter("Ann", two_hubs[0])).connect()
@@ -46,7 +46,7 @@ async def test_who_is_invited_hears_nothing_until_she_accepts_and_then_as_one_wh
     assert len(bob.heard.all("message:received")) == 1
 
 
-async def test_an_invitation_that_is_taken_back_or_declined_is_told_on_every_hub(
+async def test_a_withdrawn_or_declined_invitation_is_published_on_every_hub(
     env: Environment, two_hubs: tuple[str, str]
 ) -> None:
     ann = await (await env.chatter("Ann", two_hubs[0])).connect()

@@ -58,15 +58,19 @@ async def codes(answers: Any) -> list[str]:
 
 async def refusal(chatter: Chatter, **auth: Any) -> str:
     """Return the code with which a new socket of someone is refused; "" if it is not."""
-    client = socketio.AsyncClient(reconnection=False)
+    client, namespace = socketio.AsyncClient(reconnection=False), chatter.words.namespaces[0]
     told: list[Any] = []
-    client.on("connect_error", told.append)
+    client.on("connect_error", told.append, namespace)
     try:
         await client.connect(
-            chatter.url, auth={"token": chatter.token, **auth}, transports=["websocket"], wait_timeout=PATIENCE
+            chatter.url,
+            auth={"token": chatter.token, **auth},
+            transports=["websocket"],
+            wait_timeout=PATIENCE,
+            namespaces=[namespace],
         )
     except Refused:
-        code: str = told[0]["data"]["error"]["code"]
+        code: str = chatter.words.answered(told[0]["data"])["error"]["code"]
         return code
     finally:
         await client.disconnect()

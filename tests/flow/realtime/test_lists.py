@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from core.chat.conversation_updates import tell_senders
+from core.chat.conversation_updates import publish_to_senders
 from core.notifications.notifications import notify_members
 from tests.flow.conftest import Chatter, Environment, over_markets
 
@@ -75,6 +75,6 @@ async def test_reading_on_one_device_clears_the_badge_on_the_others(devices: Dev
 async def test_an_answer_from_one_device_clears_the_badge_on_the_others(devices: Devices) -> None:
     assert (await devices.said("hello"))["unreadCount"] == 1
     await devices.inside.send(devices.room, "hi")
-    await tell_senders(devices.env.resources, devices.env.publisher, [devices.room])
+    await publish_to_senders(devices.env.resources, devices.env.publisher, [devices.room])
     told = await devices.outside.heard.next("conversation:updated")
     assert (told["unreadCount"], told["preview"]) == (0, "hi")

@@ -22,9 +22,11 @@ from core.work.unit_of_work import unit_of_work
 from realtime.gateway import gateway, logins
 from realtime.publishing.publisher import open_publisher
 from tests.chaos.proxy import Proxy, open_proxy
-from tests.flow.conftest import Chatter, Environment
+from tests.flow.conftest import Chatter, Environment, at_bazaar
 from tests.flow.realtime.test_connect import refused
 from workers.app import open_worker
+
+pytestmark = at_bazaar
 
 
 async def behind_proxy(env: Environment) -> tuple[Settings, Proxy]:
@@ -122,7 +124,7 @@ async def test_a_login_that_ends_while_its_client_is_on_the_way_in_gets_no_socke
         return found
 
     monkeypatch.setattr(logins, "LIVE_SESSIONS", ended_meanwhile)
-    assert (await refused(hub, {"token": ann.token}))["data"]["error"]["code"] == "SESSION_ENDED"  # type: ignore[index]
+    assert (await refused(hub, {"token": ann.token}, "bazaar"))["data"]["error"]["code"] == "SESSION_ENDED"  # type: ignore[index]
 
 
 async def test_a_client_that_goes_on_with_another_login_ends_with_that_one_and_not_with_the_first(

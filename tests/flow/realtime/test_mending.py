@@ -10,13 +10,13 @@ import pytest
 
 from cli.embedded.redis import embedded_redis
 from config.settings import Settings
-from core.base.ids import uuid7
 from core.base.publisher import Draft
 from core.platform.observability.metrics import Metrics
-from realtime.bus.bus import EVERYBODY, Bus, Delivery, Kind
+from realtime.bus.bus import Bus
+from realtime.bus.deliveries import EVERYBODY, Delivery, Kind
 from realtime.log import message_log
 from realtime.publishing.publisher import Publisher
-from tests.flow.conftest import PATIENCE, Chatter, Environment, open_environment, without_limits
+from tests.flow.conftest import PATIENCE, Chatter, Environment, at_bazaar, open_environment, without_limits
 
 NOWHERE = "redis://127.0.0.1:1"
 
@@ -30,13 +30,14 @@ def contents(chatter: Chatter) -> list[str]:
     return [one["message"]["content"] for one in chatter.heard.all("message:received")]
 
 
+@at_bazaar
 async def test_a_hole_in_the_bus_is_filled_from_the_log_in_order(env: Environment, hub: str) -> None:
     ann = await (await env.chatter("Ann", hub)).connect()
     room = await env.group(ann.user)
     await ann.join(room)
     mute = mute_publisher(env)
     for content in ("lost 1", "lost 2"):
-        await mute.append(Draft(uuid7(), room, ann.user.person, content))
+        await mute.append(Draft(env.ctx(ann.user).new_id(), room, ann.user.person, content))
 
     await ann.send(room, "seen")
 
@@ -44,7 +45,8 @@ async def test_a_hole_in_the_bus_is_filled_from_the_log_in_order(env: Environmen
     assert contents(ann) == ["lost 1", "lost 2", "seen"]
 
 
-async def test_an_edit_lost_by_the_bus_is_told_from_the_log(env: Environment, hub: str) -> None:
+@at_bazaar
+async def test_an_edit_lost_by_the_bus_is_delivered_from_the_log(env: Environment, hub: str) -> None:
     ann = await (await env.chatter("Ann", hub)).connect()
     room = await env.group(ann.user)
     await ann.join(room)
@@ -62,7 +64,7 @@ async def test_an_edit_lost_by_the_bus_is_told_from_the_log(env: Environment, hu
     assert contents(ann) == ["first", "second"]
 
 
-async def test_without_redis_messages_are_stored_and_told_on_their_hub_and_reach_others_by_the_log(
+async def test_without_redis_messages_are_stored_delivered_on_their_hub_and_reach_others_by_the_log(
     settings: Settings, tmp_path: Path
 ) -> None:
     with embedded_redis(tmp_path / "redis") as server:
@@ -83,7 +85,7 @@ async def test_without_redis_messages_are_stored_and_told_on_their_hub_and_reach
             assert contents(bob) == ["over the bus", "over the log"]
 
 
-async def test_whichever_bus_server_was_lost_for_a_moment_all_hubs_are_told_to_look_at_the_log(tmp_path: Path) -> None:
+async def test_losing_any_bus_server_for_a_moment_makes_all_hubs_resync_with_the_log(tmp_path: Path) -> None:
     with embedded_redis(tmp_path / "one") as one, embedded_redis(tmp_path / "two") as two:
         urls = [one.url, two.url]
         heard: asyncio.Queue[Delivery] = asyncio.Queue()
@@ -101,6 +103,7 @@ async def test_whichever_bus_server_was_lost_for_a_moment_all_hubs_are_told_to_l
         await hub.stop()
 
 
+@at_bazaar
 async def test_join_with_since_gives_what_has_changed_and_with_limit_the_newest(env: Environment, hub: str) -> None:
     ann = await (await env.chatter("Ann", hub)).connect()
     room = await env.group(ann.user)
@@ -114,7 +117,7 @@ async def test_join_with_since_gives_what_has_changed_and_with_limit_the_newest(
     assert (await ann.join(room))["messages"] == []
 
 
-async def test_what_a_join_gives_is_bounded_by_its_size_and_what_does_not_fit_is_told_as_more(
+async def test_a_join_answer_is_bounded_in_size_and_says_that_there_is_more(
     env: Environment, hub: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ann = await (await env.chatter("Ann", hub)).connect()
@@ -200,13 +203,16 @@ async def read_marks(reader: asyncio.StreamReader, until: str) -> list[str]:
     return marks
 
 
+@at_bazaar
 async def test_a_repeated_send_delivers_a_message_whose_hub_died_before_publishing(env: Environment, hub: str) -> None:
     ann = await (await env.chatter("Ann", hub)).connect()
     bob = await (await env.chatter("Bob", await env.hub())).connect()
     room = await env.group(ann.user, bob.user)
     await ann.join(room)
     await bob.join(room)
-    await mute_publisher(env).append(Draft(uuid7(), room, ann.user.person, "committed", client_id="one"))
+    await mute_publisher(env).append(
+        Draft(env.ctx(ann.user).new_id(), room, ann.user.person, "committed", client_id="one")
+    )
 
     assert (await ann.send(room, "committed", clientId="one"))["duplicate"] is True
 
@@ -215,10 +221,11 @@ async def test_a_repeated_send_delivers_a_message_whose_hub_died_before_publishi
         assert contents(someone) == ["committed"]
 
 
-async def test_what_no_sign_tells_of_is_found_by_comparing_with_the_log(env: Environment, hub: str) -> None:
+@at_bazaar
+async def test_a_loss_without_any_sign_is_found_by_comparing_with_the_log(env: Environment, hub: str) -> None:
     ann = await (await env.chatter("Ann", hub)).connect()
     room = await env.group(ann.user)
     await ann.join(room)
-    await mute_publisher(env).append(Draft(uuid7(), room, ann.user.person, "unannounced"))
+    await mute_publisher(env).append(Draft(env.ctx(ann.user).new_id(), room, ann.user.person, "unannounced"))
     await ann.heard.next("message:received")
     assert contents(ann) == ["unannounced"]

@@ -115,7 +115,7 @@ async def test_what_was_missed_is_read_from_memory_and_from_the_log_alike(env: E
     assert from_log["messages"] == from_memory["messages"]
 
 
-async def test_presence_is_told_in_its_namespace_to_those_who_are_there(env: Environment, hub: str) -> None:
+async def test_presence_is_delivered_in_its_namespace_to_those_who_joined_it(env: Environment, hub: str) -> None:
     (ann, ann_token), (bob, bob_token) = await env.person("Ann"), await env.person("Bob")
     room = await env.group(ann, bob)
     everywhere = await in_both(env, hub, ann_token)

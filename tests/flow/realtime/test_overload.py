@@ -6,7 +6,9 @@ import pytest
 
 from realtime.log import journal
 from realtime.publishing import publisher
-from tests.flow.conftest import Environment
+from tests.flow.conftest import Environment, at_bazaar
+
+pytestmark = at_bazaar
 
 
 async def test_a_send_beyond_what_may_wait_is_refused_at_once_and_later_ones_are_taken(

@@ -97,7 +97,7 @@ async def test_the_official_client_is_recovered_on_another_hub_also_when_it_had_
 @pytest.mark.skipif(NODE is None, reason="no node: `make install` fetches one where npm is missing")
 @pytest.mark.skipif(not (ROOT / "web/node_modules/socket.io-client").exists(), reason="run `make install`")
 @pytest.mark.parametrize("where", ["the same hub", "another hub", "another hub, the first drained"])
-async def test_what_is_told_to_a_recovered_socket_is_what_it_has_missed(
+async def test_a_recovered_socket_gets_what_it_has_missed(
     env: Environment, two_hubs: tuple[str, str], where: str
 ) -> None:
     ann, token = await env.person("Ann")
@@ -134,7 +134,7 @@ async def test_what_is_told_to_a_recovered_socket_is_what_it_has_missed(
 @over_markets
 @pytest.mark.skipif(NODE is None, reason="no node: `make install` fetches one where npm is missing")
 @pytest.mark.skipif(not (ROOT / "web/node_modules/socket.io-client").exists(), reason="run `make install`")
-async def test_after_a_hub_was_killed_nothing_is_missed_and_nothing_is_told_from_before_the_join(
+async def test_after_a_hub_was_killed_nothing_is_missed_and_nothing_from_before_the_join_is_delivered(
     env: Environment, two_hubs: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Recovery, "gone", lambda _recovery, _client: None)  # a hub that is killed hands nothing over

@@ -12,7 +12,9 @@ from core.base.ids import uuid7
 from core.base.publisher import Draft
 from core.chat import groups
 from core.messages import sync
-from tests.flow.conftest import Environment
+from tests.flow.conftest import Environment, at_bazaar
+
+pytestmark = at_bazaar
 
 
 async def test_sync_gives_new_edited_and_reacted_messages_positions_and_departures(

@@ -38,7 +38,7 @@ async def types(ann: Chatter, id: UUID, is_typing: bool = True) -> Any:
     return await ann.call("conversation:typing", conversationId=str(id), isTyping=is_typing)
 
 
-async def test_it_has_ended_when_its_message_comes(room: Room) -> None:
+async def test_typing_has_ended_when_its_message_arrives(room: Room) -> None:
     ann, others, id = room
     await types(ann, id)
     for other in others:
@@ -51,7 +51,7 @@ async def test_it_has_ended_when_its_message_comes(room: Room) -> None:
     assert heard(ann) == ["hello"]
 
 
-async def test_what_is_typed_next_is_told_after_the_message_before_it(room: Room) -> None:
+async def test_typing_after_a_message_is_delivered_after_it(room: Room) -> None:
     ann, others, id = room
     about = {"conversationId": str(id)}
     for number in range(5):  # without waiting for an answer
@@ -69,7 +69,7 @@ async def test_what_is_typed_next_is_told_after_the_message_before_it(room: Room
                 assert not before or before[-1] is False, "it is over when its message comes"
 
 
-async def test_a_refused_message_lets_go_of_what_is_typed_after_it(room: Room) -> None:
+async def test_a_refused_message_releases_the_typing_after_it(room: Room) -> None:
     ann, others, id = room
     about = {"conversationId": str(id)}
     await ann.emit("message:send", about | {"content": "x", "replyTo": str(id)})
@@ -95,7 +95,7 @@ async def be_out(env: Environment, ann: Chatter, id: UUID) -> None:
 
 
 @pytest.mark.parametrize("goes", [leave, disconnect, log_out, be_out])
-async def test_it_ends_where_one_goes(
+async def test_typing_ends_when_the_client_leaves(
     env: Environment, room: Room, goes: Callable[[Environment, Chatter, UUID], Awaitable[None]]
 ) -> None:
     ann, others, id = room
@@ -107,7 +107,7 @@ async def test_it_ends_where_one_goes(
         assert (await other.heard.next("conversation:typing"))["isTyping"] is False
 
 
-async def test_it_ends_by_itself_on_each_hub_that_has_told_it(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_typing_ends_by_itself_on_each_hub_that_announced_it(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(typing, "LASTS_SECONDS", 0.0)
     ann, others, id = room
     await types(ann, id)

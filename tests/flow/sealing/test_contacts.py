@@ -6,12 +6,12 @@ import re
 import pytest
 
 from core.accounts.contacts import PHONE as PHONE_COLUMN
-from core.accounts.contacts import forms, stored
+from core.accounts.contacts import forms
 from core.accounts.oauth import links
 from core.accounts.oauth.login import LOGIN_OF
 from core.accounts.oauth.profile import Profile
-from core.accounts.phones.accounts import BY_PHONE, INSERT
-from core.base.clock import now
+from core.accounts.phones.accounts import BY_PHONE
+from core.accounts.signup import make_account
 from core.base.errors import AppError
 from core.platform.sealing.sealing import MARK
 from core.work.context import Ctx
@@ -107,9 +107,8 @@ async def test_a_sealed_number_has_one_account_however_many_sign_up_at_once(plac
     anyone = Ctx(resources, place.env.publisher, place.market.policy, "test")
 
     async def insert() -> bool:
-        id = anyone.new_id()
-        phone = stored(anyone, PHONE_COLUMN, id, PHONE, PHONE)
-        return await INSERT(resources.db, id, "bazaar", *phone, now(), "", "Pam", "buyer", "active") is not None
+        async with unit_of_work(anyone) as work:
+            return await make_account(anyone, work.db, "Pam", "buyer", phone=PHONE, is_proven=True) is not None
 
     assert sorted(await asyncio.gather(*(insert() for _ in range(6)))) == [False] * 5 + [True]
     assert await BY_PHONE(resources.db, "bazaar", use) is not None
@@ -119,10 +118,8 @@ async def test_a_sealed_number_has_one_account_however_many_sign_up_at_once(plac
 async def test_a_provider_signs_up_with_a_sealed_address_that_is_known_again(place: Bazaar) -> None:
     ctx = Ctx(place.env.resources, place.env.publisher, place.market.policy, "test")
     profile = Profile("google", "1", "Ann", "Ann@example.com", hosts_email=True)
-    rules = place.market.policy.oauth
-    assert rules
     async with unit_of_work(ctx) as work:
-        id = await links._user_of(ctx, work, profile, "buyer", rules, None)
+        id = await links._user_of(ctx, work, profile, "buyer")
     row = await place.env.resources.db.fetchrow("select email, sealed_email, email_verified_at from users")
     assert "ann" not in row["email"]
     assert row["sealed_email"].startswith(MARK)
@@ -133,7 +130,7 @@ async def test_a_provider_signs_up_with_a_sealed_address_that_is_known_again(pla
     other = Profile("apple", "2", "Ann", "ann@EXAMPLE.com")
     async with unit_of_work(ctx) as work:
         with pytest.raises(AppError) as error:
-            await links._user_of(ctx, work, other, "buyer", rules, None)
+            await links._user_of(ctx, work, other, "buyer")
     assert error.value.kind.code == "EMAIL_EXISTS"
 
 

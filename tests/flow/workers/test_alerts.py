@@ -76,7 +76,7 @@ async def test_logins_do_not_flood_a_mailbox_nor_use_up_the_mail_of_a_new_passwo
     assert await env.resources.jobs.waiting() - before == 3
 
 
-async def test_who_has_deleted_her_account_is_told_nothing(api: Api, mailbox: Mailbox, env: Environment) -> None:
+async def test_a_deleted_account_is_notified_of_nothing(api: Api, mailbox: Mailbox, env: Environment) -> None:
     ann = await api.signed_up()
     await log_in(api, ann.email)
     await ann.delete("/users/me")

@@ -128,7 +128,7 @@ async def test_after_its_last_try_a_job_is_kept_as_dead_and_can_be_tried_again(
     assert await dead_jobs.ALL(env.resources.db) == []
 
 
-async def test_what_no_further_try_can_mend_is_dead_at_once(
+async def test_a_permanent_error_makes_a_job_dead_at_once(
     env: Environment, hand: Hand, works: Worker, caplog: pytest.LogCaptureFixture
 ) -> None:
     hand.failures += [PermanentError("never")]

@@ -22,10 +22,11 @@ from core.work.context import User
 from realtime.gateway.limits import WEIGHTS
 from realtime.wire import EditMessage, SendMessage
 from tests.flow.api.conftest import Api
-from tests.flow.conftest import Environment
+from tests.flow.conftest import Environment, at_bazaar
 from tests.flow.workers.test_notifications import Recorder as Everything
 from tests.flow.workers.test_notifications import inbox, notify, say
 
+pytestmark = at_bazaar
 CROWD = 101
 
 
@@ -158,7 +159,7 @@ async def test_in_a_small_conversation_members_are_notified_with_and_without_a_m
 
 
 @pytest.mark.parametrize("how", ["blocked", "muted", "conversation muted", "left"])
-async def test_who_wants_to_hear_nothing_of_it_is_not_notified(talk: Talk, how: str) -> None:
+async def test_a_user_who_switched_a_type_off_is_not_notified(talk: Talk, how: str) -> None:
     stored = await talk.say("who can?")
     await talk.read(talk.bob, up_to=stored)
     bob = talk.env.ctx(talk.bob)

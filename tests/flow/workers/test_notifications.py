@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -10,13 +11,13 @@ import pytest
 
 from core.base import clock
 from core.base.events import ConversationUpdated, Event, NotificationNew
-from core.base.ids import uuid7
 from core.base.publisher import Draft, Stored
 from core.chat import groups
 from core.messages import editing
 from core.notifications.notifications import notify_members, written_since
 from core.work.context import User
 from core.work.jobs import NotifyMembers
+from tests.bazaar.words import WORDS
 from tests.flow.api.conftest import Api, Caller
 from tests.flow.conftest import PATIENCE, Environment
 from workers.app import Worker
@@ -48,7 +49,9 @@ def recorder(env: Environment, monkeypatch: pytest.MonkeyPatch) -> Recorder:
 
 async def say(env: Environment, who: User, conversation_id: UUID, text: str, *mentions: User) -> Stored:
     ids = tuple(user.id for user in mentions)
-    return await env.publisher.append(Draft(uuid7(), conversation_id, who.person, text, mentions=ids))
+    return await env.publisher.append(
+        Draft(env.resources.ids.of(env.market), conversation_id, who.person, text, mentions=ids)
+    )
 
 
 async def notify(env: Environment, *conversation_ids: UUID) -> None:
@@ -56,8 +59,10 @@ async def notify(env: Environment, *conversation_ids: UUID) -> None:
 
 
 async def inbox(api: Api, env: Environment, who: User, **query: str) -> Any:
-    caller = Caller(api.client, access_token=env.token(who))
-    return (await caller.get("/notifications", **query)).body
+    caller = replace(api.anyone, access_token=env.token(who))
+    page = WORDS[env.market].answered((await caller.get("/notifications", **query)).body)
+    assert "error" not in page, page
+    return page if "notifications" in page else page | {"notifications": page["data"]}
 
 
 async def test_new_messages_are_one_unread_notification_that_follows_the_latest(
@@ -86,7 +91,7 @@ async def test_new_messages_are_one_unread_notification_that_follows_the_latest(
     assert (await inbox(api, env, ann))["notifications"] == [], "not of one's own messages"
 
 
-async def test_sockets_are_told_the_notification_and_the_state_of_the_conversation(
+async def test_sockets_receive_the_notification_and_the_state_of_the_conversation(
     env: Environment, recorder: Recorder
 ) -> None:
     (ann, _), (bob, _) = await env.person("Ann"), await env.person("Bob")
@@ -102,7 +107,9 @@ async def test_sockets_are_told_the_notification_and_the_state_of_the_conversati
     assert update[1] == ConversationUpdated(group, 2, 2, second.id, second.sent_at, "second", ann.person)
 
 
-async def test_the_same_state_is_told_once_however_often_the_job_runs(env: Environment, recorder: Recorder) -> None:
+async def test_the_same_state_is_published_once_however_often_the_job_runs(
+    env: Environment, recorder: Recorder
+) -> None:
     (ann, _), (bob, _) = await env.person("Ann"), await env.person("Bob")
     group = await env.group(ann, bob)
     await say(env, ann, group, "hello")
@@ -112,7 +119,7 @@ async def test_the_same_state_is_told_once_however_often_the_job_runs(env: Envir
     assert recorder.notified() == [bob.id]
 
 
-async def test_what_has_been_read_is_not_told_and_no_longer_unread(
+async def test_read_messages_are_not_notified_and_no_longer_unread(
     api: Api, env: Environment, recorder: Recorder
 ) -> None:
     (ann, _), (bob, token) = await env.person("Ann"), await env.person("Bob")
@@ -221,7 +228,7 @@ async def test_what_the_list_says_of_new_messages_follows_edits_and_deletions(
     assert "first" not in str(await env.resources.db.fetch("select message, wording from notifications"))
 
 
-async def test_what_is_told_of_a_conversation_is_gone_from_the_list_of_who_has_left_it(
+async def test_notifications_of_a_conversation_leave_the_list_of_users_who_left_it(
     api: Api, env: Environment, recorder: Recorder
 ) -> None:
     (ann, _), (bob, _) = await env.person("Ann"), await env.person("Bob")

@@ -25,10 +25,11 @@ from core.work.context import User
 from core.work.jobs import NotifyMembers
 from core.work.notices import Notice
 from core.work.unit_of_work import unit_of_work
-from tests.flow.conftest import PATIENCE, Environment
+from tests.flow.conftest import PATIENCE, Environment, at_bazaar
 from workers import fcm, running
 from workers.app import Worker, open_worker
 
+pytestmark = at_bazaar
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 LATE = Notice("late", "Late", "{task} is late", "task")
 UNREGISTERED = {"message": "Requested entity was not found.", "details": [{"errorCode": "UNREGISTERED"}]}
@@ -254,7 +255,7 @@ async def test_an_invalid_service_account_file_is_reported(
             pass
 
 
-async def test_without_the_extra_its_name_is_told(env: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_the_extra_the_error_names_it(env: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
     def lacks(*_: object) -> str:
         raise NotImplementedError
 

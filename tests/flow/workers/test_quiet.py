@@ -14,8 +14,10 @@ from core.chat import blocking, mutes
 from core.notifications import deliveries, notifications
 from core.notifications.preferences import PreferenceChange, choose
 from core.work.context import User
-from tests.flow.conftest import Environment
+from tests.flow.conftest import Environment, at_bazaar
 from tests.flow.workers.test_notifications import Recorder
+
+pytestmark = at_bazaar
 
 
 @pytest.fixture

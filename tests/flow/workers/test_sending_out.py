@@ -17,11 +17,12 @@ from core.work.context import Ctx, User
 from core.work.jobs import NotifyMembers, SendOut
 from core.work.notices import Notice
 from core.work.unit_of_work import unit_of_work
-from tests.flow.conftest import PATIENCE, Environment
+from tests.flow.conftest import PATIENCE, Environment, at_bazaar
 from tests.flow.workers.conftest import Mailbox
 from tests.flow.workers.test_notifications import Recorder
 from workers.app import Worker
 
+pytestmark = at_bazaar
 LATE = Notice("late", "Late\nagain", "{task} is late", "task", email=True)
 QUIET = Notice("quiet", "Quiet", "{task} is quiet", "task")
 
@@ -66,7 +67,7 @@ async def test_a_notice_is_mailed_once_and_says_how_to_be_rid_of_it(
     ann, _ = await env.person("Ann")
     await notify(env, ann, LATE, "The\ncut")
     mail = await mailbox.next()
-    assert (mail["To"], mail["Subject"]) == (ann.email, "Late again - OnSwift")
+    assert (mail["To"], mail["Subject"]) == (ann.email, "Late again - Bazaar")
     text = mail.get_content().replace("\r\n", "\n")
     assert text.startswith("The\ncut is late\n\n" + env.settings.public_url)
     assert "switch" in text
@@ -94,10 +95,10 @@ async def test_users_choose_mails_that_are_not_usual(env: Environment, mailbox: 
     ann, _ = await env.person("Ann")
     await choose_of(env, ann, QUIET, email=True)
     await notify(env, ann, QUIET)
-    assert (await mailbox.next())["Subject"] == "Quiet - OnSwift"
+    assert (await mailbox.next())["Subject"] == "Quiet - Bazaar"
 
 
-async def test_who_wants_none_in_the_list_has_none_there_and_is_not_told_but_is_mailed(
+async def test_with_in_app_off_a_notification_is_mailed_but_neither_listed_nor_emitted(
     env: Environment, recorder: Recorder, mailbox: Mailbox, worker: Worker
 ) -> None:
     ann, _ = await env.person("Ann")
@@ -108,7 +109,7 @@ async def test_who_wants_none_in_the_list_has_none_there_and_is_not_told_but_is_
     assert recorder.notified() == []
 
 
-async def test_who_wants_none_at_all_has_no_row(env: Environment) -> None:
+async def test_without_any_channel_no_notification_is_stored(env: Environment) -> None:
     ann, _ = await env.person("Ann")
     await choose_of(env, ann, QUIET, inApp=False)
     await notify(env, ann, QUIET)
@@ -150,7 +151,7 @@ async def test_messages_are_mailed_only_to_those_who_want_it_and_once_until_they
         await env.resources.jobs.enqueue(NotifyMembers([str(group)]))
         await quiet(env, worker)
     mail = await mailbox.next()
-    assert (mail["To"], mail["Subject"]) == (eve.email, "New message - OnSwift")
+    assert (mail["To"], mail["Subject"]) == (eve.email, "New message - Bazaar")
     assert mailbox.mails.empty()
 
 

@@ -69,7 +69,7 @@ def test_a_flood_of_subjects_that_all_owe_is_bounded_too() -> None:
 
 
 @pytest.mark.parametrize("rate", [RATE, WINDOW])
-def test_whoever_owes_most_is_remembered_however_many_others_come_after(rate: Rate) -> None:
+def test_the_largest_debts_are_kept_when_many_subjects_follow(rate: Rate) -> None:
     buckets = Buckets(rate, most=10)
     for moment in range(4):
         buckets.take("victim", float(moment))

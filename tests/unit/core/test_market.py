@@ -29,7 +29,7 @@ async def find(_ctx: Ctx) -> None: ...
 async def plain(_ctx: Ctx) -> None: ...
 
 
-def test_a_call_says_of_itself_what_holds_in_every_table() -> None:
+def test_traits_of_a_call_hold_in_every_table() -> None:
     route = post("/wave", wave, ROLES)
     assert (route.errors, route.statuses) == ((USER_NOT_FOUND,), (201, 200))
     assert (route.weight, route.ends_login) == (weights.MESSAGE, True)

@@ -23,7 +23,7 @@ from core.files.kinds.media import ALIASES, EXTENSIONS, GENERIC, canonical, stor
         ("image/heif", "heic", "image/heic"), ("", "heic", "image/heic"),
     ],
 )  # fmt: skip
-def test_what_systems_say_is_understood(said: str, extension: str, meant: str) -> None:
+def test_aliases_of_mime_types_are_understood(said: str, extension: str, meant: str) -> None:
     assert canonical(said, extension) == meant
 
 

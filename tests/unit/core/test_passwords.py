@@ -137,7 +137,7 @@ async def test_a_flood_of_one_client_gives_way_to_another_one(pool: Passwords, m
     assert gate.begun.index("ann's") <= 2, "hers was the next but one"
 
 
-async def test_where_all_have_the_same_the_newcomer_is_refused(pool: Passwords, metrics: Metrics) -> None:
+async def test_among_equals_the_latest_is_refused(pool: Passwords, metrics: Metrics) -> None:
     tasks = [asyncio.create_task(pool.hash("x", str(n))) for n in range(5)]
     await waiting(metrics, "other", 4)
     with pytest.raises(AppError, match="UNAVAILABLE"):

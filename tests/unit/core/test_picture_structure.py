@@ -94,7 +94,7 @@ def test_sixteen_bits_stay_sixteen() -> None:
     assert cleaned(read_png(out.getvalue())) == out.getvalue()
 
 
-def test_a_moving_png_moves_on() -> None:
+def test_an_animated_png_stays_animated() -> None:
     out = io.BytesIO()
     frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue", "green")]
     frames[0].save(out, "PNG", save_all=True, append_images=frames[1:])

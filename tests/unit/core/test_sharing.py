@@ -64,7 +64,7 @@ async def test_what_failed_is_not_kept() -> None:
     assert await shared.get("a", maker.make) == "made"
 
 
-async def test_who_goes_away_ends_it_for_nobody_else() -> None:
+async def test_one_cancelled_caller_does_not_cancel_the_shared_build() -> None:
     shared, maker = Shared[str](), Maker()
     first, second = [asyncio.create_task(shared.get("a", maker.make)) for _ in range(2)]
     await asyncio.sleep(0)

@@ -37,13 +37,13 @@ def test_a_name_in_any_script_stays_as_it_is(name: str) -> None:
 
 
 @given(st.text(st.sampled_from(UNSEEN)))
-def test_what_cannot_be_seen_is_no_text(text: str) -> None:
+def test_a_text_without_visible_characters_is_empty(text: str) -> None:
     assert not texts.is_visible(text)
     assert texts.prose(text) == ""
 
 
 @pytest.mark.parametrize("unseen", UNSEEN)
-def test_a_name_of_nothing_to_see_is_none(unseen: str) -> None:
+def test_a_name_without_visible_characters_is_empty_or_refused(unseen: str) -> None:
     try:
         assert texts.line(unseen * 3) == ""
     except texts.UnfitError:

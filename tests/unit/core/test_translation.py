@@ -84,7 +84,7 @@ def test_core_s_own_names_are_unknown_to_clients_of_others() -> None:
 
 
 @pytest.mark.parametrize("value", [None, 1, "x", [1], {"owner_id": 3, "first_inner": [], "more_ids": {"a": 1}}])
-def test_what_is_wrong_is_left_for_what_refuses_it(value: object) -> None:
+def test_invalid_input_is_passed_on_to_its_validation(value: object) -> None:
     turned(SNAKE, Outer, value, incoming=True)
 
 

@@ -53,7 +53,7 @@ async def test_a_turn_that_comes_while_it_is_given_up_goes_to_the_next() -> None
         pass
 
 
-async def test_who_would_wait_behind_too_many_is_refused_at_once() -> None:
+async def test_a_full_queue_refuses_at_once() -> None:
     turns = Turns(1, 1)
     async with turns.turn("ann"):
         waiting = turns.queue.add("ann")

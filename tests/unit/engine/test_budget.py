@@ -46,7 +46,7 @@ def test_without_rates_there_is_always_credit_and_nothing_is_too_much() -> None:
     assert all(budget.refuse(10.0) for _ in range(100))
 
 
-def test_what_is_limited_is_told_once() -> None:
+def test_a_limited_subject_is_reported_once() -> None:
     told: list[tuple[str, str]] = []
     config = Config(refusals=Rate("refusals", 2, 1000), limited=lambda kind, address: told.append((kind, address)))
     with by_hand():
@@ -135,7 +135,7 @@ def test_one_that_fails_does_not_stop_the_others() -> None:
         assert sound.worked
 
 
-def test_who_is_too_fast_is_not_read_until_there_is_credit_and_then_heard_to_the_end() -> None:
+def test_a_client_over_its_rate_is_paused_and_loses_nothing() -> None:
     with by_hand() as loop:
         websocket, wire, listener = connect(Config(traffic=Rate("traffic", 10, 1)))
         websocket.data_received(text("4x") * 30)
@@ -199,7 +199,7 @@ def test_a_frame_larger_than_the_budget_is_taken_and_paid_for_afterwards() -> No
         assert 1.0 < loop.now - started < 3.0
 
 
-def test_who_goes_on_sending_after_the_goodbye_is_not_read_and_hung_up_on_later() -> None:
+def test_a_client_that_sends_after_the_close_is_not_read_and_disconnected_later() -> None:
     with by_hand():
         websocket, wire, listener = connect(Config())
         websocket.close("whatever", 1000)
@@ -314,7 +314,7 @@ def test_what_an_address_keeps_is_added_up_and_beyond_the_bound_the_largest_goes
     assert not held._of
 
 
-def test_what_goes_is_kept_for_no_wider_network_either() -> None:
+def test_removed_entries_leave_nothing_for_wider_networks() -> None:
     held = Held(LEAST_HELD)
     assert not Keeper(held, (("a/64", 1), ("/48", 8))).put(2 * LEAST_HELD).is_in
     assert not held._of
@@ -418,7 +418,7 @@ def _note(served: list[int], number: int, _ok: bool) -> None:
     served.append(number)
 
 
-def test_who_has_left_its_place_is_not_served() -> None:
+def test_a_place_that_was_given_up_is_not_served() -> None:
     with by_hand() as loop:
         guard, served = Guard(Config()), list[bool]()
         while not (place := wait(guard, served.append)):

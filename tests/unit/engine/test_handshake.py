@@ -92,7 +92,7 @@ def test_a_header_that_is_a_list_may_come_on_several_lines(lines: bytes) -> None
         (KEY.encode(), b""),
     ],
 )
-def test_whatever_is_odd_is_left_to_aiohttp(old: bytes, new: bytes) -> None:
+def test_an_unusual_upgrade_is_left_to_aiohttp(old: bytes, new: bytes) -> None:
     assert old in HEAD
     assert read_upgrade(HEAD.replace(old, new), "", PATHS) is None
 

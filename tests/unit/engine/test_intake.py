@@ -63,7 +63,7 @@ def test_a_turn_reads_so_much_of_all_and_a_little_of_each() -> None:
             assert kernel.receiver.received == bytes([number]) * 300_000
 
 
-def test_who_sends_little_is_read_at_once_while_others_push() -> None:
+def test_a_client_that_sends_little_is_read_at_once_beside_busy_ones() -> None:
     with by_hand() as loop:
         turns = Turns()
         others = [Kernel(turns, bytes(10 * AT_MOST)) for _ in range(100)]
@@ -77,7 +77,7 @@ def test_who_sends_little_is_read_at_once_while_others_push() -> None:
         assert honest.receiver.received == b"x" * 20 * (LITTLE - 1)
 
 
-def test_who_fills_the_buffer_is_read_on_in_a_later_turn() -> None:
+def test_a_client_that_fills_the_buffer_is_read_in_a_later_turn() -> None:
     with by_hand() as loop:
         kernel = Kernel(Turns(), b"x" * (AT_MOST + 1))
         assert kernel.poll() == AT_MOST

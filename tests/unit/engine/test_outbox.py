@@ -66,7 +66,7 @@ async def test_a_client_that_is_behind_gets_answers_but_no_broadcasts() -> None:
     assert (a.writes, b.writes) == ([b"answer"], [b"news"])
 
 
-async def test_who_is_told_is_settled_when_it_is_said() -> None:
+async def test_recipients_are_fixed_when_the_event_is_published() -> None:
     (a, b), sessions = clients(2)
     members = {sessions[0]}
     outbox = Outbox()
@@ -77,7 +77,7 @@ async def test_who_is_told_is_settled_when_it_is_said() -> None:
     assert (a.writes, b.writes) == ([b"x"], [])
 
 
-async def test_what_waits_for_one_client_can_be_written_at_once() -> None:
+async def test_pending_frames_of_one_client_can_be_flushed_at_once() -> None:
     (a, b), sessions = clients(2)
     outbox = Outbox()
     outbox.broadcast(sessions, b"1")
@@ -89,7 +89,7 @@ async def test_what_waits_for_one_client_can_be_written_at_once() -> None:
     assert (a.writes, b.writes) == ([b"1", b"2"], [b"1"])
 
 
-async def test_what_is_gathered_last_goes_out_in_the_same_write() -> None:
+async def test_output_of_the_last_flush_callback_is_in_the_same_write() -> None:
     (a,), sessions = clients(1)
     outbox = Outbox()
     outbox.before_flush(lambda: outbox.broadcast(sessions, b"2"))
@@ -98,7 +98,7 @@ async def test_what_is_gathered_last_goes_out_in_the_same_write() -> None:
     assert a.writes == [b"12"]
 
 
-async def test_a_gatherer_may_ask_for_the_next_turn() -> None:
+async def test_a_flush_callback_may_schedule_another_turn() -> None:
     (a,), sessions = clients(1)
     outbox = Outbox()
 
@@ -116,7 +116,7 @@ def _fail() -> None:
     raise ValueError("a gatherer is broken")
 
 
-async def test_a_gatherer_that_fails_stops_nobody(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_failing_flush_callback_does_not_stop_the_others(caplog: pytest.LogCaptureFixture) -> None:
     (a,), sessions = clients(1)
     outbox = Outbox()
     outbox.before_flush(_fail)

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.platform.observability.metrics import Metrics
-from realtime.bus.bus import Bus, conversation_channel
+from realtime.bus.bus import Bus
+from realtime.bus.deliveries import conversation_channel
 
 CHANNELS = [
     conversation_channel(UUID(int=number * 0x9E3779B97F4A7C15F39CC0605CEDC835 % 2**128).bytes) for number in range(4000)

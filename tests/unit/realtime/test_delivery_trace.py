@@ -32,7 +32,7 @@ def test_a_page_of_the_log_is_the_arrival_of_all_in_it_but_of_what_had_come_befo
     ]
 
 
-def test_what_came_and_is_not_written_yet_has_come() -> None:
+def test_a_received_message_that_is_not_stored_yet_counts_as_received() -> None:
     trace = DeliveryTrace()
     trace.arrivals.append((ONE, 4, 5, 10.0, "own"))
     assert trace.of(ONE, 5) == ChangeTrace(at(10), "own")

@@ -57,7 +57,9 @@ async def test_all_who_ask_at_once_and_soon_after_get_one_answer(client: TestCli
     assert server.checked == 1
 
 
-async def test_who_goes_away_does_not_end_the_look_for_the_others(client: TestClient[Any, Any], server: Server) -> None:
+async def test_one_cancelled_caller_does_not_cancel_the_shared_lookup(
+    client: TestClient[Any, Any], server: Server
+) -> None:
     gone, stays = (asyncio.create_task(ask(client, "/readyz")) for _ in range(2))
     await server.asked.wait()
     gone.cancel()

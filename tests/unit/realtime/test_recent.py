@@ -60,7 +60,7 @@ def test_an_answer_is_all_that_was_said_and_nothing_when_something_else_happened
         assert not {(room, version) for version in wanted} <= set(surely)
 
 
-def test_the_same_version_told_twice_is_kept_once() -> None:
+def test_the_same_version_delivered_twice_is_kept_once() -> None:
     recent = Recent(2 * SIZE)
     for version in (1, 1, 1, 2):
         recent.add(ROOMS[0].bytes, version, frame(ROOMS[0], version))
