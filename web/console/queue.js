@@ -2,9 +2,11 @@
 import { explain } from "../api.js";
 import { confirmation } from "../dialogs.js";
 import { el, reconcile } from "../dom.js";
+import { showKeys } from "./keys.js";
 import { act, look } from "./ops.js";
-import { badge, moment, to } from "./parts.js";
-import { countdowns, labelOf, subjectOf, TaskPanel } from "./task.js";
+import { to } from "./parts.js";
+import { countdowns, labelOf, TaskPanel } from "./task.js";
+import { fillRow } from "./task_row.js";
 
 const PAGE = 50;
 const NOTE_LENGTH = 10_000;
@@ -15,19 +17,6 @@ const EMPTY = {
   parked: "Nothing was put aside.",
   decided: "Nothing was decided yet.",
 };
-const KEYS = [
-  ["n", "Take the next task"],
-  ["j k ↓ ↑", "Go down and up the list"],
-  ["t", "Take the chosen task, or hold it for ten more minutes"],
-  ["1 – 9", "Decide the task that you hold"],
-  ["r", "Release it"],
-  ["m", "Write the note of the decision"],
-  ["b", "Show or blur the pictures"],
-  ["x", "Choose for deciding several at once"],
-  ["Esc", "Back to the list"],
-  ["?", "Show these keys"],
-];
-
 export function queueView(id, query) {
   return new Queue(id, query);
 }
@@ -156,18 +145,8 @@ class Queue {
     if (node.dataset.stamp === stamp) return;
     node.dataset.stamp = stamp;
     const hadFocus = node.contains(document.activeElement) && document.activeElement.localName;
-    const box = el("input", { type: "checkbox", checked: this.#chosen.has(task.id), ariaLabel: `Choose ${labelOf(task.kind)}: ${subjectOf(task)}` });
-    box.addEventListener("change", () => this.#toggle(task));
-    const button = el(
-      "button.task",
-      { onclick: () => this.#choose(task.id) },
-      el("span.what", el("b", subjectOf(task)), task.priority > 0 && badge(`Priority ${task.priority}`, task.priority > 2 ? "bad" : "warn")),
-      el("span.preview", previewOf(task)),
-      el("small", labelOf(task.kind), task.reason && ` · ${task.reason}`, task.appealOf && " · appeal", " · ", moment(task.decidedAt ?? task.createdAt)),
-      el("small", ...standingOf(task)),
-    );
-    if (task.id === this.id) button.setAttribute("aria-current", "true");
-    node.replaceChildren(...[!task.decidedAt && box, button].filter(Boolean));
+    const isChosen = this.#chosen.has(task.id);
+    fillRow(node, task, { isChosen, isCurrent: task.id === this.id, toggle: () => this.#toggle(task), open: () => this.#choose(task.id) });
     if (hadFocus) node.querySelector(hadFocus)?.focus({ preventScroll: true });
   }
 
@@ -317,28 +296,6 @@ class Queue {
   }
 }
 
-/** The first fact that is not the name of the subject. */
-function previewOf({ facts }) {
-  return facts.find(({ name }) => !["Title", "Name"].includes(name))?.value ?? "";
-}
-
-function standingOf({ heldBy, isMine, decidedAt, decidedBy, state, dueAt }) {
-  if (decidedAt) return [`${labelOf(state)}, by ${decidedBy}`];
-  const held = isMine ? badge("You hold it", "good") : heldBy && badge(`${heldBy} holds it`);
-  const late = new Date(dueAt) < Date.now() && badge("Late", "warn");
-  return [held, late].filter(Boolean);
-}
-
 function parameters(values) {
   return new URLSearchParams(Object.entries(values).filter(([, value]) => value != null && value !== ""));
-}
-
-function showKeys() {
-  const rows = KEYS.map(([keys, words]) => el("div", el("dt", keys.split(" ").map((key) => (key === "–" ? " – " : el("kbd", key)))), el("dd", words)));
-  const close = el("button.button", { type: "submit" }, "Close");
-  const form = el("form", { method: "dialog" }, el("header", el("h2", "Keys")), el("dl.keys", rows), el("div.buttons", close));
-  const dialog = el("dialog", { ariaLabel: "Keys" }, form);
-  dialog.addEventListener("close", () => dialog.remove());
-  document.body.append(dialog);
-  dialog.showModal();
 }

@@ -93,7 +93,7 @@ async def test_ten_moderators_and_an_operator_at_once_decide_every_listing_exact
     assert {await verdict(env, one) for one in listings} == {"approve"}
 
 
-async def test_a_moderator_s_name_is_in_no_report_when_she_is_gone(
+async def test_the_name_of_a_moderator_is_in_no_report_when_she_is_gone(
     api: BazaarApi, env: Environment, operator: Caller
 ) -> None:
     ann, bob, mo = (
@@ -188,6 +188,20 @@ async def test_the_pictures_of_a_subject_are_shown_by_links_for_some_minutes(
         assert (response.status, response.content_type) == (200, "image/png")
     async with api.client.get(there[:-3] + "AAA") as response:
         assert response.status == 403
+
+
+async def test_the_console_may_show_pictures_from_the_storage_that_links_lead_to(env: Environment) -> None:
+    settings = msgspec.structs.replace(
+        env.settings, operator_tokens=(f"olga:{SECRET}",), s3_url="http://s3.example:9000"
+    )
+    for links, shown in (("direct", True), ("proxied", False)):
+        settings = msgspec.structs.replace(settings, s3_links=links)
+        async with open_admin_client(settings, env.resources) as hubs:
+            app = build_app(settings, replace(env.resources, settings=settings), env.publisher, hubs)
+            async with TestClient(TestServer(app)) as client:
+                pages = [await client.get(path) for path in ("/console", "/")]
+                policies = [page.headers["Content-Security-Policy"] for page in pages]
+        assert ["img-src 'self' http://s3.example:9000 data:" in policy for policy in policies] == [shown, False]
 
 
 @pytest.mark.parametrize("roles", ["+moderator", "+agent", "+agent+moderator", ""])
