@@ -1,7 +1,8 @@
 """The bazaar with a worker, an API at its public address, and providers of texts that behave like the real ones."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field, replace
+from socket import socket
 from typing import Any
 
 import msgspec
@@ -46,6 +47,20 @@ class Providers:
 
 
 @pytest.fixture
+def door() -> Iterator[socket]:
+    """Return a socket with the port at which providers call us: nobody else takes it meanwhile."""
+    with socket() as door:
+        door.bind(("127.0.0.1", 0))
+        yield door
+
+
+@pytest.fixture
+def settings(settings: Settings, door: socket) -> Settings:
+    port: int = door.getsockname()[1]
+    return msgspec.structs.replace(settings, port=port, public_url=f"http://127.0.0.1:{port}")
+
+
+@pytest.fixture
 async def providers(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Providers]:
     async with twilio() as sms, whatsapp() as cloud, ClientSession() as http:
         cloud.templates = {("bazaar_code", "en_US"): 1, ("bazaar_code", "ar"): 1}
@@ -80,9 +95,10 @@ async def env(
 
 
 @pytest.fixture
-async def api(env: Environment, light_passwords: None) -> AsyncIterator[BazaarApi]:
+async def api(env: Environment, door: socket, light_passwords: None) -> AsyncIterator[BazaarApi]:
     """Return the bazaar's API, at the address that providers are told."""
-    server = TestServer(build_app(env.settings, env.resources, env.publisher), port=env.settings.port)
+    app = build_app(env.settings, env.resources, env.publisher)
+    server = TestServer(app, port=env.settings.port, socket_factory=lambda *_: door)
     async with TestClient(server, cookie_jar=DummyCookieJar()) as client:
         yield BazaarApi(client)
 
