@@ -912,7 +912,11 @@ begin
         if (new.posted, new.reserved, new.seq, new.posted_until) = (0, 0, 0, '-infinity') and new.open_since is null then
             return new;
         end if;
-    elsif pg_trigger_depth() > 1 or to_jsonb(new) - 'may_owe' = to_jsonb(old) - 'may_owe' then
+    elsif (new.id, new.market, new.owner_id, new.kind, new.currency)
+            is not distinct from (old.id, old.market, old.owner_id, old.kind, old.currency)
+        and new.posted_until >= old.posted_until
+        and (pg_trigger_depth() > 1 or to_jsonb(new) - 'may_owe' = to_jsonb(old) - 'may_owe')
+    then
         return new;
     end if;
     raise 'balances follow from transfers' using errcode = 'check_violation', constraint = 'ledger_accounts_balance';
@@ -1007,9 +1011,9 @@ create function ledger_problems() returns table (id uuid, problem text) language
     where l.amount is distinct from e.amount
     union all
     select t.id, 'more than all of this transfer is reversed'
-    from ledger_transfers t cross join lateral ledger_open(t.id) o
-    where exists (select from ledger_transfers r where r.reverses_id = t.id)
-        and (o.remaining * sign(o.amount::numeric) between 0 and abs(o.amount)) is not true
+    from (select distinct r.reverses_id as id from ledger_transfers r where r.reverses_id is not null) t
+    cross join lateral ledger_open(t.id) o
+    where (o.remaining * sign(o.amount::numeric) between 0 and abs(o.amount)) is not true
     union all
     select r.account_id, format('entry %s of this account does not follow from those before it', r.seq) from running r
     where (r.balance, r.seq) is distinct from (r.total, r.number) or r.posted_at < r.before

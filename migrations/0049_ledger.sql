@@ -180,7 +180,11 @@ begin
         if (new.posted, new.reserved, new.seq, new.posted_until) = (0, 0, 0, '-infinity') and new.open_since is null then
             return new;
         end if;
-    elsif pg_trigger_depth() > 1 or to_jsonb(new) - 'may_owe' = to_jsonb(old) - 'may_owe' then
+    elsif (new.id, new.market, new.owner_id, new.kind, new.currency)
+            is not distinct from (old.id, old.market, old.owner_id, old.kind, old.currency)
+        and new.posted_until >= old.posted_until
+        and (pg_trigger_depth() > 1 or to_jsonb(new) - 'may_owe' = to_jsonb(old) - 'may_owe')
+    then
         return new;
     end if;
     raise 'balances follow from transfers' using errcode = 'check_violation', constraint = 'ledger_accounts_balance';

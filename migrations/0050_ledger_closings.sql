@@ -73,9 +73,9 @@ create function ledger_problems() returns table (id uuid, problem text) language
     where l.amount is distinct from e.amount
     union all
     select t.id, 'more than all of this transfer is reversed'
-    from ledger_transfers t cross join lateral ledger_open(t.id) o
-    where exists (select from ledger_transfers r where r.reverses_id = t.id)
-        and (o.remaining * sign(o.amount::numeric) between 0 and abs(o.amount)) is not true
+    from (select distinct r.reverses_id as id from ledger_transfers r where r.reverses_id is not null) t
+    cross join lateral ledger_open(t.id) o
+    where (o.remaining * sign(o.amount::numeric) between 0 and abs(o.amount)) is not true
     union all
     select r.account_id, format('entry %s of this account does not follow from those before it', r.seq) from running r
     where (r.balance, r.seq) is distinct from (r.total, r.number) or r.posted_at < r.before

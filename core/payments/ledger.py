@@ -112,7 +112,7 @@ async def transfer(
     rules = rules_of(policy)
     _check(rules, entries)
     legs = sorted((one.account.id(policy.name), one.amount) for one in entries)
-    fingerprint = _fingerprint(kind, legs, pending, facts)
+    fingerprint = _fingerprint(kind, legs, pending, facts or {})
     accounts = {account.id(policy.name): account for account in (one.account for one in entries)}
     rows = [
         (id, one.owner, one.kind, one.currency, one.owner is None or one.kind in rules.may_owe)
@@ -151,7 +151,7 @@ async def reverse(
     """
     # A repeat that comes at the same time waits for this lock, and then finds the key.
     original = found(await LOCK(work.db, transfer_id, work.ctx.policy.name), errors.TRANSFER_NOT_FOUND.error())
-    fingerprint = _fingerprint(kind, transfer_id, amount, pending, facts)
+    fingerprint = _fingerprint(kind, transfer_id, amount, pending, facts or {})
     if await BY_KEY(work.db, work.ctx.policy.name, key):
         return await _repeated(work, key, fingerprint)
     if original.status != "posted":

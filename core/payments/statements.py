@@ -1,9 +1,11 @@
 """What users see of the ledger: their balances, and the statement of an account."""
 
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
+from msgspec import Meta
 
 from core.base import cursors
 from core.base.paging import AfterQuery, Rows, page_of
@@ -38,7 +40,7 @@ class StatementEntry(msgspec.Struct, frozen=True, rename="camel"):
 class Place(msgspec.Struct, frozen=True, array_like=True):
     """Where a page of a statement ends."""
 
-    seq: int
+    seq: Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 
 BALANCES = Many(

@@ -246,11 +246,13 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def the_balances_are_those_of_the_model(self) -> None:
-        found = [self.wait(self.books.balance(account)) for account in self.accounts]
-        assert found == [
+        assert self.wait(self._balances()) == [
             (posted, posted - reserved) for posted, reserved in zip(self.posted, self.reserved, strict=True)
         ]
         assert sum(self.posted) == 0
+
+    async def _balances(self) -> list[tuple[int, int]]:
+        return [await self.books.balance(account) for account in self.accounts]
 
     @invariant()
     def the_books_balance(self) -> None:
@@ -267,6 +269,6 @@ async def test_the_ledger_does_what_its_model_does(books: Books, ann: User, bob:
         wallet(ann), wallet(ann, "held"), wallet(bob),
     ]  # fmt: skip
     bounds = settings(
-        max_examples=40, stateful_step_count=30, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+        max_examples=15, stateful_step_count=30, deadline=None, database=None, suppress_health_check=list(HealthCheck)
     )
     await asyncio.to_thread(run_state_machine_as_test, Here, settings=bounds)

@@ -3,14 +3,22 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
+import msgspec
 import pytest
 
+from core.base import cursors
 from core.base.ids import BigintIds
 from core.work.context import User
 from tests.bazaar.people import BazaarApi
 from tests.flow.api.conftest import Caller, serving
 from tests.flow.conftest import Environment
 from tests.flow.ledger.conftest import PROVIDER, Books, moved, wallet
+
+
+class Anywhere(msgspec.Struct, array_like=True):
+    """A cursor of somebody else's making."""
+
+    seq: int
 
 
 @pytest.fixture
@@ -71,6 +79,8 @@ async def test_a_statement_is_read_by_pages_latest_first_with_the_running_balanc
         {"currency": "USDT"},
         {"currency": "USD", "kind": "A"},
         {"currency": "USD", "cursor": "x"},
+        {"currency": "USD", "cursor": cursors.encode(Anywhere(2**63))},
+        {"currency": "USD", "cursor": cursors.encode(Anywhere(-1))},
     ],
     ids=str,
 )
