@@ -7,10 +7,12 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 
 from core.base import clock
@@ -21,6 +23,7 @@ from core.payments.checkout.rules import rules_of
 from core.payments.port import ForgedError, Order, RefundOrder, RefusedError
 from core.payments.states import DisputeState
 from core.platform.outgoing import Fetched, Outgoing, OutgoingError
+from core.work.unit_of_work import UnitOfWork
 from tests.payments_conformance.double import Double
 from tests.payments_conformance.shop import FEE, PRICE, Shop
 
@@ -564,6 +567,35 @@ class ShopConformance:
         await shop.heal()
         assert await shop.refunds(intent) == [(100, "succeeded")]
         await shop.check_books()
+
+    async def test_nothing_is_begun_that_the_books_could_not_take(self, shop: Shop, double: Double) -> None:
+        ctx = shop.of(shop.buyer)
+        assert ctx.policy.ledger
+        rules = msgspec.structs.replace(ctx.policy.ledger, kinds=frozenset({"available", "provider"}))
+        ctx = replace(ctx, policy=msgspec.structs.replace(ctx.policy, ledger=rules))
+        with pytest.raises(RuntimeError):
+            await intents.begin(ctx, "listing", await shop.listing())
+        assert double.made() == 0
+
+    async def test_a_row_that_fails_holds_up_no_other(
+        self, shop: Shop, double: Double, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        double.faults.hooks = "lost"
+        first, second = await shop.begun(), await shop.begun()
+        tell = applying.tell
+
+        async def fails(work: UnitOfWork, before: Intent, after: Intent) -> None:
+            if after.id == first.id:
+                raise RuntimeError
+            await tell(work, before, after)
+
+        monkeypatch.setattr(applying, "tell", fails)
+        for one in (first, second):
+            double.pay(one.ref or "")
+        await shop.heal()
+        assert [(await shop.now(one)).state for one in (first, second)] == ["pending", "succeeded"]
+        assert "could not be brought up to date" in caplog.text
+        caplog.clear()
 
     async def test_two_workers_ask_about_a_row_once(self, shop: Shop, double: Double) -> None:
         begun = [await shop.begun() for _ in range(7)]

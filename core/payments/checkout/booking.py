@@ -4,6 +4,7 @@ provider: what a provider holds for us, below 0. fees: the marketplace's own. di
 losses: what they did not give back, or what was given back although its payee had spent it. The payee's: see Quote.
 """
 
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -14,7 +15,17 @@ from core.payments import ledger
 from core.payments.checkout import rows
 from core.payments.checkout.rows import Dispute, Intent, Refund
 from core.payments.ledger import Account, Entry
+from core.work.context import Ctx
 from core.work.unit_of_work import UnitOfWork
+
+HOUSE: Final = frozenset({"provider", "fees", "disputed", "losses"})
+
+
+def check(ctx: Ctx, currency: str, account: str) -> None:
+    """Raise RuntimeError if the marketplace's ledger could not take this money, before anybody pays it."""
+    rules = ledger.rules_of(ctx.policy)
+    if currency not in rules.currencies or not HOUSE | {account} <= rules.kinds:
+        raise RuntimeError(f"the ledger of {ctx.policy.name} has no accounts for payments in {currency}")
 
 
 async def book(work: UnitOfWork, before: Intent, after: Intent) -> Intent:

@@ -10,7 +10,7 @@ import msgspec
 from core.base import clock, errors
 from core.base.errors import AppError
 from core.base.ids import BigintIds
-from core.payments.checkout import applying, rows
+from core.payments.checkout import applying, booking, rows
 from core.payments.checkout.rows import Intent
 from core.payments.checkout.rules import BEGINS, RETURNS, PaymentRules, Quote, rules_of
 from core.payments.port import Order, Provider, RefusedError
@@ -39,6 +39,7 @@ async def begin(ctx: Ctx, purpose: str, subject_id: UUID, expected: int | None =
     quote = await kind.quote(ctx, subject_id)
     if quote.currency not in rules.currencies:
         raise errors.invalid("currency", f"Must be one of {', '.join(sorted(rules.currencies))}")
+    booking.check(ctx, quote.currency, quote.account)
     if expected not in (None, quote.amount):
         raise errors.PRICE_CHANGED.error()
     intent = await _opened(ctx, rules, purpose, subject_id, quote)

@@ -19,13 +19,15 @@ from core.payments.checkout.subscriptions import Subscription
 from core.payments.checkout.webhooks import Event
 from core.payments.port import RefusedError
 from core.payments.states import GIVEN_UP, MINUTE
-from core.platform.db import Many, Row
+from core.platform.db import UNAVAILABLE_ERRORS, Many, Row
 from core.platform.outgoing import OutgoingError
 from core.work.context import Ctx
 
 AT_ONCE: Final = 5
 MOST: Final = 200  # of a kind in one run; the next run goes on
 SECONDS: Final = 5.0  # of a kind in one run
+# What may go better at the next time.
+PASSES: Final[tuple[type[Exception], ...]] = (OutgoingError, RefusedError, AppError, *UNAVAILABLE_ERRORS)
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +55,7 @@ async def _each(ctx: Ctx, claim: Many[Row], ask: Callable[[Ctx, Row], Awaitable[
 async def _asked(ctx: Ctx, ask: Callable[[Ctx, Row], Awaitable[None]], row: Row) -> bool:
     try:
         await ask(ctx, row)
-    except (OutgoingError, RefusedError, AppError) as error:
+    except PASSES as error:
         log.warning("a payment could not be brought up to date: %r", error)
         return False
     except Exception:  # of one row: the others must not wait for it

@@ -43,7 +43,7 @@ async def request(ctx: Ctx, id: UUID, amount: int, reason: str = "") -> Refund:
         new, by = work.new_id(), ctx.caller.id if ctx.caller else None
         held = await booking.reserve(work, intent, new, amount)
         await rows.INSERT_REFUND(work.db, new, id, amount, "requested", "", reason, by, held, clock.now())
-        await rows.CHECK_AT(work.db, id, clock.now() + states.MINUTE)
+        await rows.SOON(work.db, id, clock.now() + states.MINUTE)
         await work.record("payment.refund", id, refund=str(new), amount=amount)
         work.enqueue(SendRefund(intent.market, str(new)))
         return found(await rows.REFUND(work.db, new), errors.INTERNAL_ERROR.error())
@@ -117,7 +117,7 @@ async def _go_on(work: UnitOfWork, intent: Intent) -> None:
             work.enqueue(SendRefund(intent.market, str(one.id)))
     wait = next((wait for state, wait in _OPEN if any(one.state == state for one in known)), None)
     if wait:
-        await rows.CHECK_AT(work.db, intent.id, now + wait)
+        await rows.CHECK_AT(work.db, intent.id, now + min(wait * (1 << min(intent.checks, 6)), states.HOUR))
 
 
 _OPEN: Final = (("requested", states.MINUTE), ("sent", states.MINUTE), ("pending", states.HOUR))

@@ -133,6 +133,7 @@ IS_STUCK = Scalar(
     )""",
 )
 CHECK_AT = Run("update payment_intents set check_at = $2 where id = $1")
+SOON = Run("update payment_intents set check_at = $2, checks = 0 where id = $1")
 ATTENTION = Run("update payment_intents set attention = $2 where id = $1")
 GIVE_UP = Run("update payment_intents set attention = $2, check_at = null where id = $1")
 # Those that a person must look at, the oldest first.

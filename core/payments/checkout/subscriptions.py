@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 
 from core.base import clock, errors
-from core.payments.checkout import applying, rows
+from core.payments.checkout import applying, booking, rows
 from core.payments.checkout.intents import driver, unavailable
 from core.payments.checkout.rules import BEGINS, PaymentRules, Plan, rules_of
 from core.payments.port import RefusedError, Seen, SeenSubscription, Subscribing, SubscriptionOrder
@@ -168,6 +168,7 @@ async def begin(ctx: Ctx, plan_name: str) -> Subscription:
     """
     plan = found_plan(rules_of(ctx), plan_name)
     _port(ctx)
+    booking.check(ctx, plan.currency, "fees")
     await limits.take(ctx, BEGINS, str(ctx.user.id))
     key, now = (ctx.policy.name, ctx.user.id, plan.name), clock.now()
     await INSERT(ctx.db, ctx.new_id(), *key, plan.amount, plan.currency, driver(ctx).name, now, now + MINUTE)
