@@ -22,7 +22,7 @@ class Stale(msgspec.Struct, frozen=True):
 
 
 class Column:
-    """A column that may be sealed: `value` in `rows`, of a table `m` with an id, the market `k.market`, and maybe `e` with versions.
+    """A column that may be sealed: `value` in `rows`, a table `m` with an id, the market `k.market`, and maybe `e` with versions.
 
     `place` names it in its values. `write` sets the value of row $1 to $2; $3 is the version, $4 the blind index of what `normal`
     makes of it, if it has one.
@@ -57,8 +57,5 @@ class Column:
 
 def own_column(market: str, table: str, column: str) -> Column:
     """Declare a column of a marketplace's own table, which has an id."""
-    rows, write = (
-        f"{table} m cross join (select '{market}' as market) k",
-        f"update {table} set {column} = $2 where id = $1",
-    )  # noqa: S608
-    return Column(f"{table}.{column}", rows, f"m.{column}", write)
+    rows = f"{table} m cross join (select '{market}' as market) k"
+    return Column(f"{table}.{column}", rows, f"m.{column}", f"update {table} set {column} = $2 where id = $1")  # noqa: S608
