@@ -31,9 +31,9 @@ async def rotate(settings: Settings) -> None:
 async def status(settings: Settings) -> None:
     """Print how many values are still to be sealed with the first key; raise CommandError if there are any."""
     async with _opened(settings) as (db, sealing, policies):
-        left = [(one, await resealing.left(db, sealing, one, policies)) for one in resealing.COLUMNS]
-    print("\n".join(f"{column.name}: {count} left" for column, count in left))
-    if any(count for _, count in left):
+        left = await resealing.left(db, sealing, policies)
+    print("\n".join(f"{name}: {count} left" for name, count in left.items()))
+    if any(left.values()):
         raise CommandError(
             "something is left: it was locked, or cannot be opened (see the log); run `seal rotate` again"
         )

@@ -14,6 +14,7 @@ from core.base.errors import Detail
 from core.limits.budget import Rate, Window
 from core.limits.quotas import Quota
 from core.platform.db import Connection, Db, Scalar
+from core.platform.sealing.columns import Column
 from core.platform.tokens import ACCESS_LIFETIME, REFRESH_LIFETIME
 from core.text.texts import UnfitError
 from core.work.account_rules import ApiKeyRules, OAuthRules, OtpRules, Status
@@ -149,6 +150,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     or push is sent.
     `seals_messages`: messages are encrypted at rest (docs/operate/sealing.md); no index of their words is stored, so they cannot
     be searched. `seals_contacts`: likewise e-mail addresses and phone numbers of users, which are found by blind index.
+    `sealed_columns`: of its own tables (own_column), which it seals and opens itself (`Ctx.sealed`).
     """
 
     name: str
@@ -183,6 +185,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     code_link: str = "{url}/#{page}={code}"  # where a mailed code leads: a page of the site at `url`
     seals_messages: bool = False
     seals_contacts: bool = False
+    sealed_columns: tuple[Column, ...] = ()
 
     # Several people may share one address: reading there, or trying tokens, leaves them what they need to log in, and who shows
     # a token of ours needs none of it.
@@ -208,7 +211,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def seals(self) -> bool:
         """Whether anything is encrypted at rest."""
-        return self.seals_messages or self.seals_contacts
+        return self.seals_messages or self.seals_contacts or bool(self.sealed_columns)
 
     @property
     def checks(self) -> dict[str, Callable[[object], None]]:

@@ -1,6 +1,7 @@
 """Rotation seals everything with the first key, beside traffic, and anything that is still in the clear."""
 
 import asyncio
+from dataclasses import replace
 
 import msgspec
 import pytest
@@ -10,10 +11,12 @@ from cli.checks import check_settings
 from cli.errors import CommandError
 from config.settings import Settings, SettingsError
 from core.operations import resealing
+from core.platform.sealing.columns import own_column
 from core.platform.sealing.keys import open_sealing
 from core.platform.sealing.sealing import MARK, Sealing
-from tests.flow.sealing.conftest import NEW_KEY, OLD_KEY, Bazaar, Room, opened
+from tests.flow.sealing.conftest import NEW_KEY, OLD_KEY, Bazaar, Room, opened, uuid_of
 
+DESCRIPTION = own_column("bazaar", "bazaar.listings", "description")
 PLACES = ("messages.body", "message_edits.body", "reports.evidence", "users.sealed_email")
 
 
@@ -55,8 +58,7 @@ async def rotated(place: Bazaar, sealing: Sealing) -> int:
 
 
 async def left(place: Bazaar, sealing: Sealing) -> int:
-    db = place.env.resources.db
-    return sum([await resealing.left(db, sealing, one, [place.market.policy]) for one in resealing.COLUMNS])
+    return sum((await resealing.left(place.env.resources.db, sealing, [place.market.policy])).values())
 
 
 async def test_after_it_the_old_key_is_of_no_use(
@@ -180,6 +182,23 @@ async def test_a_message_that_was_in_the_clear_is_known_again_when_it_is_repeate
     assert (await room.say(room.ann, "hello", client_id="1"))["id"] == said["id"]
     assert await rotated(place, sealing) == 1
     assert (await room.say(room.ann, "hello", client_id="1"))["id"] == said["id"]
+
+
+async def test_a_marketplace_seals_a_column_of_its_own(place: Bazaar, settings: Settings) -> None:
+    ann = await place.person("ann")
+    listing = {"title": "Lamp", "price_cents": 1, "description": "in the clear"}
+    id = uuid_of((await ann.post("/listings", **listing)).body["data"]["id"])
+    policy = msgspec.structs.replace(place.market.policy, sealed_columns=(DESCRIPTION,))
+    ctx, db = replace(place.ctx(ann), policy=policy), place.env.resources.db
+    read = "select placed(description, 'bazaar.listings.description ' || id) from bazaar.listings"
+    for ring in (ctx.resources.sealing, await open_sealing(with_keys(settings, *NEW_FIRST))):
+        _ = [one async for one in resealing.rotate(db, ring, [policy])]
+        stored = await db.fetchval(read)
+        assert stored.startswith(ring.prefix)
+        assert ring.open(stored) == "in the clear"
+    other = ctx.sealed("bazaar.listings.description", id, "sealed")
+    await db.execute("update bazaar.listings set description = $1", other)
+    assert ctx.resources.sealing.open(await db.fetchval(read)) == "sealed"
 
 
 async def test_a_marketplace_that_seals_does_not_start_without_keys(place: Bazaar, settings: Settings) -> None:
