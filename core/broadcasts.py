@@ -6,22 +6,19 @@ So each client is sent each broadcast once and in order, and reads those that it
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Final, TypeAlias
+from typing import Final
 
 import msgspec
-from msgspec import Meta
 
 from core.base import clock, errors
 from core.base.events import Event
 from core.platform.db import Many, One, Scalar, found
+from core.text.fields import JsonObject
 from core.work.context import Ctx
 from core.work.unit_of_work import unit_of_work
 
 PAGE: Final = 100
 MOST_BYTES: Final = 16 * 1024  # of data: so much may wait for each socket of a hub
-Value: TypeAlias = bool | int | float | Annotated[str, Meta(max_length=2000)] | None
-# Flags and texts by their names.
-Data: TypeAlias = Annotated[dict[Annotated[str, Meta(max_length=64)], Value], Meta(max_length=100)]
 
 
 class BroadcastSent(Event, frozen=True, rename="camel"):
@@ -32,7 +29,7 @@ class BroadcastSent(Event, frozen=True, rename="camel"):
     needs = "broadcasts"
     version: int
     kind: str
-    data: Data
+    data: JsonObject
     created_at: datetime
 
 
@@ -46,7 +43,7 @@ class Broadcast(msgspec.Struct, frozen=True, rename="camel"):
 
     def event(self) -> BroadcastSent:
         """Return the event that tells of it."""
-        return BroadcastSent(self.version, self.kind, msgspec.json.decode(self.data, type=Data), self.created_at)
+        return BroadcastSent(self.version, self.kind, msgspec.json.decode(self.data, type=JsonObject), self.created_at)
 
 
 # Before the statement after it looks which version is the last. For each marketplace one after the other.
@@ -67,7 +64,7 @@ SINCE = Many(
 LAST = Scalar(int, "select coalesce(max(version), 0) from broadcasts where market = $1")
 
 
-async def send(ctx: Ctx, kind: str, data: Mapping[str, Value], author: str) -> BroadcastSent:
+async def send(ctx: Ctx, kind: str, data: Mapping[str, object], author: str) -> BroadcastSent:
     """Tell all clients of the marketplace; raises VALIDATION_ERROR."""
     if kind not in ctx.policy.broadcasts:
         raise errors.invalid("kind", f"Must be one of: {', '.join(sorted(ctx.policy.broadcasts))}")

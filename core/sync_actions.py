@@ -11,25 +11,22 @@ import msgspec
 from msgspec import Meta
 
 from core.platform.db import Many, Run, Scalar
-from core.text.fields import Content
+from core.text.fields import JsonObject
 from core.work.personal_data import PersonalData, rows_of
 
 State: TypeAlias = Literal["done", "conflict", "refused", "skipped"]
-# The body of a call that an action stands for: bounded, and checked by the type of that call when the action is done.
-Key: TypeAlias = Annotated[str, Meta(max_length=64)]
-Plain: TypeAlias = bool | int | float | Content | None
-PlainList: TypeAlias = Annotated[list[Plain], Meta(max_length=100)]
-Inner: TypeAlias = Annotated[dict[Key, Plain | PlainList], Meta(max_length=100)]
-Payload: TypeAlias = Annotated[dict[Key, Plain | PlainList | Inner], Meta(max_length=100)]
 KEPT: Final = timedelta(days=90)
 
 
 class Action(msgspec.Struct, frozen=True, rename="camel"):
-    """`subject`: what it is about, an id or a name of the client's; `basedOn`: the version that the client knows of it."""
+    """`subject`: what it is about, an id or a name of the client's; `basedOn`: the version that the client knows of it.
+
+    `payload`: the body of the call that it stands for, checked when it is done.
+    """
 
     client_id: Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[^\x00]*$")]
     type: Annotated[str, Meta(max_length=64, pattern=r"^[^\x00]*$")]
-    payload: Payload = {}
+    payload: JsonObject = {}
     subject: Annotated[str, Meta(max_length=128, pattern=r"^[^\x00]*$")] | None = None
     based_on: Annotated[str, Meta(max_length=128)] | None = None
 

@@ -4,7 +4,7 @@ Every text and list is bounded here, before its content is processed; tests/cont
 """
 
 from collections.abc import Sequence
-from typing import Annotated, TypeVar
+from typing import Annotated, TypeAlias, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -58,6 +58,12 @@ Bio = Annotated[str, Meta(max_length=500, extra=_PROSE)]
 ClientId = Annotated[str, Meta(min_length=1, max_length=128, pattern=_STORABLE, extra=_NO_NUL)]
 PersonIds = Annotated[list[UUID], Meta(min_length=1, max_length=MOST_AT_ONCE)]
 MentionIds = Annotated[list[UUID], Meta(max_length=50)]
+# An object whose fields somebody else knows, or nobody: of plain values, lists of them, and objects of both.
+_Key: TypeAlias = Annotated[str, Meta(max_length=64)]
+_Plain: TypeAlias = bool | int | float | Content | None
+_List: TypeAlias = Annotated[list[_Plain], Meta(max_length=100)]
+_Inner: TypeAlias = Annotated[dict[_Key, _Plain | _List], Meta(max_length=100)]
+JsonObject: TypeAlias = Annotated[dict[_Key, _Plain | _List | _Inner], Meta(max_length=100)]
 
 
 def given(body: msgspec.Struct) -> dict[str, object]:

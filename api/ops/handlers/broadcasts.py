@@ -9,8 +9,9 @@ from msgspec import Meta
 from api.ops.operators import OperatorCtx
 from core import broadcasts
 from core.base import errors
-from core.broadcasts import BroadcastSent, Data
+from core.broadcasts import BroadcastSent
 from core.market.endpoints.hooks.broadcasts import Broadcasts, SinceQuery
+from core.text.fields import JsonObject
 from marketplaces import ALL
 
 Market = Annotated[str, Meta(max_length=64)]
@@ -21,7 +22,7 @@ class NewBroadcast(msgspec.Struct, frozen=True):
 
     market: Market
     kind: Annotated[str, Meta(max_length=64)]
-    data: Data = {}
+    data: JsonObject = {}
 
 
 class BroadcastQuery(SinceQuery, frozen=True, kw_only=True):
