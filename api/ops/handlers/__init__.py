@@ -10,7 +10,7 @@ from api.ops.handlers.actions import (
     set_status,
     undrain,
 )
-from api.ops.handlers.looks import get_conversation, get_me, get_user, list_hubs, list_reports, search, trace
+from api.ops.handlers.queries import get_conversation, get_me, get_user, list_hubs, list_reports, search, trace
 
 __all__ = [
     "drain",

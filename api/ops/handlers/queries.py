@@ -27,7 +27,7 @@ from api.ops.tracing import has_delivered, trace_member
 from core import reports
 from core.accounts import emails
 from core.base import errors
-from core.limits.away import REDIS_AWAY
+from core.limits.outage import REDIS_ERRORS
 from core.operations import inspection
 from core.platform.db import found
 from core.platform.redis_pool import server_name
@@ -52,7 +52,7 @@ async def list_hubs(ctx: OperatorCtx) -> HubList:
     """Say how each hub, api and worker does, also those that fell silent within the last minute."""
     try:
         hubs, others = await ctx.hubs.hub_statuses(), await read_processes(ctx.resources.redis)
-    except REDIS_AWAY as error:
+    except REDIS_ERRORS as error:
         server = server_name(ctx.resources.settings.redis_urls[0])
         raise errors.UNAVAILABLE.error(f"Redis {server}, which knows how the hubs do, does not answer.") from error
     return HubList(
