@@ -15,7 +15,7 @@ from zlib import crc32
 import msgspec
 
 from core.base.answers import Answer
-from core.limits.away import REDIS_AWAY
+from core.limits.outage import REDIS_ERRORS
 from core.market.market import Cache, Marketplace, Route
 from core.platform.cache_tags import PEOPLE, key_of
 from core.work.context import Ctx, Resources
@@ -151,7 +151,7 @@ class Caching:
             return None
         try:
             return await command()
-        except REDIS_AWAY:
+        except REDIS_ERRORS:
             self._count(self._path, "away").inc()
             self._away_until = time.monotonic() + AWAY_SECONDS
             return None

@@ -19,8 +19,8 @@ from uuid import UUID
 import msgspec
 from redis.asyncio import Redis
 
-from core.limits.away import REDIS_AWAY, Patience
 from core.limits.budget import MOST_SUBJECTS, Balance, Bucket, Buckets, Rate, Refusal, Subjects, Window
+from core.limits.outage import REDIS_ERRORS, LoopTimeout
 
 ANSWER_SECONDS: Final = 0.5  # for Redis to answer, while the loop reads
 AWAY_SECONDS: Final = 1.0  # between two background probes of a Redis that did not
@@ -305,12 +305,12 @@ class SharedLimits:
     async def _ask(self, costs: Sequence[_Cost]) -> list[Verdict] | None:
         """Query Redis; None if it does not answer: then only the background task queries it, until it does."""
         args = [part for one in costs for part in one.args()]
-        patience = Patience(ANSWER_SECONDS)
+        timeout = LoopTimeout(ANSWER_SECONDS)
         try:
-            async with patience:
+            async with timeout:
                 answer: list[int] = await self._script(keys=[one.key for one in costs], args=args)
-        except REDIS_AWAY as error:
-            if not patience.believes(error):
+        except REDIS_ERRORS as error:
+            if not timeout.is_outage(error):
                 return None
             if not self._away and self._lines.take(monotonic()) <= 0:
                 log.warning("each process enforces the limits on its own, because Redis cannot: %r", error)

@@ -16,7 +16,7 @@ import msgspec
 from core.base import clock, errors
 from core.base.answers import RawBody
 from core.base.errors import Detail
-from core.limits.away import REDIS_AWAY
+from core.limits.outage import REDIS_ERRORS
 from core.platform.db import Many, One, Run, Scalar, UniqueViolation, found, transaction
 from core.platform.outgoing import OutgoingError
 from core.verification.kinds import STATES, Asked, Kind, Outcome, Provider, State, kind_of
@@ -147,7 +147,7 @@ async def get(ctx: Ctx, id: UUID) -> Verification:
     outcome = Outcome("expired") if row.expires_at + LATE < now else None
     if outcome is None and await POLLED(ctx.resources.db, id, now, now - POLL_EVERY):
         asked = Asked(found(await STORED(ctx.db, id), _missing()).ref, row.code, row.expires_at)
-        with suppress(*REDIS_AWAY, OutgoingError):
+        with suppress(*REDIS_ERRORS, OutgoingError):
             # Without the number it is the callback that decides, or time.
             if number := await ctx.resources.redis.get(_key(id)):
                 outcome = await kind.provider.poll(ctx, asked, number.decode())
@@ -225,7 +225,7 @@ async def _ask(ctx: Ctx, kind: Kind, provider: Provider, id: UUID, number: str) 
         raise errors.UNAVAILABLE.error() if isinstance(error, OutgoingError) else error from None
     await ASKED(ctx.resources.db, id, asked.ref, asked.code, asked.expires_at)
     lasts = asked.expires_at + LATE - clock.now()
-    with suppress(*REDIS_AWAY):
+    with suppress(*REDIS_ERRORS):
         await ctx.resources.redis.set(_key(id), number, px=max(1, int(lasts.total_seconds() * 1000)))
 
 

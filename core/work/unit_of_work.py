@@ -7,7 +7,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from core.base.events import Event
-from core.limits.away import REDIS_AWAY
+from core.limits.outage import REDIS_ERRORS
 from core.platform.db import UNAVAILABLE_ERRORS, Connection, transaction
 from core.work import audit, notices, outbox
 from core.work.context import Ctx
@@ -89,7 +89,7 @@ class UnitOfWork:
         try:
             await outbox.perform(self._effects, ctx.publisher, ctx.resources.jobs, ctx.resources.redis)
             await outbox.forget(ctx.resources.db, self._kept)
-        except (*REDIS_AWAY, *UNAVAILABLE_ERRORS) as error:
+        except (*REDIS_ERRORS, *UNAVAILABLE_ERRORS) as error:
             log.warning("effects of a committed transaction are performed later: %r", error)
 
 

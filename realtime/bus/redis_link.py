@@ -8,7 +8,7 @@ from typing import cast
 import hiredis
 from redis.asyncio.connection import SSLConnection, UnixDomainSocketConnection
 
-from core.limits.away import REDIS_AWAY
+from core.limits.outage import REDIS_ERRORS
 from core.platform.redis_pool import MasterPool, redis_pool, server_name
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ class RedisLink(asyncio.Protocol):
         """Try to connect once; if that fails, retry in the background."""
         try:
             await self._connect()
-        except REDIS_AWAY:
+        except REDIS_ERRORS:
             self._reconnect()
 
     async def stop(self) -> None:
@@ -122,7 +122,7 @@ class RedisLink(asyncio.Protocol):
         while not self._stopped:
             try:
                 await self._connect()
-            except REDIS_AWAY as error:
+            except REDIS_ERRORS as error:
                 if attempt == 0:
                     log.warning("%s does not answer: %s", self._name, error)
             else:

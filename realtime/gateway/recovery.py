@@ -24,7 +24,7 @@ from typing import Final, TypeAlias
 import msgspec
 from redis.asyncio import Redis
 
-from core.limits.away import REDIS_AWAY
+from core.limits.outage import REDIS_ERRORS
 from core.messages.catchup import Place
 from realtime.bus.bus import Bus
 from realtime.gateway import repeats
@@ -141,7 +141,7 @@ class Recovery:
             hub, _, socket = kept.pop(HUB, b"").decode().partition(".")
             joined = {room: _read_place(place) for room, place in kept.items()}
             return await self._known(hub, socket, joined, offset)
-        except REDIS_AWAY:
+        except REDIS_ERRORS:
             return None
 
     async def _known(self, hub: str, socket: str, joined: dict[bytes, Place], offset: str | None) -> Recalled:

@@ -9,7 +9,7 @@ import msgspec
 from redis.asyncio import Redis
 
 from config.settings import Settings
-from core.limits.away import REDIS_AWAY
+from core.limits.outage import REDIS_ERRORS
 from core.platform.observability.metrics import Metrics
 from core.work.context import Resources
 from realtime.bus.bus import Bus
@@ -105,7 +105,7 @@ class AdminClient:
 
     async def _known_hubs(self) -> KnownHubs | None:
         """Return the known hubs; while Redis is unreachable those known before, or None if there are none."""
-        with suppress(*REDIS_AWAY):
+        with suppress(*REDIS_ERRORS):
             await self.hub_statuses()
         return self._known
 

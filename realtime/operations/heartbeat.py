@@ -17,7 +17,7 @@ from prometheus_client import Histogram
 from redis.asyncio import Redis
 
 from core.base.clock import now
-from core.limits.away import REDIS_AWAY
+from core.limits.outage import REDIS_ERRORS
 from realtime.concurrency.periodic import Periodic
 from realtime.operations.probes import Check, problems
 from realtime.operations.process_status import FORGOTTEN, HEARTBEAT_SECONDS, Status
@@ -98,7 +98,7 @@ class Heartbeat:
         """Stop, and remove the status."""
         await self._checking.stop()
         await self._beating.stop()
-        with contextlib.suppress(*REDIS_AWAY):
+        with contextlib.suppress(*REDIS_ERRORS):
             await self._redis.hdel(self._key, self._id)  # type: ignore[misc] # redis-py types the sync client too
 
     async def _check(self) -> None:
@@ -106,7 +106,7 @@ class Heartbeat:
 
     async def _beat(self) -> None:
         status = msgspec.json.encode(self._take(self._missing)).decode()
-        with contextlib.suppress(*REDIS_AWAY):
+        with contextlib.suppress(*REDIS_ERRORS):
             async with self._redis.pipeline(transaction=False) as pipe:
                 pipe.hset(self._key, self._id, status)
                 pipe.expire(self._key, FORGOTTEN)

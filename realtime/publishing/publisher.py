@@ -20,7 +20,7 @@ from core.base.events import (
     UserUpdated,
 )
 from core.base.publisher import Draft, Stored, as_message
-from core.limits.away import REDIS_AWAY
+from core.limits.outage import REDIS_ERRORS
 from core.market.market import Marketplace
 from core.work.context import Resources
 from core.work.jobs import NotifyMembers
@@ -224,7 +224,7 @@ class Publisher(_Publisher):
         for publisher in self._publishers.values():
             waiting += map(str, publisher.unnotified)
             publisher.unnotified = set()
-        with contextlib.suppress(*REDIS_AWAY):
+        with contextlib.suppress(*REDIS_ERRORS):
             async with asyncio.timeout(QUEUE_SECONDS):
                 await self._enqueue(waiting)
 

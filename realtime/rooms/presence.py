@@ -18,7 +18,7 @@ from core.base.clock import now
 from core.base.events import Event, UserOffline, UserOnline
 from core.chat.blocks import OF_USERS
 from core.chat.rooms import CIRCLES, SEEN
-from core.limits.away import REDIS_AWAY
+from core.limits.outage import REDIS_ERRORS
 from core.platform.db import UNAVAILABLE_ERRORS, Pool
 from realtime.concurrency.batch import Batch
 from realtime.concurrency.periodic import Periodic
@@ -26,7 +26,7 @@ from realtime.dialect.encoders import Encoders
 
 log = logging.getLogger(__name__)
 
-AWAY: tuple[type[Exception], ...] = (*REDIS_AWAY, *UNAVAILABLE_ERRORS)
+AWAY: tuple[type[Exception], ...] = (*REDIS_ERRORS, *UNAVAILABLE_ERRORS)
 
 TICK_SECONDS = 0.25
 CROWD = 100  # users who come within a tick: a crowd is announced together, when it is over or after CROWD_SECONDS
@@ -126,7 +126,7 @@ class Presence:
     async def _online_among(self, queries: list[frozenset[bytes]]) -> list[set[bytes]]:
         everybody = frozenset[bytes]().union(*queries)
         online = {user for user in everybody if user in self._here}
-        with contextlib.suppress(*REDIS_AWAY):
+        with contextlib.suppress(*REDIS_ERRORS):
             async with asyncio.timeout(ASK_SECONDS):
                 online |= await self._elsewhere(everybody - online)
         return [online & query for query in queries]

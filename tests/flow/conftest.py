@@ -44,6 +44,7 @@ ROLES = {"onswift": "creator", "bazaar": "seller"}  # of those for whom a test n
 over_markets = pytest.mark.parametrize("env", ["onswift", "bazaar"], indirect=True)
 # For what OnSwift does not have, or does as all do.
 at_bazaar = pytest.mark.market("bazaar")
+at_onswift = pytest.mark.market("onswift")
 
 
 @dataclass
@@ -229,7 +230,7 @@ def change_policy() -> Iterator[ChangePolicy]:
 async def env(
     request: pytest.FixtureRequest, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Environment]:
-    """Return an environment without hubs: of OnSwift, unless the test is marked `over_markets` or `at_bazaar`."""
+    """Return an environment without hubs: of OnSwift, unless the test or its file is marked otherwise."""
     mark = request.node.get_closest_marker("market")
     market: str = getattr(request, "param", mark.args[0] if mark else "onswift")
     if market == "bazaar":

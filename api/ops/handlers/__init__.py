@@ -11,7 +11,8 @@ from api.ops.handlers.actions import (
     undrain,
 )
 from api.ops.handlers.broadcasts import list_broadcasts, send_broadcast
-from api.ops.handlers.looks import (
+from api.ops.handlers.payments import decide_payment, list_payments
+from api.ops.handlers.queries import (
     get_conversation,
     get_me,
     get_task,
@@ -22,7 +23,6 @@ from api.ops.handlers.looks import (
     search,
     trace,
 )
-from api.ops.handlers.payments import decide_payment, list_payments
 
 __all__ = [
     "decide_payment",

@@ -22,8 +22,10 @@ from realtime.operations.probes import problems
 from realtime.operations.process_status import LATE, SILENT
 from tests.chaos.proxy import Proxy, open_proxy
 from tests.flow.api.conftest import Caller, operating
-from tests.flow.conftest import Environment, open_environment
+from tests.flow.conftest import Environment, at_bazaar, open_environment
 from workers.app import open_worker
+
+pytestmark = at_bazaar
 
 PATIENCE = 15.0
 

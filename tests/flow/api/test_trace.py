@@ -10,14 +10,15 @@ import pytest
 from cli.embedded.redis import embedded_redis
 from config.settings import Settings
 from core.base.clock import now
-from core.base.ids import uuid7
 from core.base.publisher import Draft
 from realtime.operations import admin_client
 from realtime.operations.process_status import HUBS_KEY, SILENT
 from tests.flow.api.conftest import Caller, id_of, operating
 from tests.flow.api.test_console import states, trace
-from tests.flow.conftest import Environment, open_environment
+from tests.flow.conftest import Environment, at_bazaar, open_environment
 from tests.flow.realtime.test_mending import mute_publisher
+
+pytestmark = at_bazaar
 
 
 def passage(env: Environment, traced: Any, place: int) -> dict[str, Any]:
@@ -57,7 +58,7 @@ async def test_a_trace_shows_what_the_bus_lost(operator: Caller, env: Environmen
     room = await env.group(ann.user, bob.user)
     for one in (ann, bob):
         await one.join(room)
-    lost = await mute_publisher(env).append(Draft(uuid7(), room, ann.user.person, "lost"))
+    lost = await mute_publisher(env).append(Draft(env.ctx(ann.user).new_id(), room, ann.user.person, "lost"))
     sent = await ann.send(room, "held until the log has filled the hole")
     for one in (ann, bob):
         await one.heard.until("message:received", 2)
@@ -74,7 +75,7 @@ async def test_of_a_message_from_before_its_room_was_awake_no_time_is_told(
 ) -> None:
     ann = await (await env.chatter("Ann", hub)).connect()
     room = await env.group(ann.user)
-    sent = await mute_publisher(env).append(Draft(uuid7(), room, ann.user.person, "before"))
+    sent = await mute_publisher(env).append(Draft(env.ctx(ann.user).new_id(), room, ann.user.person, "before"))
     await ann.join(room)
     traced = await trace(operator, {"id": str(sent.id)})
     assert traced["hubs"][0]["hasTold"]

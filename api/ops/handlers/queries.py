@@ -29,7 +29,7 @@ from core.accounts import emails
 from core.accounts.contacts import EMAIL, forms
 from core.accounts.status.states import OF_USER, STATES
 from core.base import errors
-from core.limits.away import REDIS_AWAY
+from core.limits.outage import REDIS_ERRORS
 from core.market.endpoints.review import review
 from core.market.endpoints.review.structs import ReviewDetails, ReviewPage, ReviewQuery
 from core.market.traits import like
@@ -58,7 +58,7 @@ async def list_hubs(ctx: OperatorCtx) -> HubList:
     """Say how each hub, api and worker does, also those that fell silent within the last minute."""
     try:
         hubs, others = await ctx.hubs.hub_statuses(), await read_processes(ctx.resources.redis)
-    except REDIS_AWAY as error:
+    except REDIS_ERRORS as error:
         server = server_name(ctx.resources.settings.redis_urls[0])
         raise errors.UNAVAILABLE.error(f"Redis {server}, which knows how the hubs do, does not answer.") from error
     return HubList(

@@ -1,4 +1,4 @@
-"""How to recognise that Redis is away, and how long to wait for it. Code that can work without it catches REDIS_AWAY."""
+"""The errors by which Redis shows an outage, and how long to wait for it. Code that can work without it catches REDIS_ERRORS."""
 
 import asyncio
 from types import TracebackType
@@ -8,12 +8,12 @@ from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 # uvloop raises RuntimeError if redis-py writes to a connection that has just closed.
-REDIS_AWAY: tuple[type[Exception], ...] = (RedisError, OSError, TimeoutError, RuntimeError)
+REDIS_ERRORS: tuple[type[Exception], ...] = (RedisError, OSError, TimeoutError, RuntimeError)
 
 TURNS: Final = 10  # loop iterations, at least, in which an answer could be read
 
 
-class Patience:
+class LoopTimeout:
     """Raises TimeoutError in a block that takes this many seconds while the loop reads: a busy loop is not an outage.
 
     The time is counted in TURNS pieces, between which the loop reads. A longer one, because the loop was blocked, still
@@ -37,7 +37,7 @@ class Patience:
         self._timer.cancel()
         await self._deadline.__aexit__(kind, error, trace)
 
-    def believes(self, error: BaseException) -> bool:
+    def is_outage(self, error: BaseException) -> bool:
         """Whether an error is the server's fault, as opposed to a timeout set elsewhere, which only measures the clock."""
         return self._left == 0 or not isinstance(error, (TimeoutError, RedisTimeoutError))
 
