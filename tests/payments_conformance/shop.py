@@ -54,9 +54,8 @@ class Shop:
 
     async def listing(self, description: str = "", price: int = PRICE) -> UUID:
         id = self.env.resources.ids.of("bazaar")
-        await queries.INSERT(
-            self.env.resources.db, id, self.seller.id, "A lamp", price, description, datetime.now().astimezone()
-        )
+        texts, at = ("A lamp", price, description), datetime.now().astimezone()
+        await queries.INSERT(self.env.resources.db, id, self.seller.id, *texts, at, None, None)
         return id
 
     async def begun(self, description: str = "", buyer: User | None = None, listing: UUID | None = None) -> Intent:
