@@ -43,6 +43,7 @@ class Place(msgspec.Struct, frozen=True, array_like=True):
     seq: Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 
+# Of a user; an account that was never used has none.
 BALANCES = Many(
     Balance,
     """
@@ -68,11 +69,6 @@ PERSONAL_DATA = PersonalData(
     ),
     kept="Accounts and their entries, because the books must balance: by an id that has no name any more.",
 )
-
-
-async def balances(ctx: Ctx, owner: UUID) -> list[Balance]:
-    """Return the balances of a user's accounts; one that was never used has none."""
-    return await BALANCES(ctx.db, owner, ctx.policy.name)
 
 
 async def statement(ctx: Ctx, account: Account, query: AfterQuery) -> Rows[StatementEntry]:

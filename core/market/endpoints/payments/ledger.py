@@ -40,7 +40,7 @@ class WalletEntries(msgspec.Struct, frozen=True, rename="camel"):
 async def get_wallet(ctx: Ctx) -> Wallet:
     """Get the balances of the user's accounts"""
     rules_of(ctx.policy)
-    found = await statements.balances(ctx, ctx.user.id)
+    found = await statements.BALANCES(ctx.db, ctx.user.id, ctx.policy.name)
     return Wallet(
         [WalletBalance(**msgspec.structs.asdict(one), decimals=money.places_of(one.currency)) for one in found]
     )
