@@ -17,7 +17,7 @@ from core.payments.checkout import intents, webhooks
 from core.payments.checkout.webhooks import MOST_BYTES
 from core.payments.providers.sandbox import SECRET, SIGNATURE, signature
 from marketplaces import onswift
-from tests.flow.api.conftest import Reply, operating
+from tests.flow.api.conftest import PASSWORD, Reply, operating
 from tests.flow.conftest import PATIENCE, Environment
 from tests.flow.payments.conftest import Market
 from workers.app import open_worker
@@ -169,6 +169,23 @@ async def test_an_operator_sees_what_waits_and_decides(env: Environment, market:
         assert (again.status, again.code) == (409, "PAYMENT_NOT_POSSIBLE")
         assert (await olga.get("/payments")).body["payments"] == []
     assert await market.state(payment) == "succeeded"
+
+
+async def test_who_leaves_takes_her_payments_along_and_what_was_paid_stays(env: Environment, market: Market) -> None:
+    payment = await market.begun()
+    _, back = await market.press(payment)
+    await _follow(back)
+    await market.ann.post(f"/payments/{payment['id']}/refunds", amount=200, reason="A scratch of mine")
+    begun = (await market.bob.post("/subscriptions", plan="plus")).body["data"]
+    await market.press(begun)
+    for who, marker in ((market.bob, payment["id"]), (market.ann, "A scratch of mine"), (market.bob, "plus")):
+        assert marker in str((await who.get("/auth/me/export")).body)
+    assert "A scratch of mine" not in str((await market.bob.get("/auth/me/export")).body)
+    for who in (market.bob, market.ann):
+        reply = await who.call("DELETE", "/auth/me", json={"password": PASSWORD})
+        assert reply.status == 204, reply
+    assert await env.resources.db.fetchval("select canceling from payment_subscriptions") == "now"
+    assert await env.resources.db.fetchval("select captured from payment_intents where purpose = 'listing'") == 1200
 
 
 async def test_a_marketplace_without_payments_has_none(env: Environment, market: Market) -> None:
