@@ -224,10 +224,10 @@ def texts(monkeypatch: pytest.MonkeyPatch) -> asyncio.Queue[tuple[str, str]]:
 
 @asynccontextmanager
 async def opened(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, lines: list[str], *, is_sealed: bool
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, lines: list[str], *, is_sealed: bool, keeps_keys: bool = False
 ) -> AsyncIterator[Bazaar]:
     """Open a bazaar over a database that may have been another one's before."""
-    if not is_sealed:
+    if not is_sealed and not keeps_keys:
         settings = msgspec.structs.replace(settings, seal_keys=(), seal_index_key="")
     market = market_of(is_sealed=is_sealed)
     monkeypatch.setitem(marketplaces.ALL, "bazaar", market)

@@ -208,6 +208,20 @@ async def test_a_marketplace_that_seals_does_not_start_without_keys(place: Bazaa
         await check_settings(msgspec.structs.replace(settings, seal_index_key=""))
 
 
+async def test_what_was_sealed_works_where_nothing_is_sealed_any_more(
+    place: Bazaar, settings: Settings, monkeypatch: pytest.MonkeyPatch, lines: list[str]
+) -> None:
+    room = await filled(place)
+    async with opened(settings, monkeypatch, lines, is_sealed=False, keeps_keys=True) as plain:
+        ann = plain.api.logged_in(await plain.api.log_in(room.ann.email.upper()))
+        assert ann.email == room.ann.email
+        assert (await ann.post(room.path, content="plain")).status == 201
+        texts = [one["content"] for one in (await ann.get(room.path)).body["data"]["messages"]]
+        assert texts == ["text 0", "text 1", "text 2", "text 3", "text 5", "plain"]
+        taken = {"email": room.ann.email, "password": "Correct-horse-7", "name": "x", "user_type": "buyer"}
+        assert (await plain.api.anyone.post("/auth/register", **taken)).code == "EMAIL_EXISTS"
+
+
 async def test_the_command_prints_its_progress_and_fails_while_something_is_left(
     place: Bazaar, settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
