@@ -34,9 +34,9 @@ def states(traced: Any) -> dict[str, str]:
 
 
 async def test_only_who_knows_a_secret_is_an_operator(operator: Caller) -> None:
-    assert (await operator.get("/me")).body == {"name": "olga"}
+    assert (await operator.get("/me")).body["name"] == "olga"
     other = Caller(operator.client, "/ops", access_token=SECRET[::-1])
-    assert (await other.get("/me")).body == {"name": "omar"}
+    assert (await other.get("/me")).body["name"] == "omar"
     for token in ("", "x", SECRET[:-1], f"olga:{SECRET}", SECRET.upper()):
         for path in ("/me", "/hubs", f"/users/{uuid4()}", "/jobs"):
             reply = await Caller(operator.client, "/ops", access_token=token, headers={"X": "x"}).get(path)

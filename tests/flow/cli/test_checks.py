@@ -20,7 +20,7 @@ async def test_a_marketplace_whose_tables_no_migration_has_made_is_not_served(
 ) -> None:
     monkeypatch.setitem(marketplaces.ALL, "bazaar", bazaar.MARKETPLACE)
     settings = msgspec.structs.replace(settings, database_url=fresh_database_url, marketplaces=("bazaar",))
-    with pytest.raises(CommandError, match=r"The database lacks bazaar\.ids, bazaar\.listings: a file of migrations/"):
+    with pytest.raises(CommandError, match=r"The database lacks bazaar\.ids, bazaar\.\w+, .*: a file of migrations/"):
         await check_settings(settings)
     await with_bazaar(settings)
     await check_settings(settings)
