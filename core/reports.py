@@ -13,6 +13,7 @@ from uuid import UUID
 import msgspec
 
 from core.accounts.identity import role_of
+from core.accounts.sessions import LOCK_USER
 from core.base import clock, errors
 from core.chat.membership import require_member
 from core.limits.budget import Rate
@@ -267,5 +268,6 @@ async def _ask_for_review(
         subject = Subject("message" if message_id else "user", message_id or user_id, user_id)
         # Where messages are sealed, only the report has what was said.
         facts = {"Message": evidence or ""} if message_id and not ctx.policy.seals_messages else {}
+        await LOCK_USER(work.db, ctx.user.id)  # of her reports at once the second is a repeat
         is_repeat = await IS_OPEN(work.db, ctx.user.id, user_id, message_id) or False
         await queue.request(work, kind, subject, reason, facts, raises=not is_repeat)

@@ -18,6 +18,7 @@ from core.messages.sending import BODY
 from core.platform.db import Pool, UniqueViolation, transaction
 from core.platform.sealing.columns import Column
 from core.platform.sealing.sealing import Sealing
+from core.webhooks.signing import PLACE
 from core.work.policy import Policy
 
 START: Final = UUID(int=0)
@@ -56,14 +57,25 @@ OF_MESSAGES: Final = (
     ),
 )
 OF_CONTACTS: Final = (_contact(EMAIL, "email", emails.canonical), _contact(PHONE, "phone", str))
+OF_WEBHOOKS: Final = tuple(
+    Column(
+        PLACE,
+        "webhook_endpoints m join webhook_endpoints k on k.id = m.id",
+        f"m.{name}",
+        f"update webhook_endpoints set {name} = $2 where id = $1",  # noqa: S608 - no input in it
+    )
+    for name in ("secret", "former_secret")
+)
 
 
 def columns_of(policies: Sequence[Policy]) -> list[tuple[Column, list[str]]]:
     """Return all columns that may be sealed, and the marketplaces that seal each."""
     messages = [policy.name for policy in policies if policy.seals_messages]
     contacts = [policy.name for policy in policies if policy.seals_contacts]
+    webhooks = [policy.name for policy in policies if policy.seals]
     own = [(column, [policy.name]) for policy in policies for column in policy.sealed_columns]
-    return [*((column, messages) for column in OF_MESSAGES), *((column, contacts) for column in OF_CONTACTS), *own]
+    of_core = ((OF_MESSAGES, messages), (OF_CONTACTS, contacts), (OF_WEBHOOKS, webhooks))
+    return [*((column, markets) for columns, markets in of_core for column in columns), *own]
 
 
 async def rotate(db: Pool, sealing: Sealing, policies: Sequence[Policy]) -> AsyncIterator[Progress]:

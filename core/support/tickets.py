@@ -103,9 +103,9 @@ PERSONAL_DATA = PersonalData(
     later=(
         Run(
             """
-            update conversations set title = '' where id in (
-                select t.id from support_tickets t join conversations c on c.id = t.id and c.title <> ''
-                where t.customer_id = $1 limit $2
+            update conversations set title = '', closed_at = coalesce(closed_at, now()) where id in (
+                select t.id from support_tickets t join conversations c on c.id = t.id
+                where t.customer_id = $1 and (c.title <> '' or c.closed_at is null) limit $2
             )"""
         ),
     ),

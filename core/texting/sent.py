@@ -23,6 +23,7 @@ ARRIVED: Final = frozenset[State]({"delivered", "read"})
 KEPT: Final = timedelta(days=30)
 # For so long nobody else sends a text that is being sent: longer than a provider may take to answer.
 CLAIMED: Final = timedelta(seconds=30)
+MOST_CODE: Final = 2**31 - 1  # of an error: what an int of Postgres holds
 
 
 class NewText(msgspec.Struct, frozen=True):
@@ -118,6 +119,20 @@ async def tell(resources: Resources, deliveries: Sequence[Delivery]) -> None:
     furthest: dict[object, Delivery] = {}
     for one in sorted(deliveries, key=lambda one: STATES.index(one.state)):
         furthest[one.provider_id or one.id] = one
-    rows = [(one.id, one.provider_id, one.state, one.error_code, one.category) for one in furthest.values()]
+    rows = [
+        (
+            one.id,
+            one.provider_id.replace("\0", ""),
+            one.state,
+            _storable(one.error_code),
+            one.category.replace("\0", ""),
+        )
+        for one in furthest.values()
+    ]
     for told in await TELL(resources.db, *columns(rows, 5), clock.now()) if rows else []:
         resources.metrics.texts.labels(told.channel, told.state).inc()
+
+
+def _storable(code: int | None) -> int | None:
+    """Return a code of a provider; None for one that the column cannot hold: the state counts all the same."""
+    return code if code is not None and 0 <= code <= MOST_CODE else None

@@ -177,14 +177,16 @@ async def called(ctx: Ctx, name: str, raw: RawBody) -> None:
 async def decide(work: UnitOfWork, id: UUID, *, approved: bool, note: str, reviewer: str) -> None:
     """Decide an open verification; its user sees the note unless it is approved.
 
-    Raises VERIFICATION_NOT_FOUND, STATUS_NOT_POSSIBLE.
+    Raises VERIFICATION_NOT_FOUND; STATUS_NOT_POSSIBLE: also of one that a provider decides.
     """
     row = await locked(work, id)
+    if kind_of(work.ctx.policy, row.kind).provider:
+        raise errors.STATUS_NOT_POSSIBLE.error("A provider decides this verification")
     await _change(work, row, "approved" if approved else "rejected", "" if approved else note, reviewer)
 
 
 async def revoke(work: UnitOfWork, id: UUID, *, note: str, reviewer: str) -> None:
-    """Take an approval back; raises as `decide` does."""
+    """Take an approval back, whoever gave it; raises as `locked` does, STATUS_NOT_POSSIBLE."""
     await _change(work, await locked(work, id), "revoked", note, reviewer)
 
 

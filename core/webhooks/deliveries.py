@@ -176,7 +176,13 @@ REPLAY = Run(
         order by created_at, id limit $5 for update
     )"""
 )
-LATE = Scalar(int, "select count(*) from webhook_deliveries where due_at < $1")
+# Without what waits because its owner has disabled the endpoint, or is suspended.
+LATE = Scalar(
+    int,
+    f"""
+    select count(*) from webhook_deliveries d join webhook_endpoints e on e.id = d.endpoint_id
+    join users u on u.id = e.user_id where d.due_at < $1 and e.disabled_at is null and {IS_ACTIVE}""",  # noqa: S608
+)
 FORGET = Run(
     """
     delete from webhook_deliveries where id in (

@@ -8,9 +8,11 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from core.platform.sealing.sealing import MARK
 from core.work.context import Ctx
 
 PREFIX: Final = "whsec_"
+PLACE: Final = "webhook_endpoints.secret"  # the place of sealed ones, also of the former
 BYTES: Final = 32  # of a secret: the specification has 24 to 64
 
 
@@ -19,14 +21,15 @@ def new_secret() -> str:
     return PREFIX + b64encode(secrets.token_bytes(BYTES)).decode()
 
 
-def stored(_ctx: Ctx, _endpoint_id: UUID, secret: str) -> str:
-    """Return a secret as it is stored: here, and in `key_of`, it is sealed where a marketplace seals."""
-    return secret
+def stored(ctx: Ctx, endpoint_id: UUID, secret: str) -> str:
+    """Return a secret as it is stored: sealed where a marketplace seals anything."""
+    return ctx.sealed(PLACE, endpoint_id, secret)
 
 
-def key_of(_ctx: Ctx, _endpoint_id: UUID, stored: str) -> bytes:
-    """Return what a stored secret signs with."""
-    return b64decode(stored.removeprefix(PREFIX))
+def key_of(ctx: Ctx, endpoint_id: UUID, stored: str) -> bytes:
+    """Return what a stored secret, present or former, signs with; raises SEALED_VALUE_UNREADABLE."""
+    placed = f"{stored} {PLACE} {endpoint_id}" if stored.startswith(MARK) else stored
+    return b64decode(ctx.resources.sealing.open(placed).removeprefix(PREFIX))
 
 
 def headers(id: str, at: datetime, body: bytes, keys: Sequence[bytes]) -> dict[str, str]:

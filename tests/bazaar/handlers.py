@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from core import files, webhooks
+from core import files
 from core.accounts import verification
 from core.base import clock, errors
 from core.base.answers import Answer, RawBody
@@ -24,9 +24,8 @@ from core.search import geo
 from core.text.fields import LinkToken, changed
 from core.work.context import Ctx
 from core.work.unit_of_work import unit_of_work
-from tests.bazaar import policy, queries
+from tests.bazaar import policy, queries, selling
 from tests.bazaar.queries import ListingRow
-from tests.bazaar.selling import LISTING_SOLD
 from tests.bazaar.structs import (
     Listing,
     ListingChange,
@@ -37,7 +36,6 @@ from tests.bazaar.structs import (
     NewPictures,
     PictureList,
     ResetPassword,
-    Sold,
     Version,
 )
 
@@ -138,10 +136,7 @@ async def take_payment(ctx: Ctx, raw: RawBody) -> None:
     id = BigintIds(ctx.policy.name).uuid(msgspec.json.decode(raw.octets, type=dict[str, int])["listing"])
     async with unit_of_work(ctx) as work:
         listing = await _listing(work.db, id)
-        if await queries.SELL(work.db, id, clock.now()):
-            await work.notify(LISTING_SOLD, [listing.seller_id], id, title=listing.title)
-            await webhooks.send(work, "listing.sold", [listing.seller_id], Sold(id, listing.price_cents))
-            work.drop("listings")
+        await selling.sell(work, id, listing.seller_id, listing.title, listing.price_cents)
 
 
 async def get_version(_ctx: Ctx) -> Version:

@@ -36,7 +36,7 @@ BUYERS, SELLERS = frozenset({"buyer"}), frozenset({"seller"})
 CUSTOMERS = BUYERS | SELLERS
 AGENTS, SUPERVISORS = frozenset({"agent"}), frozenset({"supervisor"})
 STAFF = AGENTS | SUPERVISORS
-ROLES = CUSTOMERS | STAFF
+ROLES = CUSTOMERS | STAFF | review_kinds.MODERATORS
 LISTINGS = PersonalData(
     "listings",
     frozenset({"bazaar.listings"}),

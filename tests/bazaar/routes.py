@@ -18,7 +18,7 @@ from tests.bazaar.capabilities import (
     wallet,
     webhooks,
 )
-from tests.bazaar.policy import ROLES, SELLERS
+from tests.bazaar.policy import CUSTOMERS, ROLES, SELLERS, STAFF
 
 CONVERSATION = "/conversations/{conversation_id}"
 MESSAGE = CONVERSATION + "/messages/{message_id}"
@@ -56,7 +56,7 @@ ROUTES: tuple[Route, ...] = (
     post("/auth/api-keys", api_keys.create, ROLES),
     post("/auth/api-keys/{key_id}/rotate", api_keys.rotate, ROLES),
     delete("/auth/api-keys/{key_id}", api_keys.revoke, ROLES),
-    post("/users/{user_id}/report", safety.report_user, ROLES),
+    post("/users/{user_id}/report", safety.report_user, CUSTOMERS | STAFF),
     by_key(get("/listings", handlers.list_listings, ROLES), "listings"),
     create("/listings", handlers.create_listing, SELLERS),
     get("/listings/{listing_id}", handlers.get_listing, ROLES),

@@ -3,6 +3,7 @@
 from typing import Final
 from uuid import UUID
 
+from core import webhooks
 from core.base import clock, errors
 from core.payments.checkout import refunds
 from core.payments.checkout.rows import Intent
@@ -12,6 +13,7 @@ from core.work.context import Ctx
 from core.work.notices import Notice
 from core.work.unit_of_work import UnitOfWork
 from tests.bazaar import queries
+from tests.bazaar.structs import Sold
 
 LISTING_SOLD: Final = Notice("listing_sold", "Sold", "'{title}' is sold", "listing")
 FEE_PERCENT: Final = 10
@@ -30,11 +32,20 @@ async def quote(ctx: Ctx, listing_id: UUID) -> Quote:
 
 async def changed(work: UnitOfWork, before: Intent, after: Intent) -> None:
     """Sell a listing that is paid; who pays second gets the money back."""
-    if after.state == "succeeded" != before.state:
-        if await queries.SELL(work.db, after.subject_id, clock.now()) and after.payee_id:
-            await work.notify(LISTING_SOLD, [after.payee_id], after.subject_id, title=after.title)
-        else:
-            await refunds.request(work.ctx, after.id, after.captured, "It was sold already")
+    if after.state != "succeeded" or before.state == after.state:
+        return
+    if not (after.payee_id and await sell(work, after.subject_id, after.payee_id, after.title, after.amount)):
+        await refunds.request(work.ctx, after.id, after.captured, "It was sold already")
+
+
+async def sell(work: UnitOfWork, id: UUID, seller_id: UUID, title: str, price: int) -> bool:
+    """Note that a listing is sold, and tell its seller; False: it was sold before."""
+    if not await queries.SELL(work.db, id, clock.now()):
+        return False
+    await work.notify(LISTING_SOLD, [seller_id], id, title=title)
+    await webhooks.send(work, "listing.sold", [seller_id], Sold(id, price))
+    work.drop("listings")
+    return True
 
 
 RULES: Final = PaymentRules(

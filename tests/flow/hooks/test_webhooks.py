@@ -18,6 +18,7 @@ from aiohttp import web
 import workers.app
 import workers.webhooks
 from core.accounts.status.changes import set_status
+from core.base import clock
 from core.base.errors import AppError
 from core.base.ids import BigintIds
 from core.privacy import erasure, exports
@@ -468,3 +469,18 @@ async def test_the_worker_delivers_what_a_transaction_has_queued(
         await sell(env, ann)
         await receiver.wait()
     assert len(receiver.requests) == 1
+
+
+async def test_what_nobody_wants_delivered_is_not_late(env: Environment, ann: User, receiver: Receiver) -> None:
+    made = await endpoint(env, ann, receiver.url)
+    await sell(env, ann)
+
+    async def late() -> int:
+        return await deliveries.LATE(env.resources.db, clock.now() + timedelta(minutes=1)) or 0
+
+    assert await late() == 1
+    await endpoints.change(env.ctx(ann), made.webhook.id, msgspec.UNSET, is_enabled=False)
+    assert await late() == 0
+    await endpoints.change(env.ctx(ann), made.webhook.id, msgspec.UNSET, is_enabled=True)
+    await set_status(env.ctx(ann), ann.id, "suspended", "a test", None, operator="olga")
+    assert await late() == 0

@@ -65,6 +65,17 @@ async def test_the_browser_that_comes_back_ends_on_the_page_with_the_payment(mar
     assert await market.state(payment) == "succeeded"
 
 
+async def test_what_is_paid_for_is_sold_to_webhooks_and_cached_answers_too(market: Market) -> None:
+    reply = await market.ann.post("/webhooks", url="https://shop.example/hook", events=["listing.sold"])
+    told = f"/webhooks/{reply.body['data']['webhook']['id']}/deliveries"
+    payment = await market.begun()
+    assert (await market.api.anyone.get("/statistics")).body["data"]["sold"] == 0
+    _, back = await market.press(payment)
+    await _follow(back)
+    assert (await market.api.anyone.get("/statistics")).body["data"]["sold"] == 1
+    assert [one["event"] for one in (await market.ann.get(told)).body["data"]["deliveries"]] == ["listing.sold"]
+
+
 async def test_a_declined_card_stays_on_the_page_and_who_closes_it_comes_back(market: Market) -> None:
     payment = await market.begun()
     assert await market.press(payment, card=BAD_CARD) == (402, "")

@@ -70,11 +70,20 @@ async def test_a_moderator_takes_and_rejects_a_listing_and_its_seller_appeals(ap
     assert all("operator" not in facts for facts in by.values()), "users are the actors of their own entries"
 
 
+async def test_a_moderator_may_do_with_her_own_account_what_everybody_may(api: BazaarApi, env: Environment) -> None:
+    mo = await staff(api, env)
+    for path in ("/auth/me", "/auth/me/export", "/auth/sessions", "/notifications"):
+        assert (await mo.get(path)).status == 200, path
+    assert (await mo.get("/advice")).code == "FORBIDDEN"
+    assert (await mo.post("/auth/logout")).status < 300
+    assert (await mo.get("/review/tasks")).status == 401
+
+
 async def test_ten_moderators_and_an_operator_at_once_decide_every_listing_exactly_once(
     api: BazaarApi, env: Environment, operator: Caller, generous: None
 ) -> None:
-    ann = await api.signed_up("seller", "Ann")
-    listings = [await listed(ann) for _ in range(30)]
+    sellers = [await api.signed_up("seller", name) for name in ("Ann", "Bob")]  # each may list 20 a day
+    listings = [await listed(one) for one in sellers for _ in range(15)]
     people = [await staff(api, env, f"Mo{n}") for n in range(10)]
 
     async def work(by: Caller) -> list[str]:

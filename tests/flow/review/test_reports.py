@@ -71,6 +71,14 @@ async def test_a_repeat_raises_nothing_and_after_the_decision_there_is_a_new_tas
     assert [(one["id"], one["state"]) for one in details["history"]] == [(task["id"], "dismiss")]
 
 
+async def test_one_reporter_raises_nothing_by_reporting_many_times_at_once(api: Api, operator: Caller) -> None:
+    ann, bob = await api.signed_up("creator", "Ann"), await api.signed_up("talent", "Bob")
+    replies = await asyncio.gather(*(ann.post(f"/users/{bob.id}/report", reason="spam") for _ in range(8)))
+    assert {reply.status for reply in replies} == {201}
+    (task,) = await open_tasks(operator)
+    assert task["priority"] == 0
+
+
 async def test_what_a_message_said_first_stays_though_it_is_edited_and_reported_again(
     api: Api, operator: Caller
 ) -> None:

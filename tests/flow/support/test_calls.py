@@ -137,6 +137,7 @@ async def test_nothing_that_a_customer_or_an_agent_about_her_has_written_outlive
     assert await found_in(served, "marker-") == []
     ticket = (await agent.get(f"/tickets/{id}")).body["data"]
     assert (ticket["state"], ticket["subject"], ticket["customer"]["name"]) == ("closed", "", "Deleted user")
+    assert (await agent.post(f"/conversations/{id}/messages", content="Hello?")).code == "CONVERSATION_CLOSED"
 
 
 async def test_an_agent_who_leaves_is_in_no_conversation_and_counts_no_more(served: Served) -> None:

@@ -160,6 +160,18 @@ async def test_one_body_tells_of_many_messages_in_any_order(desk: Desk, provider
 
 
 @pytest.mark.usefixtures("api")
+async def test_what_cannot_be_stored_of_a_text_costs_no_other_its_state(desk: Desk, providers: Providers) -> None:
+    wamids = []
+    for _ in range(2):
+        await desk.send(job("whatsapp"))
+        wamids.append((await providers.whatsapp.next())[0])
+    status, (one, other) = providers.whatsapp.status, wamids
+    odd = [{"id": "wamid\0", "status": "sent"}, status(one, "failed", 2**40) | {"pricing": {"category": "a\0b"}}]
+    assert await providers.told(*odd, status(other, "read")) == 200
+    assert await desk.rows() == [("whatsapp", "failed", None), ("whatsapp", "read", None)]
+
+
+@pytest.mark.usefixtures("api")
 async def test_what_whatsapp_tells_at_once_over_and_over_ends_in_the_furthest_state(
     desk: Desk, providers: Providers
 ) -> None:

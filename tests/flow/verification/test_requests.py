@@ -245,6 +245,20 @@ async def test_a_person_decides_once_and_about_the_open_ones_only(ann: Someone, 
         )
 
 
+async def test_nobody_decides_in_place_of_a_provider_but_an_approval_is_taken_back(
+    ann: Someone, env: Environment
+) -> None:
+    begun = await ann.start()
+    async with unit_of_work(env.ctx(ann.user)) as work:
+        asked = requests.decide(work, begun.id, approved=True, note="", reviewer="olga")
+        assert await refused(asked) == "STATUS_NOT_POSSIBLE"
+    assert await ann.states() == ["pending"]
+    await ann.called(ann.provider.outcome(ann.ref(begun)))
+    async with unit_of_work(env.ctx(ann.user)) as work:
+        await requests.revoke(work, begun.id, note="Forged", reviewer="olga")
+    assert await ann.states() == ["revoked"]
+
+
 async def test_papers_are_handed_in_by_their_user_while_nobody_has_decided_and_others_decide(
     api: BazaarApi, ann: Someone, bob: Someone
 ) -> None:
