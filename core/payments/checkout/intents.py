@@ -120,7 +120,8 @@ async def decide(ctx: Ctx, id: UUID, decision: Literal["accept", "close", "ask"]
     """
     async with unit_of_work(ctx) as work:
         intent = found(await rows.LOCK(work.db, id), errors.PAYMENT_NOT_FOUND.error())
-        fits = intent.state == "mismatch" and intent.received and intent.received_currency == intent.currency
+        is_money = (intent.received or 0) > 0 and intent.received_currency == intent.currency
+        fits = intent.state == "mismatch" and is_money
         if not intent.attention or (decision == "accept" and not fits):
             raise errors.PAYMENT_NOT_POSSIBLE.error()
         after = msgspec.structs.replace(intent, attention="", checks=0)
