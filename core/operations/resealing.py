@@ -14,10 +14,13 @@ import msgspec
 from core.accounts import emails
 from core.accounts.contacts import EMAIL, PHONE
 from core.base.errors import AppError
+from core.chat.conversations import TITLE
 from core.messages.sending import BODY
 from core.platform.db import Pool, UniqueViolation, transaction
 from core.platform.sealing.columns import Column
 from core.platform.sealing.sealing import Sealing
+from core.support import agents, tickets
+from core.webhooks import signing
 from core.work.policy import Policy
 
 START: Final = UUID(int=0)
@@ -37,6 +40,14 @@ def _contact(place: str, name: str, normal: Callable[[str], str | None]) -> Colu
     return Column(place, rows, value, write, normal)
 
 
+def _own_market(place: str, column: str = "") -> Column:
+    """Declare a column of a table that has the market, too."""
+    table, _, named = place.partition(".")
+    column = column or named
+    write = f"update {table} set {column} = $2 where id = $1"  # noqa: S608
+    return Column(place, f"{table} m join {table} k on k.id = m.id", f"m.{column}", write)
+
+
 _MESSAGES = "messages m join conversations k on k.id = m.conversation_id and m.kind = 'text'"
 OF_MESSAGES: Final = (
     Column(BODY, _MESSAGES, "m.body", "update messages set body = $2 where id = $1"),
@@ -48,13 +59,22 @@ OF_MESSAGES: Final = (
         update message_edits set body = $2 from messages m where m.id = $1 and message_edits.version = $3
             and message_edits.conversation_id = m.conversation_id and message_edits.seq = m.seq""",
     ),
+    _own_market("reports.evidence"),
     Column(
-        "reports.evidence",
-        "reports m join reports k on k.id = m.id",
-        "m.evidence",
-        "update reports set evidence = $2 where id = $1",
+        TITLE,
+        "conversations m join conversations k on k.id = m.id and k.kind = 'support'",
+        "m.title",
+        "update conversations set title = $2 where id = $1",
+    ),
+    _own_market(tickets.DESCRIPTION),
+    Column(
+        agents.TEXT,
+        "support_notes m join support_tickets k on k.id = m.ticket_id",
+        "m.text",
+        "update support_notes set text = $2 where id = $1",
     ),
 )
+OF_WEBHOOKS: Final = (_own_market(signing.PLACE), _own_market(signing.PLACE, "former_secret"))
 OF_CONTACTS: Final = (_contact(EMAIL, "email", emails.canonical), _contact(PHONE, "phone", str))
 
 
@@ -62,8 +82,10 @@ def columns_of(policies: Sequence[Policy]) -> list[tuple[Column, list[str]]]:
     """Return all columns that may be sealed, and the marketplaces that seal each."""
     messages = [policy.name for policy in policies if policy.seals_messages]
     contacts = [policy.name for policy in policies if policy.seals_contacts]
+    secrets = [policy.name for policy in policies if policy.seals]
     own = [(column, [policy.name]) for policy in policies for column in policy.sealed_columns]
-    return [*((column, messages) for column in OF_MESSAGES), *((column, contacts) for column in OF_CONTACTS), *own]
+    of_core = ((OF_MESSAGES, messages), (OF_CONTACTS, contacts), (OF_WEBHOOKS, secrets))
+    return [*((column, markets) for columns, markets in of_core for column in columns), *own]
 
 
 async def rotate(db: Pool, sealing: Sealing, policies: Sequence[Policy]) -> AsyncIterator[Progress]:

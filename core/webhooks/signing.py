@@ -10,6 +10,7 @@ from uuid import UUID
 
 from core.work.context import Ctx
 
+PLACE: Final = "webhook_endpoints.secret"  # of sealed values
 PREFIX: Final = "whsec_"
 BYTES: Final = 32  # of a secret: the specification has 24 to 64
 
@@ -19,14 +20,15 @@ def new_secret() -> str:
     return PREFIX + b64encode(secrets.token_bytes(BYTES)).decode()
 
 
-def stored(_ctx: Ctx, _endpoint_id: UUID, secret: str) -> str:
-    """Return a secret as it is stored: here, and in `key_of`, it is sealed where a marketplace seals."""
-    return secret
+def stored(ctx: Ctx, endpoint_id: UUID, secret: str) -> str:
+    """Return a secret as it is stored: sealed where a marketplace seals anything."""
+    return ctx.sealed(PLACE, endpoint_id, secret)
 
 
-def key_of(_ctx: Ctx, _endpoint_id: UUID, stored: str) -> bytes:
-    """Return what a stored secret signs with."""
-    return b64decode(stored.removeprefix(PREFIX))
+def key_of(ctx: Ctx, endpoint_id: UUID, stored: str) -> bytes:
+    """Return what a stored secret signs with; raises SEALED_VALUE_UNREADABLE."""
+    secret = ctx.resources.sealing.open_at(PLACE, endpoint_id, stored)
+    return b64decode(secret.removeprefix(PREFIX))
 
 
 def headers(id: str, at: datetime, body: bytes, keys: Sequence[bytes]) -> dict[str, str]:
