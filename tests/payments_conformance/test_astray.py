@@ -1,15 +1,17 @@
-"""What a provider does to refunds that it must not: late, twice, in another amount, or after it has refused them."""
+"""What a provider must not do: refunds late, twice, of another amount; amounts and decisions that change afterwards."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import cast
 from uuid import UUID, uuid4
 
 import pytest
 
 from cli.sandbox_payments import sandbox_payments
 from cli.sandbox_payments.faults import Faults
-from core.payments.checkout import refunds, rows
+from core.payments.checkout import intents, refunds, rows
 from core.payments.port import SeenRefund
+from core.payments.states import DisputeState
 from tests.payments_conformance.sandbox import SandboxDouble
 from tests.payments_conformance.shop import PRICE, Shop
 
@@ -108,3 +110,27 @@ async def test_a_capture_of_nothing_is_no_payment(shop: Shop, double: SandboxDou
     await shop.work()
     now = await shop.now(intent)
     assert (now.state, bool(now.attention)) == ("mismatch", True)
+
+
+async def test_what_is_authorized_again_after_it_failed_can_be_captured(shop: Shop, double: SandboxDouble) -> None:
+    intent = await shop.begun("fragile")
+    for state in ("authorized", "failed", "authorized"):
+        double.sandbox.change(intent.ref or "", state, state=state, charge=intent.ref)
+        await double.settled()
+        await shop.work()
+        assert (await shop.now(intent)).state == state
+    now = await intents.capture(shop.of(shop.seller), await shop.now(intent))
+    assert (now.state, now.captured) == ("succeeded", PRICE)
+    await shop.check_books()
+
+
+async def test_a_dispute_that_is_decided_twice_is_booked_and_seen_by_a_person(
+    shop: Shop, double: SandboxDouble
+) -> None:
+    intent = await shop.paid()
+    for state, withdrawn in (("open", PRICE), ("won", 0), ("lost", PRICE)):
+        double.dispute(intent.ref or "", cast("DisputeState", state), withdrawn)
+        await double.settled()
+        await shop.work()
+        await shop.check_books()
+    assert "is lost" in (await shop.now(intent)).attention
