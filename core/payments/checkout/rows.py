@@ -192,5 +192,5 @@ PERSONAL_DATA = PersonalData(
         Run("update payment_refunds set reason = '' where requested_by = $1 and reason <> ''"),
         Run("update payment_intents set pay_url = '' where payer_id = $1 and pay_url <> ''"),
     ),
-    kept="Who paid whom how much when, as the law on accounts asks, by ids that have no name any more.",
+    kept="Who paid whom how much for what when, as the law on accounts asks, by ids that have no name any more.",
 )

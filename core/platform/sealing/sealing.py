@@ -87,7 +87,7 @@ class Sealing:
         return [msgspec.structs.replace(row, **{field: shown.get(text := getattr(row, field), text)}) for row in rows]
 
     def pack(self, data: bytes) -> bytes:
-        """Seal what passes through the job queue, if there are keys."""
+        """Seal what Redis keeps, as the job queue, if there are keys."""
         return self._seal("", "jobs", data).encode() if self.key_id else data
 
     def unpack(self, data: bytes) -> bytes:

@@ -51,6 +51,11 @@ async def use_all(place: Bazaar, room: Room, agent: Ctx) -> dict[str, Any]:
     done = await bob.post("/sync/actions", actions=[said])
     assert done.status == 200, done
     assert [one["state"] for one in done.body["data"]["results"]] == ["done"], done.body
+    place.marks["cached answer"] = "things for sale"
+    for _ in range(2):
+        assert (await ann.get("/statistics")).body["data"]["title"] == "Things for sale"
+    hits = place.env.resources.metrics.cached_calls.labels("/statistics", "hit")
+    assert hits._value.get() == 1
     reported = (await ann.get(room.path)).body["data"]["messages"][-1]["id"]
     assert (await ann.post(f"{room.path}/{reported}/report", reason="spam", text="")).status == 201
     return {"ticket": id, "secrets": secrets, "verification": begun.body["data"]["id"]}
