@@ -11,6 +11,7 @@ from uuid import UUID
 
 import msgspec
 
+from core import reports
 from core.accounts import emails
 from core.accounts.contacts import EMAIL, PHONE
 from core.base.errors import AppError
@@ -65,6 +66,13 @@ OF_MESSAGES: Final = (
         "conversations m join conversations k on k.id = m.id and k.kind = 'support'",
         "m.title",
         "update conversations set title = $2 where id = $1",
+    ),
+    # What was said is in the report, too, which is enough once it is sealed.
+    Column(
+        "review_tasks.facts",
+        f"review_tasks m join review_tasks k on k.id = m.id and k.kind = '{reports.KIND}' and k.subject_type = 'message'",
+        "m.facts #>> '{0,value}'",
+        "update review_tasks set facts = '[]' where id = $1 and $2::text <> ''",
     ),
     _own_market(tickets.DESCRIPTION),
     Column(

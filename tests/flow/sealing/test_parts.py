@@ -103,6 +103,7 @@ async def test_what_parts_stored_before_is_sealed_by_rotation(
     policy = msgspec.structs.replace(place.market.policy, seals_messages=True, seals_contacts=True)
     columns = {one.column: one.sealed async for one in resealing.rotate(place.env.resources.db, sealing, [policy])}
     assert {
+        "review_tasks.facts": 1,
         "conversations.title": 1,
         "support_tickets.description": 1,
         "support_notes.text": 1,
@@ -110,3 +111,7 @@ async def test_what_parts_stored_before_is_sealed_by_rotation(
         "webhook_endpoints.former_secret": 1,
     }.items() <= columns.items()
     assert not any((await resealing.left(place.env.resources.db, sealing, [policy])).values())
+    contents = ("subject", "description", "note", "in a ticket", "offline")
+    kept_for_a_day = {"idempotency_keys", "backup"}
+    found = await place.found(*(place.marks.keys() - set(contents)))
+    assert all(where <= kept_for_a_day for where in found.values()), found
