@@ -134,3 +134,20 @@ async def test_a_dispute_that_is_decided_twice_is_booked_and_seen_by_a_person(
         await shop.work()
         await shop.check_books()
     assert "is lost" in (await shop.now(intent)).attention
+
+
+async def test_a_mismatch_that_was_refunded_before_it_is_accepted_is_booked_so_at_once(
+    shop: Shop, double: SandboxDouble
+) -> None:
+    intent = await shop.begun()
+    double.faults.amount = 50
+    double.pay(intent.ref or "")
+    await double.settled()
+    await shop.work()
+    double.faults.hooks = "lost"
+    double.refund(intent.ref or "", PRICE + 50)
+    await intents.decide(shop.ctx, intent.id, "accept", "olga", "")
+    await shop.reconcile()
+    now = await shop.now(intent)
+    assert (now.state, now.captured, now.refunded) == ("succeeded", PRICE + 50, PRICE + 50)
+    await shop.check_books()

@@ -130,7 +130,7 @@ async def decide(ctx: Ctx, id: UUID, decision: Literal["accept", "close", "ask"]
         elif decision == "close" and intent.state == "mismatch":
             after = msgspec.structs.replace(after, state="canceled")
         after = await applying.store(work, intent, after)
-        if decision == "ask":
+        if decision != "close":  # what counts now may have been refunded meanwhile
             await rows.CHECK_AT(work.db, id, clock.now())
         await work.record("payment.decide", id, operator=operator, decision=decision, note=note)
         if after.state != intent.state:
