@@ -151,3 +151,28 @@ async def test_a_mismatch_that_was_refunded_before_it_is_accepted_is_booked_so_a
     now = await shop.now(intent)
     assert (now.state, now.captured, now.refunded) == ("succeeded", PRICE + 50, PRICE + 50)
     await shop.check_books()
+
+
+async def test_what_failed_and_is_paid_after_all_is_found_without_a_webhook(shop: Shop, double: SandboxDouble) -> None:
+    intent = await shop.begun()
+    double.sandbox.change(intent.ref or "", "failed", state="failed", error="Declined")
+    await double.settled()
+    await shop.work()
+    assert (await shop.now(intent)).state == "failed"
+    double.faults.hooks = "lost"
+    double.sandbox.change(intent.ref or "", "paid", state="succeeded", captured=PRICE, charge=intent.ref)
+    await shop.heal()
+    assert (await shop.now(intent)).state == "succeeded"
+    await shop.check_books()
+
+
+async def test_what_failed_for_good_is_not_asked_about_for_ever(shop: Shop, double: SandboxDouble) -> None:
+    intent = await shop.begun()
+    double.sandbox.change(intent.ref or "", "failed", state="failed", error="Declined")
+    await double.settled()
+    await shop.work()
+    for _ in range(2):
+        shop.later(timedelta(days=3))
+        await shop.reconcile()
+    now = await shop.now(intent)
+    assert (now.state, now.check_at, now.attention) == ("failed", None, "")

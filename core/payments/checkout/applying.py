@@ -73,8 +73,9 @@ async def store(work: UnitOfWork, before: Intent, after: Intent) -> Intent:
     now = clock.now()
     after = await booking.book(work, before, after)
     wait = states.after(after.state, after.checks)
-    watched = after.state != "succeeded" or now < after.created_at + states.WATCHED
-    check_at = now + wait if wait and watched else None
+    failed_until = after.expires_at + states.DAY if after.ref else now
+    until = {"succeeded": after.created_at + states.WATCHED, "failed": failed_until}.get(after.state)
+    check_at = now + wait if wait and (until is None or now < until) else None
     has_moved = (after.state, after.attention) != (before.state, before.attention)
     moved_at = now if has_moved else before.updated_at
     shown = (after.ref, after.charge, after.pay_url, after.state, after.error, after.attention)
