@@ -1,6 +1,7 @@
 """What tickets, webhooks, verifications and offline actions store is sealed, too, and reads as before."""
 
 import asyncio
+from base64 import b64encode
 from dataclasses import replace
 from typing import Any
 
@@ -84,7 +85,7 @@ async def reads_as_before(place: Bazaar, room: Room, agent: Ctx, made: dict[str,
     db, ctx = place.env.resources.db, place.ctx(room.ann)
     (endpoint,) = await db.fetch(SECRETS)
     keys = [signing.key_of(ctx, endpoint["id"], endpoint[column]) for column in ("secret", "former_secret")]
-    assert ["whsec_" + signing.b64encode(key).decode() for key in keys] == made["secrets"]
+    assert ["whsec_" + b64encode(key).decode() for key in keys] == made["secrets"]
     for _ in range(2):
         await db.execute("update verifications set polled_at = null")
         verified = (await room.ann.get(f"/verifications/{made['verification']}")).body["data"]
