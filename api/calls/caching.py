@@ -15,6 +15,7 @@ from zlib import crc32
 import msgspec
 
 from core.base.answers import Answer
+from core.base.errors import AppError
 from core.limits.outage import REDIS_ERRORS
 from core.market.market import Cache, Marketplace, Route
 from core.platform.cache_tags import PEOPLE, key_of
@@ -71,6 +72,8 @@ class Caching:
         self._prefix = f"cache:{market.name}:{route.path}"
         self._tags = [key_of(market.name, tag) for tag in (PEOPLE, *cache.tags)]
         self._redis = resources.redis
+        self._sealing = resources.sealing
+        self._pack = resources.sealing.pack if market.policy.seals else bytes
         self._count = resources.metrics.cached_calls.labels
         self._path = route.path
         self._under_way: dict[str, asyncio.Future[None]] = {}
@@ -131,8 +134,8 @@ class Caching:
         if values is None:
             return None
         raw, *tags = values
-        with suppress(msgspec.DecodeError):  # of another version
-            kept = _decode(raw) if raw else None
+        with suppress(msgspec.DecodeError, AppError):  # of another version, or sealed with a key that is gone
+            kept = _decode(self._sealing.unpack(raw)) if raw else None
             return Found(kept if kept and kept.name == name and kept.tags == tags else None, tags)
         return Found(None, tags)
 
@@ -140,7 +143,9 @@ class Caching:
         fits = answer.status == 200 and len(answer.body) <= MOST_BYTES
         body = answer.body if fits else None
         kept = msgspec.msgpack.encode(Kept(name, found.tags, time.time(), body, answer.etag, answer.media_type))
-        await self._ask(lambda: self._redis.set(self._place(name), kept, ex=self._cache.seconds + STALE_SECONDS))
+        await self._ask(
+            lambda: self._redis.set(self._place(name), self._pack(kept), ex=self._cache.seconds + STALE_SECONDS)
+        )
 
     async def _claim(self, lock: str) -> bool:
         return bool(await self._ask(lambda: self._redis.set(lock, b"", nx=True, ex=LOCK_SECONDS)))

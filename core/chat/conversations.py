@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -88,8 +89,16 @@ class MemberRow(msgspec.Struct, frozen=True):
     last_read_seq: int
 
 
+TITLE: Final = "conversations.title"  # sealed are those of tickets (core/support/tickets.py)
+
+
+def titled(conversation: str) -> str:
+    """Return the SQL of a conversation's title, sealed or not."""
+    return f"placed({conversation}.title, '{TITLE} ' || {conversation}.id)"
+
+
 _SEEN_BY_USER = f"""
-    select c.id, c.kind, c.title, c.last_seq, c.version, s.last_read_seq,
+    select c.id, c.kind, {titled("c")} as title, c.last_seq, c.version, s.last_read_seq,
         (select count(*) from members n where n.conversation_id = c.id and n.left_at is null) as member_count,
         c.last_message_at, c.created_at, m.id as message_id, {said("m")} as content, m.sender_id, c.subject_id,
         c.closed_at, {unread("c", "s")} as unread_count
@@ -138,10 +147,10 @@ PERSONAL_DATA = PersonalData(
     "conversations",
     frozenset({"members", "conversations"}),
     rows_of(
-        """
+        f"""
         select c.id, c.kind, m.role, m.joined_at, m.left_at, m.last_read_at,
-            case when m.left_at is null or c.created_by = m.user_id and c.subject_id is null then c.title end as title
-        from members m join conversations c on c.id = m.conversation_id where m.user_id = $1 order by m.joined_at"""
+            case when m.left_at is null or c.created_by = m.user_id and c.subject_id is null then {titled("c")} end as title
+        from members m join conversations c on c.id = m.conversation_id where m.user_id = $1 order by m.joined_at"""  # noqa: S608
     ),
     later=(
         Run(
@@ -212,7 +221,9 @@ async def _with_members(ctx: Ctx, rows: Sequence[ConversationRow]) -> list[Conve
         members[one.conversation_id].append(
             Member(one.id, one.name, one.avatar_url, one.user_type, one.role, one.last_read_seq)
         )
-    return [_as_conversation(row, members[row.id]) for row in ctx.resources.sealing.opened(rows, "content")]
+    sealing = ctx.resources.sealing
+    rows = sealing.opened(sealing.opened(rows, "content"), "title")
+    return [_as_conversation(row, members[row.id]) for row in rows]
 
 
 def _as_conversation(row: ConversationRow, members: list[Member]) -> Conversation:

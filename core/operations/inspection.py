@@ -6,6 +6,7 @@ from uuid import UUID
 import msgspec
 
 from core.accounts.contacts import email_of
+from core.chat.conversations import titled
 from core.platform.db import Many, One
 
 
@@ -104,18 +105,18 @@ LOGINS = Many(
 )
 CONVERSATIONS_OF_USER = Many(
     ConversationOfUser,
-    """
-    select c.id, c.kind, c.title, c.last_seq, c.version, m.last_read_seq, c.last_message_at
+    f"""
+    select c.id, c.kind, {titled("c")} as title, c.last_seq, c.version, m.last_read_seq, c.last_message_at
     from members m join conversations c on c.id = m.conversation_id
     where m.user_id = $1 and m.left_at is null
-    order by coalesce(c.last_message_at, c.created_at) desc, c.id limit $2""",
+    order by coalesce(c.last_message_at, c.created_at) desc, c.id limit $2""",  # noqa: S608
 )
 CONVERSATION = One(
     ConversationFound,
-    """
-    select id, market, kind, title, last_seq, version, created_at, last_message_at,
+    f"""
+    select id, market, kind, {titled("c")} as title, last_seq, version, created_at, last_message_at,
         (select count(*) from members n where n.conversation_id = c.id and n.left_at is null) as member_count
-    from conversations c where id = $1""",
+    from conversations c where id = $1""",  # noqa: S608
 )
 # Members who have read least come first, because operators look for them. $2: only this member, or null.
 MEMBERS = Many(

@@ -11,14 +11,17 @@ from uuid import UUID
 
 import msgspec
 
+from core import reports
 from core.accounts import emails
 from core.accounts.contacts import EMAIL, PHONE
 from core.base.errors import AppError
+from core.chat.conversations import TITLE
 from core.messages.sending import BODY
 from core.platform.db import Pool, UniqueViolation, transaction
 from core.platform.sealing.columns import Column
 from core.platform.sealing.sealing import Sealing
-from core.webhooks.signing import PLACE
+from core.support import agents, tickets
+from core.webhooks import signing
 from core.work.policy import Policy
 
 START: Final = UUID(int=0)
@@ -38,6 +41,14 @@ def _contact(place: str, name: str, normal: Callable[[str], str | None]) -> Colu
     return Column(place, rows, value, write, normal)
 
 
+def _own_market(place: str, column: str = "") -> Column:
+    """Declare a column of a table that has the market, too."""
+    table, _, named = place.partition(".")
+    column = column or named
+    write = f"update {table} set {column} = $2 where id = $1"  # noqa: S608
+    return Column(place, f"{table} m join {table} k on k.id = m.id", f"m.{column}", write)
+
+
 _MESSAGES = "messages m join conversations k on k.id = m.conversation_id and m.kind = 'text'"
 OF_MESSAGES: Final = (
     Column(BODY, _MESSAGES, "m.body", "update messages set body = $2 where id = $1"),
@@ -49,22 +60,30 @@ OF_MESSAGES: Final = (
         update message_edits set body = $2 from messages m where m.id = $1 and message_edits.version = $3
             and message_edits.conversation_id = m.conversation_id and message_edits.seq = m.seq""",
     ),
+    _own_market("reports.evidence"),
     Column(
-        "reports.evidence",
-        "reports m join reports k on k.id = m.id",
-        "m.evidence",
-        "update reports set evidence = $2 where id = $1",
+        TITLE,
+        "conversations m join conversations k on k.id = m.id and k.kind = 'support'",
+        "m.title",
+        "update conversations set title = $2 where id = $1",
+    ),
+    # What was said is in the report, too, which is enough once it is sealed.
+    Column(
+        "review_tasks.facts",
+        f"review_tasks m join review_tasks k on k.id = m.id and k.kind = '{reports.KIND}' and k.subject_type = 'message'",
+        "m.facts #>> '{0,value}'",
+        "update review_tasks set facts = '[]' where id = $1 and $2::text <> ''",
+    ),
+    _own_market(tickets.DESCRIPTION),
+    Column(
+        agents.TEXT,
+        "support_notes m join support_tickets k on k.id = m.ticket_id",
+        "m.text",
+        "update support_notes set text = $2 where id = $1",
     ),
 )
+OF_WEBHOOKS: Final = (_own_market(signing.PLACE), _own_market(signing.PLACE, "former_secret"))
 OF_CONTACTS: Final = (_contact(EMAIL, "email", emails.canonical), _contact(PHONE, "phone", str))
-OF_WEBHOOKS: Final = tuple(
-    Column(
-        PLACE,
-        "webhook_endpoints m join webhook_endpoints k on k.id = m.id",
-        f"m.{name}",
-        f"update webhook_endpoints set {name} = $2 where id = $1",  # noqa: S608 - no input in it
-    )
-    for name in ("secret", "former_secret")
 )
 
 
@@ -72,9 +91,9 @@ def columns_of(policies: Sequence[Policy]) -> list[tuple[Column, list[str]]]:
     """Return all columns that may be sealed, and the marketplaces that seal each."""
     messages = [policy.name for policy in policies if policy.seals_messages]
     contacts = [policy.name for policy in policies if policy.seals_contacts]
-    webhooks = [policy.name for policy in policies if policy.seals]
+    secrets = [policy.name for policy in policies if policy.seals]
     own = [(column, [policy.name]) for policy in policies for column in policy.sealed_columns]
-    of_core = ((OF_MESSAGES, messages), (OF_CONTACTS, contacts), (OF_WEBHOOKS, webhooks))
+    of_core = ((OF_MESSAGES, messages), (OF_CONTACTS, contacts), (OF_WEBHOOKS, secrets))
     return [*((column, markets) for columns, markets in of_core for column in columns), *own]
 
 

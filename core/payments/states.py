@@ -43,12 +43,14 @@ DISPUTE: Final[Moves] = {
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 # When the provider is asked about an intent next: after the first time, then twice as late each time, at most the second.
-# Those that succeeded too, for WATCHED, because the webhook of a refund or a dispute may be lost.
+# Those that succeeded too, for WATCHED, because the webhook of a refund or a dispute may be lost; those that failed until a day
+# after they expire, because that of another try may be.
 ASKED: Final[Mapping[str, tuple[timedelta, timedelta]]] = {
     "created": (MINUTE, HOUR),
     "pending": (2 * MINUTE, HOUR),
     "processing": (5 * MINUTE, 6 * HOUR),
     "authorized": (HOUR, DAY),
+    "failed": (5 * MINUTE, 6 * HOUR),
     "succeeded": (DAY, 16 * DAY),
 }
 WATCHED: Final = 30 * DAY

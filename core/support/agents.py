@@ -15,6 +15,7 @@ from core.support.states import Priority, State
 from core.work.context import Ctx
 from core.work.personal_data import PersonalData, rows_of
 
+TEXT: Final = "support_notes.text"
 COUNTED: Final = timedelta(days=30)
 
 
@@ -81,20 +82,20 @@ SET = Run(
 NOTE = Run("insert into support_notes (id, ticket_id, author_id, text, created_at) values ($1, $2, $3, $4, $5)")
 NOTES = Many(
     Note,
-    """
-    select n.id, n.text, n.created_at, u.id as author_id, u.name as author_name
+    f"""
+    select n.id, placed(n.text, '{TEXT} ' || n.id) as text, n.created_at, u.id as author_id, u.name as author_name
     from support_notes n join users u on u.id = n.author_id
-    where n.ticket_id = $1 and (n.created_at, n.id) < ($3, $4) order by n.created_at desc, n.id desc limit $2""",
+    where n.ticket_id = $1 and (n.created_at, n.id) < ($3, $4) order by n.created_at desc, n.id desc limit $2""",  # noqa: S608
 )
 PERSONAL_DATA = PersonalData(
     "support",
     frozenset({"support_agents", "support_notes"}),
     rows_of(
-        """
+        f"""
         select null as ticket_id, null as note, capacity, is_available, assigned_at as at
         from support_agents where user_id = $1
         union all
-        select ticket_id, text, null, null, created_at from support_notes where author_id = $1"""
+        select ticket_id, placed(text, '{TEXT} ' || id), null, null, created_at from support_notes where author_id = $1"""  # noqa: S608
     ),
     last=(
         Run("delete from support_notes where ticket_id in (select id from support_tickets where customer_id = $1)"),
@@ -125,7 +126,9 @@ async def note(ctx: Ctx, ticket_id: UUID, text: str) -> Note:
     """Note something about a ticket that the caller sees; raises TICKET_NOT_FOUND."""
     await tickets.get_as_staff(ctx, ticket_id)
     made = Note(ctx.new_id(), text, clock.now(), ctx.user.id, ctx.user.person.name)
-    await NOTE(ctx.db, made.id, ticket_id, made.author_id, text, made.created_at)
+    await NOTE(
+        ctx.db, made.id, ticket_id, made.author_id, tickets.sealed_text(ctx, TEXT, made.id, text), made.created_at
+    )
     return made
 
 
@@ -133,4 +136,4 @@ async def notes(ctx: Ctx, ticket_id: UUID, query: AfterQuery) -> Rows[Note]:
     """Return one page of the notes about a ticket that the caller sees, latest first; raises TICKET_NOT_FOUND."""
     await tickets.get_as_staff(ctx, ticket_id)
     rows = await NOTES(ctx.db, ticket_id, query.limit + 1, query.after.at, query.after.id)
-    return page_of(query, rows, lambda row: Position(row.created_at, row.id))
+    return page_of(query, ctx.resources.sealing.opened(rows, "text"), lambda row: Position(row.created_at, row.id))

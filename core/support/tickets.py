@@ -1,6 +1,6 @@
 """Tickets: who sees which, opening one, and what staff and customers change about it. Writing is as in any conversation."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final, Literal, TypeAlias
 from uuid import UUID
@@ -11,6 +11,7 @@ from core.base import clock, errors
 from core.base.events import ConversationCreated
 from core.base.paging import AfterQuery, Position, Rows, page_of
 from core.base.people import Person
+from core.chat.conversations import TITLE, titled
 from core.chat.membership import ADD_MEMBERS
 from core.platform.db import Db, Many, One, Run, Scalar, found
 from core.support.desk import HAS_ROOM, open_desk, rules_of
@@ -51,12 +52,15 @@ class TicketRow(msgspec.Struct, frozen=True):
         return Person(self.agent_id, self.agent_name or "", self.agent_avatar_url) if self.agent_id else None
 
 
-_TICKET = """
-    select t.id, coalesce(c.title, '') as subject, t.description, t.category, t.priority, t.state, t.created_at, t.answered_at,
+DESCRIPTION: Final = "support_tickets.description"
+DESCRIBED: Final = f"placed(t.description, '{DESCRIPTION} ' || t.id)"
+_TICKET = f"""
+    select t.id, coalesce({titled("c")}, '') as subject,
+        {DESCRIBED} as description, t.category, t.priority, t.state, t.created_at, t.answered_at,
         t.resolved_at, t.rating, t.customer_id, u.name as customer_name, u.avatar_url as customer_avatar_url, t.agent_id,
         a.name as agent_name, a.avatar_url as agent_avatar_url
     from support_tickets t join conversations c on c.id = t.id join users u on u.id = t.customer_id
-    left join users a on a.id = t.agent_id where t.market = $2 and """
+    left join users a on a.id = t.agent_id where t.market = $2 and """  # noqa: S608 - no input in it
 # Of user $1 in market $2.
 _SEEN: Final[Mapping[Side, str]] = {
     "customer": "t.customer_id = $1",
@@ -95,10 +99,11 @@ PERSONAL_DATA = PersonalData(
     "tickets",
     frozenset({"support_tickets"}),
     rows_of(
-        """
-        select t.id, c.title as subject, t.description, t.category, t.priority, t.state, t.created_at, t.answered_at,
+        f"""
+        select t.id, {titled("c")} as subject, {DESCRIBED} as description, t.category, t.priority, t.state, t.created_at,
+            t.answered_at,
             t.resolved_at, t.rating
-        from support_tickets t join conversations c on c.id = t.id where t.customer_id = $1"""
+        from support_tickets t join conversations c on c.id = t.id where t.customer_id = $1"""  # noqa: S608 - no input in it
     ),
     later=(
         Run(
@@ -131,8 +136,7 @@ def side_of(ctx: Ctx) -> Side:
 
 async def get(ctx: Ctx, id: UUID, db: Db | None = None) -> TicketRow:
     """Return a ticket that the caller sees: the customer's own, an agent's own and what waits; raises TICKET_NOT_FOUND."""
-    row = await ONE[side_of(ctx)](db or ctx.db, ctx.user.id, ctx.policy.name, id)
-    return found(row, errors.TICKET_NOT_FOUND.error())
+    return await _one(ctx, side_of(ctx), id, db)
 
 
 async def get_as_staff(ctx: Ctx, id: UUID, db: Db | None = None) -> TicketRow:
@@ -151,7 +155,8 @@ async def oversee(ctx: Ctx, id: UUID) -> None:
 async def page(ctx: Ctx, state: State | None, query: AfterQuery) -> Rows[TicketRow]:
     """Return one page of the tickets that the caller sees, latest first."""
     asked = (ctx.user.id, ctx.policy.name, state, query.limit + 1, query.after.at, query.after.id)
-    return page_of(query, await PAGE[side_of(ctx)](ctx.db, *asked), lambda row: Position(row.created_at, row.id))
+    rows = _opened(ctx, await PAGE[side_of(ctx)](ctx.db, *asked))
+    return page_of(query, rows, lambda row: Position(row.created_at, row.id))
 
 
 async def open_ticket(ctx: Ctx, subject: str, category: str, priority: Priority, description: str) -> TicketRow:
@@ -162,8 +167,9 @@ async def open_ticket(ctx: Ctx, subject: str, category: str, priority: Priority,
     await limits.take(ctx, rules_of(ctx).opened, str(ctx.user.id))
     id, market, user_id = ctx.new_id(), ctx.policy.name, ctx.user.id
     async with open_desk(ctx) as desk:
-        await CONVERSE(desk.work.db, id, market, subject, user_id)
-        await OPEN(desk.work.db, id, market, user_id, category, priority, description, clock.now())
+        await CONVERSE(desk.work.db, id, market, sealed_text(ctx, TITLE, id, subject), user_id)
+        described = sealed_text(ctx, DESCRIPTION, id, description)
+        await OPEN(desk.work.db, id, market, user_id, category, priority, described, clock.now())
         await ADD_MEMBERS(desk.work.db, id, [user_id], "member", market, user_id)
         desk.work.emit([user_id], ConversationCreated(id))
     return await get(ctx, id)
@@ -177,7 +183,7 @@ async def sort(ctx: Ctx, id: UUID, subject: str | None, category: str | None, pr
         await get_as_staff(ctx, id, work.db)
         await SORT(work.db, id, category, priority)
         if subject is not None:
-            await RETITLE(work.db, id, subject)
+            await RETITLE(work.db, id, sealed_text(ctx, TITLE, id, subject))
         await work.record("ticket.sort", id)
     return await get(ctx, id)
 
@@ -192,8 +198,7 @@ async def set_state(ctx: Ctx, id: UUID, state: State) -> TicketRow:
             desk.says[id] = state.replace("_", " ")
             await desk.work.record("ticket.state", id, state=state)
     # Another agent may have it now, if the one who reopened it has no room.
-    now = await ONE["supervisor"](ctx.db, ctx.user.id, ctx.policy.name, id)
-    return found(now, errors.TICKET_NOT_FOUND.error())
+    return await _one(ctx, "supervisor", id)
 
 
 async def assign(ctx: Ctx, id: UUID, agent_id: UUID | None) -> None:
@@ -219,6 +224,21 @@ async def rate(ctx: Ctx, id: UUID, stars: int) -> TicketRow:
     if not await RATE(ctx.db, id, stars):
         raise errors.TICKET_STATE_NOT_POSSIBLE.error("Only what is resolved is rated")
     return msgspec.structs.replace(row, rating=stars)
+
+
+def sealed_text(ctx: Ctx, column: str, row: UUID, text: str) -> str:
+    """Return what is stored of a text of a ticket: sealed where messages are."""
+    return ctx.sealed(column, row, text) if text and ctx.policy.seals_messages else text
+
+
+async def _one(ctx: Ctx, side: Side, id: UUID, db: Db | None = None) -> TicketRow:
+    row = found(await ONE[side](db or ctx.db, ctx.user.id, ctx.policy.name, id), errors.TICKET_NOT_FOUND.error())
+    return _opened(ctx, [row])[0]
+
+
+def _opened(ctx: Ctx, rows: Sequence[TicketRow]) -> list[TicketRow]:
+    sealing = ctx.resources.sealing
+    return sealing.opened(sealing.opened(rows, "subject"), "description")
 
 
 async def _own(ctx: Ctx, id: UUID, db: Db) -> TicketRow:

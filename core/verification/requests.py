@@ -29,6 +29,7 @@ STARTING: Final = timedelta(minutes=1)  # for the provider to answer; a process 
 LATE: Final = timedelta(minutes=2)  # for which a provider's word still counts after a request has ended
 POLL_EVERY: Final = timedelta(seconds=3)  # of a request, however many clients look at it
 KEPT: Final = timedelta(days=365)  # of those that approve nothing
+NUMBER: Final = "verifications.number"  # as a place of sealed values: in Redis, wherever there are keys
 SOMEBODY_ELSE: Final = "It was answered by somebody else"
 TAKEN: Final = "Another account of this person is verified"
 
@@ -150,7 +151,8 @@ async def get(ctx: Ctx, id: UUID) -> Verification:
         with suppress(*REDIS_ERRORS, OutgoingError):
             # Without the number it is the callback that decides, or time.
             if number := await ctx.resources.redis.get(_key(id)):
-                outcome = await kind.provider.poll(ctx, asked, number.decode())
+                person = ctx.resources.sealing.open_at(NUMBER, id, number.decode())
+                outcome = await kind.provider.poll(ctx, asked, person)
     if outcome:
         await _settle(ctx, kind, id, outcome)
     return await _own(ctx, id)
@@ -227,8 +229,10 @@ async def _ask(ctx: Ctx, kind: Kind, provider: Provider, id: UUID, number: str) 
         raise errors.UNAVAILABLE.error() if isinstance(error, OutgoingError) else error from None
     await ASKED(ctx.resources.db, id, asked.ref, asked.code, asked.expires_at)
     lasts = asked.expires_at + LATE - clock.now()
+    sealing = ctx.resources.sealing
+    kept = sealing.seal(ctx.policy.name, NUMBER, id, number) if sealing.key_id else number
     with suppress(*REDIS_ERRORS):
-        await ctx.resources.redis.set(_key(id), number, px=max(1, int(lasts.total_seconds() * 1000)))
+        await ctx.resources.redis.set(_key(id), kept, px=max(1, int(lasts.total_seconds() * 1000)))
 
 
 async def _settle(ctx: Ctx, kind: Kind, id: UUID, outcome: Outcome) -> None:

@@ -8,11 +8,10 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from core.platform.sealing.sealing import MARK
 from core.work.context import Ctx
 
+PLACE: Final = "webhook_endpoints.secret"  # of sealed values
 PREFIX: Final = "whsec_"
-PLACE: Final = "webhook_endpoints.secret"  # the place of sealed ones, also of the former
 BYTES: Final = 32  # of a secret: the specification has 24 to 64
 
 
@@ -27,9 +26,9 @@ def stored(ctx: Ctx, endpoint_id: UUID, secret: str) -> str:
 
 
 def key_of(ctx: Ctx, endpoint_id: UUID, stored: str) -> bytes:
-    """Return what a stored secret, present or former, signs with; raises SEALED_VALUE_UNREADABLE."""
-    placed = f"{stored} {PLACE} {endpoint_id}" if stored.startswith(MARK) else stored
-    return b64decode(ctx.resources.sealing.open(placed).removeprefix(PREFIX))
+    """Return what a stored secret signs with; raises SEALED_VALUE_UNREADABLE."""
+    secret = ctx.resources.sealing.open_at(PLACE, endpoint_id, stored)
+    return b64decode(secret.removeprefix(PREFIX))
 
 
 def headers(id: str, at: datetime, body: bytes, keys: Sequence[bytes]) -> dict[str, str]:

@@ -116,7 +116,9 @@ async def _found(ctx: OperatorCtx, text: str) -> Found:
 async def _found_by_id(ctx: OperatorCtx, id: UUID) -> Found:
     user = await inspection.USER(ctx.db, id)
     conversation = await inspection.CONVERSATION(ctx.db, id)
-    users = ctx.resources.sealing.opened([user] if user else [], "email")
+    sealing = ctx.resources.sealing
+    users = sealing.opened([user] if user else [], "email")
+    (conversation,) = sealing.opened([conversation], "title") if conversation else (None,)
     return Found(users, conversation, await inspection.MESSAGE(ctx.db, id))
 
 
@@ -138,7 +140,9 @@ async def get_user(ctx: OperatorCtx, user_id: UUID) -> UserPage:
             if isinstance(seen, UserSeen)
             for one in seen.sockets
         ],
-        await inspection.CONVERSATIONS_OF_USER(ctx.db, user_id, MOST_CONVERSATIONS),
+        ctx.resources.sealing.opened(
+            await inspection.CONVERSATIONS_OF_USER(ctx.db, user_id, MOST_CONVERSATIONS), "title"
+        ),
         answers.unheard,
         answers.heard_all,
     )
@@ -148,6 +152,7 @@ async def get_conversation(ctx: OperatorCtx, conversation_id: UUID) -> Conversat
     """Show a conversation: who has read least, the newest messages without their texts, and each hub's room."""
     missing = errors.CONVERSATION_NOT_FOUND.error()
     conversation = found(await inspection.CONVERSATION(ctx.db, conversation_id), missing)
+    (conversation,) = ctx.resources.sealing.opened([conversation], "title")
     await ctx.record_look("conversation.look", conversation_id)
     members = await inspection.MEMBERS(ctx.db, conversation_id, None, MOST_MEMBERS)
     ids = [member.id for member in members]

@@ -32,8 +32,14 @@ def judged(intent: Intent, seen: Seen) -> Intent:
     if intent.state == "canceled":
         is_back = state == "succeeded" and seen.refunded == seen.captured
         return after if is_back else _moved(after, "mismatch", "It was paid after it had been canceled")
+    if intent.state == "succeeded":
+        is_other = (seen.captured, seen.currency) != (intent.received, intent.received_currency)
+        attention = (
+            f"It was {intent.captured}, now it is {seen.captured} {seen.currency}" if is_other else after.attention
+        )
+        return msgspec.structs.replace(after, attention=attention)
     captured = seen.captured if state == "succeeded" else 0
-    is_part = captured < intent.amount and state == "succeeded" and not intent.is_manual
+    is_part = state == "succeeded" and captured < (1 if intent.is_manual else intent.amount)
     if (seen.amount, seen.currency) != (intent.amount, intent.currency) or captured > intent.amount or is_part:
         return _moved(after, "mismatch", f"{seen.amount} {seen.currency} came for {intent.amount} {intent.currency}")
     return _moved(after, state, intent.attention, captured)
@@ -67,8 +73,9 @@ async def store(work: UnitOfWork, before: Intent, after: Intent) -> Intent:
     now = clock.now()
     after = await booking.book(work, before, after)
     wait = states.after(after.state, after.checks)
-    watched = after.state != "succeeded" or now < after.created_at + states.WATCHED
-    check_at = now + wait if wait and watched else None
+    failed_until = after.expires_at + states.DAY if after.ref else now
+    until = {"succeeded": after.created_at + states.WATCHED, "failed": failed_until}.get(after.state)
+    check_at = now + wait if wait and (until is None or now < until) else None
     has_moved = (after.state, after.attention) != (before.state, before.attention)
     moved_at = now if has_moved else before.updated_at
     shown = (after.ref, after.charge, after.pay_url, after.state, after.error, after.attention)

@@ -40,9 +40,12 @@ async def book(work: UnitOfWork, before: Intent, after: Intent) -> Intent:
         after = msgspec.structs.replace(after, transfer_id=None)
     if after.state not in ("authorized", "succeeded"):
         return after
-    amount, key = after.captured if after.state == "succeeded" else after.amount, f"payment:{after.id}:{after.state}"
     is_held = after.state == "authorized"
-    made = await ledger.transfer(work, key, "payment", _entries(after, amount), pending=is_held, facts=_facts(after))
+    # One that failed may be authorized again.
+    amount, key = (after.amount, uuid7()) if is_held else (after.captured, "succeeded")
+    made = await ledger.transfer(
+        work, f"payment:{after.id}:{key}", "payment", _entries(after, amount), pending=is_held, facts=_facts(after)
+    )
     return msgspec.structs.replace(after, transfer_id=made.id)
 
 

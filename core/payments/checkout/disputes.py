@@ -1,5 +1,7 @@
 """Disputes: payers who ask their bank for the money back. Money is posted when the provider withdraws it and gives it back."""
 
+from typing import Final
+
 import msgspec
 
 from core.base import clock
@@ -10,6 +12,8 @@ from core.payments.checkout.rows import Dispute, Intent
 from core.payments.port import Seen, SeenDispute
 from core.work.unit_of_work import UnitOfWork
 
+DECIDED: Final = frozenset(state for state, next in states.DISPUTE.items() if not next)
+
 
 async def apply(work: UnitOfWork, intent: Intent, seen: Seen) -> None:
     """Store what the provider says of the disputes of an intent, whose row is locked."""
@@ -19,12 +23,15 @@ async def apply(work: UnitOfWork, intent: Intent, seen: Seen) -> None:
         after = _moved(before, one)
         if after != before or one.ref not in known:
             await _store(work, intent, before, after)
+            if one.state != after.state in DECIDED:
+                await rows.ATTENTION(work.db, intent.id, f"A dispute that was {after.state} is {one.state}: {one.ref}")
 
 
 def _moved(dispute: Dispute, seen: SeenDispute) -> Dispute:
     if seen.state not in states.DISPUTE[dispute.state]:
-        # A decided one may still be paid back.
-        return msgspec.structs.replace(dispute, withdrawn=seen.withdrawn) if seen.state == dispute.state else dispute
+        # A decided one may still be paid back, or be decided otherwise; all else is old news.
+        counts = seen.state == dispute.state or {seen.state, dispute.state} <= DECIDED
+        return msgspec.structs.replace(dispute, withdrawn=seen.withdrawn) if counts else dispute
     return msgspec.structs.replace(dispute, state=seen.state, withdrawn=seen.withdrawn)
 
 

@@ -120,7 +120,8 @@ async def decide(ctx: Ctx, id: UUID, decision: Literal["accept", "close", "ask"]
     """
     async with unit_of_work(ctx) as work:
         intent = found(await rows.LOCK(work.db, id), errors.PAYMENT_NOT_FOUND.error())
-        fits = intent.state == "mismatch" and intent.received and intent.received_currency == intent.currency
+        is_money = (intent.received or 0) > 0 and intent.received_currency == intent.currency
+        fits = intent.state == "mismatch" and is_money
         if not intent.attention or (decision == "accept" and not fits):
             raise errors.PAYMENT_NOT_POSSIBLE.error()
         after = msgspec.structs.replace(intent, attention="", checks=0)
@@ -129,7 +130,7 @@ async def decide(ctx: Ctx, id: UUID, decision: Literal["accept", "close", "ask"]
         elif decision == "close" and intent.state == "mismatch":
             after = msgspec.structs.replace(after, state="canceled")
         after = await applying.store(work, intent, after)
-        if decision == "ask":
+        if decision != "close":  # what counts now may have been refunded meanwhile
             await rows.CHECK_AT(work.db, id, clock.now())
         await work.record("payment.decide", id, operator=operator, decision=decision, note=note)
         if after.state != intent.state:

@@ -69,7 +69,7 @@ async def _work_off(ctx: Ctx, event: Event) -> None:
 
 async def _sync(ctx: Ctx, intent: Intent) -> None:
     try:
-        is_over = intent.state == "pending" and intent.expires_at < clock.now()
+        is_over = intent.state in ("pending", "failed") and intent.expires_at < clock.now()
         if is_over and intent.ref:
             await _cancel(ctx, intent, intent.ref)
         await intents.sync(ctx, intent)
@@ -82,7 +82,7 @@ async def _give_up(ctx: Ctx, intent: Intent, since: datetime) -> None:
     now = await rows.BY_ID(ctx.db, intent.id, intent.market)
     if now is None or now.check_at is None:
         return
-    is_open = now.state != "succeeded" or await rows.IS_STUCK(ctx.db, intent.id, since)
+    is_open = now.state not in ("succeeded", "failed") or await rows.IS_STUCK(ctx.db, intent.id, since)
     if is_open and now.updated_at < since:
         what = "a refund of it is open" if now.state == "succeeded" else f"it is {now.state}"
         await rows.GIVE_UP(ctx.db, intent.id, f"For {GIVEN_UP.days} days {what}")

@@ -8,6 +8,8 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
+import msgspec
+
 from core.base import clock, errors
 from core.base.ids import uuid7
 from core.payments import states
@@ -68,15 +70,21 @@ async def fail(ctx: Ctx, id: UUID, error: str) -> None:
 
 
 def _by_ids(known: list[Refund], seen: tuple[SeenRefund, ...]) -> list[tuple[SeenRefund, Refund | None]]:
-    """Return which refund each of the provider's is; None: one that we did not ask for."""
-    ours = {str(one.id): one for one in known} | {one.ref: one for one in known if one.ref}
-    return [(one, ours.get(one.reference) or ours.get(one.ref)) for one in seen]
+    """Return which refund each of the provider's is; None: one that we did not ask for, or that was made though it was refused.
+
+    Each of ours is one of the provider's, so a second one with our id is not ours.
+    """
+    refs = {one.ref: one for one in known if one.ref}
+    ids = {str(one.id): one for one in known if not one.ref and one.state != "failed"}
+    return [(one, refs.get(one.ref) or ids.pop(one.reference, None)) for one in seen]
 
 
 def _by_sum(known: list[Refund], total: int) -> list[tuple[SeenRefund, Refund | None]]:
     """Return the same where the provider knows only the sum: what is new in it is the one under way, if it is so much."""
     rest = total - sum(one.amount for one in known if one.state == "succeeded")
-    sent = next((one for one in known if one.state == "sent"), None)
+    sent = next((one for one in known if one.state == "sent"), None) or next(
+        (one for one in known if _is_lost(one)), None
+    )
     found: list[tuple[SeenRefund, Refund | None]] = []
     if sent and rest >= sent.amount:
         found.append((SeenRefund("", str(sent.id), sent.amount, "succeeded"), sent))
@@ -86,18 +94,36 @@ def _by_sum(known: list[Refund], total: int) -> list[tuple[SeenRefund, Refund | 
     return found
 
 
+def _is_lost(refund: Refund) -> bool:
+    """Whether it was sent, and is to be sent again because its provider knew nothing of it."""
+    return refund.state == "requested" and refund.tries > 0
+
+
 async def _settle(work: UnitOfWork, intent: Intent, seen: SeenRefund, refund: Refund | None) -> None:
+    if refund and refund.amount != seen.amount:
+        await rows.ATTENTION(work.db, intent.id, f"{seen.amount} {intent.currency} were refunded for {refund.amount}")
+        if refund.ref:
+            return
+        await booking.settle(work, refund, "failed")
+        await rows.UPDATE_REFUND(work.db, refund.id, "failed", "", "Another amount was refunded", clock.now())
+        refund = None
     if refund is None:
         if seen.state == "failed":
             return
         # Ours that are not sent yet may be more than is left now: they go first, and are refused.
         now = found(await rows.LOCK(work.db, intent.id), errors.INTERNAL_ERROR.error())
         if seen.amount > now.captured - now.refunding:
+            if now.refunding == now.refunded:
+                await rows.ATTENTION(
+                    work.db, intent.id, f"More was refunded than was paid: {seen.amount} as {seen.ref}"
+                )
             return
         new, at = uuid7(), clock.now()
         held = await booking.reserve_spent(work, intent, new, seen.amount)
         await rows.INSERT_REFUND(work.db, new, intent.id, seen.amount, "pending", seen.ref, "", None, held, at)
         refund = found(await rows.REFUND(work.db, new), errors.INTERNAL_ERROR.error())
+    if _is_lost(refund) and seen.state != "failed" and await rows.SENT_AGAIN(work.db, refund.id):
+        refund = msgspec.structs.replace(refund, state="sent")
     if seen.state not in states.REFUND[refund.state]:
         return
     if seen.state != "pending":

@@ -157,6 +157,14 @@ SEND = One(
     update payment_refunds set state = 'sent', sent_at = $2, tries = tries + 1
     where id = $1 and state = 'requested' returning {_REFUND}""",  # noqa: S608
 )
+# One that was to be sent again, and was made after all; not while another one of its payment is under way.
+SENT_AGAIN = Scalar(
+    UUID,
+    """
+    update payment_refunds r set state = 'sent' where id = $1 and state = 'requested'
+        and not exists (select from payment_refunds o where o.intent_id = r.intent_id and o.state = 'sent')
+    returning id""",
+)
 UPDATE_REFUND = Run("update payment_refunds set state = $2, ref = $3, error = $4, settled_at = $5 where id = $1")
 
 DISPUTES = Many(Dispute, f"select {_DISPUTE} from payment_disputes where intent_id = $1 order by id")  # noqa: S608
@@ -184,5 +192,5 @@ PERSONAL_DATA = PersonalData(
         Run("update payment_refunds set reason = '' where requested_by = $1 and reason <> ''"),
         Run("update payment_intents set pay_url = '' where payer_id = $1 and pay_url <> ''"),
     ),
-    kept="Who paid whom how much when, as the law on accounts asks, by ids that have no name any more.",
+    kept="Who paid whom how much for what when, as the law on accounts asks, by ids that have no name any more.",
 )

@@ -58,6 +58,10 @@ class Sealing:
         """Open what `placed` has read; a text that is not sealed is returned as it is. Raises SEALED_VALUE_UNREADABLE."""
         return self._open(text).decode() if text.startswith(MARK) else text
 
+    def open_at(self, column: str, row: object, text: str) -> str:
+        """Open what was read without `placed`; raises SEALED_VALUE_UNREADABLE."""
+        return self.open(f"{text} {column} {row}" if text.startswith(MARK) else text)
+
     def resealed(self, text: str, opened: str | None = None) -> str:
         """Seal what `placed` has read with the first key, or `opened` in its stead; raises SEALED_VALUE_UNREADABLE."""
         value, _, place = text.partition(" ")
@@ -83,7 +87,7 @@ class Sealing:
         return [msgspec.structs.replace(row, **{field: shown.get(text := getattr(row, field), text)}) for row in rows]
 
     def pack(self, data: bytes) -> bytes:
-        """Seal what passes through the job queue, if there are keys."""
+        """Seal what Redis keeps, as the job queue, if there are keys."""
         return self._seal("", "jobs", data).encode() if self.key_id else data
 
     def unpack(self, data: bytes) -> bytes:
