@@ -98,7 +98,7 @@ def _of_route(policy: Policy, route: Route) -> Iterator[str]:
 
 
 def _of_needs(policy: Policy, route: Route) -> Iterator[str]:
-    if (needs := traits_of(route.handler).needs) and getattr(policy, needs) is None:
+    if (needs := traits_of(route.handler).needs) and not getattr(policy, needs):
         yield f"needs {needs!r}, which the policy does not have"
     if route.scope and route.scope not in (policy.api_keys.scopes if policy.api_keys else ()):
         yield f"is for API keys with the scope {route.scope!r}, which the policy's 'api_keys' do not have"

@@ -15,10 +15,11 @@ from core.verification.kinds import Kind
 from core.verification.local import LocalProvider
 from core.webhooks import WebhookRules
 from core.webhooks.deliveries import DISABLED
-from core.work.account_rules import ApiKeyRules, OAuthRules, OtpRules
 from core.work.notices import Notice
 from core.work.personal_data import PersonalData, rows_of
-from core.work.policy import LedgerRules, LoginRates, PasswordRules, Policy
+from core.work.policy import LoginRates, PasswordRules, Policy
+from core.work.rules.accounts import ApiKeyRules, OAuthRules, OtpRules
+from core.work.rules.ledger import LedgerRules
 from core.work.rules.support import SupportRules
 from tests.bazaar import queries
 from tests.bazaar.capabilities import review_kinds

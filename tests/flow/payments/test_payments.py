@@ -4,7 +4,6 @@ import asyncio
 import time
 from dataclasses import replace
 from typing import Any
-from uuid import UUID
 
 import msgspec
 import pytest
@@ -12,11 +11,9 @@ from aiohttp import ClientSession
 
 from cli.sandbox_payments.faults import Faults
 from cli.sandbox_payments.page import BAD_CARD
-from core.base.errors import AppError
-from core.payments.checkout import intents, webhooks
+from core.payments.checkout import webhooks
 from core.payments.checkout.webhooks import MOST_BYTES
 from core.payments.providers.sandbox import SECRET, SIGNATURE, signature
-from marketplaces import onswift
 from tests.flow.api.conftest import PASSWORD, Reply, operating
 from tests.flow.conftest import PATIENCE, Environment
 from tests.flow.payments.conftest import Market
@@ -186,14 +183,6 @@ async def test_who_leaves_takes_her_payments_along_and_what_was_paid_stays(env: 
         assert reply.status == 204, reply
     assert await env.resources.db.fetchval("select canceling from payment_subscriptions") == "now"
     assert await env.resources.db.fetchval("select captured from payment_intents where purpose = 'listing'") == 1200
-
-
-async def test_a_marketplace_without_payments_has_none(env: Environment, market: Market) -> None:
-    user, _ = await env.person("Ann", "buyer")
-    ctx = replace(env.ctx(user), policy=onswift.MARKETPLACE.policy)
-    with pytest.raises(AppError) as raised:
-        await intents.begin(ctx, "listing", UUID(int=1))
-    assert raised.value.kind.code == "NOT_FOUND"
 
 
 async def _follow(url: str) -> str:

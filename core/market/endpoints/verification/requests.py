@@ -54,7 +54,7 @@ class DocumentList(msgspec.Struct, frozen=True):
     files: list[FileView]
 
 
-@call(VERIFICATION_EXISTS, UNAVAILABLE, statuses=(201,))
+@call(VERIFICATION_EXISTS, UNAVAILABLE, statuses=(201,), needs="verifications")
 async def start(ctx: Ctx, body: NewVerification) -> Verification:
     """Begin to verify who one is"""
     return await requests.start(ctx, body.kind, body.id_number)
