@@ -5,6 +5,7 @@ from core.payments.checkout import deciding
 from core.platform.db import Run
 from core.review_queue.kinds import Decision, ReviewKind
 from core.review_queue.table import ReviewTask
+from core.verification import requests
 from core.work.unit_of_work import UnitOfWork
 
 MODERATORS = frozenset({"moderator"})
@@ -22,4 +23,4 @@ LISTING = ReviewKind(
     judge,
     appealable=frozenset({"reject"}),
 )
-KINDS = (LISTING, reports.REVIEW, deciding.REVIEW)
+KINDS = (LISTING, reports.REVIEW, deciding.REVIEW, requests.REVIEW)

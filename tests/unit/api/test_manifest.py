@@ -21,6 +21,8 @@ from core.market.personal_data import CORE
 from core.review_queue.kinds import Decision, ReviewKind
 from core.review_queue.table import ReviewTask
 from core.text.texts import UnfitError
+from core.verification.kinds import Kind
+from core.verification.requests import REVIEW
 from core.work.context import Ctx
 from core.work.notices import Notice
 from core.work.policy import Policy
@@ -96,6 +98,13 @@ def test_nothing_is_wrong_with_those_that_are_served(world: World) -> None:
 def test_a_row_that_cannot_be_served_is_named_with_the_reason(route: Route, said: list[str]) -> None:
     row = f"{route.method} {route.path} ({route.handler.__module__}.{route.handler.__name__})"
     assert of(route) == [f"{row}: {one}" for one in said]
+
+
+def test_what_a_person_verifies_needs_its_kind_in_the_review_queue() -> None:
+    by_papers = msgspec.structs.replace(POLICY, verifications=(Kind("shop", documents="papers"),))
+    (problem,) = of(policy=by_papers)
+    assert problem.startswith("verifications: nobody decides 'shop'")
+    assert of(policy=msgspec.structs.replace(by_papers, review_kinds=(REVIEW,))) == []
 
 
 @pytest.mark.parametrize(
