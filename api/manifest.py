@@ -15,7 +15,9 @@ from core.base.paging import CursorPagination, CursorQuery
 from core.market.market import Marketplace, Route
 from core.market.personal_data import CORE
 from core.market.traits import traits_of
-from core.review_queue.kinds import OPEN, kinds_of
+from core.review_queue.kinds import OPEN, kind_named, kinds_of
+from core.verification.kinds import Kind
+from core.verification.requests import KIND as VERIFICATION
 from core.work.policy import Policy
 
 # What the paths of a process begin with already.
@@ -29,6 +31,7 @@ def problems(market: Marketplace) -> list[str]:
     """Return what is wrong with a manifest, one line each."""
     return [
         *_of_policy(market.policy),
+        *_of_review(market.policy),
         *_of_accounts(market.policy),
         *_of_dialect(market),
         *(
@@ -54,14 +57,20 @@ def _of_policy(policy: Policy) -> Iterator[str]:
         yield f"personal_data: two entries are called {name!r}"
     for name in _twice(one.type for one in policy.notices):
         yield f"notices: two have the type {name!r}"
-    for name in _twice(one.name for one in policy.review_kinds):
-        yield f"review_kinds: two are called {name!r}"
-    for name in (one.name for one in kinds_of(policy) if OPEN not in one.decisions):
-        yield f"review_kinds: nothing can be decided about an open {name!r}"
     if policy.otp:
         yield from policy.otp.texts.problems(policy.title)
     for name in sorted(policy.still_so.keys() - {one.type for one in policy.notices}):
         yield f"still_so: no notice has the type {name!r}"
+
+
+def _of_review(policy: Policy) -> Iterator[str]:
+    for name in _twice(one.name for one in policy.review_kinds):
+        yield f"review_kinds: two are called {name!r}"
+    for name in (one.name for one in kinds_of(policy) if OPEN not in one.decisions):
+        yield f"review_kinds: nothing can be decided about an open {name!r}"
+    for one in policy.verifications:
+        if isinstance(one, Kind) and not one.provider and not kind_named(policy, VERIFICATION):
+            yield f"verifications: nobody decides {one.name!r}; review_kinds need REVIEW of core/verification/requests.py"
 
 
 def _of_accounts(policy: Policy) -> Iterator[str]:
@@ -98,7 +107,7 @@ def _of_route(policy: Policy, route: Route) -> Iterator[str]:
 
 
 def _of_needs(policy: Policy, route: Route) -> Iterator[str]:
-    if (needs := traits_of(route.handler).needs) and getattr(policy, needs) is None:
+    if (needs := traits_of(route.handler).needs) and not getattr(policy, needs):
         yield f"needs {needs!r}, which the policy does not have"
     if route.scope and route.scope not in (policy.api_keys.scopes if policy.api_keys else ()):
         yield f"is for API keys with the scope {route.scope!r}, which the policy's 'api_keys' do not have"

@@ -31,8 +31,8 @@ from core.platform.db import UNAVAILABLE_ERRORS
 from core.platform.observability import logs
 from core.webhooks import deliveries, signing
 from core.webhooks.deliveries import Attempt, Delivery, Endpoint
-from core.webhooks.rules import rules_of
 from core.work.context import Ctx, Resources
+from core.work.rules import required
 from realtime.concurrency.tasks import Tasks
 
 TIMEOUT: Final = ClientTimeout(total=10.0, connect=5.0)
@@ -113,7 +113,7 @@ class Webhooks:
 def message(market: str, delivery: Delivery) -> tuple[str, bytes]:
     """Return the id and the body of a delivery, as the clients of its marketplace know ids and names."""
     (manifest,) = marketplaces.configured((market,))
-    kind = rules_of(manifest.policy).struct_of(delivery.event)
+    kind = required(manifest.policy.webhooks).struct_of(delivery.event)
     turn = Translation(manifest.dialect, market, incoming=False).of(kind) if kind else None
     data = msgspec.json.decode(delivery.data)
     body = {"type": delivery.event, "timestamp": delivery.created_at, "data": turn(data) if turn else data}

@@ -61,6 +61,7 @@ ROUTES = (
         ADMINS,
         errors.PAYMENT_NOT_FOUND,
         errors.PAYMENT_NOT_POSSIBLE,
+        *review.OF_A_TASK,
     ),
     get("/ops/broadcasts", handlers.list_broadcasts, OPERATOR),
     post("/ops/broadcasts", handlers.send_broadcast, ADMINS, statuses=(201,)),

@@ -18,8 +18,8 @@ from core.operations.inspection import (
 )
 from core.reports import Reported, Status
 from core.text.fields import Description, Line
-from core.work.account_rules import Status as AccountStatus
 from core.work.dead_jobs import DeadJob
+from core.work.rules.accounts import Status as AccountStatus
 from realtime.operations.admin_protocol import RoomSeen, SocketSeen
 from realtime.operations.process_status import HubStatus, ProcessStatus
 

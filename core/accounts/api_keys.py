@@ -23,9 +23,9 @@ from core.base import clock, errors
 from core.base.people import Person
 from core.platform.db import Connection, Many, One, Run, Scalar, found
 from core.work import rate_limits as limits
-from core.work.account_rules import required
 from core.work.context import Ctx, User
 from core.work.personal_data import PersonalData, rows_of
+from core.work.rules import required
 from core.work.unit_of_work import unit_of_work
 
 LETTERS: Final = string.ascii_lowercase + string.digits

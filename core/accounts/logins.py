@@ -11,8 +11,8 @@ from core.accounts.status.states import IS_ACTIVE, STATUS, refusal
 from core.base import errors
 from core.base.people import Person
 from core.platform.db import Db, Many, Scalar
-from core.work.account_rules import Status
 from core.work.context import Resources, User
+from core.work.rules.accounts import Status
 
 
 class Login(msgspec.Struct, frozen=True):

@@ -19,9 +19,9 @@ from core.base import clock, errors
 from core.base.ids import uuid7
 from core.platform.db import Connection, Many, One, Run, Scalar, found
 from core.platform.tokens import Access, Refresh, expiry
-from core.work.account_rules import Status
 from core.work.context import Ctx
 from core.work.personal_data import PersonalData, rows_of
+from core.work.rules.accounts import Status
 from core.work.unit_of_work import UnitOfWork, unit_of_work
 
 REUSE_GRACE = timedelta(seconds=10)

@@ -84,7 +84,6 @@ OF_MESSAGES: Final = (
 )
 OF_WEBHOOKS: Final = (_own_market(signing.PLACE), _own_market(signing.PLACE, "former_secret"))
 OF_CONTACTS: Final = (_contact(EMAIL, "email", emails.canonical), _contact(PHONE, "phone", str))
-)
 
 
 def columns_of(policies: Sequence[Policy]) -> list[tuple[Column, list[str]]]:

@@ -16,7 +16,8 @@ import msgspec
 from core.base import errors
 from core.payments.money import MOST, places_of
 from core.platform.db import CheckViolation, Connection, Many, One, Run, columns, found, transaction
-from core.work.policy import LedgerRules, Policy
+from core.work.rules import required
+from core.work.rules.ledger import LedgerRules
 from core.work.unit_of_work import UnitOfWork
 
 Status: TypeAlias = Literal["pending", "posted", "void"]
@@ -109,7 +110,7 @@ async def transfer(
     VALIDATION_ERROR: a currency or kind that the marketplace does not have.
     """
     policy = work.ctx.policy
-    rules = rules_of(policy)
+    rules = required(policy.ledger)
     _check(rules, entries)
     legs = sorted((one.account.id(policy.name), one.amount) for one in entries)
     fingerprint = _fingerprint(kind, legs, pending, facts or {})
@@ -162,13 +163,6 @@ async def reverse(
     if not legs:
         raise errors.REVERSAL_TOO_LARGE.error()
     return await _insert(work, key, kind, pending, legs, transfer_id, facts, fingerprint)
-
-
-def rules_of(policy: Policy) -> LedgerRules:
-    """Return the rules of a marketplace that has a ledger; raises NOT_FOUND."""
-    if policy.ledger is None:
-        raise errors.NOT_FOUND.error()
-    return policy.ledger
 
 
 def _check(rules: LedgerRules, entries: Sequence[Entry]) -> None:

@@ -13,7 +13,7 @@ from core.base import errors
 from core.base.errors import Detail
 from core.platform.db import Connection, Db, found
 from core.review_queue import table
-from core.review_queue.kinds import USER, Reviewer, ReviewKind, Subject
+from core.review_queue.kinds import USER, Reviewer, ReviewKind, Subject, kind_named
 from core.review_queue.table import ReviewTask
 from core.work import audit
 from core.work.context import Ctx
@@ -39,7 +39,7 @@ async def request(
 
     `priority`: 0 to 9; `raises`: a task that there is or was rises by one, as somebody else asks. Asked for again with other
     facts it shows those, and is open again if it was put aside.
-    Call it before the subject's own rows are locked: a decision locks the task first.
+    Call it, or `lock_about`, before the subject's own rows are locked: a decision locks the task first.
     """
     shown = [{"name": name, "value": value} for name, value in (facts or {}).items()]
     about = (subject.type, subject.id, subject.user_id)
@@ -49,6 +49,12 @@ async def request(
     if asked is None:
         raise errors.INTERNAL_ERROR.error()
     return asked
+
+
+async def lock_about(work: UnitOfWork, kind: str, subject_id: UUID) -> None:
+    """Lock the undecided task about a subject, if there is one: for who locks the subject's rows before a `request`."""
+    if kind_named(work.ctx.policy, kind):
+        await table.LOCK_ABOUT(work.db, work.ctx.policy.name, kind, subject_id)
 
 
 async def visible(db: Db, reviewer: Reviewer, task_id: UUID) -> tuple[ReviewTask, Policy, ReviewKind]:

@@ -93,6 +93,12 @@ OPEN_ABOUT = Scalar(
     select id from review_tasks
     where market = $1 and kind = $2 and subject_id = $3 and decided_at is null and appeal_of is null""",
 )
+LOCK_ABOUT = Scalar(
+    UUID,
+    """
+    select id from review_tasks
+    where market = $1 and kind = $2 and subject_id = $3 and decided_at is null and appeal_of is null for no key update""",
+)
 # One open task of each kind about a subject. A repeat that raises ($11: 1, else 0) or brings other facts opens it again if it was
 # put aside; facts that are evidence ($12) stay as they were first. After a decision there is a new task, above it if this raises.
 _NEWER = "not $12 and t.facts is distinct from excluded.facts"

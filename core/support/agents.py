@@ -10,10 +10,11 @@ from core.base import clock
 from core.base.paging import AfterQuery, Position, Rows, page_of
 from core.platform.db import Many, Run, Scalar
 from core.support import tickets
-from core.support.desk import open_desk, rules_of
+from core.support.desk import open_desk
 from core.support.states import Priority, State
 from core.work.context import Ctx
 from core.work.personal_data import PersonalData, rows_of
+from core.work.rules import required
 
 TEXT: Final = "support_notes.text"
 COUNTED: Final = timedelta(days=30)
@@ -119,7 +120,9 @@ async def counts(ctx: Ctx) -> tuple[list[Count], float | None]:
 async def set_availability(ctx: Ctx, capacity: int | None, *, is_available: bool) -> None:
     """Let the caller get tickets, up to a number, or no more of them; what she has she keeps."""
     async with open_desk(ctx) as desk:
-        await SET(desk.work.db, ctx.user.id, ctx.policy.name, is_available, capacity, rules_of(ctx).capacity)
+        await SET(
+            desk.work.db, ctx.user.id, ctx.policy.name, is_available, capacity, required(ctx.policy.support).capacity
+        )
 
 
 async def note(ctx: Ctx, ticket_id: UUID, text: str) -> Note:

@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 
 from core.accounts.status.states import IS_ACTIVE
-from core.base import clock, errors
+from core.base import clock
 from core.base.events import ConversationClosed, MembersChanged
 from core.base.people import Person
 from core.chat import notes
@@ -23,6 +23,7 @@ from core.platform.db import Many, Scalar
 from core.support.states import DONE, NEXT, State
 from core.work.context import Ctx
 from core.work.notices import Notice
+from core.work.rules import required
 from core.work.rules.support import SupportRules
 from core.work.unit_of_work import UnitOfWork, unit_of_work
 
@@ -153,11 +154,8 @@ class Desk:
 
 @asynccontextmanager
 async def open_desk(ctx: Ctx, *, places: bool = True) -> AsyncIterator[Desk]:
-    """Change tickets; then what waits is assigned, unless the block has locked conversations, and the conversations follow.
-
-    Raises NOT_FOUND in markets without support.
-    """
-    rules = rules_of(ctx)
+    """Change tickets; then what waits is assigned, unless the block has locked conversations, and the conversations follow."""
+    rules = required(ctx.policy.support)
     async with unit_of_work(ctx) as work:
         await LOCK(work.db, ctx.policy.name)
         desk = Desk(ctx, work, rules)
@@ -167,10 +165,3 @@ async def open_desk(ctx: Ctx, *, places: bool = True) -> AsyncIterator[Desk]:
     if not is_all:
         async with open_desk(ctx):
             pass
-
-
-def rules_of(ctx: Ctx) -> SupportRules:
-    """Return the rules of a market; raises NOT_FOUND if it has no support."""
-    if ctx.policy.support is None:
-        raise errors.NOT_FOUND.error()
-    return ctx.policy.support

@@ -14,12 +14,13 @@ from core.base.people import Person
 from core.chat.conversations import TITLE, titled
 from core.chat.membership import ADD_MEMBERS
 from core.platform.db import Db, Many, One, Run, Scalar, found
-from core.support.desk import HAS_ROOM, open_desk, rules_of
+from core.support.desk import HAS_ROOM, open_desk
 from core.support.states import Priority, State, require
 from core.work import audit
 from core.work import rate_limits as limits
 from core.work.context import Ctx
 from core.work.personal_data import PersonalData, rows_of
+from core.work.rules import required
 from core.work.unit_of_work import unit_of_work
 
 Side: TypeAlias = Literal["customer", "agent", "supervisor"]
@@ -127,8 +128,8 @@ PERSONAL_DATA = PersonalData(
 
 
 def side_of(ctx: Ctx) -> Side:
-    """Return as what the caller sees tickets; raises NOT_FOUND in markets without support."""
-    rules = rules_of(ctx)
+    """Return as what the caller sees tickets."""
+    rules = required(ctx.policy.support)
     return (
         "supervisor" if ctx.user.role in rules.supervisors else "agent" if ctx.user.role in rules.agents else "customer"
     )
@@ -164,7 +165,7 @@ async def open_ticket(ctx: Ctx, subject: str, category: str, priority: Priority,
     _require_category(ctx, category)
     if side_of(ctx) != "customer":
         raise errors.FORBIDDEN.error("Tickets are opened by customers")
-    await limits.take(ctx, rules_of(ctx).opened, str(ctx.user.id))
+    await limits.take(ctx, required(ctx.policy.support).opened, str(ctx.user.id))
     id, market, user_id = ctx.new_id(), ctx.policy.name, ctx.user.id
     async with open_desk(ctx) as desk:
         await CONVERSE(desk.work.db, id, market, sealed_text(ctx, TITLE, id, subject), user_id)
@@ -250,5 +251,5 @@ async def _own(ctx: Ctx, id: UUID, db: Db) -> TicketRow:
 
 
 def _require_category(ctx: Ctx, category: str) -> None:
-    if category not in (allowed := rules_of(ctx).categories):
+    if category not in (allowed := required(ctx.policy.support).categories):
         raise errors.invalid("category", f"Must be one of: {', '.join(sorted(allowed))}")

@@ -8,8 +8,8 @@ from core.accounts.phones.sending import take_text
 from core.base.ids import uuid7
 from core.platform.db import Scalar
 from core.text.templates import TextTemplate, filled_in
-from core.work.account_rules import Channel, TextRules
 from core.work.jobs import TextUser
+from core.work.rules.accounts import Channel, TextRules
 from core.work.unit_of_work import UnitOfWork
 
 VERIFIED = Scalar(

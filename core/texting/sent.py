@@ -12,9 +12,9 @@ import msgspec
 
 from core.base import clock
 from core.platform.db import Many, One, Run, Scalar, columns
-from core.work.account_rules import Channel
 from core.work.context import Resources
 from core.work.personal_data import PersonalData, rows_of
+from core.work.rules.accounts import Channel
 
 # In the order in which they follow each other. What has failed may have arrived all the same, and is then delivered.
 State: TypeAlias = Literal["queued", "accepted", "sent", "failed", "delivered", "read"]

@@ -10,10 +10,10 @@ import msgspec
 from core.base import errors
 from core.base.answers import RawBody
 from core.limits.budget import Rate
-from core.work.account_rules import HOUR
 from core.work.context import Ctx
 from core.work.notices import Notice
 from core.work.policy import Policy
+from core.work.rules.accounts import HOUR
 
 State: TypeAlias = Literal["pending", "approved", "rejected", "expired", "revoked"]
 # What each may become. Only an open one is decided, and only an approval is taken back.

@@ -4,7 +4,7 @@ Of the id number only a keyed hash is stored, by which one person has one verifi
 """
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -19,6 +19,9 @@ from core.base.errors import Detail
 from core.limits.outage import REDIS_ERRORS
 from core.platform.db import Many, One, Run, Scalar, UniqueViolation, found, transaction
 from core.platform.outgoing import OutgoingError
+from core.review_queue import queue
+from core.review_queue.kinds import OPEN, Decision, ReviewKind, Subject, kind_named
+from core.review_queue.table import ReviewTask
 from core.verification.kinds import STATES, Asked, Kind, Outcome, Provider, State, kind_of
 from core.work import rate_limits as limits
 from core.work.context import Ctx
@@ -30,6 +33,8 @@ LATE: Final = timedelta(minutes=2)  # for which a provider's word still counts a
 POLL_EVERY: Final = timedelta(seconds=3)  # of a request, however many clients look at it
 KEPT: Final = timedelta(days=365)  # of those that approve nothing
 NUMBER: Final = "verifications.number"  # as a place of sealed values: in Redis, wherever there are keys
+KIND: Final = "verification"  # of tasks of the review queue
+REJECT: Final = "reject"
 SOMEBODY_ELSE: Final = "It was answered by somebody else"
 TAKEN: Final = "Another account of this person is verified"
 
@@ -132,6 +137,8 @@ async def start(ctx: Ctx, name: str, person: str = "") -> Verification:
         is_new = await INSERT(work.db, id, ctx.policy.name, ctx.user.id, kind.name, hash, now, ends_at)
         if is_new:
             await work.record("verification.start", id, kind=kind.name)
+        if is_new and not kind.provider and not kind.documents:
+            await ask_for_review(work, id, ctx.user.id, kind.name)
     if not is_new:  # another tap was faster
         return found(await _open(ctx, kind, hash), errors.VERIFICATION_EXISTS.error())
     if kind.provider:
@@ -176,8 +183,15 @@ async def called(ctx: Ctx, name: str, raw: RawBody) -> None:
     await _settle(ctx, kind, id, outcome)
 
 
+async def ask_for_review(work: UnitOfWork, id: UUID, user_id: UUID, kind: str, papers: Sequence[str] = ()) -> None:
+    """Have a person decide a verification, by these papers; see `queue.request` about locks."""
+    if review := kind_named(work.ctx.policy, KIND):
+        facts = {"Papers": ", ".join(papers)} if papers else {}
+        await queue.request(work, review, Subject("verification", id, user_id), kind, facts)
+
+
 async def decide(work: UnitOfWork, id: UUID, *, approved: bool, note: str, reviewer: str) -> None:
-    """Decide an open verification; its user sees the note unless it is approved.
+    """Decide an open verification that is no task of the review queue; its user sees the note unless it is approved.
 
     Raises VERIFICATION_NOT_FOUND; STATUS_NOT_POSSIBLE: also of one that a provider decides.
     """
@@ -269,6 +283,17 @@ async def _change(
     notice = kind_of(work.ctx.policy, row.kind).notice
     if notice and state != "expired":
         await work.notify(notice, [row.user_id], row.id, state=state)
+
+
+async def _decided(work: UnitOfWork, task: ReviewTask, decision: Decision) -> None:
+    row = await LOCKED(work.db, task.subject_id, task.market)
+    if decision.name == REJECT and (row is None or row.state != "pending"):
+        return  # it was erased with its user: the task must end
+    is_approved = decision.name != REJECT
+    await decide(work, task.subject_id, approved=is_approved, note=decision.note, reviewer=decision.reviewer.id)
+
+
+REVIEW: Final = ReviewKind(KIND, {OPEN: ("approve", REJECT)}, _decided)
 
 
 async def _own(ctx: Ctx, id: UUID) -> Verification:

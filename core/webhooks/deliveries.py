@@ -18,12 +18,13 @@ from core.base import clock, errors
 from core.base.paging import AfterQuery, Position, Rows, page_of
 from core.platform.db import Many, One, Run, Scalar
 from core.webhooks import endpoints
-from core.webhooks.rules import TEST_EVENT, Tested, rules_of
 from core.work import rate_limits as limits
 from core.work.context import Ctx
 from core.work.jobs import SendWebhooks
 from core.work.notices import Notice
 from core.work.personal_data import PersonalData, rows_of
+from core.work.rules import required
+from core.work.rules.webhooks import TEST_EVENT, Tested
 from core.work.unit_of_work import UnitOfWork, unit_of_work
 
 Status: TypeAlias = Literal["pending", "delivered", "failed"]
@@ -215,11 +216,10 @@ async def send(work: UnitOfWork, event: str, user_ids: Sequence[UUID], data: msg
 
     Nothing happens in a marketplace that does not have the event.
     """
-    policy = work.ctx.policy
-    if policy.webhooks is None or event not in policy.webhooks.events:
+    rules, market = work.ctx.policy.webhooks, work.ctx.policy.name
+    if rules is None or event not in rules.events:
         return
-    hear_all = list(rules_of(policy).hear_all)
-    hearing = await HEARING(work.db, policy.name, event, list(user_ids), hear_all)
+    hearing = await HEARING(work.db, market, event, list(user_ids), list(rules.hear_all))
     await _store(work, [one.id for one in hearing], event, data)
 
 
@@ -296,4 +296,4 @@ async def _store(work: UnitOfWork, endpoint_ids: list[UUID], event: str, data: m
 async def _require_enabled(ctx: Ctx, endpoint_id: UUID) -> None:
     if (await endpoints.get(ctx, endpoint_id)).disabled_at:
         raise errors.WEBHOOK_DISABLED.error()
-    await limits.take(ctx, rules_of(ctx.policy).tests, str(ctx.user.id))
+    await limits.take(ctx, required(ctx.policy.webhooks).tests, str(ctx.user.id))

@@ -11,9 +11,9 @@ from core.accounts import sessions
 from core.base import clock, errors, hosts
 from core.platform.db import Many, One, Run, Scalar, found
 from core.webhooks import signing
-from core.webhooks.rules import rules_of
 from core.work.context import Ctx
 from core.work.personal_data import PersonalData, rows_of
+from core.work.rules import required
 from core.work.unit_of_work import unit_of_work
 
 
@@ -78,7 +78,7 @@ NOT_FOUND = errors.WEBHOOK_NOT_FOUND
 
 async def create(ctx: Ctx, url: str, events: Collection[str]) -> NewWebhook:
     """Make an endpoint of the caller, whose login must be a recent one; raises VALIDATION_ERROR, TOO_MANY_WEBHOOKS."""
-    rules, secret = rules_of(ctx.policy), signing.new_secret()
+    rules, secret = required(ctx.policy.webhooks), signing.new_secret()
     _check_url(url)
     async with unit_of_work(ctx) as work:
         await sessions.LOCK_USER(work.db, ctx.user.id)
@@ -110,7 +110,7 @@ async def change(ctx: Ctx, id: UUID, events: list[str] | UnsetType, is_enabled: 
 
 async def rotate(ctx: Ctx, id: UUID) -> NewWebhook:
     """Give one of the caller's endpoints a new secret; the former one signs, too, for a while. Raises WEBHOOK_NOT_FOUND."""
-    secret, until = signing.new_secret(), clock.now() + rules_of(ctx.policy).overlap
+    secret, until = signing.new_secret(), clock.now() + required(ctx.policy.webhooks).overlap
     async with unit_of_work(ctx) as work:
         row = await ROTATE(work.db, id, ctx.user.id, signing.stored(ctx, id, secret), until)
         webhook = found(row, NOT_FOUND.error())
@@ -132,7 +132,7 @@ def _check_url(url: str) -> None:
 
 
 def _checked(ctx: Ctx, events: Collection[str]) -> list[str]:
-    known = rules_of(ctx.policy).events
+    known = required(ctx.policy.webhooks).events
     if not known.keys() >= set(events):
         raise errors.invalid("events", f"Must be some of {', '.join(sorted(known))}")
     return sorted(set(events))

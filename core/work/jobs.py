@@ -15,7 +15,7 @@ from config.settings import Settings
 from core.platform.observability import logs, tracing
 from core.platform.redis_pool import redis_pool
 from core.platform.sealing.sealing import Sealing
-from core.work.account_rules import Channel
+from core.work.rules.accounts import Channel
 
 # How long a job waits for a worker; arq would forget it after a day.
 KEPT = timedelta(days=30)

@@ -17,10 +17,12 @@ from core.platform.db import Connection, Db, Scalar
 from core.platform.sealing.columns import Column
 from core.platform.tokens import ACCESS_LIFETIME, REFRESH_LIFETIME
 from core.text.texts import UnfitError
-from core.work.account_rules import ApiKeyRules, OAuthRules, OtpRules, Status
 from core.work.notices import Notice
 from core.work.personal_data import PersonalData
+from core.work.rules.accounts import ApiKeyRules, OAuthRules, OtpRules, Status
+from core.work.rules.ledger import LedgerRules
 from core.work.rules.support import SupportRules
+from core.work.rules.webhooks import WebhookRules
 
 # Returns those of these users who work with a user, and whom the user may add to a group without an invitation.
 Acquainted: TypeAlias = Callable[[Db, UUID, Sequence[UUID]], Awaitable[set[UUID]]]
@@ -44,32 +46,11 @@ def anybody(_role: str, _other: str) -> bool:
     return True
 
 
-class FilePurpose(Protocol):
-    """The name of a purpose of files. The rest is in `Purpose` of core/files/kinds/purposes.py, above this floor."""
+class Named(Protocol):
+    """Rules of a capability above this floor, by their name: `Purpose` of files, `ReviewKind`, `Kind` of verifications."""
 
     @property
     def name(self) -> str: ...
-
-
-class VerificationKind(Protocol):
-    """The name of a kind of identity verifications. The rest is in `Kind` of core/verification/kinds.py, above this floor."""
-
-    @property
-    def name(self) -> str: ...
-
-
-class KindOfReview(Protocol):
-    """The name of a kind of review tasks. The rest is in `ReviewKind` of core/review_queue/kinds.py, above this floor."""
-
-    @property
-    def name(self) -> str: ...
-
-
-class WebhookEvents(Protocol):
-    """The events of webhooks. The rest is in `WebhookRules` of core/webhooks/rules.py, above this floor."""
-
-    @property
-    def events(self) -> Mapping[str, type[msgspec.Struct]]: ...
 
 
 class PaymentPolicy(Protocol):
@@ -99,17 +80,6 @@ class PasswordRules(msgspec.Struct, frozen=True):
         """Raise UnfitError with all that a password lacks: for the type of a field."""
         if problems := self.problems("", str(password)):
             raise UnfitError(*(problem.message for problem in problems))
-
-
-class LedgerRules(msgspec.Struct, frozen=True):
-    """The books of a marketplace: in which currencies (ISO 4217), on which kinds of accounts; see core/payments/ledger.py.
-
-    Accounts of `may_owe` may go below zero, as those of the house do; that is decided when an account is first used.
-    """
-
-    currencies: frozenset[str]
-    kinds: frozenset[str] = frozenset({"available", "held", "fees", "provider"})
-    may_owe: frozenset[str] = frozenset()
 
 
 class LoginRates(msgspec.Struct, frozen=True):
@@ -165,7 +135,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     api_keys: ApiKeyRules | None = None
     support: SupportRules | None = None
     quotas: tuple[Quota, ...] = ()
-    webhooks: WebhookEvents | None = None
+    webhooks: WebhookRules | None = None
     broadcasts: frozenset[str] = frozenset()  # the kinds that operators may send: see core/broadcasts.py
     ledger: LedgerRules | None = None
     payments: PaymentPolicy | None = None
@@ -175,9 +145,9 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     audience: str = ""  # likewise `aud`
     acquainted: Acquainted = nobody
     may_converse: MayConverse = anybody
-    purposes: tuple[FilePurpose, ...] = ()
-    review_kinds: tuple[KindOfReview, ...] = ()
-    verifications: tuple[VerificationKind, ...] = ()
+    purposes: tuple[Named, ...] = ()
+    review_kinds: tuple[Named, ...] = ()
+    verifications: tuple[Named, ...] = ()
     notices: tuple[Notice, ...] = ()
     still_so: Mapping[str, Scalar[bool]] = msgspec.field(default_factory=dict[str, Scalar[bool]])
     personal_data: tuple[PersonalData, ...] = ()

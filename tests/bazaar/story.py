@@ -18,8 +18,7 @@ from core.accounts.verification import VERIFY_EMAIL
 from core.base.clock import now
 from core.base.ids import BigintIds, uuid7
 from core.platform.db import transaction
-from tests.bazaar.capabilities import hooks_story, payments_story, review_story, tickets_story
-from tests.bazaar.stories import texting, verification
+from tests.bazaar.stories import hooks, payments, review, texting, tickets, verification
 from tests.contract.story.matrix import EVERYBODY, ONE_ROLE, OWN, THEIRS
 from tests.contract.story.telling import Story
 from tests.flow.api.conftest import PASSWORD, Api, Caller
@@ -34,7 +33,7 @@ IDS = BigintIds("bazaar")
 PHONE, OTHER_PHONE = "+12025550101", "+12025550102"
 
 MATRIX: dict[tuple[str, str], str] = {
-    **review_story.MATRIX,
+    **review.MATRIX,
     ("POST", "/auth/logout"): OWN,
     ("GET", "/auth/sessions"): OWN,
     ("DELETE", "/auth/sessions/{session_id}"): THEIRS,
@@ -69,13 +68,13 @@ MATRIX: dict[tuple[str, str], str] = {
     ("GET", "/notifications"): OWN,
     ("PATCH", "/notifications/read-all"): OWN,
     ("PATCH", "/notifications/{notification_id}/read"): THEIRS,
-    **tickets_story.MATRIX,
+    **tickets.MATRIX,
     **texting.MATRIX,
     **verification.MATRIX,
-    **hooks_story.MATRIX,
+    **hooks.MATRIX,
     ("GET", "/wallet"): OWN,
     ("GET", "/wallet/entries"): OWN,
-    **payments_story.MATRIX,
+    **payments.MATRIX,
 }
 
 
@@ -90,12 +89,12 @@ async def tell(api: Api, env: Environment, make: Callable[..., Story] = Story) -
     await _tell_of_keys(story)
     await _tell_of_listings(story)
     await _tell_of_messages(story)
-    await review_story.tell(story)
-    await tickets_story.tell(story)
+    await review.tell(story)
+    await tickets.tell(story)
     await texting.tell(story)
     await verification.tell(story)
-    await hooks_story.tell(story)
-    await payments_story.tell(story)
+    await hooks.tell(story)
+    await payments.tell(story)
     await story.make(ann, "GET", "/wallet")
     await story.call(ann, "GET", "/wallet/entries", params={"currency": "USD"})
     root = Caller(api.client, "/bazaar")

@@ -1,7 +1,7 @@
 """What the bazaar texts."""
 
 from core.text.templates import TextTemplate, WhatsAppTemplate
-from core.work.account_rules import TextRules
+from core.work.rules.accounts import TextRules
 
 CODE = TextTemplate(
     "code",

@@ -10,7 +10,7 @@ from uuid import UUID
 from config.settings import Settings
 from core.payments import ledger
 from core.payments.ledger import Account, Entry
-from core.work.policy import LedgerRules
+from core.work.rules.ledger import LedgerRules
 from tests.flow.conftest import open_environment
 from tests.flow.ledger.conftest import Books
 

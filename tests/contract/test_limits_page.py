@@ -18,8 +18,8 @@ from core.messages import search as message_search
 from core.payments.checkout import rules as payments
 from core.verification.kinds import Kind
 from core.webhooks import WebhookRules
-from core.work import account_rules as phones
 from core.work.policy import MAILS
+from core.work.rules import accounts as phones
 from core.work.rules import support
 from marketplaces.onswift.policy import POLICY
 from realtime.engine import config, door

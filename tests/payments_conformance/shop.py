@@ -14,11 +14,13 @@ from aiohttp.test_utils import TestServer
 from api.app import build_app
 from core.base import clock
 from core.payments.books import books_balance
-from core.payments.checkout import intents, reconciliation, refunds, rows, sending, webhooks
+from core.payments.checkout import deciding, intents, reconciliation, refunds, rows, sending, webhooks
 from core.payments.checkout.rows import Intent, Refund
 from core.payments.ledger import Account, Entry, transfer
 from core.payments.port import Provider
 from core.platform.outgoing import OutgoingError
+from core.review_queue import kinds
+from core.review_queue.kinds import Decision
 from core.work.context import Ctx, User
 from core.work.jobs import BusyError
 from core.work.unit_of_work import unit_of_work
@@ -77,6 +79,11 @@ class Shop:
         """Ask for a refund, as the seller."""
         return await refunds.request(self.of(self.seller), intent.id, amount)
 
+    async def decide(self, intent: Intent, decision: str) -> Intent:
+        """Decide a payment that waits for a person, as an operator."""
+        olga = kinds.operator("olga", frozenset({kinds.ADMIN}), [self.ctx.policy])
+        return await deciding.resolve(self.ctx, intent.id, Decision(decision, "A note", olga))
+
     async def work(self) -> None:
         """Do the jobs: work off the webhooks that have come, send the refunds that wait."""
         db = self.env.resources.db
@@ -132,7 +139,10 @@ class Shop:
             await transfer(work, "payout", "payout", entries)
 
     async def check_books(self) -> None:
-        """The books balance, and say of the provider what the provider says."""
+        """The books balance, and say of the provider what the provider says; what waits for a person is a task."""
+        open_tasks = "select subject_id from review_tasks where kind = 'payment' and decided_at is null"
+        tasks = {id for (id,) in await self.env.resources.db.fetch(open_tasks)}
+        assert tasks == {one.id for one in await rows.WAITING(self.env.resources.db, UUID(int=0), 100)}
         assert await books_balance(self.env.resources.db) == []
         assert -await self.balance("provider") == self.double.holds()
 

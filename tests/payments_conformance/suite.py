@@ -210,9 +210,9 @@ class ShopConformance:
         for one in (first, second):
             double.pay(one.ref or "")
         await shop.heal()
-        accepted = await intents.decide(shop.ctx, first.id, "accept", "olga", "a cent")
+        accepted = await shop.decide(first, "accept")
         assert (accepted.state, accepted.captured, accepted.attention) == ("succeeded", PRICE - 1, "")
-        closed = await intents.decide(shop.ctx, second.id, "close", "olga", "given back by hand")
+        closed = await shop.decide(second, "close")
         assert (closed.state, closed.captured) == ("canceled", 0)
         double.refund(second.ref or "", PRICE - 1)
         await shop.heal()
@@ -563,7 +563,7 @@ class ShopConformance:
         assert (bool(now.attention), now.check_at) == (True, None)
         assert [record.levelname for record in caplog.get_records("call") if record.levelname == "ERROR"]
         caplog.clear()
-        await intents.decide(shop.ctx, intent.id, "ask", "olga", "")
+        await shop.decide(intent, "ask")
         await shop.heal()
         assert await shop.refunds(intent) == [(100, "succeeded")]
         await shop.check_books()

@@ -146,7 +146,7 @@ async def test_a_mismatch_that_was_refunded_before_it_is_accepted_is_booked_so_a
     await shop.work()
     double.faults.hooks = "lost"
     double.refund(intent.ref or "", PRICE + 50)
-    await intents.decide(shop.ctx, intent.id, "accept", "olga", "")
+    await shop.decide(intent, "accept")
     await shop.reconcile()
     now = await shop.now(intent)
     assert (now.state, now.captured, now.refunded) == ("succeeded", PRICE + 50, PRICE + 50)

@@ -9,7 +9,7 @@ import msgspec
 from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, hdrs
 
 from core.text.templates import TextTemplate
-from core.work.account_rules import Channel
+from core.work.rules.accounts import Channel
 
 TIMEOUT: Final = ClientTimeout(total=10.0, connect=3.0)
 MOST_WAIT: Final = 300.0  # seconds of a Retry-After; codes do not live much longer

@@ -17,9 +17,9 @@ from core.text.templates import parts_of
 from core.texting import sent
 from core.texting.hooks import sms_address
 from core.texting.sent import ARRIVED, CLAIMED, STANDING, Delivery, NewText, tell
-from core.work.account_rules import Channel, TextRules
 from core.work.context import Resources
 from core.work.jobs import BusyError, PermanentError, SendText
+from core.work.rules.accounts import Channel, TextRules
 from marketplaces import policy_of
 from workers.texting.providers import TIMEOUT, NotTakenError, Printer, Senders, Text, TextSender
 from workers.texting.twilio import Twilio

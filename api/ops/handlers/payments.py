@@ -6,8 +6,9 @@ from uuid import UUID
 from api.ops.operators import OperatorCtx
 from api.ops.structs import AfterPayment, PaymentDecision, WaitingPayment, WaitingPayments
 from core.base import errors
-from core.payments.checkout import intents, rows
+from core.payments.checkout import deciding, rows
 from core.platform.db import found
+from core.review_queue.kinds import Decision
 from core.text.fields import view_of
 from marketplaces import policy_of
 
@@ -21,8 +22,8 @@ async def list_payments(ctx: OperatorCtx, query: AfterPayment) -> WaitingPayment
 
 
 async def decide_payment(ctx: OperatorCtx, payment_id: UUID, body: PaymentDecision) -> WaitingPayment:
-    """Decide about a payment that waits for a person."""
+    """Decide about a payment that waits for a person, and so its task in the review queue."""
     market = found(await rows.ANY(ctx.db, payment_id), errors.PAYMENT_NOT_FOUND.error()).market
     within = replace(ctx, policy=policy_of(market))
-    after = await intents.decide(within, payment_id, body.decision, ctx.operator, body.note)
-    return view_of(WaitingPayment, after)
+    decision = Decision(body.decision, body.note, ctx.reviewer)
+    return view_of(WaitingPayment, await deciding.resolve(within, payment_id, decision))

@@ -19,9 +19,9 @@ from core.base.ids import uuid7
 from core.platform.db import Many, One, Run, Scalar, UniqueViolation
 from core.platform.passwords import NO_PASSWORD
 from core.work import rate_limits as limits
-from core.work.account_rules import required
 from core.work.context import Ctx
 from core.work.personal_data import PersonalData, rows_of
+from core.work.rules import required
 from core.work.unit_of_work import UnitOfWork, unit_of_work
 
 LOGIN: Final = "oauth login"  # the purpose of the codes that a page exchanges for tokens

@@ -27,8 +27,9 @@ from core.base import clock, errors
 from core.base.errors import AppError
 from core.platform.db import One
 from core.work import rate_limits as limits
-from core.work.account_rules import OAuthRules, required
 from core.work.context import Ctx, User
+from core.work.rules import required
+from core.work.rules.accounts import OAuthRules
 from core.work.unit_of_work import unit_of_work
 
 MOST_LETTERS = 4096  # of a provider's code

@@ -19,8 +19,8 @@ from core.accounts.status.states import STATES
 from core.base import clock, errors
 from core.base.events import UserUpdated
 from core.platform.db import UniqueViolation
-from core.work.account_rules import required
 from core.work.context import Ctx
+from core.work.rules import required
 from core.work.unit_of_work import UnitOfWork, unit_of_work
 
 

@@ -8,7 +8,7 @@ from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberTyp
 
 from core.base import errors
 from core.platform.tokens import KeyRing
-from core.work.account_rules import OtpRules
+from core.work.rules.accounts import OtpRules
 
 MAX_GIVEN: Final = 64
 BLOCK_DIGITS: Final = 4

@@ -10,9 +10,10 @@ from core.accounts.phones.numbers import Number, checked, subject
 from core.base import errors
 from core.limits.budget import Rate
 from core.work import rate_limits as limits
-from core.work.account_rules import RESENDS, OtpRules, required
 from core.work.context import Ctx
 from core.work.jobs import TextCode
+from core.work.rules import required
+from core.work.rules.accounts import RESENDS, OtpRules
 
 LOGIN: Final = "phone login"
 CONFIRM: Final = "phone confirmation"

@@ -7,8 +7,8 @@ from core.accounts import sessions
 from core.accounts.status.states import OF_USER, STATES, Standing
 from core.base import clock, errors
 from core.platform.db import Run, Scalar, found
-from core.work.account_rules import Status
 from core.work.context import Ctx
+from core.work.rules.accounts import Status
 from core.work.unit_of_work import unit_of_work
 
 MARKET_OF = Scalar(str, "select market from users where id = $1 and deleted_at is null")

@@ -11,7 +11,7 @@ import msgspec
 from core.base import errors
 from core.base.errors import Detail, ErrorCode
 from core.platform.db import Db, One
-from core.work.account_rules import Status
+from core.work.rules.accounts import Status
 
 
 class State(msgspec.Struct, frozen=True):

@@ -4,6 +4,7 @@ Webhooks, browsers that come back and the reconciliation all end here; the secon
 the ledger in the same transaction.
 """
 
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -14,11 +15,15 @@ from core.payments import states
 from core.payments.checkout import booking, disputes, refunds, rows
 from core.payments.checkout.rows import Intent
 from core.payments.checkout.rules import rules_of
+from core.payments.money import DECIMALS, formatted
 from core.payments.port import Seen
 from core.platform.db import found
+from core.review_queue import queue
+from core.review_queue.kinds import Subject, kind_named
 from core.work.context import Ctx
 from core.work.unit_of_work import UnitOfWork, unit_of_work
 
+KIND: Final = "payment"  # of tasks of the review queue
 PAID = frozenset({"authorized", "succeeded"})
 
 
@@ -55,17 +60,24 @@ def _moved(intent: Intent, state: states.IntentState, attention: str, captured: 
 async def apply(ctx: Ctx, id: UUID, seen: Seen) -> Intent:
     """Store what the provider says of an intent, and all that follows from it; return it as it is now."""
     async with unit_of_work(ctx) as work:
+        await queue.lock_about(work, KIND, id)
         intent = found(await rows.LOCK(work.db, id), INTERNAL_ERROR.error())
         if intent.ref not in (None, seen.ref):
-            return await _apply_stray(work, intent, seen)
-        after = await store(work, intent, judged(intent, seen))
-        if after.state == "succeeded":
-            await refunds.apply(work, after, seen)
-            await disputes.apply(work, after, seen)
+            await _apply_stray(work, intent, seen)
+        else:
+            await _apply(work, intent, seen)
         now = found(await rows.LOCK(work.db, id), INTERNAL_ERROR.error())
+        await ask_for_review(work, intent, now)
         if (intent.state, intent.refunded, intent.captured) != (now.state, now.refunded, now.captured):
             await tell(work, intent, now)
         return now
+
+
+async def _apply(work: UnitOfWork, intent: Intent, seen: Seen) -> None:
+    after = await store(work, intent, judged(intent, seen))
+    if after.state == "succeeded":
+        await refunds.apply(work, after, seen)
+        await disputes.apply(work, after, seen)
 
 
 async def store(work: UnitOfWork, before: Intent, after: Intent) -> Intent:
@@ -84,11 +96,32 @@ async def store(work: UnitOfWork, before: Intent, after: Intent) -> Intent:
     return after
 
 
-async def _apply_stray(work: UnitOfWork, intent: Intent, seen: Seen) -> Intent:
+async def _apply_stray(work: UnitOfWork, intent: Intent, seen: Seen) -> None:
     """Note a second payment for one intent, made by an attempt whose answer was lost: nobody was sent to its page."""
     if seen.state in PAID:
         await rows.ATTENTION(work.db, intent.id, f"It was paid twice, also as {seen.ref}")
-    return intent
+
+
+async def ask_for_review(work: UnitOfWork, before: Intent, now: Intent) -> None:
+    """Have somebody decide a payment that waits for a person, or see what is new of it; its row is locked."""
+    kind, facts = kind_named(work.ctx.policy, KIND), _facts(now)
+    if kind and now.attention and (not before.attention or facts != _facts(before)):
+        await queue.request(work, kind, Subject("payment", now.id, now.payer_id), now.state, facts)
+
+
+def _facts(intent: Intent) -> dict[str, str]:
+    return {
+        "Why": intent.attention,
+        "For": intent.title,
+        "Amount": _shown(intent.amount, intent.currency),
+        "Came": _shown(intent.received or 0, intent.received_currency or intent.currency),
+        "State": intent.state,
+        "At the provider": f"{intent.provider} {intent.ref or ''}",
+    }
+
+
+def _shown(amount: int, currency: str) -> str:
+    return f"{formatted(amount, currency) if currency in DECIMALS else amount} {currency}"
 
 
 async def tell(work: UnitOfWork, before: Intent, after: Intent) -> None:

@@ -16,6 +16,7 @@ from core.payments.checkout import rows
 from core.payments.checkout.rows import Dispute, Intent, Refund
 from core.payments.ledger import Account, Entry
 from core.work.context import Ctx
+from core.work.rules import required
 from core.work.unit_of_work import UnitOfWork
 
 HOUSE: Final = frozenset({"provider", "fees", "disputed", "losses"})
@@ -23,7 +24,7 @@ HOUSE: Final = frozenset({"provider", "fees", "disputed", "losses"})
 
 def check(ctx: Ctx, currency: str, account: str) -> None:
     """Raise RuntimeError if the marketplace's ledger could not take this money, before anybody pays it."""
-    rules = ledger.rules_of(ctx.policy)
+    rules = required(ctx.policy.ledger)
     if currency not in rules.currencies or not HOUSE | {account} <= rules.kinds:
         raise RuntimeError(f"the ledger of {ctx.policy.name} has no accounts for payments in {currency}")
 

@@ -1,8 +1,7 @@
-"""Payments: begun by who pays, brought up to date by asking the provider, captured or canceled, decided by operators."""
+"""Payments: begun by who pays, brought up to date by asking the provider, captured or canceled."""
 
 from collections.abc import Awaitable
 from contextlib import suppress
-from typing import Literal
 from uuid import UUID
 
 import msgspec
@@ -110,32 +109,6 @@ async def cancel(ctx: Ctx, intent: Intent) -> Intent:
     if not intent.ref:
         return await _end(ctx, intent, "canceled")
     return await _done(ctx, intent, driver(ctx, intent.provider).cancel(intent.ref), "canceled")
-
-
-async def decide(ctx: Ctx, id: UUID, decision: Literal["accept", "close", "ask"], operator: str, note: str) -> Intent:
-    """Store what an operator decides about a payment that waits for a person.
-
-    accept: what came counts, and may be refunded as usual. close: it was dealt with at the provider's. ask: the provider is asked
-    again. Raises PAYMENT_NOT_FOUND, PAYMENT_NOT_POSSIBLE.
-    """
-    async with unit_of_work(ctx) as work:
-        intent = found(await rows.LOCK(work.db, id), errors.PAYMENT_NOT_FOUND.error())
-        is_money = (intent.received or 0) > 0 and intent.received_currency == intent.currency
-        fits = intent.state == "mismatch" and is_money
-        if not intent.attention or (decision == "accept" and not fits):
-            raise errors.PAYMENT_NOT_POSSIBLE.error()
-        after = msgspec.structs.replace(intent, attention="", checks=0)
-        if decision == "accept":
-            after = msgspec.structs.replace(after, state="succeeded", captured=intent.received or 0)
-        elif decision == "close" and intent.state == "mismatch":
-            after = msgspec.structs.replace(after, state="canceled")
-        after = await applying.store(work, intent, after)
-        if decision != "close":  # what counts now may have been refunded meanwhile
-            await rows.CHECK_AT(work.db, id, clock.now())
-        await work.record("payment.decide", id, operator=operator, decision=decision, note=note)
-        if after.state != intent.state:
-            await applying.tell(work, intent, after)
-        return after
 
 
 def driver(ctx: Ctx, name: str = "") -> Provider:

@@ -10,9 +10,11 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Final
 
+import msgspec
+
 from core.base import clock
 from core.base.errors import AppError
-from core.payments.checkout import intents, rows, subscriptions, webhooks
+from core.payments.checkout import applying, intents, rows, subscriptions, webhooks
 from core.payments.checkout.intents import driver
 from core.payments.checkout.rows import Intent
 from core.payments.checkout.subscriptions import Subscription
@@ -21,7 +23,9 @@ from core.payments.port import RefusedError
 from core.payments.states import GIVEN_UP, MINUTE
 from core.platform.db import UNAVAILABLE_ERRORS, Many, Row
 from core.platform.outgoing import OutgoingError
+from core.review_queue import queue
 from core.work.context import Ctx
+from core.work.unit_of_work import unit_of_work
 
 AT_ONCE: Final = 5
 MOST: Final = 200  # of a kind in one run; the next run goes on
@@ -85,7 +89,13 @@ async def _give_up(ctx: Ctx, intent: Intent, since: datetime) -> None:
     is_open = now.state not in ("succeeded", "failed") or await rows.IS_STUCK(ctx.db, intent.id, since)
     if is_open and now.updated_at < since:
         what = "a refund of it is open" if now.state == "succeeded" else f"it is {now.state}"
-        await rows.GIVE_UP(ctx.db, intent.id, f"For {GIVEN_UP.days} days {what}")
+        why = f"For {GIVEN_UP.days} days {what}"
+        async with unit_of_work(ctx) as work:
+            await queue.lock_about(work, applying.KIND, now.id)
+            if await rows.LOCK(work.db, now.id) != now:
+                return  # it has changed meanwhile
+            await rows.GIVE_UP(work.db, now.id, why)
+            await applying.ask_for_review(work, now, msgspec.structs.replace(now, attention=why))
         log.error("payment %s: for %s days %s", intent.id, GIVEN_UP.days, what)
 
 

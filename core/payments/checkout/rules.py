@@ -6,10 +6,10 @@ from datetime import timedelta
 from typing import Final, TypeAlias
 from uuid import UUID
 
-from core.base.errors import NOT_FOUND
 from core.limits.budget import Rate
 from core.payments.checkout.rows import Intent
 from core.work.context import Ctx
+from core.work.rules import required
 from core.work.unit_of_work import UnitOfWork
 
 BEGINS: Final = Rate("payments", 30, 60 * 60)  # of one user: each asks the provider
@@ -90,7 +90,6 @@ class PaymentRules:
 
 
 def rules_of(ctx: Ctx) -> PaymentRules:
-    """Return the marketplace's rules; raises NOT_FOUND."""
-    if not isinstance(ctx.policy.payments, PaymentRules):
-        raise NOT_FOUND.error()
-    return ctx.policy.payments
+    """Return the marketplace's rules."""
+    rules = ctx.policy.payments
+    return required(rules if isinstance(rules, PaymentRules) else None)

@@ -1,9 +1,11 @@
-"""What the bazaar's moderators decide: listings, and reports of users."""
+"""What the bazaar's moderators decide: listings, reports of users, and papers; operators decide payments."""
 
 from core import reports
+from core.payments.checkout import deciding
 from core.platform.db import Run
 from core.review_queue.kinds import Decision, ReviewKind
 from core.review_queue.table import ReviewTask
+from core.verification import requests
 from core.work.unit_of_work import UnitOfWork
 
 MODERATORS = frozenset({"moderator"})
@@ -21,4 +23,4 @@ LISTING = ReviewKind(
     judge,
     appealable=frozenset({"reject"}),
 )
-KINDS = (LISTING, reports.REVIEW)
+KINDS = (LISTING, reports.REVIEW, deciding.REVIEW, requests.REVIEW)

@@ -1,11 +1,11 @@
-"""Verifications: people show who they are by a provider, or by papers that sellers look at."""
+"""Verifications: people show who they are by a provider, or by papers that moderators look at."""
 
 from core.market.endpoints.verification import requests
-from core.market.market import PUBLIC, FilePart, Route, by_verified, get, patch, post
+from core.market.market import PUBLIC, FilePart, Route, by_verified, get, post
 from tests.bazaar import handlers
-from tests.bazaar.policy import IDENTITY, PAPERS, ROLES, SELLERS
+from tests.bazaar.policy import IDENTITY, PAPERS, ROLES
 
-ALL, ONE, DECISION = "/verifications", "/verifications/{verification_id}", "/verifications/{verification_id}/decision"
+ALL, ONE = "/verifications", "/verifications/{verification_id}"
 PAPERS_OF, CALLBACK, DEALS = ONE + "/papers", "/hooks/verifications/{kind}", "/verified/listings"
 
 ROUTES: tuple[Route, ...] = (
@@ -13,7 +13,6 @@ ROUTES: tuple[Route, ...] = (
     get(ALL, requests.list_mine, ROLES),
     get(ONE, requests.get_one, ROLES),
     post(PAPERS_OF, requests.add_documents, ROLES, uploads=(FilePart("papers[]", "fileUrls", PAPERS.name, many=True),)),
-    patch(DECISION, requests.decide, SELLERS),
     post(CALLBACK, requests.take_callback, PUBLIC),
     by_verified(get(DEALS, handlers.list_listings, ROLES), IDENTITY),
 )

@@ -12,8 +12,9 @@ import pytest
 from config.settings import Settings
 from core.accounts.phones.logins import NewPerson, PhoneLogin, log_in
 from core.accounts.phones.sending import send_code
-from core.work.account_rules import OtpRules, required
 from core.work.context import Ctx
+from core.work.rules import required
+from core.work.rules.accounts import OtpRules
 from tests import bazaar
 from tests.flow.api.conftest import api as api
 from tests.flow.api.conftest import generous as generous

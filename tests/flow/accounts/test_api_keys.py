@@ -17,9 +17,9 @@ from core.base.ids import uuid7
 from core.limits.budget import Rate
 from core.operations.tidy import tidy
 from core.privacy import erasure, exports
-from core.work.account_rules import ApiKeyRules
 from core.work.context import Ctx, User
 from core.work.policy import Policy
+from core.work.rules.accounts import ApiKeyRules
 from core.work.unit_of_work import unit_of_work
 from tests import bazaar
 from tests.flow.api.conftest import audited

@@ -13,9 +13,9 @@ from core.base import clock
 from core.base.errors import AppError
 from core.base.ids import uuid7
 from core.limits.budget import Rate, Window
-from core.work.account_rules import OtpRules
 from core.work.jobs import SendText, TextCode
 from core.work.rate_limits import RateLimitedError
+from core.work.rules.accounts import OtpRules
 from tests.flow.accounts.conftest import OTHER_PHONE, PHONE, RULES, Phones, Texts
 from tests.flow.conftest import Environment, at_bazaar
 from workers.texting.phones import text_code

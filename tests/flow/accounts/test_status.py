@@ -14,8 +14,8 @@ from core.base import clock
 from core.base.errors import AppError
 from core.base.ids import BigintIds
 from core.limits.budget import Rate
-from core.work.account_rules import Status
 from core.work.context import Ctx
+from core.work.rules.accounts import Status
 from realtime.gateway import limits
 from tests import bazaar
 from tests.flow.api.conftest import PASSWORD, Api, Caller, audited

@@ -251,10 +251,6 @@ async def test_a_marketplace_has_the_currencies_and_kinds_that_it_names(books: B
     await refused("VALIDATION_ERROR", books.transfer("1", entries))
 
 
-async def test_a_marketplace_that_does_not_name_it_has_no_ledger(books: Books, ann: User) -> None:
-    await refused("NOT_FOUND", books.under(ledger=None).transfer("1", moved(PROVIDER, wallet(ann), 1)))
-
-
 async def test_an_owner_exports_her_entries_which_are_kept_when_she_is_erased(books: Books, ann: User) -> None:
     await books.pay_in(wallet(ann), 5)
     ctx = books.env.ctx(ann)

@@ -81,3 +81,10 @@ async def market(env: Environment, sandbox: SandboxPayments, light_passwords: No
     async with TestClient(TestServer(app, port=env.settings.port)) as client:
         api = BazaarApi(client)
         yield Market(api, sandbox, await api.signed_up("seller", "Ann"), await api.signed_up("buyer", "Bob"))
+
+
+async def follow(url: str) -> str:
+    """Let a browser go there; return where it is sent."""
+    async with ClientSession() as http, http.get(url, allow_redirects=False) as answer:
+        assert answer.status == 303, await answer.text()
+        return answer.headers["Location"]

@@ -4,7 +4,6 @@ import asyncio
 import time
 from dataclasses import replace
 from typing import Any
-from uuid import UUID
 
 import msgspec
 import pytest
@@ -12,14 +11,12 @@ from aiohttp import ClientSession
 
 from cli.sandbox_payments.faults import Faults
 from cli.sandbox_payments.page import BAD_CARD
-from core.base.errors import AppError
-from core.payments.checkout import intents, webhooks
+from core.payments.checkout import webhooks
 from core.payments.checkout.webhooks import MOST_BYTES
 from core.payments.providers.sandbox import SECRET, SIGNATURE, signature
-from marketplaces import onswift
-from tests.flow.api.conftest import PASSWORD, Reply, operating
+from tests.flow.api.conftest import PASSWORD, Reply
 from tests.flow.conftest import PATIENCE, Environment
-from tests.flow.payments.conftest import Market
+from tests.flow.payments.conftest import Market, follow
 from workers.app import open_worker
 
 
@@ -41,7 +38,7 @@ async def test_a_buyer_pays_on_the_page_and_the_webhook_sells_the_listing(env: E
 async def test_a_refund_is_sent_by_a_worker(env: Environment, market: Market, monkeypatch: pytest.MonkeyPatch) -> None:
     payment = await market.begun()
     _, back = await market.press(payment)
-    await _follow(back)
+    await follow(back)
     reply = await market.ann.post(f"/payments/{payment['id']}/refunds", amount=200, reason="A scratch")
     assert (reply.status, reply.body["data"]["state"]) == (200, "requested")
     made, refund = asyncio.Event(), market.sandbox.refund
@@ -61,7 +58,7 @@ async def test_the_browser_that_comes_back_ends_on_the_page_with_the_payment(mar
     payment = await market.begun()
     status, back = await market.press(payment)
     assert (status, await market.state(payment)) == (303, "pending")
-    assert await _follow(back) == f"{back.partition('/bazaar')[0]}/#payment={payment['id']}"
+    assert await follow(back) == f"{back.partition('/bazaar')[0]}/#payment={payment['id']}"
     assert await market.state(payment) == "succeeded"
 
 
@@ -71,7 +68,7 @@ async def test_what_is_paid_for_is_sold_to_webhooks_and_cached_answers_too(marke
     payment = await market.begun()
     assert (await market.api.anyone.get("/statistics")).body["data"]["sold"] == 0
     _, back = await market.press(payment)
-    await _follow(back)
+    await follow(back)
     assert (await market.api.anyone.get("/statistics")).body["data"]["sold"] == 1
     assert [one["event"] for one in (await market.ann.get(told)).body["data"]["deliveries"]] == ["listing.sold"]
 
@@ -82,7 +79,7 @@ async def test_a_declined_card_stays_on_the_page_and_who_closes_it_comes_back(ma
     assert await market.press(payment, "decline") == (402, "")
     status, back = await market.press(payment, "close")
     assert status == 303
-    await _follow(back)
+    await follow(back)
     assert await market.state(payment) == "pending"
     assert (await market.press(payment))[0] == 303
 
@@ -106,7 +103,7 @@ async def test_faults_are_set_by_a_call(market: Market) -> None:
                 _, back = await market.press(payment)
                 assert market.sandbox.held
     assert not market.sandbox.held
-    await _follow(back)
+    await follow(back)
     assert await market.state(payment) == "mismatch"
 
 
@@ -166,26 +163,10 @@ async def test_pages_of_payments_leave_nothing_out(market: Market) -> None:
         assert sorted(seen) == sorted(begun)
 
 
-async def test_an_operator_sees_what_waits_and_decides(env: Environment, market: Market) -> None:
-    market.sandbox.faults.amount = -100
-    payment = await market.begun()
-    _, back = await market.press(payment)
-    await _follow(back)
-    async with operating(env) as olga:
-        (waiting,) = (await olga.get("/payments")).body["payments"]
-        assert (waiting["amount"], waiting["received"], waiting["state"]) == (1200, 1100, "mismatch")
-        decided = await olga.post(f"/payments/{waiting['id']}/decide", decision="accept", note="A coupon")
-        assert (decided.status, decided.body["state"]) == (200, "succeeded")
-        again = await olga.post(f"/payments/{waiting['id']}/decide", decision="accept")
-        assert (again.status, again.code) == (409, "PAYMENT_NOT_POSSIBLE")
-        assert (await olga.get("/payments")).body["payments"] == []
-    assert await market.state(payment) == "succeeded"
-
-
 async def test_who_leaves_takes_her_payments_along_and_what_was_paid_stays(env: Environment, market: Market) -> None:
     payment = await market.begun()
     _, back = await market.press(payment)
-    await _follow(back)
+    await follow(back)
     await market.ann.post(f"/payments/{payment['id']}/refunds", amount=200, reason="A scratch of mine")
     begun = (await market.bob.post("/subscriptions", plan="plus")).body["data"]
     await market.press(begun)
@@ -197,20 +178,6 @@ async def test_who_leaves_takes_her_payments_along_and_what_was_paid_stays(env: 
         assert reply.status == 204, reply
     assert await env.resources.db.fetchval("select canceling from payment_subscriptions") == "now"
     assert await env.resources.db.fetchval("select captured from payment_intents where purpose = 'listing'") == 1200
-
-
-async def test_a_marketplace_without_payments_has_none(env: Environment, market: Market) -> None:
-    user, _ = await env.person("Ann", "buyer")
-    ctx = replace(env.ctx(user), policy=onswift.MARKETPLACE.policy)
-    with pytest.raises(AppError) as raised:
-        await intents.begin(ctx, "listing", UUID(int=1))
-    assert raised.value.kind.code == "NOT_FOUND"
-
-
-async def _follow(url: str) -> str:
-    async with ClientSession() as http, http.get(url, allow_redirects=False) as answer:
-        assert answer.status == 303, await answer.text()
-        return answer.headers["Location"]
 
 
 async def _hook(market: Market, body: bytes, signed: bytes | None = None) -> Reply:

@@ -12,8 +12,8 @@ from core.limits import quotas
 from core.platform.db import transaction
 from core.search.geo import Place, distance, fuzzed
 from core.work.jobs import FinishErasure
-from tests.bazaar.capabilities.tickets_story import staff
 from tests.bazaar.policy import LISTINGS_A_DAY
+from tests.bazaar.stories.tickets import staff
 from tests.contract.story.telling import Story
 from tests.contract.worlds import WORLDS, Served, serve
 from tests.flow.api.conftest import PASSWORD, Caller

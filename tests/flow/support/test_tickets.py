@@ -1,7 +1,6 @@
 """What people see of tickets, and what their messages do."""
 
 import asyncio
-from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -294,11 +293,3 @@ async def test_a_worker_takes_note_of_messages(
         await sending.send(customer, ticket.id, NewMessage("Still broken"))
         await moved.wait()
     assert await support.state_of(ticket.id) == "reopened"  # the worker has finished its jobs
-
-
-async def test_a_market_without_support_has_no_tickets(support: Support) -> None:
-    customer = await support.customer()
-    without = msgspec.structs.replace(customer.policy, support=None)
-    ctx = replace(customer, policy=without)
-    with pytest.raises(AppError, match="Not found"):
-        await tickets.page(ctx, None, ALL)

@@ -3,7 +3,8 @@
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
-from uuid import uuid4
+from urllib.parse import urlsplit
+from uuid import UUID, uuid4
 
 import msgspec
 import pytest
@@ -11,6 +12,9 @@ import pytest
 from core.base import clock
 from core.base.answers import RawBody
 from core.base.errors import AppError
+from core.base.ids import BigintIds
+from core.files.kinds.purposes import purpose_named
+from core.files.table import FILE
 from core.operations.tidy import tidy
 from core.privacy import erasure
 from core.verification import local, requests
@@ -25,6 +29,8 @@ from tests.flow.api.conftest import audited
 from tests.flow.conftest import Environment
 from tests.flow.onswift.uploading import image
 from tests.flow.verification.conftest import ANOTHER, GOOD, REFUSED, SILENT, Moody, Someone
+
+IDS = BigintIds("bazaar")
 
 
 async def refused(call: object) -> str:
@@ -259,25 +265,90 @@ async def test_nobody_decides_in_place_of_a_provider_but_an_approval_is_taken_ba
     assert await ann.states() == ["revoked"]
 
 
-async def test_papers_are_handed_in_by_their_user_while_nobody_has_decided_and_others_decide(
+async def test_papers_are_handed_in_by_their_user_while_nobody_has_decided_and_moderators_decide(
     api: BazaarApi, ann: Someone, bob: Someone
 ) -> None:
     seller, buyer = (BazaarCaller(api.client, access_token=ann.env.token(one.user)) for one in (ann, bob))
+    mod = await moderator(api, ann.env)
     begun = (await seller.post("/verifications", kind=SHOP)).body["data"]
     path = f"/verifications/{begun['id']}"
+    assert await tasks(mod) == [], "there is nothing to decide by"
     assert (await buyer.call("POST", f"{path}/papers", **papers(image()))).status == 404
     given = await seller.call("POST", f"{path}/papers", **papers(image()))
     assert [one["file_name"] for one in given.body["data"]["files"]] == ["p.png"]
-    assert (await seller.call("PATCH", f"{path}/decision", json={"approved": True})).status == 403
-    other = BazaarCaller(api.client, access_token=(await ann.env.person("Cid", "seller"))[1])
-    assert (await other.call("PATCH", f"{path}/decision", json={"approved": True})).status == 204
+    await seller.call("POST", f"{path}/papers", **papers(image()))
+    (task,) = await tasks(mod)
+    assert (task["subject_id"], task["user_name"], task["reason"]) == (begun["id"], "Ann", SHOP)
+    assert task["facts"] == [{"name": "Papers", "value": "p.png, p.png"}]
+    assert (await mod.post(f"/review/tasks/{task['id']}/decide", decision="approve")).status == 200
     assert (await seller.call("POST", f"{path}/papers", **papers(image()))).code == "STATUS_NOT_POSSIBLE"
-    assert (await other.call("PATCH", f"{path}/decision", json={"approved": False})).code == "STATUS_NOT_POSSIBLE"
+    assert await tasks(mod) == []
     (shown,) = (await seller.get("/verifications")).body["data"]["verifications"]
     assert (shown["state"], shown["reason"]) == ("approved", "")
     wrong = (await buyer.post("/verifications", kind="passport", id_number="1")).fields
     assert wrong == ["kind"]
     assert (await buyer.post("/verifications", kind=IDENTITY, id_number=" ")).fields == ["id_number"]
+
+
+async def test_a_reviewer_sees_the_papers_that_nobody_else_sees(
+    api: BazaarApi, ann: Someone, bob: Someone, env: Environment
+) -> None:
+    seller, buyer = (BazaarCaller(api.client, access_token=env.token(one.user)) for one in (ann, bob))
+    mod = await moderator(api, env)
+    begun = (await buyer.post("/verifications", kind=SHOP)).body["data"]
+    given = await buyer.call("POST", f"/verifications/{begun['id']}/papers", **papers(image()))
+    (file,) = given.body["data"]["files"]
+    await env.resources.db.execute("update files set status = 'released'")
+    (task,) = await tasks(mod)
+    (picture,) = (await mod.get(f"/review/tasks/{task['id']}")).body["data"]["pictures"]
+    link = urlsplit(picture["url"])
+    async with api.client.get(f"{link.path}?{link.query}", allow_redirects=False) as answer:
+        assert answer.status in (200, 302), await answer.text()
+    purpose = purpose_named(ann.ctx.policy, "papers")
+    stored = await FILE(env.resources.db, UUID(IDS.taken(file["id"])))
+    assert purpose
+    assert purpose.may_read
+    assert stored
+    assert not await purpose.may_read(env.resources.db, ann.user.id, stored)
+    assert (await seller.get(f"/review/tasks/{task['id']}")).status == 403
+
+
+async def test_papers_that_come_while_a_moderator_decides_are_refused_or_seen(
+    api: BazaarApi, ann: Someone, env: Environment
+) -> None:
+    seller, mod = BazaarCaller(api.client, access_token=env.token(ann.user)), await moderator(api, env)
+    begun = (await seller.post("/verifications", kind=SHOP)).body["data"]
+    path = f"/verifications/{begun['id']}/papers"
+    await seller.call("POST", path, **papers(image()))
+    (task,) = await tasks(mod)
+    replies = await asyncio.gather(
+        mod.post(f"/review/tasks/{task['id']}/decide", decision="reject", note="Not to be read"),
+        *(seller.call("POST", path, **papers(image())) for _ in range(4)),
+    )
+    assert replies[0].status == 200, replies
+    assert {reply.code for reply in replies[1:] if reply.status != 200} <= {"STATUS_NOT_POSSIBLE"}, replies
+    assert await tasks(mod) == [], "nothing is asked about what is decided"
+    assert await ann.states() == ["rejected"]
+
+
+async def test_the_task_of_somebody_who_was_erased_can_be_ended(api: BazaarApi, ann: Someone, env: Environment) -> None:
+    seller, mod = BazaarCaller(api.client, access_token=env.token(ann.user)), await moderator(api, env)
+    begun = (await seller.post("/verifications", kind=SHOP)).body["data"]
+    await seller.call("POST", f"/verifications/{begun['id']}/papers", **papers(image()))
+    await erasure.erase(ann.ctx)
+    (task,) = await tasks(mod)
+    path = f"/review/tasks/{task['id']}/decide"
+    assert (await mod.post(path, decision="approve")).code == "VERIFICATION_NOT_FOUND"
+    assert (await mod.post(path, decision="reject")).status == 200
+
+
+async def moderator(api: BazaarApi, env: Environment) -> BazaarCaller:
+    return BazaarCaller(api.client, access_token=(await env.person("Mo", "moderator"))[1])
+
+
+async def tasks(mod: BazaarCaller) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = (await mod.get("/review/tasks", kind="verification")).body["data"]
+    return found
 
 
 def test_every_state_is_reached_and_only_an_approval_is_ever_taken_back() -> None:

@@ -10,16 +10,23 @@ import pytest
 from api.manifest import problems
 from core.market.dialect import Dialect, Pages
 from core.market.endpoints.accounts import api_keys, oauth, phones
+from core.market.endpoints.hooks import broadcasts, webhooks
+from core.market.endpoints.payments import ledger, payments
+from core.market.endpoints.review import review
+from core.market.endpoints.support import tickets
+from core.market.endpoints.verification import requests
 from core.market.error_forms import FLAT
 from core.market.market import PUBLIC, Marketplace, Route, at_root, by_key, get, patch, post
 from core.market.personal_data import CORE
 from core.review_queue.kinds import Decision, ReviewKind
 from core.review_queue.table import ReviewTask
 from core.text.texts import UnfitError
-from core.work.account_rules import ApiKeyRules, OAuthRules
+from core.verification.kinds import Kind
+from core.verification.requests import REVIEW
 from core.work.context import Ctx
 from core.work.notices import Notice
 from core.work.policy import Policy
+from core.work.rules.accounts import ApiKeyRules, OAuthRules
 from core.work.unit_of_work import UnitOfWork
 from tests.contract.worlds import WORLDS, World
 from tests.policies import with_policy
@@ -93,12 +100,26 @@ def test_a_row_that_cannot_be_served_is_named_with_the_reason(route: Route, said
     assert of(route) == [f"{row}: {one}" for one in said]
 
 
+def test_what_a_person_verifies_needs_its_kind_in_the_review_queue() -> None:
+    by_papers = msgspec.structs.replace(POLICY, verifications=(Kind("shop", documents="papers"),))
+    (problem,) = of(policy=by_papers)
+    assert problem.startswith("verifications: nobody decides 'shop'")
+    assert of(policy=msgspec.structs.replace(by_papers, review_kinds=(REVIEW,))) == []
+
+
 @pytest.mark.parametrize(
     ("route", "said"),
     [
         (post("/otp", phones.send_code, PUBLIC), "needs 'otp', which the policy does not have"),
         (post("/redeem", oauth.redeem, PUBLIC), "needs 'oauth', which the policy does not have"),
         (post("/keys", api_keys.create, ROLES), "needs 'api_keys', which the policy does not have"),
+        (get("/tickets", tickets.list_tickets, ROLES), "needs 'support', which the policy does not have"),
+        (get("/wallet", ledger.get_wallet, ROLES), "needs 'ledger', which the policy does not have"),
+        (get("/payments", payments.list_payments, ROLES), "needs 'payments', which the policy does not have"),
+        (post("/webhooks", webhooks.create, ROLES), "needs 'webhooks', which the policy does not have"),
+        (get("/told", broadcasts.list_broadcasts, PUBLIC), "needs 'broadcasts', which the policy does not have"),
+        (get("/tasks", review.list_tasks, ROLES), "needs 'review_kinds', which the policy does not have"),
+        (post("/identity", requests.start, ROLES), "needs 'verifications', which the policy does not have"),
         (
             by_key(get("/{roomId}", fine, ROLES), "rooms"),
             "is for API keys with the scope 'rooms', which the policy's 'api_keys' do not have",

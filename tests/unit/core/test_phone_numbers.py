@@ -5,7 +5,7 @@ import pytest
 from core.accounts.phones.numbers import Number, checked, parsed
 from core.base.errors import AppError
 from core.limits.budget import WindowLog
-from core.work.account_rules import RESENDS, WAITS, OtpRules
+from core.work.rules.accounts import RESENDS, WAITS, OtpRules
 
 
 @pytest.mark.parametrize(

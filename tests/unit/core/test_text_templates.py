@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from core.text.templates import CODE, MAX_VALUE, TextTemplate, WhatsAppTemplate, filled_in, parts_of
-from core.work.account_rules import TextRules
+from core.work.rules.accounts import TextRules
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from msgspec import Meta
 
 from core import broadcasts
 from core.broadcasts import BroadcastSent
+from core.market.traits import call
 from core.work.context import Ctx
 
 
@@ -20,6 +21,7 @@ class Broadcasts(msgspec.Struct, frozen=True):
     broadcasts: list[BroadcastSent]
 
 
+@call(needs="broadcasts")
 async def list_broadcasts(ctx: Ctx, query: SinceQuery) -> Broadcasts:
     """Get the broadcasts after a version, in their order, a hundred at most"""
     return Broadcasts(await broadcasts.since(ctx, query.since))

@@ -83,7 +83,7 @@ class Replayed(msgspec.Struct, frozen=True):
     count: int
 
 
-@call(REAUTHENTICATION_REQUIRED, TOO_MANY_WEBHOOKS, statuses=(201,))
+@call(REAUTHENTICATION_REQUIRED, TOO_MANY_WEBHOOKS, statuses=(201,), needs="webhooks")
 async def create(ctx: Ctx, body: CreateWebhook) -> NewWebhook:
     """Make a webhook; its secret is shown this once"""
     await identity.require_recent_login(ctx, body.password)

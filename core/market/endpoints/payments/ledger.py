@@ -6,8 +6,9 @@ import msgspec
 from msgspec import Meta
 
 from core.base.paging import AfterQuery
+from core.market.traits import call
 from core.payments import money, statements
-from core.payments.ledger import Account, rules_of
+from core.payments.ledger import Account
 from core.payments.statements import Balance, StatementEntry
 from core.work.context import Ctx
 
@@ -37,17 +38,17 @@ class WalletEntries(msgspec.Struct, frozen=True, rename="camel"):
     next_cursor: str | None
 
 
+@call(needs="ledger")
 async def get_wallet(ctx: Ctx) -> Wallet:
     """Get the balances of the user's accounts"""
-    rules_of(ctx.policy)
     found = await statements.BALANCES(ctx.db, ctx.user.id, ctx.policy.name)
     return Wallet(
         [WalletBalance(**msgspec.structs.asdict(one), decimals=money.places_of(one.currency)) for one in found]
     )
 
 
+@call(needs="ledger")
 async def list_entries(ctx: Ctx, query: WalletQuery) -> WalletEntries:
     """Get the entries of one of the user's accounts, the latest first, each with the balance after it"""
-    rules_of(ctx.policy)
     page = await statements.statement(ctx, Account(ctx.user.id, query.kind, query.currency), query)
     return WalletEntries(page.rows, page.next_cursor)

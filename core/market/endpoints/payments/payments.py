@@ -88,9 +88,9 @@ def view(ctx: Ctx, intent: Intent) -> Payment:
     )
 
 
+@call(needs="payments")
 async def list_payments(ctx: Ctx, query: AfterQuery) -> Payments:
     """Get what the user has paid and was paid, the latest first"""
-    rules_of(ctx)
     after = query.after
     found = await rows.PAGE_OF_USER(ctx.db, ctx.user.id, ctx.policy.name, after.at, after.id, query.limit + 1)
     page = page_of(query, found, lambda row: Position(row.created_at, row.id))
@@ -142,10 +142,9 @@ async def come_back(ctx: Ctx, payment_id: UUID) -> Answer[None]:
     return Answer(303, None, location=await intents.come_back(ctx, payment_id))
 
 
-@call(errors.FORBIDDEN, errors.NOT_FOUND, statuses=(204,))
+@call(errors.FORBIDDEN, errors.NOT_FOUND, statuses=(204,), needs="payments")
 async def take_hook(ctx: Ctx, raw: RawBody) -> None:
     """Take a webhook of the payment provider"""
-    rules_of(ctx)
     await webhooks.take(ctx, raw)
 
 

@@ -59,20 +59,21 @@ class Entitlements(msgspec.Struct, frozen=True):
     entitlements: list[Entitlement]
 
 
+@call(needs="payments")
 async def list_plans(ctx: Ctx) -> Plans:
     """Get what may be subscribed to"""
     return Plans([_plan(one) for one in rules_of(ctx).plans])
 
 
-@call(errors.NOT_FOUND, errors.PROVIDER_UNAVAILABLE, errors.PAYMENT_REFUSED)
+@call(errors.NOT_FOUND, errors.PROVIDER_UNAVAILABLE, errors.PAYMENT_REFUSED, needs="payments")
 async def subscribe(ctx: Ctx, body: NewSubscription) -> SubscriptionView:
     """Begin a subscription, or get the one to this plan that the user has"""
     return _view(await subscriptions.begin(ctx, body.plan))
 
 
+@call(needs="payments")
 async def list_subscriptions(ctx: Ctx) -> Subscriptions:
     """Get the user's subscriptions, the latest first"""
-    rules_of(ctx)
     return Subscriptions([_view(one) for one in await subscriptions.OF_USER(ctx.db, ctx.user.id, ctx.policy.name)])
 
 
@@ -82,9 +83,9 @@ async def unsubscribe(ctx: Ctx, subscription_id: UUID) -> SubscriptionView:
     return _view(await subscriptions.cancel(ctx, subscription_id))
 
 
+@call(needs="payments")
 async def list_entitlements(ctx: Ctx) -> Entitlements:
     """Get what the user may do or use, until when"""
-    rules_of(ctx)
     return Entitlements(await subscriptions.ENTITLEMENTS(ctx.db, ctx.user.id, ctx.policy.name, clock.now()))
 
 

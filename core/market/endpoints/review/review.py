@@ -22,6 +22,7 @@ MOST_NOTES = 100
 MOST_HISTORY = 50
 
 
+@call(needs="review_kinds")
 async def list_tasks(ctx: Ctx, query: ReviewQuery) -> ReviewPage:
     """Get what one may decide: undecided tasks by priority and age, decided ones the latest first"""
     by = _reviewer(ctx)
@@ -50,7 +51,7 @@ async def get_task(ctx: Ctx, task_id: UUID) -> ReviewDetails:
     return ReviewDetails(_view(by, task), pictures, notes, [one for one in others if one.id != task_id])
 
 
-@call(errors.TOO_MANY_REVIEW_TASKS)
+@call(errors.TOO_MANY_REVIEW_TASKS, needs="review_kinds")
 async def take_next(ctx: Ctx, query: structs.NextQuery) -> structs.NextTask:
     """Take the next task that nobody holds, by priority and age, for ten minutes"""
     by = _reviewer(ctx)

@@ -56,13 +56,13 @@ async def add_note(ctx: Ctx, ticket_id: UUID, body: NewNote) -> Note:
     return await agents.note(ctx, ticket_id, body.text)
 
 
-@call(NOT_FOUND)
+@call(needs="support")
 async def list_agents(ctx: Ctx) -> Agents:
     """Get the agents, and how many tickets each has"""
     return Agents(await agents.list_all(ctx))
 
 
-@call(NOT_FOUND, statuses=(204,))
+@call(statuses=(204,), needs="support")
 async def set_availability(ctx: Ctx, body: Availability) -> None:
     """Get tickets from now on, or no more of them"""
     await agents.set_availability(ctx, body.capacity, is_available=body.is_available)

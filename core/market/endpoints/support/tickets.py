@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-from core.base.errors import AGENT_UNAVAILABLE, FORBIDDEN, NOT_FOUND, TICKET_NOT_FOUND, TICKET_STATE_NOT_POSSIBLE
+from core.base.errors import AGENT_UNAVAILABLE, FORBIDDEN, TICKET_NOT_FOUND, TICKET_STATE_NOT_POSSIBLE
 from core.base.paging import AfterQuery
 from core.base.people import Person
 from core.limits import weights
@@ -79,13 +79,13 @@ class TicketPage(msgspec.Struct, frozen=True, rename="camel"):
     next_cursor: str | None
 
 
-@call(FORBIDDEN, NOT_FOUND, weight=weights.CONVERSATION)
+@call(FORBIDDEN, weight=weights.CONVERSATION, needs="support")
 async def open_ticket(ctx: Ctx, body: NewTicket) -> Ticket:
     """Ask for support: a conversation with an agent, the one who has most room or the next who has any"""
     return _view(await tickets.open_ticket(ctx, body.subject, body.category, body.priority, body.description))
 
 
-@call(NOT_FOUND)
+@call(needs="support")
 async def list_tickets(ctx: Ctx, query: TicketQuery) -> TicketPage:
     """Get the customer's tickets; those of an agent and what waits; all of them for supervisors; the latest first"""
     page = await tickets.page(ctx, query.state, query)

@@ -1,4 +1,4 @@
-"""Verifications: begun by a user, looked at, told of by a provider, decided by a person."""
+"""Verifications: begun by a user, looked at, told of by a provider. A person decides them in the review queue."""
 
 from typing import Annotated
 from uuid import UUID
@@ -17,8 +17,10 @@ from core.base.errors import (
     invalid,
 )
 from core.files import FileView
+from core.files.table import OF_ENTITIES
 from core.market.traits import call
-from core.text.fields import Bio, LinkToken, Short
+from core.review_queue import queue
+from core.text.fields import LinkToken, Short
 from core.verification import requests
 from core.verification.kinds import kind_of
 from core.verification.requests import Verification
@@ -39,13 +41,6 @@ class Documents(msgspec.Struct, frozen=True, rename="camel"):
     file_urls: Annotated[list[Short], Meta(min_length=1, max_length=10)]
 
 
-class Decision(msgspec.Struct, frozen=True):
-    """`note`: what the user is told if it is refused."""
-
-    approved: bool
-    note: Bio = ""
-
-
 class VerificationList(msgspec.Struct, frozen=True):
     verifications: list[Verification]
 
@@ -54,7 +49,7 @@ class DocumentList(msgspec.Struct, frozen=True):
     files: list[FileView]
 
 
-@call(VERIFICATION_EXISTS, UNAVAILABLE, statuses=(201,))
+@call(VERIFICATION_EXISTS, UNAVAILABLE, statuses=(201,), needs="verifications")
 async def start(ctx: Ctx, body: NewVerification) -> Verification:
     """Begin to verify who one is"""
     return await requests.start(ctx, body.kind, body.id_number)
@@ -75,6 +70,7 @@ async def get_one(ctx: Ctx, verification_id: UUID) -> Verification:
 async def add_documents(ctx: Ctx, verification_id: UUID, body: Documents) -> DocumentList:
     """Hand in documents for a verification that a person decides"""
     async with unit_of_work(ctx) as work:
+        await queue.lock_about(work, requests.KIND, verification_id)
         row = await requests.locked(work, verification_id)
         purpose = kind_of(ctx.policy, row.kind).documents
         if row.user_id != ctx.user.id:
@@ -84,17 +80,10 @@ async def add_documents(ctx: Ctx, verification_id: UUID, body: Documents) -> Doc
         if not purpose:
             raise invalid("fileUrls", "This kind takes no documents")
         folder = f"verifications/{row.id}"
-        return DocumentList(await files.attach(ctx, work, body.file_urls, purpose, row.id, folder=folder))
-
-
-@call(VERIFICATION_NOT_FOUND, STATUS_NOT_POSSIBLE, FORBIDDEN, statuses=(204,))
-async def decide(ctx: Ctx, verification_id: UUID, body: Decision) -> None:
-    """Decide a verification of somebody else"""
-    async with unit_of_work(ctx) as work:
-        if (await requests.locked(work, verification_id)).user_id == ctx.user.id:
-            raise FORBIDDEN.error("Nobody decides about oneself")
-        reviewer = str(ctx.user.id)
-        await requests.decide(work, verification_id, approved=body.approved, note=body.note, reviewer=reviewer)
+        given = await files.attach(ctx, work, body.file_urls, purpose, row.id, folder=folder)
+        papers = sorted(one.file_name for one in await OF_ENTITIES(work.db, [row.id]))
+        await requests.ask_for_review(work, row.id, row.user_id, row.kind, papers)
+        return DocumentList(given)
 
 
 @call(VERIFICATION_NOT_FOUND, FORBIDDEN, UNAVAILABLE, statuses=(204,))

@@ -19,8 +19,8 @@ from core.accounts import logins
 from core.accounts.oauth import links, login
 from core.accounts.oauth.login import Callback
 from core.base.errors import AppError
-from core.work.account_rules import OAuthRules
 from core.work.context import Ctx, User
+from core.work.rules.accounts import OAuthRules
 from tests import bazaar
 from tests.bazaar.people import BEARER
 from tests.flow.conftest import Environment

@@ -1,4 +1,4 @@
-"""What a marketplace says about webhooks."""
+"""What a marketplace decides about webhooks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,9 +7,7 @@ from typing import Final
 
 import msgspec
 
-from core.base import errors
 from core.limits.budget import Rate
-from core.work.policy import Policy
 
 TEST_EVENT: Final = "webhook.test"
 
@@ -36,10 +34,3 @@ class WebhookRules:
     def struct_of(self, event: str) -> type[msgspec.Struct] | None:
         """Return the struct of an event's data; None for one that the marketplace does not have any more."""
         return Tested if event == TEST_EVENT else self.events.get(event)
-
-
-def rules_of(policy: Policy) -> WebhookRules:
-    """Return the rules of a marketplace; raises NOT_FOUND if it has no webhooks."""
-    if not isinstance(policy.webhooks, WebhookRules):
-        raise errors.NOT_FOUND.error()
-    return policy.webhooks

@@ -1,17 +1,16 @@
-"""What a marketplace decides about accounts beside their passwords: a value of its policy for each; none: it has none of it."""
+"""What a marketplace decides about accounts beside their passwords."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import accumulate
-from typing import Final, Literal, TypeAlias, TypeVar
+from typing import Final, Literal, TypeAlias
 
 from core.limits.budget import Rate, Window
 from core.text.templates import CODE, TextTemplate
 
 Channel: TypeAlias = Literal["sms", "whatsapp"]
 Status: TypeAlias = Literal["active", "pending", "suspended", "banned"]  # see core/accounts/status/states.py
-Rules = TypeVar("Rules")
 
 MINUTE: Final = 60
 HOUR: Final = 60 * MINUTE
@@ -118,10 +117,3 @@ class ApiKeyRules:
     longest: timedelta = timedelta(days=365)
     overlap: timedelta = timedelta(days=1)  # for which a rotated key goes on, unless less is asked for
     calls: Rate = CALLS
-
-
-def required(rules: Rules | None) -> Rules:
-    """Return the rules of a capability; that a policy has those which its routes need is checked at start (api/manifest.py)."""
-    if rules is None:
-        raise RuntimeError("a call was made that needs rules which the policy does not have")
-    return rules
