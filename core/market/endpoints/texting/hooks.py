@@ -8,10 +8,12 @@ from msgspec import Meta
 from core.base.answers import Answer, RawBody, Text
 from core.base.errors import FORBIDDEN, NOT_FOUND
 from core.market.traits import call
-from core.text.fields import Short
 from core.texting import hooks
 from core.texting.sent import tell
 from core.work.context import Ctx
+
+# Three of them fit into the first line of a request, whatever letters they have.
+Part = Annotated[str, Meta(max_length=200)]
 
 
 class SmsHook(msgspec.Struct, frozen=True):
@@ -23,9 +25,9 @@ class SmsHook(msgspec.Struct, frozen=True):
 class Handshake(msgspec.Struct, frozen=True):
     """What WhatsApp asks an address that it is to call."""
 
-    mode: Short = msgspec.field(name="hub.mode", default="")
-    verify_token: Short = msgspec.field(name="hub.verify_token", default="")
-    challenge: Short = msgspec.field(name="hub.challenge", default="")
+    mode: Part = msgspec.field(name="hub.mode", default="")
+    verify_token: Part = msgspec.field(name="hub.verify_token", default="")
+    challenge: Part = msgspec.field(name="hub.challenge", default="")
 
 
 class Plain(Text):
