@@ -153,7 +153,9 @@ async def test_a_role_sees_and_decides_its_kinds_only(tasks: Queue) -> None:
         with pytest.raises(AppError) as caught:
             await action
         assert code_of(caught) == "REVIEW_TASK_NOT_FOUND"
-    assert tasks.reviewer("root", "admin").queues.keys() == {"bazaar/listing", "bazaar/report"}
+    all_of_it = {f"bazaar/{kind.name}" for kind in tasks.policy.review_kinds}
+    assert tasks.reviewer("root", "admin").queues.keys() == all_of_it
+    assert tasks.reviewer("mo", "moderator").queues.keys() == all_of_it - {"bazaar/payment"}
 
 
 async def test_who_is_the_subject_does_not_get_the_task_nor_see_it(tasks: Queue) -> None:
