@@ -101,6 +101,7 @@ class Shop:
         """Let the provider behave again, and some hours pass."""
         faults = self.double.faults
         faults.away, faults.errors, faults.cuts = False, 0, 0
+        await self.double.settled()  # a webhook that is on its way would be too old
         for minutes in (2, 15, 30, 90, 180):
             self.later(timedelta(minutes=minutes))
             await self.reconcile()
