@@ -8,7 +8,8 @@ LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashe
 # Bytecode that is kept halves the time in which a process starts, also where it is off.
 PYTEST = PYTHONDONTWRITEBYTECODE= .venv/bin/pytest
 # Tests that break things under load run alone: they measure time, and load is their own.
-TOGETHER = $(PYTEST) -n 2 --max-worker-restart 0 --dist loadscope
+# Three at once on two cores, because tests wait for processes and browsers a third of their time.
+TOGETHER = $(PYTEST) -n 3 --max-worker-restart 0 --dist loadscope
 ALONE = $(PYTEST)
 
 .PHONY: help run test test-all soak check bench load install audit docs lock

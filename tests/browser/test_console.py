@@ -215,6 +215,7 @@ def test_a_hub_that_is_not_ready_says_why_and_which_servers_it_does_not_hear(con
     expect(second).not_to_contain_text("Ready")
 
 
+@pytest.mark.slow
 def test_a_late_hub_is_left_out_of_the_sums_and_the_seconds_since_it_was_heard_are_counted(
     console: Console, scene: Scene, told: list[str]
 ) -> None:
@@ -418,6 +419,7 @@ def test_every_place_fits_a_phone_and_looks_right(
     in_database(scene, "delete from dead_jobs", "delete from reports")
 
 
+@pytest.mark.slow
 def test_a_hub_that_hangs_is_silent_and_nobody_on_it_is_called_offline(console: Console, scene: Scene) -> None:
     message = scene.ann.say(scene.room, "Are you there?")
     os.kill(scene.process, signal.SIGSTOP)
@@ -432,6 +434,7 @@ def test_a_hub_that_hangs_is_silent_and_nobody_on_it_is_called_offline(console: 
     expect(console.hub(scene.second)).to_contain_text("Ready")
 
 
+@pytest.mark.slow
 def test_a_drained_hub_is_empty_and_takes_clients_again(console: Console, scene: Scene) -> None:
     console.open()
     second = console.hub(scene.second)
@@ -459,6 +462,7 @@ def test_an_ended_session_closes_its_connections_wherever_they_are(console: Cons
     assert b"session:ended" in all_of(line)
 
 
+@pytest.mark.slow
 def test_when_the_server_is_gone_what_was_seen_stays_and_is_said_to_be_old(console: Console, scene: Scene) -> None:
     console.open()
     expect(console.page.get_by_role("article")).to_have_count(2)

@@ -75,6 +75,7 @@ def test_the_three_processes_run_as_the_readme_prints_it(settings: Settings) -> 
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_the_database_is_filled_as_the_readme_prints_it(settings: Settings, tmp_path: Path) -> None:
     servers = f"export GREENROOM_DATABASE_URL='{settings.database_url}' GREENROOM_JWT_KEYS='{settings.jwt_keys[0]}'\n"
     done = run(servers + SEED, folder=tmp_path)

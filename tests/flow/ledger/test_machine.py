@@ -259,6 +259,7 @@ class Machine(RuleBasedStateMachine):
         assert self.wait(books_balance(self.books.db)) == []
 
 
+@pytest.mark.slow
 async def test_the_ledger_does_what_its_model_does(books: Books, ann: User, bob: User) -> None:
     class Here(Machine):
         pass
