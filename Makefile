@@ -20,12 +20,12 @@ help: ## Show this list
 run: install ## Start everything on one port, with a Postgres, a Redis and an S3 of its own; Ctrl-C ends it
 	@.venv/bin/greenroom dev
 
-test: install ## Run the tests that a change needs, in some 12 minutes; ARGS="-k name" chooses among them
+test: install ## Run the tests that a change needs, in some 11 minutes; ARGS="-k name" chooses among them
 	@echo "The tests that a change needs; make test-all runs the slow ones as well"
 	$(TOGETHER) -m "not slow and not chaos" $(ARGS) || [ $$? = 5 ] # 5: ARGS chose none of these
 	$(ALONE) -m "chaos and not slow" $(ARGS) || [ $$? = 5 ]
 
-test-all: install ## Run all tests, the long faults and what is deployed too, in some 20 minutes
+test-all: install ## Run all tests, the long faults and what is deployed too, in some 17 minutes
 	@echo "All tests"
 	$(TOGETHER) -m "not chaos" $(ARGS) || [ $$? = 5 ]
 	$(ALONE) -m chaos $(ARGS) || [ $$? = 5 ]

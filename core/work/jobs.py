@@ -257,7 +257,7 @@ class Jobs:
 
     async def waiting(self) -> int:
         """Return how many jobs are due or running; raises redis.RedisError."""
-        due: int = await self._redis.zcount(default_queue_name, "-inf", time.time() * 1000)
+        due: int = await self._redis.zcount(default_queue_name, "-inf", time.time() * 1000 + 1)  # arq rounds up
         return due
 
     async def _enqueue(self, name: str, arguments: object, request_id: str) -> None:

@@ -102,7 +102,10 @@ class Phones:
         return login
 
     async def rest(self) -> None:
-        """Let so much time pass that nobody has to wait for anything."""
+        """Let so much time pass that nobody has to wait for anything, and no job is left."""
+        async with asyncio.timeout(PATIENCE):
+            while await self.env.resources.redis.keys("arq:job:*"):  # noqa: ASYNC110 - nothing tells of their end
+                await asyncio.sleep(0.01)
         if limits := await self.env.resources.redis.keys("limit:*"):
             await self.env.resources.redis.delete(*limits)
 

@@ -8,6 +8,7 @@ import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any
@@ -31,8 +32,11 @@ def picture(kind: str = "PNG", size: tuple[int, int] = (64, 48), **options: Any)
 
 def children() -> set[int]:
     """Return the processes that are ours, those included that nobody has waited for."""
-    tasks = Path("/proc/self/task").iterdir()
-    return {int(pid) for task in tasks for pid in (task / "children").read_text().split()}
+    pids: set[int] = set()
+    for task in Path("/proc/self/task").iterdir():
+        with suppress(FileNotFoundError):  # the thread has ended meanwhile
+            pids |= {int(pid) for pid in (task / "children").read_text().split()}
+    return pids
 
 
 @pytest.fixture(autouse=True)
