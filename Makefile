@@ -9,7 +9,8 @@ LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashe
 PYTEST = PYTHONDONTWRITEBYTECODE= .venv/bin/pytest
 # Tests that break things under load run alone: they measure time, and load is their own.
 # Three at once on two cores, because tests wait for processes and browsers a third of their time.
-TOGETHER = $(PYTEST) -n 3 --max-worker-restart 0 --dist loadscope
+AT_ONCE ?= 3
+TOGETHER = $(PYTEST) -n $(AT_ONCE) --max-worker-restart 0 --dist loadscope
 ALONE = $(PYTEST)
 
 .PHONY: help run test test-all soak check bench load install audit docs lock
