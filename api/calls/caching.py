@@ -25,7 +25,7 @@ from core.work.context import Ctx, Resources
 MOST_BYTES: Final = 64 * 1024
 PLACES: Final = 2048
 STALE_SECONDS: Final = 30  # after its time, while somebody makes the next one
-LOCK_SECONDS: Final = 5  # whoever makes one has to be done by then, or somebody else does it, too
+LOCK_SECONDS: Final = 5  # an answer that takes longer to make may be made twice
 WAIT_SECONDS: Final = 2.0  # for somebody else
 POLL_SECONDS: Final = 0.05
 AWAY_SECONDS: Final = 5.0  # without a look, after Redis did not answer

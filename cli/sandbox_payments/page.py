@@ -62,10 +62,10 @@ def checkout(form: Mapping[str, str], state: str, problem: str = "") -> str:
     """Return the page for what was created by a form."""
     amount = escape(f"{formatted(int(form['amount']), form['currency'])} {form['currency']}")
     every = f", every {form['days']} days" if "days" in form else ""
-    told = f'<p class="bad" role="alert">{escape(problem)}</p>' if problem else ""
+    alert = f'<p class="bad" role="alert">{escape(problem)}</p>' if problem else ""
     waits = state in ("pending", "incomplete")
     below = _FORM.format(good=_spaced(GOOD_CARD), amount=amount) if waits else _DONE.format(state=state)
-    shown = {"amount": amount, "title": escape(form["title"] + every), "problem": told, "form": below}
+    shown = {"amount": amount, "title": escape(form["title"] + every), "problem": alert, "form": below}
     return _PAGE.format(good=_spaced(GOOD_CARD), bad=_spaced(BAD_CARD), **shown)
 
 

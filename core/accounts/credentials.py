@@ -16,7 +16,7 @@ END_ONE_TIME_TOKENS = Run(
 )
 # A change of e-mail that is not done yet. Before the codes: those of one that is being mailed are ended, too.
 END_EMAIL_CHANGES = Run("delete from email_changes where user_id = $1 and changed_at is null")
-# What was sent to her phone, for her or for whoever has the number.
+# Codes sent to a user's phone: to confirm it, and to log in by it.
 END_ONE_TIME_CODES = Run(
     """
     delete from one_time_codes where user_id = $1 or user_id is null and purpose = 'phone login'

@@ -51,6 +51,14 @@ def uuid7() -> UUID:
     return UUID(int=milliseconds << 80 | 0x7 << 76 | fraction << 64 | 0x2 << 62 | random)
 
 
+def parsed(text: str) -> UUID | None:
+    """Return the UUID that a text is, if it is one."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
 class BigintIds:
     """The bigints of one marketplace as UUIDs, and back. The SQL function `bigint_id` does the same."""
 

@@ -7,12 +7,11 @@ import re
 from collections.abc import Iterable
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
-from uuid import UUID
 
 import msgspec
 
 from config.settings import Settings
-from core.base import errors
+from core.base import errors, ids
 from core.base.answers import RawBody
 from core.texting.sent import Delivery, State
 
@@ -78,7 +77,7 @@ def of_twilio(settings: Settings, address: str, id: str, raw: RawBody) -> list[D
     (state, *_), (code, *_) = form.get("MessageStatus", [""]), form.get("ErrorCode", [""])
     sid = form.get("MessageSid", [""])[0]
     known, number = TWILIO.get(state), int(code) if re.fullmatch("[0-9]{1,9}", code) else None
-    return [Delivery(_uuid(id), sid, known, number)] if known else []
+    return [Delivery(ids.parsed(id), sid, known, number)] if known else []
 
 
 def of_whatsapp(settings: Settings, raw: RawBody) -> list[Delivery]:
@@ -106,7 +105,7 @@ def challenge(settings: Settings, mode: str, token: str, given: str) -> str:
 
 def _of_status(one: Status, state: State) -> Delivery:
     code = one.errors[0].code if one.errors and state == "failed" else None
-    return Delivery(_uuid(one.biz_opaque_callback_data), one.id, state, code, one.pricing.category)
+    return Delivery(ids.parsed(one.biz_opaque_callback_data), one.id, state, code, one.pricing.category)
 
 
 def _urls(public_url: str, address: str) -> list[str]:
@@ -120,13 +119,6 @@ def _urls(public_url: str, address: str) -> list[str]:
 def _is_one_of(given: str, expected: Iterable[str]) -> bool:
     octets = given.encode(errors="replace")
     return any([hmac.compare_digest(octets, one.encode()) for one in expected])  # noqa: C419 - all, whichever it is
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
 
 
 def _forged() -> errors.AppError:

@@ -34,7 +34,7 @@ async def send_code(ctx: Ctx, phone: str, channel: str = "", language: str = "")
 async def send_confirmation(ctx: Ctx, phone: str, channel: str = "", language: str = "") -> None:
     """Have a code sent that makes a number the caller's; raises as `send_code` does.
 
-    Also to a number that has another account: only whoever has it learns that.
+    Also to a number that has another account: only the owner of the phone learns that.
     """
     number = await _counted(ctx, phone, channel)
     job = TextCode(ctx.policy.name, number.e164, CONFIRM, True, str(ctx.user.id), channel, language)
@@ -72,7 +72,7 @@ def _of_market(rules: OtpRules, kind: str) -> list[tuple[Rate, str]]:
 
 
 async def _known_device(ctx: Ctx, number: Number) -> UUID | None:
-    """Return the device that asks, if whoever has the number was logged in there."""
+    """Return the device of this call, if the owner of the number was logged in on it."""
     device = ctx.resources.keys.device(ctx.device)
     known_as = forms(ctx.resources.sealing, ctx.policy, PHONE, number.e164)
     row = await LOGIN_BY_PHONE(ctx.db, ctx.policy.name, known_as, ctx.remote, "")

@@ -1,4 +1,4 @@
-"""The status of an account, as a table: what its user is told at a login, and what it may become.
+"""The status of an account, as a table: the error that a login gets, and the statuses that may follow.
 
 Who is deleted is no status: see core/privacy. changes.py sets them; whatever opens or uses a session asks here.
 """
@@ -50,7 +50,7 @@ OF_USER = One(Standing, f"select {STATUS} from users u where u.id = $1 and u.del
 
 
 def refusal(status: Status, until: datetime | None) -> errors.AppError | None:
-    """Return what the user of an account with this status is told: None if she may use it."""
+    """Return the error that a login to an account with this status gets; None if it may be used."""
     kind = STATES[status].refusal
     if kind is None:
         return None

@@ -8,9 +8,8 @@ from uuid import UUID
 
 import msgspec
 
-from core.base import clock, errors
+from core.base import clock, errors, ids
 from core.base.answers import RawBody
-from core.base.ids import uuid7
 from core.payments.checkout import applying, rows, subscriptions
 from core.payments.checkout.intents import driver
 from core.payments.port import ForgedError, RefusedError
@@ -83,7 +82,10 @@ async def take(ctx: Ctx, hook: RawBody) -> None:
     except ForgedError as error:
         counted.labels("forged").inc()
         raise errors.FORBIDDEN.error("This is no webhook of the payment provider") from error
-    id, names = uuid7(), (hint.event_id[:MOST_LETTERS], hint.type[:MOST_LETTERS], hint.about, hint.ref[:MOST_LETTERS])
+    id, names = (
+        ids.uuid7(),
+        (hint.event_id[:MOST_LETTERS], hint.type[:MOST_LETTERS], hint.about, hint.ref[:MOST_LETTERS]),
+    )
     state, check_at = ("received", now + MINUTE) if hint.about else ("ignored", None)
     async with unit_of_work(ctx) as work:
         is_new = await INSERT(work.db, id, ctx.policy.name, provider.name, *names, state, now, check_at)
@@ -108,7 +110,7 @@ async def _take_payment(ctx: Ctx, event: Event) -> bool:
     """Bring a payment up to date; return False if it is none of ours. It may be ours though we never got to know its `ref`."""
     seen = await driver(ctx, event.provider).fetch(event.ref)
     intent = await rows.BY_REF(ctx.db, event.provider, seen.ref, event.market)
-    if intent is None and (id := _uuid(seen.reference)):
+    if intent is None and (id := ids.parsed(seen.reference)):
         intent = await rows.BY_ID(ctx.db, id, event.market)
     if intent is None:
         return False
@@ -121,16 +123,9 @@ async def _take_subscription(ctx: Ctx, event: Event) -> bool:
     if one is None:
         port = driver(ctx, event.provider).subscriptions
         seen = await port.fetch_subscription(event.ref) if port else None
-        id = _uuid(seen.reference) if seen else None
+        id = ids.parsed(seen.reference) if seen else None
         one = await subscriptions.BY_ID(ctx.db, id, event.market) if id else None
         if one is None or one.ref not in (None, event.ref):
             return False
     await subscriptions.sync(ctx, one)
     return True
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
