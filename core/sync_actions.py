@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from core.platform.db import Many, Run, Scalar
-from core.text.fields import JsonObject
+from core.text.fields import STORABLE, JsonObject
 from core.work.personal_data import PersonalData, rows_of
 
 State: TypeAlias = Literal["done", "conflict", "refused", "skipped"]
@@ -24,10 +24,10 @@ class Action(msgspec.Struct, frozen=True, rename="camel"):
     `payload`: the body of the call that it stands for, checked when it is done.
     """
 
-    client_id: Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[^\x00]*$")]
-    type: Annotated[str, Meta(max_length=64, pattern=r"^[^\x00]*$")]
+    client_id: Annotated[str, Meta(min_length=1, max_length=100, pattern=STORABLE)]
+    type: Annotated[str, Meta(max_length=64, pattern=STORABLE)]
     payload: JsonObject = {}
-    subject: Annotated[str, Meta(max_length=128, pattern=r"^[^\x00]*$")] | None = None
+    subject: Annotated[str, Meta(max_length=128, pattern=STORABLE)] | None = None
     based_on: Annotated[str, Meta(max_length=128)] | None = None
 
 

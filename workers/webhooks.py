@@ -26,7 +26,8 @@ from core.base import clock, hosts
 from core.base.answers import JSON
 from core.base.ids import BigintIds
 from core.base.publisher import Publisher
-from core.market.translation import Translation
+from core.market.market import Marketplace
+from core.market.translation import Translation, Turn
 from core.platform.db import UNAVAILABLE_ERRORS
 from core.platform.observability import logs
 from core.webhooks import deliveries, signing
@@ -58,6 +59,7 @@ class Webhooks:
         self.tasks = Tasks()
         self._taking = asyncio.Lock()
         self._busy = 0
+        self._turns: dict[tuple[str, str], Turn | None] = {}
         for outcome in OUTCOMES.values():  # Prometheus sees no increase in a counter that appears at 1
             resources.metrics.jobs.labels("Webhook", outcome)
 
@@ -94,7 +96,7 @@ class Webhooks:
         await deliveries.RELEASE(db, endpoint.id, clock.now())
 
     async def _attempt(self, ctx: Ctx, endpoint: Endpoint, delivery: Delivery) -> Attempt:
-        id, body = message(endpoint.market, delivery)
+        id, body = self._message(endpoint.market, delivery)
         secrets = [secret for secret in (endpoint.secret, endpoint.former_secret) if secret]
         keys = [signing.key_of(ctx, endpoint.id, secret) for secret in secrets]
         at, began = clock.now(), monotonic()
@@ -109,16 +111,23 @@ class Webhooks:
         said = answer.decode(errors="replace").replace("\0", "")
         return Attempt(at, status, error, said, round((monotonic() - began) * 1000))
 
+    def _message(self, market: str, delivery: Delivery) -> tuple[str, bytes]:
+        """Return the id and the body of a delivery, as the clients of its marketplace know ids and names."""
+        (manifest,) = marketplaces.configured((market,))
+        turn = self._turn(manifest, delivery.event)
+        data = msgspec.json.decode(delivery.data)
+        body = {"type": delivery.event, "timestamp": delivery.created_at, "data": turn(data) if turn else data}
+        id = str(delivery.id)
+        return BigintIds(market).shown(id) if manifest.dialect.bigint_ids else id, msgspec.json.encode(body)
 
-def message(market: str, delivery: Delivery) -> tuple[str, bytes]:
-    """Return the id and the body of a delivery, as the clients of its marketplace know ids and names."""
-    (manifest,) = marketplaces.configured((market,))
-    kind = required(manifest.policy.webhooks).struct_of(delivery.event)
-    turn = Translation(manifest.dialect, market, incoming=False).of(kind) if kind else None
-    data = msgspec.json.decode(delivery.data)
-    body = {"type": delivery.event, "timestamp": delivery.created_at, "data": turn(data) if turn else data}
-    id = str(delivery.id)
-    return BigintIds(market).shown(id) if manifest.dialect.bigint_ids else id, msgspec.json.encode(body)
+    def _turn(self, manifest: Marketplace, event: str) -> Turn | None:
+        """Return the translator of an event, which is compiled once."""
+        key = manifest.name, event
+        if key not in self._turns:
+            kind = required(manifest.policy.webhooks).struct_of(event)
+            translation = Translation(manifest.dialect, manifest.name, incoming=False)
+            self._turns[key] = translation.of(kind) if kind else None
+        return self._turns[key]
 
 
 async def _beginning(response: ClientResponse) -> bytes:

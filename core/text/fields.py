@@ -19,14 +19,14 @@ MOST_AT_ONCE = 100  # users that one call adds to a group
 
 # The patterns are for the documents and for cheap refusals. Users see the words beside them, in `extra`, and the rule of a
 # text decides whether it is visible: see core/text/validation.py, core/text/texts.py.
-_STORABLE = r"^[^\x00]*$"
-_NO_NUL = {"words": "Must not contain the character U+0000"}
+STORABLE = r"^[^\x00]*$"
+NO_NUL = {"words": "Must not contain the character U+0000"}
 _LINE = {"rule": texts.line}
 _PROSE = {"rule": texts.prose}
 _NEEDED = {"needed": True}  # at least one visible character
 _SOMETHING: dict[str, object] = {"minLength": 1, "pattern": r"[^\s\x00]"}
 
-Text = Annotated[str, Meta(max_length=2048, pattern=_STORABLE, extra=_NO_NUL)]
+Text = Annotated[str, Meta(max_length=2048, pattern=STORABLE, extra=NO_NUL)]
 # Only their length: their content is checked where they are used, with specific errors.
 Short = Annotated[str, Meta(max_length=1024)]  # an e-mail address, a password, a token
 # One that is in the path of a link: of those who make one up, none is longer than a request's first line may be.
@@ -55,7 +55,7 @@ WebUrl = Annotated[
 Prose = Annotated[str, Meta(max_length=10_000, extra=_PROSE | _NEEDED, extra_json_schema=_SOMETHING)]
 Description = Annotated[str, Meta(max_length=10_000, extra=_PROSE)]
 Bio = Annotated[str, Meta(max_length=500, extra=_PROSE)]
-ClientId = Annotated[str, Meta(min_length=1, max_length=128, pattern=_STORABLE, extra=_NO_NUL)]
+ClientId = Annotated[str, Meta(min_length=1, max_length=128, pattern=STORABLE, extra=NO_NUL)]
 PersonIds = Annotated[list[UUID], Meta(min_length=1, max_length=MOST_AT_ONCE)]
 MentionIds = Annotated[list[UUID], Meta(max_length=50)]
 # An object whose fields somebody else knows, or nobody: of plain values, lists of them, and objects of both.

@@ -25,7 +25,7 @@ from core.market.traits import call
 from core.messages import editing, history, reactions, reading, search, sending
 from core.messages.search import FoundMessage
 from core.messages.sending import NewMessage
-from core.text.fields import Content, MentionIds, Short
+from core.text.fields import NO_NUL, STORABLE, Content, MentionIds, Short
 from core.work.context import Ctx
 
 NOT_MY_MESSAGE = (*NOT_MINE, MESSAGE_NOT_FOUND)
@@ -53,8 +53,8 @@ class SearchQuery(AfterQuery, frozen=True, kw_only=True, rename="camel"):
         Meta(
             min_length=1,
             max_length=200,
-            pattern=r"^[^\x00]*$",
-            extra={"words": "Must not contain the character U+0000"},
+            pattern=STORABLE,
+            extra=NO_NUL,
         ),
     ]
     conversation_id: UUID | None = None

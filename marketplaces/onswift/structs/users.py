@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from core.base.paging import PageQuery, Pagination
-from core.text.fields import Bio, Line, Name, Text, WebUrl
+from core.text.fields import NO_NUL, STORABLE, Bio, Line, Name, Text, WebUrl
 from core.text.texts import UnfitError
 from marketplaces.onswift.skills import unknown
 
@@ -106,9 +106,7 @@ class TalentQuery(PageQuery, frozen=True, rename="camel"):
     """`q` is looked for in name, title and bio; of `skills` a talent has all; rates are in US dollars an hour."""
 
     limit: Annotated[int, Meta(ge=1, le=50)] = 20
-    q: Annotated[
-        str, Meta(max_length=200, pattern=r"^[^\x00]*$", extra={"words": "Must not contain the character U+0000"})
-    ] = ""
+    q: Annotated[str, Meta(max_length=200, pattern=STORABLE, extra=NO_NUL)] = ""
     skills: Skills = msgspec.field(default_factory=list)
     min_rate: Annotated[float, Meta(ge=0, le=1000)] | None = None
     max_rate: Annotated[float, Meta(ge=0, le=1000)] | None = None
